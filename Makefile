@@ -1,0 +1,52 @@
+# One command brings the pipeline up (`make up`), one runs its tests (`make test`).
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.PHONY: help setup up down status test unit check format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Touchline needs Python 3.11 or newer, and this is %d.%d: run make again with PYTHON=python3.11 (or newer)." % v[:2])'
+	@echo "Installing Touchline into $(VENV) (once; about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment: on Debian and Ubuntu install python3-venv, then run make again."; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)" || { echo "Could not install uv: is the package registry in reach? Behind a proxy or mirror set HTTPS_PROXY or PIP_INDEX_URL (and UV_INDEX_URL), then run make again."; exit 1; }
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(VENV)/.ready ## install Touchline and its tools into .venv
+
+up: setup ## start the whole pipeline (ARGS="--detach" to leave it running)
+	@$(BIN)/touchline up $(ARGS)
+
+down: setup ## stop it
+	@$(BIN)/touchline down
+
+status: setup ## a line for each process
+	@$(BIN)/touchline status
+
+test: setup ## run all tests, with real servers
+	@$(BIN)/python -m pytest $(ARGS)
+
+unit: setup ## run the tests that need no server (seconds)
+	@$(BIN)/python -m pytest -m "not servers" $(ARGS)
+
+check: setup ## lint and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## put the code in shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: ## resolve the dependencies anew (see docs/decisions/0003)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -o requirements.lock
+
+clean: ## remove what make made (not the data)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,135 @@
+"""Kafka clients made from the settings: one place that knows how to reach the brokers, and how to wait for them."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+from kernel.settings import Settings
+from kernel.topics import Topic
+
+_log = get_logger("touchline.kafka")
+_ALREADY_THERE: Final = "TOPIC_ALREADY_EXISTS"
+
+
+def client_config(settings: Settings, **properties: Any) -> dict[str, Any]:
+    """Properties for a confluent-kafka client; keyword `linger_ms=5` is `linger.ms`."""
+    return {
+        "bootstrap.servers": settings.kafka.bootstrap_servers,
+        # librdkafka's own reconnection messages say less than our waiting does.
+        "log_level": 3,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 2000,
+        **settings.kafka.client,
+        **{name.replace("_", "."): value for name, value in properties.items()},
+    }
+
+
+async def wait_for_kafka(settings: Settings, *, attempts: int | None = None) -> None:
+    """Wait until a broker answers, with back-off, saying for what; for ever unless `attempts` is given."""
+    admin, wait, tried = AdminClient(client_config(settings)), 0.2, 0
+    while True:
+        try:
+            await asyncio.to_thread(admin.list_topics, timeout=3)
+        except KafkaException as error:
+            tried += 1
+            if attempts is not None and tried >= attempts:
+                raise unreachable(settings) from error
+            _log.warning("waiting for kafka", servers=settings.kafka.bootstrap_servers, retry_in_s=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 5.0)
+        else:
+            return
+
+
+def unreachable(settings: Settings) -> TouchlineError:
+    """The sentence for a Kafka that does not answer."""
+    return TouchlineError(
+        "unavailable",
+        f"Kafka does not answer at {settings.kafka.bootstrap_servers}.",
+        hint="Start it with `touchline up`, or set TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS.",
+    )
+
+
+def apply_topics(settings: Settings, wanted: list[Topic]) -> dict[str, str]:
+    """Make the brokers' topics what `wanted` says; returns what was done, by topic.
+
+    Partitions are only ever added: Kafka cannot take them away, and with them records would be lost.
+    """
+    admin = AdminClient(client_config(settings))
+    try:
+        present = admin.list_topics(timeout=10).topics
+    except KafkaException as error:
+        raise unreachable(settings) from error
+    done: dict[str, str] = {}
+    new = [t for t in wanted if t.name not in present]
+    for name, future in _create(admin, new, settings.topics.replication_factor).items():
+        try:
+            future.result()
+            done[name] = "created"
+        except KafkaException as error:
+            if error.args[0].name() != _ALREADY_THERE:
+                raise TouchlineError(
+                    "unavailable", f"Kafka did not create {name}: {error.args[0].str()}."
+                ) from error
+            done[name] = "present"
+    old = [t for t in wanted if t.name in present]
+    grow = [
+        NewPartitions(t.name, t.partitions) for t in old if len(present[t.name].partitions) < t.partitions
+    ]
+    if grow:
+        for name, future in admin.create_partitions(grow).items():
+            future.result()
+            done[name] = "grown"
+    for topic, differs in _changed(admin, old).items():
+        if differs:
+            done.setdefault(topic, "changed")
+    return done | {t.name: "present" for t in wanted if t.name not in done}
+
+
+def _create(admin: AdminClient, new: list[Topic], replicas: int) -> Mapping[str, Any]:
+    if not new:
+        return {}
+    made: Mapping[str, Any] = admin.create_topics(
+        [
+            NewTopic(t.name, num_partitions=t.partitions, replication_factor=replicas, config=dict(t.config))
+            for t in new
+        ]
+    )
+    return made
+
+
+def _changed(admin: AdminClient, old: list[Topic]) -> dict[str, bool]:
+    """Alter the settings that differ from what is wanted; topic -> whether any did."""
+    if not old:
+        return {}
+    asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, t.name) for t in old])
+    current = {resource.name: future.result() for resource, future in asked.items()}
+    changed = {t.name: {k: v for k, v in t.config.items() if current[t.name][k].value != v} for t in old}
+    resources = [
+        ConfigResource(
+            ResourceType.TOPIC,
+            name,
+            incremental_configs=[
+                ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in config.items()
+            ],
+        )
+        for name, config in changed.items()
+        if config
+    ]
+    if resources:
+        for future in admin.incremental_alter_configs(resources).values():
+            future.result()
+    return {name: bool(config) for name, config in changed.items()}

@@ -1,0 +1,51 @@
+"""Logs: one structured line an event of note, to standard error; never a message's content or a token."""
+
+import logging
+import sys
+from typing import cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+Logger = FilteringBoundLogger
+
+
+def setup_logs(*, role: str, level: str = "info", form: str = "auto") -> None:
+    """Set up logging for this process; `form` is `human`, `json`, or `auto` (human on a terminal)."""
+    human = sys.stderr.isatty() if form == "auto" else form == "human"
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Processor = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # Libraries speak of their own inner life at "info"; what they warn of concerns the operator.
+    for noisy in ("aiokafka", "aiohttp", "elastic_transport", "elasticsearch", "faust", "mode", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    structlog.contextvars.bind_contextvars(role=role)
+
+
+def get_logger(name: str) -> Logger:
+    """A logger: `log.info("edge is ready", port=8081)`: a sentence, then fields."""
+    return cast("Logger", structlog.stdlib.get_logger(name))

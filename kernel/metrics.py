@@ -1,0 +1,49 @@
+"""The closed set of metrics, each defined and explained once; `docs/metrics.md` is made from this module."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+# ── every role that consumes ─────────────────────────────────────────────────────────────────────────
+CONSUMER_LAG = Gauge(
+    "touchline_consumer_lag",
+    "Records between the position of this consumer and the end of the log.",
+    ["topic"],
+)
+
+# ── gateway ──────────────────────────────────────────────────────────────────────────────────────────
+INGESTED = Counter("touchline_ingested", "Events that Kafka confirmed to the gateway.", ["kind"])
+REFUSED = Counter(
+    "touchline_refused", "Events that the gateway refused before Kafka, by error code.", ["code"]
+)
+
+# ── stream workers ───────────────────────────────────────────────────────────────────────────────────
+ACCEPTED = Counter("touchline_accepted", "Events accepted by the stream workers.", ["kind"])
+REJECTED = Counter("touchline_rejected", "Records written to touchline.rejected, by reason.", ["reason"])
+REPEATED = Counter("touchline_repeated", "Events dropped because their key was seen before.", ["kind"])
+REPLACED = Counter("touchline_replaced", "Records put back from a wrong partition.", ["kind"])
+STREAM_LATENCY = Histogram(
+    "touchline_stream_latency_seconds", "From ingest append to being handed to fan-out.", buckets=_LATENCY
+)
+
+# ── edges ────────────────────────────────────────────────────────────────────────────────────────────
+VIEWERS = Gauge("touchline_viewers", "Viewers connected to this edge.")
+DELIVERED = Counter("touchline_delivered", "Events written to viewers.")
+EDGE_LATENCY = Histogram(
+    "touchline_edge_latency_seconds", "From ingest append to the write to the viewers.", buckets=_LATENCY
+)
+CLOSED = Counter("touchline_closed", "Connections that the edge closed, by close code.", ["code"])
+RING_BYTES = Gauge("touchline_ring_bytes", "Bytes held in the rings of this edge.")
+
+# ── indexer ──────────────────────────────────────────────────────────────────────────────────────────
+INDEXED = Counter("touchline_indexed", "Documents that Elasticsearch confirmed.", ["kind"])
+INDEX_WATERMARK = Gauge(
+    "touchline_index_watermark",
+    "Offset up to which the index is complete and findable.",
+    ["topic", "partition"],
+)
+INDEX_LATENCY = Histogram(
+    "touchline_index_latency_seconds", "From ingest append to the document's confirmation.", buckets=_LATENCY
+)

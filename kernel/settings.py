@@ -1,0 +1,324 @@
+"""Every setting: its name, its type, its default and what it does, in one place.
+
+A setting `[edge] port` of touchline.toml is `TOUCHLINE_EDGE_PORT` in the environment, which wins.
+`docs/settings.md` is made from this module.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from kernel.errors import TouchlineError
+
+PREFIX: Final = "TOUCHLINE_"
+FILE: Final = "touchline.toml"
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of touchline.toml. A field's text is its line in docs/settings.md."""
+
+
+class Kafka(Section, frozen=True):
+    """How to reach Kafka. Any other property of librdkafka passes through: `TOUCHLINE_KAFKA_SASL_MECHANISM`
+    is `sasl.mechanism`, and so for TLS; in touchline.toml write them in `[kafka.client]`, with dots."""
+
+    bootstrap_servers: Annotated[str, Meta(description="host:port of one or more brokers, with commas")] = (
+        "127.0.0.1:19092"
+    )
+    client: Annotated[
+        dict[str, str], Meta(description="properties of librdkafka, passed through as they are")
+    ] = {}
+
+
+class Elasticsearch(Section, frozen=True):
+    """How to reach Elasticsearch."""
+
+    url: Annotated[str, Meta(description="its address, with scheme and port")] = "http://127.0.0.1:19200"
+    api_key: Annotated[str, Meta(description="an API key, where security is on")] = ""
+    ca_certs: Annotated[str, Meta(description="a PEM file of the authority that signed its certificate")] = ""
+    index_prefix: Annotated[
+        str, Meta(description="what all index names start with", pattern="^[a-z][a-z0-9_.-]*$")
+    ] = "touchline"
+
+
+class Topics(Section, frozen=True):
+    """The Kafka topics, as `touchline topics apply` makes them."""
+
+    prefix: Annotated[
+        str, Meta(description="what all topic names start with", pattern="^[a-z][a-z0-9._-]*$")
+    ] = "touchline"
+    partitions: Annotated[
+        int, Meta(ge=1, le=4096, description="partitions of each topic that carries events")
+    ] = 8
+    replication_factor: Annotated[int, Meta(ge=1, description="copies of each partition")] = 1
+    min_insync_replicas: Annotated[int, Meta(ge=1, description="copies that must hold a record")] = 1
+
+
+class SchemaRegistry(Section, frozen=True):
+    """A schema registry of your own. Without one, ids are those in schemas/ids.json."""
+
+    url: Annotated[str, Meta(description="address of the registry; empty: none")] = ""
+    user_info: Annotated[str, Meta(description="user:password for it, where it asks for one")] = ""
+
+
+class Stream(Section, frozen=True):
+    """The Faust workers."""
+
+    group: Annotated[str, Meta(description="consumer group of the workers")] = "touchline-stream"
+    host: Annotated[str, Meta(description="address of the worker's /metrics and /readyz")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port of the worker's /metrics and /readyz")] = 18070
+    store: Annotated[
+        Literal["memory", "rocksdb"], Meta(description="where tables keep their state between restarts")
+    ] = "memory"
+    standby_replicas: Annotated[int, Meta(ge=0, description="warm copies of each table on other workers")] = 0
+    repeat_window_s: Annotated[
+        Seconds, Meta(description="for how long a producer's key is remembered, to drop repeats")
+    ] = 600.0
+
+
+class Edge(Section, frozen=True):
+    """The WebSocket edges."""
+
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port for viewers, /metrics and /readyz")] = 18081
+    name: Annotated[str, Meta(description="name of this edge; empty: made from host and port")] = ""
+    cell: Annotated[str, Meta(description="cell (consumer group) it belongs to; empty: one of its own")] = ""
+    public_url: Annotated[str, Meta(description="address that viewers are redirected to; empty: its own")] = (
+        ""
+    )
+    ring_events: Annotated[Count, Meta(description="events that a stream's ring holds")] = 2048
+    ring_bytes: Annotated[Count, Meta(description="bytes that all rings together may hold")] = (
+        256 * 1024 * 1024
+    )
+    tick_ms: Annotated[
+        float, Meta(ge=0, description="while busy, events of this time go out as one write")
+    ] = 10.0
+    heartbeat_ms: Annotated[int, Meta(ge=1000, description="a silent viewer is pinged after this time")] = (
+        25_000
+    )
+    reconnect_jitter_ms: Annotated[int, Meta(ge=0, description="over how long reconnections are spread")] = (
+        5_000
+    )
+    max_connections: Annotated[Count, Meta(description="viewers on this edge")] = 100_000
+    max_connections_per_address: Annotated[Count, Meta(description="viewers from one address")] = 100_000
+    max_connections_per_user: Annotated[Count, Meta(description="connections of one user")] = 100
+    max_subscriptions: Annotated[Count, Meta(description="streams that one viewer may watch at once")] = 256
+    max_frame_bytes: Annotated[Count, Meta(description="largest frame that a viewer may send")] = 64 * 1024
+    max_header_bytes: Annotated[Count, Meta(description="largest head of an HTTP request")] = 16 * 1024
+    max_messages_per_s: Annotated[
+        float,
+        Meta(gt=0, description="messages a second that a viewer may send, with a burst of ten seconds'"),
+    ] = 20.0
+    max_unsent_bytes: Annotated[
+        Count, Meta(description="bytes on the way to one viewer before the edge waits for him")
+    ] = 256 * 1024
+    handshake_timeout_s: Annotated[Seconds, Meta(description="time for the HTTP request to arrive")] = 10.0
+    slow_timeout_s: Annotated[
+        Seconds, Meta(description="a viewer who reads nothing for so long is closed")
+    ] = 30.0
+    drain_s: Annotated[Seconds, Meta(description="time over which viewers are moved at a drain")] = 20.0
+    origins: Annotated[
+        tuple[str, ...], Meta(description="origins of pages that may connect; empty: any while on loopback")
+    ] = ()
+    tls_cert: Annotated[str, Meta(description="PEM file with the certificate chain; empty: no TLS")] = ""
+    tls_key: Annotated[str, Meta(description="PEM file with the certificate's key")] = ""
+
+
+class Indexer(Section, frozen=True):
+    """The search indexer."""
+
+    group: Annotated[str, Meta(description="consumer group of the indexers")] = "touchline-index"
+    host: Annotated[str, Meta(description="address of its /metrics and /readyz")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port of its /metrics and /readyz")] = 18072
+    batch_events: Annotated[Count, Meta(description="documents in one bulk request at most")] = 2000
+    batch_bytes: Annotated[Count, Meta(description="bytes in one bulk request at most")] = 8 * 1024 * 1024
+    linger_ms: Annotated[float, Meta(ge=0, description="how long a part-filled batch waits")] = 50.0
+    refresh_ms: Annotated[
+        int, Meta(ge=50, description="how often Elasticsearch makes new documents findable")
+    ] = 500
+    retention_days: Annotated[Count, Meta(description="days after which whole indices are dropped")] = 30
+
+
+class Gateway(Section, frozen=True):
+    """The HTTP gateway."""
+
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port to listen on")] = 18080
+    max_event_bytes: Annotated[Count, Meta(description="largest single event")] = 1024 * 1024
+    max_body_bytes: Annotated[Count, Meta(description="largest body that is not NDJSON")] = 8 * 1024 * 1024
+
+
+class Auth(Section, frozen=True):
+    """Who may do what. Without a key or JWKS, everybody may do everything, and only on loopback."""
+
+    anonymous: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(description="use without a token; auto: only without keys, while listening on loopback"),
+    ] = "auto"
+    secret: Annotated[str, Meta(description="HS256 secret of 32 bytes or more")] = ""
+    public_key: Annotated[str, Meta(description="PEM file of an RS256 or EdDSA public key")] = ""
+    jwks_url: Annotated[
+        str, Meta(description="address of a JWKS document, fetched again on unknown key ids")
+    ] = ""
+    issuer: Annotated[str, Meta(description="what a token's iss must be; empty: not checked")] = ""
+    audience: Annotated[str, Meta(description="what a token's aud must contain; empty: not checked")] = ""
+    leeway_s: Annotated[float, Meta(ge=0, description="clock difference forgiven in exp and nbf")] = 10.0
+
+
+class Embedded(Section, frozen=True):
+    """The servers that `touchline up` starts on this machine."""
+
+    data_dir: Annotated[str, Meta(description="where all data, logs and the run state live")] = ".touchline"
+    servers_dir: Annotated[
+        str, Meta(description="where Kafka and Elasticsearch are installed; empty: `servers` in the data_dir")
+    ] = ""
+    kafka_port: Annotated[Port, Meta(description="port of the embedded Kafka")] = 19092
+    elasticsearch_port: Annotated[Port, Meta(description="port of the embedded Elasticsearch")] = 19200
+    kafka_heap: Annotated[str, Meta(description="Java heap of Kafka", pattern="^[0-9]+[mg]$")] = "512m"
+    elasticsearch_heap: Annotated[
+        str, Meta(description="Java heap of Elasticsearch", pattern="^[0-9]+[mg]$")
+    ] = "1g"
+
+
+class Log(Section, frozen=True):
+    """Logging, to standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level shown")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["auto", "human", "json"], Meta(description="auto: human on a terminal, JSON otherwise")
+    ] = "auto"
+
+
+class Settings(Section, frozen=True):
+    """All settings."""
+
+    kafka: Kafka = Kafka()
+    elasticsearch: Elasticsearch = Elasticsearch()
+    topics: Topics = Topics()
+    schema_registry: SchemaRegistry = SchemaRegistry()
+    stream: Stream = Stream()
+    edge: Edge = Edge()
+    indexer: Indexer = Indexer()
+    gateway: Gateway = Gateway()
+    auth: Auth = Auth()
+    embedded: Embedded = Embedded()
+    log: Log = Log()
+
+
+SECTIONS: Final[Mapping[str, type[Section]]] = get_type_hints(Settings)
+
+
+def load_settings(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
+    """Defaults, then touchline.toml (if there), then the environment. A wrong setting raises, by its name."""
+    environment = os.environ if environment is None else environment
+    given = Path(file or environment.get(f"{PREFIX}CONFIG") or FILE)
+    tables: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    origin: dict[str, str] = {}
+    for section, fields in _read_file(
+        given, must_exist=file is not None or f"{PREFIX}CONFIG" in environment
+    ).items():
+        if section not in SECTIONS or not isinstance(fields, dict):
+            raise _unknown(f"[{section}] in {given}", f"[{section}]", [f"[{name}]" for name in SECTIONS])
+        for field, value in fields.items():
+            tables[section][field] = value
+            origin[f"{section}.{field}"] = f"{field} of [{section}] in {given}"
+    for variable, text in sorted(environment.items()):
+        if variable.startswith(PREFIX) and variable != f"{PREFIX}CONFIG":
+            section, field = _place(variable)
+            if section == "kafka" and field not in Kafka.__struct_fields__:
+                tables["kafka"].setdefault("client", {})[field.replace("_", ".")] = text
+                continue
+            tables[section][field] = _from_text(section, field, text)
+            origin[f"{section}.{field}"] = variable
+    sections: dict[str, Any] = {name: _convert(name, table, origin) for name, table in tables.items()}
+    return Settings(**sections)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings that differ from the defaults, as environment variables for a child process."""
+    environment: dict[str, str] = {}
+    for name, kind in SECTIONS.items():
+        section, default = getattr(settings, name), kind()
+        for field in kind.__struct_fields__:
+            value = getattr(section, field)
+            if (name, field) == ("kafka", "client"):
+                environment.update(
+                    {f"{PREFIX}KAFKA_{k.replace('.', '_').upper()}": v for k, v in value.items()}
+                )
+            elif value != getattr(default, field):
+                text = ",".join(value) if isinstance(value, tuple) else str(value)
+                environment[f"{PREFIX}{name}_{field}".upper()] = text
+    return environment
+
+
+def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise TouchlineError("bad_setting", f"There is no settings file {path}.") from None
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TouchlineError("bad_setting", f"{path} is not valid TOML: {error}.") from error
+
+
+def _place(variable: str) -> tuple[str, str]:
+    """TOUCHLINE_SCHEMA_REGISTRY_URL -> (`schema_registry`, `url`)."""
+    rest = variable.removeprefix(PREFIX).lower()
+    for section, kind in SECTIONS.items():
+        if rest.startswith(f"{section}_"):
+            field = rest.removeprefix(f"{section}_")
+            if section == "kafka" or field in kind.__struct_fields__:
+                return section, field
+            raise _unknown(
+                f"the environment variable {variable}",
+                variable,
+                [f"{PREFIX}{section}_{name}".upper() for name in kind.__struct_fields__],
+            )
+    raise _unknown(
+        f"the environment variable {variable}", variable, [f"{PREFIX}{name}_…".upper() for name in SECTIONS]
+    )
+
+
+def _from_text(section: str, field: str, text: str) -> Any:
+    hint = get_type_hints(SECTIONS[section], include_extras=True)[field]
+    inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if get_origin(inner) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _convert(name: str, table: dict[str, Any], origin: Mapping[str, str]) -> Section:
+    kind = SECTIONS[name]
+    for field in table:
+        if field not in kind.__struct_fields__:
+            raise _unknown(origin[f"{name}.{field}"], field, list(kind.__struct_fields__))
+    hints = get_type_hints(kind, include_extras=True)
+    values: dict[str, Any] = {}
+    for field, value in table.items():
+        try:
+            values[field] = msgspec.convert(value, hints[field], strict=False)
+        except msgspec.ValidationError as error:
+            where = origin.get(f"{name}.{field}", f"{field} of [{name}]")
+            raise TouchlineError(
+                "bad_setting", f"{where} is {value!r}, which is not allowed: {error}."
+            ) from None
+    return kind(**values)
+
+
+def _unknown(what: str, allowed: list[str]) -> TouchlineError:
+    return TouchlineError(
+        "bad_setting", f"There is no setting for {what}.", hint=f"Allowed: {', '.join(allowed)}."
+    )

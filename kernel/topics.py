@@ -1,0 +1,90 @@
+"""The Kafka topics: names, keys, lifetimes and settings; and what makes the brokers agree with them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from kernel.positions import Kind
+from kernel.settings import Settings
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+MAX_EVENT_BYTES: Final = 1024 * 1024
+#: A record is the event, its key, headers and Kafka's own framing.
+MAX_RECORD_BYTES: Final = MAX_EVENT_BYTES + 64 * 1024
+
+
+class Topic(NamedTuple):
+    """A topic as `touchline topics apply` makes it."""
+
+    name: str
+    key: str
+    value: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+class TopicNames:
+    """The names, under the prefix of the settings."""
+
+    def __init__(self, prefix: str) -> None:
+        self.ingest: Mapping[Kind, str] = MappingProxyType({k: f"{prefix}.ingest.{k}" for k in Kind})
+        self.events: Mapping[Kind, str] = MappingProxyType({k: f"{prefix}.events.{k}" for k in Kind})
+        self.fanout_live = f"{prefix}.fanout.live"
+        self.fanout_location = f"{prefix}.fanout.location"
+        self.control = f"{prefix}.control"
+        self.rejected = f"{prefix}.rejected"
+        self.channels = f"{prefix}.channels"
+        self.presence = f"{prefix}.presence"
+        self.cursors = f"{prefix}.cursors"
+
+    def fanout(self, kind: Kind) -> str:
+        """Where the edges find events of this kind."""
+        return self.fanout_location if kind is Kind.LOCATION else self.fanout_live
+
+
+def topic_names(settings: Settings) -> TopicNames:
+    """The names under this deployment's prefix."""
+    return TopicNames(settings.topics.prefix)
+
+
+def topics(settings: Settings) -> list[Topic]:
+    """Every topic that Touchline uses."""
+    names, partitions = topic_names(settings), settings.topics.partitions
+
+    def kept(days: int) -> dict[str, str]:
+        return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+    # A compacted topic holds the latest record of each key; small segments keep start-up reads short.
+    compacted = {"cleanup.policy": "compact", "segment.ms": str(DAY_MS), "min.cleanable.dirty.ratio": "0.1"}
+    # The broker's append time is the clock of the pipeline: producers cannot choose it.
+    append_time = {"message.timestamp.type": "LogAppendTime"}
+
+    def days(kind: Kind) -> int:
+        return 1 if kind is Kind.LOCATION else 30
+
+    made = [
+        *(
+            Topic(
+                names.ingest[kind],
+                "channel",
+                f"ingest-{kind}",
+                partitions,
+                {**kept(days(kind)), **append_time},
+            )
+            for kind in Kind
+        ),
+        # Events carry the append time of their ingest record as their timestamp: a seek by time finds them.
+        *(Topic(names.events[kind], "channel", f"event-{kind}", partitions, kept(30)) for kind in Kind),
+        Topic(names.fanout_live, "channel#version#shard", "fanout", partitions, kept(1)),
+        Topic(names.fanout_location, "channel#version#shard", "fanout", partitions, kept(1)),
+        Topic(names.control, "channel or user", "control", partitions, {**compacted, **append_time}),
+        Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
+        Topic(names.channels, "channel", "channel", 1, compacted),
+        Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
+        Topic(names.cursors, "user#device", "cursor", partitions, compacted),
+    ]
+    shared = {
+        "max.message.bytes": str(MAX_RECORD_BYTES),
+        "min.insync.replicas": str(settings.topics.min_insync_replicas),
+    }
+    return [topic._replace(config=MappingProxyType({**shared, **topic.config})) for topic in made]

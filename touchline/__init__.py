@@ -1,0 +1,1 @@
+"""Touchline's face for programs: `from touchline import Producer, Viewer`."""

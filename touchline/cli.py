@@ -1,0 +1,83 @@
+"""The command line: a table of commands, each loaded when it is used, and one way of reporting errors."""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import click
+
+from kernel.errors import TouchlineError
+
+#: Command -> its module in touchline.commands and its line in `touchline --help`, in the order shown.
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "up": ("up", "Start the whole pipeline on this machine."),
+        "down": ("down", "Stop what `up` started."),
+        "status": ("status", "Show a line for each process."),
+        "doctor": ("doctor", "Say what this machine lacks, and how to get it."),
+        "publish": ("publish", "Post events to a stream."),
+        "watch": ("watch", "Show the events of streams as they happen."),
+        "search": ("search", "Find events by what they say."),
+        "topics": ("topics", "Create or show the Kafka topics."),
+        "stream": ("stream", "Run a Faust worker."),
+        "edge": ("edge", "Run a WebSocket edge."),
+        "index": ("index", "Run the search indexer."),
+        "gateway": ("gateway", "Run the HTTP gateway."),
+    }
+)
+
+
+class Commands(click.Group):
+    """Loads a command's module only when it is asked for, so that `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"touchline.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="touchline", message="touchline %(version)s")
+def cli() -> None:
+    """Live events through Kafka to every viewer, and searchable.
+
+    Start with `touchline up`, then try `touchline publish broadcast:demo --text "Kick-off"`.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Exits 0, 1 (failed) or 2 (wrong use)."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command line; an error is a sentence on standard error."""
+    try:
+        result: Any = cli.main(arguments, standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 1
+    except TouchlineError as error:
+        click.echo(f"touchline: {error}", err=True)
+        return 2 if error.code == "bad_setting" else 1
+    except BrokenPipeError:
+        # `touchline watch … | head`: the reader has enough. Keep Python from complaining when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
