@@ -1,4 +1,4 @@
-"""Kafka clients made from the settings: one place that knows how to reach the brokers, and how to wait for them."""
+"""How to reach Kafka: client properties from the settings, waiting for the brokers, applying topics."""
 
 import asyncio
 from collections.abc import Mapping

@@ -318,7 +318,7 @@ def _convert(name: str, table: dict[str, Any], origin: Mapping[str, str]) -> Sec
     return kind(**values)
 
 
-def _unknown(what: str, allowed: list[str]) -> TouchlineError:
-    return TouchlineError(
-        "bad_setting", f"There is no setting for {what}.", hint=f"Allowed: {', '.join(allowed)}."
-    )
+def _unknown(what: str, name: str, allowed: list[str]) -> TouchlineError:
+    near = difflib.get_close_matches(name, allowed, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"Allowed: {', '.join(allowed)}."
+    return TouchlineError("bad_setting", f"There is no setting for {what}.", hint=hint)
