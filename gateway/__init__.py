@@ -1,1 +1,1 @@
-"""gateway."""
+"""The HTTP gateway: ingest, history, search, channels, schema registry."""

@@ -1,1 +1,1 @@
-"""search_indexer."""
+"""Events into Elasticsearch, and the language to find them again."""

@@ -1,1 +1,1 @@
-"""streams."""
+"""Faust agents that check, order, count and fan out every event."""

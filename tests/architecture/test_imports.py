@@ -1,0 +1,72 @@
+"""Imports go one way: kernel <- schemas <- history <- the four parts; only face and gateway see all."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = {"producers", "streams", "consumers", "search_indexer"}
+#: Folder -> which of the project's folders it may import.
+MAY_IMPORT: dict[str, set[str]] = {
+    "kernel": set(),
+    "schemas": {"kernel"},
+    "history": {"kernel", "schemas"},
+    **{part: {"kernel", "schemas", "history"} for part in PARTS},
+    "embedded": {"kernel"},
+    "gateway": {"kernel", "schemas", "history", *PARTS},
+    "touchline": {"kernel", "schemas", "history", "embedded", "gateway", *PARTS},
+}
+MODULES = sorted(file for folder in MAY_IMPORT for file in (ROOT / folder).rglob("*.py"))
+
+
+def imported(file: Path) -> set[str]:
+    """The top-level packages that a module imports, also inside functions and under TYPE_CHECKING."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative imports hide where a name comes from"
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_folder_may(file: Path) -> None:
+    folder = file.relative_to(ROOT).parts[0]
+    forbidden = (imported(file) & MAY_IMPORT.keys()) - MAY_IMPORT[folder] - {folder}
+    assert not forbidden, f"{file.relative_to(ROOT)} imports {forbidden}"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_module_says_in_its_first_line_why_it_exists(file: Path) -> None:
+    text = ast.get_docstring(ast.parse(file.read_text("utf-8")))
+    assert text, f"{file.relative_to(ROOT)} has no docstring"
+    assert len(text.splitlines()[0]) > 10
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_module_stays_short_enough_to_be_read(file: Path) -> None:
+    assert len(file.read_text("utf-8").splitlines()) <= 400
+
+
+CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "datetime.utcnow"}
+#: The composition root, and programs that watch processes of the operating system, read the machine's clock.
+READS_THE_CLOCK = {"kernel/clock.py"}
+ROOTS = {"touchline", "embedded"}
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_clocks_are_passed_in(file: Path) -> None:
+    relative = str(file.relative_to(ROOT))
+    if relative in READS_THE_CLOCK or file.relative_to(ROOT).parts[0] in ROOTS:
+        return
+    calls = {
+        f"{node.func.value.id}.{node.func.attr}"
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+    }
+    assert not calls & CLOCKS, f"{relative} reads the machine's clock: take a kernel.clock.Clock instead"
