@@ -45,8 +45,11 @@ format: setup ## put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
+
 lock: ## resolve the dependencies anew (see docs/decisions/0003)
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -o requirements.lock
+	@$(COMPILE) --all-extras --group dev -o requirements.lock
+	@$(COMPILE) -c requirements.lock -o requirements-run.lock
 
 clean: ## remove what make made (not the data)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

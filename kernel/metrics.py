@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -47,3 +47,8 @@ INDEX_WATERMARK = Gauge(
 INDEX_LATENCY = Histogram(
     "touchline_index_latency_seconds", "From ingest append to the document's confirmation.", buckets=_LATENCY
 )
+
+
+def registry() -> CollectorRegistry:
+    """Where all of them are registered."""
+    return REGISTRY

@@ -1,0 +1,28 @@
+# Two stages: the first builds an environment from the lock, the second carries only what runs.
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements.lock requirements-run.lock ./
+RUN python -m venv /opt/touchline \
+ && pip install --no-cache-dir "$(grep -oE '^uv==[^ ]+' requirements.lock)" \
+ && uv pip sync --python /opt/touchline/bin/python --require-hashes requirements-run.lock
+COPY pyproject.toml README.md ./
+COPY kernel kernel
+COPY schemas schemas
+COPY history history
+COPY producers producers
+COPY streams streams
+COPY consumers consumers
+COPY search_indexer search_indexer
+COPY embedded embedded
+COPY gateway gateway
+COPY touchline touchline
+RUN uv pip install --python /opt/touchline/bin/python --no-deps --build-constraints requirements.lock .
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/touchline touchline
+COPY --from=build /opt/touchline /opt/touchline
+ENV PATH=/opt/touchline/bin:$PATH PYTHONUNBUFFERED=1 TOUCHLINE_LOG_FORMAT=json
+USER touchline
+WORKDIR /var/lib/touchline
+ENTRYPOINT ["touchline"]
+CMD ["--help"]

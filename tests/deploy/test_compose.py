@@ -1,0 +1,178 @@
+"""docker-compose.yml agrees with the definitions that `touchline up` uses: settings, topics, roles, metrics.
+
+No Docker daemon is asked: what can be known without running the containers is checked here.
+"""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kernel import metrics
+from kernel.settings import Settings, load_settings
+from kernel.topics import MAX_RECORD_BYTES, topics
+from touchline.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+BROKERS = {name: s for name, s in SERVICES.items() if name.startswith("kafka-")}
+OURS = {name: s for name, s in SERVICES.items() if s["image"].startswith("touchline:")}
+ROLES = {"stream": "stream", "edge": "edge", "indexer": "index", "gateway": "gateway"}
+#: Programs that the published images carry, where health checks look for them.
+PROGRAMS = {
+    "apache/kafka": {"/opt/kafka/bin/kafka-broker-api-versions.sh"},
+    "elasticsearch": {"curl"},
+    "prom/prometheus": {"wget"},
+    "grafana/grafana": {"wget"},
+    "touchline": {"python"},
+}
+
+
+def settings_of(service: dict[str, Any]) -> Settings:
+    environment = {name: str(value) for name, value in service["environment"].items()}
+    return load_settings({k: re.sub(r"\$\{.*\}", "x" * 32, v) for k, v in environment.items()})
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_of_a_role_is_one_that_touchline_knows(name: str) -> None:
+    assert settings_of(OURS[name]).topics.replication_factor == 3
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_of_a_role_is_one_that_touchline_has(name: str) -> None:
+    word = OURS[name]["command"][0]
+    assert word in COMMANDS or word == "--help"
+
+
+def test_every_role_runs() -> None:
+    assert {name: OURS[name]["command"][0] for name in ROLES} == ROLES
+
+
+def test_there_are_three_brokers_which_keep_three_copies_and_confirm_with_two() -> None:
+    assert len(BROKERS) == 3
+    wanted = settings_of(OURS["topics"])
+    assert wanted.topics.replication_factor == len(BROKERS)
+    for topic in topics(wanted):
+        assert topic.config["min.insync.replicas"] == "2"
+    for broker in BROKERS.values():
+        assert broker["environment"]["KAFKA_MIN_INSYNC_REPLICAS"] == "2"
+        assert broker["environment"]["KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR"] == "3"
+
+
+def test_brokers_know_one_another_and_their_own_number() -> None:
+    for number, (name, broker) in enumerate(BROKERS.items(), 1):
+        assert broker["environment"]["KAFKA_NODE_ID"] == str(number)
+        assert broker["environment"]["KAFKA_ADVERTISED_LISTENERS"] == f"PLAINTEXT://{name}:9092"
+        assert f"{number}@{name}:9093" in broker["environment"]["KAFKA_CONTROLLER_QUORUM_VOTERS"]
+
+
+def test_brokers_take_the_largest_record_that_touchline_writes() -> None:
+    for broker in BROKERS.values():
+        assert int(broker["environment"]["KAFKA_MESSAGE_MAX_BYTES"]) >= MAX_RECORD_BYTES
+        assert broker["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+def test_roles_find_every_broker() -> None:
+    servers = settings_of(OURS["gateway"]).kafka.bootstrap_servers
+    assert servers == ",".join(f"{name}:9092" for name in BROKERS)
+
+
+@pytest.mark.parametrize("name", [n for n in SERVICES if n not in {"topics", "cli"}])
+def test_every_service_is_checked_limited_and_started_again(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert {"cpus", "memory"} <= service["deploy"]["resources"]["limits"].keys()
+    assert service["healthcheck"]["interval"]
+
+
+@pytest.mark.parametrize("name", [n for n, s in SERVICES.items() if "healthcheck" in s])
+def test_the_command_of_every_health_check_exists(name: str) -> None:
+    service = SERVICES[name]
+    how, program, *arguments = service["healthcheck"]["test"]
+    image = service["image"].rsplit(":", 1)[0]
+    assert how == "CMD"
+    assert program in PROGRAMS[image]
+    if image == "touchline":
+        assert arguments[0] == "-m"
+        assert importlib.util.find_spec(arguments[1]), f"there is no module {arguments[1]}"
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_roles_health_check_asks_the_port_that_the_role_listens_on(name: str) -> None:
+    section: Any = getattr(settings_of(OURS[name]), name)
+    assert OURS[name]["healthcheck"]["test"][-1] == f"http://127.0.0.1:{section.port}/readyz"
+    assert section.host == "0.0.0.0"  # others in the network reach it
+
+
+def test_nothing_that_listens_to_the_network_runs_without_a_secret() -> None:
+    for service in OURS.values():
+        assert service["environment"]["TOUCHLINE_AUTH_SECRET"].startswith("${TOUCHLINE_AUTH_SECRET:?")
+
+
+def test_ports_are_bound_to_loopback_only() -> None:
+    for service in SERVICES.values():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")
+
+
+def test_an_edge_has_time_to_drain_before_it_is_killed() -> None:
+    grace = int(OURS["edge"]["stop_grace_period"].removesuffix("s"))
+    assert grace > settings_of(OURS["edge"]).edge.drain_s
+
+
+def test_data_live_in_volumes_that_are_declared() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+            else:
+                assert source in COMPOSE["volumes"]
+
+
+def test_every_variable_that_compose_asks_for_is_in_the_example() -> None:
+    asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text("utf-8")))
+    example = (ROOT / "deploy/example.env").read_text("utf-8")
+    assert asked == set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+
+
+def test_prometheus_scrapes_every_role_on_its_port() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    found = {c["dns_sd_configs"][0]["names"][0]: c["dns_sd_configs"][0]["port"] for c in scraped}
+    assert found == {name: getattr(Settings(), name).port for name in ROLES}
+
+
+def test_the_dashboard_shows_only_metrics_that_exist() -> None:
+    known = {
+        sample
+        for family in metrics.registry().collect()
+        for sample in (
+            family.name,
+            *(f"{family.name}_{suffix}" for suffix in ("total", "bucket", "count", "sum")),
+        )
+    }
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/touchline.json").read_text("utf-8"))
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    named = {name for e in expressions for name in re.findall(r"\b(?:touchline|process)_\w+", e)}
+    assert named
+    assert named <= known, named - known
+
+
+def test_the_image_is_built_from_files_that_exist() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    copied = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    assert copied
+    for source in copied:
+        assert (ROOT / source).exists(), source
+    packages = {p.name for p in ROOT.iterdir() if (p / "__init__.py").exists()} - {"tests"}
+    assert packages <= set(copied)
+    assert "USER touchline" in dockerfile
