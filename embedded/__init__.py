@@ -1,1 +1,1 @@
-"""Real servers on this machine from Python wheels and Maven artifacts, and their supervisor."""
+"""Real servers from Python wheels and Maven artifacts alone, and the supervisor behind `touchline up`."""
