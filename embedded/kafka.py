@@ -215,7 +215,6 @@ def properties(layout: Layout, node: Node, data: Path) -> str:
         ("replica.fetch.max.bytes", MAX_MESSAGE_BYTES),
         # Groups start at once, and a member that died is missed after ten seconds, not 45.
         ("group.initial.rebalance.delay.ms", 0),
-        ("group.coordinator.rebalance.protocols", "classic,consumer"),
         ("group.consumer.session.timeout.ms", 10_000),
         ("group.consumer.min.session.timeout.ms", 6_000),
         ("group.consumer.heartbeat.interval.ms", 2_000),
