@@ -1,4 +1,4 @@
-"""`python -m kernel.probe URL` exits 0 if the address answers 200: all that a container's health check needs."""
+"""`python -m kernel.probe URL` exits 0 if the address answers 200: what a container's health check needs."""
 
 import http.client
 import sys

@@ -1,0 +1,129 @@
+"""Writes docs/settings.md, docs/metrics.md and docs/errors.md from the code that they describe.
+
+Run `make docs` after a change; a test compares the files with what this would write.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import prometheus_client
+from msgspec import Meta, inspect
+
+from kernel import metrics
+from kernel.errors import CODES
+from kernel.settings import PREFIX, SECTIONS
+
+HERE = Path(__file__).parent
+MADE = "<!-- Made by docs/make_reference.py; change the code that it names instead. -->"
+
+
+def settings_page() -> str:
+    """Every setting, from kernel/settings.py."""
+    lines = [
+        "# Settings",
+        "",
+        MADE,
+        "",
+        "Each setting is an environment variable, or a line of `touchline.toml` in the working directory (or of the file that",
+        f"`{PREFIX}CONFIG` names): `{PREFIX}EDGE_PORT=9000` is `port = 9000` under `[edge]`. The environment wins.",
+        "A setting that does not exist, or has a value that is not allowed, stops the program with its name.",
+    ]
+    for section, kind in SECTIONS.items():
+        doc = " ".join((kind.__doc__ or "").split())
+        lines += [
+            "",
+            f"## [{section}]",
+            "",
+            doc,
+            "",
+            "| variable | default | what it does |",
+            "|---|---|---|",
+        ]
+        default, hints = kind(), get_type_hints(kind, include_extras=True)
+        for field in kind.__struct_fields__:
+            if (section, field) == ("kafka", "client"):
+                lines.append(
+                    f"| `{PREFIX}KAFKA_…` |  | properties of librdkafka, passed through as they are |"
+                )
+                continue
+            lines.append(
+                f"| `{PREFIX}{section}_{field}`".upper()
+                + f" | {shown(getattr(default, field))} | {described(hints[field])} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def shown(value: Any) -> str:
+    """A default as one would write it."""
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return f"`{text}`" if text else "(empty)"
+
+
+def described(hint: Any) -> str:
+    """The description of a setting, and what is allowed."""
+    text = next((m.description for m in metas(hint) if m.description), "")
+    node = inspect.type_info(hint)
+    node = node.type if isinstance(node, inspect.Metadata) else node
+    allowed = [f"`{value}`" for value in node.values] if isinstance(node, inspect.LiteralType) else []
+    bounds = [
+        f"{sign} {limit}"
+        for sign, name in ((">", "gt"), (">=", "ge"), ("<=", "le"))
+        if (limit := next((getattr(m, name) for m in metas(hint) if getattr(m, name) is not None), None))
+        is not None
+    ]
+    rest = "; ".join(filter(None, [" or ".join(allowed), " and ".join(bounds)]))
+    return f"{text} ({rest})" if rest else text
+
+
+def metas(hint: Any) -> list[Meta]:
+    """The Meta annotations of a type, also those of the alias that it is made from."""
+    if get_origin(hint) is not Annotated:
+        return []
+    inner, *rest = get_args(hint)
+    return [m for m in rest if isinstance(m, Meta)] + metas(inner)
+
+
+def metrics_page() -> str:
+    """Every metric, from kernel/metrics.py."""
+    lines = [
+        "# Metrics",
+        "",
+        MADE,
+        "",
+        "Every role serves Prometheus metrics under `/metrics` on its port. This is the closed set, beside the",
+        "process metrics of the client library.",
+        "",
+        "| metric | type | labels | what it says |",
+        "|---|---|---|---|",
+    ]
+    for made in vars(metrics).values():
+        if isinstance(made, prometheus_client.metrics.MetricWrapperBase):
+            family = next(iter(made.describe()))
+            suffix = "_total" if family.type == "counter" else ""
+            labels = ", ".join(made._labelnames)  # the library has no public name for them
+            lines.append(f"| `{family.name}{suffix}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Every error code, from kernel/errors.py."""
+    lines = [
+        "# Error codes",
+        "",
+        MADE,
+        "",
+        "An error is a stable code, for programs, and a sentence, for people. The same code means the same thing on the",
+        "WebSocket, over HTTP (as `code` in problem+json), in the SDK (`error.code`), and as a reason in `touchline.rejected`.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *(f"| `{code}` | {meaning} |" for code, meaning in CODES.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "metrics.md": metrics_page, "errors.md": errors_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), "utf-8")

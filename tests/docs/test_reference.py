@@ -1,0 +1,23 @@
+"""The reference pages say what the code says."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def maker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["settings.md", "metrics.md", "errors.md"])
+def test_a_page_is_what_the_code_would_write(page: str) -> None:
+    assert (DOCS / page).read_text("utf-8") == maker().PAGES[page](), "run `make docs`"
