@@ -5,6 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from kernel.errors import TouchlineError
 from kernel.health import Health
+from kernel.metrics import registry
 
 
 def ops_routes(health: Health) -> list[web.RouteDef]:
@@ -18,7 +19,7 @@ def ops_routes(health: Health) -> list[web.RouteDef]:
         return web.json_response(body, status=200 if health.ready else 503)
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=generate_latest(registry()), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)]
 

@@ -1,0 +1,66 @@
+"""A role ends well when it is asked to, and says in one line why it ends when it was not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def role(body: str) -> subprocess.Popen[str]:
+    """A process that runs a role with this body, and prints `ready` when it is."""
+    program = (
+        textwrap.dedent("""
+        import asyncio, sys
+        from kernel.errors import TouchlineError
+        from kernel.lifecycle import run_role
+        from kernel.logs import setup_logs
+        setup_logs(role="test", form="json")
+        async def main(stop: asyncio.Event) -> None:
+            print("ready", flush=True)
+        """)
+        + textwrap.indent(textwrap.dedent(body), "    ")
+        + "\nsys.exit(run_role(main))\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_role_that_is_asked_to_stop_finishes_its_work_and_exits_0(number: signal.Signals) -> None:
+    with role("await stop.wait()\nprint('finished', flush=True)") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (out, err, process.returncode) == ("finished\n", "", 0)
+
+
+def test_an_error_for_the_user_is_one_line_without_a_traceback() -> None:
+    with role("raise TouchlineError('port_taken', 'Port 1 is taken.', hint='Take another.')") as process:
+        _, err = process.communicate(timeout=20)
+    line = json.loads(err)
+    assert process.returncode == 1
+    assert (line["code"], line["reason"]) == ("port_taken", "Port 1 is taken. Take another.")
+    assert "exception" not in line
+
+
+def test_an_unexpected_error_ends_the_process_and_is_logged_with_its_place() -> None:
+    with role("raise RuntimeError('a bug')") as process:
+        _, err = process.communicate(timeout=20)
+    line = json.loads(err)
+    assert process.returncode == 1
+    assert line["level"] == "error"
+    assert "RuntimeError: a bug" in line["exception"]
