@@ -1,6 +1,7 @@
 """How to reach Kafka: client properties from the settings, waiting for the brokers, applying topics."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from kernel.settings import Settings
 from kernel.topics import Topic
 
 _log = get_logger("touchline.kafka")
+_CLIENT_LOG: Final = logging.getLogger("librdkafka")
+# Forty lines a second while a broker is away. Whoever needs the broker says so, once, and in /readyz.
+_CLIENT_LOG.addFilter(lambda record: not record.getMessage().startswith("FAIL "))
 _ALREADY_THERE: Final = "TOPIC_ALREADY_EXISTS"
 
 
@@ -28,8 +32,9 @@ def client_config(settings: Settings, **properties: Any) -> dict[str, Any]:
     """Properties for a confluent-kafka client; keyword `linger_ms=5` is `linger.ms`."""
     return {
         "bootstrap.servers": settings.kafka.bootstrap_servers,
-        # librdkafka's own reconnection messages say less than our waiting does.
-        "log_level": 3,
+        "log_level": 4,
+        # Through Python's logging, so that they are lines like all others, and not loose text.
+        "logger": _CLIENT_LOG,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 2000,
         **settings.kafka.client,
