@@ -4,7 +4,6 @@ import os
 import shutil
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -185,51 +184,56 @@ def is_ready(address: str, *, brokers: int = 1) -> bool:
 
 def properties(layout: Layout, node: Node, data: Path) -> str:
     """The broker's server.properties."""
-    count = len(layout.nodes)
-    replication = min(3, count)
-    in_sync = max(1, replication - 1)
     voters = ",".join(f"{n.number}@{ports.LOOPBACK}:{n.controller_port}" for n in layout.nodes)
-    lines: Sequence[tuple[str, object]] = (
-        ("process.roles", "broker,controller"),
-        ("node.id", node.number),
+    listeners = {
+        "process.roles": "broker,controller",
+        "node.id": node.number,
         # A fixed quorum, and not `--standalone`: the ports may be others at the next start.
-        ("controller.quorum.voters", voters),
-        ("controller.listener.names", "CONTROLLER"),
-        ("listeners", f"PLAINTEXT://{node.address},CONTROLLER://{ports.LOOPBACK}:{node.controller_port}"),
-        ("advertised.listeners", f"PLAINTEXT://{node.address}"),
-        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
-        ("log.dirs", data),
-        ("auto.create.topics.enable", "false"),
-        ("default.replication.factor", replication),
-        ("min.insync.replicas", in_sync),
-        ("offsets.topic.replication.factor", replication),
-        ("transaction.state.log.replication.factor", replication),
-        ("transaction.state.log.min.isr", in_sync),
-        ("share.coordinator.state.topic.replication.factor", replication),
-        ("share.coordinator.state.topic.min.isr", in_sync),
+        "controller.quorum.voters": voters,
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{ports.LOOPBACK}:{node.controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{node.address}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": data,
+    }
+    return "".join(f"{key}={value}\n" for key, value in {**listeners, **behaviour(len(layout.nodes))}.items())
+
+
+def behaviour(brokers: int) -> dict[str, object]:
+    """The settings that do not depend on where a broker lives; containers in tests get the same."""
+    replication = min(3, brokers)
+    in_sync = max(1, replication - 1)
+    return {
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": replication,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": replication,
+        "transaction.state.log.replication.factor": replication,
+        "transaction.state.log.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": replication,
+        "share.coordinator.state.topic.min.isr": in_sync,
         # The defaults, 50 each, are for hundreds of groups: here they would be files to open at each start.
-        ("offsets.topic.num.partitions", 8),
-        ("transaction.state.log.num.partitions", 8),
-        ("share.coordinator.state.topic.num.partitions", 4),
-        ("message.max.bytes", MAX_MESSAGE_BYTES),
-        ("replica.fetch.max.bytes", MAX_MESSAGE_BYTES),
+        "offsets.topic.num.partitions": 8,
+        "transaction.state.log.num.partitions": 8,
+        "share.coordinator.state.topic.num.partitions": 4,
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
         # Groups start at once, and a member that died is missed after ten seconds, not 45.
-        ("group.initial.rebalance.delay.ms", 0),
-        ("group.consumer.session.timeout.ms", 10_000),
-        ("group.consumer.min.session.timeout.ms", 6_000),
-        ("group.consumer.heartbeat.interval.ms", 2_000),
-        ("group.consumer.min.heartbeat.interval.ms", 1_000),
+        "group.initial.rebalance.delay.ms": 0,
+        "group.consumer.session.timeout.ms": 10_000,
+        "group.consumer.min.session.timeout.ms": 6_000,
+        "group.consumer.heartbeat.interval.ms": 2_000,
+        "group.consumer.min.heartbeat.interval.ms": 1_000,
         # A broker that was killed may not come back before its old session has run out. One alone has nobody
         # who could take over, so it gains nothing from a long one.
-        ("broker.session.timeout.ms", 3_000 if count == 1 else 6_000),
-        ("broker.heartbeat.interval.ms", 1_000),
+        "broker.session.timeout.ms": 3_000 if brokers == 1 else 6_000,
+        "broker.heartbeat.interval.ms": 1_000,
         # Of the default 128 MB a heap of 512 MB would lose a quarter.
-        ("log.cleaner.dedupe.buffer.size", 32 * 1024 * 1024),
-        ("num.network.threads", 2),
-        ("num.io.threads", 4),
-        ("background.threads", 4),
-    )
-    return "".join(f"{key}={value}\n" for key, value in lines)
+        "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+        "background.threads": 4,
+    }
 
 
 def _cluster_id(directory: Path) -> str:

@@ -1,0 +1,55 @@
+"""Fixtures that all tests share: real servers, started once a session and only when a test asks for them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from embedded.servers import Servers
+from tests import servers
+
+#: A test that asks for one of these is marked `servers`, whether or not its author thought of it.
+SERVER_FIXTURES = frozenset({"kafka_servers", "elasticsearch_url", "make_servers"})
+
+
+def pytest_report_header() -> str:
+    return f"real servers: {servers.kind()}"
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m "not servers"` is applied
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture(scope="session")
+def kafka_servers() -> Iterator[str]:
+    """Bootstrap servers of a real Kafka, shared by all tests: use topics and groups of your own."""
+    with servers.data_directory() as directory, servers.running_kafka(directory) as bootstrap_servers:
+        yield bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url() -> Iterator[str]:
+    """URL of a real Elasticsearch, shared by all tests: use indexes of your own."""
+    with servers.data_directory() as directory, servers.running_elasticsearch(directory) as url:
+        yield url
+
+
+@pytest.fixture
+def make_servers() -> Iterator[Callable[..., Servers]]:
+    """Makes embedded servers that a test may kill and start again; what still runs at its end is killed.
+
+    Two made in one test share their data, as `up` after `down` does. Options are those of `Servers`.
+    """
+    made: list[Servers] = []
+    with servers.data_directory() as directory:
+
+        def make(**options: Any) -> Servers:
+            made.append(servers.embedded_servers(directory, **options))
+            return made[-1]
+
+        yield make
+        for each in made:
+            each.kill()

@@ -1,0 +1,132 @@
+"""Real servers survive what processes suffer: kill -9, restarts, a parent that dies."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from embedded.servers import Servers
+from tests.servers import data_directory, servers_dir, wait_until
+
+
+def produce(bootstrap_servers: str, topic: str, value: bytes) -> None:
+    failures: list[object] = []
+    producer = Producer({"bootstrap.servers": bootstrap_servers, "message.max.bytes": 1_100_000})
+    producer.produce(topic, value, on_delivery=lambda error, _: failures.append(error) if error else None)
+    assert producer.flush(30) == 0
+    assert not failures
+
+
+def read_all(bootstrap_servers: str, topic: str, count: int) -> list[bytes | None]:
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "reads-without-a-group"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    values = [message.value() for message in consumer.consume(count, timeout=30)]
+    consumer.close()
+    return values
+
+
+def create(bootstrap_servers: str, topic: str, *, replicas: int = 1) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin.create_topics([NewTopic(topic, 1, replication_factor=replicas)])[topic].result(30)
+
+
+def request(port: int, method: str, path: str, body: object = None) -> dict[str, object]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(
+        method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"}
+    )
+    response = connection.getresponse()
+    answer: dict[str, object] = json.loads(response.read())
+    connection.close()
+    assert response.status < 300, answer
+    return answer
+
+
+def test_kafka_keeps_its_records_over_kill_9_and_over_another_start_on_other_ports(
+    make_servers: Callable[..., Servers],
+) -> None:
+    servers = make_servers(with_elasticsearch=False)
+    servers.start()
+    create(servers.bootstrap_servers, "kept")
+    produce(servers.bootstrap_servers, "kept", b"before")
+    servers.kafka.kill()
+    servers.kafka.start()
+    produce(servers.bootstrap_servers, "kept", b"after")
+    servers.stop()
+    again = make_servers(with_elasticsearch=False)
+    again.start()
+    assert read_all(again.bootstrap_servers, "kept", 2) == [b"before", b"after"]
+
+
+def test_kafka_takes_a_value_of_one_mebibyte_and_creates_no_topic_by_itself(kafka_servers: str) -> None:
+    create(kafka_servers, "large-values")
+    produce(kafka_servers, "large-values", b"x" * 1_048_576)
+    assert read_all(kafka_servers, "large-values", 1) == [b"x" * 1_048_576]
+    admin = AdminClient({"bootstrap.servers": kafka_servers, "allow.auto.create.topics": True})
+    admin.list_topics("never-created", timeout=10)
+    assert "never-created" not in admin.list_topics(timeout=10).topics
+
+
+def test_a_group_of_the_new_protocol_gets_its_partitions(kafka_servers: str) -> None:
+    create(kafka_servers, "kip-848")
+    consumer = Consumer(
+        {"bootstrap.servers": kafka_servers, "group.id": "kip-848", "group.protocol": "consumer"}
+    )
+    consumer.subscribe(["kip-848"])
+    wait_until(lambda: consumer.poll(0.1) is None and consumer.assignment(), what="the assignment")
+    consumer.close()
+
+
+@pytest.mark.slow
+def test_three_brokers_go_on_while_one_is_dead(make_servers: Callable[..., Servers]) -> None:
+    servers = make_servers(brokers=3, with_elasticsearch=False)
+    servers.start()
+    create(servers.bootstrap_servers, "replicated", replicas=3)
+    produce(servers.bootstrap_servers, "replicated", b"one")
+    servers.kafka.brokers[0].kill()
+    produce(servers.bootstrap_servers, "replicated", b"two")
+    servers.kafka.start()
+    assert read_all(servers.bootstrap_servers, "replicated", 2) == [b"one", b"two"]
+
+
+@pytest.mark.slow
+def test_elasticsearch_keeps_its_documents_over_kill_9(make_servers: Callable[..., Servers]) -> None:
+    elasticsearch = make_servers().elasticsearch
+    elasticsearch.start()
+    request(elasticsearch.port, "PUT", "/kept/_doc/1?refresh=wait_for", {"text": "kick-off"})
+    elasticsearch.kill()
+    elasticsearch.start()
+    found = request(elasticsearch.port, "GET", "/kept/_search?q=text:kick&filter_path=hits.total.value")
+    assert found == {"hits": {"total": {"value": 1}}}
+    if os.geteuid() == 0:
+        assert elasticsearch.pid is not None
+        assert psutil.Process(elasticsearch.pid).uids().effective != 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_no_server_outlives_a_parent_that_is_killed() -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from embedded.servers import Servers\n"
+        "s = Servers(Path(sys.argv[1]), servers_dir=Path(sys.argv[2]))\n"
+        "s.kafka.launch(); s.elasticsearch.start(); print('up', flush=True); time.sleep(600)"
+    )
+    with data_directory() as directory:
+        argv = [sys.executable, "-c", program, str(directory), str(servers_dir())]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as parent:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"up\n"
+            family = psutil.Process(parent.pid).children(recursive=True)
+            assert len(family) == 3, "Kafka, Elasticsearch's launcher, and its server"
+            parent.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert not alive
