@@ -1,0 +1,159 @@
+"""Touchline's roles as processes against the tests' servers, with topics and ports of their own."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from embedded.ports import find_free
+from kernel.kafka import apply_topics
+from kernel.probe import answers
+from kernel.settings import PREFIX, Settings, as_environment, load_settings
+from kernel.topics import topics
+
+ROOT = Path(__file__).parents[1]
+T = TypeVar("T")
+
+
+def eventually(what: str, ask: Callable[[], T | None], *, within: float = 30.0) -> T:
+    """Ask until there is an answer that is neither None nor false; fail with `what` when time is up."""
+    deadline = time.monotonic() + within
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
+        time.sleep(0.05)
+    return answer
+
+
+class Pipeline:
+    """Roles by name: `stream`, `edge`, `index`, `gateway`."""
+
+    def __init__(self, kafka: str, elasticsearch: str, logs: Path, **given: str) -> None:
+        taken: set[int] = set()
+        for _ in range(4):
+            taken.add(find_free(avoid=taken))
+        stream, edge, index, gateway = sorted(taken)
+        self.name = f"t{secrets.token_hex(4)}"
+        self.settings: Settings = load_settings(
+            {
+                "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": kafka,
+                "TOUCHLINE_ELASTICSEARCH_URL": elasticsearch,
+                "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": self.name,
+                "TOUCHLINE_TOPICS_PREFIX": self.name,
+                "TOUCHLINE_TOPICS_PARTITIONS": "4",
+                "TOUCHLINE_STREAM_GROUP": f"{self.name}-stream",
+                "TOUCHLINE_STREAM_PORT": str(stream),
+                "TOUCHLINE_EDGE_PORT": str(edge),
+                "TOUCHLINE_INDEXER_GROUP": f"{self.name}-index",
+                "TOUCHLINE_INDEXER_PORT": str(index),
+                "TOUCHLINE_GATEWAY_PORT": str(gateway),
+                **given,
+            }
+        )
+        self._logs = logs
+        self._ports = {"stream": stream, "edge": edge, "index": index, "gateway": gateway}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        apply_topics(self.settings, topics(self.settings))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a child process: these settings, and none of whoever runs the tests."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+        return {**kept, **as_environment(self.settings)}
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self._ports['gateway']}"
+
+    @property
+    def edge_url(self) -> str:
+        return f"ws://127.0.0.1:{self._ports['edge']}/v1/ws"
+
+    def start(self, *roles: str) -> None:
+        """Start these roles together, and wait until each is ready."""
+        for role in roles:
+            with (self._logs / f"{self.name}-{role}.log").open("ab") as log:
+                self._running[role] = subprocess.Popen(
+                    [sys.executable, "-m", "touchline", role],
+                    cwd=self._logs,
+                    env={**self.environment, "PYTHONPATH": str(ROOT)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+        for role in roles:
+            eventually(f"{role} is ready", partial(self.is_ready, role), within=60)
+
+    def is_ready(self, role: str) -> bool:
+        assert self._running[role].poll() is None, f"{role} ended:\n{self.log(role)}"
+        return answers(f"http://127.0.0.1:{self._ports[role]}/readyz")
+
+    def log(self, role: str) -> str:
+        """The end of what a role has logged."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._logs / f"{self.name}-{role}.log").read_text("utf-8", "replace")[-3000:]
+        return ""
+
+    def pid(self, role: str) -> int:
+        return self._running[role].pid
+
+    def kill(self, role: str) -> None:
+        """kill -9."""
+        self._end(role, signal.SIGKILL)
+
+    def stop(self, role: str) -> int:
+        """SIGTERM, and wait; the exit code."""
+        return self._end(role, signal.SIGTERM)
+
+    def close(self) -> None:
+        for role in list(self._running):
+            self.kill(role)
+
+    def run(
+        self, *arguments: str, stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """The command line with these settings, as a user would call it."""
+        done = subprocess.run(
+            [sys.executable, "-m", "touchline", *arguments],
+            cwd=self._logs,
+            env={**self.environment, "PYTHONPATH": str(ROOT)},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def lines(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a command prints with --json, line by line."""
+        return [json.loads(line) for line in self.run(*arguments, "--json").stdout.splitlines()]
+
+    def _end(self, role: str, number: signal.Signals) -> int:
+        process = self._running.pop(role)
+        process.send_signal(number)
+        try:
+            return process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+
+@contextlib.contextmanager
+def running(kafka: str, elasticsearch: str, logs: Path, *roles: str, **given: str) -> Iterator[Pipeline]:
+    """A pipeline with these roles running; none is left behind."""
+    pipeline = Pipeline(kafka, elasticsearch, logs, **given)
+    try:
+        pipeline.start(*roles)
+        yield pipeline
+    finally:
+        pipeline.close()
