@@ -1,1 +1,1 @@
-"""The shape of what lies on the log: Avro schemas, the codec, and the checks that make an event valid."""
+"""Schemas: what lies on the log, in Avro; the codec; and the checks that make an event valid."""

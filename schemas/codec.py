@@ -1,0 +1,90 @@
+"""Avro in Confluent's wire format: a zero byte, the schema's id in four bytes, the value."""
+
+import struct
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, Final
+
+import fastavro
+
+from kernel.errors import TouchlineError
+from schemas.catalog import Catalog, Version, built_in, without_logical_types
+
+_HEADER: Final = struct.Struct(">BI")
+#: What fastavro raises on bytes that are not the schema's.
+_NOT_AVRO: Final = (EOFError, IndexError, ValueError, TypeError, OverflowError, MemoryError)
+
+
+class Undecodable(TouchlineError):  # noqa: N818 - it reads as what it says
+    """Bytes that cannot be read: code `undecodable`, or `unknown_schema`."""
+
+
+class Codec:
+    """Encodes with the latest version of a schema, decodes any version that was ever written.
+
+    `decode` gives what the latest version would: fields that the writer did not know have their defaults.
+    Times are integers, in milliseconds since 1970.
+    """
+
+    def __init__(self, name: str, catalog: Catalog | None = None) -> None:
+        self.name: Final = name
+        self._catalog = catalog or built_in()
+        latest = self._catalog.latest(name)
+        self.schema_id: Final = self._catalog.id_of(latest)
+        self._prefix: Final = _HEADER.pack(0, self.schema_id)
+        self._latest = _parsed(self._catalog, latest)
+        self._writers = {
+            number: _parsed(self._catalog, version)
+            for number, version in self._catalog.ids.items()
+            if version.name == name and version != latest
+        }
+        self._current_ids = {n for n, version in self._catalog.ids.items() if version == latest}
+
+    def encode(self, value: Mapping[str, Any]) -> bytes:
+        """The value as bytes. Raises ValueError or TypeError where a field is missing or of another type."""
+        # A fresh buffer a call: cheaper than clearing one, and two threads may share the codec.
+        out = BytesIO()
+        out.write(self._prefix)
+        fastavro.schemaless_writer(out, self._latest, value)
+        return out.getvalue()
+
+    def decode(self, value: bytes) -> dict[str, Any]:
+        """The value as the latest version has it. Raises Undecodable."""
+        if value[:5] == self._prefix:
+            writer, reader = self._latest, None
+        else:
+            writer = self._writer_of(value)
+            reader = None if writer is self._latest else self._latest
+        source = BytesIO(value)
+        source.seek(5)
+        try:
+            decoded = fastavro.schemaless_reader(source, writer, reader)
+        except _NOT_AVRO as error:
+            raise Undecodable(
+                "undecodable",
+                f"The value is not Avro of the schema {self.name}: {str(error) or 'it is cut short'}.",
+            ) from error
+        if source.tell() != len(value):
+            raise Undecodable(
+                "undecodable", f"{len(value) - source.tell()} bytes follow the Avro value of {self.name}."
+            )
+        return decoded  # type: ignore[return-value]  # records are dicts
+
+    def _writer_of(self, value: bytes) -> Any:
+        if len(value) < _HEADER.size or value[0] != 0:
+            raise Undecodable(
+                "undecodable",
+                "The value does not start with Confluent's header (a zero byte and a schema id).",
+            )
+        number = _HEADER.unpack_from(value)[1]
+        if number in self._current_ids:
+            return self._latest
+        if number in self._writers:
+            return self._writers[number]
+        version = self._catalog.by_id(number)
+        what = f"is {version}, not {self.name}" if version else "is not one that Touchline knows"
+        raise Undecodable("unknown_schema", f"The schema id {number} {what}.")
+
+
+def _parsed(catalog: Catalog, version: Version) -> Any:
+    return fastavro.parse_schema(without_logical_types(catalog.schemas[version]))
