@@ -67,10 +67,6 @@ class Elasticsearch(Process):
     def url(self) -> str:
         return f"http://{ports.LOOPBACK}:{self._place.port}"
 
-    def launch(self) -> None:
-        """Start it without waiting for it."""
-        super().start()
-
     def start(self, *, timeout_seconds: float = 90) -> None:
         """Start it, and wait until it can be used."""
         self.launch()

@@ -68,6 +68,11 @@ class KafkaBroker(Process):
         self._layout = layout
         self._home = layout.directory / f"node-{node.number}"
 
+    def start(self, *, timeout_seconds: float = 60) -> None:
+        """Start it, and wait until it can be used."""
+        self.launch()
+        self.wait_until(lambda: is_ready(self.node.address), timeout_seconds=timeout_seconds)
+
     def _prepare(self) -> Command:
         self._home.mkdir(parents=True, exist_ok=True)
         # What a killed broker left there: the native libraries of its compressors, unpacked.
@@ -89,7 +94,7 @@ class KafkaBroker(Process):
             *("--config", str(self._home / "server.properties")),
         )
         tool = Process(f"{self.name} (formatting its storage)", lambda: command, self.log_file)
-        tool.start()
+        tool.launch()
         if tool.wait() != 0:
             raise tool.failed("could not format its storage")
 
@@ -131,7 +136,7 @@ class Kafka:
     def launch(self) -> None:
         """Start what does not run, without waiting for it."""
         for broker in self.brokers:
-            broker.start()
+            broker.launch()
 
     def wait_until_ready(self, *, timeout_seconds: float = 60) -> None:
         """Wait until the cluster answers, and counts all of its brokers that run."""

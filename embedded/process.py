@@ -1,4 +1,4 @@
-"""One child process: started in a group of its own, with a log file, ended with all its family."""
+"""One child process: started in a group of its own, with a log file, ended with all that it started."""
 
 import contextlib
 import os
@@ -61,7 +61,8 @@ class Process:
     def is_running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Start it, if it does not run, without waiting until it can be used."""
         if self.is_running():
             return
         command = self._command()
@@ -94,28 +95,27 @@ class Process:
         if self._popen is not None:
             self._popen.terminate()
 
+    def is_gone(self) -> bool:
+        """Whether nothing runs any more, neither it nor what it started."""
+        return self._popen is None or (self._popen.poll() is not None and not group(self._popen.pid))
+
     def stop(self, *, grace_seconds: float = 20) -> None:
         """Ask it to end; after the grace period end it."""
-        if self._popen is None:
-            return
-        # Listed before its parent's end hides it: Elasticsearch's launcher may go before the server has.
-        family = _family(self._popen.pid)
-        self._popen.terminate()
+        self.terminate()
         deadline = time.monotonic() + grace_seconds
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(grace_seconds)
-        psutil.wait_procs(family, timeout=max(0, deadline - time.monotonic()))
+        while not self.is_gone() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
         self.kill()
 
     def kill(self) -> None:
-        """End it and its family now, as `kill -9` does, and wait until they are gone."""
-        if self._popen is None:
+        """End it and what it started now, as `kill -9` does, and wait until they are gone."""
+        if self._popen is None or self.is_gone():
             return
-        family = _family(self._popen.pid)
+        members = group(self._popen.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(members, timeout=10)
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_seconds: float) -> None:
         """Wait until `ready` says so. Raises if the process ends first, or time is up."""
@@ -160,10 +160,25 @@ def _keep_small(log_file: Path) -> None:
         log_file.replace(log_file.with_suffix(f"{log_file.suffix}.1"))
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
-    return []
+def group(leader: int) -> list[psutil.Process]:
+    """Who lives in the group of this process, which may be gone: Elasticsearch's launcher goes first."""
+    members = []
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if os.getpgid(pid) == leader:
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    members.append(process)
+    return members
+
+
+def end_group(leader: int, *, kill: bool, timeout_seconds: float = 15) -> None:
+    """Wait until a group of another supervisor's is gone, after ending it if so wanted."""
+    members = group(leader)
+    if kill:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+    psutil.wait_procs(members, timeout=timeout_seconds)
 
 
 class _Spawner:

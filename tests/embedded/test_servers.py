@@ -112,6 +112,7 @@ def test_elasticsearch_keeps_its_documents_over_kill_9(make_servers: Callable[..
         assert psutil.Process(elasticsearch.pid).uids().effective != 0
 
 
+@pytest.mark.servers
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_no_server_outlives_a_parent_that_is_killed() -> None:
