@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.status import Status
@@ -53,7 +53,7 @@ class TerminalReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._close_bars()
         self._spin(None)
 
     def __call__(self, event: Event) -> None:
@@ -70,11 +70,12 @@ class TerminalReport:
             if not self._console.is_terminal:
                 self._console.print(f"  downloading {event.label} ({event.total / 1e6:.0f} MB)")
             self._bars[event.label] = self._progress.add_task(event.label, total=event.total)
-            self._progress.start()
+            if self._console.is_terminal:
+                self._progress.start()
         self._progress.update(self._bars[event.label], completed=event.done)
 
     def _changed(self, event: Changed) -> None:
-        self._progress.stop()
+        self._close_bars()
         if self._is_up or event.state in {"restarting", "stopped"}:
             detail = f": {event.detail}" if event.detail else ""
             self._console.print(f"  {event.name} {event.state}{detail}")
@@ -86,6 +87,11 @@ class TerminalReport:
             line = Text(f"  {event.name:14} {what:15} ").append(_DONE[event.state], "green")
             self._console.print(line.append(f"  {took:.1f} s", "dim"))
         self._spin(None if self._is_up else ", ".join(self._busy))
+
+    def _close_bars(self) -> None:
+        if self._bars:  # one that has never been started would print an empty line
+            self._progress.stop()
+            self._bars.clear()
 
     def _spin(self, what: str | None) -> None:
         if not what:
@@ -99,8 +105,8 @@ class TerminalReport:
             self._spinner.update(f"starting {what}")
 
 
-def final_screen(addresses: Addresses, *, title: str, ending: str) -> Panel:
-    """Where everything is, and three commands to try."""
+def show_final_screen(addresses: Addresses, *, title: str, ending: str) -> None:
+    """Say where everything is, and three commands to try."""
     table = Table.grid(padding=(0, 2))
     for name, address in (
         ("page", f"{addresses.gateway}/"),
@@ -111,16 +117,14 @@ def final_screen(addresses: Addresses, *, title: str, ending: str) -> Panel:
         ("Elasticsearch", addresses.elasticsearch),
     ):
         table.add_row(Text(name, "dim"), Text(address))
+    console = Console(highlight=False)
+    console.print(Panel(table, title=title, title_align="left", border_style="green", expand=False))
+    console.print("Try, the first in a shell of its own:")
     program = _program()
-    commands = Text()
     for line in ("watch broadcast:demo", 'publish broadcast:demo --text "Kick-off"', "search kick-off"):
-        commands.append("  $ ", "dim").append(f"{program} {line}\n", "bold")
-    return Panel(
-        Group(table, Text("\nTry, the first in a shell of its own:\n"), commands, Text(ending, "dim")),
-        title=title,
-        title_align="left",
-        border_style="green",
-    )
+        # Never wrapped, so that it can be copied.
+        console.print(Text(f"  {program} {line}", "bold"), soft_wrap=True)
+    console.print(Text(ending, "dim"), soft_wrap=True)
 
 
 def _program() -> str:

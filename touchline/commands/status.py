@@ -68,7 +68,7 @@ def _show(found: "Status") -> None:
     table.add_column("state")
     for heading in ("pid", "port", "restarts", "lag"):
         table.add_column(heading, justify="right")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for line in found.lines:
         colour = "green" if line.state == "ready" else "yellow"
         numbers = ("" if n is None else str(n) for n in (line.pid, line.port, line.restarts, line.lag))

@@ -46,11 +46,9 @@ def command(*, detach: bool, data_dir: Path | None, edges: int, workers: int, re
 
 def _stay(plan: "Plan", settings: Settings, directory: "DataDirectory") -> int:
     """Supervise in this process, until Ctrl-C."""
-    from rich.console import Console
-
     from embedded import up
     from embedded.progress import Event, Up
-    from embedded.terminal import TerminalReport, final_screen
+    from embedded.terminal import TerminalReport, show_final_screen
     from kernel.logs import setup_logs
 
     setup_logs(role="up", level=settings.log.level, form=settings.log.format)
@@ -60,7 +58,7 @@ def _stay(plan: "Plan", settings: Settings, directory: "DataDirectory") -> int:
             show(event)
             if isinstance(event, Up):
                 ending = f"Data and logs: {directory.path}. Ctrl-C stops it."
-                Console().print(final_screen(plan.addresses, title="Touchline is up", ending=ending))
+                show_final_screen(plan.addresses, title="Touchline is up", ending=ending)
 
         try:
             if up.run(plan, settings, directory, report):
@@ -72,10 +70,8 @@ def _stay(plan: "Plan", settings: Settings, directory: "DataDirectory") -> int:
 
 def _detach(plan: "Plan", directory: "DataDirectory", arguments: list[str]) -> int:
     """Supervise in a process of its own, and return once it is up."""
-    from rich.console import Console
-
     from embedded import up
-    from embedded.terminal import TerminalReport, final_screen
+    from embedded.terminal import TerminalReport, show_final_screen
 
     with TerminalReport() as show:
         try:
@@ -83,7 +79,7 @@ def _detach(plan: "Plan", directory: "DataDirectory", arguments: list[str]) -> i
         except KeyboardInterrupt:
             raise click.Abort from None
     ending = f"Data and logs: {directory.path}. `touchline status` shows it, `touchline down` stops it."
-    Console().print(final_screen(plan.addresses, title="Touchline is up", ending=ending))
+    show_final_screen(plan.addresses, title="Touchline is up", ending=ending)
     return 0
 
 
@@ -105,10 +101,8 @@ def _report_to(number: int, plan: "Plan", settings: Settings, directory: "DataDi
 
 
 def _say_up_already(directory: "DataDirectory") -> int:
-    from rich.console import Console
-
     from embedded import up
-    from embedded.terminal import final_screen
+    from embedded.terminal import show_final_screen
 
     addresses = up.wait_for_other(directory, lambda text: click.echo(text, err=True))
     if addresses is None:
@@ -116,5 +110,5 @@ def _say_up_already(directory: "DataDirectory") -> int:
             "start_failed", "The other `touchline up` has ended without being up.", hint="Run this again."
         )
     ending = f"Data and logs: {directory.path}. `touchline down` stops it."
-    Console().print(final_screen(addresses, title="Touchline is up already", ending=ending))
+    show_final_screen(addresses, title="Touchline is up already", ending=ending)
     return 0
