@@ -71,6 +71,25 @@ class SchemaRegistry(Section, frozen=True):
     user_info: Annotated[str, Meta(description="user:password for it, where it asks for one")] = ""
 
 
+class Producer(Section, frozen=True):
+    """The Python SDK, and with it the gateway and `touchline publish`."""
+
+    linger_ms: Annotated[
+        float, Meta(ge=0, description="how long an event waits for others to share its batch")
+    ] = 2.0
+    batch_bytes: Annotated[Count, Meta(description="bytes in one batch at most")] = 1024 * 1024
+    compression: Annotated[
+        Literal["none", "lz4", "zstd", "snappy", "gzip"], Meta(description="how batches are compressed")
+    ] = "lz4"
+    max_in_flight: Annotated[Count, Meta(description="events on their way at most; then senders wait")] = (
+        100_000
+    )
+    max_in_flight_bytes: Annotated[Count, Meta(description="bytes on their way at most")] = 128 * 1024 * 1024
+    delivery_timeout_s: Annotated[
+        Seconds, Meta(description="for how long Kafka is tried before an event counts as not delivered")
+    ] = 60.0
+
+
 class Stream(Section, frozen=True):
     """The Faust workers."""
 
@@ -208,6 +227,7 @@ class Settings(Section, frozen=True):
     elasticsearch: Elasticsearch = Elasticsearch()
     topics: Topics = Topics()
     schema_registry: SchemaRegistry = SchemaRegistry()
+    producer: Producer = Producer()
     stream: Stream = Stream()
     edge: Edge = Edge()
     indexer: Indexer = Indexer()

@@ -1,1 +1,18 @@
-"""The Python SDK: events into keyed Kafka topics, in order, and never lost in silence."""
+"""The Python SDK for producers: `Producer` for asyncio, `SyncProducer` for threads; and what they send."""
+
+from producers.delivery import Delivered, Failure, SomeNotDelivered
+from producers.posts import Broadcast, Chat, Location, Post
+from producers.producer import Producer
+from producers.sync import SyncProducer
+
+__all__ = [
+    "Broadcast",
+    "Chat",
+    "Delivered",
+    "Failure",
+    "Location",
+    "Post",
+    "Producer",
+    "SomeNotDelivered",
+    "SyncProducer",
+]

@@ -54,6 +54,19 @@ def decode_ingest(kind: Kind, value: bytes, codec: Codec | None = None) -> dict[
 
 def decode_json(kind: Kind, value: bytes) -> dict[str, Any]:
     """The valid event in a JSON object. Raises like `decode_ingest`."""
+    posted = read_json(kind, value)
+    return make_ingest(
+        kind,
+        posted.type,
+        posted.data,
+        key=posted.key,
+        sender=posted.sender,
+        client_ts=read_time(posted.client_ts),
+    )
+
+
+def read_json(kind: Kind, value: bytes) -> JsonEvent:
+    """A JSON object with an event's fields; their values are not checked yet."""
     if value[:1] != b"{" and value.lstrip(_SPACE)[:1] != b"{":
         raise Undecodable(
             "undecodable", "The value is neither Avro in Confluent's wire format nor a JSON object."
@@ -67,14 +80,7 @@ def decode_json(kind: Kind, value: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, ValueError) as error:
         raise Undecodable("undecodable", f"The value is not JSON: {error}.") from None
     check_depth(posted.data, value.count(b"{") + value.count(b"["), "data")
-    return make_ingest(
-        kind,
-        posted.type,
-        posted.data,
-        key=posted.key,
-        sender=posted.sender,
-        client_ts=None if posted.client_ts is None else _time(posted.client_ts),
-    )
+    return posted
 
 
 def make_ingest(
@@ -102,8 +108,9 @@ def make_ingest(
     return event
 
 
-def _time(value: str | int) -> int:
-    if isinstance(value, int):
+def read_time(value: str | int | None) -> int | None:
+    """`client_ts` in milliseconds since 1970. Raises `invalid_event`."""
+    if value is None or isinstance(value, int):
         return value
     try:
         return from_rfc3339(value)

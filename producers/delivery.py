@@ -1,0 +1,59 @@
+"""What became of an event: delivered, or failed with a reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from kernel.errors import TouchlineError
+
+_SHOWN: Final = 3
+
+
+class Delivered(NamedTuple):
+    """Kafka holds the event on all in-sync replicas: where, and since when (None: not told)."""
+
+    partition: int
+    offset: int | None
+    append_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An event that Kafka does not hold, as far as is known; and why."""
+
+    index: int
+    stream: str
+    key: str | None
+    error: TouchlineError
+
+
+class SomeNotDelivered(TouchlineError):  # noqa: N818 - it reads as what it says
+    """Of several events some were not delivered: `failures` names each, `delivered` counts the others."""
+
+    def __init__(self, delivered: int, failures: Sequence[Failure]) -> None:
+        shown = "; ".join(f"no. {f.index} ({f.stream}): {f.error.message}" for f in failures[:_SHOWN])
+        more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
+        super().__init__(
+            "not_delivered", f"{len(failures)} events were not delivered, {delivered} were: {shown}{more}"
+        )
+        self.delivered = delivered
+        self.failures = tuple(failures)
+
+
+def failed(error: Any) -> TouchlineError:
+    """A KafkaError of a delivery report (or of produce) as an error of ours."""
+    if error.name() == "MSG_SIZE_TOO_LARGE":
+        return TouchlineError("too_large", "The broker refused the event as too large.")
+    return TouchlineError(
+        "not_delivered",
+        f"Kafka did not confirm the event: {error.str()}.",
+        hint="It may be on the log all the same; sent again under the same key it counts once.",
+    )
+
+
+def where(message: Any) -> Delivered:
+    """A delivery report's place. A batch that had to be sent again may come back without its offset."""
+    offset, (kind, ms) = message.offset(), message.timestamp()
+    return Delivered(
+        message.partition(), offset if offset is not None and offset >= 0 else None, ms if kind == 2 else None
+    )

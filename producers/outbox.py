@@ -1,0 +1,102 @@
+"""The way to Kafka that both producers share: a bounded queue, and a thread that hears what became of events.
+
+It knows no event loop: `put` never waits, and says whether there was room. How to wait is the caller's.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from confluent_kafka import KafkaException, Producer
+
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config
+from kernel.settings import Settings
+from producers.delivery import failed
+from producers.posts import Record
+
+#: Called in the delivery thread with (KafkaError or None, Message).
+OnDelivery = Callable[[Any, Any], None]
+_POLL_S: Final = 0.1
+_PURGE_S: Final = 5.0
+
+
+def properties(settings: Settings) -> dict[str, Any]:
+    """librdkafka's properties for a producer that neither loses, doubles nor reorders."""
+    own = settings.producer
+    return client_config(
+        settings,
+        enable_idempotence=True,
+        acks="all",
+        # Kafka's own partitioner: a channel lies in the partition where every other client would put it.
+        partitioner="murmur2_random",
+        linger_ms=own.linger_ms,
+        compression_type=own.compression,
+        batch_size=own.batch_bytes,
+        queue_buffering_max_messages=own.max_in_flight,
+        queue_buffering_max_kbytes=max(1, own.max_in_flight_bytes // 1024),
+        message_timeout_ms=round(own.delivery_timeout_s * 1000),
+        message_max_bytes=2 * 1024 * 1024,
+    )
+
+
+class Outbox:
+    """Records on their way."""
+
+    def __init__(self, settings: Settings, on_progress: Callable[[], None]) -> None:
+        """`on_progress` is called in the delivery thread after each lot of reports: there may be room."""
+        self._kafka = Producer(properties(settings))
+        self._on_progress = on_progress
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._hear, name="touchline-deliveries", daemon=True)
+        self._thread.start()
+
+    def put(self, record: Record, on_delivery: OnDelivery) -> bool:
+        """Queue a record; False if the queue is full. Raises TouchlineError if Kafka would never take it."""
+        try:
+            self._kafka.produce(record.topic, record.value, record.key, on_delivery=on_delivery)
+        except BufferError:
+            return False
+        except KafkaException as error:
+            raise failed(error.args[0]) from error
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """How many records are not reported yet."""
+        return len(self._kafka)
+
+    def close(self, timeout_s: float) -> int:
+        """Wait for reports, then give up on what is left, whose reports fail; returns how many those were."""
+        # From here on reports are heard in this thread: two at once would need locks in every callback.
+        self._stopping.set()
+        self._thread.join()
+        left: int = self._kafka.flush(timeout_s)
+        if left:
+            self._kafka.purge()
+            self._kafka.flush(_PURGE_S)
+        self._on_progress()
+        return left
+
+    def _hear(self) -> None:
+        while not self._stopping.is_set():
+            if self._kafka.poll(_POLL_S):
+                self._on_progress()
+
+
+def queue_full() -> TouchlineError:
+    return TouchlineError(
+        "queue_full", "Too many events wait for Kafka's confirmation.", hint="Send slower, or wait for room."
+    )
+
+
+def closed() -> TouchlineError:
+    return TouchlineError("closed", "The producer was closed.", hint="Make a new one.")
+
+
+def left_behind(count: int, timeout_s: float) -> TouchlineError:
+    return TouchlineError(
+        "not_delivered",
+        f"The producer was closed with {count} events on their way that Kafka had not confirmed"
+        f" within {timeout_s:g} s.",
+    )

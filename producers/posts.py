@@ -1,0 +1,141 @@
+"""What a producer posts: one type for each kind of event; and how it becomes a record for Kafka."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, NamedTuple
+
+import msgspec
+
+from kernel.errors import TouchlineError
+from kernel.positions import Kind, Stream
+from kernel.topics import MAX_EVENT_BYTES, TopicNames
+from schemas.catalog import Catalog
+from schemas.checks import check_channel
+from schemas.codec import Codec
+from schemas.ingest import make_ingest, read_json, read_time
+
+
+class Post(msgspec.Struct, kw_only=True):
+    """An event of any kind, its `data` as JSON shows it."""
+
+    kind: Kind
+    channel: str
+    data: Mapping[str, Any]
+    type: str | None = None
+    key: str | None = None
+    sender: str | None = None
+    client_ts: int | None = None
+
+
+class Broadcast(msgspec.Struct):
+    """Something that happened, for everybody: `Broadcast("wc26-final", "goal", {"minute": 12})`."""
+
+    kind: ClassVar[Kind] = Kind.BROADCAST
+
+    channel: str
+    type: str
+    data: Mapping[str, Any] = {}
+    key: str | None = None
+    sender: str | None = None
+    client_ts: int | None = None
+
+
+class Chat(msgspec.Struct):
+    """Something that somebody said: `Chat("wc26-final", "What a goal!", sender="ana")`."""
+
+    kind: ClassVar[Kind] = Kind.CHAT
+
+    channel: str
+    text: str
+    sender: str | None = None
+    key: str | None = None
+    type: str = "message"
+    target: str | None = None
+    extra: Mapping[str, Any] | None = None
+    client_ts: int | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        data: dict[str, Any] = dict(self.extra or {}, text=self.text)
+        if self.target is not None:
+            data["target"] = self.target
+        return data
+
+
+class Location(msgspec.Struct):
+    """Where something is: `Location("user-7", 51.556, -0.2796, accuracy=8)`."""
+
+    kind: ClassVar[Kind] = Kind.LOCATION
+
+    channel: str
+    lat: float
+    lon: float
+    accuracy: float | None = None
+    heading: float | None = None
+    speed: float | None = None
+    sender: str | None = None
+    key: str | None = None
+    type: str = "position"
+    extra: Mapping[str, Any] | None = None
+    client_ts: int | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return dict(
+            self.extra or {},
+            lat=self.lat,
+            lon=self.lon,
+            accuracy=self.accuracy,
+            heading=self.heading,
+            speed=self.speed,
+        )
+
+
+AnyPost = Post | Broadcast | Chat | Location
+
+
+def read_post(stream: Stream, value: bytes) -> Post:
+    """An event in JSON, as the protocol has it. Raises TouchlineError: `undecodable` or `invalid_event`."""
+    posted = read_json(stream.kind, value)
+    return Post(
+        kind=stream.kind,
+        channel=stream.channel,
+        data=posted.data,
+        type=posted.type,
+        key=posted.key,
+        sender=posted.sender,
+        client_ts=read_time(posted.client_ts),
+    )
+
+
+class Record(NamedTuple):
+    """A record for Kafka."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class Preparing:
+    """Turns posts into records, or says what is wrong with them."""
+
+    def __init__(self, names: TopicNames, catalog: Catalog | None = None) -> None:
+        self._ways: Final[Mapping[Kind, tuple[str, Callable[[Mapping[str, Any]], bytes]]]] = {
+            kind: (names.ingest[kind], Codec(f"ingest-{kind}", catalog).encode) for kind in Kind
+        }
+
+    def __call__(self, post: AnyPost) -> Record:
+        """The record. Raises TouchlineError: `bad_channel`, `invalid_event` or `too_large`."""
+        check_channel(post.channel)
+        kind = post.kind
+        event = make_ingest(
+            kind, post.type, post.data, key=post.key, sender=post.sender, client_ts=post.client_ts
+        )
+        topic, encode = self._ways[kind]
+        value = encode(event)
+        if len(value) > MAX_EVENT_BYTES:
+            raise TouchlineError(
+                "too_large",
+                f"The event for {Stream(kind, post.channel)} has {len(value)} bytes;"
+                f" at most {MAX_EVENT_BYTES} are allowed.",
+            )
+        return Record(topic, post.channel.encode(), value)

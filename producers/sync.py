@@ -1,0 +1,107 @@
+"""`SyncProducer`: the same for programs without an event loop; any number of threads may share one."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+from kernel.errors import TouchlineError
+from kernel.settings import Settings, load_settings
+from kernel.topics import topic_names
+from producers.delivery import Delivered, failed, where
+from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
+from producers.posts import AnyPost, Preparing, Record
+from producers.tally import Tally
+from producers.ways import Ways
+from schemas.catalog import Catalog
+
+
+class SyncProducer(Ways[Delivered]):
+    """Sends events: `with SyncProducer() as p: p.chat("wc26-final", "What a goal!")`.
+
+    All that is said of `Producer` holds for it.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
+        given = settings or load_settings()
+        self._prepare: Final = Preparing(topic_names(given), catalog)
+        self._turns = Counter()
+        self._progress: Final = threading.Condition()
+        self._outbox: Outbox | None = Outbox(given, self._tell)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def send(self, post: AnyPost) -> Delivered:
+        """Send an event, and wait until Kafka holds it on all in-sync replicas."""
+        return self.submit(post).result()
+
+    def submit(self, post: AnyPost, *, wait: bool = True) -> Future[Delivered]:
+        """Send an event without waiting for Kafka: the future that is returned tells what became of it.
+
+        It waits while too many are on their way; with `wait=False` it raises `queue_full` instead.
+        """
+        confirmation: Future[Delivered] = Future()
+        confirmation.set_running_or_notify_cancel()  # what is on its way cannot be called back
+        self._put(self._prepare(post), partial(_report, confirmation), wait=wait)
+        return confirmation
+
+    def send_many(self, posts: Iterable[AnyPost]) -> int:
+        """Send any number of events in order, and wait for all; returns how many there were.
+
+        Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
+        """
+        tally = Tally()
+        for index, post in enumerate(posts):
+            try:
+                record = self._prepare(post)
+            except TouchlineError as error:
+                tally.refuse(index, post, error)
+                continue
+            tally.sent += 1
+            self._put(record, tally.expect(index, post), wait=True)
+        with self._progress:
+            self._progress.wait_for(lambda: tally.complete)
+        return tally.result()
+
+    def flush(self) -> None:
+        """Wait until all that was sent is confirmed or has failed."""
+        with self._progress:
+            self._progress.wait_for(lambda: self._outbox is None or not self._outbox.waiting)
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Wait for what is on its way, at most `timeout_s`. Raises `not_delivered` if any is left then."""
+        with self._progress:
+            outbox, self._outbox = self._outbox, None
+        if outbox is not None and (left := outbox.close(timeout_s)):
+            raise left_behind(left, timeout_s)
+
+    def _put(self, record: Record, on_delivery: OnDelivery, *, wait: bool) -> None:
+        with self._progress:
+            while True:
+                if self._outbox is None:
+                    raise closed()
+                if self._outbox.put(record, on_delivery):
+                    return
+                if not wait:
+                    raise queue_full()
+                self._progress.wait()
+
+    def _tell(self) -> None:
+        with self._progress:
+            self._progress.notify_all()
+
+
+def _report(confirmation: Future[Delivered], error: Any, message: Any) -> None:
+    if error is None:
+        confirmation.set_result(where(message))
+    else:
+        confirmation.set_exception(failed(error))

@@ -1,0 +1,113 @@
+"""The ways of sending that both producers have, written once: what they return is for each to say."""
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final, Generic, TypeVar
+
+from kernel.errors import TouchlineError
+from kernel.positions import lane, partition_of
+from producers.posts import AnyPost, Broadcast, Chat, Location
+
+MAX_LANES: Final = 64
+#: What a call gives: `Delivered`, or an awaitable of it.
+Outcome = TypeVar("Outcome")
+
+
+class Ways(Generic[Outcome]):
+    """One method for each kind of event. All of them say where Kafka holds it, or raise TouchlineError.
+
+    `key` is your idempotency key: the same key on the same stream within ten minutes is one event, so it
+    makes sending again safe. `spread=n` puts the events of a very hot channel on n lanes in turn; a sender's
+    events stay on one lane, where they keep their order.
+    """
+
+    _turns: Counter[str]
+
+    @abstractmethod
+    def send(self, post: AnyPost) -> Outcome:
+        """Send an event, and wait until Kafka holds it on all in-sync replicas."""
+
+    def broadcast(
+        self,
+        channel: str,
+        type: str,  # noqa: A002 - its name on the wire
+        data: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        sender: str | None = None,
+        client_ts: int | None = None,
+        spread: int = 0,
+    ) -> Outcome:
+        """Tell everybody what happened: `broadcast("wc26-final", "goal", {"minute": 12})`."""
+        name = self._lane(channel, sender, spread)
+        return self.send(Broadcast(name, type, data or {}, key=key, sender=sender, client_ts=client_ts))
+
+    def chat(
+        self,
+        channel: str,
+        text: str,
+        *,
+        sender: str | None = None,
+        key: str | None = None,
+        type: str = "message",  # noqa: A002 - its name on the wire
+        target: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        client_ts: int | None = None,
+        spread: int = 0,
+    ) -> Outcome:
+        """Say something; `type="edit"` or `"retract"` with `target=id` changes what was said."""
+        name = self._lane(channel, sender, spread)
+        return self.send(
+            Chat(
+                name,
+                text,
+                sender=sender,
+                key=key,
+                type=type,
+                target=target,
+                extra=extra,
+                client_ts=client_ts,
+            )
+        )
+
+    def location(
+        self,
+        channel: str,
+        lat: float,
+        lon: float,
+        *,
+        accuracy: float | None = None,
+        heading: float | None = None,
+        speed: float | None = None,
+        sender: str | None = None,
+        key: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        client_ts: int | None = None,
+    ) -> Outcome:
+        """Say where something is, in degrees of WGS 84."""
+        return self.send(
+            Location(
+                channel,
+                lat,
+                lon,
+                accuracy=accuracy,
+                heading=heading,
+                speed=speed,
+                sender=sender,
+                key=key,
+                extra=extra,
+                client_ts=client_ts,
+            )
+        )
+
+    def _lane(self, channel: str, sender: str | None, spread: int) -> str:
+        if not spread:
+            return channel
+        if not 1 <= spread <= MAX_LANES:
+            raise TouchlineError("bad_request", f"spread is {spread}: it is 1 to {MAX_LANES} lanes.")
+        if sender is not None:
+            return lane(channel, partition_of(sender, spread))
+        number = self._turns[channel]
+        self._turns[channel] = (number + 1) % spread
+        return lane(channel, number)
