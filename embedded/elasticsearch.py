@@ -149,7 +149,8 @@ def jvm_options(distributed: str, heap: str) -> str:
         for line in distributed.splitlines()
         if line and not line.startswith("#") and not any(flag in line for flag in _UNFIT_FLAGS)
     ]
-    return "\n".join([*kept, f"-Xms{heap}", f"-Xmx{heap}", ""])
+    # The launcher would have the whole heap touched at the start: 600 MB more than a small index needs.
+    return "\n".join([*kept, f"-Xms{heap}", f"-Xmx{heap}", "-XX:-AlwaysPreTouch", ""])
 
 
 def _say_what_moved(places: Iterable[tuple[Path, Path]]) -> None:
