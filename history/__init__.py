@@ -1,1 +1,6 @@
-"""A stream's past, complete and in order: the index up to its watermark, the log from there."""
+"""A stream's past, complete and in order: the index up to the indexer's watermark, then the log."""
+
+from history.pages import Page
+from history.reader import History
+
+__all__ = ["History", "Page"]

@@ -1,0 +1,129 @@
+"""The log's part of a stream's past: reads one partition of `touchline.events.*` between two offsets.
+
+Everything here blocks, and runs in a thread. A reader has a Kafka consumer of its own that joins no group.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from history.pages import Entry
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config, unreachable
+from kernel.positions import Kind, Stream
+from kernel.settings import Settings
+from schemas.codec import Codec, Undecodable
+from schemas.rendering import render
+
+_WAIT_S: Final = 5.0
+_CHUNK: Final = 1000
+
+
+class Deadline:
+    """When a read must have come to an end."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._monotonic, self._end = monotonic, monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds left. Raises when there are none."""
+        left = self._end - self._monotonic()
+        if left <= 0:
+            raise TouchlineError(
+                "unavailable",
+                "Reading the log takes too long: the index is far behind, or does not answer.",
+                hint="Try again when the indexer has caught up.",
+            )
+        return left
+
+
+class Place(NamedTuple):
+    """A partition of an events topic."""
+
+    topic: str
+    partition: int
+
+
+class LogReader:
+    """Reads places of the log, one at a time."""
+
+    def __init__(self, settings: Settings, codecs: dict[Kind, Codec]) -> None:
+        self._settings, self._codecs = settings, codecs
+        self._consumer = Consumer(
+            client_config(
+                settings,
+                group_id="touchline-history",  # never joined: partitions are assigned by hand
+                enable_auto_commit=False,
+                enable_partition_eof=True,
+                auto_offset_reset="earliest",
+                fetch_wait_max_ms=10,
+                fetch_error_backoff_ms=20,
+                queued_max_messages_kbytes=8192,
+            )
+        )
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def bounds(self, place: Place, deadline: Deadline) -> tuple[int, int]:
+        """The first offset that the log still holds, and the one that the next record will get."""
+        try:
+            low, high = self._consumer.get_watermark_offsets(
+                TopicPartition(*place), timeout=min(_WAIT_S, deadline.left())
+            )
+        except KafkaException as error:
+            raise unreachable(self._settings) from error
+        return low, high
+
+    def seq_at(self, kind: Kind, place: Place, offset: int, high: int, deadline: Deadline) -> int | None:
+        """The `seq` of the first readable record at or after an offset; None where there is none."""
+        for message in self._messages(place, offset, high, deadline):
+            event = self._decoded(kind, message)
+            if event is not None:
+                seq: int = event["seq"]
+                return seq
+        return None
+
+    def scan(
+        self, stream: Stream, place: Place, start: int, stop: int, deadline: Deadline
+    ) -> Iterator[Entry]:
+        """The stream's events of [start, stop), in the log's order, doubles included."""
+        key = stream.channel.encode()
+        for message in self._messages(place, start, stop, deadline):
+            # Other channels' records are not even decoded.
+            if message.key() == key and (event := self._decoded(stream.kind, message)) is not None:
+                yield Entry(event["seq"], render(stream.kind, event))
+
+    def _decoded(self, kind: Kind, message: Message) -> dict[str, Any] | None:
+        value = message.value()
+        try:
+            return None if value is None else self._codecs[kind].decode(value)
+        except Undecodable:
+            return None  # not an event, whoever wrote it; the indexer reports it
+
+    def _messages(self, place: Place, start: int, stop: int, deadline: Deadline) -> Iterator[Message]:
+        if start >= stop:
+            return
+        self._consumer.assign([TopicPartition(place.topic, place.partition, start)])
+        try:
+            while True:
+                first = self._consumer.poll(deadline.left())
+                batch = [first] if first is not None else []
+                batch += self._consumer.consume(_CHUNK, 0)
+                for message in batch:
+                    error = message.error()
+                    if error is not None:
+                        if error.code() == KafkaError._PARTITION_EOF:
+                            return
+                        if error.fatal() or not error.retriable():
+                            raise unreachable(self._settings)
+                        continue
+                    offset = message.offset()
+                    if offset is None or offset >= stop:
+                        return
+                    yield message
+                    if offset == stop - 1:
+                        return
+        finally:
+            self._consumer.unassign()

@@ -1,0 +1,193 @@
+"""`History`: one way to read a stream's past, for the edges and the gateway.
+
+Up to the watermark the index answers, whatever the log holds; from there the log does. Both meet at a
+`seq`, so nothing is missing between them and nothing is there twice. While Elasticsearch is down the log
+answers alone.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+from elasticsearch import ApiError, TransportError
+
+from history.elastic import elastic_client, is_passing
+from history.index import StreamIndex
+from history.log import Deadline, LogReader, Place
+from history.pages import MAX_LIMIT, Entry, Page, Watermark, first_page, last_page
+from history.tail import Tail
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config, unreachable
+from kernel.logs import get_logger
+from kernel.positions import MAX_SEQ, Kind, Stream, partition_of
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Codec
+
+_log = get_logger("touchline.history")
+_READERS: Final = 4
+_READ_S: Final = 10.0
+_TOPICS_S: Final = 10.0
+_INDEX_S: Final = 5.0
+#: After Elasticsearch has failed, for how long it is not asked: each page would wait for it.
+_INDEX_PAUSE_S: Final = 2.0
+
+T = TypeVar("T")
+
+
+class _Topic:
+    """What is known of an events topic."""
+
+    def __init__(self, partitions: int, topic_id: str) -> None:
+        self.partitions, self.id = partitions, topic_id
+
+
+class History:
+    """Reads pages of a stream's past. Use it as an async context manager, or call `close`."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._names = topic_names(settings).events
+        self._client = elastic_client(settings, timeout_s=_INDEX_S)
+        self._index = StreamIndex(self._client, settings.elasticsearch.index_prefix, clock)
+        self._index_at = float("-inf")
+        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="history")
+        self._admin = AdminClient(client_config(settings))
+        self._codecs = {kind: Codec(f"event-{kind}") for kind in Kind}
+        self._idle: asyncio.Queue[LogReader | None] = asyncio.Queue()
+        for _ in range(_READERS):
+            self._idle.put_nowait(None)  # made when it is first needed
+        self._topics: dict[Kind, tuple[float, _Topic]] = {}
+
+    async def __aenter__(self) -> "History":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        for _ in range(_READERS):
+            reader = await self._idle.get()
+            if reader is not None:
+                await asyncio.get_running_loop().run_in_executor(self._threads, reader.close)
+        self._threads.shutdown()
+        await self._client.close()
+
+    async def read(
+        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int = 50
+    ) -> Page:
+        """Up to `limit` events, in order: the first ones after `after`, or the last ones before `before`.
+
+        With neither, the last ones of all. Raises TouchlineError: `bad_request`, `unavailable`.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise TouchlineError("bad_request", f"limit is {limit}: it must be from 1 to {MAX_LIMIT}.")
+        if after is not None and before is not None:
+            raise TouchlineError("bad_request", "Give after or before, not both.")
+        topic = await self._topic(stream.kind)
+        place = Place(self._names[stream.kind], partition_of(stream.channel, topic.partitions))
+        if after is not None:
+            return await self._forward(stream, place, topic.id, min(max(after, 0), MAX_SEQ), limit)
+        upto = MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
+        return await self._backward(stream, place, topic.id, upto, limit)
+
+    async def _forward(self, stream: Stream, place: Place, topic_id: str, after: int, limit: int) -> Page:
+        entries: list[Entry] = []
+        watermark, degraded = Watermark(), True
+        if self._index_answers():
+            try:
+                generation, watermark = await self._watermark(stream.kind, place, topic_id)
+                if after < watermark.seq:
+                    entries = await self._index.after(generation, stream, after, watermark.seq, limit + 1)
+                degraded = False
+            except (ApiError, TransportError) as error:
+                self._index_failed(error)
+                watermark = Watermark()
+        if len(entries) <= limit:
+            tail, wanted = Tail(stream, place, watermark), limit + 1 - len(entries)
+            entries += await self._with_reader(
+                lambda reader, deadline: tail.after(
+                    reader, max(after, watermark.seq), wanted, deadline=deadline
+                )
+            )
+        return first_page(entries, limit, degraded=degraded)
+
+    async def _backward(self, stream: Stream, place: Place, topic_id: str, upto: int, limit: int) -> Page:
+        entries: list[Entry] = []
+        generation, watermark, degraded = 0, Watermark(), True
+        if self._index_answers():
+            try:
+                generation, watermark = await self._watermark(stream.kind, place, topic_id)
+                degraded = False
+            except (ApiError, TransportError) as error:
+                self._index_failed(error)
+        if not degraded and watermark.seq:
+            # The older part first: if Elasticsearch fails now, the log answers alone.
+            try:
+                entries = await self._index.before(generation, stream, min(upto, watermark.seq), limit + 1)
+            except (ApiError, TransportError) as error:
+                self._index_failed(error)
+                watermark, degraded = Watermark(), True
+        if upto > watermark.seq:
+            tail = Tail(stream, place, watermark)
+            entries += await self._with_reader(
+                lambda reader, deadline: tail.before(reader, upto, limit + 1, deadline=deadline)
+            )
+        return last_page(entries, limit, degraded=degraded)
+
+    async def _watermark(self, kind: Kind, place: Place, topic_id: str) -> tuple[int, Watermark]:
+        generation = await self._index.generation()
+        if not generation:
+            return 0, Watermark()
+        return generation, await self._index.watermark(generation, kind, place.partition, topic_id)
+
+    def _index_answers(self) -> bool:
+        return self._clock.monotonic() >= self._index_at
+
+    def _index_failed(self, error: Exception) -> None:
+        if not is_passing(error):
+            raise error
+        self._index_at = self._clock.monotonic() + _INDEX_PAUSE_S
+        _log.warning(
+            "elasticsearch does not answer: history comes from the log alone", reason=str(error)[:200]
+        )
+
+    async def _topic(self, kind: Kind) -> _Topic:
+        now = self._clock.monotonic()
+        read_at, topic = self._topics.get(kind, (float("-inf"), _Topic(1, "")))
+        if now - read_at > _TOPICS_S:
+            topic = await asyncio.to_thread(self._describe, self._names[kind])
+            self._topics[kind] = (now, topic)
+        return topic
+
+    def _describe(self, name: str) -> _Topic:
+        try:
+            asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=5)
+            found = asked[name].result(timeout=6)
+        except Exception as error:
+            raise unreachable(self._settings) from error
+        return _Topic(len(found.partitions), str(found.topic_id))
+
+    async def _with_reader(self, read: Callable[[LogReader, Deadline], T]) -> T:
+        """Run a read of the log in a thread, when one of the few readers is idle."""
+        deadline = Deadline(_READ_S, self._clock.monotonic)
+        try:
+            idle = await asyncio.wait_for(self._idle.get(), _READ_S)
+        except TimeoutError:
+            raise TouchlineError(
+                "unavailable", "Too many are reading the past right now.", hint="Try again in a moment."
+            ) from None
+        reader = idle or LogReader(self._settings, self._codecs)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, read, reader, deadline)
+
+        def give_back(done: "asyncio.Future[T]") -> None:
+            done.exception()  # whoever waited may be gone; then nobody else asks for it
+            self._idle.put_nowait(reader)
+
+        running.add_done_callback(give_back)
+        # Shielded: a caller that is cancelled leaves the reader to its thread until that is done with it.
+        return await asyncio.shield(running)
