@@ -65,6 +65,7 @@ class Supervisor:
         report: Report,
         clock: Clock | None = None,
     ) -> None:
+        check(specs)
         self._units = [_Unit(spec) for spec in specs]
         self._directory = directory
         self._addresses = addresses
@@ -170,7 +171,13 @@ class Supervisor:
 
     def _not_needed_any_more(self) -> list[_Unit]:
         running = [unit for unit in self._units if not unit.spec.process.is_gone()]
-        needed = {name for unit in running for name in unit.spec.after}
+        needed: set[str] = set()
+        wanted = [name for unit in running for name in unit.spec.after]
+        after = {unit.spec.name: unit.spec.after for unit in self._units}
+        while wanted:  # also what is needed through one that has ended, as the topics have
+            name = wanted.pop()
+            needed.add(name)
+            wanted += [further for further in after[name] if further not in needed]
         return running if self._hurry.is_set() else [u for u in running if u.spec.name not in needed]
 
     def _change(self, unit: _Unit, word: Word, detail: str = "") -> None:
