@@ -1,0 +1,195 @@
+"""Fan-out: records go into rings, and one write a turn goes to each viewer who keeps up.
+
+A viewer who keeps up has no state here but his place in an audience's `live`: his position is the ring's
+head. A viewer who does not is taken out of `live`, gets explicit positions, and is caught up by
+`consumers.subscription`. So the loop over viewers, which is what an edge spends its time on, is one call
+each. docs/decisions/0040.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, Protocol
+
+from consumers.records import Decode, UnreadableRecord
+from consumers.ring import Ring
+from kernel.logs import get_logger
+from kernel.metrics import DELIVERED, RING_BYTES
+from kernel.positions import Kind, Shard, Stream, lane
+
+_log = get_logger("touchline.hub")
+LOCATION_RING: Final = 16  # only the latest counts; a few more serve whoever asks for the last ones
+
+Write = Callable[[bytes], object]
+
+
+class Raw(NamedTuple):
+    """A record as Kafka has it."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class Outlet(Protocol):
+    """Somebody to write to. `paused`: his socket is full, and what is written now waits in memory."""
+
+    @property
+    def paused(self) -> bool: ...
+
+    def write(self, data: bytes) -> None: ...
+
+
+class Feed:
+    """One stream as one shard carries it: its ring, and who hears it."""
+
+    __slots__ = ("audiences", "conflates", "key", "ring", "stream")
+
+    def __init__(self, stream: str, key: bytes, ring: Ring, *, conflates: bool) -> None:
+        self.stream = stream
+        self.key = key
+        self.ring = ring
+        self.conflates = conflates
+        self.audiences: list[Audience] = []
+
+
+class Audience:
+    """Who watches one subscription: a stream with its lanes, of one shard."""
+
+    __slots__ = ("ahead", "feeds", "live", "name", "shard", "viewers")
+
+    def __init__(self, name: str, shard: Shard) -> None:
+        self.name = name
+        self.shard = shard
+        self.feeds: list[Feed] = []
+        #: Those who are at the head of all feeds, with the way to write to them.
+        self.live: dict[Outlet, Write] = {}
+        #: Those who have seen more than this edge has: they wait until it has caught up with them.
+        self.ahead: dict[object, Callable[[], None]] = {}
+        self.viewers = 0
+
+
+class Hub:
+    """All feeds and audiences of an edge."""
+
+    def __init__(self, decode: Decode, *, ring_events: int, ring_bytes: int) -> None:
+        self._decode = decode
+        self._ring_events, self._ring_bytes = ring_events, ring_bytes
+        #: fan-out key -> stream -> feed; least recently used key first.
+        self._feeds: OrderedDict[bytes, dict[str, Feed]] = OrderedDict()
+        self._audiences: dict[tuple[str, Shard], Audience] = {}
+        #: Partitions that were read from their very first record: their streams' rings lack nothing.
+        self.whole: set[tuple[str, int]] = set()
+        self.bytes = 0
+        self.server_ts = 0
+
+    # ── from Kafka ───────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, topic: str, records: Iterable[Raw]) -> int:
+        """A turn: records into rings, and one write to each live viewer. Returns the deliveries."""
+        fresh: dict[Feed, list[bytes]] = {}
+        for partition, key, value in records:
+            try:
+                stream, seq, server_ts, body = self._decode(value)
+            except UnreadableRecord as error:
+                _log.error("a fan-out record is not readable", topic=topic, why=str(error))
+                continue
+            feeds = self._feeds.get(key)
+            feed = feeds.get(stream) if feeds is not None else None
+            if feed is None:
+                feed = self._new_feed(stream, key, whole=(topic, partition) in self.whole)
+            before = feed.ring.bytes
+            frame = feed.ring.append(seq, body)
+            if frame is None:
+                continue
+            self.bytes += feed.ring.bytes - before
+            self.server_ts = server_ts
+            if feed.audiences:
+                fresh.setdefault(feed, []).append(frame)
+        if self.bytes > self._ring_bytes:
+            self._make_room()
+        return self._deliver(fresh) if fresh else 0
+
+    def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
+        due: dict[Audience, list[bytes]] = {}
+        for feed, frames in fresh.items():
+            self._feeds.move_to_end(feed.key)
+            for audience in feed.audiences:
+                if audience.live:
+                    due.setdefault(audience, []).extend(frames[-1:] if feed.conflates else frames)
+        # Everybody who is live now gets everything of this turn, even if his socket fills up on the way:
+        # heads have moved on already, and whoever is paused later starts from there.
+        turn = [(b"".join(frames), list(audience.live.values())) for audience, frames in due.items()]
+        for chunk, writes in turn:
+            for write in writes:
+                write(chunk)
+        deliveries = sum(len(due[a]) * len(t[1]) for a, t in zip(due, turn, strict=True))
+        if deliveries:
+            DELIVERED.inc(deliveries)
+        for feed in fresh:
+            for audience in feed.audiences:
+                for advance in list(audience.ahead.values()):
+                    advance()
+        return deliveries
+
+    # ── rings ────────────────────────────────────────────────────────────────────────────────────────
+
+    def feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
+        """The feed of a stream in a shard; made if it is not there."""
+        feeds = self._feeds.get(key)
+        found = feeds.get(stream) if feeds is not None else None
+        return found or self._new_feed(stream, key, whole=whole)
+
+    def _new_feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
+        conflates = stream.startswith(f"{Kind.LOCATION}:")
+        capacity = LOCATION_RING if conflates else self._ring_events
+        ring = Ring(capacity, floor=0 if whole else -1, chained=not conflates)
+        feed = Feed(stream, key, ring, conflates=conflates)
+        self._feeds.setdefault(key, {})[stream] = feed
+        return feed
+
+    def _make_room(self) -> None:
+        """Drop history down to nine tenths of the limit, of the quietest channels first."""
+        goal = self._ring_bytes * 9 // 10
+        for key in list(self._feeds):
+            feeds = self._feeds[key]
+            for stream, feed in list(feeds.items()):
+                last = next(reversed(self._feeds)) == key
+                self.bytes -= feed.ring.drop(len(feed.ring) // 2 if last else len(feed.ring))
+                if not feed.audiences and not last:
+                    del feeds[stream]
+            if not feeds:
+                del self._feeds[key]
+            if self.bytes <= goal:
+                break
+        RING_BYTES.set(self.bytes)
+
+    # ── audiences ────────────────────────────────────────────────────────────────────────────────────
+
+    def audience(self, stream: Stream, shard: Shard, lanes: int, whole: Callable[[str], bool]) -> Audience:
+        """The audience of a stream and its lanes in a shard; made if it is not there.
+
+        `whole` tells of a fan-out key whether its partition was read from the start.
+        """
+        name = str(stream)
+        audience = self._audiences.get((name, shard))
+        if audience is None:
+            audience = self._audiences[name, shard] = Audience(name, shard)
+        wanted = [stream.channel, *(lane(stream.channel, n) for n in range(lanes))]
+        for channel in wanted[len(audience.feeds) :]:
+            key = shard._replace(channel=channel).key
+            feed = self.feed(str(Stream(stream.kind, channel)), key.encode(), whole=whole(key))
+            feed.audiences.append(audience)
+            audience.feeds.append(feed)
+        return audience
+
+    def leave(self, audience: Audience) -> None:
+        """Somebody left; the last one closes the door."""
+        audience.viewers -= 1
+        if audience.viewers == 0:
+            self._audiences.pop((audience.name, audience.shard), None)
+            for feed in audience.feeds:
+                feed.audiences.remove(audience)
+
+    def viewers(self) -> dict[tuple[str, Shard], int]:
+        """How many watch what."""
+        return {place: audience.viewers for place, audience in self._audiences.items()}

@@ -1,0 +1,266 @@
+"""The messages of the viewer protocol, both ways, as types: what is not a message here does not exist.
+
+docs/protocol.md §3 and §4; docs/asyncapi.json is made from this module.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from kernel.codes import RETRY
+from kernel.errors import CODES
+from kernel.positions import MAX_SEQ
+
+SUBPROTOCOL: Final = "touchline.v1"
+
+Id = Annotated[int, Meta(ge=1, le=MAX_SEQ, description="repeated by the reply")]
+Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ, description="a stream's sequence number; 0 is before the first")]
+StreamName = Annotated[str, Meta(max_length=140, description="<kind>:<channel>")]
+Key = Annotated[str, Meta(min_length=1, max_length=128, description="the producer's idempotency key")]
+EventType = Annotated[str, Meta(min_length=1, max_length=64)]
+
+# ── what viewers send ────────────────────────────────────────────────────────────────────────────────
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
+    """What all requests have. Fields that are not known are ignored: newer clients may send more."""
+
+    id: Id | None = None
+
+
+class Auth(Request, frozen=True, tag="auth"):
+    """Present a token, or a new one before the present one runs out."""
+
+    token: Annotated[str, Meta(max_length=16_384)]
+
+
+class Subscribe(Request, frozen=True, tag="subscribe"):
+    """Watch a stream: live, from a cursor on, or with the latest events first."""
+
+    stream: StreamName
+    after: Seq | None = None
+    last: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
+
+
+class Unsubscribe(Request, frozen=True, tag="unsubscribe"):
+    """Hear no more of a stream."""
+
+    stream: StreamName
+
+
+class Publish(Request, frozen=True, tag="publish"):
+    """Post an event."""
+
+    stream: StreamName
+    data: dict[str, Any]
+    type: EventType | None = None
+    key: Key | None = None
+
+
+class Ack(Request, frozen=True, tag="ack"):
+    """Seen up to here, on this device; cumulative."""
+
+    stream: StreamName
+    seq: Seq
+
+
+class History(Request, frozen=True, tag="history"):
+    """Read a stream's past: the events before or after a place."""
+
+    stream: StreamName
+    before: Seq | None = None
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+
+
+class Presence(Request, frozen=True, tag="presence"):
+    """How many watch a stream."""
+
+    stream: StreamName
+
+
+class Ping(Request, frozen=True, tag="ping"):
+    """Is anybody there?"""
+
+
+AnyRequest = Auth | Subscribe | Unsubscribe | Publish | Ack | History | Presence | Ping
+
+# ── what edges send (events are not here: they pass through as the worker rendered them) ──────────────
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
+    """What all replies have."""
+
+    id: Id | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edge allows one viewer."""
+
+    max_frame_bytes: int
+    max_messages_per_s: float
+    max_subscriptions: int
+
+
+class Welcome(Reply, frozen=True, tag="welcome"):
+    """The first message of a connection."""
+
+    session: str
+    edge: str
+    cell: str
+    heartbeat_ms: int
+    reconnect_jitter_ms: int
+    auth: Literal["required", "anonymous", "ok"]
+    limits: Limits
+    user: str | UnsetType = UNSET
+
+
+class Ok(Reply, frozen=True, tag="ok"):
+    """Done."""
+
+    user: str | UnsetType = UNSET
+
+
+class Subscribed(Reply, frozen=True, tag="subscribed"):
+    """The stream's events follow: first what was missed, then live."""
+
+    stream: str
+    seq: int
+    recovered: bool
+    shard: int
+    version: int
+
+
+class Published(Reply, frozen=True, tag="published"):
+    """Kafka holds the event on all in-sync replicas."""
+
+    stream: str
+    key: str
+
+
+class Rejected(Reply, frozen=True, tag="rejected"):
+    """A published event was refused after Kafka had it."""
+
+    stream: str
+    code: str
+    message: str
+    key: str | UnsetType = UNSET
+
+
+class HistoryReply(Reply, frozen=True, tag="history"):
+    """A page of a stream's past, oldest first."""
+
+    stream: str
+    events: list[msgspec.Raw]
+    more: bool
+
+
+class PresenceReply(Reply, frozen=True, tag="presence"):
+    """How many watch a stream, over all edges."""
+
+    stream: str
+    viewers: int
+
+
+class Pong(Reply, frozen=True, tag="pong"):
+    """Somebody is."""
+
+
+class Gap(Reply, frozen=True, tag="gap"):
+    """What lies between `after` and `seq` is not to be had."""
+
+    stream: str
+    after: int
+    seq: int
+    reason: str
+
+
+class Redirect(Reply, frozen=True, tag="redirect"):
+    """This stream is served at another edge."""
+
+    stream: str
+    url: str
+
+
+class Drain(Reply, frozen=True, tag="drain"):
+    """Open a new connection after this time; drop this one when the new one is welcome."""
+
+    reconnect_in_ms: int
+    deadline_ms: int
+
+
+class Error(Reply, frozen=True, tag="error"):
+    """A request was refused."""
+
+    code: str
+    message: str
+    retry: bool
+
+
+AnyReply = (
+    Welcome
+    | Ok
+    | Subscribed
+    | Published
+    | Rejected
+    | HistoryReply
+    | PresenceReply
+    | Pong
+    | Gap
+    | Redirect
+    | Drain
+    | Error
+)
+
+_requests: Final = msgspec.json.Decoder(AnyRequest)
+_encode: Final = msgspec.json.Encoder().encode
+KNOWN_OPS: Final = frozenset(kind.__struct_config__.tag for kind in AnyRequest.__args__)
+
+
+class BadRequest(Exception):  # noqa: N818 - it is not a failure of this program
+    """A line that is not a request, with the reply to send for it."""
+
+    def __init__(self, code: str, message: str, request_id: int | None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.request_id = code, message, request_id
+
+
+class _Envelope(msgspec.Struct):
+    op: Any = None
+    id: Any = None
+
+
+def parse_request(line: str | bytes) -> AnyRequest:
+    """Read one request. Raises BadRequest, with a sentence that says where it is wrong."""
+    try:
+        request: AnyRequest = _requests.decode(line)
+        return request
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explain(line, error) from None
+
+
+def _explain(line: str | bytes, error: Exception) -> BadRequest:
+    try:
+        envelope = msgspec.json.decode(line, type=_Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return BadRequest("bad_request", "The line is not a JSON object of sound depth and encoding.", None)
+    is_id = type(envelope.id) is int and 1 <= envelope.id <= MAX_SEQ
+    request_id = envelope.id if is_id else None
+    if envelope.op is None:
+        return BadRequest("bad_request", "The request has no op.", request_id)
+    if envelope.op not in KNOWN_OPS if isinstance(envelope.op, str) else True:
+        known = ", ".join(sorted(str(op) for op in KNOWN_OPS))
+        return BadRequest("unknown_op", f"There is no such op; there are: {known}.", request_id)
+    return BadRequest("bad_request", f"The request is not valid: {error}.", request_id)
+
+
+def render(message: AnyReply) -> bytes:
+    """A reply as JSON."""
+    return _encode(message)
+
+
+def error(code: str, message: str = "", *, request_id: int | None = None) -> Error:
+    """An error with the sentence and the retry flag of its code."""
+    return Error(id=request_id, code=code, message=message or CODES[code], retry=RETRY[code])

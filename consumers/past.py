@@ -1,0 +1,191 @@
+"""Reads what no ring holds any more, once for all who ask: one read a stream is under way at a time.
+
+Ten thousand viewers who come back at once with cursors of their own cost a few reads: each starts at the
+lowest cursor that waits, and its page serves everybody whose cursor lies in it. docs/protocol.md §5.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+
+from consumers.frames import event_frame
+from consumers.hub import Feed
+from consumers.subscription import Page
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+from kernel.positions import MAX_SEQ, Stream
+
+_log = get_logger("touchline.past")
+PAGE_EVENTS: Final = 500
+#: Pages of the past do not change; so many of the latest stay at hand for whoever comes with a like cursor.
+MAX_PAGES: Final = 64
+K = TypeVar("K")
+V = TypeVar("V")
+Wake = Callable[[TouchlineError | None], None]
+
+
+class HistoryPage(Protocol):
+    """Events oldest first, as JSON objects, and whether there are more in the direction of reading."""
+
+    @property
+    def events(self) -> list[bytes]: ...
+
+    @property
+    def more(self) -> bool: ...
+
+
+class History(Protocol):
+    """Reading a stream's past, complete up to its head."""
+
+    async def read(
+        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+    ) -> HistoryPage: ...
+
+
+class _Place(msgspec.Struct):
+    seq: int
+
+
+_place: Final = msgspec.json.Decoder(_Place)
+
+
+class _Reads:
+    """What is asked of one feed's past."""
+
+    __slots__ = ("feed", "heads", "lasts", "pages", "task")
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.heads: list[Wake] = []
+        self.lasts: dict[int, list[Wake]] = {}
+        self.pages: list[tuple[int, Wake]] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def all_waiting(self) -> list[Wake]:
+        waiting = [*self.heads, *(w for ws in self.lasts.values() for w in ws), *(w for _, w in self.pages)]
+        self.heads, self.lasts, self.pages = [], {}, []
+        return waiting
+
+
+class Past:
+    """Pages of history for subscriptions."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._reads: dict[Feed, _Reads] = {}
+        self._pages: OrderedDict[tuple[Feed, int], Page] = OrderedDict()
+        self._starts: OrderedDict[tuple[Feed, int, int], int] = OrderedDict()
+
+    def page(self, feed: Feed, after: int, wake: Wake) -> Page | None:
+        """The page in which `after` lies, or None, and `wake` is called when it is there."""
+        for place, page in self._pages.items():
+            if place[0] is feed and page.start <= after < page.end:
+                self._pages.move_to_end(place)
+                return page
+        self._ask(feed).pages.append((after, wake))
+        return None
+
+    def head(self, feed: Feed, wake: Wake) -> int | None:
+        """The stream's latest sequence number; history is asked only where no record has told."""
+        if feed.ring.head or feed.ring.floor == 0:
+            return feed.ring.head
+        self._ask(feed).heads.append(wake)
+        return None
+
+    def start_of_last(self, feed: Feed, count: int, wake: Wake) -> int | None:
+        """The place after which the last `count` events follow."""
+        found = self._starts.get((feed, count, feed.ring.head))
+        if found is None:
+            self._ask(feed).lasts.setdefault(count, []).append(wake)
+        return found
+
+    async def close(self) -> None:
+        """Stop reading."""
+        tasks = [reads.task for reads in self._reads.values() if reads.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ask(self, feed: Feed) -> _Reads:
+        reads = self._reads.get(feed)
+        if reads is None:
+            reads = self._reads[feed] = _Reads(feed)
+            reads.task = asyncio.get_running_loop().create_task(self._serve(reads))
+        return reads
+
+    async def _serve(self, reads: _Reads) -> None:
+        try:
+            while reads.heads or reads.lasts or reads.pages:
+                try:
+                    waiting = await self._read_once(reads)
+                    failure = None
+                except TouchlineError as error:
+                    _log.warning("history cannot be read", stream=reads.feed.stream, why=str(error))
+                    waiting, failure = reads.all_waiting(), error
+                for wake in waiting:
+                    wake(failure)
+        finally:
+            del self._reads[reads.feed]
+
+    async def _read_once(self, reads: _Reads) -> list[Wake]:
+        feed = reads.feed
+        stream, ring = Stream.parse(feed.stream), feed.ring
+        if reads.heads:
+            found = await self._history.read(stream, before=MAX_SEQ, limit=1)
+            ring.learn_head(_place.decode(found.events[-1]).seq if found.events else 0)
+            waiting, reads.heads = reads.heads, []
+            return waiting
+        if reads.lasts:
+            count, head = next(iter(reads.lasts)), ring.head
+            before = await self._history.read(stream, before=head + 1, limit=count)
+            first = _place.decode(before.events[0]).seq - 1 if len(before.events) >= count else 0
+            self._remember(self._starts, (feed, count, head), first)
+            if before.events:
+                self._keep(_page(feed, first, before, reaches=head))
+            # If the head moves on meanwhile, what was read is still the last `count` events of the past.
+            self._remember(self._starts, (feed, count, ring.head), first)
+            return reads.lasts.pop(count)
+        after, floor = min(place for place, _ in reads.pages), ring.floor
+        found = await self._history.read(stream, after=after, limit=PAGE_EVENTS)
+        page = _page(feed, after, found, reaches=0 if found.more else floor)
+        if not found.more and ring.head == 0:
+            ring.learn_head(page.end)
+        self._keep(page)
+        served = [(at, wake) for at, wake in reads.pages if at <= max(page.end, after)]
+        reads.pages = [entry for entry in reads.pages if entry not in served]
+        return [wake for _, wake in served]
+
+    def _keep(self, page: Page) -> None:
+        self._remember(self._pages, (page.feed, page.start), page)
+
+    @staticmethod
+    def _remember(cache: OrderedDict[K, V], key: K, value: V) -> None:
+        cache[key] = value
+        if len(cache) > MAX_PAGES:
+            cache.popitem(last=False)
+
+
+def _page(feed: Feed, start: int, found: HistoryPage, *, reaches: int) -> Page:
+    """Frames of a page. The first event does not say what came before it: that was not read."""
+    seqs = [_place.decode(body).seq for body in found.events]
+    prevs = [0, *seqs] if feed.ring.chained else [0] * len(seqs)
+    frames = [event_frame(prev, body) for prev, body in zip(prevs, found.events, strict=False)]
+    end = max(start, reaches, seqs[-1] if seqs else 0)
+    return Page(feed, start=start, end=end, seqs=seqs, frames=frames)
+
+
+class NoHistory:
+    """Stands in where no history can be read: what a ring does not hold is not available."""
+
+    async def read(
+        self,
+        stream: Stream,  # noqa: ARG002
+        *,
+        after: int | None = None,  # noqa: ARG002
+        before: int | None = None,  # noqa: ARG002
+        limit: int,  # noqa: ARG002
+    ) -> HistoryPage:
+        raise TouchlineError("unavailable", "The past of a stream cannot be read here.")

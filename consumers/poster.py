@@ -1,0 +1,83 @@
+"""Posts what viewers publish into the ingest topics, and waits until Kafka has it."""
+
+import asyncio
+import threading
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config
+from kernel.logs import get_logger
+from kernel.positions import Kind, Stream
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Codec
+from schemas.ingest import make_ingest
+
+_log = get_logger("touchline.poster")
+
+
+class KafkaPoster:
+    """A producer with its thread; bounded by librdkafka's queue."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self._topics = topic_names(settings).ingest
+        self._codecs = {kind: Codec(f"ingest-{kind}") for kind in Kind}
+        self._loop = loop
+        self._producer = Producer(
+            client_config(
+                settings,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=2,
+                compression_type="lz4",
+                message_timeout_ms=10_000,
+                queue_buffering_max_messages=20_000,
+                partitioner="murmur2_random",
+            )
+        )
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="poster", daemon=True)
+        self._thread.start()
+
+    async def post(
+        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
+    ) -> None:
+        """Done when all in-sync replicas have it. Raises TouchlineError."""
+        event = make_ingest(stream.kind, event_type, data, key=key, sender=sender)
+        await self.produce(self._topics[stream.kind], stream.channel, self._codecs[stream.kind].encode(event))
+
+    async def produce(self, topic: str, key: str, value: bytes) -> None:
+        """A record on a topic, confirmed."""
+        done: asyncio.Future[None] = self._loop.create_future()
+
+        def settle(error: KafkaError | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(
+                    TouchlineError("not_delivered", f"Kafka did not confirm the event ({error.str()}).")
+                )
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(settle, error)
+
+        try:
+            self._producer.produce(topic, value, key.encode(), on_delivery=delivered)
+        except BufferError:
+            raise TouchlineError("queue_full", "Too many events are waiting for Kafka: try again.") from None
+        await done
+
+    async def close(self) -> None:
+        """Wait for what is under way, then stop."""
+        await asyncio.to_thread(self._producer.flush, 10)
+        self._stopping.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(0.1)

@@ -1,0 +1,163 @@
+"""Reads fan-out topics in a thread, and hands what came to the loop: at once while idle, in ticks while busy.
+
+The thread reads on only when the loop has written what it was given. So under load batches grow, and never
+queue.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from consumers.hub import Raw
+from kernel.clock import Clock
+from kernel.logs import get_logger
+
+_log = get_logger("touchline.reader")
+MAX_BATCH: Final = 2000
+#: What goes out in one turn is bounded, so that nobody's socket gets more than this in one go.
+MAX_TURN_BYTES: Final = 512 * 1024
+_IDLE_S: Final = 0.25
+_QUIET_S: Final = 1.0
+
+Take = Callable[[str, list[Raw]], object]
+Place = tuple[str, int]
+
+
+class Reader(threading.Thread):
+    """One consumer with partitions assigned by hand, from some way back to the end and then on."""
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        topics: list[str],
+        *,
+        fill: int,
+        tick_s: float,
+        take: Take,
+        on_start: Callable[[set[Place], set[Place]], None],
+        on_filled: Callable[[], None],
+        on_trouble: Callable[[str | None], None],
+        on_failure: Callable[[Exception], None],
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+    ) -> None:
+        super().__init__(name="fanout-reader", daemon=True)
+        self._config, self._topics, self._fill, self._tick_s = config, topics, fill, tick_s
+        self._take, self._on_start, self._on_filled = take, on_start, on_filled
+        self._on_trouble, self._on_failure = on_trouble, on_failure
+        self._loop, self._clock = loop, clock
+        self._stopping = threading.Event()
+        self._written = threading.Event()
+        #: Partitions that are still being filled: where their end was.
+        self._ends: dict[Place, int] = {}
+
+    def stop(self) -> None:
+        """End after the batch in hand."""
+        self._stopping.set()
+        self._written.set()
+
+    def run(self) -> None:
+        consumer = Consumer(self._config)
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self._assign(consumer)
+                    break
+                except (KafkaException, KeyError) as error:
+                    # The broker, or the topics' leaders, are not there yet.
+                    _log.warning("waiting for the fan-out topics", why=str(error))
+                    self._stopping.wait(_QUIET_S)
+            self._read(consumer)
+        except Exception as error:
+            self._tell(self._on_failure, error)
+        finally:
+            consumer.close()
+
+    def _assign(self, consumer: Consumer) -> None:
+        """Seek back by `fill` records in each partition, so that the rings are warm before viewers come."""
+        self._ends.clear()
+        known = consumer.list_topics(timeout=10).topics
+        starts, whole = [], set()
+        for topic in self._topics:
+            for number in known[topic].partitions:
+                low, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
+                start = max(low, end - self._fill)
+                if start == 0:
+                    whole.add((topic, number))
+                if start < end:
+                    self._ends[topic, number] = end
+                starts.append(TopicPartition(topic, number, start))
+        consumer.assign(starts)
+        self._tell(self._on_start, {(p.topic, p.partition) for p in starts}, whole)
+        if not self._ends:
+            self._tell(self._on_filled)
+
+    def _read(self, consumer: Consumer) -> None:
+        monotonic, rested, quiet = self._clock.monotonic, 0.0, 0
+        while not self._stopping.is_set():
+            # Idle: the first record is taken as it comes. Busy: whatever comes until the tick is over joins
+            # it.
+            messages = consumer.consume(1, _IDLE_S)
+            if not messages:
+                quiet += 1
+                if self._ends and quiet * _IDLE_S >= _QUIET_S:
+                    self._look_whether_filled(consumer, at_rest=True)
+                continue
+            quiet = 0
+            wait = rested + self._tick_s - monotonic()
+            messages += consumer.consume(MAX_BATCH - 1, max(wait, 0.0))
+            batches: dict[str, list[Raw]] = {}
+            size = 0
+            for message in messages:
+                if (error := message.error()) is not None:
+                    self._heed(error)
+                    continue
+                value = message.value()
+                if value is None:
+                    continue
+                topic, partition = message.topic() or "", message.partition() or 0
+                batches.setdefault(topic, []).append(Raw(partition, message.key() or b"", value))
+                size += len(value)
+                if size >= MAX_TURN_BYTES:
+                    self._hand_over(batches)
+                    batches, size = {}, 0
+            self._hand_over(batches)
+            rested = monotonic()
+            if self._ends:
+                self._look_whether_filled(consumer)
+
+    def _hand_over(self, batches: dict[str, list[Raw]]) -> None:
+        for topic, batch in batches.items():
+            self._written.clear()
+            self._tell(self._write, topic, batch)
+            self._written.wait()
+
+    def _write(self, topic: str, batch: list[Raw]) -> None:
+        try:
+            self._take(topic, batch)
+        finally:
+            # The transports write at the end of this turn of the loop: only then read on.
+            self._loop.call_soon(self._written.set)
+
+    def _look_whether_filled(self, consumer: Consumer, *, at_rest: bool = False) -> None:
+        for at in consumer.position([TopicPartition(*place) for place in self._ends]):
+            # Transactions leave markers at a log's end that are not handed out: then quiet means the end.
+            if at.offset >= self._ends[at.topic, at.partition] or (at_rest and at.offset >= 0):
+                del self._ends[at.topic, at.partition]
+        if not self._ends:
+            self._tell(self._on_filled)
+
+    def _heed(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._tell(self._on_trouble, "no broker answers")
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            _log.warning("kafka", error=error.str())
+
+    def _tell(self, call: Callable[..., object], *arguments: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)

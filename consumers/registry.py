@@ -1,0 +1,41 @@
+"""What the channel registry says: each channel's versions, their shard counts, and its lanes."""
+
+from typing import NamedTuple
+from zlib import crc32
+
+from kernel.positions import Shard
+
+
+class Layout(NamedTuple):
+    """How a channel is spread: shards of its newest version, and lanes."""
+
+    version: int = 1
+    shards: int = 1
+    lanes: int = 0
+
+
+_DEFAULT = Layout()
+
+
+class Registry:
+    """Channel -> layout; channels that nobody has changed have one version of one shard."""
+
+    def __init__(self) -> None:
+        self._layouts: dict[str, Layout] = {}
+
+    def learn(self, channel: str, layout: Layout | None) -> bool:
+        """Take what the topic says (None: nothing any more); whether that is news."""
+        before = self.layout(channel)
+        if layout is None or layout == _DEFAULT:
+            self._layouts.pop(channel, None)
+        else:
+            self._layouts[channel] = layout
+        return self.layout(channel) != before
+
+    def layout(self, channel: str) -> Layout:
+        return self._layouts.get(channel, _DEFAULT)
+
+    def shard(self, channel: str, viewer: str) -> Shard:
+        """The shard of the newest version that a viewer is hashed to."""
+        layout = self.layout(channel)
+        return Shard(channel, layout.version, crc32(viewer.encode()) % layout.shards)

@@ -1,0 +1,298 @@
+"""What an edge does for viewers, whatever they are connected by: watch, publish, read the past, count.
+
+Connections hold the wire; this holds what they share.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from consumers import messages as m
+from consumers.hub import Hub
+from consumers.past import History, Past
+from consumers.registry import Registry
+from consumers.session import Guest, Member, Rules
+from consumers.subscription import Holder, Subscription
+from kernel.clock import Clock
+from kernel.codes import RETRY
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+from kernel.metrics import VIEWERS
+from kernel.positions import Stream
+from kernel.settings import Settings
+from kernel.tokens import Grants, Verifier, everything
+
+_log = get_logger("touchline.edge")
+#: Requests of one viewer that may be under way at once (publishing, reading the past).
+MAX_UNDER_WAY: Final = 32
+
+
+class Poster(Protocol):
+    """Posts events into the ingest topics; done when all in-sync replicas have them."""
+
+    async def post(
+        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
+    ) -> None: ...
+
+
+class Counts(Protocol):
+    """How many watch a stream, over all edges."""
+
+    def viewers(self, stream: str) -> int: ...
+
+
+class Map(Protocol):
+    """Which partitions this edge has, and where others are served."""
+
+    def serves(self, key: str) -> bool:
+        """Whether this fan-out key's partition is here, and its rings are filled."""
+
+    def whole(self, key: str) -> bool:
+        """Whether its partition was read from the first record on."""
+
+    def elsewhere(self, key: str) -> str | None:
+        """The address of the edge that serves it, where that is known."""
+
+
+class Cursors(Protocol):
+    """What each device has acknowledged."""
+
+    def remember(self, user: str, device: str, stream: str, seq: int) -> None: ...
+
+
+class Connected(Protocol):
+    """A socket's owner."""
+
+    @property
+    def address(self) -> str: ...
+
+    def tick(self, now: float, now_s: float) -> None: ...
+
+
+_NOBODY: Final = object()
+#: Sockets beyond the limit that are still told why they are refused.
+SPARE_CONNECTIONS: Final = 64
+
+
+class Service:
+    """The shared parts of an edge, and the operations on them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        name: str,
+        cell: str,
+        hub: Hub,
+        history: History,
+        verifier: Verifier | None,
+        anonymous: bool,
+        on_loopback: bool,
+        poster: Poster,
+        counts: Counts,
+        where: Map,
+        cursors: Cursors,
+        registry: Registry,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        edge = settings.edge
+        self.settings, self.edge, self.name, self.cell = settings, edge, name, cell
+        self.hub, self.past, self.history = hub, Past(history), history
+        self.verifier, self.anonymous, self._on_loopback = verifier, anonymous, on_loopback
+        self.poster, self.counts, self.where, self.registry = poster, counts, where, registry
+        self.cursors, self.clock, self._new_id = cursors, clock, new_id
+        self.rules = Rules(
+            heartbeat_s=edge.heartbeat_ms / 1000,
+            auth_timeout_s=edge.handshake_timeout_s,
+            max_messages_per_s=edge.max_messages_per_s,
+            max_subscriptions=edge.max_subscriptions,
+        )
+        self._limits = m.Limits(
+            max_frame_bytes=edge.max_frame_bytes,
+            max_messages_per_s=edge.max_messages_per_s,
+            max_subscriptions=edge.max_subscriptions,
+        )
+        #: Whether viewers are taken; an edge that starts or leaves takes none.
+        self.open = False
+        self.users: Counter[str] = Counter()
+        self._addresses: Counter[str] = Counter()
+        self.connections: dict[Connected, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ── connections ──────────────────────────────────────────────────────────────────────────────────
+
+    def connected(self, connection: "Connected") -> bool:
+        """A socket was opened; False: there are too many even to say so."""
+        self.connections[connection] = None
+        self._addresses[connection.address] += 1
+        return len(self.connections) <= self.edge.max_connections + SPARE_CONNECTIONS
+
+    def replace(self, old: "Connected", new: "Connected") -> None:
+        """The socket has another owner now."""
+        del self.connections[old]
+        self.connections[new] = None
+        VIEWERS.inc()
+
+    def disconnected(self, connection: "Connected") -> None:
+        """The socket is closed."""
+        if self.connections.pop(connection, _NOBODY) is _NOBODY:
+            return
+        self._addresses[connection.address] -= 1
+        if self._addresses[connection.address] <= 0:
+            del self._addresses[connection.address]
+        session = getattr(connection, "session", None)
+        if session is not None:
+            VIEWERS.dec()
+            self.gone(session)
+
+    def make_room(self, address: str) -> None:
+        """Raises TouchlineError `limit_reached` where one viewer more would be too many."""
+        if len(self.connections) > self.edge.max_connections:
+            raise TouchlineError("limit_reached", "This edge is full.")
+        if self._addresses[address] > self.edge.max_connections_per_address:
+            raise TouchlineError("limit_reached", "There are too many connections from this address.")
+
+    def origin_allowed(self, origin: str | None) -> bool:
+        """Whether a page of this origin may connect. Programs that are no browsers send none."""
+        if origin is None or self.edge.origins == ("*",):
+            return True
+        return origin in self.edge.origins if self.edge.origins else self._on_loopback
+
+    async def sweep(self, every_s: float = 1.0) -> None:
+        """Let all connections see that time passes, a thousand a turn."""
+        while True:
+            await asyncio.sleep(every_s)
+            now, now_s = self.clock.monotonic(), self.clock.now_ms() / 1000
+            for number, connection in enumerate(list(self.connections)):
+                connection.tick(now, now_s)
+                if number % 1000 == 999:
+                    await asyncio.sleep(0)
+
+    # ── who ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def grants(self, token: str) -> Grants:
+        """What a token allows. Raises TouchlineError `unauthorized`."""
+        if self.verifier is None:
+            raise TouchlineError("unauthorized", "No keys are set here: tokens cannot be verified.")
+        return self.verifier.grants(token)
+
+    def arrive(self, session: str, token: str | None) -> Guest | Member:
+        """The session of somebody who has just connected. Raises TouchlineError for a bad token."""
+        guest = Guest(self.rules, self.clock.monotonic())
+        if token is not None and self.verifier is not None:
+            return self.admit(guest, self.verifier.grants(token))
+        if self.anonymous:
+            return self.admit(guest, everything(f"guest-{session[:8]}"))
+        return guest
+
+    def admit(self, guest: Guest, grants: Grants) -> Member:
+        """Raises TouchlineError `limit_reached` where the user has too many connections."""
+        if self.users[grants.user] >= self.edge.max_connections_per_user:
+            raise TouchlineError("limit_reached", "This user has too many connections.")
+        self.users[grants.user] += 1
+        return guest.admit(grants, self.clock.monotonic())
+
+    def gone(self, session: Guest | Member) -> None:
+        """A connection has ended: all that it held is given back."""
+        if isinstance(session, Member):
+            for subscription in session.streams.values():
+                subscription.close()
+                self.hub.leave(subscription.audience)
+            session.streams.clear()
+            self.users[session.user] -= 1
+            if self.users[session.user] <= 0:
+                del self.users[session.user]
+
+    def welcome(self, session: str, state: Guest | Member, *, by_token: bool) -> m.Welcome:
+        """The first message of a connection."""
+        auth: Any = "required" if isinstance(state, Guest) else "ok" if by_token else "anonymous"
+        return m.Welcome(
+            session=session,
+            edge=self.name,
+            cell=self.cell,
+            heartbeat_ms=self.edge.heartbeat_ms,
+            reconnect_jitter_ms=self.edge.reconnect_jitter_ms,
+            auth=auth,
+            limits=self._limits,
+            user=state.user if isinstance(state, Member) else msgspec.UNSET,
+        )
+
+    # ── what ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def watch(
+        self, holder: Holder, member: Member, request: m.Subscribe, stream: Stream
+    ) -> m.AnyReply | None:
+        """Begin a subscription; a reply only where it cannot begin here."""
+        shard = self.registry.shard(stream.channel, member.user)
+        if not self.where.serves(shard.key):
+            url = self.where.elsewhere(shard.key)
+            if url is None:
+                return m.error(
+                    "unavailable", "The edges are changing places: try again.", request_id=request.id
+                )
+            return m.Redirect(id=request.id, stream=request.stream, url=url)
+        lanes = self.registry.layout(stream.channel).lanes
+        audience = self.hub.audience(stream, shard, lanes, self.where.whole)
+        subscription = Subscription(holder, audience, request)
+        member.streams[request.stream] = subscription
+        subscription.advance(self.past)
+        return None
+
+    def leave(self, member: Member, stream: str) -> None:
+        """End a subscription."""
+        subscription: Subscription | None = member.streams.pop(stream, None)
+        if subscription is not None:
+            subscription.close()
+            self.hub.leave(subscription.audience)
+
+    async def publish(self, request: m.Publish, stream: Stream, sender: str) -> m.AnyReply:
+        """Post an event; the reply comes when Kafka has it."""
+        key = request.key or self._new_id()
+        try:
+            await self.poster.post(stream, event_type=request.type, key=key, sender=sender, data=request.data)
+        except TouchlineError as error:
+            return _refusal(error, request.id)
+        return m.Published(id=request.id, stream=request.stream, key=key)
+
+    async def read_past(self, request: m.History, stream: Stream) -> m.AnyReply:
+        """A page of history, complete up to the head."""
+        try:
+            page = await self.history.read(
+                stream, after=request.after, before=request.before, limit=request.limit
+            )
+        except TouchlineError as error:
+            return _refusal(error, request.id)
+        events = [msgspec.Raw(body) for body in page.events]
+        return m.HistoryReply(id=request.id, stream=request.stream, events=events, more=page.more)
+
+    # ── work that takes its time ─────────────────────────────────────────────────────────────────────
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something for a viewer; bounded by what each viewer may have under way."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+
+        def finished(ended: asyncio.Task[None]) -> None:
+            self._tasks.discard(ended)
+            if not ended.cancelled() and (error := ended.exception()) is not None:
+                _log.error("a viewer's request failed", error=repr(error))
+
+        task.add_done_callback(finished)
+
+    async def close(self) -> None:
+        """Stop everything that is under way."""
+        await self.past.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _refusal(error: TouchlineError, request_id: int | None) -> m.Error:
+    """An error as the viewer protocol says it: codes of other parts become the nearest of its own."""
+    nearest = {"not_delivered": "unavailable", "queue_full": "unavailable", "invalid_event": "bad_request"}
+    code = nearest.get(error.code, error.code)
+    return m.error(code if code in RETRY else "unavailable", error.message, request_id=request_id)

@@ -1,0 +1,28 @@
+"""`touchline edge`: run a WebSocket edge."""
+
+import asyncio
+
+import click
+
+from kernel.settings import load_settings
+
+
+@click.command("edge")
+def command() -> int:
+    """Run a WebSocket edge.
+
+    Example: TOUCHLINE_EDGE_PORT=18081 touchline edge
+    """
+    from consumers.edge import Edge
+    from consumers.past import NoHistory
+    from kernel.clock import SystemClock
+    from kernel.lifecycle import run_role
+    from kernel.logs import setup_logs
+
+    settings = load_settings()
+    setup_logs(role="edge", level=settings.log.level, form=settings.log.format)
+
+    async def main(stop: asyncio.Event) -> None:
+        await Edge(settings, clock=SystemClock(), history=NoHistory()).run(stop)
+
+    return run_role(main)

@@ -1,0 +1,123 @@
+"""`touchline watch`: show the events of streams as they happen."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernel.errors import TouchlineError
+from kernel.settings import load_settings
+
+if TYPE_CHECKING:
+    from consumers.viewer import Gap, Start, Viewer
+    from schemas.events import Event
+
+
+class Duration(click.ParamType):
+    """`10s`, `5m`, `1h`, or seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(value[-1:])
+        try:
+            return float(value[:-1]) * unit if unit else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a duration: write 10s, 5m or 1h", param, ctx)
+
+
+@click.command("watch")
+@click.argument("streams", nargs=-1, required=True, metavar="STREAM…")
+@click.option("--after", type=click.IntRange(min=0), help="Start behind this seq; 0 is the beginning.")
+@click.option("--last", type=click.IntRange(min=0), help="Show the last N events first.")
+@click.option("--for", "for_s", type=Duration(), help="Stop after this time, like 10s.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
+@click.option("--url", help="Address of an edge; default: the one of the settings.")
+@click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+def command(
+    *,
+    streams: tuple[str, ...],
+    after: int | None,
+    last: int | None,
+    for_s: float | None,
+    count: int | None,
+    url: str | None,
+    token: str | None,
+    as_json: bool,
+) -> None:
+    """Show the events of streams as they happen.
+
+    Example: touchline watch chat:wc26-final --last 10
+    """
+    from consumers.viewer import Start, Viewer
+    from kernel.logs import setup_logs
+    from kernel.tokens import parse_stream
+
+    if after is not None and last is not None:
+        raise click.UsageError("Give --after or --last, not both.")
+    for stream in streams:
+        try:
+            parse_stream(stream)
+        except TouchlineError as error:
+            raise click.BadParameter(error.message, param_hint="STREAM") from None
+    settings = load_settings()
+    setup_logs(role="watch", level="warning", form=settings.log.format)
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.edge.host, settings.edge.host)
+    scheme = "wss" if settings.edge.tls_cert else "ws"
+    address = url or f"{scheme}://{host}:{settings.edge.port}/v1/ws"
+    shown = _Shown(count, as_json=as_json)
+    asyncio.run(_watch(Viewer(address, token=token), streams, shown, Start(after=after, last=last), for_s))
+
+
+class _Shown:
+    """Prints events, and counts them."""
+
+    def __init__(self, count: int | None, *, as_json: bool) -> None:
+        self._left, self._as_json = count, as_json
+
+    def show(self, item: "Event | Gap") -> bool:
+        """Print one; whether more are wanted."""
+        from consumers.viewer import Gap
+
+        if isinstance(item, Gap):
+            click.echo(f"[{item.stream}] events {item.after} to {item.seq} are gone: {item.reason}", err=True)
+            return True
+        if self._as_json:
+            shown = {f: getattr(item, f) for f in item.__struct_fields__ if getattr(item, f) is not None}
+            click.echo(json.dumps(shown, ensure_ascii=False))
+        else:
+            text = item.data.get("text") if isinstance(item.data.get("text"), str) else None
+            what = text if text is not None else json.dumps(item.data, ensure_ascii=False)
+            who = f" {click.style(item.sender, bold=True)}" if item.sender else ""
+            kind = "" if item.type == "message" else f" {item.type}"
+            click.echo(f"{item.server_ts[11:23]} {click.style(item.stream, fg='cyan')}{who}{kind}: {what}")
+        if self._left is not None:
+            self._left -= 1
+        return self._left != 0
+
+
+async def _watch(
+    viewer: "Viewer", streams: tuple[str, ...], shown: _Shown, start: "Start", for_s: float | None
+) -> None:
+    enough = asyncio.Event()
+
+    async def follow(stream: str) -> None:
+        async for item in viewer.items(stream, start):
+            if enough.is_set() or not shown.show(item):
+                enough.set()
+                return
+
+    async with viewer:
+        tasks = [asyncio.create_task(follow(stream)) for stream in streams]
+        stop = asyncio.create_task(enough.wait())
+        done, _ = await asyncio.wait({*tasks, stop}, timeout=for_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, stop):
+            task.cancel()
+        await asyncio.gather(*tasks, stop, return_exceptions=True)
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
