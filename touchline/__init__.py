@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from consumers.viewer import Viewer as Viewer
     from producers import Producer as Producer
     from producers import SyncProducer as SyncProducer
 
