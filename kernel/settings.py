@@ -175,6 +175,12 @@ class Gateway(Section, frozen=True):
     port: Annotated[Port, Meta(description="port to listen on")] = 18080
     max_event_bytes: Annotated[Count, Meta(description="largest single event")] = 1024 * 1024
     max_body_bytes: Annotated[Count, Meta(description="largest body that is not NDJSON")] = 8 * 1024 * 1024
+    patience_s: Annotated[
+        Seconds, Meta(description="how long an event waits for room on its way to Kafka before it is refused")
+    ] = 5.0
+    delivery_timeout_s: Annotated[
+        Seconds, Meta(description="for how long Kafka is tried before a request is told that it failed")
+    ] = 15.0
 
 
 class Auth(Section, frozen=True):

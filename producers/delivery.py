@@ -22,8 +22,7 @@ class Failure:
     """An event that Kafka does not hold, as far as is known; and why."""
 
     index: int
-    stream: str
-    key: str | None
+    post: Any
     error: TouchlineError
 
 
@@ -31,7 +30,7 @@ class SomeNotDelivered(TouchlineError):  # noqa: N818 - it reads as what it says
     """Of several events some were not delivered: `failures` names each, `delivered` counts the others."""
 
     def __init__(self, delivered: int, failures: Sequence[Failure]) -> None:
-        shown = "; ".join(f"no. {f.index} ({f.stream}): {f.error.message}" for f in failures[:_SHOWN])
+        shown = "; ".join(f"no. {f.index}: {f.error.message}" for f in failures[:_SHOWN])
         more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
         super().__init__(
             "not_delivered", f"{len(failures)} events were not delivered, {delivered} were: {shown}{more}"

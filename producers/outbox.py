@@ -19,6 +19,8 @@ from producers.posts import Record
 OnDelivery = Callable[[Any, Any], None]
 _POLL_S: Final = 0.1
 _PURGE_S: Final = 5.0
+#: A Kafka under load confirms many times a second.
+_SILENT_S: Final = 3.0
 
 
 def properties(settings: Settings) -> dict[str, Any]:
@@ -84,7 +86,14 @@ class Outbox:
                 self._on_progress()
 
 
-def queue_full() -> TouchlineError:
+def queue_full(silent_s: float = 0.0) -> TouchlineError:
+    """No room; if Kafka has confirmed nothing for a while, because it does not answer."""
+    if silent_s > _SILENT_S:
+        return TouchlineError(
+            "unavailable",
+            "Kafka does not answer, and no more events can wait for it.",
+            hint="Try again later.",
+        )
     return TouchlineError(
         "queue_full", "Too many events wait for Kafka's confirmation.", hint="Send slower, or wait for room."
     )

@@ -13,6 +13,8 @@ from schemas.checks import check_channel
 from schemas.codec import Codec
 from schemas.ingest import make_ingest, read_json, read_time
 
+_MAX_KEYS: Final = 10_000
+
 
 class Post(msgspec.Struct, kw_only=True):
     """An event of any kind, its `data` as JSON shows it."""
@@ -122,11 +124,12 @@ class Preparing:
         self._ways: Final[Mapping[Kind, tuple[str, Callable[[Mapping[str, Any]], bytes]]]] = {
             kind: (names.ingest[kind], Codec(f"ingest-{kind}", catalog).encode) for kind in Kind
         }
+        self._keys: Final[dict[str, bytes]] = {}
 
     def __call__(self, post: AnyPost) -> Record:
         """The record. Raises TouchlineError: `bad_channel`, `invalid_event` or `too_large`."""
-        check_channel(post.channel)
-        kind = post.kind
+        channel, kind = post.channel, post.kind
+        key = self._keys.get(channel) or self._key(channel)
         event = make_ingest(
             kind, post.type, post.data, key=post.key, sender=post.sender, client_ts=post.client_ts
         )
@@ -138,4 +141,10 @@ class Preparing:
                 f"The event for {Stream(kind, post.channel)} has {len(value)} bytes;"
                 f" at most {MAX_EVENT_BYTES} are allowed.",
             )
-        return Record(topic, post.channel.encode(), value)
+        return Record(topic, key, value)
+
+    def _key(self, channel: str) -> bytes:
+        check_channel(channel)
+        if len(self._keys) >= _MAX_KEYS:
+            self._keys.clear()
+        return self._keys.setdefault(channel, channel.encode())

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, cast
 
 from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
-from producers.delivery import Delivered, failed, where
+from producers.delivery import Delivered, SomeNotDelivered, failed, where
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
 from producers.posts import AnyPost, Preparing, Record
 from producers.tally import Tally
@@ -20,6 +20,7 @@ from schemas.catalog import Catalog
 #: After so many events `send_many` lets others run: a turn of the loop every millisecond or so.
 _TURN: Final = 256
 
+Item = TypeVar("Item")
 Confirmation = asyncio.Future[Delivered]
 
 
@@ -32,10 +33,10 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
 
     def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
         self._settings: Final = settings or load_settings()
-        self._prepare: Final = Preparing(topic_names(self._settings), catalog)
+        self.prepare: Final = Preparing(topic_names(self._settings), catalog)
         self._turns = Counter()
         self._reported: deque[tuple[Confirmation, Any, Any]] = deque()
-        self._tallies: dict[Tally, asyncio.Future[None]] = {}
+        self._tallies: list[tuple[Tally, asyncio.Future[int]]] = []
         self._outbox: Outbox | None = None
         self._closed = False
 
@@ -53,6 +54,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         if self._closed:
             raise closed()
         self._loop = asyncio.get_running_loop()
+        self._last_heard = self._loop.time()
         self._room = asyncio.Event()
         self._queue = asyncio.Lock()
         self._outbox = Outbox(self._settings, self._progress)
@@ -67,7 +69,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         It waits while too many are on their way; with `wait=False` it raises `queue_full` instead.
         """
         confirmation: Confirmation = self._running().create_future()
-        await self._put(self._prepare(post), partial(self._report, confirmation), wait=wait)
+        await self._put(self.prepare(post), partial(self._report, confirmation), None if wait else 0)
         return confirmation
 
     async def send_many(self, posts: Iterable[AnyPost] | AsyncIterable[AnyPost]) -> int:
@@ -75,25 +77,42 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
 
         Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
         """
-        loop, tally = self._running(), Tally()
-        done = self._tallies[tally] = loop.create_future()
-        try:
-            if isinstance(posts, AsyncIterable):
-                index = 0
-                async for post in posts:
-                    await self._count(tally, index, post)
-                    index += 1
-            else:
-                for index, post in enumerate(posts):
-                    await self._count(tally, index, post)
-                    if not index % _TURN:
-                        await asyncio.sleep(0)
-            if not tally.complete:
-                tally.waited_for = True
-                await done
-        finally:
-            del self._tallies[tally]
-        return tally.result()
+        return await (await self.submit_many(posts))
+
+    async def submit_many(
+        self,
+        posts: Iterable[Item] | AsyncIterable[Item],
+        prepare: Callable[[Item], Record] | None = None,
+        *,
+        patience_s: float | None = None,
+    ) -> asyncio.Future[int]:
+        """As `send_many`, but returns when all are on their way; the future tells what became of them.
+
+        With `prepare` the items may be anything that it makes records of. With `patience_s` the first event
+        that finds no room for so long fails with `queue_full` (or `unavailable`, if Kafka does not answer at
+        all), and so do those after it.
+        """
+        done: asyncio.Future[int] = self._running().create_future()
+        tally = Tally()
+        count = partial(
+            self._count, tally, prepare or cast("Callable[[Item], Record]", self.prepare), patience_s
+        )
+        index = 0
+        if isinstance(posts, AsyncIterable):
+            async for post in posts:
+                await count(index, post)
+                index += 1
+        else:
+            for post in posts:
+                await count(index, post)
+                index += 1
+                if not index % _TURN:
+                    await asyncio.sleep(0)
+        if tally.complete:
+            _settle(done, tally)
+        else:
+            self._tallies.append((tally, done))
+        return done
 
     async def flush(self) -> None:
         """Wait until all that was sent is confirmed or has failed."""
@@ -123,29 +142,46 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
             )
         return self._loop
 
-    async def _count(self, tally: Tally, index: int, post: AnyPost) -> None:
+    async def _count(
+        self,
+        tally: Tally,
+        prepare: Callable[[Item], Record],
+        patience_s: float | None,
+        index: int,
+        post: Item,
+    ) -> None:
+        if tally.gave_up is not None:
+            tally.refuse(index, post, tally.gave_up)
+            return
         try:
-            record = self._prepare(post)
+            record = prepare(post)
         except TouchlineError as error:
             tally.refuse(index, post, error)
             return
         tally.sent += 1
-        await self._put(record, tally.expect(index, post), wait=True)
+        try:
+            await self._put(record, tally.expect(index, post), patience_s)
+        except TouchlineError as error:
+            tally.sent -= 1
+            tally.refuse(index, post, error)
+            tally.gave_up = error
 
-    async def _put(self, record: Record, on_delivery: OnDelivery, *, wait: bool) -> None:
+    async def _put(self, record: Record, on_delivery: OnDelivery, patience_s: float | None) -> None:
         # Who comes while others wait goes behind them: events keep the order in which they were sent.
         if not self._queue.locked() and self._outbox is not None and self._outbox.put(record, on_delivery):
             return
-        if not wait:
-            raise queue_full()
-        async with self._queue:
-            while True:
-                self._room.clear()
-                if self._outbox is None:
-                    raise closed()
-                if self._outbox.put(record, on_delivery):
-                    return
-                await self._room.wait()
+        try:
+            async with asyncio.timeout(patience_s), self._queue:
+                while True:
+                    self._room.clear()
+                    if self._outbox is None:
+                        raise closed()
+                    if self._outbox.put(record, on_delivery):
+                        return
+                    await self._room.wait()
+        except TimeoutError:
+            silent_s = self._loop.time() - self._last_heard
+            raise queue_full(silent_s) from None
 
     # ── in the delivery thread ───────────────────────────────────────────────────────────────────────
 
@@ -166,7 +202,21 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
                 confirmation.set_result(where(message))
             else:
                 confirmation.set_exception(failed(error))
-        for tally, done in self._tallies.items():
-            if tally.waited_for and tally.complete and not done.done():
-                done.set_result(None)
+        waiting = self._tallies
+        self._tallies = []
+        for tally, done in waiting:
+            if tally.complete:
+                _settle(done, tally)
+            else:
+                self._tallies.append((tally, done))
+        self._last_heard = self._loop.time()
         self._room.set()
+
+
+def _settle(done: asyncio.Future[int], tally: Tally) -> None:
+    if done.cancelled():
+        return
+    try:
+        done.set_result(tally.result())
+    except SomeNotDelivered as error:
+        done.set_exception(error)

@@ -4,10 +4,8 @@ from functools import partial
 from typing import Any
 
 from kernel.errors import TouchlineError
-from kernel.positions import Stream
 from producers.delivery import Failure, SomeNotDelivered, failed
 from producers.outbox import OnDelivery
-from producers.posts import AnyPost
 
 
 class Tally:
@@ -16,21 +14,22 @@ class Tally:
     def __init__(self) -> None:
         self.sent = 0
         self.delivered = 0
-        #: Set when all are on their way: only then can the count be complete.
-        self.waited_for = False
         self.failures: list[Failure] = []
+        #: Why no more events are tried: after one that found no room the next ones would overtake it.
+        self.gave_up: TouchlineError | None = None
         self._failed_later = 0
 
-    def expect(self, index: int, post: AnyPost) -> OnDelivery:
+    def expect(self, index: int, post: Any) -> OnDelivery:
         """The callback for an event that is about to be put."""
         return partial(self._report, index, post)
 
-    def refuse(self, index: int, post: AnyPost, error: TouchlineError) -> None:
+    def refuse(self, index: int, post: Any, error: TouchlineError) -> None:
         """This event never went on its way."""
-        self.failures.append(_failure(index, post, error))
+        self.failures.append(Failure(index, post, error))
 
     @property
     def complete(self) -> bool:
+        """Whether all that was sent so far has been reported."""
         return self.delivered + self._failed_later == self.sent
 
     def result(self) -> int:
@@ -39,14 +38,10 @@ class Tally:
             raise SomeNotDelivered(self.delivered, sorted(self.failures, key=lambda f: f.index))
         return self.delivered
 
-    def _report(self, index: int, post: AnyPost, error: Any, _: Any) -> None:
+    def _report(self, index: int, post: Any, error: Any, _: Any) -> None:
         if error is None:
             self.delivered += 1
         else:
-            self.failures.append(_failure(index, post, failed(error)))
+            self.failures.append(Failure(index, post, failed(error)))
             # Last: whoever waits may look as soon as the count is right.
             self._failed_later += 1
-
-
-def _failure(index: int, post: AnyPost, error: TouchlineError) -> Failure:
-    return Failure(index, f"{Stream(post.kind, post.channel)}", post.key, error)

@@ -49,6 +49,10 @@ def decode_ingest(kind: Kind, value: bytes, codec: Codec | None = None) -> dict[
         event = (codec or _CODECS[kind]).decode(value)
         check_ingest(kind, event)
         return event
+    if value.lstrip(_SPACE)[:1] != b"{":
+        raise Undecodable(
+            "undecodable", "The value is neither Avro in Confluent's wire format nor a JSON object."
+        )
     return decode_json(kind, value)
 
 
@@ -67,10 +71,8 @@ def decode_json(kind: Kind, value: bytes) -> dict[str, Any]:
 
 def read_json(kind: Kind, value: bytes) -> JsonEvent:
     """A JSON object with an event's fields; their values are not checked yet."""
-    if value[:1] != b"{" and value.lstrip(_SPACE)[:1] != b"{":
-        raise Undecodable(
-            "undecodable", "The value is neither Avro in Confluent's wire format nor a JSON object."
-        )
+    if value.lstrip(_SPACE)[:1] != b"{":
+        raise Undecodable("undecodable", "The value is not a JSON object.")
     try:
         posted = _json_event(value)
     except RecursionError:

@@ -1,0 +1,89 @@
+"""The gateway: a table of route modules put together into one HTTP server, and its life."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Final
+
+from aiohttp import web
+from msgspec.structs import replace
+
+from gateway import ingest, openapi
+from gateway.access import Access
+from gateway.context import Context
+from gateway.operations import Operation
+from gateway.problems import as_problems
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.health import Health
+from kernel.kafka import wait_for_kafka
+from kernel.logs import get_logger
+from kernel.ops import ops_routes
+from kernel.settings import Settings
+from producers.producer import Producer
+from schemas.catalog import built_in
+
+_log = get_logger("touchline.gateway")
+
+#: What the API consists of. A module opens what it needs on `context.stack`; what it returns as an Operation
+#: is in the OpenAPI document, and what it returns as a plain route (a page, a file) is not.
+Routes = Callable[[Context], Awaitable[Sequence[Operation | web.RouteDef]]]
+MODULES: Final[tuple[Routes, ...]] = (ingest.routes,)
+
+
+async def build(context: Context) -> web.Application:
+    """The application with all routes."""
+    # Bodies are limited where they are read: an NDJSON stream may be of any length.
+    app = web.Application(middlewares=[as_problems], client_max_size=context.settings.gateway.max_body_bytes)
+    found = [route for routes in MODULES for route in await routes(context)]
+    operations = [route for route in found if isinstance(route, Operation)]
+    app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])
+    app.add_routes(ops_routes(context.health))
+    app.add_routes([openapi.route(openapi.document(operations, version=version("touchline")))])
+    return app
+
+
+async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. It listens at once, and says on /readyz when Kafka answers."""
+    health = Health("kafka")
+    async with AsyncExitStack() as stack:
+        context = Context(
+            settings=settings,
+            clock=clock,
+            health=health,
+            access=Access(settings),
+            producer=await stack.enter_async_context(Producer(_impatient(settings))),
+            catalog=built_in(),
+            stack=stack,
+        )
+        runner = web.AppRunner(await build(context), access_log=None, auto_decompress=False)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await _listen(runner, settings.gateway.host, settings.gateway.port)
+        watch = asyncio.create_task(_watch_kafka(settings, health))
+        stack.callback(watch.cancel)
+        await stop.wait()
+
+
+def _impatient(settings: Settings) -> Settings:
+    """Settings for a producer behind which somebody waits for a response."""
+    timeout = min(settings.gateway.delivery_timeout_s, settings.producer.delivery_timeout_s)
+    return replace(settings, producer=replace(settings.producer, delivery_timeout_s=timeout))
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise TouchlineError(
+            "port_taken",
+            f"Cannot listen on {host}:{port} ({error.strerror}).",
+            hint="Stop the program that listens there, or set TOUCHLINE_GATEWAY_PORT.",
+        ) from error
+    _log.info("gateway is listening", host=host, port=port)
+
+
+async def _watch_kafka(settings: Settings, health: Health) -> None:
+    await wait_for_kafka(settings)
+    health.ok("kafka")

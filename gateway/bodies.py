@@ -1,0 +1,158 @@
+"""Reading request bodies: unpacked with bounds, whole or line by line, never more in memory than a part."""
+
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Final, Protocol
+
+import zstandard
+from aiohttp import web
+
+from kernel.errors import TouchlineError
+
+#: Unpacked bytes at a time.
+_PIECE: Final = 64 * 1024
+#: Packed bytes given to zstd at once: four bytes can stand for 128 KiB.
+_ZSTD_SLICE: Final = 64
+_ZSTD_WINDOW: Final = 8 * 1024 * 1024
+#: JSON lines shrink to a tenth, very alike ones to a hundredth; what grows more is a bomb.
+_MAX_GROWTH: Final = 1000
+_GROWTH_FREE: Final = 16 * 1024 * 1024
+
+JSON: Final = "application/json"
+NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq")
+
+
+class _Unpacking(Protocol):
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        """What these bytes add, in pieces of bounded size. Raises zlib.error or zstandard.ZstdError."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the packed data came to its end."""
+
+
+class _Plain:
+    finished = True
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        yield packed
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self._begun = False
+
+    @property
+    def finished(self) -> bool:
+        return self._begun and self._member.eof
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        while packed:
+            if self._member.eof:  # several members one after another are one stream
+                self._member = zlib.decompressobj(wbits=31)
+            self._begun = True
+            yield self._member.decompress(packed, _PIECE)
+            packed = self._member.unconsumed_tail or self._member.unused_data
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._frame = self._unpacker.decompressobj()
+        self._begun = False
+
+    @property
+    def finished(self) -> bool:
+        return self._begun and self._frame.eof
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        for start in range(0, len(packed), _ZSTD_SLICE):
+            rest = packed[start : start + _ZSTD_SLICE]
+            while rest:
+                if self._frame.eof:
+                    self._frame = self._unpacker.decompressobj()
+                self._begun = True
+                yield self._frame.decompress(rest)
+                rest = self._frame.unused_data if self._frame.eof else b""
+
+
+def content_type_of(request: web.Request) -> str:
+    """The body's type; JSON where none is given. Raises `unsupported_media_type`."""
+    if "Content-Type" not in request.headers:
+        return JSON
+    given = request.content_type
+    if given in (JSON, *NDJSON):
+        return given
+    raise TouchlineError(
+        "unsupported_media_type",
+        f"A body of {given[:80]} is not read here.",
+        hint=f"Send {JSON} or {NDJSON[0]}.",
+    )
+
+
+async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
+    """The body, unpacked, in pieces. Raises `unsupported_media_type`, `too_large` or `bad_request`."""
+    unpacking = _unpacking(request.headers.get("Content-Encoding", "identity"))
+    packed_bytes, unpacked_bytes = 0, 0
+    try:
+        async for packed in request.content.iter_any():
+            packed_bytes += len(packed)
+            for piece in unpacking.pieces(packed):
+                unpacked_bytes += len(piece)
+                if unpacked_bytes > _GROWTH_FREE + _MAX_GROWTH * packed_bytes:
+                    raise TouchlineError("too_large", "The body unpacks to far more than it should.")
+                if piece:
+                    yield piece
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise TouchlineError("bad_request", f"The body cannot be unpacked: {error}.") from None
+    if not unpacking.finished:
+        raise TouchlineError("bad_request", "The packed body is cut short.")
+
+
+async def whole(request: web.Request, limit: int) -> bytes:
+    """The body, unpacked. Raises `too_large` when it is longer than `limit`."""
+    body = bytearray()
+    async for piece in pieces_of(request):
+        body += piece
+        if len(body) > limit:
+            raise TouchlineError(
+                "too_large",
+                f"The body has more than {limit} bytes.",
+                hint="Send NDJSON: it may be of any length.",
+            )
+    return bytes(body)
+
+
+async def lines_of(request: web.Request, limit: int) -> AsyncIterator[list[bytes]]:
+    """The body's lines as they come, without those that are blank, several at a time.
+
+    Of a line longer than `limit` only the first `limit + 1` bytes are kept: whoever checks it sees that it is
+    too long.
+    """
+    rest = b""
+    async for piece in pieces_of(request):
+        lines = piece.split(b"\n")
+        lines[0] = rest + lines[0]
+        rest = lines.pop()
+        if len(rest) > limit:
+            rest = rest[: limit + 1]
+        if lines and (found := [line for line in lines if line and not line.isspace()]):
+            yield found
+    if rest and not rest.isspace():
+        yield [rest]
+
+
+def _unpacking(encoding: str) -> _Unpacking:
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return _Plain()
+    if encoding in ("gzip", "x-gzip"):
+        return _Gzip()
+    if encoding == "zstd":
+        return _Zstd()
+    raise TouchlineError(
+        "unsupported_media_type",
+        f"A body encoded with {encoding[:40]} is not read here.",
+        hint="Use gzip or zstd.",
+    )

@@ -1,0 +1,24 @@
+"""What the gateway's routes are given: settings, clock, health, producer, and a stack for what they open."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from gateway.access import Access
+from kernel.clock import Clock
+from kernel.health import Health
+from kernel.settings import Settings
+from producers.producer import Producer
+from schemas.catalog import Catalog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Shared by all routes. What a module opens it enters on `stack`, which closes it at the end."""
+
+    settings: Settings
+    clock: Clock
+    health: Health
+    access: Access
+    producer: Producer
+    catalog: Catalog
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
