@@ -1,0 +1,84 @@
+"""The Faust app of a worker: its settings, its agents, and how they call the fold."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, cast
+
+from kernel.kafka import client_config
+from kernel.settings import Settings
+from streams.judge import Outcome
+from streams.transport import driver
+from streams.transport.batch import Place, Record, Turn
+from streams.transport.driver import BatchApp, Consumer
+from streams.transport.reader import Reader
+from streams.transport.sink import Sink
+
+#: Records between two turns of the event loop, so that heartbeats and /readyz are answered under load.
+_SLICE: Final = 250
+
+
+class Work(Protocol):
+    """What a worker does with what it reads."""
+
+    async def opening(self, starts: Mapping[Place, int]) -> Mapping[Place, int]:
+        """These partitions are this worker's now; returns from where to read them."""
+
+    async def closing(self) -> None:
+        """None are any more."""
+
+    def fold(self, place: Place, records: list[Record]) -> Outcome:
+        """Judge these records."""
+
+
+def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str]) -> BatchApp:
+    """An app that reads `topics` in turns, and writes what `work` makes of them to the sink."""
+    driver.register()
+    stream, config = settings.stream, client_config(settings)
+
+    def new_reader(deliver: Callable[[list[Turn]], None], fail: Callable[[BaseException], None]) -> Reader:
+        return Reader({**config, "group.id": f"{stream.group}-reader"}, deliver, fail)
+
+    app = BatchApp(
+        stream.group,
+        broker=[f"batch://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
+        store="memory://",
+        topic_partitions=settings.topics.partitions,
+        topic_disable_leader=True,
+        topic_allow_declare=True,
+        web_enabled=False,
+        table_standby_replicas=stream.standby_replicas,
+        broker_commit_interval=0.5,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        consumer_auto_offset_reset="earliest",
+        batch_topics=topics,
+        sink=sink,
+        new_reader=new_reader,
+        on_opening=work.opening,
+        on_closing=work.closing,
+    )
+    for topic in sorted(topics):
+        source = app.topic(topic, key_serializer="raw", value_serializer="raw")
+        app.agent(source, name=topic)(_agent(app, work, sink))
+    return app
+
+
+def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
+    produce = sink.produce
+
+    async def fold_turns(stream: Any) -> None:
+        consumer = cast("Consumer", app.consumer)
+        async for event in stream.noack().events():
+            turn: Turn = event.value
+            for batch in turn:
+                for start in range(0, len(batch.records), _SLICE):
+                    await sink.ready()
+                    outcome = work.fold(batch.place, batch.records[start : start + _SLICE])
+                    for write in outcome.writes:
+                        topic, value, key, partition, timestamp, headers = write
+                        produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
+                    await asyncio.sleep(0)
+            consumer.finish(turn)
+            event.ack()
+
+    return fold_turns

@@ -1,0 +1,251 @@
+"""The Faust transport `batch://`: turns for batch topics, and stock Faust for everything else.
+
+What stays Faust's own: the group protocol and its assignor, standbys, changelogs and their recovery, ordinary
+agents, the web and the `faust` command. What is different for the topics named in `BatchApp.batch_topics`:
+
+- librdkafka reads them (`reader.py`); aiokafka is assigned them, and keeps them paused.
+- An agent gets one event per turn, and says itself, by `turn.finish()`, that it is done. Faust acknowledges
+  what it skips around a rebalance; here only a finished turn moves an offset.
+- Offsets are committed after the sink's barrier, and before partitions are handed over.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, cast
+
+import faust
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as stock
+from faust.types import TP, ConsumerMessage
+
+from kernel.logs import get_logger
+from streams.transport.batch import Ledger, Place, Turn
+from streams.transport.reader import Reader
+from streams.transport.sink import Sink
+
+_log = get_logger("touchline.transport")
+
+#: How long a rebalance waits for turns under way. They are a few milliseconds of work each; what is not
+#: done by then is done again, with the same result, by the partition's next owner.
+_HAND_OVER_S: Final = 2.0
+#: Faust has 1500 ms, in which idle partitions hold back busy ones. This one is for ordinary topics.
+_FETCH_WAIT_MS: Final = 50
+
+Opening = Callable[[Mapping[Place, int]], Awaitable[Mapping[Place, int]]]
+Closing = Callable[[], Awaitable[None]]
+
+
+class BatchApp(faust.App):
+    """A Faust app some of whose topics are read in turns, and whose errors end the process.
+
+    Stock Faust commits what a failed agent had in hand, and starts the agent again: records are lost. Here
+    the error goes to `fatal`, on which the role waits: the process ends, is started again, and goes on from
+    the last commit.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.batch_topics: frozenset[str] = options.pop("batch_topics")
+        self.sink: Sink = options.pop("sink")
+        self.new_reader: Callable[..., Reader] = options.pop("new_reader")
+        #: Called with the committed offsets before reading starts; returns where to start.
+        self.on_opening: Opening = options.pop("on_opening")
+        self.on_closing: Closing = options.pop("on_closing")
+        self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        super().__init__(*arguments, **options)
+
+    async def on_first_start(self) -> None:
+        # Faust makes a directory for its tables where the process stands, even if they are kept in memory.
+        if self.conf.store.scheme != "memory":
+            await super().on_first_start()
+
+    def fail(self, error: BaseException) -> None:
+        """An error that nobody has thought about: to end the process. From the loop's thread."""
+        if not self.fatal.done():
+            self.fatal.set_exception(error)
+
+    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:  # noqa: ARG002
+        self.fail(exc)
+
+    async def crash(self, reason: BaseException) -> None:
+        self.fail(reason)
+        await super().crash(reason)
+
+
+class _Thread(stock.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        consumer, batch_topics = self._ensure_consumer(), cast("BatchApp", self.app).batch_topics
+        consumer.pause(*(tp for tp in consumer.assignment() if tp.topic in batch_topics))
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        # aiokafka does not fetch batch topics, so Faust's alarm about that would be false.
+        if tp.topic not in cast("BatchApp", self.app).batch_topics:
+            super().verify_event_path(now, tp)
+
+
+class Consumer(stock.Consumer):
+    """Faust's consumer, with a reader and a ledger for the batch topics."""
+
+    app: BatchApp
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ledger = Ledger()
+        self.reader: Reader | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._arrived: asyncio.Queue[Turn] = asyncio.Queue()
+
+    def _new_consumer_thread(self) -> Any:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_start(self) -> None:
+        loop, arrived = asyncio.get_running_loop(), self._arrived
+
+        def deliver(turns: list[Turn]) -> None:
+            for turn in turns:
+                loop.call_soon_threadsafe(arrived.put_nowait, turn)
+
+        def fail(error: BaseException) -> None:
+            loop.call_soon_threadsafe(self.app.fail, error)
+
+        self.reader = self.app.new_reader(deliver, fail)
+        self.reader.start()
+        await super().on_start()
+
+    # ── from the reader to the agents ──────────────────────────────────────────────────────────────────
+
+    @stock.Consumer.task
+    async def _hand_to_agents(self) -> None:
+        try:
+            while not self.should_stop:
+                turn = await self._arrived.get()
+                if self.ledger.start(turn):
+                    await self.callback(self._message(turn))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.app.fail(error)
+
+    def _message(self, turn: Turn) -> ConsumerMessage:
+        first = turn.batches[0]
+        place = TP(*first.place)
+        return ConsumerMessage(
+            topic=place.topic,
+            partition=place.partition,
+            offset=first.first,
+            timestamp=first.records[0].append_ms / 1000,
+            timestamp_type=1,
+            headers=None,
+            key=None,
+            value=cast("Any", turn),
+            checksum=None,
+            serialized_key_size=0,
+            serialized_value_size=0,
+            tp=place,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def finish(self, turn: Turn) -> None:
+        """All outputs of this turn are with the sink."""
+        turn.finished = True
+        if self.reader is not None:
+            self.reader.release(turn.opening)
+
+    # ── opening and closing around rebalances ──────────────────────────────────────────────────────────
+
+    def resume_flow(self) -> None:
+        super().resume_flow()
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+
+    def stop_flow(self) -> None:
+        self._close()
+        super().stop_flow()
+
+    def _close(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+        self.ledger.close()
+        if self.reader is not None:
+            self.reader.close(self.ledger.opening)
+
+    async def _open(self) -> None:
+        try:
+            starts = {
+                Place(tp.topic, tp.partition): -1 if (read := self._read_offset[tp]) is None else read
+                for tp in self.assignment()
+                if tp.topic in self.app.batch_topics and tp not in self._paused_partitions
+            }
+            starts = dict(await self.app.on_opening(starts))
+            opening = self.ledger.open(starts)
+            if self.reader is not None:
+                self.reader.open(starts, opening)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.app.fail(error)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        # Stock Faust forgets what was acknowledged before its last commit, so that all of it comes again.
+        await self.settle(_HAND_OVER_S)
+        self.ledger.forget(Place(tp.topic, tp.partition) for tp in revoked)
+        await super().on_partitions_revoked(revoked)
+        await self.app.on_closing()
+
+    async def settle(self, limit_s: float) -> None:
+        """Read no more, let the turns under way finish, and commit them."""
+        if self.reader is not None:
+            self.reader.close(self.ledger.opening + 1)
+        deadline = asyncio.get_running_loop().time() + limit_s
+        while not self.ledger.idle and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        await self.commit()
+        self._close()
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
+        # What aiokafka had fetched before it was told to pause is the reader's to bring.
+        records = await super()._getmany(active_partitions, timeout)
+        return {tp: got for tp, got in records.items() if tp.topic not in self.app.batch_topics}
+
+    # ── commits ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        ordinary: dict[TP, int] = super()._filter_committable_offsets(tps)
+        return ordinary | {TP(*place): offset for place, offset in self.ledger.committable().items()}
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+        await self.app.sink.barrier()
+        await self.app.producer.flush()
+        assigned = self.assignment()
+        mine = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        if not mine or not await self._commit(mine):
+            return False
+        self.app.tables.on_commit(mine)
+        self._committed_offset.update(mine)
+        self.ledger.committed(
+            {Place(*tp): offset for tp, offset in mine.items() if tp.topic in self.app.batch_topics}
+        )
+        return True
+
+    async def on_stop(self) -> None:
+        await super().on_stop()
+        if self.reader is not None:
+            self.reader.stop()
+
+
+class Transport(stock.Transport):
+    """`batch://host:port`."""
+
+    Consumer = Consumer
+    driver_version = f"batch with {stock.Transport.driver_version}"
+
+
+def register() -> None:
+    """Make `batch://` known to Faust."""
+    TRANSPORTS.aliases["batch"] = "streams.transport.driver:Transport"

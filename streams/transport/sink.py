@@ -1,0 +1,101 @@
+"""Where a worker's outputs go: librdkafka's producer, with a barrier that says when all is on the brokers."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from kernel.errors import TouchlineError
+
+#: Outputs under way at most; more, and the agents wait.
+_MAX_QUEUED: Final = 100_000
+_MAX_QUEUED_KBYTES: Final = 128 * 1024
+#: How long a barrier hopes for a moment in which nothing is under way, before it makes one.
+_PATIENCE_S: Final = 0.05
+_STEP_S: Final = 0.001
+
+
+class Sink:
+    """An idempotent producer. Its order is kept in each partition, and a lost output ends the worker."""
+
+    def __init__(self, config: Mapping[str, Any], *, linger_ms: float) -> None:
+        self._error: KafkaError | None = None
+        self._gate: asyncio.Future[None] | None = None
+        self._written = 0
+        self._confirmed = 0
+        self._producer = Producer(
+            {
+                "linger.ms": linger_ms,
+                "batch.num.messages": 10_000,
+                "batch.size": 1_000_000,
+                "queue.buffering.max.messages": _MAX_QUEUED * 2,
+                "queue.buffering.max.kbytes": _MAX_QUEUED_KBYTES,
+                "message.max.bytes": 2 * 1024 * 1024,
+                "delivery.timeout.ms": 60_000,
+                **config,
+                "acks": "all",
+                "enable.idempotence": True,
+                # A report for each output would cost more than the output; errors are all that matters.
+                "delivery.report.only.error": True,
+                "on_delivery": self._on_delivery,
+                "error_cb": self._on_error,
+            }
+        )
+        #: `produce(topic, value, key, partition, on_delivery, timestamp, headers)`: librdkafka's own, bare.
+        self.produce = self._producer.produce
+
+    async def ready(self) -> None:
+        """Wait for room. To be awaited before each slice of outputs; raises once any output was lost."""
+        if self._gate is not None:
+            await self._gate
+        self._poll()
+        while len(self._producer) > _MAX_QUEUED:
+            await asyncio.sleep(_STEP_S)
+            self._poll()
+        # Only now, and with no await before the caller's outputs: a poll that finds nothing under way
+        # confirms everything written so far, so it must not run between this line and the outputs.
+        self._written += 1
+
+    async def barrier(self) -> None:
+        """Return once every output that was produced before is on the brokers.
+
+        While traffic is light there are moments in which nothing is under way, and nobody waits for the
+        barrier. Under load there are none: then agents are held at `ready` for a few milliseconds.
+        """
+        target = self._written
+        loop = asyncio.get_running_loop()
+        hope = loop.time() + _PATIENCE_S
+        try:
+            self._poll()
+            while self._confirmed < target:
+                if self._gate is None and loop.time() > hope:
+                    self._gate = loop.create_future()
+                await asyncio.sleep(_STEP_S)
+                self._poll()
+        finally:
+            gate, self._gate = self._gate, None
+            if gate is not None:
+                gate.set_result(None)
+
+    @property
+    def queued(self) -> int:
+        """Outputs under way."""
+        return len(self._producer)
+
+    def _poll(self) -> None:
+        self._producer.poll(0)
+        if self._error is not None:
+            raise TouchlineError(
+                "not_delivered", f"Kafka did not take an output of this worker: {self._error.str()}."
+            )
+        if not len(self._producer):
+            self._confirmed = self._written
+
+    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None and self._error is None:
+            self._error = error
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal() and self._error is None:
+            self._error = error

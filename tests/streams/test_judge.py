@@ -1,0 +1,128 @@
+"""The fold: what is written of each record, without Kafka."""
+
+import json
+
+import pytest
+
+from kernel.positions import Kind, make_id, make_seq, partition_of
+from kernel.topics import TopicNames
+from schemas.codec import Codec
+from streams.channels import Channels, Version
+from streams.judge import ORIGIN, Judge, Outcome
+from streams.repeats import Repeats
+from streams.transport.batch import Record
+
+NAMES = TopicNames("t")
+PARTITIONS = 8
+HERE = partition_of("final", PARTITIONS)
+APPEND = 1_767_225_600_000
+
+
+def make_judge(kind: Kind = Kind.CHAT, *versions: Version, partition: int = HERE) -> Judge:
+    channels = Channels(lambda _: versions or (Version(1, 1),), ingest=PARTITIONS, fanout=PARTITIONS)
+    return Judge(
+        kind, partition, names=NAMES, channels=channels, epoch_of=lambda _p, _o: 3, repeats=Repeats(600_000)
+    )
+
+
+def chat(offset: int, text: str = "hello", *, key: str | None = None, at: int = APPEND) -> Record:
+    body = {"type": "message", "data": {"text": text}} | ({"key": key} if key else {})
+    return Record(offset, at, b"final", json.dumps(body).encode())
+
+
+def fold(judge: Judge, *records: Record) -> Outcome:
+    return judge.fold(records)
+
+
+def test_an_event_goes_once_to_the_log_of_record_and_once_to_the_fan_out() -> None:
+    event, fanout = fold(make_judge(), chat(41)).writes
+    seq = make_seq(3, 41)
+    assert (event.topic, event.key, event.partition, event.timestamp) == (
+        *("t.events.chat", b"final"),
+        *(HERE, APPEND),
+    )
+    value = Codec("event-chat").decode(event.value or b"")
+    assert value["seq"] == seq
+    assert value["id"] == make_id(Kind.CHAT, APPEND, HERE, 41)
+    assert (value["channel"], value["server_ts"], value["partition"]) == ("final", APPEND, HERE)
+    assert (fanout.topic, fanout.key, fanout.timestamp) == ("t.fanout.live", b"final#1#0", APPEND)
+    assert fanout.partition == partition_of("final#1#0", PARTITIONS)
+    delivered = Codec("fanout").decode(fanout.value or b"")
+    assert delivered["stream"] == "chat:final"
+    assert delivered["seq"] == seq
+    assert json.loads(delivered["body"])["data"] == {"text": "hello"}
+
+
+def test_avro_and_json_of_one_event_come_out_the_same() -> None:
+    event = {"type": "message", "key": None, "sender": None, "client_ts": None}
+    data = {"text": "hello", "target": None, "extra": None}
+    avro = Record(1, APPEND, b"final", Codec("ingest-chat").encode({**event, "data": data}))
+    assert fold(make_judge(), avro).writes == fold(make_judge(), chat(1)).writes
+
+
+def test_every_shard_of_every_live_version_gets_the_event() -> None:
+    writes = fold(make_judge(Kind.CHAT, Version(1, 1), Version(2, 3)), chat(1)).writes
+    assert [w.key for w in writes if w.topic == "t.fanout.live"] == [
+        b"final#1#0",
+        b"final#2#0",
+        b"final#2#1",
+        b"final#2#2",
+    ]
+
+
+def test_locations_have_a_fan_out_of_their_own() -> None:
+    record = Record(1, APPEND, b"final", b'{"data":{"lat":1,"lon":2}}')
+    assert [w.topic for w in fold(make_judge(Kind.LOCATION), record).writes] == [
+        "t.events.location",
+        "t.fanout.location",
+    ]
+
+
+def test_a_repeated_key_is_dropped_and_counted() -> None:
+    judge = make_judge()
+    outcome = fold(judge, chat(1, key="a"), chat(2, key="a"), chat(3, key="b"))
+    assert (outcome.accepted, outcome.repeated) == (2, 1)
+
+
+def test_the_same_records_read_again_give_the_same_bytes() -> None:
+    judge = make_judge()
+    records = [chat(1, key="a"), chat(2, key="a"), chat(3), Record(4, APPEND, b"final", b"junk")]
+    assert fold(judge, *records).writes == fold(judge, *records).writes
+
+
+def test_a_record_in_a_wrong_partition_is_put_back_with_its_origin() -> None:
+    record = chat(7)._replace(headers=[("trace", b"1")])
+    outcome = fold(make_judge(partition=(HERE + 1) % PARTITIONS), record)
+    (write,) = outcome.writes
+    assert (write.topic, write.key, write.value, write.partition) == (
+        *("t.ingest.chat", b"final"),
+        *(record.value, HERE),
+    )
+    assert write.headers == [("trace", b"1"), (ORIGIN, f"{(HERE + 1) % PARTITIONS}:7".encode())]
+    assert outcome.replaced == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (Record(1, APPEND, b"final", b"\x00junk"), "unknown_schema"),
+        (Record(1, APPEND, b"final", b"junk"), "undecodable"),
+        (Record(1, APPEND, b"final", None), "undecodable"),
+        (Record(1, APPEND, b"final", b"{}"), "invalid_event"),
+        (Record(1, APPEND, b"final", b'{"data":{"text":""}}'), "invalid_event"),
+        (Record(1, APPEND, None, b'{"data":{"text":"a"}}'), "bad_channel"),
+        (Record(1, APPEND, b"\xff", b'{"data":{"text":"a"}}'), "bad_channel"),
+        (Record(1, APPEND, b"a b", b'{"data":{"text":"a"}}'), "bad_channel"),
+        (Record(1, APPEND, b"final", b"{" + b" " * 2_000_000), "too_large"),
+    ],
+)
+def test_what_is_refused_is_written_with_its_reason_and_bytes(record: Record, reason: str) -> None:
+    outcome = fold(make_judge(), record, chat(2))
+    rejection = Codec("rejection").decode(outcome.writes[0].value or b"")
+    assert outcome.writes[0].topic == "t.rejected"
+    assert rejection["reason"] == reason
+    assert (record.value or b"").startswith(rejection["value"])
+    assert (rejection["topic"], rejection["partition"], rejection["offset"]) == ("t.ingest.chat", HERE, 1)
+    assert rejection["record_key"] == record.key
+    assert outcome.rejected == {reason: 1}
+    assert outcome.accepted == 1, "nothing stops behind it"

@@ -1,0 +1,80 @@
+"""Which offsets may be committed: only those before which every turn is finished."""
+
+from streams.transport.batch import Batch, Ledger, Place, Record, Turn
+
+CHAT0, CHAT1 = Place("chat", 0), Place("chat", 1)
+
+
+def turn(opening: int, place: Place, *offsets: int) -> Turn:
+    return Turn(place.topic, opening, [Batch(place, [Record(o, 0, b"k", b"v") for o in offsets])])
+
+
+def test_an_offset_is_committable_once_its_turn_is_finished() -> None:
+    ledger = Ledger()
+    opening = ledger.open({CHAT0: 10})
+    first = turn(opening, CHAT0, 10, 11)
+    assert ledger.start(first)
+    assert ledger.committable() == {}
+    assert not ledger.idle
+    first.finished = True
+    assert ledger.committable() == {CHAT0: 12}
+    assert ledger.idle
+
+
+def test_a_turn_that_finishes_early_waits_for_those_before_it() -> None:
+    ledger = Ledger()
+    opening = ledger.open({CHAT0: 0, CHAT1: 0})
+    first, second = turn(opening, CHAT0, 0), turn(opening, CHAT1, 0)
+    ledger.start(first)
+    ledger.start(second)
+    second.finished = True
+    assert ledger.committable() == {}
+    first.finished = True
+    assert ledger.committable() == {CHAT0: 1, CHAT1: 1}
+
+
+def test_offsets_that_the_log_skips_do_not_hold_back_a_commit() -> None:
+    ledger = Ledger()
+    only = turn(ledger.open({CHAT0: 3}), CHAT0, 7, 9)
+    ledger.start(only)
+    only.finished = True
+    assert ledger.committable() == {CHAT0: 10}
+
+
+def test_what_kafka_has_taken_is_not_committed_again() -> None:
+    ledger = Ledger()
+    only = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    ledger.start(only)
+    only.finished = True
+    ledger.committed({CHAT0: 1})
+    assert ledger.committable() == {}
+
+
+def test_a_turn_of_an_older_opening_is_dropped() -> None:
+    ledger = Ledger()
+    stale = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    ledger.open({CHAT0: 0})
+    assert not ledger.start(stale)
+    assert ledger.idle
+
+
+def test_what_was_finished_before_a_close_may_still_be_committed_and_nothing_else() -> None:
+    ledger = Ledger()
+    opening = ledger.open({CHAT0: 0})
+    done, undone = turn(opening, CHAT0, 0), turn(opening, CHAT0, 1)
+    ledger.start(done)
+    ledger.start(undone)
+    done.finished = True
+    ledger.close()
+    undone.finished = True
+    assert ledger.committable() == {CHAT0: 1}
+
+
+def test_a_partition_of_another_worker_is_not_committed() -> None:
+    ledger = Ledger()
+    only = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    ledger.start(only)
+    only.finished = True
+    ledger.close()
+    ledger.forget(iter([CHAT0]))
+    assert ledger.committable() == {}
