@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup up down status test unit check format docs lock clean
+.PHONY: help setup web up down status test unit check format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -19,7 +19,16 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The pages for viewers and operators. Without them all else works, so a failure here is told and forgiven.
+PAGES = package-lock.json web/build.py web/vite.config.ts $(wildcard web/*.html web/src/* web/src/*/* clients/js/src/*)
+web/dist/index.html: $(PAGES) $(VENV)/.ready
+	@echo "Building the pages (about ten seconds)"
+	@$(BIN)/python web/build.py && touch $@
+
+web: web/dist/index.html ## build the pages into web/dist
+
 setup: $(VENV)/.ready ## install Touchline and its tools into .venv
+	@$(MAKE) --silent --no-print-directory web || true
 
 up: setup ## start the whole pipeline (ARGS="--detach" to leave it running)
 	@$(BIN)/touchline up $(ARGS)

@@ -181,6 +181,15 @@ class Gateway(Section, frozen=True):
     delivery_timeout_s: Annotated[
         Seconds, Meta(description="for how long Kafka is tried before a request is told that it failed")
     ] = 15.0
+    edges: Annotated[
+        tuple[str, ...],
+        Meta(description="WebSocket addresses of the edges that the pages connect to; empty: that of [edge]"),
+    ] = ()
+    page_channel: Annotated[str, Meta(description="channel that the viewers' page opens first")] = "demo"
+    tiles_url: Annotated[
+        str, Meta(description="map tiles, with {z}, {x} and {y}; empty: the map is a plain grid")
+    ] = ""
+    tiles_attribution: Annotated[str, Meta(description="whom the map thanks for its tiles")] = ""
 
 
 class Auth(Section, frozen=True):

@@ -1,0 +1,303 @@
+// The client as a site uses it: the core on real sockets and timers, with callbacks, promises and async iterators.
+
+import { Core } from "./core.ts";
+import type { CursorStore } from "./cursors.ts";
+import { type Environment, type Socket, thisEnvironment } from "./environment.ts";
+import type { Host, Status, Subscribed } from "./host.ts";
+import { type Gap, type Message, type Rejection, type StreamEvent, SUBPROTOCOL, TouchlineError } from "./protocol.ts";
+import { EventQueue } from "./queue.ts";
+
+const SAVE_CURSORS_MS = 1000;
+const NORMAL_CLOSE = 1000;
+const ABNORMAL_CLOSE = 1006;
+
+export interface ClientOptions {
+  /** Address of an edge, or several: the next is tried where one does not answer. */
+  readonly url: string | readonly string[];
+  /** A token, or what fetches one: it is asked again before the token runs out. */
+  readonly token?: string | (() => string | Promise<string>);
+  /** Keeps cursors, so that a stream goes on where it was left: `storedCursors(localStorage)`. */
+  readonly cursors?: CursorStore;
+  /** How long a request may wait for its answer, lost connections included. */
+  readonly requestTimeoutMs?: number;
+  /** For runtimes without a WebSocket of their own. */
+  readonly WebSocket?: new (url: string, protocol: string) => unknown;
+  /** For tests: sockets, clock, chance. */
+  readonly environment?: Environment;
+}
+
+export interface StreamOptions {
+  /** Begin after this `seq`; 0 is the stream's start. */
+  readonly after?: number;
+  /** Begin with the last n events. */
+  readonly last?: number;
+  readonly onGap?: (gap: Gap) => void;
+  readonly onSubscribed?: (subscribed: Subscribed) => void;
+  readonly onPresence?: (viewers: number) => void;
+  /** The edge refuses this stream for good. */
+  readonly onRefused?: (error: TouchlineError) => void;
+}
+
+export interface SubscribeOptions extends StreamOptions {
+  readonly onEvent: (event: StreamEvent) => void;
+}
+
+export interface IterateOptions extends StreamOptions {
+  /** Events that may wait for the reader; when it is full, the edge is asked to hold the rest back. */
+  readonly buffer?: number;
+}
+
+export interface Publish {
+  readonly type?: string;
+  /** The same key within ten minutes is one event, however often it is sent. Made up where it is not given. */
+  readonly key?: string;
+}
+
+export interface HistoryPage {
+  readonly events: readonly StreamEvent[];
+  readonly more: boolean;
+}
+
+interface Listener extends SubscribeOptions {
+  readonly end?: (failure: TouchlineError | null) => void;
+}
+
+interface Answer {
+  resolve(message: Message): void;
+  reject(error: TouchlineError): void;
+}
+
+/** Connects at once; everything may be asked for before the connection stands. */
+export function connect(options: ClientOptions): Client {
+  return new Client(options);
+}
+
+export class Client {
+  private readonly environment: Environment;
+  private readonly core: Core;
+  private readonly sockets = new Map<number, Socket>();
+  private readonly listeners = new Map<string, Listener>();
+  private readonly answers = new Map<number, Answer>();
+  private readonly statusListeners = new Set<(status: Status) => void>();
+  private readonly rejectionListeners = new Set<(rejection: Rejection) => void>();
+  private readonly unsaved = new Map<string, number>();
+  private readonly unwatch: () => void;
+  private cancelTimer: () => void = () => undefined;
+  private timerAt = Infinity;
+  private savesAt = Infinity;
+  private latest: Status = { state: "closed" };
+
+  constructor(private readonly options: ClientOptions) {
+    this.environment = options.environment ?? thisEnvironment(options.WebSocket);
+    const urls = typeof options.url === "string" ? [options.url] : options.url;
+    if (urls.length === 0) throw new TouchlineError("bad_request", "An edge's address is needed.");
+    const { requestTimeoutMs = 30_000 } = options;
+    this.core = new Core({ urls, hasToken: options.token !== undefined, requestTimeoutMs }, this.host());
+    this.unwatch = this.environment.watch({
+      online: (online) => this.act((now) => this.core.setOnline(online, now)),
+      shown: () => this.act((now) => this.core.shown(now)),
+      leaving: () => this.saveCursors(),
+    });
+    this.act((now) => this.core.start(now));
+  }
+
+  get status(): Status {
+    return this.latest;
+  }
+
+  /** Calls back with each change of status; returns what ends that. */
+  onStatus(listener: (status: Status) => void): () => void {
+    this.statusListeners.add(listener);
+    return () => this.statusListeners.delete(listener);
+  }
+
+  /** Calls back when something published was refused later: not a member, too fast, moderated. */
+  onRejected(listener: (rejection: Rejection) => void): () => void {
+    this.rejectionListeners.add(listener);
+    return () => this.rejectionListeners.delete(listener);
+  }
+
+  /** Calls back with each event, once and in order; returns what ends the subscription. */
+  subscribe(stream: string, options: SubscribeOptions): () => void {
+    this.listen(stream, options);
+    return () => this.forget(stream, options);
+  }
+
+  /** `for await (const event of client.stream("chat:wc26-final"))`; leaving the loop ends the subscription. */
+  stream(stream: string, options: IterateOptions = {}): AsyncIterableIterator<StreamEvent> {
+    const listener: Listener = {
+      ...options,
+      onEvent: (event) => queue.push(event),
+      end: (failure) => queue.end(failure),
+    };
+    const queue = new EventQueue<StreamEvent>(
+      options.buffer ?? 10_000,
+      () => this.core.pause(stream),
+      () => this.act((now) => this.core.resume(stream, now)),
+      () => this.forget(stream, listener),
+    );
+    this.listen(stream, listener);
+    return queue;
+  }
+
+  /** Resolves once Kafka holds the event on all in-sync replicas. Repeated by itself, under one key, where a connection is lost. */
+  async publish(stream: string, data: Readonly<Record<string, unknown>>, options: Publish = {}): Promise<{ key: string }> {
+    const key = options.key ?? this.makeKey();
+    const type = options.type === undefined ? {} : { type: options.type };
+    await this.ask(stream, { op: "publish", stream, ...type, key, data });
+    return { key };
+  }
+
+  /** A page of the past: the newest events below `before`, or the oldest above `after`; in order. */
+  async history(stream: string, range: { before?: number; after?: number; limit?: number } = {}): Promise<HistoryPage> {
+    const message = await this.ask(stream, { op: "history", stream, ...range });
+    return { events: (message["events"] ?? []) as StreamEvent[], more: message["more"] === true };
+  }
+
+  /** How many watch the stream. */
+  async presence(stream: string): Promise<number> {
+    return Number((await this.ask(stream, { op: "presence", stream }))["viewers"]);
+  }
+
+  /** Tell that everything up to `seq` was received by this device. */
+  ack(stream: string, seq: number): void {
+    this.core.ack(stream, seq);
+  }
+
+  /** The last `seq` that was delivered of a stream. */
+  cursor(stream: string): number | null {
+    return this.core.cursor(stream);
+  }
+
+  close(): void {
+    this.saveCursors();
+    this.core.stop();
+    this.cancelTimer();
+    this.unwatch();
+    for (const listener of this.listeners.values()) listener.end?.(null);
+    this.listeners.clear();
+  }
+
+  private listen(stream: string, options: Listener): void {
+    const { last } = options;
+    const after = options.after ?? this.options.cursors?.load(stream) ?? undefined;
+    const from = after !== undefined ? { after } : last !== undefined ? { last } : null;
+    this.act((now) => this.core.subscribe(stream, from, now));
+    this.listeners.set(stream, options);
+  }
+
+  private forget(stream: string, options: Listener): void {
+    if (this.listeners.get(stream) !== options) return;
+    this.listeners.delete(stream);
+    this.act(() => this.core.unsubscribe(stream));
+  }
+
+  private ask(stream: string, message: Readonly<Record<string, unknown>>): Promise<Message> {
+    return new Promise((resolve, reject) => {
+      this.act((now) => this.answers.set(this.core.request(message, stream, now), { resolve, reject }));
+    });
+  }
+
+  private makeKey(): string {
+    const digits = () => Math.floor(this.environment.random() * 2 ** 48).toString(36).padStart(10, "0");
+    return digits() + digits();
+  }
+
+  /** Everything that happens goes through here: first the deed, then the timer for what is due next. */
+  private act(deed: (now: number) => void): void {
+    try {
+      deed(this.environment.now());
+    } finally {
+      this.arm();
+    }
+  }
+
+  private arm(): void {
+    const due = Math.min(this.core.deadline(), this.savesAt);
+    if (due === this.timerAt) return;
+    this.cancelTimer();
+    this.timerAt = due;
+    if (due === Infinity) return;
+    this.cancelTimer = this.environment.after(Math.max(0, due - this.environment.now()), () => {
+      this.timerAt = Infinity;
+      if (this.savesAt <= this.environment.now()) this.saveCursors();
+      this.act((now) => this.core.tick(now));
+    });
+  }
+
+  private saveCursors(): void {
+    this.savesAt = Infinity;
+    for (const [stream, seq] of this.unsaved) this.options.cursors?.save(stream, seq);
+    this.unsaved.clear();
+  }
+
+  private host(): Host {
+    return {
+      open: (connection, url) => this.open(connection, url),
+      send: (connection, message) => this.sockets.get(connection)?.send(JSON.stringify(message)),
+      close: (connection) => this.sockets.get(connection)?.close(NORMAL_CLOSE),
+      random: () => this.environment.random(),
+      wallMs: () => this.environment.wallMs(),
+      wantToken: () => void this.fetchToken(),
+      event: (event) => {
+        if (this.options.cursors) this.remember(event);
+        this.listeners.get(event.stream)?.onEvent(event);
+      },
+      gap: (gap) => this.listeners.get(gap.stream)?.onGap?.(gap),
+      subscribed: (subscribed) => this.listeners.get(subscribed.stream)?.onSubscribed?.(subscribed),
+      presence: (stream, viewers) => this.listeners.get(stream)?.onPresence?.(viewers),
+      refused: (stream, error) => {
+        const listener = this.listeners.get(stream);
+        this.listeners.delete(stream);
+        listener?.onRefused?.(error);
+        listener?.end?.(error);
+      },
+      reply: (id, message) => this.take(id)?.resolve(message),
+      fail: (id, error) => this.take(id)?.reject(error),
+      rejected: (rejection) => this.rejectionListeners.forEach((listener) => listener(rejection)),
+      status: (status) => {
+        this.latest = status;
+        this.statusListeners.forEach((listener) => listener(status));
+      },
+    };
+  }
+
+  private open(connection: number, url: string): void {
+    let socket: Socket;
+    try {
+      socket = this.environment.openSocket(url, SUBPROTOCOL);
+    } catch {
+      // A malformed address, or a page that may not connect there: as good as a refused connection.
+      this.environment.after(0, () => this.act((now) => this.core.closed(connection, ABNORMAL_CLOSE, now)));
+      return;
+    }
+    this.sockets.set(connection, socket);
+    socket.onmessage = ({ data }) => this.act((now) => this.core.received(connection, String(data), now));
+    socket.onclose = ({ code }) => {
+      this.sockets.delete(connection);
+      this.act((now) => this.core.closed(connection, code, now));
+    };
+    socket.onerror = () => undefined; // A close always follows, and tells more.
+  }
+
+  private async fetchToken(): Promise<void> {
+    try {
+      const { token } = this.options;
+      const text = typeof token === "function" ? await token() : (token ?? "");
+      this.act((now) => this.core.token(text, now));
+    } catch {
+      this.act((now) => this.core.noToken(now));
+    }
+  }
+
+  private take(id: number): Answer | undefined {
+    const answer = this.answers.get(id);
+    this.answers.delete(id);
+    return answer;
+  }
+
+  private remember(event: StreamEvent): void {
+    this.unsaved.set(event.stream, event.seq);
+    if (this.savesAt === Infinity) this.savesAt = this.environment.now() + SAVE_CURSORS_MS;
+  }
+}

@@ -1,0 +1,58 @@
+// Requests that wait for their reply. They outlive a connection: what was not answered is asked again on the next.
+
+export interface Request {
+  readonly id: number;
+  readonly stream: string;
+  readonly message: Readonly<Record<string, unknown>>;
+  readonly deadline: number;
+  /** The connection that it was last sent on, or null where it has yet to be sent. */
+  connection: number | null;
+  attempt: number;
+  retryAt: number | null;
+}
+
+/** At most so many at a time: who publishes faster than the edge confirms is told so. */
+export const MOST_PENDING = 1000;
+
+export class Pending {
+  private readonly requests = new Map<number, Request>();
+
+  get full(): boolean {
+    return this.requests.size >= MOST_PENDING;
+  }
+
+  add(request: Request): void {
+    this.requests.set(request.id, request);
+  }
+
+  get(id: number): Request | undefined {
+    return this.requests.get(id);
+  }
+
+  remove(id: number): void {
+    this.requests.delete(id);
+  }
+
+  all(): Request[] {
+    return [...this.requests.values()];
+  }
+
+  /** The connection is gone: its requests have yet to be sent again. */
+  orphan(connection: number): void {
+    for (const request of this.requests.values()) {
+      if (request.connection === connection) request.connection = null;
+    }
+  }
+
+  expired(now: number): Request[] {
+    return this.all().filter((request) => request.deadline <= now);
+  }
+
+  deadline(): number {
+    let least = Infinity;
+    for (const request of this.requests.values()) {
+      least = Math.min(least, request.deadline, request.retryAt ?? Infinity);
+    }
+    return least;
+  }
+}

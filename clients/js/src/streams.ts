@@ -1,0 +1,232 @@
+// The streams that are watched: where each is served, where it stands, and what an edge says about it.
+
+import type { Host } from "./host.ts";
+import type { Network } from "./network.ts";
+import { type Gap, type Message, type StreamEvent, TouchlineError } from "./protocol.ts";
+import type { Connection, Route } from "./route.ts";
+import { type From, Subscription } from "./subscription.ts";
+import { backOff } from "./timing.ts";
+
+/** So many redirects are followed at once; more of them mean that the edges do not agree. */
+const PATIENT_REDIRECTS = 3;
+
+interface Watch {
+  readonly subscription: Subscription;
+  route: Route;
+  /** The connection that last confirmed it. */
+  servedBy: Connection | null;
+}
+
+export class Streams {
+  private readonly watches = new Map<string, Watch>();
+
+  constructor(
+    private readonly network: Network,
+    private readonly host: Host,
+    private readonly newId: () => number,
+  ) {}
+
+  // ── what the user asks for ───────────────────────────────────────────────────────────────────────
+
+  subscribe(stream: string, from: From, now: number): void {
+    if (this.watches.has(stream)) {
+      throw new TouchlineError("bad_request", `${stream} is subscribed already: one subscription a stream.`);
+    }
+    const watch = { subscription: new Subscription(stream, from), route: this.network.home, servedBy: null };
+    this.watches.set(stream, watch);
+    this.ask(watch, now);
+  }
+
+  unsubscribe(stream: string): void {
+    if (!this.watches.delete(stream)) return;
+    this.silence(stream);
+    this.prune();
+  }
+
+  /** No more of this stream until `resume`, which goes on where it stopped. */
+  pause(stream: string): void {
+    const watch = this.watches.get(stream);
+    if (!watch || watch.subscription.paused) return;
+    watch.subscription.paused = true;
+    this.silence(stream);
+  }
+
+  resume(stream: string, now: number): void {
+    const watch = this.watches.get(stream);
+    if (!watch?.subscription.paused) return;
+    watch.subscription.paused = false;
+    this.ask(watch, now);
+  }
+
+  cursor(stream: string): number | null {
+    return this.watches.get(stream)?.subscription.cursor ?? null;
+  }
+
+  routeOf(stream: string): Route {
+    return this.watches.get(stream)?.route ?? this.network.home;
+  }
+
+  get caughtUp(): boolean {
+    return [...this.watches.values()].every(
+      ({ servedBy, subscription }) => servedBy !== null && subscription.caughtUp,
+    );
+  }
+
+  clear(): void {
+    this.watches.clear();
+  }
+
+  // ── time ─────────────────────────────────────────────────────────────────────────────────────────
+
+  tick(now: number): void {
+    for (const watch of this.watches.values()) {
+      const { subscription } = watch;
+      if (subscription.retryAt === null || subscription.retryAt > now) continue;
+      subscription.retryAt = null;
+      this.ask(watch, now);
+    }
+  }
+
+  deadline(): number {
+    let least = Infinity;
+    for (const { subscription } of this.watches.values()) {
+      least = Math.min(least, subscription.retryAt ?? Infinity);
+    }
+    return least;
+  }
+
+  // ── what an edge says ────────────────────────────────────────────────────────────────────────────
+
+  event(connection: Connection, event: StreamEvent): void {
+    const watch = this.watches.get(event.stream);
+    if (!watch || watch.subscription.paused || connection.awaited.has(event.stream)) return;
+    const { subscription } = watch;
+    const verdict = subscription.take(event);
+    if (verdict === "double") return;
+    if (verdict === "hole") {
+      const { stream } = event;
+      this.host.send(connection.number, { id: this.newId(), op: "unsubscribe", stream });
+      return this.subscribeOn(connection, watch);
+    }
+    if (subscription.isHole(event)) {
+      const after = subscription.cursor ?? 0;
+      this.host.gap({ stream: event.stream, after, seq: event.seq, reason: "not_delivered" });
+    }
+    subscription.delivered(event.seq);
+    this.host.event(event);
+  }
+
+  subscribed(connection: Connection, message: Message): void {
+    const stream = String(message["stream"]);
+    const watch = this.watches.get(stream);
+    if (!watch || connection.awaited.get(stream) !== message.id) return;
+    connection.awaited.delete(stream);
+    const seq = Number(message["seq"]);
+    watch.subscription.subscribed(seq);
+    watch.servedBy = connection;
+    this.host.subscribed({ stream, seq, recovered: message["recovered"] !== false });
+    this.prune();
+  }
+
+  gap({ stream, after, seq, reason }: Gap): void {
+    const watch = this.watches.get(stream);
+    if (!watch || seq - 1 <= (watch.subscription.cursor ?? -1)) return;
+    watch.subscription.skipTo(seq);
+    this.host.gap({ stream, after, seq, reason });
+  }
+
+  redirect(connection: Connection, stream: string, url: string, now: number): void {
+    const watch = this.watches.get(stream);
+    connection.awaited.delete(stream);
+    connection.streams.delete(stream);
+    if (!watch) return;
+    const { subscription } = watch;
+    subscription.attempt += 1;
+    watch.route = this.network.routeTo(url, now);
+    // Edges that disagree about who serves it send a client in circles: ever more slowly.
+    const circles = watch.route === connection.route || subscription.attempt > PATIENT_REDIRECTS;
+    if (circles) subscription.retryAt = now + backOff(subscription.attempt, this.host.random());
+    else this.ask(watch, now);
+  }
+
+  /** An edge that was only redirected to leaves: the home edge knows who serves its streams next. */
+  drain(route: Route, at: number): void {
+    for (const watch of this.watches.values()) {
+      if (watch.route !== route) continue;
+      watch.route = this.network.home;
+      watch.subscription.retryAt = at;
+    }
+  }
+
+  /** Whether the refused request was a subscription, and is dealt with. */
+  error(connection: Connection, id: number, error: TouchlineError, again: boolean, now: number): boolean {
+    const stream = [...connection.awaited].find(([, awaited]) => awaited === id)?.[0];
+    if (stream === undefined) return false;
+    connection.awaited.delete(stream);
+    const subscription = this.watches.get(stream)?.subscription;
+    if (!subscription) return true;
+    if (again) subscription.retryAt = now + backOff(subscription.attempt++, this.host.random());
+    else {
+      this.watches.delete(stream);
+      this.host.refused(stream, error);
+    }
+    return true;
+  }
+
+  // ── connections that come and go ─────────────────────────────────────────────────────────────────
+
+  live(connection: Connection): void {
+    for (const watch of this.watches.values()) {
+      const { subscription } = watch;
+      if (watch.route !== connection.route || subscription.paused || subscription.retryAt !== null) continue;
+      this.subscribeOn(connection, watch);
+    }
+  }
+
+  lost(connection: Connection): void {
+    for (const watch of this.watches.values()) {
+      if (watch.servedBy !== connection) continue;
+      const { stream } = watch.subscription;
+      watch.servedBy = watch.route.live.find((other) => !other.awaited.has(stream)) ?? null;
+    }
+  }
+
+  /** A route other than the home one is gone. */
+  stranded(route: Route, now: number): void {
+    for (const watch of this.watches.values()) {
+      if (watch.route !== route) continue;
+      const { subscription } = watch;
+      watch.route = this.network.home;
+      subscription.retryAt = now + backOff(subscription.attempt++, this.host.random());
+    }
+  }
+
+  private ask(watch: Watch, now: number): void {
+    for (const connection of watch.route.live) this.subscribeOn(connection, watch);
+    this.network.wake(watch.route, now);
+  }
+
+  private subscribeOn(connection: Connection, { subscription }: Watch): void {
+    const id = this.newId();
+    connection.awaited.set(subscription.stream, id);
+    connection.streams.add(subscription.stream);
+    this.host.send(connection.number, subscription.request(id));
+  }
+
+  private silence(stream: string): void {
+    for (const connection of this.network.connections.values()) {
+      connection.awaited.delete(stream);
+      if (!connection.streams.delete(stream) || connection.phase !== "live") continue;
+      this.host.send(connection.number, { id: this.newId(), op: "unsubscribe", stream });
+    }
+  }
+
+  /** Leave edges that serve nothing any more, once another has taken over. */
+  private prune(): void {
+    const watches = [...this.watches.values()];
+    for (const route of this.network.routes) {
+      const needed = watches.some((watch) => watch.route === route || watch.servedBy?.route === route);
+      if (!route.home && !needed) this.network.leave(route);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// What the gateway tells the pages: where the edges are, whether a token is needed, where map tiles come from.
+
+export interface PageConfig {
+  readonly edges: readonly string[];
+  readonly auth: "required" | "anonymous";
+  readonly tiles: { readonly url: string; readonly attribution: string } | null;
+  readonly demo: boolean;
+  readonly channel: string;
+}
+
+const TOKEN = "touchline.token";
+
+export async function loadConfig(): Promise<PageConfig> {
+  const response = await fetch("/v1/page");
+  if (!response.ok) throw new Error(`The gateway answered ${response.status}.`);
+  return (await response.json()) as PageConfig;
+}
+
+/** The token that somebody pasted, for this tab only. */
+export function storedToken(): string {
+  try {
+    return sessionStorage.getItem(TOKEN) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function storeToken(token: string): void {
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // A browser that keeps nothing: the token has to be pasted again.
+  }
+}
+
+/** A request to the gateway, as JSON; its refusals are thrown as their sentence. */
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const headers = new Headers(init.headers);
+  const token = storedToken();
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, headers });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Error("The gateway cannot be reached right now.", { cause: error });
+  }
+  const body = (await response.json().catch(() => null)) as (T & { detail?: string; title?: string }) | null;
+  if (!response.ok || body === null) {
+    throw new Error(body?.detail ?? body?.title ?? `The gateway answered ${response.status}.`);
+  }
+  return body;
+}

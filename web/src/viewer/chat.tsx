@@ -1,0 +1,158 @@
+// The chat: its lines, with ticks for one's own, and the place to write.
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { clockTime, fullTime, plural } from "../shared/words.ts";
+import type { Line } from "./chatlog.ts";
+import { Kit } from "./kit.tsx";
+import { VirtualList } from "./list.tsx";
+import type { Room } from "./room.ts";
+
+const LONGEST = 2000;
+const NAME = "touchline.name";
+
+const TICKS = {
+  sending: { mark: "○", says: "Sending" },
+  accepted: { mark: "✓", says: "Accepted" },
+  delivered: { mark: "✓✓", says: "Everybody has it" },
+  refused: { mark: "!", says: "Refused" },
+} as const;
+
+export function Chat({ room }: { room: Room }) {
+  const following = useSignal(true);
+  const unseen = useSignal(0);
+  const toEnd = useSignal(0);
+  const newest = useRef(0);
+  const { lines, past, shown, target } = room;
+
+  useEffect(() => {
+    return lines.subscribe((now) => {
+      const last = now.findLast((line) => line.seq > 0)?.seq ?? 0;
+      if (!following.value) unseen.value += now.filter((line) => line.seq > newest.current).length;
+      newest.current = Math.max(newest.current, last);
+    });
+  }, [room]);
+
+  const targetKey = useComputed(() => (target.value === null ? null : (shown.value.find((line) => line.seq === target.value)?.key ?? null)));
+  const jump = () => {
+    room.toNewest();
+    toEnd.value += 1;
+    unseen.value = 0;
+  };
+  const onFollowing = (now: boolean) => {
+    following.value = now;
+    room.readingBack.value = !now;
+    if (now) unseen.value = 0;
+  };
+
+  return (
+    <section class="pane pane-chat" aria-labelledby="chat-title">
+      <header class="pane-head">
+        <h2 id="chat-title">Chat</h2>
+        {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
+      </header>
+      <div class="chat-body">
+        {shown.value.length === 0 ? <Empty room={room} /> : (
+          <VirtualList
+            key={past.value ? "past" : "live"}
+            items={shown.value}
+            label="Messages"
+            live={past.value === null}
+            target={targetKey.value}
+            toEnd={toEnd.value}
+            onStart={() => void room.loadOlder()}
+            onEnd={() => void room.loadNewer()}
+            onFollowing={onFollowing}
+            head={<Beginning room={room} />}
+            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} onRetry={() => room.sayAgain(line.key)} />}
+          />
+        )}
+        {(!following.value || past.value) && (
+          <button type="button" class="button jump" onClick={jump}>
+            {unseen.value > 0 ? `${plural(unseen.value, "new message")} ↓` : "Jump to newest ↓"}
+          </button>
+        )}
+      </div>
+      <Composer room={room} onSent={jump} />
+    </section>
+  );
+}
+
+function Beginning({ room }: { room: Room }) {
+  const more = room.past.value ? room.past.value.older : room.more.value;
+  if (room.loadingMore.value) return <p class="beginning">Loading older messages…</p>;
+  return <p class="beginning">{more ? "" : "This is where the chat begins."}</p>;
+}
+
+function Empty({ room }: { room: Room }) {
+  if (room.chatProblem.value) return <p class="empty"><strong>You cannot read this chat</strong>{room.chatProblem.value}</p>;
+  if (!room.chatLoaded.value) return <p class="empty" aria-busy="true">Getting the last messages…</p>;
+  return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
+}
+
+function Row({ line, found, onRetry }: { line: Line; found: boolean; onRetry: () => void }) {
+  if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
+  const name = line.name || "Somebody";
+  return (
+    <article class={`line${line.mine ? " mine" : ""}${found ? " found" : ""}`}>
+      <Kit name={name} />
+      <div class="line-main">
+        <p class="line-head">
+          <bdi class={line.signed ? "name" : "name unsigned"}>{name}</bdi>
+          <time dateTime={line.at} title={fullTime(line.at)}>{clockTime(line.at)}</time>
+          {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
+        </p>
+        {line.retracted ? <p class="line-text gone">Taken back</p> : <p class="line-text" dir="auto">{line.text}{line.edited && <small> (edited)</small>}</p>}
+        {line.tick === "refused" && (
+          <p class="problem">{line.problem} <button type="button" onClick={onRetry}>Send again</button></p>
+        )}
+      </div>
+    </article>
+  );
+}
+
+function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
+  const text = useSignal("");
+  const name = useSignal(storedName());
+  const left = LONGEST - text.value.length;
+  const send = (event: Event) => {
+    event.preventDefault();
+    const words = text.value.trim();
+    if (words === "" || left < 0) return;
+    void room.say(words, name.value.trim());
+    text.value = "";
+    onSent();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
+  };
+  return (
+    <form class="composer" onSubmit={send}>
+      <label class="sr-only" for="own-name">Your name</label>
+      <input id="own-name" class="field own-name" maxLength={40} placeholder="Your name" autocomplete="nickname" value={name.value}
+        onInput={(event) => { name.value = event.currentTarget.value; keepName(name.value); }} />
+      <label class="sr-only" for="message">Message</label>
+      <textarea id="message" class="field" rows={1} placeholder="Say something" value={text.value} enterkeyhint="send"
+        onInput={(event) => (text.value = event.currentTarget.value)} onKeyDown={onKeyDown} />
+      <button class="button" type="submit" disabled={text.value.trim() === "" || left < 0}>Send</button>
+      {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}
+    </form>
+  );
+}
+
+function storedName(): string {
+  try {
+    return localStorage.getItem(NAME) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function keepName(name: string): void {
+  try {
+    localStorage.setItem(NAME, name);
+  } catch {
+    // Asked for again at the next visit.
+  }
+}

@@ -1,0 +1,126 @@
+// A chat as a list: what came, what was written here and is on its way, and what was edited or taken back.
+
+import type { StreamEvent } from "@touchline/client";
+
+export type Tick = "sending" | "accepted" | "delivered" | "refused";
+
+export interface Line {
+  /** Stable while the line lives: rows are kept by it. */
+  readonly key: string;
+  /** 0 for what is not on the stream yet. */
+  readonly seq: number;
+  readonly id: string;
+  readonly name: string;
+  /** Signed by a token, rather than typed by its author. */
+  readonly signed: boolean;
+  readonly text: string;
+  readonly at: string;
+  readonly mine: boolean;
+  readonly edited: boolean;
+  readonly retracted: boolean;
+  readonly tick: Tick | null;
+  readonly problem: string;
+  /** A gap instead of a message. */
+  readonly gap: boolean;
+}
+
+/** Combining marks beyond this many on one character are left out: they would paint over the lines around. */
+const MOST_MARKS = 4;
+const MARKS = new RegExp(`(\\p{M}{${MOST_MARKS}})\\p{M}+`, "gu");
+
+export function tame(text: string): string {
+  return text.replace(MARKS, "$1");
+}
+
+export class ChatLog {
+  private lines: Line[] = [];
+  private readonly unsent = new Map<string, Line>();
+  /** Own keys whose line is on the stream. */
+  private readonly mine = new Set<string>();
+
+  constructor(private readonly most: number) {}
+
+  /** The lines in order; those on their way are last. */
+  view(): readonly Line[] {
+    return this.unsent.size === 0 ? this.lines : [...this.lines, ...this.unsent.values()];
+  }
+
+  get oldest(): number | null {
+    return this.lines.find((line) => line.seq > 0 && !line.gap)?.seq ?? null;
+  }
+
+  get newest(): number | null {
+    return this.lines.findLast((line) => line.seq > 0)?.seq ?? null;
+  }
+
+  /** Adds events at the end; returns how many old lines were let go to stay within the bound. */
+  append(events: readonly StreamEvent[], keepOld = false): number {
+    for (const event of events) this.add(this.lines, event);
+    const over = keepOld ? 0 : Math.max(0, this.lines.length - this.most);
+    if (over > 0) this.lines = this.lines.slice(over);
+    else this.lines = [...this.lines];
+    return over;
+  }
+
+  prepend(events: readonly StreamEvent[]): void {
+    const older: Line[] = [];
+    for (const event of events) this.add(older, event);
+    this.lines = [...older, ...this.lines];
+  }
+
+  gap(seq: number): void {
+    const blank = { id: "", name: "", signed: false, text: "", at: "", mine: false, edited: false, retracted: false };
+    this.lines = [...this.lines, { ...blank, key: `gap-${seq}`, seq, tick: null, problem: "", gap: true }];
+  }
+
+  /** Written here, and not on the stream yet. */
+  send(key: string, name: string, text: string, at: string): void {
+    const fixed = { signed: false, edited: false, retracted: false, problem: "", gap: false };
+    this.unsent.set(key, { ...fixed, key, seq: 0, id: "", name, text: tame(text), at, mine: true, tick: "sending" });
+  }
+
+  tick(key: string, tick: Tick, problem = ""): void {
+    const line = this.unsent.get(key);
+    if (line) this.unsent.set(key, { ...line, tick, problem });
+  }
+
+  discard(key: string): Line | undefined {
+    const line = this.unsent.get(key);
+    this.unsent.delete(key);
+    return line;
+  }
+
+  private add(to: Line[], event: StreamEvent): void {
+    const { data, type } = event;
+    const words = typeof data["text"] === "string" ? tame(data["text"]) : "";
+    if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
+    const own = event.key !== undefined && this.unsent.delete(event.key);
+    if (own && event.key !== undefined) this.mine.add(event.key);
+    const name = event.sender ?? (typeof data["name"] === "string" ? data["name"] : "");
+    to.push({
+      key: event.key !== undefined && (own || this.mine.has(event.key)) ? event.key : event.id,
+      seq: event.seq,
+      id: event.id,
+      name: tame(name).slice(0, 60),
+      signed: event.sender !== undefined,
+      text: words,
+      at: event.server_ts,
+      mine: own || (event.key !== undefined && this.mine.has(event.key)),
+      edited: false,
+      retracted: false,
+      tick: own ? "delivered" : null,
+      problem: "",
+      gap: false,
+    });
+  }
+
+  private change(to: Line[], id: string, text: string | null): void {
+    for (const lines of to === this.lines ? [to] : [to, this.lines]) {
+      const place = lines.findLastIndex((line) => line.id === id);
+      const line = lines[place];
+      if (!line) continue;
+      lines[place] = text === null ? { ...line, text: "", retracted: true } : { ...line, text, edited: true };
+      return;
+    }
+  }
+}

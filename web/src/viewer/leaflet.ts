@@ -1,0 +1,82 @@
+// The map itself, in a file of its own: Leaflet is loaded only where a map is looked at.
+
+import L from "leaflet";
+import "leaflet/dist/leaflet.css";
+
+import type { PageConfig } from "../shared/config.ts";
+import type { Place } from "./room.ts";
+
+const MOST_MARKERS = 500;
+const STREET = 15;
+
+export interface PlacesMap {
+  update(places: readonly Place[]): void;
+  remove(): void;
+}
+
+/** Squares with their coordinates, drawn here: nothing to fetch, nothing to break. */
+const Grid = L.GridLayer.extend({
+  createTile(this: L.GridLayer, at: L.Coords): HTMLElement {
+    const tile = document.createElement("div");
+    tile.className = "grid-tile";
+    const size = this.getTileSize();
+    const corner = L.CRS.EPSG3857.pointToLatLng(L.point(at.x * size.x, at.y * size.y), at.z);
+    const digits = Math.max(0, Math.min(5, Math.ceil(at.z / 3) - 1));
+    tile.textContent = `${corner.lat.toFixed(digits)}, ${L.Util.wrapNum(corner.lng, [-180, 180], true).toFixed(digits)}`;
+    return tile;
+  },
+}) as unknown as new (options?: L.GridLayerOptions) => L.GridLayer;
+
+export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): PlacesMap {
+  const map = L.map(element, { worldCopyJump: true, zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches });
+  map.attributionControl.setPrefix("Leaflet");
+  map.setView([20, 0], 2);
+  new Grid().addTo(map);
+  if (tiles) L.tileLayer(tiles.url, { attribution: escape(tiles.attribution), maxZoom: 19 }).addTo(map);
+  const markers = new Map<string, { dot: L.CircleMarker; around: L.Circle | null }>();
+  let moved = false;
+  map.on("dragstart zoomstart", ({ type }) => (moved = moved || type === "dragstart"));
+  const resized = new ResizeObserver(() => map.invalidateSize());
+  resized.observe(element);
+  let fitted = 0;
+
+  return {
+    update(places) {
+      const latest = places.slice(-MOST_MARKERS);
+      const present = new Set(latest.map(({ who }) => who));
+      for (const [who, { dot, around }] of markers) {
+        if (present.has(who)) continue;
+        dot.remove();
+        around?.remove();
+        markers.delete(who);
+      }
+      for (const { who, lat, lon, accuracy } of latest) {
+        const known = markers.get(who);
+        if (known) {
+          known.dot.setLatLng([lat, lon]);
+          known.around?.setLatLng([lat, lon]).setRadius(accuracy ?? 0);
+          continue;
+        }
+        const dot = L.circleMarker([lat, lon], { radius: 7, className: "place" }).addTo(map);
+        // A text node, so that a name is never read as HTML.
+        dot.bindTooltip(document.createTextNode(who) as unknown as HTMLElement, { permanent: latest.length <= 12, direction: "right", offset: [8, 0] });
+        const around = accuracy !== null && accuracy > 0 ? L.circle([lat, lon], { radius: accuracy, className: "accuracy", interactive: false }).addTo(map) : null;
+        markers.set(who, { dot, around });
+      }
+      // Until somebody moves the map himself, it keeps everybody in view as they come.
+      if (moved || markers.size === fitted || markers.size === 0) return;
+      fitted = markers.size;
+      map.fitBounds(L.latLngBounds(latest.map(({ lat, lon }) => [lat, lon])).pad(0.3), { maxZoom: STREET });
+    },
+    remove() {
+      resized.disconnect();
+      map.remove();
+    },
+  };
+}
+
+function escape(text: string): string {
+  const element = document.createElement("span");
+  element.textContent = text;
+  return element.innerHTML;
+}

@@ -1,0 +1,275 @@
+// One channel as the page holds it: the client, its streams, and signals that the components read.
+
+import { type Client, connect, type Status, type StreamEvent, TouchlineError } from "@touchline/client";
+import { batch, computed, signal } from "@preact/signals";
+
+import { type PageConfig, storedToken } from "../shared/config.ts";
+import { ChatLog, type Line } from "./chatlog.ts";
+import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
+
+const PAGE = 100;
+const MOST_LINES = 20_000;
+const MOST_ENTRIES = 500;
+
+export interface Place {
+  readonly who: string;
+  readonly lat: number;
+  readonly lon: number;
+  readonly accuracy: number | null;
+  readonly at: string;
+}
+
+export class Room {
+  readonly status = signal<Status>({ state: "connecting" });
+  readonly viewers = signal<number | null>(null);
+  readonly match = signal<Match>(NO_MATCH);
+  readonly entries = signal<readonly Entry[]>([]);
+  readonly broadcastLoaded = signal(false);
+  readonly lines = signal<readonly Line[]>([]);
+  readonly chatLoaded = signal(false);
+  readonly chatProblem = signal("");
+  readonly more = signal(true);
+  readonly loadingMore = signal(false);
+  readonly places = signal<ReadonlyMap<string, Place>>(new Map());
+  readonly followed = signal<readonly string[]>([]);
+  readonly followProblem = signal("");
+  /** Older messages around a search hit; null while the newest are shown. */
+  readonly past = signal<{ readonly lines: readonly Line[]; readonly newer: boolean; readonly older: boolean } | null>(null);
+  readonly announcement = signal("");
+  /** The chat's list holds on to what is in view: old lines are not let go then. */
+  readonly readingBack = signal(false);
+  readonly shown = computed(() => this.past.value?.lines ?? this.lines.value);
+
+  private readonly client: Client;
+  private readonly chat: string;
+  private readonly broadcast: string;
+  private readonly log = new ChatLog(MOST_LINES);
+  private pastLog = new ChatLog(MOST_LINES);
+  private freshChat: StreamEvent[] = [];
+  private freshBroadcast: StreamEvent[] = [];
+  private freshPlaces: StreamEvent[] = [];
+  private frame = 0;
+  private readonly unfollow = new Map<string, () => void>();
+
+  constructor(
+    readonly channel: string,
+    config: PageConfig,
+  ) {
+    const token = storedToken();
+    this.client = connect({ url: config.edges, ...(token ? { token } : {}) });
+    this.chat = `chat:${channel}`;
+    this.broadcast = `broadcast:${channel}`;
+    this.status.value = this.client.status;
+    this.client.onStatus((status) => (this.status.value = status));
+    this.client.onRejected(({ key, message }) => {
+      if (key !== undefined) this.log.tick(key, "refused", message);
+      this.lines.value = this.log.view();
+    });
+    this.client.subscribe(this.broadcast, {
+      last: MOST_ENTRIES,
+      onEvent: (event) => this.collect(this.freshBroadcast, event),
+      onSubscribed: ({ seq }) => {
+        if (seq === 0) this.broadcastLoaded.value = true;
+      },
+      onPresence: (viewers) => (this.viewers.value = viewers),
+      onRefused: () => (this.broadcastLoaded.value = true),
+    });
+    this.client.subscribe(this.chat, {
+      last: PAGE,
+      onEvent: (event) => this.collect(this.freshChat, event),
+      onSubscribed: ({ seq }) => {
+        if (seq === 0) [this.chatLoaded.value, this.more.value] = [true, false];
+      },
+      onGap: ({ seq }) => {
+        this.flush();
+        this.log.gap(seq);
+        this.lines.value = this.log.view();
+      },
+      onRefused: ({ message }) => [this.chatLoaded.value, this.chatProblem.value] = [true, message],
+    });
+    this.follow(channel);
+    void this.countViewers();
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.frame);
+    this.client.close();
+  }
+
+  // ── chat ─────────────────────────────────────────────────────────────────────────────────────────
+
+  async say(text: string, name: string): Promise<void> {
+    const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    this.log.send(key, name, text, new Date().toISOString());
+    this.lines.value = this.log.view();
+    try {
+      await this.client.publish(this.chat, name ? { text, name } : { text }, { key });
+      this.log.tick(key, "accepted");
+    } catch (error) {
+      this.log.tick(key, "refused", sentence(error));
+    }
+    this.lines.value = this.log.view();
+  }
+
+  sayAgain(key: string): void {
+    const line = this.log.discard(key);
+    this.lines.value = this.log.view();
+    if (line) void this.say(line.text, line.name);
+  }
+
+  async loadOlder(): Promise<void> {
+    const past = this.past.value;
+    const log = past ? this.pastLog : this.log;
+    const before = log.oldest;
+    if (this.loadingMore.value || before === null || !(past ? past.older : this.more.value)) return;
+    this.loadingMore.value = true;
+    try {
+      const page = await this.client.history(this.chat, { before, limit: PAGE });
+      log.prepend(page.events);
+      batch(() => {
+        if (past) this.past.value = { ...past, lines: log.view(), older: page.more };
+        else [this.lines.value, this.more.value] = [log.view(), page.more];
+      });
+    } catch {
+      // Tried again with the next scroll; the connection's state tells what is wrong.
+    } finally {
+      this.loadingMore.value = false;
+    }
+  }
+
+  async loadNewer(): Promise<void> {
+    const past = this.past.value;
+    const after = this.pastLog.newest;
+    if (!past?.newer || this.loadingMore.value || after === null) return;
+    this.loadingMore.value = true;
+    try {
+      const page = await this.client.history(this.chat, { after, limit: PAGE });
+      this.pastLog.append(page.events, true);
+      if (!page.more) return this.toNewest();
+      this.past.value = { ...past, lines: this.pastLog.view(), newer: page.more };
+    } catch {
+      // As above.
+    } finally {
+      this.loadingMore.value = false;
+    }
+  }
+
+  /** Show a message where it was said. */
+  async showContext(seq: number): Promise<void> {
+    if (this.lines.value.some((line) => line.seq === seq)) {
+      return batch(() => {
+        this.past.value = null;
+        this.target.value = seq;
+      });
+    }
+    const [before, after] = await Promise.all([
+      this.client.history(this.chat, { before: seq + 1, limit: PAGE }),
+      this.client.history(this.chat, { after: seq, limit: PAGE }),
+    ]);
+    this.pastLog = new ChatLog(MOST_LINES);
+    this.pastLog.append([...before.events, ...after.events], true);
+    batch(() => {
+      this.past.value = { lines: this.pastLog.view(), newer: after.more, older: before.more };
+      this.target.value = seq;
+    });
+  }
+
+  /** The message to bring into view and point out. */
+  readonly target = signal<number | null>(null);
+
+  toNewest(): void {
+    batch(() => {
+      this.past.value = null;
+      this.target.value = null;
+    });
+  }
+
+  // ── the map ──────────────────────────────────────────────────────────────────────────────────────
+
+  follow(channel: string): void {
+    const stream = `location:${channel}`;
+    if (this.unfollow.has(stream)) return;
+    this.followProblem.value = "";
+    const end = this.client.subscribe(stream, {
+      last: 50,
+      onEvent: (event) => this.collect(this.freshPlaces, event),
+      onRefused: ({ message }) => {
+        this.unfollow.delete(stream);
+        this.followed.value = [...this.unfollow.keys()].map((name) => name.slice("location:".length));
+        if (channel !== this.channel) this.followProblem.value = message;
+      },
+    });
+    this.unfollow.set(stream, end);
+    this.followed.value = [...this.unfollow.keys()].map((name) => name.slice("location:".length));
+  }
+
+  unfollowOne(channel: string): void {
+    const stream = `location:${channel}`;
+    this.unfollow.get(stream)?.();
+    this.unfollow.delete(stream);
+    this.followed.value = [...this.unfollow.keys()].map((name) => name.slice("location:".length));
+    const places = new Map(this.places.value);
+    for (const [who] of places) if (who === channel || who.startsWith(`${channel} `)) places.delete(who);
+    this.places.value = places;
+  }
+
+  // ── how it is done ───────────────────────────────────────────────────────────────────────────────
+
+  private collect(into: StreamEvent[], event: StreamEvent): void {
+    into.push(event);
+    // One drawing a frame, however many events came; a hidden page gets no frames, and needs none.
+    if (this.frame === 0) this.frame = requestAnimationFrame(() => this.flush());
+    else if (into.length >= 2000) this.flush();
+  }
+
+  private flush(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    const [chat, broadcast, places] = [this.freshChat, this.freshBroadcast, this.freshPlaces];
+    [this.freshChat, this.freshBroadcast, this.freshPlaces] = [[], [], []];
+    batch(() => {
+      if (chat.length > 0) {
+        this.log.append(chat, this.readingBack.value);
+        this.lines.value = this.log.view();
+        this.chatLoaded.value = true;
+      }
+      if (broadcast.length > 0) this.takeBroadcast(broadcast);
+      if (places.length > 0) this.takePlaces(places);
+    });
+  }
+
+  private takeBroadcast(events: readonly StreamEvent[]): void {
+    const wasLoaded = this.broadcastLoaded.value;
+    this.match.value = events.reduce(fold, this.match.value);
+    const fresh = events.map(entryOf).reverse();
+    this.entries.value = [...fresh, ...this.entries.value].slice(0, MOST_ENTRIES);
+    this.broadcastLoaded.value = true;
+    const [newest] = fresh;
+    if (wasLoaded && newest) this.announcement.value = [newest.minute, newest.title, newest.text].filter(Boolean).join(", ");
+  }
+
+  private takePlaces(events: readonly StreamEvent[]): void {
+    const places = new Map(this.places.value);
+    for (const { stream, sender, data, server_ts } of events) {
+      const { lat, lon, accuracy } = data;
+      if (typeof lat !== "number" || typeof lon !== "number" || Math.abs(lat) > 90) continue;
+      const channel = stream.slice("location:".length);
+      const name = sender ?? (typeof data["name"] === "string" ? data["name"] : "");
+      const who = channel === this.channel ? name || channel : channel;
+      places.set(who, { who, lat, lon, accuracy: typeof accuracy === "number" ? accuracy : null, at: server_ts });
+    }
+    this.places.value = places;
+  }
+
+  private async countViewers(): Promise<void> {
+    try {
+      this.viewers.value = await this.client.presence(this.broadcast);
+    } catch {
+      // Pushed later, when it changes.
+    }
+  }
+}
+
+function sentence(error: unknown): string {
+  return error instanceof TouchlineError ? error.message : "It could not be sent.";
+}

@@ -1,0 +1,90 @@
+// The head of the page: the pitch from above, the score in its centre circle, who watches, and how the connection is.
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
+import { plural, sayStatus } from "../shared/words.ts";
+import { matchClock } from "./match.ts";
+import type { Room } from "./room.ts";
+
+export function Scoreboard({ room, onChannel }: { room: Room; onChannel: (channel: string) => void }) {
+  const now = useSignal(0);
+  const wall = useSignal(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => { now.value = performance.now(); wall.value = Date.now(); }, 250);
+    return () => clearInterval(timer);
+  }, []);
+  const { match, viewers, status } = room;
+  const clock = useComputed(() => matchClock(match.value, wall.value));
+  const said = useComputed(() => sayStatus(status.value, now.value || performance.now()));
+  const { home, away, title } = match.value;
+  const scored = home.score !== null || away.score !== null;
+  return (
+    <header class="board">
+      <svg class="chalk" viewBox="0 0 1200 160" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
+        <path d="M600 0v160M0 0v160M1200 0v160M0 20h70v120H0M1200 20h-70v120h70" />
+        <circle cx="600" cy="80" r="66" />
+        <path d="M70 50a42 42 0 0 1 0 60M1130 50a42 42 0 0 0 0 60" />
+      </svg>
+      <div class="board-top">
+        <ChannelPicker channel={room.channel} onChannel={onChannel} />
+        <div class="board-state">
+          {viewers.value !== null && <span class="viewers" title="Watching now">{plural(viewers.value, "viewer")}</span>}
+          <span class={`state ${said.value.tone}`} role="status" title={said.value.detail}>{said.value.text}</span>
+        </div>
+      </div>
+      {scored || home.name ? (
+        <div class="score" role="group" aria-label="Score">
+          <span class="team"><bdi>{home.name || "Home"}</bdi></span>
+          <span class="goals">{home.score ?? 0}</span>
+          <span class="goals">{away.score ?? 0}</span>
+          <span class="team"><bdi>{away.name || "Away"}</bdi></span>
+        </div>
+      ) : (
+        <h1 class="board-title"><bdi>{title || room.channel}</bdi></h1>
+      )}
+      <p class="clock">{clock.value}</p>
+    </header>
+  );
+}
+
+function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (channel: string) => void }) {
+  const typed = useSignal(channel);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const wanted = typed.value.trim();
+    if (/^[A-Za-z0-9._~-]{1,128}$/.test(wanted) && wanted !== channel) onChannel(wanted);
+    else typed.value = channel;
+  };
+  return (
+    <form class="channel" onSubmit={submit}>
+      <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
+        <path class="pole" d="M6 3h2.500v26H6z" /><path class="orange" d="M8.500 4h9.500v8H8.500zM18 12h9.500v8H18z" /><path class="yellow" d="M18 4h9.500v8H18zM8.500 12H18v8H8.500z" />
+      </svg>
+      <label class="sr-only" for="channel">Channel</label>
+      <input id="channel" list="channels" value={typed.value} maxLength={128} spellcheck={false} autocomplete="off" autocapitalize="off"
+        pattern="[A-Za-z0-9._~\-]{1,128}" title="Letters, digits and . _ ~ -" onInput={(event) => (typed.value = event.currentTarget.value)} />
+      <datalist id="channels">{recentChannels().map((name) => <option value={name} key={name} />)}</datalist>
+      {typed.value !== channel && <button type="submit">Go</button>}
+    </form>
+  );
+}
+
+const RECENT = "touchline.channels";
+
+export function recentChannels(): string[] {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
+    return Array.isArray(kept) ? kept.filter((name): name is string => typeof name === "string").slice(0, 8) : [];
+  } catch {
+    return [];
+  }
+}
+
+export function rememberChannel(channel: string): void {
+  try {
+    localStorage.setItem(RECENT, JSON.stringify([channel, ...recentChannels().filter((name) => name !== channel)].slice(0, 8)));
+  } catch {
+    // Nothing is remembered, and nothing is lost.
+  }
+}

@@ -1,0 +1,179 @@
+// Search: what was said and shown, with highlights, facets to narrow it down, and when it happened.
+
+import { useSignal, useSignalEffect } from "@preact/signals";
+import type { StreamEvent } from "@touchline/client";
+import { useRef } from "preact/hooks";
+
+import { ask } from "../shared/config.ts";
+import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { pieces } from "./highlight.ts";
+import { entryOf } from "./match.ts";
+import type { Room } from "./room.ts";
+
+interface Bucket {
+  readonly value: string;
+  readonly count: number;
+}
+
+interface Results {
+  readonly total: number;
+  readonly hits: readonly { readonly event: StreamEvent; readonly score: number | null; readonly highlight?: string }[];
+  readonly next: string | null;
+  readonly took_ms: number;
+  readonly facets?: Readonly<Record<string, readonly Bucket[]>>;
+  readonly histogram?: readonly { readonly at: string; readonly count: number }[];
+}
+
+const TYPING_MS = 250;
+
+export function Search({ room, onContext }: { room: Room; onContext: () => void }) {
+  const words = useSignal("");
+  const sort = useSignal("relevance");
+  const everywhere = useSignal(false);
+  const kind = useSignal("");
+  const sender = useSignal("");
+  const results = useSignal<Results | null>(null);
+  const problem = useSignal("");
+  const busy = useSignal(false);
+  const running = useRef<AbortController | null>(null);
+
+  const query = (cursor: string | null = null) => {
+    const parameters = new URLSearchParams({ q: words.value.trim(), sort: sort.value, limit: "30" });
+    if (!everywhere.value) parameters.set("channel", room.channel);
+    if (kind.value) parameters.set("kind", kind.value);
+    if (sender.value) parameters.set("sender", sender.value);
+    if (cursor) parameters.set("cursor", cursor);
+    return `/v1/search?${parameters.toString()}`;
+  };
+
+  const run = async (cursor: string | null = null) => {
+    running.current?.abort();
+    const control = new AbortController();
+    running.current = control;
+    busy.value = true;
+    try {
+      const found = await ask<Results>(query(cursor), { signal: control.signal });
+      const before = cursor ? (results.value?.hits ?? []) : [];
+      results.value = { ...found, hits: [...before, ...found.hits] };
+      problem.value = "";
+    } catch (error) {
+      if (control.signal.aborted) return;
+      problem.value = error instanceof Error ? error.message : "The search failed.";
+    } finally {
+      if (running.current === control) busy.value = false;
+    }
+  };
+
+  useSignalEffect(() => {
+    const wanted = words.value.trim() !== "" || kind.value !== "" || sender.value !== "";
+    void [sort.value, everywhere.value];
+    const timer = setTimeout(() => {
+      if (wanted) return void run();
+      running.current?.abort();
+      [results.value, problem.value, busy.value] = [null, "", false];
+    }, TYPING_MS);
+    return () => clearTimeout(timer);
+  });
+
+  const open = (event: StreamEvent) => {
+    if (event.stream !== `chat:${room.channel}`) return;
+    void room.showContext(event.seq).then(onContext, () => (problem.value = "The messages around it could not be loaded right now."));
+  };
+
+  return (
+    <section class="pane pane-search" aria-labelledby="search-title">
+      <header class="pane-head"><h2 id="search-title">Search</h2></header>
+      <form class="search-form" role="search" onSubmit={(event) => { event.preventDefault(); void run(); }}>
+        <label class="sr-only" for="q">Search for</label>
+        <input class="field" id="q" type="search" placeholder={'Words, "a phrase", pref*, -not'} value={words.value} autocomplete="off"
+          onInput={(event) => (words.value = event.currentTarget.value)} />
+        <div class="search-options">
+          <label>Order <select value={sort.value} onChange={(event) => (sort.value = event.currentTarget.value)}>
+            <option value="relevance">best first</option><option value="newest">newest first</option><option value="oldest">oldest first</option>
+          </select></label>
+          <label><input type="checkbox" checked={everywhere.value} onChange={(event) => (everywhere.value = event.currentTarget.checked)} /> All channels</label>
+        </div>
+      </form>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Search results" aria-busy={busy.value}>
+        {problem.value && <p class="notice" role="alert">{problem.value}</p>}
+        {results.value && <Found results={results.value} kind={kind} sender={sender} room={room} onOpen={open} onMore={(cursor) => void run(cursor)} />}
+        {!results.value && !problem.value && <p class="empty">{busy.value ? "Searching…" : <><strong>Find what was said</strong>A second after it happened, it can be found here.</>}</p>}
+      </div>
+    </section>
+  );
+}
+
+interface FoundProps {
+  readonly results: Results;
+  readonly kind: { value: string };
+  readonly sender: { value: string };
+  readonly room: Room;
+  readonly onOpen: (event: StreamEvent) => void;
+  readonly onMore: (cursor: string) => void;
+}
+
+function Found({ results, kind, sender, room, onOpen, onMore }: FoundProps) {
+  const { total, hits, took_ms, next, facets } = results;
+  return (
+    <>
+      <p class="found-count" role="status">{total === 0 ? "Nothing was found" : plural(total, "result")}, {Math.max(1, Math.round(took_ms))} ms</p>
+      <Facet name="Kind" buckets={facets?.["kind"]} chosen={kind} />
+      <Facet name="Sender" buckets={facets?.["sender"]} chosen={sender} />
+      <Histogram bars={results.histogram ?? []} />
+      {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
+      <ol class="hits">
+        {hits.map(({ event, highlight }) => {
+          const here = event.stream === `chat:${room.channel}`;
+          return (
+            <li key={`${event.stream} ${event.seq}`} class="hit">
+              <p class="hit-head">
+                <bdi class="name">{event.sender ?? (typeof event.data["name"] === "string" ? event.data["name"] : entryOf(event).title)}</bdi>
+                <span>{event.stream}</span>
+                <time dateTime={event.server_ts} title={fullTime(event.server_ts)}>{clockTime(event.server_ts)}</time>
+              </p>
+              <p class="hit-text" dir="auto">{highlight ? pieces(highlight).map(({ text, marked }, n) => (marked ? <mark key={n}>{text}</mark> : text)) : plainText(event)}</p>
+              {here && <button type="button" class="hit-open" onClick={() => onOpen(event)}>Show in the chat</button>}
+            </li>
+          );
+        })}
+      </ol>
+      {next && <button type="button" class="button plain more" onClick={() => onMore(next)}>More results</button>}
+    </>
+  );
+}
+
+function Facet({ name, buckets, chosen }: { name: string; buckets: readonly Bucket[] | undefined; chosen: { value: string } }) {
+  if (!chosen.value && (buckets === undefined || buckets.length < 2)) return null;
+  const shown = chosen.value && !buckets?.some(({ value }) => value === chosen.value) ? [{ value: chosen.value, count: 0 }] : (buckets ?? []);
+  return (
+    <ul class="facet" aria-label={name}>
+      {shown.slice(0, 8).map(({ value, count }) => (
+        <li key={value}>
+          <button type="button" aria-pressed={chosen.value === value} onClick={() => (chosen.value = chosen.value === value ? "" : value)}>
+            <bdi>{value}</bdi> {count > 0 && <span>{count.toLocaleString("en")}</span>}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Histogram({ bars }: { bars: readonly { at: string; count: number }[] }) {
+  if (bars.length < 2) return null;
+  const most = Math.max(...bars.map(({ count }) => count), 1);
+  const width = 100 / bars.length;
+  const first = bars[0]?.at ?? "";
+  const last = bars.at(-1)?.at ?? "";
+  return (
+    <figure class="histogram">
+      <svg viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label={`When it was said, from ${fullTime(first)} to ${fullTime(last)}`}>
+        {bars.map(({ at, count }, n) => <rect key={at} x={n * width} width={width * 0.82} y={24 - (24 * count) / most} height={(24 * count) / most}><title>{`${fullTime(at)}: ${count}`}</title></rect>)}
+      </svg>
+      <figcaption><span>{clockTime(first)}</span><span>{clockTime(last)}</span></figcaption>
+    </figure>
+  );
+}
+
+function plainText({ data }: StreamEvent): string {
+  return typeof data["text"] === "string" ? data["text"] : JSON.stringify(data).slice(0, 300);
+}

@@ -1,0 +1,42 @@
+// The ticker: what happened, newest first, along a chalk line.
+
+import { clockTime, fullTime } from "../shared/words.ts";
+import type { Entry } from "./match.ts";
+import type { Room } from "./room.ts";
+
+export function Timeline({ room, demo }: { room: Room; demo: preact.ComponentChildren }) {
+  const entries = room.entries.value;
+  return (
+    <section class="pane pane-match" aria-labelledby="match-title">
+      <header class="pane-head"><h2 id="match-title">Ticker</h2></header>
+      <div class="scroll" tabIndex={0} role="region" aria-labelledby="match-title">
+        {entries.length === 0 ? <Empty loaded={room.broadcastLoaded.value} channel={room.channel} demo={demo} /> : (
+          <ol class="timeline">{entries.map((entry) => <Item entry={entry} key={entry.seq} />)}</ol>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Empty({ loaded, channel, demo }: { loaded: boolean; channel: string; demo: preact.ComponentChildren }) {
+  if (!loaded) return <p class="empty" aria-busy="true">Getting what has happened so far…</p>;
+  return (
+    <div class="empty">
+      <p><strong>Nothing has happened yet</strong>The ticker starts with the first event of <code>broadcast:{channel}</code>.</p>
+      {demo}
+    </div>
+  );
+}
+
+function Item({ entry }: { entry: Entry }) {
+  return (
+    <li class={`item arrives ${entry.moment}${entry.red ? " red" : ""}`}>
+      <span class="minute">{entry.minute || <time dateTime={entry.at} title={fullTime(entry.at)}>{clockTime(entry.at)}</time>}</span>
+      <span class="peg" aria-hidden="true" />
+      <div>
+        <p class="item-title"><bdi>{entry.title}</bdi></p>
+        {entry.text && <p class="item-text" dir="auto">{entry.text}</p>}
+      </div>
+    </li>
+  );
+}
