@@ -64,4 +64,4 @@ lock: ## resolve the dependencies anew (see docs/decisions/0003)
 	@$(COMPILE) -c requirements.lock -o requirements-run.lock
 
 clean: ## remove what make made (not the data)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules web/dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The viewers' page and the operators' page: static files, under a content security policy that allows nothing else."""
+"""The viewers' page and the operators' page: static files, under a policy that allows nothing else."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def edge_urls(settings: Settings, host: str) -> list[str]:
 def policy(settings: Settings, edges: list[str]) -> str:
     """The content security policy: scripts and styles of this origin, sockets to the edges, nothing else.
 
-    Where an edge listens on loopback, `touchline up` may have started others beside it: any port of it will do.
+    On loopback `touchline up` may have started other edges beside the first: any port there will do.
     """
     sockets = set[str]()
     for url in edges:

@@ -34,7 +34,7 @@ def install() -> bool:
 
 
 def build() -> bool:
-    """Build, and lay a compressed copy beside each file: the gateway sends it to browsers, which all take it."""
+    """Build, and lay a compressed copy beside each file: browsers are sent that."""
     if run(str(ROOT / "node_modules/vite/bin/vite.js"), "build", "--logLevel=warn", folder=ROOT / "web") != 0:
         return False
     for file in sorted(DIST.rglob("*")):

@@ -1,0 +1,127 @@
+// The page's pure parts: the state of play, the chat as a list, what is drawn of it, highlights, words.
+
+import type { StreamEvent } from "@touchline/client";
+import { describe, expect, test } from "vitest";
+
+import { plural, sayStatus } from "../src/shared/words.ts";
+import { ChatLog, tame } from "../src/viewer/chatlog.ts";
+import { pieces } from "../src/viewer/highlight.ts";
+import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
+import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
+
+let seq = 0;
+function event(type: string, data: Record<string, unknown>, more: Partial<StreamEvent> = {}): StreamEvent {
+  seq += 1;
+  return { stream: "chat:a", seq, id: `id${seq}`, type, server_ts: "2026-07-19T19:00:00.000Z", data, ...more };
+}
+
+describe("the state of play", () => {
+  test.each([
+    ["LIVE_STARTED", "start"], ["kick-off", "start"], ["goal", "goal"], ["own_goal", "goal"], ["yellow_card", "card"],
+    ["half_time", "pause"], ["FULL_TIME", "end"], ["substitution", "change"], ["weather", "note"],
+  ])("%s is a moment of kind %s", (type, moment) => expect(momentOf(type)).toBe(moment));
+
+  test.each([[[2, 1]], ["2-1"], [{ home: 2, away: 1 }]])("reads the score %j", (score) => {
+    const { home, away } = fold(NO_MATCH, event("goal", { score }));
+    expect([home.score, away.score]).toEqual([2, 1]);
+  });
+
+  test.each([[{}], [null], ["2-1-3"], [[-1, 2.5]], [{ home: "x" }]])("takes %j for no score", (score) => {
+    expect(fold(NO_MATCH, event("goal", { score })).home.score).toBeNull();
+  });
+
+  test("keeps what an event does not tell", () => {
+    const events = [event("live_started", { home: "Aruba", away: "Malta", title: "Final" }), event("goal", { score: [1, 0], minute: 12 }), event("corner", { minute: 13 })];
+    expect(events.reduce(fold, NO_MATCH)).toMatchObject({ title: "Final", phase: "playing", minute: 13, home: { name: "Aruba", score: 1 }, away: { name: "Malta", score: 0 } });
+  });
+
+  test("the clock runs on from the last minute that was told, and not for ever", () => {
+    const match = fold(NO_MATCH, event("goal", { minute: 63 }));
+    const at = Date.parse("2026-07-19T19:00:00.000Z");
+    expect(matchClock(match, at + 12_000)).toBe("63:12");
+    expect(matchClock(match, at + 86_400_000)).toBe("78:00");
+    expect(matchClock(fold(match, event("half_time", {})), at)).toBe("Half time");
+  });
+
+  test("an event that says nothing has its type for a title", () => {
+    expect(entryOf(event("yellow_card", { player: "Ana", minute: "45+2'" }))).toMatchObject({ title: "Yellow card: Ana", minute: "47′" });
+  });
+});
+
+describe("the chat as a list", () => {
+  const said = (text: string, more: Partial<StreamEvent> = {}) => event("message", { text }, more);
+
+  test("one's own line is on its way, then accepted, then delivered, and is one line all along", () => {
+    const log = new ChatLog(100);
+    log.send("k1", "ana", "hi", "");
+    expect(log.view().map(({ key, tick }) => [key, tick])).toEqual([["k1", "sending"]]);
+    log.tick("k1", "accepted");
+    log.append([said("other"), said("hi", { key: "k1" })]);
+    expect(log.view().map(({ text, tick, mine }) => [text, tick, mine])).toEqual([["other", null, false], ["hi", "delivered", true]]);
+    expect(log.view()[1]?.key).toBe("k1");
+    log.tick("k1", "refused");
+    expect(log.view()[1]?.tick).toBe("delivered");
+  });
+
+  test("an edit changes the text, a retraction takes it away", () => {
+    const log = new ChatLog(100);
+    const [first, second] = [said("one"), said("two")];
+    log.append([first, second, event("edit", { target: first.id, text: "uno" }), event("retract", { target: second.id })]);
+    expect(log.view().map(({ text, edited, retracted }) => [text, edited, retracted])).toEqual([["uno", true, false], ["", false, true]]);
+  });
+
+  test("older messages go before, and old lines are let go beyond the bound, but not while somebody reads back", () => {
+    const log = new ChatLog(3);
+    log.append([said("3"), said("4")]);
+    log.prepend([said("1"), said("2")]);
+    expect(log.view().map(({ text }) => text)).toEqual(["1", "2", "3", "4"]);
+    expect(log.append([said("5")], true)).toBe(0);
+    expect(log.append([said("6")])).toBe(3);
+    expect(log.view().map(({ text }) => text)).toEqual(["4", "5", "6"]);
+  });
+
+  test("marks on one character are held to four", () => {
+    expect(tame(`e${"\u0301".repeat(10_000)}!`)).toBe(`e${"\u0301".repeat(4)}!`);
+    expect(tame("schön 👩‍🚀 ก็")).toBe("schön 👩‍🚀 ก็");
+  });
+});
+
+describe("what is drawn of a long list", () => {
+  const keys = Array.from({ length: 1000 }, (_, n) => String(n));
+
+  test("only what is in view, with some to spare", () => {
+    const heights = new Heights(50);
+    expect(slice(keys, heights, 10_000, 500, 100)).toEqual({ first: 198, end: 212, above: 9_900, total: 50_000 });
+  });
+
+  test("measured rows move the others", () => {
+    const heights = new Heights(50);
+    expect(heights.set("0", 150)).toBe(true);
+    expect(heights.set("0", 150.2)).toBe(false);
+    expect(offsetOf(keys, heights, 2)).toBe(200);
+  });
+
+  test("an empty list draws nothing", () => {
+    expect(slice([], new Heights(50), 0, 500, 100)).toEqual({ first: 0, end: 0, above: 0, total: 0 });
+  });
+});
+
+describe("highlights", () => {
+  test("are pieces of plain text", () => {
+    expect(pieces("what a <mark>goal</mark> &lt;b&gt; &amp;amp; <b>bold</b>")).toEqual([
+      { text: "what a ", marked: false }, { text: "goal", marked: true }, { text: " <b> &amp; <b>bold</b>", marked: false },
+    ]);
+  });
+});
+
+describe("words", () => {
+  test("for the connection's state", () => {
+    expect(sayStatus({ state: "live", caughtUp: true }, 0).text).toBe("Live, caught up");
+    expect(sayStatus({ state: "waiting", retryAt: 2_500 }, 0).text).toBe("Back in 3 s");
+    expect(sayStatus({ state: "refused", code: "4003", message: "No." }, 0)).toMatchObject({ tone: "bad", detail: "No." });
+  });
+
+  test("for counts", () => {
+    expect([plural(1, "viewer"), plural(1200, "viewer")]).toEqual(["1 viewer", "1,200 viewers"]);
+  });
+});
