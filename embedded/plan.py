@@ -130,6 +130,8 @@ class Plan:
     def _role_specs(self, directory: DataDirectory, *, after: tuple[str, ...], search: str) -> Iterator[Spec]:
         for role in self._roles:
             own = {f"{PREFIX}{role.section}_HOST": role.host, f"{PREFIX}{role.section}_PORT": str(role.port)}
+            if role is self._gateway and not self._settings.gateway.edges:
+                own[f"{PREFIX}GATEWAY_EDGES"] = ",".join(self.addresses.edges)
             yield Spec(
                 self._process(role.name, directory, (role.command,), own),
                 lambda url=role.operator_url: probe.is_ready(url),  # type: ignore[misc]

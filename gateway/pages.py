@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from gateway.context import Context
 from kernel.settings import Settings
 
 #: In a checkout, where `make setup` builds them; in an installed package, beside this module.
@@ -70,7 +71,12 @@ def policy(settings: Settings, edges: list[str]) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
-def page_routes(settings: Settings, *, auth_required: bool, demo: bool = False) -> list[web.RouteDef]:
+async def routes(context: Context) -> list[web.RouteDef]:
+    """The pages, their files, and what they are told about this pipeline."""
+    return page_routes(context.settings)
+
+
+def page_routes(settings: Settings) -> list[web.RouteDef]:
     """The routes. Files are looked up at each request: a build appears without a restart."""
 
     def headers(request: web.Request) -> dict[str, str]:
@@ -106,9 +112,8 @@ def page_routes(settings: Settings, *, auth_required: bool, demo: bool = False) 
         return web.json_response(
             {
                 "edges": edge_urls(settings, request.host),
-                "auth": "required" if auth_required else "anonymous",
                 "tiles": tiles if gateway.tiles_url else None,
-                "demo": demo,
+                "demo": False,
                 "channel": gateway.page_channel,
             },
             headers={"Cache-Control": "no-cache"},

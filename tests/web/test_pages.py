@@ -27,7 +27,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def http(request: pytest.FixtureRequest) -> AsyncIterator[ClientSession]:
     settings: Settings = getattr(request, "param", Settings())
     app = web.Application()
-    app.add_routes(pages.page_routes(settings, auth_required=False))
+    app.add_routes(pages.page_routes(settings))
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
         yield session
 
@@ -72,7 +72,6 @@ async def test_the_page_is_told_where_the_edge_is_on_the_host_that_it_came_from(
     async with http.get("/v1/page", headers={"Host": "events.example:18080"}) as answer:
         config = await answer.json()
     assert config["edges"] == ["ws://events.example:18081/v1/ws"]
-    assert config["auth"] == "anonymous"
     assert config["tiles"] is None
 
 

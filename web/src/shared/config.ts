@@ -1,8 +1,7 @@
-// What the gateway tells the pages: where the edges are, whether a token is needed, where map tiles come from.
+// What the gateway tells the pages: where the edges are, and where map tiles come from.
 
 export interface PageConfig {
   readonly edges: readonly string[];
-  readonly auth: "required" | "anonymous";
   readonly tiles: { readonly url: string; readonly attribution: string } | null;
   readonly demo: boolean;
   readonly channel: string;
