@@ -22,6 +22,8 @@ from kernel.logs import get_logger
 _log = get_logger("touchline.up")
 _TICK_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 20.0
+#: For one that was never ready: it has nothing to put in order, and Elasticsearch hears nothing till then.
+_GRACE_AT_START_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,18 @@ class Supervisor:
         """End all processes, those first that no other needs. A failure of one does not spare the others."""
         self._write("stopping")
         while layer := self._not_needed_any_more():
+            now = self._clock.monotonic()
+            waits = []
             for unit in layer:
                 unit.spec.process.terminate()
+                waits.append(
+                    (unit, now + (_GRACE_SECONDS if unit.state == "ready" else _GRACE_AT_START_SECONDS))
+                )
                 unit.state = "stopping"
-            deadline = self._clock.monotonic() + _GRACE_SECONDS
-            while not all(unit.spec.process.is_gone() for unit in layer):
-                if self._clock.monotonic() > deadline or self._hurry.wait(_TICK_SECONDS / 2):
+            while any(
+                not unit.spec.process.is_gone() and self._clock.monotonic() < until for unit, until in waits
+            ):
+                if self._hurry.wait(_TICK_SECONDS / 2):
                     break
             for unit in layer:
                 unit.spec.process.kill()
