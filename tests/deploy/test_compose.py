@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from embedded.kafka import behaviour
 from kernel import metrics
 from kernel.settings import Settings, load_settings
 from kernel.topics import MAX_RECORD_BYTES, topics
@@ -75,6 +76,20 @@ def test_brokers_take_the_largest_record_that_touchline_writes() -> None:
     for broker in BROKERS.values():
         assert int(broker["environment"]["KAFKA_MESSAGE_MAX_BYTES"]) >= MAX_RECORD_BYTES
         assert broker["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+#: What the embedded broker has for a small machine, not for how groups, copies and sizes behave.
+OF_THE_MACHINE = re.compile(r"num\.|background\.|broker\.|log\.cleaner|.*num\.partitions")
+
+
+def test_brokers_behave_as_the_embedded_ones_do() -> None:
+    expected = {
+        f"KAFKA_{name.upper().replace('.', '_')}": str(value)
+        for name, value in behaviour(len(BROKERS)).items()
+        if not OF_THE_MACHINE.match(name)
+    }
+    for broker in BROKERS.values():
+        assert expected.items() <= broker["environment"].items()
 
 
 def test_roles_find_every_broker() -> None:
