@@ -49,6 +49,10 @@ class Elasticsearch(Section, frozen=True):
     index_prefix: Annotated[
         str, Meta(description="what all index names start with", pattern="^[a-z][a-z0-9_.-]*$")
     ] = "touchline"
+    shards: Annotated[Count, Meta(description="primary shards of each day's index")] = 1
+    language: Annotated[
+        str, Meta(description="whose endings search ignores: a language that Snowball knows")
+    ] = "english"
 
 
 class Topics(Section, frozen=True):
@@ -165,6 +169,7 @@ class Indexer(Section, frozen=True):
     refresh_ms: Annotated[
         int, Meta(ge=50, description="how often Elasticsearch makes new documents findable")
     ] = 500
+    parallel_requests: Annotated[Count, Meta(description="bulk requests on their way at once")] = 3
     retention_days: Annotated[Count, Meta(description="days after which whole indices are dropped")] = 30
 
 

@@ -1,1 +1,1 @@
-"""Events into Elasticsearch, and the language to find them again."""
+"""Events into Elasticsearch, searches out of it, and alerts: everything that knows how text is found."""

@@ -1,0 +1,121 @@
+"""How text becomes words: one function for documents, queries, highlights and alerts, so that they agree.
+
+Elasticsearch gets words that are ready, separated by spaces: the embedded server lacks the analyzers that
+could do this, and two implementations would differ.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
+
+import snowballstemmer
+
+#: Scripts written without spaces (and Korean, whose endings stick to its words): found by pairs of letters.
+_CJK: Final = (
+    r"\u1100-\u11ff\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0002fa1f"
+)
+#: Emoji and other pictures: each is a word.
+_PICTURES: Final = r"\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+#: Marks that are left out: accents, and the vowel points of Arabic and Hebrew.
+_ACCENTS: Final = re.compile(r"[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]")
+_APOSTROPHES: Final = re.compile("['’ʼ]")
+#: Letters that no decomposition takes apart.
+_LETTERS: Final = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th"}
+)
+#: Lucene's tokenizer cuts at 255; nobody means more.
+_LONGEST: Final = 100
+_ASCII_WORD: Final = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+
+
+class Word(NamedTuple):
+    """A word of a text: as it is compared, its stem, and where it stands in the (normalised) text."""
+
+    word: str
+    stem: str
+    start: int
+    end: int
+    #: One of the pairs of a script without spaces.
+    pair: bool = False
+
+
+@cache
+def _anything() -> re.Pattern[str]:
+    # Vowel signs of Indic and South-East Asian scripts are not \w to Python, yet within words.
+    marks = "".join(chr(c) for c in range(0x300, 0x3000) if unicodedata.category(chr(c)) in {"Mn", "Mc"})
+    letter = rf"(?:(?![{_CJK}])[^\W_])"
+    return re.compile(
+        rf"(?P<cjk>[{_CJK}]+)"
+        rf"|(?P<word>{letter}(?:{letter}|[{marks}])*(?:['’ʼ](?:{letter}|[{marks}])+)*)"
+        rf"|(?P<picture>[{_PICTURES}])"
+    )
+
+
+class Folding:
+    """Words of a language. Safe to share between threads: what it caches never changes."""
+
+    def __init__(self, language: str = "english") -> None:
+        stem: Callable[[str], str] = snowballstemmer.stemmer(language).stemWord
+
+        @lru_cache(maxsize=200_000)
+        def folded(raw: str) -> tuple[str, str]:
+            word = fold(raw)
+            whole = _APOSTROPHES.sub("", word)[:_LONGEST]
+            # The stemmer takes a plain apostrophe's ending off: player's -> player.
+            return whole, (_APOSTROPHES.sub("", stem(_APOSTROPHES.sub("'", word)))[:_LONGEST] or whole)
+
+        self._folded = folded
+
+    def words(self, text: str) -> list[Word]:
+        """The words of a text, in order. Positions are those in `normalised(text)`."""
+        if text.isascii():
+            return [
+                Word(*self._folded(found[0]), found.start(), found.end())
+                for found in _ASCII_WORD.finditer(text)
+            ]
+        words: list[Word] = []
+        for found in _anything().finditer(normalised(text)):
+            start, raw = found.start(), found[0]
+            if found.lastgroup == "word":
+                words.append(Word(*self._folded(raw), start, found.end()))
+            elif found.lastgroup == "picture":
+                words.append(Word(raw, raw, start, found.end()))
+            else:
+                words += _pairs(raw, start)
+        return words
+
+    def fields(self, text: str) -> tuple[str, str]:
+        """What the index is given: the words and the stems, each as one text."""
+        if text.isascii():
+            pairs = [self._folded(raw) for raw in _ASCII_WORD.findall(text)]
+            return " ".join([word for word, _ in pairs]), " ".join([stem for _, stem in pairs])
+        words = self.words(text)
+        return " ".join([w.word for w in words]), " ".join([w.stem for w in words])
+
+
+def normalised(text: str) -> str:
+    """The text with characters composed: what positions of words refer to."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def fold(raw: str) -> str:
+    """A word without case and accents; full-width and other variants of a letter are that letter."""
+    if raw.isascii():
+        return raw.lower()
+    apart = _ACCENTS.sub("", unicodedata.normalize("NFKD", raw).casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart)).translate(_LETTERS)
+
+
+def _pairs(raw: str, start: int) -> list[Word]:
+    """東京都 -> 東京, 京都: any two characters of it are found, in their order."""
+    if len(raw) == 1:
+        one = unicodedata.normalize("NFKC", raw)
+        return [Word(one, one, start, start + 1, pair=True)]
+    found = []
+    for i in range(len(raw) - 1):
+        two = unicodedata.normalize("NFKC", raw[i : i + 2])
+        found.append(Word(two, two, start + i, start + i + 2, pair=True))
+    return found

@@ -1,0 +1,89 @@
+"""How Elasticsearch keeps events: the index templates, explicit to the last field, the same on every server.
+
+Only what the embedded server has is used: no language analyzers, no scripts, no x-pack field types.
+"""
+
+from typing import Any, Final
+
+from elasticsearch import AsyncElasticsearch
+
+from history import names
+from kernel.positions import Kind
+from kernel.settings import Settings
+
+_KEYWORD: Final = {"type": "keyword", "ignore_above": 512}
+#: Kept in the document, not indexed.
+_KEPT: Final = {"type": "keyword", "index": False, "doc_values": False}
+#: Times are milliseconds on the log, so a `date` holds them exactly; nanoseconds would cost and add nothing.
+_FIELDS: Final[dict[str, Any]] = {
+    "stream": _KEYWORD,
+    "kind": _KEYWORD,
+    "channel": _KEYWORD,
+    "type": _KEYWORD,
+    "sender": _KEYWORD,
+    "seq": {"type": "long"},
+    "at": {"type": "date", "format": "epoch_millis"},
+    # Partition and kind in one number: with `at` and `seq` it makes the order of events total.
+    "place": {"type": "integer", "index": False},
+    # Ready-made stems: what a word finds, with positions for phrases. Scores do not depend on what else is in
+    # the index (see docs/decisions/0051), so neither lengths nor frequencies are kept.
+    "text": {"type": "text", "analyzer": "whitespace", "norms": False, "similarity": "boolean"},
+    # Ready-made words before stemming: prefixes, typos, exact words first.
+    "words": {
+        "type": "text",
+        "analyzer": "whitespace",
+        "norms": False,
+        "index_options": "docs",
+        "similarity": "boolean",
+    },
+    "data": {"type": "flattened", "depth_limit": 20, "ignore_above": 1024},
+    "where": {"type": "geo_point"},
+    "hidden": {"type": "boolean"},
+    "edit": {"type": "long", "index": False, "doc_values": False},
+    "retract": {"type": "long", "index": False, "doc_values": False},
+    "edited": _KEPT,
+    "body": _KEPT,
+}
+
+
+def template(settings: Settings, kind: Kind, generation: int, *, live: bool) -> dict[str, Any]:
+    """The index template of a generation's indices of one kind; live ones are searched through the alias."""
+    prefix = settings.elasticsearch.index_prefix
+    return {
+        "index_patterns": [f"{names.generation_prefix(prefix, kind, generation)}*"],
+        "priority": 500,
+        "template": {
+            "aliases": {names.alias(prefix, kind): {}} if live else {},
+            "settings": {
+                "number_of_shards": settings.elasticsearch.shards,
+                "auto_expand_replicas": "0-1",
+                # The indexer refreshes when it has written, and then publishes its watermark: only so it
+                # knows what can be found. This interval is for what an indexer left that was killed.
+                "refresh_interval": "5s",
+                # Newest first is how most searches read, and old segments are left out early.
+                "sort.field": ["at", "seq"],
+                "sort.order": ["desc", "desc"],
+                "max_result_window": 10_000,
+                "mapping.total_fields.limit": 50,
+            },
+            "mappings": {"dynamic": False, "properties": _FIELDS},
+        },
+    }
+
+
+def template_name(settings: Settings, kind: Kind, generation: int) -> str:
+    return f"{settings.elasticsearch.index_prefix}-{kind}-g{generation}"
+
+
+async def put_templates(
+    client: AsyncElasticsearch, settings: Settings, generation: int, *, live: bool
+) -> None:
+    """Make the templates of a generation what they are here."""
+    for kind in Kind:
+        made = template(settings, kind, generation, live=live)
+        await client.indices.put_index_template(
+            name=template_name(settings, kind, generation),
+            index_patterns=made["index_patterns"],
+            priority=made["priority"],
+            template=made["template"],
+        )

@@ -1,0 +1,68 @@
+"""The indexer's process: put together, run until asked to stop."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Final
+
+from elasticsearch import ApiError, TransportError
+
+from history.elastic import elastic_client
+from kernel.clock import Clock
+from kernel.health import Health
+from kernel.kafka import wait_for_kafka
+from kernel.logs import get_logger
+from kernel.ops import OpsServer
+from kernel.settings import Settings
+from search_indexer.indexer import Indexer
+from search_indexer.source import EventSource
+
+_log = get_logger("touchline.index")
+_SWEEP_S: Final = 600.0
+
+
+async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+    """Index until `stop` is set."""
+    health = Health("kafka", "elasticsearch")
+    ops = OpsServer(health, settings.indexer.host, settings.indexer.port)
+    await ops.start()
+    client = elastic_client(settings, timeout_s=60, connections=settings.indexer.parallel_requests + 4)
+    try:
+        await _unless(stop, wait_for_kafka(settings))
+        if stop.is_set():
+            return
+        source = EventSource(settings, clock, group=settings.indexer.group)
+        indexer = Indexer(settings, clock, client, source, health=health)
+        await _unless(stop, indexer.open())
+        if not stop.is_set():
+            health.ok("elasticsearch")
+            source.subscribe()
+            sweeper = asyncio.create_task(_sweep(indexer))
+            try:
+                await indexer.run(stop)
+            finally:
+                sweeper.cancel()
+    finally:
+        await client.close()
+        await ops.stop()
+
+
+async def _sweep(indexer: Indexer) -> None:
+    while True:
+        # What cannot be dropped now is dropped the next time.
+        with contextlib.suppress(ApiError, TransportError):
+            await indexer.state.sweep()
+        await asyncio.sleep(_SWEEP_S)
+
+
+async def _unless(stop: asyncio.Event, waiting: Coroutine[object, object, None]) -> None:
+    """Await, unless we are asked to stop first."""
+    work, stopped = asyncio.create_task(waiting), asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if work.done():
+        work.result()
+    else:
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work

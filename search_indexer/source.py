@@ -1,0 +1,239 @@
+"""The indexer's Kafka side: reads batches of events, makes documents of them. Blocks: runs in a thread."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from confluent_kafka import (
+    Consumer,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from history.names import day_of, index_name
+from history.pages import Watermark
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config
+from kernel.logs import get_logger
+from kernel.metrics import CONSUMER_LAG
+from kernel.positions import Kind
+from kernel.settings import Settings
+from kernel.topics import MAX_EVENT_BYTES, topic_names
+from schemas.codec import Codec, Undecodable
+from search_indexer.documents import Indexable, indexable, source_of
+from search_indexer.folding import Folding
+from search_indexer.progress import Partition
+
+_log = get_logger("touchline.index")
+_CHUNK: Final = 250
+#: What librdkafka holds ready; with the batches on their way, the bound of the memory.
+_QUEUED_KB: Final = 16 * 1024
+
+
+@dataclass
+class Batch:
+    """Events that are written together."""
+
+    generation: int
+    lines: list[bytes] = field(default_factory=list)
+    #: Where each line's record lies, should it be refused.
+    records: list[Message] = field(default_factory=list)
+    events: list[Indexable] = field(default_factory=list)
+    ends: dict[Partition, Watermark] = field(default_factory=dict)
+    indices: set[str] = field(default_factory=set)
+    size: int = 0
+
+
+class EventSource:
+    """Reads `touchline.events.*` as a member of the indexers' group, or all partitions on its own."""
+
+    def __init__(self, settings: Settings, clock: Clock, *, group: str | None) -> None:
+        self._settings, self._clock = settings, clock
+        topics = topic_names(settings).events
+        self._kinds: Mapping[str, Kind] = {topics[kind]: kind for kind in Kind}
+        self._topics = topics
+        self._codecs = {kind: Codec(f"event-{kind}") for kind in Kind}
+        self._rejections, self._rejected = Codec("rejection"), topic_names(settings).rejected
+        self._folding = Folding(settings.elasticsearch.language)
+        self._consumer = Consumer(
+            client_config(
+                settings,
+                group_id=group or settings.indexer.group,
+                enable_auto_commit=False,
+                enable_auto_offset_store=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=10_000,
+                heartbeat_interval_ms=2_000,
+                fetch_wait_max_ms=50,
+                queued_max_messages_kbytes=_QUEUED_KB,
+            )
+        )
+        self._commits = group is not None
+        self._producer = Producer(
+            client_config(settings, enable_idempotence=True, compression_type="lz4", linger_ms=5)
+        )
+        #: Set when the assignment has changed and positions have to be found.
+        self.pending: list[Partition] | None = None
+
+    def subscribe(self) -> None:
+        """Join the group."""
+
+        def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            # Positions come from the index itself, so they are set later, by `start_at`.
+            consumer.assign(partitions)
+            consumer.pause(partitions)
+            self.pending = [(self._kinds[p.topic], p.partition) for p in partitions]
+
+        def revoked(_: Consumer, __: list[TopicPartition]) -> None:
+            self.pending = []
+
+        self._consumer.subscribe(list(self._kinds), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
+
+    def all_partitions(self) -> list[Partition]:
+        """Every partition of the events topics, for an indexer that reads them all."""
+        found = []
+        for kind, topic in self._topics.items():
+            metadata = self._consumer.list_topics(topic, timeout=10).topics[topic]
+            found += [(kind, number) for number in metadata.partitions]
+        return found
+
+    def start_at(self, asked: list[Partition], positions: Mapping[Partition, Watermark]) -> bool:
+        """Read from these offsets, if `asked` is still what is pending."""
+        if self.pending is not asked:
+            return False
+        places = [TopicPartition(self._topics[k], n, mark.offset) for (k, n), mark in positions.items()]
+        self._consumer.assign(places)
+        if places:
+            self._consumer.resume(places)
+        self.pending = None
+        return True
+
+    def moved(self) -> bool:
+        """Whether the assignment has changed, and positions have to be found."""
+        return self.pending is not None
+
+    def reposition(self, partitions: list[Partition]) -> None:
+        """Have positions found anew, unless they have to be anyway."""
+        if self.pending is None:
+            self.pending = partitions
+
+    def read(self, generation: int, wait_s: float, watch: Callable[[Indexable], None]) -> Batch:
+        """What has come, at most a batch; waits for it as long as a part-filled batch may wait.
+
+        `watch` sees each event: the alerts.
+        """
+        limits = self._settings.indexer
+        batch = Batch(generation)
+        deadline = self._clock.monotonic() + wait_s
+        while len(batch.records) < limits.batch_events and batch.size < limits.batch_bytes:
+            left = deadline - self._clock.monotonic()
+            count = min(_CHUNK, limits.batch_events - len(batch.records))
+            messages = self._consumer.consume(count, max(left, 0))
+            if self.pending is not None:
+                return Batch(generation)  # what was read belongs to the assignment before
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    self._add(batch, message, watch)
+                else:
+                    _log.warning("kafka", reason=error.str())
+            if len(messages) < count:
+                break
+        self._producer.poll(0)
+        return batch
+
+    def _add(self, batch: Batch, message: Message, watch: Callable[[Indexable], None]) -> None:
+        kind = self._kinds[str(message.topic())]
+        partition = (kind, int(message.partition() or 0))
+        after, value = int(message.offset() or 0) + 1, message.value() or b""
+        batch.size += len(value)
+        before = batch.ends.get(partition, Watermark())
+        try:
+            event = self._codecs[kind].decode(value)
+        except Undecodable as error:
+            self.reject(message, error.code, error.message)
+            batch.ends[partition] = Watermark(after, before.seq)
+            return
+        made = indexable(kind, event, self._folding)
+        prefix = self._settings.elasticsearch.index_prefix
+        index = index_name(prefix, kind, batch.generation, day_of(made.document.at))
+        batch.indices.add(index)
+        batch.lines.append(source_of(index, made.id, made.document))
+        batch.records.append(message)
+        batch.events.append(made)
+        batch.ends[partition] = Watermark(after, max(before.seq, made.document.seq))
+        watch(made)
+
+    def reject(self, message: Message, reason: str, sentence: str) -> None:
+        """Put a record on touchline.rejected."""
+        value = message.value() or b""
+        self._producer.produce(
+            self._rejected,
+            self._rejections.encode(
+                {
+                    "reason": reason,
+                    "message": sentence,
+                    "topic": message.topic(),
+                    "partition": message.partition(),
+                    "offset": message.offset(),
+                    "append_ts": message.timestamp()[1],
+                    "record_key": message.key(),
+                    "value": value[:MAX_EVENT_BYTES],
+                    "sender": None,
+                    "key": None,
+                }
+            ),
+            key=message.key(),
+        )
+
+    def flush(self) -> None:
+        """Wait until what was rejected (or alerted) is on the log: only then may offsets be committed."""
+        if self._producer.flush(30):
+            raise TouchlineError("not_delivered", "Kafka did not take the rejected records in time.")
+
+    def commit(self, confirmed: Mapping[Partition, Watermark]) -> None:
+        """Tell the group how far we are. The index's own watermarks count; this is for lag tools."""
+        offsets = [TopicPartition(self._topics[k], n, mark.offset) for (k, n), mark in confirmed.items()]
+        if not offsets or not self._commits:
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            _log.warning("kafka did not take the commit", reason=error.args[0].str())
+
+    def keep_alive(self) -> None:
+        """Stay in the group while nothing can be read, because Elasticsearch does not keep up."""
+        partitions = self._consumer.assignment()
+        if self.pending is None:
+            self._consumer.pause(partitions)
+        self._consumer.poll(0)
+        if self.pending is None:
+            self._consumer.resume(partitions)
+
+    def lag(self) -> int:
+        """Records that wait to be read; also sets the gauge."""
+        behind = dict.fromkeys(self._topics.values(), 0)
+        for place in self._consumer.position(self._consumer.assignment()):
+            low, high = self._consumer.get_watermark_offsets(place, cached=True)
+            if high >= 0:
+                behind[place.topic] += max(0, high - max(place.offset, low, 0))
+        for topic, records in behind.items():
+            CONSUMER_LAG.labels(topic).set(records)
+        return sum(behind.values())
+
+    def topic_ids(self) -> dict[Kind, str]:
+        """Kafka's own ids of the events topics."""
+        admin = AdminClient(client_config(self._settings))
+        asked: Mapping[str, Any] = admin.describe_topics(TopicCollection(list(self._kinds)))
+        return {
+            self._kinds[topic]: str(future.result(timeout=30).topic_id) for topic, future in asked.items()
+        }
+
+    def close(self) -> None:
+        self._producer.flush(5)
+        self._consumer.close()
