@@ -80,7 +80,8 @@ class Folding:
         for found in _anything().finditer(normalised(text)):
             start, raw = found.start(), found[0]
             if found.lastgroup == "word":
-                words.append(Word(*self._folded(raw), start, found.end()))
+                if self._folded(raw)[0]:
+                    words.append(Word(*self._folded(raw), start, found.end()))
             elif found.lastgroup == "picture":
                 words.append(Word(raw, raw, start, found.end()))
             else:
@@ -93,7 +94,18 @@ class Folding:
             pairs = [self._folded(raw) for raw in _ASCII_WORD.findall(text)]
             return " ".join([word for word, _ in pairs]), " ".join([stem for _, stem in pairs])
         words = self.words(text)
-        return " ".join([w.word for w in words]), " ".join([w.stem for w in words])
+        return " ".join(index_words(words)), " ".join([w.stem for w in words])
+
+
+def index_words(words: list[Word]) -> list[str]:
+    """What the field `words` gets. Pairs hide the last character of a run: it is added, to be found alone."""
+    made = []
+    for i, word in enumerate(words):
+        made.append(word.word)
+        ends = i + 1 == len(words) or not words[i + 1].pair or words[i + 1].start >= word.end
+        if word.pair and ends and len(word.word) > 1:
+            made.append(word.word[-1])
+    return made
 
 
 def normalised(text: str) -> str:
@@ -106,7 +118,8 @@ def fold(raw: str) -> str:
     if raw.isascii():
         return raw.lower()
     apart = _ACCENTS.sub("", unicodedata.normalize("NFKD", raw).casefold())
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart)).translate(_LETTERS)
+    folded = unicodedata.normalize("NFC", _ACCENTS.sub("", apart)).translate(_LETTERS)
+    return "".join(folded.split())  # some letters come apart with a space in between
 
 
 def _pairs(raw: str, start: int) -> list[Word]:

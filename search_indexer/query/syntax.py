@@ -1,0 +1,61 @@
+"""What a query says, as types: clauses that must all hold, each of alternatives, or a negation."""
+
+from typing import NamedTuple
+
+
+class AnyForm(NamedTuple):
+    """A word in any of its forms; one typo is forgiven in five letters and more."""
+
+    word: str
+    stem: str
+
+    @property
+    def forgiving(self) -> bool:
+        """Whether a typo is forgiven: not in short words, where it makes another word, nor in numbers."""
+        return len(self.word) >= 5 and self.word.isalpha()
+
+
+class Phrase(NamedTuple):
+    """Stems one after the other."""
+
+    stems: tuple[str, ...]
+
+
+class Prefix(NamedTuple):
+    """Words that start so."""
+
+    start: str
+
+
+Term = AnyForm | Phrase | Prefix
+
+
+class Clause(NamedTuple):
+    """One of the terms, or (negated) none of them."""
+
+    terms: tuple[Term, ...]
+    negated: bool = False
+
+
+class Query(NamedTuple):
+    """All of the clauses. With none it matches everything."""
+
+    clauses: tuple[Clause, ...] = ()
+
+
+def one_typo(one: str, other: str) -> bool:
+    """Whether two words differ by at most one letter too many, missing, changed, or a swap of neighbours."""
+    if one == other:
+        return True
+    if abs(len(one) - len(other)) > 1:
+        return False
+    if len(one) > len(other):
+        one, other = other, one
+    start = 0
+    while start < len(one) and one[start] == other[start]:
+        start += 1
+    if len(one) < len(other):
+        return one[start:] == other[start + 1 :]
+    if one[start + 1 :] == other[start + 1 :]:
+        return True
+    return one[start : start + 2] == other[start : start + 2][::-1] and one[start + 2 :] == other[start + 2 :]

@@ -1,0 +1,108 @@
+"""`touchline search`: find events by what they say."""
+
+import asyncio
+import re
+from typing import Any
+
+import click
+
+from kernel.errors import TouchlineError
+from kernel.settings import load_settings
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_COLUMNS = 60
+
+
+@click.command("search")
+@click.argument("query", default="")
+@click.option("--kind", multiple=True, help="broadcast, chat or location; may be repeated.")
+@click.option("--channel", multiple=True, help="Only in this channel; may be repeated.")
+@click.option("--sender", multiple=True, help="Only from this sender; may be repeated.")
+@click.option("--type", "type_", multiple=True, help="Only of this type; may be repeated.")
+@click.option("--since", help="Not before this time, like 2026-06-11T19:00:00Z.")
+@click.option("--until", help="Not after this time.")
+@click.option("--near", help="Around a place: lat,lon.")
+@click.option("--within", help="How far around it, like 5mi or 800m.")
+@click.option("--sort", help="relevance, newest or oldest.")
+@click.option("--limit", "-n", help="Hits to show: 1 to 100.")
+@click.option("--cursor", help="Go on where a page ended: the `next` that it gave.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def command(*, query: str, as_json: bool, type_: tuple[str, ...], **given: Any) -> None:
+    """Find events by what they say: words, "phrases", prefix*, -not, one OR other.
+
+    \b
+    Example: touchline search 'kick-off -friendly' --channel wc26-final
+             touchline search '"half time" OR penalt*' --sort newest --json
+             touchline search --kind location --near 40.81,-74.07 --within 5mi
+    """
+    parameters = [("q", query), *(("type", one) for one in type_)]
+    for name, value in given.items():
+        values = value if isinstance(value, tuple) else (value,)
+        parameters += [(name, one) for one in values if one is not None]
+    if not as_json:
+        parameters.append(("facets", "1"))
+    answer = asyncio.run(_ask(parameters))
+    if as_json:
+        click.echo(answer)
+        return
+    _show(answer)
+
+
+async def _ask(parameters: list[tuple[str, str]]) -> bytes:
+    """From the gateway, which knows who may see what; from Elasticsearch where no gateway runs."""
+    import aiohttp
+
+    from kernel.clock import SystemClock
+
+    settings = load_settings()
+    url = f"http://{settings.gateway.host}:{settings.gateway.port}/v1/search"
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url, params=parameters) as response:
+            body = await response.read()
+            if response.status == 200:
+                return body
+            problem = await response.json(content_type=None)
+            raise TouchlineError("bad_request", problem.get("detail") or problem.get("title") or "Refused.")
+    except aiohttp.ClientConnectionError:
+        pass
+    import msgspec
+
+    from history.elastic import elastic_client
+    from search_indexer.request import read_search
+    from search_indexer.search import Searcher
+
+    search, page = read_search(parameters)
+    async with elastic_client(settings) as client:
+        return msgspec.json.encode(await Searcher(client, settings, SystemClock()).search(search, page))
+
+
+def _show(answer: bytes) -> None:
+    import html
+
+    import msgspec
+
+    found = msgspec.json.decode(answer)
+    for hit in found["hits"]:
+        event = hit["event"]
+        plain = html.unescape(re.sub(r"</?mark>", "\0", hit["highlight"])).split("\0")
+        # Terminal controls in a message are not to move the reader's cursor.
+        parts = ["".join(c if c.isprintable() else " " for c in part) for part in plain]
+        text = "".join(click.style(part, bold=True) if i % 2 else part for i, part in enumerate(parts))
+        who = f" {event['sender']}" if event.get("sender") else ""
+        if not text:
+            text = msgspec.json.encode(event["data"]).decode()
+        click.echo(f"{click.style(event['server_ts'], dim=True)}  {event['stream']}{who}: {text}")
+    facets = found.get("facets")
+    if facets and len(facets["histogram"]) > 1:
+        click.echo(f"\n{_histogram([bar['count'] for bar in facets['histogram']])}")
+        first, last = facets["histogram"][0]["start"], facets["histogram"][-1]["start"]
+        click.echo(f"{first} … {last}, a bar is {facets['bar_ms'] // 60_000} min", err=True)
+    more = f"; --cursor {found['next']} goes on" if found["next"] else ""
+    click.echo(f"{found['total']} found in {found['took_ms']} ms{more}", err=True)
+
+
+def _histogram(counts: list[int]) -> str:
+    width = -(-len(counts) // _COLUMNS)
+    sums = [sum(counts[i : i + width]) for i in range(0, len(counts), width)]
+    most = max(sums) or 1
+    return "".join(_BARS[-(-8 * count // most)] for count in sums)
