@@ -34,3 +34,9 @@ class Access:
         if self._open:
             return Caller(None)
         raise TouchlineError("unauthorized", "A bearer token is needed.")
+
+    async def scope(self, request: web.Request, action: Action) -> tuple[str, ...]:  # noqa: ARG002
+        """Patterns of the streams on which this is allowed. Raises `unauthorized`."""
+        if self._open:
+            return ("*",)
+        raise TouchlineError("unauthorized", "A bearer token is needed.")

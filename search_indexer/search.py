@@ -8,7 +8,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history import names
 from history.elastic import is_passing, unreachable
-from kernel.clock import Clock
+from kernel.clock import Clock, to_rfc3339
 from kernel.positions import Kind
 from kernel.settings import Settings
 from search_indexer.cursors import Cursors
@@ -68,6 +68,22 @@ class Found(msgspec.Struct, omit_defaults=True):
     facets: Facets | None = None
 
 
+class Mark(msgspec.Struct):
+    kind: str
+    partition: int
+    offset: int
+    seq: int
+    #: When the index was found to be complete so far.
+    at: str
+
+
+class Watermarks(msgspec.Struct):
+    """Where the index is complete, as HTTP shows it."""
+
+    generation: int | None
+    watermarks: list[Mark]
+
+
 class Searcher:
     """Answers searches from the live generation."""
 
@@ -107,6 +123,25 @@ class Searcher:
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
         )
+
+    async def watermarks(self) -> Watermarks:
+        """How far the live generation is complete, per partition."""
+        try:
+            answer = await self._client.search(
+                index=names.state_index(self._prefix), size=10_000, ignore_unavailable=True
+            )
+        except (ApiError, TransportError) as error:
+            if not is_passing(error):
+                raise
+            raise unreachable(self._settings, error) from error
+        found = {hit["_id"]: hit["_source"] for hit in answer["hits"]["hits"]}
+        live = found.get(names.LIVE, {}).get("generation")
+        marks = [
+            Mark(about["kind"], about["partition"], about["offset"], about["seq"], to_rfc3339(about["at"]))
+            for about in found.values()
+            if "offset" in about and about["generation"] == live
+        ]
+        return Watermarks(live, sorted(marks, key=lambda mark: (mark.kind, mark.partition)))
 
     def _hit(self, query: Query, hit: dict[str, Any]) -> Hit:
         document = msgspec.convert(hit["_source"], Document)
