@@ -132,6 +132,9 @@ class Plan:
             own = {f"{PREFIX}{role.section}_HOST": role.host, f"{PREFIX}{role.section}_PORT": str(role.port)}
             if role is self._gateway and not self._settings.gateway.edges:
                 own[f"{PREFIX}GATEWAY_EDGES"] = ",".join(self.addresses.edges)
+            if role is self._gateway and not self._settings.gateway.roles:
+                watched = (f"{each.name}={each.operator_url}" for each in self._roles)
+                own[f"{PREFIX}GATEWAY_ROLES"] = ",".join(watched)
             yield Spec(
                 self._process(role.name, directory, (role.command,), own),
                 lambda url=role.operator_url: probe.is_ready(url),  # type: ignore[misc]

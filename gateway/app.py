@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 from msgspec.structs import replace
 
-from gateway import history, ingest, openapi, pages, search
+from gateway import figures, history, ingest, openapi, pages, search
 from gateway.access import Access
 from gateway.context import Context
 from gateway.operations import Operation
@@ -29,7 +29,13 @@ _log = get_logger("touchline.gateway")
 #: What the API consists of. A module opens what it needs on `context.stack`; what it returns as an Operation
 #: is in the OpenAPI document, and what it returns as a plain route (a page, a file) is not.
 Routes = Callable[[Context], Awaitable[Sequence[Operation | web.RouteDef]]]
-MODULES: Final[tuple[Routes, ...]] = (ingest.routes, history.routes, search.routes, pages.routes)
+MODULES: Final[tuple[Routes, ...]] = (
+    ingest.routes,
+    history.routes,
+    search.routes,
+    figures.routes,
+    pages.routes,
+)
 
 
 async def build(context: Context) -> web.Application:

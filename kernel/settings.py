@@ -190,6 +190,10 @@ class Gateway(Section, frozen=True):
         tuple[str, ...],
         Meta(description="WebSocket addresses of the edges that the pages connect to; empty: that of [edge]"),
     ] = ()
+    roles: Annotated[
+        tuple[str, ...],
+        Meta(description="name=url of each role's operator port, for /ops; empty: those of this machine"),
+    ] = ()
     page_channel: Annotated[str, Meta(description="channel that the viewers' page opens first")] = "demo"
     tiles_url: Annotated[
         str, Meta(description="map tiles, with {z}, {x} and {y}; empty: the map is a plain grid")

@@ -3,6 +3,7 @@
 import type { StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
+import { point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { pieces } from "../src/viewer/highlight.ts";
@@ -123,5 +124,33 @@ describe("words", () => {
 
   test("for counts", () => {
     expect([plural(1, "viewer"), plural(1200, "viewer")]).toEqual(["1 viewer", "1,200 viewers"]);
+  });
+});
+
+describe("the operators' figures", () => {
+  const snapshot = (at_ms: number, accepted: number, buckets: [string, number][]): Snapshot => ({
+    at_ms,
+    roles: [{ name: "stream", url: "", state: "ready", problems: {}, metrics: [
+      { name: "touchline_accepted_total", labels: { kind: "chat" }, value: accepted },
+      { name: "touchline_consumer_lag", labels: { topic: "a" }, value: 3 },
+      ...buckets.map(([le, value]) => ({ name: "touchline_edge_latency_seconds_bucket", labels: { le }, value })),
+    ] }],
+  });
+
+  test("a rate is growth over time, also when a role was started anew", () => {
+    expect(point(snapshot(0, 100, []), snapshot(2000, 300, []))).toMatchObject({ accepted: 100, lag: 3, p99: null });
+    expect(point(snapshot(0, 100, []), snapshot(1000, 40, [])).accepted).toBe(40);
+  });
+
+  test("quantiles are of what came in between", () => {
+    const before = snapshot(0, 0, [["0.01", 1000], ["0.1", 1000], ["+Inf", 1000]]);
+    const now = snapshot(1000, 0, [["0.01", 1050], ["0.1", 1100], ["+Inf", 1100]]);
+    expect(quantile(before, now, "touchline_edge_latency_seconds", 0.5)).toBeCloseTo(0.01);
+    expect(quantile(before, now, "touchline_edge_latency_seconds", 0.75)).toBeCloseTo(0.055);
+    expect(quantile(before, before, "touchline_edge_latency_seconds", 0.5)).toBeNull();
+  });
+
+  test("numbers are short", () => {
+    expect([null, 0.25, 12, 1234.6, 54_321, 2_500_000].map(short)).toEqual(["–", "0.3", "12", "1235", "54.3 k", "2.5 M"]);
   });
 });

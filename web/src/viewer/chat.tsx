@@ -10,6 +10,8 @@ import { VirtualList } from "./list.tsx";
 import type { Room } from "./room.ts";
 
 const LONGEST = 2000;
+const LONG = 600;
+const LONG_LINES = 8;
 const NAME = "touchline.name";
 
 const TICKS = {
@@ -103,12 +105,24 @@ function Row({ line, found, onRetry }: { line: Line; found: boolean; onRetry: ()
           <time dateTime={line.at} title={fullTime(line.at)}>{clockTime(line.at)}</time>
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
-        {line.retracted ? <p class="line-text gone">Taken back</p> : <p class="line-text" dir="auto">{line.text}{line.edited && <small> (edited)</small>}</p>}
+        {line.retracted ? <p class="line-text gone">Taken back</p> : <Words line={line} />}
         {line.tick === "refused" && (
           <p class="problem">{line.problem} <button type="button" onClick={onRetry}>Send again</button></p>
         )}
       </div>
     </article>
+  );
+}
+
+/** What fills the screen by itself is shown in part, until somebody wants it. */
+function Words({ line: { text, edited } }: { line: Line }) {
+  const whole = useSignal(false);
+  const long = !whole.value && (text.length > LONG || text.split("\n", LONG_LINES + 1).length > LONG_LINES);
+  return (
+    <>
+      <p class={long ? "line-text long" : "line-text"} dir="auto">{text}{edited && <small> (edited)</small>}</p>
+      {long && <button type="button" class="all" onClick={() => (whole.value = true)}>Show all of it</button>}
+    </>
   );
 }
 

@@ -32,6 +32,13 @@ export function tame(text: string): string {
   return text.replace(MARKS, "$1");
 }
 
+/** Who wrote it: vouched for by a token, or as he calls himself. Edges name those without a token `guest-…`. */
+export function author({ sender, data }: StreamEvent): { readonly name: string; readonly signed: boolean } {
+  const signed = sender !== undefined && !sender.startsWith("guest-");
+  const own = typeof data["name"] === "string" ? data["name"] : "";
+  return { name: tame(signed ? sender : own || (sender ?? "")).slice(0, 60), signed };
+}
+
 export class ChatLog {
   private lines: Line[] = [];
   private readonly unsent = new Map<string, Line>();
@@ -96,13 +103,13 @@ export class ChatLog {
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
     const own = event.key !== undefined && this.unsent.delete(event.key);
     if (own && event.key !== undefined) this.mine.add(event.key);
-    const name = event.sender ?? (typeof data["name"] === "string" ? data["name"] : "");
+    const { name, signed } = author(event);
     to.push({
       key: event.key !== undefined && (own || this.mine.has(event.key)) ? event.key : event.id,
       seq: event.seq,
       id: event.id,
-      name: tame(name).slice(0, 60),
-      signed: event.sender !== undefined,
+      name,
+      signed,
       text: words,
       at: event.server_ts,
       mine: own || (event.key !== undefined && this.mine.has(event.key)),

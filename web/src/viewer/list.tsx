@@ -55,6 +55,8 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
     }
     if (changed) redraw((count) => count + 1);
   };
+  const settleNow = useRef(settle);
+  settleNow.current = settle;
   useLayoutEffect(settle);
 
   useEffect(() => {
@@ -67,7 +69,13 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
       setView({ top: list.scrollTop, height: list.clientHeight });
     });
     watcher.observe(list);
-    return () => watcher.disconnect();
+    // Rows also change by themselves: fonts come, a long message is opened.
+    const rows = new ResizeObserver(() => settleNow.current());
+    if (list.querySelector(".rows")) rows.observe(list.querySelector(".rows") as Element);
+    return () => {
+      watcher.disconnect();
+      rows.disconnect();
+    };
   }, []);
 
   useLayoutEffect(() => {

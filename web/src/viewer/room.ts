@@ -4,7 +4,7 @@ import { type Client, connect, type Status, type StreamEvent, TouchlineError } f
 import { batch, computed, signal } from "@preact/signals";
 
 import { type PageConfig, storedToken } from "../shared/config.ts";
-import { ChatLog, type Line } from "./chatlog.ts";
+import { author, ChatLog, type Line } from "./chatlog.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
 
 const PAGE = 100;
@@ -35,6 +35,8 @@ export class Room {
   readonly followProblem = signal("");
   /** Older messages around a search hit; null while the newest are shown. */
   readonly past = signal<{ readonly lines: readonly Line[]; readonly newer: boolean; readonly older: boolean } | null>(null);
+  /** The message to bring into view and point out. */
+  readonly target = signal<number | null>(null);
   readonly announcement = signal("");
   /** The chat's list holds on to what is in view: old lines are not let go then. */
   readonly readingBack = signal(false);
@@ -174,9 +176,6 @@ export class Room {
     });
   }
 
-  /** The message to bring into view and point out. */
-  readonly target = signal<number | null>(null);
-
   toNewest(): void {
     batch(() => {
       this.past.value = null;
@@ -250,12 +249,12 @@ export class Room {
 
   private takePlaces(events: readonly StreamEvent[]): void {
     const places = new Map(this.places.value);
-    for (const { stream, sender, data, server_ts } of events) {
+    for (const event of events) {
+      const { stream, data, server_ts } = event;
       const { lat, lon, accuracy } = data;
       if (typeof lat !== "number" || typeof lon !== "number" || Math.abs(lat) > 90) continue;
       const channel = stream.slice("location:".length);
-      const name = sender ?? (typeof data["name"] === "string" ? data["name"] : "");
-      const who = channel === this.channel ? name || channel : channel;
+      const who = channel === this.channel ? author(event).name || channel : channel;
       places.set(who, { who, lat, lon, accuracy: typeof accuracy === "number" ? accuracy : null, at: server_ts });
     }
     this.places.value = places;

@@ -6,6 +6,7 @@ import { useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { author } from "./chatlog.ts";
 import { pieces } from "./highlight.ts";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
@@ -127,7 +128,7 @@ function Found({ results, kind, sender, room, onOpen, onMore }: FoundProps) {
           return (
             <li key={`${event.stream} ${event.seq}`} class="hit">
               <p class="hit-head">
-                <bdi class="name">{event.sender ?? (typeof event.data["name"] === "string" ? event.data["name"] : entryOf(event).title)}</bdi>
+                <bdi class="name">{author(event).name || entryOf(event).title}</bdi>
                 <span>{event.stream}</span>
                 <time dateTime={event.server_ts} title={fullTime(event.server_ts)}>{clockTime(event.server_ts)}</time>
               </p>
