@@ -28,6 +28,17 @@ STREAM_LATENCY = Histogram(
     "touchline_stream_latency_seconds", "From ingest append to being handed to fan-out.", buckets=_LATENCY
 )
 
+AUDIENCE = Gauge("touchline_audience", "Viewers on all edges that are alive, as this worker hears of them.")
+EDGES = Gauge("touchline_edges", "Edges that are alive, as this worker hears of them.")
+HOT_PARTITION = Gauge(
+    "touchline_hot_partition",
+    "Times its fair share that a partition carries, where that is far too much; absent otherwise.",
+    ["topic", "partition"],
+)
+RESHARDED = Counter(
+    "touchline_resharded", "Changes of channels' sharding by this worker, by what was done.", ["change"]
+)
+
 # ── edges ────────────────────────────────────────────────────────────────────────────────────────────
 VIEWERS = Gauge("touchline_viewers", "Viewers connected to this edge.")
 DELIVERED = Counter("touchline_delivered", "Events written to viewers.")

@@ -1,6 +1,7 @@
 """The Faust app of a worker: its settings, its agents, and how they call the fold."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, cast
 
@@ -15,6 +16,18 @@ from streams.transport.sink import Sink
 
 #: Records between two turns of the event loop, so that heartbeats and /readyz are answered under load.
 _SLICE: Final = 250
+
+
+#: The least that brokers allow as they come.
+_SESSION_S: Final = 6.0
+
+
+def instance_id(settings: Settings) -> str | None:
+    """The worker's name in the group; None where none can be told from another on this machine."""
+    stream = settings.stream
+    if stream.instance:
+        return stream.instance
+    return f"{socket.gethostname()}-{stream.port}" if stream.port else None
 
 
 class Work(Protocol):
@@ -41,15 +54,19 @@ def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str])
     app = BatchApp(
         stream.group,
         broker=[f"batch://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
-        store="memory://",
+        store=f"{stream.store}://",
+        datadir=stream.table_dir,
         topic_partitions=settings.topics.partitions,
         topic_disable_leader=True,
         topic_allow_declare=True,
         web_enabled=False,
         table_standby_replicas=stream.standby_replicas,
         broker_commit_interval=0.5,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
+        # A worker that dies is known again by its name: it goes on at once. One that does not come back has
+        # its partitions shared out after the session's time.
+        consumer_group_instance_id=instance_id(settings),
+        broker_session_timeout=_SESSION_S,
+        broker_heartbeat_interval=_SESSION_S / 4,
         consumer_auto_offset_reset="earliest",
         batch_topics=topics,
         sink=sink,

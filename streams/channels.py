@@ -4,17 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from kernel.errors import TouchlineError
-from kernel.positions import Shard, is_channel, partition_of
+from kernel.positions import Kind, Shard, is_channel, partition_of
+from streams.guards import Guard
+from streams.registry import ChannelRecord, horizon, settings_at, versions_at
 
 #: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.
 _REMEMBERED: Final = 200_000
-
-
-class Version(NamedTuple):
-    """A sharding of a channel's viewers."""
-
-    number: int
-    shards: int
 
 
 class Target(NamedTuple):
@@ -24,11 +19,8 @@ class Target(NamedTuple):
     partition: int
 
 
-FIRST_VERSION: Final = Version(1, 1)
-
-
 class Channel(NamedTuple):
-    """A channel as the fold of one kind sees it."""
+    """A channel as the fold of one kind sees it, for records of a span of append times."""
 
     name: str
     key: bytes
@@ -36,43 +28,53 @@ class Channel(NamedTuple):
     partition: int
     #: One for each shard of each live version.
     targets: tuple[Target, ...]
+    #: None where the settings forbid nothing.
+    guard: Guard | None
+    since: int
+    until: int
 
 
-def make_channel(name: str, versions: tuple[Version, ...], *, ingest: int, fanout: int) -> Channel:
+def make_channel(kind: Kind, record: ChannelRecord, append_ms: int, *, ingest: int, fanout: int) -> Channel:
     """A channel over topics of these partition counts."""
-    keys = [Shard(name, v.number, shard).key for v in versions for shard in range(v.shards)]
+    name = record.channel
+    # A version that nobody has yet is no reason to deliver nothing: the first one is always there.
+    versions = versions_at(record, append_ms) or record.versions[:1]
+    keys = [Shard(name, v.version, shard).key for v in versions for shard in range(v.shards)]
     targets = tuple(Target(key.encode(), partition_of(key, fanout)) for key in keys)
-    return Channel(name, name.encode(), partition_of(name, ingest), targets)
+    guard = Guard(kind, name, settings_at(record, append_ms))
+    since, until = horizon(record, append_ms)
+    return Channel(
+        *(name, name.encode(), partition_of(name, ingest), targets),
+        *(None if guard.idle else guard, since, until),
+    )
 
 
 class Channels:
-    """Channels by the key of their records, each made once and kept until its settings change."""
+    """Channels of one kind by the key of their records, each made once and kept until it changes."""
 
     def __init__(
-        self, versions_of: Callable[[str], tuple[Version, ...]], *, ingest: int, fanout: int
+        self, kind: Kind, record_of: Callable[[str], ChannelRecord], *, ingest: int, fanout: int
     ) -> None:
-        self._versions_of = versions_of
+        self._kind, self._record_of = kind, record_of
         self._ingest, self._fanout = ingest, fanout
         self._known: dict[bytes, Channel] = {}
 
     @property
     def known(self) -> Mapping[bytes, Channel]:
-        """For the fold's quick look-up; what is not in it is got by `find`."""
+        """For the fold's quick look-up; what is not in it, or not for that time, is got by `find`."""
         return self._known
 
-    def find(self, key: bytes | None) -> Channel:
+    def find(self, key: bytes | None, append_ms: int) -> Channel:
         """The channel of a record's key. Raises `bad_channel`."""
-        channel = self._known.get(key or b"")
-        if channel is None:
-            name = _name(key)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            channel = make_channel(name, self._versions_of(name), ingest=self._ingest, fanout=self._fanout)
-            self._known[channel.key] = channel
+        record = self._record_of(_name(key))
+        channel = make_channel(self._kind, record, append_ms, ingest=self._ingest, fanout=self._fanout)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[channel.key] = channel
         return channel
 
     def forget(self, name: str) -> None:
-        """Its settings have changed."""
+        """It has changed."""
         self._known.pop(name.encode(), None)
 
 

@@ -5,7 +5,7 @@ append times and offsets. So a record that is read again, by this worker or the 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,8 @@ from schemas.codec import Codec
 from schemas.ingest import decode_ingest
 from schemas.rendering import render
 from streams.channels import Channel, Channels
+from streams.epochs import Epochs
+from streams.guards import Paces
 from streams.repeats import Repeats
 from streams.transport.batch import Headers, Record
 
@@ -43,14 +45,38 @@ class Outcome:
     """What came of some records."""
 
     writes: list[Write] = field(default_factory=list)
-    accepted: int = 0
+    #: Channels of the accepted events, with their counts.
+    accepted: Counter[bytes] = field(default_factory=Counter)
     repeated: int = 0
     replaced: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
 
+class Past(NamedTuple):
+    """What an accepted event tells of the decision about it."""
+
+    channel: str
+    offset: int
+    append_ms: int
+    key: str | None
+    sender: str | None
+    origin: bytes | None
+
+
+@dataclass
+class Memory:
+    """What the decisions of one partition rest on. It can be built again from touchline.events."""
+
+    repeats: Repeats
+    paces: Paces = field(default_factory=Paces)
+    #: Decisions about offsets below this one were taken before, by a worker that may be gone …
+    decided_until: int = 0
+    #: … and these were accepted.
+    decided: frozenset[int] = frozenset()
+
+
 class Judge:
-    """The fold of one ingest partition, with its state."""
+    """The fold of one ingest partition."""
 
     def __init__(
         self,
@@ -59,12 +85,12 @@ class Judge:
         *,
         names: TopicNames,
         channels: Channels,
-        epoch_of: Callable[[int, int], int],
-        repeats: Repeats,
+        epochs: Epochs,
+        memory: Memory,
     ) -> None:
         self.kind, self.partition = kind, partition
-        self.channels, self.repeats = channels, repeats
-        self._epoch_of = epoch_of
+        self.channels, self.memory = channels, memory
+        self._epochs = epochs
         self._ingest, self._events = names.ingest[kind], names.events[kind]
         self._fanout, self._rejected = names.fanout(kind), names.rejected
         self._encode_event = Codec(f"event-{kind}").encode
@@ -74,11 +100,14 @@ class Judge:
     def fold(self, records: Iterable[Record]) -> Outcome:
         """Judge these records in their order."""
         outcome = Outcome()
-        judge, known = self._judge, self.channels.known
+        judge, known, settled = self._judge, self.channels.known, self._epochs.newest_start
         for record in records:
+            append_ms = record.append_ms
             try:
-                channel = known.get(record.key or b"") or self.channels.find(record.key)
-                if channel.partition != self.partition:
+                channel = known.get(record.key or b"")
+                if channel is None or not channel.since <= append_ms < channel.until:
+                    channel = self.channels.find(record.key, append_ms)
+                if channel.partition != self.partition and record.offset >= settled:
                     self._put_back(record, channel, outcome)
                 else:
                     judge(record, channel, outcome)
@@ -86,24 +115,51 @@ class Judge:
                 self._reject(record, error, outcome)
         return outcome
 
+    def epoch_of(self, offset: int) -> int:
+        """The epoch of the record at this offset."""
+        return self._epochs.of(offset)
+
+    def recall(self, past: Past) -> None:
+        """Remember an event that was accepted before, as if it had been judged here."""
+        channel = self.channels.known.get(past.channel.encode())
+        if channel is None or not channel.since <= past.append_ms < channel.until:
+            channel = self.channels.find(past.channel.encode(), past.append_ms)
+        for key in repeat_keys(past.channel, past.key, past.origin):
+            self.memory.repeats.remember(key, past.append_ms, past.offset)
+        if channel.guard is not None:
+            channel.guard.count(past.sender, past.append_ms, self.memory.paces)
+
     def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:
-        offset, append_ms = record.offset, record.append_ms
+        offset, append_ms, memory = record.offset, record.append_ms, self.memory
         event = decode_ingest(self.kind, record.value or b"")
-        key = event["key"]
-        if key is not None:
-            key = f"{channel.name}\0{key}"
-            if self.repeats.seen(key, append_ms, offset):
-                outcome.repeated += 1
-                return
-        writes = self._accept(record, channel, event)
-        if key is not None:
-            self.repeats.remember(key, append_ms, offset)
+        sender = event["sender"]
+        keys = repeat_keys(channel.name, event["key"], origin_of(record.headers))
+        try:
+            if offset < memory.decided_until:
+                if offset not in memory.decided:
+                    outcome.repeated += 1
+                    return
+            else:
+                for key in keys:
+                    if memory.repeats.seen(key, append_ms, offset):
+                        outcome.repeated += 1
+                        return
+                if channel.guard is not None:
+                    channel.guard.check(event, append_ms, memory.paces)
+            writes = self._accept(record, channel, event)
+        except TouchlineError as error:
+            self._reject(record, error, outcome, sender=sender, key=event["key"])
+            return
+        for key in keys:
+            memory.repeats.remember(key, append_ms, offset)
+        if channel.guard is not None:
+            channel.guard.count(sender, append_ms, memory.paces)
         outcome.writes += writes
-        outcome.accepted += 1
+        outcome.accepted[channel.key] += 1
 
     def _accept(self, record: Record, channel: Channel, event: dict[str, Any]) -> list[Write]:
         offset, append_ms, partition = record.offset, record.append_ms, self.partition
-        seq = make_seq(self._epoch_of(partition, offset), offset)
+        seq = make_seq(self._epochs.of(offset), offset)
         event["channel"] = channel.name
         event["seq"] = seq
         event["id"] = make_id(self.kind, append_ms, partition, offset)
@@ -120,20 +176,31 @@ class Judge:
         )
         if len(value) > _MAX_BODY or len(fanout) > _MAX_BODY:
             raise TouchlineError("too_large", "The event is too large once it is made ready for viewers.")
-        writes = [Write(self._events, value, channel.key, partition, append_ms)]
+        origin = origin_of(record.headers)
+        headers: Headers | None = [(ORIGIN, origin)] if origin else None
+        writes = [Write(self._events, value, channel.key, partition, append_ms, headers)]
         topic = self._fanout
         writes += [Write(topic, fanout, key, number, append_ms) for key, number in channel.targets]
         return writes
 
     def _put_back(self, record: Record, channel: Channel, outcome: Outcome) -> None:
-        origin = f"{self.partition}:{record.offset}".encode()
-        headers = [*(record.headers or ()), (ORIGIN, origin)]
+        headers = list(record.headers or ())
+        if origin_of(headers) is None:
+            headers.append((ORIGIN, f"{self.partition}:{record.offset}".encode()))
         outcome.writes.append(
             Write(self._ingest, record.value, record.key, channel.partition, headers=headers)
         )
         outcome.replaced += 1
 
-    def _reject(self, record: Record, error: TouchlineError, outcome: Outcome) -> None:
+    def _reject(
+        self,
+        record: Record,
+        error: TouchlineError,
+        outcome: Outcome,
+        *,
+        sender: str | None = None,
+        key: str | None = None,
+    ) -> None:
         value = record.value or b""
         rejection = {
             "reason": error.code,
@@ -144,8 +211,29 @@ class Judge:
             "append_ts": record.append_ms,
             "record_key": record.key,
             "value": value[: _MAX_BODY - 2 * _MAX_MESSAGE - len(record.key or b"")],
+            "sender": sender,
+            "key": key,
         }
         outcome.writes.append(
             Write(self._rejected, self._encode_rejection(rejection), record.key, -1, record.append_ms)
         )
         outcome.rejected[error.code] += 1
+
+
+def origin_of(headers: Headers | None) -> bytes | None:
+    """Where a record that was put back first lay."""
+    for name, value in headers or ():
+        if name == ORIGIN and isinstance(value, bytes):
+            return value
+    return None
+
+
+def repeat_keys(channel: str, key: str | None, origin: bytes | None) -> tuple[str, ...]:
+    """The names under which an event is remembered: its key's, and that of the record that was put back.
+
+    A worker that dies after putting a record back does it once more; the second one is a repeat.
+    """
+    if origin is None:
+        return () if key is None else (f"{channel}\0{key}",)
+    origins = (f"{channel}\0\0{origin.decode('ascii', 'replace')}",)
+    return origins if key is None else (f"{channel}\0{key}", *origins)

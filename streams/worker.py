@@ -1,129 +1,194 @@
-"""The role `stream`: puts the parts together, runs them until asked to stop, and stops them in order."""
+"""What a worker does with what it reads: a judge for each ingest partition, and commands about channels."""
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Final
 
 from kernel.clock import Clock
+from kernel.errors import TouchlineError
 from kernel.health import Health
-from kernel.kafka import client_config, wait_for_kafka
+from kernel.kafka import client_config
 from kernel.logs import get_logger
-from kernel.metrics import ACCEPTED, CONSUMER_LAG, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
-from kernel.ops import OpsServer
+from kernel.metrics import ACCEPTED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
+from kernel.positions import Kind, partition_of
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from streams.app import make_app
-from streams.channels import FIRST_VERSION, Channels
-from streams.judge import Judge, Outcome
+from schemas.codec import Codec
+from streams.channels import Channels
+from streams.cluster import Cluster
+from streams.commands import apply_command
+from streams.epochs import Epoch, Epochs, advance
+from streams.hot import Traffic
+from streams.judge import Judge, Memory, Outcome, Write
+from streams.registry_log import REGISTERED, Registry
 from streams.repeats import Repeats
+from streams.takeover import recall
 from streams.transport.batch import Place, Record
-from streams.transport.driver import Consumer
 from streams.transport.sink import Sink
 
 _log = get_logger("touchline.stream")
-
-#: How long turns under way have to finish at the end, and Faust to leave the group after them.
-_STOP_S: Final = 10.0
-_LAG_EVERY_S: Final = 1.0
+_CONTROL: Final = Codec("control")
+#: How long a worker waits for the one that writes the epochs.
+_EPOCHS_S: Final = 30.0
 
 
 class Worker:
-    """A worker's state: a judge for each partition that it reads."""
+    """A worker's state, and its duties towards the transport (`streams.app.Work`)."""
 
-    def __init__(self, settings: Settings, clock: Clock, health: Health) -> None:
-        self._settings, self._clock, self._health = settings, clock, health
+    def __init__(self, settings: Settings, clock: Clock, health: Health, sink: Sink) -> None:
+        self._settings, self._clock, self._health, self._sink = settings, clock, health, sink
         self._names = topic_names(settings)
         self._kind_of = {topic: kind for kind, topic in self._names.ingest.items()}
+        self._cluster = Cluster(client_config(settings))
         self._judges: dict[Place, Judge] = {}
+        self._channels: dict[Kind, Channels] = {}
+        self._control_partitions = 1
         self.positions: dict[Place, int] = {}
-        partitions = settings.topics.partitions
-        self._channels = Channels(lambda _: (FIRST_VERSION,), ingest=partitions, fanout=partitions)
+        self.partitions: dict[str, int] = {}
+        self.traffic = Traffic()
+        self.registry = Registry(self._names.channels, self._forget)
 
     @property
     def topics(self) -> frozenset[str]:
-        return frozenset(self._kind_of)
+        """What a worker reads in turns."""
+        return frozenset(self._kind_of) | {self._names.control}
+
+    def owns(self, channel: str) -> bool:
+        """Whether this worker is the one that changes the channel's record."""
+        place = Place(self._names.control, partition_of(channel, self._control_partitions))
+        return place in self.positions
+
+    # ── partitions come and go ─────────────────────────────────────────────────────────────────────────
 
     async def opening(self, starts: Mapping[Place, int]) -> Mapping[Place, int]:
-        self._judges = {place: self._judge(place) for place in starts}
-        self.positions = {place: max(0, start) for place, start in starts.items()}
+        starts = {place: max(0, start) for place, start in starts.items()}
+        self.partitions = await asyncio.to_thread(self._cluster.partitions)
+        self._control_partitions = self.partitions[self._names.control]
+        epochs = await self._agree_on_epochs(Place(self._names.control, 0) in starts)
+        self._channels = {kind: self._new_channels(kind, epochs) for kind in Kind}
+        ingest = {place: start for place, start in starts.items() if place.topic in self._kind_of}
+        kept = {p: j for p, j in self._judges.items() if ingest.get(p, -1) == self.positions.get(p)}
+        self._judges = {place: self._judge(place, epochs, kept.get(place)) for place in ingest}
+        new = {place: start for place, start in ingest.items() if place not in kept}
+        read = await asyncio.to_thread(
+            recall,
+            client_config(self._settings),
+            {place: self._judges[place] for place in new},
+            new,
+            lambda place: self._names.events[self._kind_of[place.topic]],
+            window_ms=self._window_ms,
+            now_ms=self._clock.now_ms(),
+        )
+        self.positions = dict(starts)
         self._health.ok("partitions")
-        _log.info("reading", partitions=len(starts))
+        _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
         return starts
 
     async def closing(self) -> None:
-        self._judges = {}
         self._health.fail("partitions", "the group is sharing them out")
 
+    async def _agree_on_epochs(self, first: bool) -> Mapping[str, list[Epoch]]:
+        """The epochs, as the registry has them. Whoever has the first control partition writes new ones."""
+        deadline = self._clock.monotonic() + _EPOCHS_S
+        while True:
+            actual = await asyncio.to_thread(self._cluster.describe, sorted(self._kind_of))
+            known = self.registry.epochs
+            wanted = {
+                topic: advance(
+                    known.get(topic, ()), topic_id=now.topic_id, partitions=now.partitions, ends=now.ends
+                )
+                for topic, now in actual.items()
+            }
+            if wanted == {topic: list(known.get(topic, ())) for topic in wanted}:
+                return wanted
+            if first:
+                _log.info("an epoch begins", epochs={t: e[-1].number for t, e in wanted.items()})
+                self.write([self.registry.write_epochs(wanted)])
+                await self._sink.barrier()
+                self.registry.epochs = wanted
+                return wanted
+            if self._clock.monotonic() > deadline:
+                raise TouchlineError("unavailable", "No worker has written the epochs of the ingest topics.")
+            await asyncio.sleep(0.1)
+
+    def _new_channels(self, kind: Kind, epochs: Mapping[str, list[Epoch]]) -> Channels:
+        ingest = epochs[self._names.ingest[kind]][-1].partitions
+        fanout = self.partitions[self._names.fanout(kind)]
+        return Channels(kind, self.registry.of, ingest=ingest, fanout=fanout)
+
+    def _judge(self, place: Place, epochs: Mapping[str, list[Epoch]], kept: Judge | None) -> Judge:
+        kind = self._kind_of[place.topic]
+        return Judge(
+            kind,
+            place.partition,
+            names=self._names,
+            channels=self._channels[kind],
+            epochs=Epochs(epochs[place.topic], place.partition),
+            memory=kept.memory if kept else Memory(Repeats(self._window_ms)),
+        )
+
+    @property
+    def _window_ms(self) -> int:
+        return round(self._settings.stream.repeat_window_s * 1000)
+
+    def _forget(self, channel: str) -> None:
+        for channels in self._channels.values():
+            channels.forget(channel)
+
+    # ── records ────────────────────────────────────────────────────────────────────────────────────────
+
     def fold(self, place: Place, records: list[Record]) -> Outcome:
-        judge = self._judges[place]
-        outcome = judge.fold(records)
+        judge = self._judges.get(place)
+        outcome = self._commands(place, records) if judge is None else judge.fold(records)
         self.positions[place] = records[-1].offset + 1
-        kind = judge.kind
+        if judge is not None:
+            self._note(judge.kind, outcome)
+            self.traffic.note(place.topic, place.partition, outcome.accepted)
+            STREAM_LATENCY.observe(max(0, self._clock.now_ms() - records[0].append_ms) / 1000)
+        return outcome
+
+    def write(self, writes: list[Write]) -> None:
+        """Write what no record caused."""
+        for topic, value, key, partition, timestamp, headers in writes:
+            self._sink.produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
+        self._sink.wrote()
+
+    def follow(self, records: list[Record]) -> None:
+        """The registry's log has these."""
+        stale = self.registry.follow(records)
+        self.write([self.registry.write(self.registry.of(name)) for name in stale if self.owns(name)])
+
+    def _note(self, kind: Kind, outcome: Outcome) -> None:
         if outcome.accepted:
-            ACCEPTED.labels(kind).inc(outcome.accepted)
+            ACCEPTED.labels(kind).inc(outcome.accepted.total())
+            if kind in REGISTERED:
+                for key in outcome.accepted:
+                    name = key.decode()
+                    if name not in self.registry:
+                        # A channel is made by its first event.
+                        record = self.registry.of(name)
+                        outcome.writes.append(self.registry.write(record))
         if outcome.repeated:
             REPEATED.labels(kind).inc(outcome.repeated)
         if outcome.replaced:
             REPLACED.labels(kind).inc(outcome.replaced)
         for reason, count in outcome.rejected.items():
             REJECTED.labels(reason).inc(count)
-        STREAM_LATENCY.observe(max(0, self._clock.now_ms() - records[0].append_ms) / 1000)
+
+    def _commands(self, place: Place, records: list[Record]) -> Outcome:
+        outcome = Outcome()
+        for record in records:
+            name = (record.key or b"").decode("utf-8", "replace")
+            try:
+                command = _CONTROL.decode(record.value or b"")
+                before = self.registry.of(name)
+                after = apply_command(
+                    before, command, record.append_ms, partition=place.partition, offset=record.offset
+                )
+            except TouchlineError as error:
+                _log.warning("a command was refused", channel=name[:128], reason=error.message)
+                continue
+            if after is not before:
+                _log.info("channel changed", channel=name, command=command["command"], actor=command["actor"])
+                outcome.writes.append(self.registry.write(after))
         return outcome
-
-    def _judge(self, place: Place) -> Judge:
-        repeats = Repeats(round(self._settings.stream.repeat_window_s * 1000))
-        kind = self._kind_of[place.topic]
-        return Judge(
-            kind,
-            place.partition,
-            names=self._names,
-            channels=self._channels,
-            epoch_of=lambda _p, _o: 1,
-            repeats=repeats,
-        )
-
-
-async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
-    """Run until `stop` is set, or an error comes that nobody has thought about: that one is raised."""
-    health = Health("kafka", "partitions")
-    ops = OpsServer(health, settings.stream.host, settings.stream.port)
-    await ops.start()
-    try:
-        await wait_for_kafka(settings)
-        health.ok("kafka")
-        await _work(settings, clock, health, stop)
-    finally:
-        await ops.stop()
-
-
-async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.Event) -> None:
-    worker = Worker(settings, clock, health)
-    sink = Sink(client_config(settings), linger_ms=2)
-    app = make_app(settings, worker, sink, worker.topics)
-    app.finalize()
-    await app.start()
-    consumer = cast("Consumer", app.consumer)
-    lag = asyncio.create_task(_report_lag(consumer, worker))
-    asked = asyncio.create_task(stop.wait())
-    try:
-        waited: set[asyncio.Future[Any]] = {asked, app.fatal, lag}
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if not asked.done():
-            await (app.fatal if app.fatal.done() else lag)
-        await consumer.settle(_STOP_S)
-        await asyncio.wait_for(app.stop(), _STOP_S)
-        _log.info("stopped, with all that was read committed")
-    finally:
-        asked.cancel()
-        lag.cancel()
-
-
-async def _report_lag(consumer: Consumer, worker: Worker) -> None:
-    while True:
-        await asyncio.sleep(_LAG_EVERY_S)
-        total: dict[str, int] = dict.fromkeys(worker.topics, 0)
-        for place, position in worker.positions.items():
-            if consumer.reader is not None:
-                total[place.topic] += consumer.reader.lag(place, position)
-        for topic, behind in total.items():
-            CONSUMER_LAG.labels(topic).set(behind)

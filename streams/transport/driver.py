@@ -75,12 +75,23 @@ class _Thread(stock.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        # Faust takes aiokafka's round robin where there is no table, which may give two topics' partitions of
+        # one number to two workers. All that concerns a channel is to be with one.
+        self._assignor = self.app.assignor
+        consumer._partition_assignment_strategy = [self._assignor]
         return consumer
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         consumer, batch_topics = self._ensure_consumer(), cast("BatchApp", self.app).batch_topics
         consumer.pause(*(tp for tp in consumer.assignment() if tp.topic in batch_topics))
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_thread_stop(self) -> None:
+        # Static members don't leave the group by themselves. One that stops in good order has nothing under
+        # way: its partitions go on elsewhere at once, not after the session's time.
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            self._consumer._coordinator._group_instance_id = None
+        await super().on_thread_stop()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         # aiokafka does not fetch batch topics, so Faust's alarm about that would be false.

@@ -154,7 +154,7 @@ class Reader(threading.Thread):
         for message in messages:
             error = message.error()
             if error is not None:
-                self._check(error)
+                check_read_error(error)
                 continue
             place = Place(message.topic(), message.partition())
             record = Record(
@@ -174,11 +174,11 @@ class Reader(threading.Thread):
                 self._out += len(turns)
         self._deliver(turns)
 
-    @staticmethod
-    def _check(error: KafkaError) -> None:
-        """What passes by itself is left to librdkafka; anything else ends the worker."""
-        if error.fatal() or not (error.retriable() or error.code() in _PASSING):
-            raise KafkaException(error)
+
+def check_read_error(error: KafkaError) -> None:
+    """What passes by itself is left to librdkafka; anything else ends the worker."""
+    if error.fatal() or not (error.retriable() or error.code() in _PASSING):
+        raise KafkaException(error)
 
 
 _PASSING: Final = frozenset(

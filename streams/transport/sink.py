@@ -57,6 +57,10 @@ class Sink:
         # confirms everything written so far, so it must not run between this line and the outputs.
         self._written += 1
 
+    def wrote(self) -> None:
+        """Something was produced outside of a slice."""
+        self._written += 1
+
     async def barrier(self) -> None:
         """Return once every output that was produced before is on the brokers.
 

@@ -1,14 +1,17 @@
 """The fold: what is written of each record, without Kafka."""
 
 import json
+from typing import Any
 
 import pytest
 
 from kernel.positions import Kind, make_id, make_seq, partition_of
 from kernel.topics import TopicNames
 from schemas.codec import Codec
-from streams.channels import Channels, Version
-from streams.judge import ORIGIN, Judge, Outcome
+from streams.channels import Channels
+from streams.epochs import Epoch, Epochs
+from streams.judge import ORIGIN, Judge, Memory, Outcome
+from streams.registry import ChannelRecord, ChannelVersion, PastSettings, Settings
 from streams.repeats import Repeats
 from streams.transport.batch import Record
 
@@ -18,10 +21,18 @@ HERE = partition_of("final", PARTITIONS)
 APPEND = 1_767_225_600_000
 
 
-def make_judge(kind: Kind = Kind.CHAT, *versions: Version, partition: int = HERE) -> Judge:
-    channels = Channels(lambda _: versions or (Version(1, 1),), ingest=PARTITIONS, fanout=PARTITIONS)
+def make_judge(kind: Kind = Kind.CHAT, *, partition: int = HERE, **known: Any) -> Judge:
+    """A judge for the channel `final`; `known` is what the registry says of it."""
+    record = ChannelRecord(channel="final", **known)
+    channels = Channels(kind, lambda _: record, ingest=PARTITIONS, fanout=PARTITIONS)
+    memory = Memory(Repeats(600_000))
     return Judge(
-        kind, partition, names=NAMES, channels=channels, epoch_of=lambda _p, _o: 3, repeats=Repeats(600_000)
+        kind,
+        partition,
+        names=NAMES,
+        channels=channels,
+        epochs=Epochs([Epoch(3, "id", PARTITIONS, {})], partition),
+        memory=memory,
     )
 
 
@@ -61,7 +72,7 @@ def test_avro_and_json_of_one_event_come_out_the_same() -> None:
 
 
 def test_every_shard_of_every_live_version_gets_the_event() -> None:
-    writes = fold(make_judge(Kind.CHAT, Version(1, 1), Version(2, 3)), chat(1)).writes
+    writes = fold(make_judge(versions=(ChannelVersion(1, 1, 0), ChannelVersion(2, 3, 0))), chat(1)).writes
     assert [w.key for w in writes if w.topic == "t.fanout.live"] == [
         b"final#1#0",
         b"final#2#0",
@@ -81,7 +92,7 @@ def test_locations_have_a_fan_out_of_their_own() -> None:
 def test_a_repeated_key_is_dropped_and_counted() -> None:
     judge = make_judge()
     outcome = fold(judge, chat(1, key="a"), chat(2, key="a"), chat(3, key="b"))
-    assert (outcome.accepted, outcome.repeated) == (2, 1)
+    assert (outcome.accepted, outcome.repeated) == ({b"final": 2}, 1)
 
 
 def test_the_same_records_read_again_give_the_same_bytes() -> None:
@@ -125,4 +136,89 @@ def test_what_is_refused_is_written_with_its_reason_and_bytes(record: Record, re
     assert (rejection["topic"], rejection["partition"], rejection["offset"]) == ("t.ingest.chat", HERE, 1)
     assert rejection["record_key"] == record.key
     assert outcome.rejected == {reason: 1}
-    assert outcome.accepted == 1, "nothing stops behind it"
+    assert outcome.accepted == {b"final": 1}, "nothing stops behind it"
+
+
+def test_a_version_gets_what_was_appended_in_its_time() -> None:
+    versions = (ChannelVersion(1, 1, 0, APPEND + 20), ChannelVersion(2, 2, APPEND + 10))
+    judge = make_judge(versions=versions)
+
+    def keys(at: int) -> list[bytes | None]:
+        return [w.key for w in fold(judge, chat(1, at=at)).writes if w.topic == "t.fanout.live"]
+
+    assert keys(APPEND) == [b"final#1#0"]
+    assert keys(APPEND + 10) == [b"final#1#0", b"final#2#0", b"final#2#1"]
+    assert keys(APPEND + 20) == [b"final#2#0", b"final#2#1"]
+    assert keys(APPEND) == [b"final#1#0"], "a record that is read again goes where it went"
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (Settings(publishers=("ana",)), "forbidden"),
+        (Settings(members_only=True, members=("ana",)), "forbidden"),
+        (Settings(max_text=4), "too_large"),
+        (Settings(blocked=("HELLO",)), "moderated"),
+    ],
+)
+def test_the_channels_settings_are_kept(settings: Settings, reason: str) -> None:
+    judge = make_judge(settings=settings)
+    posted = json.dumps({"sender": "bob", "key": "k", "data": {"text": "hello"}}).encode()
+    outcome = fold(judge, Record(1, APPEND, b"final", posted))
+    rejection = Codec("rejection").decode(outcome.writes[0].value or b"")
+    assert outcome.rejected == {reason: 1}
+    assert (rejection["sender"], rejection["key"]) == ("bob", "k")
+    allowed = json.dumps({"sender": "ana", "data": {"text": "hi"}}).encode()
+    assert fold(judge, Record(2, APPEND, b"final", allowed)).accepted == {b"final": 1}
+
+
+def test_a_record_is_judged_by_the_settings_of_its_own_time() -> None:
+    judge = make_judge(
+        settings=Settings(blocked=("hello",)),
+        settings_since=APPEND + 10,
+        past_settings=(PastSettings(0, Settings()),),
+    )
+    assert fold(judge, chat(1, at=APPEND + 10)).rejected == {"moderated": 1}
+    assert fold(judge, chat(1, at=APPEND + 9)).accepted
+
+
+def test_slow_mode_binds_each_sender_by_append_time() -> None:
+    judge = make_judge(settings=Settings(slow_s=5.0))
+
+    def post(offset: int, sender: str, at: int) -> Outcome:
+        value = json.dumps({"sender": sender, "data": {"text": "hi"}}).encode()
+        return fold(judge, Record(offset, at, b"final", value))
+
+    assert post(1, "ana", APPEND).accepted
+    assert post(2, "ana", APPEND + 4999).rejected == {"rate_limited": 1}
+    assert post(3, "bob", APPEND + 4999).accepted
+    assert post(4, "ana", APPEND + 5000).accepted
+
+
+def test_a_rate_that_binds_producers_allows_a_burst() -> None:
+    judge = make_judge(settings=Settings(rate_per_s=2.0, rate_binds_producers=True))
+    posts = [Record(n, APPEND, b"final", b'{"sender":"ana","data":{"text":"hi"}}') for n in range(6)]
+    outcome = fold(judge, *posts)
+    assert outcome.accepted == {b"final": 4}
+    assert outcome.rejected == {"rate_limited": 2}
+
+
+def test_decisions_of_a_worker_that_is_gone_are_repeated_not_taken_anew() -> None:
+    judge = make_judge(settings=Settings(blocked=("hello",)))
+    judge.memory.decided_until, judge.memory.decided = 3, frozenset({1})
+    outcome = fold(judge, chat(1, "hello"), chat(2, "fine"), chat(3, "hello"), chat(4, "fine"))
+    seqs = [
+        Codec("event-chat").decode(w.value or b"")["seq"] & 0xFF
+        for w in outcome.writes
+        if w.topic == "t.events.chat"
+    ]
+    assert seqs == [1, 4]
+    assert outcome.rejected == {"moderated": 1}
+
+
+def test_a_record_put_back_twice_is_one_event() -> None:
+    judge = make_judge()
+    origin: Any = [(ORIGIN, b"3:7")]
+    outcome = fold(judge, chat(1)._replace(headers=origin), chat(2)._replace(headers=origin))
+    assert (outcome.accepted, outcome.repeated) == ({b"final": 1}, 1)
+    assert outcome.writes[0].headers == origin

@@ -16,7 +16,7 @@ def command() -> int:
     from kernel.clock import SystemClock
     from kernel.lifecycle import run_role
     from kernel.logs import setup_logs
-    from streams.worker import run_worker
+    from streams.role import run_worker
 
     settings = load_settings()
     setup_logs(role="stream", level=settings.log.level, form=settings.log.format)

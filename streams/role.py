@@ -1,0 +1,85 @@
+"""The role `stream`: puts the parts together, runs them until asked to stop, and stops them in order."""
+
+import asyncio
+from typing import Any, Final, cast
+
+from kernel.clock import Clock
+from kernel.health import Health
+from kernel.kafka import client_config, wait_for_kafka
+from kernel.logs import get_logger
+from kernel.metrics import CONSUMER_LAG
+from kernel.ops import OpsServer
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from streams.app import make_app
+from streams.follower import Follower
+from streams.steward import Steward
+from streams.transport.driver import BatchApp, Consumer
+from streams.transport.sink import Sink
+from streams.worker import Worker
+
+_log = get_logger("touchline.stream")
+
+#: How long turns under way have to finish at the end, and Faust to leave the group after them.
+_STOP_S: Final = 10.0
+_LOOK_EVERY_S: Final = 2.0
+#: The registry is small; if it cannot be read in this time, Kafka is not well.
+_CAUGHT_UP_S: Final = 60.0
+
+
+async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+    """Run until `stop` is set, or an error comes that nobody has thought about: that one is raised."""
+    health = Health("kafka", "registry", "partitions")
+    ops = OpsServer(health, settings.stream.host, settings.stream.port)
+    await ops.start()
+    try:
+        await wait_for_kafka(settings)
+        health.ok("kafka")
+        await _work(settings, clock, health, stop)
+    finally:
+        await ops.stop()
+
+
+async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.Event) -> None:
+    names, config = topic_names(settings), client_config(settings)
+    sink = Sink(config, linger_ms=settings.stream.linger_ms)
+    worker = Worker(settings, clock, health, sink)
+    steward = Steward(settings, clock, worker)
+    app = make_app(settings, worker, sink, worker.topics)
+    registry = Follower(config, names.channels, worker.follow, app.fail)
+    presence = Follower(config, names.presence, steward.follow, app.fail)
+    registry.start()
+    presence.start()
+    await asyncio.wait_for(registry.caught_up.wait(), _CAUGHT_UP_S)
+    health.ok("registry")
+    app.finalize()
+    await app.start()
+    looking = asyncio.create_task(_look(app, worker, steward))
+    asked = asyncio.create_task(stop.wait())
+    try:
+        waited: set[asyncio.Future[Any]] = {asked, app.fatal, looking}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            await (app.fatal if app.fatal.done() else looking)
+        looking.cancel()
+        await cast("Consumer", app.consumer).settle(_STOP_S)
+        await asyncio.wait_for(app.stop(), _STOP_S)
+        _log.info("stopped, with all that was read committed")
+    finally:
+        asked.cancel()
+        looking.cancel()
+        registry.stop()
+        presence.stop()
+
+
+async def _look(app: BatchApp, worker: Worker, steward: Steward) -> None:
+    consumer = cast("Consumer", app.consumer)
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        steward.look()
+        total: dict[str, int] = dict.fromkeys(worker.topics, 0)
+        for place, position in worker.positions.items():
+            if consumer.reader is not None:
+                total[place.topic] += consumer.reader.lag(place, position)
+        for topic, behind in total.items():
+            CONSUMER_LAG.labels(topic).set(behind)

@@ -1,0 +1,147 @@
+"""What a worker looks after besides its records: audiences, shards that follow them, hot partitions, lag."""
+
+import json
+from collections.abc import Mapping
+
+import msgspec
+
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+from kernel.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
+from kernel.positions import Kind, Stream, is_channel, partition_of
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Codec
+from streams.audience import Audience, Place, by_channel, by_stream, by_version
+from streams.hot import Hot
+from streams.judge import Write
+from streams.registry import LEAD_MS, ChannelRecord, with_retired, with_shards
+from streams.sharding import Policy, reshard_due, retirable
+from streams.transport.batch import Record
+from streams.worker import Worker
+
+_log = get_logger("touchline.steward")
+
+#: What concerns operators is told on this channel, too: `touchline watch broadcast:touchline-ops`.
+OPS_CHANNEL = "touchline-ops"
+#: A hot partition is told again after so long.
+_TELL_AGAIN_S = 60.0
+
+
+class Steward:
+    """Called every other second; what it decides is about the channels that its worker owns."""
+
+    def __init__(self, settings: Settings, clock: Clock, worker: Worker) -> None:
+        stream = settings.stream
+        self._clock, self._worker = clock, worker
+        self._policy = Policy(stream.viewers_per_shard, stream.max_shards, round(stream.shard_hold_s * 1000))
+        self._audience_every_s = stream.audience_every_s
+        self._ingest = topic_names(settings).ingest
+        self._presence = Codec("presence")
+        self.audience = Audience()
+        self._told: dict[str, int] = {}
+        self._told_at = clock.monotonic()
+        self._looked = clock.monotonic()
+        self._hot_told: dict[tuple[str, int], float] = {}
+
+    def follow(self, records: list[Record]) -> None:
+        """Edges have said this."""
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        for record in records:
+            edge = (record.key or b"").decode("utf-8", "replace")
+            try:
+                value = None if record.value is None else self._presence.decode(record.value)
+            except TouchlineError as error:
+                _log.warning("a heartbeat cannot be read", edge=edge[:128], reason=error.message)
+                continue
+            # What lies on the topic from before counts from when it was said, not from when it was read.
+            age = max(0.0, (now_ms - record.append_ms) / 1000)
+            self.audience.heard(edge, value, now - age)
+
+    def look(self) -> None:
+        """Look after everything once."""
+        now = self._clock.monotonic()
+        viewers = self.audience.viewers(now)
+        EDGES.set(len(self.audience.living(now)))
+        AUDIENCE.set(viewers.total())
+        self._worker.write([*self._reshard(viewers), *self._tell_audience(viewers, now), *self._hot(now)])
+
+    def _reshard(self, viewers: Mapping[Place, int]) -> list[Write]:
+        now_ms = self._clock.now_ms()
+        registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
+        names = set(audiences) | {
+            r.channel for r in registry.records() if len(r.live) > 1 or r.newest.shards > 1
+        }
+        writes = []
+        for name in sorted(names):
+            if not is_channel(name) or not self._worker.owns(name):
+                continue
+            before = registry.of(name)
+            after = self._changed(before, audiences.get(name, 0), versions.get(name, {}), now_ms)
+            if after is not before:
+                writes.append(registry.write(after))
+        return writes
+
+    def _changed(
+        self, record: ChannelRecord, viewers: int, by_version_: Mapping[int, int], now_ms: int
+    ) -> ChannelRecord:
+        shards = reshard_due(record, viewers, now_ms, self._policy)
+        if shards is not None:
+            _log.info("resharding", channel=record.channel, viewers=viewers, shards=shards)
+            RESHARDED.labels("added").inc()
+            record = with_shards(record, shards, now_ms + LEAD_MS)
+        for version in retirable(record, by_version_, now_ms, self._policy):
+            _log.info("version retired", channel=record.channel, version=version)
+            RESHARDED.labels("retired").inc()
+            record = with_retired(record, version, now_ms + LEAD_MS)
+        return record
+
+    def _tell_audience(self, viewers: Mapping[Place, int], now: float) -> list[Write]:
+        if not self._audience_every_s or now < self._told_at + self._audience_every_s:
+            return []
+        self._told_at = now
+        streams = by_stream(viewers)
+        told = {
+            name: n for name, n in by_channel(viewers).items() if is_channel(name) and self._worker.owns(name)
+        }
+        # Who has nobody left is told so, once.
+        told |= {
+            name: 0 for name, n in self._told.items() if n and name not in told and self._worker.owns(name)
+        }
+        writes = [
+            self._post(
+                name,
+                "audience",
+                {"viewers": count, **{kind: streams[str(Stream(kind, name))] for kind in Kind}},
+            )
+            for name, count in sorted(told.items())
+            if self._told.get(name) != count
+        ]
+        self._told = told
+        return writes
+
+    def _hot(self, now: float) -> list[Write]:
+        seconds, self._looked = now - self._looked, now
+        found = self._worker.traffic.look(max(seconds, 0.001), self._worker.partitions)
+        HOT_PARTITION.clear()
+        writes = []
+        for hot in found:
+            HOT_PARTITION.labels(hot.topic, hot.partition).set(hot.times_share)
+            place = (hot.topic, hot.partition)
+            if now >= self._hot_told.get(place, -_TELL_AGAIN_S) + _TELL_AGAIN_S:
+                self._hot_told[place] = now
+                _log.warning("hot partition", **hot._asdict())
+                writes.append(self._post(OPS_CHANNEL, "hot_partition", _shown(hot)))
+        return writes
+
+    def _post(self, channel: str, type_: str, data: Mapping[str, object]) -> Write:
+        topic = self._ingest[Kind.BROADCAST]
+        value = msgspec.json.encode({"type": type_, "sender": "touchline", "data": data})
+        partition = partition_of(channel, self._worker.partitions[topic])
+        return Write(topic, value, channel.encode(), partition)
+
+
+def _shown(hot: Hot) -> dict[str, object]:
+    shown: dict[str, object] = json.loads(json.dumps(hot._asdict()))
+    return shown | {"per_s": round(hot.per_s), "times_share": round(hot.times_share, 1)}
