@@ -40,7 +40,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
 
     stream: StreamName
     after: Seq | None = None
-    last: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    last: Annotated[int, Meta(ge=0, le=1000)] | None = None
     cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
 
 

@@ -9,8 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
-import msgspec
-
 from consumers.frames import event_frame
 from consumers.hub import Feed
 from consumers.subscription import Page
@@ -34,7 +32,14 @@ class HistoryPage(Protocol):
     def events(self) -> list[bytes]: ...
 
     @property
+    def seqs(self) -> list[int]: ...
+
+    @property
     def more(self) -> bool: ...
+
+    @property
+    def degraded(self) -> bool:
+        """Only a part of what is kept was asked, because a server does not answer."""
 
 
 class History(Protocol):
@@ -43,13 +48,6 @@ class History(Protocol):
     async def read(
         self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
     ) -> HistoryPage: ...
-
-
-class _Place(msgspec.Struct):
-    seq: int
-
-
-_place: Final = msgspec.json.Decoder(_Place)
 
 
 class _Reads:
@@ -135,13 +133,13 @@ class Past:
         stream, ring = Stream.parse(feed.stream), feed.ring
         if reads.heads:
             found = await self._history.read(stream, before=MAX_SEQ, limit=1)
-            ring.learn_head(_place.decode(found.events[-1]).seq if found.events else 0)
+            ring.learn_head(found.seqs[-1] if found.seqs else 0)
             waiting, reads.heads = reads.heads, []
             return waiting
         if reads.lasts:
             count, head = next(iter(reads.lasts)), ring.head
             before = await self._history.read(stream, before=head + 1, limit=count)
-            first = _place.decode(before.events[0]).seq - 1 if len(before.events) >= count else 0
+            first = before.seqs[0] - 1 if before.more else 0
             self._remember(self._starts, (feed, count, head), first)
             if before.events:
                 self._keep(_page(feed, first, before, reaches=head))
@@ -150,13 +148,34 @@ class Past:
             return reads.lasts.pop(count)
         after, floor = min(place for place, _ in reads.pages), ring.floor
         found = await self._history.read(stream, after=after, limit=PAGE_EVENTS)
-        page = _page(feed, after, found, reaches=0 if found.more else floor)
+        page = _page(
+            feed,
+            after,
+            found,
+            reaches=0 if found.more else floor,
+            missing_below=await self._missing_below(feed, stream, after, found),
+        )
         if not found.more and ring.head == 0:
             ring.learn_head(page.end)
         self._keep(page)
         served = [(at, wake) for at, wake in reads.pages if at <= max(page.end, after)]
         reads.pages = [entry for entry in reads.pages if entry not in served]
         return [wake for _, wake in served]
+
+    async def _missing_below(self, feed: Feed, stream: Stream, after: int, found: HistoryPage) -> int:
+        """Up to where events above `after` may be gone: retention takes the oldest first.
+
+        So they are not gone if anything up to `after` is still there (§5.4).
+        """
+        continues = any(place[0] is feed and page.end == after for place, page in self._pages.items())
+        if after == 0 or continues or feed.conflates:
+            return 0
+        earlier = await self._history.read(stream, before=after + 1, limit=1)
+        if earlier.seqs:
+            return 0
+        if earlier.degraded:
+            raise TouchlineError("unavailable", "The index, which alone knows this part, does not answer.")
+        return found.seqs[0] if found.seqs else max(after, feed.ring.head)
 
     def _keep(self, page: Page) -> None:
         self._remember(self._pages, (page.feed, page.start), page)
@@ -168,24 +187,10 @@ class Past:
             cache.popitem(last=False)
 
 
-def _page(feed: Feed, start: int, found: HistoryPage, *, reaches: int) -> Page:
+def _page(feed: Feed, start: int, found: HistoryPage, *, reaches: int, missing_below: int = 0) -> Page:
     """Frames of a page. The first event does not say what came before it: that was not read."""
-    seqs = [_place.decode(body).seq for body in found.events]
+    seqs = found.seqs
     prevs = [0, *seqs] if feed.ring.chained else [0] * len(seqs)
     frames = [event_frame(prev, body) for prev, body in zip(prevs, found.events, strict=False)]
     end = max(start, reaches, seqs[-1] if seqs else 0)
-    return Page(feed, start=start, end=end, seqs=seqs, frames=frames)
-
-
-class NoHistory:
-    """Stands in where no history can be read: what a ring does not hold is not available."""
-
-    async def read(
-        self,
-        stream: Stream,  # noqa: ARG002
-        *,
-        after: int | None = None,  # noqa: ARG002
-        before: int | None = None,  # noqa: ARG002
-        limit: int,  # noqa: ARG002
-    ) -> HistoryPage:
-        raise TouchlineError("unavailable", "The past of a stream cannot be read here.")
+    return Page(feed, start=start, end=end, seqs=seqs, frames=frames, missing_below=missing_below)

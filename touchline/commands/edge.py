@@ -14,7 +14,7 @@ def command() -> int:
     Example: TOUCHLINE_EDGE_PORT=18081 touchline edge
     """
     from consumers.edge import Edge
-    from consumers.past import NoHistory
+    from history import History
     from kernel.clock import SystemClock
     from kernel.lifecycle import run_role
     from kernel.logs import setup_logs
@@ -23,6 +23,8 @@ def command() -> int:
     setup_logs(role="edge", level=settings.log.level, form=settings.log.format)
 
     async def main(stop: asyncio.Event) -> None:
-        await Edge(settings, clock=SystemClock(), history=NoHistory()).run(stop)
+        clock = SystemClock()
+        async with History(settings, clock) as history:
+            await Edge(settings, clock=clock, history=history).run(stop)
 
     return run_role(main)

@@ -32,7 +32,7 @@ class Duration(click.ParamType):
 @click.command("watch")
 @click.argument("streams", nargs=-1, required=True, metavar="STREAM…")
 @click.option("--after", type=click.IntRange(min=0), help="Start behind this seq; 0 is the beginning.")
-@click.option("--last", type=click.IntRange(min=0), help="Show the last N events first.")
+@click.option("--last", type=click.IntRange(min=0, max=1000), help="Show the last N events first.")
 @click.option("--for", "for_s", type=Duration(), help="Stop after this time, like 10s.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
 @click.option("--url", help="Address of an edge; default: the one of the settings.")
