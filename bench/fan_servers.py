@@ -1,0 +1,142 @@
+"""Servers for bench/edges.py that are told on a control line what to publish: an edge without Kafka, and
+`websockets.broadcast` beside it.
+
+Control line: `pub RATE SECONDS 0 SIZE 1 START_NS`; message i is due at START_NS + i/RATE, and carries that time,
+so that a publisher that lags counts as latency. The answer is `done COUNT MAX_LATENESS_MS`.
+"""
+
+import argparse
+import asyncio
+import itertools
+import resource
+import time
+from collections.abc import Callable
+
+import uvloop
+
+from consumers.door import Door
+from consumers.hub import Hub, Raw
+from consumers.records import reader
+from consumers.registry import Registry
+from consumers.service import Service
+from kernel.clock import SystemClock
+from kernel.settings import Settings
+from schemas.codec import Codec
+
+STREAM = "chat:bench"
+FILLER = "x" * 400
+
+
+def body(seq: int, due_ns: int, size: int) -> bytes:
+    """An event's JSON object of about `size` bytes, with the time when it was due."""
+    text = f'{{"stream":"{STREAM}","seq":{seq},"t":{due_ns},"type":"message","data":{{"text":"'
+    return (text + FILLER[: max(0, size - len(text) - 3)] + '"}}').encode()
+
+
+async def control(port: int, publish: Callable[[int, int, int], None]) -> None:
+    """Serve the control line; `publish(number, due_ns, size)`."""
+    numbers = itertools.count(1)
+
+    async def serve(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while line := await source.readline():
+            _, rate, seconds, _, size, _, start = line.split()[:7]
+            count, late, done = int(float(rate) * float(seconds)), 0, 0
+            while done < count:
+                due = int(start) + int(done * 1e9 / float(rate))
+                now = time.time_ns()
+                if due > now:
+                    await asyncio.sleep((due - now) / 1e9)
+                    continue
+                late = max(late, now - due)
+                publish(next(numbers), due, int(size))
+                done += 1
+                await asyncio.sleep(0)
+            sink.write(b"done %d %.1f\n" % (count, late / 1e6))
+            await sink.drain()
+
+    await asyncio.start_server(serve, "127.0.0.1", port)
+    await asyncio.Event().wait()
+
+
+class _Nothing:
+    """An edge's surroundings, where there are none."""
+
+    def viewers(self, stream: str) -> int:
+        return 0
+
+    def serves(self, key: str) -> bool:
+        return True
+
+    def whole(self, key: str) -> bool:
+        return True
+
+    def elsewhere(self, key: str) -> str | None:
+        return None
+
+    def remember(self, user: str, device: str, stream: str, seq: int) -> None:
+        pass
+
+
+async def edge(port: int, control_port: int) -> None:
+    """The edge's own connections, sessions, rings and fan-out; records come from here instead of from Kafka."""
+    codec, nothing, settings = Codec("fanout"), _Nothing(), Settings()
+    hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
+    service = Service(
+        settings,
+        name="bench",
+        cell="bench",
+        hub=hub,
+        history=nothing,  # type: ignore[arg-type]
+        verifier=None,
+        anonymous=True,
+        on_loopback=True,
+        poster=nothing,  # type: ignore[arg-type]
+        counts=nothing,
+        where=nothing,
+        cursors=nothing,
+        registry=Registry(),
+        clock=SystemClock(),
+        new_id=lambda: "",
+    )
+    service.open = True
+    hub.whole = {("live", 0)}
+
+    def publish(number: int, due: int, size: int) -> None:
+        record = {"stream": STREAM, "seq": number, "server_ts": due // 1_000_000, "body": body(number, due, size)}
+        hub.take("live", [Raw(0, b"bench#1#0", codec.encode(record))])
+
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: Door(service, {}, secure=False), "127.0.0.1", port, backlog=4096)
+    await control(control_port, publish)
+
+
+async def broadcast(port: int, control_port: int) -> None:
+    """`websockets` as its documentation recommends it."""
+    from websockets.asyncio.server import ServerConnection, serve
+    from websockets.asyncio.server import broadcast as send
+
+    everybody: set[ServerConnection] = set()
+
+    async def handler(viewer: ServerConnection) -> None:
+        everybody.add(viewer)
+        try:
+            await viewer.wait_closed()
+        finally:
+            everybody.discard(viewer)
+
+    def publish(number: int, due: int, size: int) -> None:
+        send(everybody, body(number, due, size), text=True)
+
+    async with serve(handler, "127.0.0.1", port, compression=None, ping_interval=None, backlog=4096):
+        await control(control_port, publish)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("server", choices=["edge", "broadcast"])
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--ctl", type=int, required=True)
+    given = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    uvloop.run({"edge": edge, "broadcast": broadcast}[given.server](given.port, given.ctl))

@@ -1,0 +1,322 @@
+// rawfan: the ceiling. Single-thread epoll WebSocket server that writes one
+// pre-encoded frame to every socket with one send() each.
+use base64::Engine;
+use sha1::{Digest, Sha1};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+
+fn now_ns() -> i64 {
+    let mut ts = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut ts) };
+    ts.tv_sec as i64 * 1_000_000_000 + ts.tv_nsec as i64
+}
+fn frame(p: &[u8]) -> Vec<u8> {
+    let mut v = vec![0x81];
+    if p.len() < 126 {
+        v.push(p.len() as u8)
+    } else if p.len() < 65536 {
+        v.push(126);
+        v.extend((p.len() as u16).to_be_bytes())
+    } else {
+        v.push(127);
+        v.extend((p.len() as u64).to_be_bytes())
+    }
+    v.extend(p);
+    v
+}
+fn message(id: u64, k: usize, t: i64, size: usize) -> String {
+    let s = format!(
+        "{{\"id\":{},\"ch\":\"c{}\",\"t\":{},\"user\":\"viewer{}\",\"text\":\"",
+        id,
+        k,
+        t,
+        id % 1000
+    );
+    let pad = size.saturating_sub(s.len() + 2);
+    s + &"x".repeat(pad) + "\"}"
+}
+struct C {
+    fd: i32,
+    open: bool,
+    ch: usize,
+    buf: Vec<u8>,
+    pend: Vec<u8>,
+}
+
+fn main() {
+    let a: Vec<String> = std::env::args().collect();
+    let arg = |k: &str, d: &str| {
+        a.iter()
+            .position(|x| x == k)
+            .map(|i| a[i + 1].clone())
+            .unwrap_or(d.into())
+    };
+    let port: u16 = arg("--port", "9001").parse().unwrap();
+    let ctl: u16 = arg("--ctl", "9101").parse().unwrap();
+    unsafe {
+        let mut r = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut r);
+        r.rlim_cur = r.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &r);
+    }
+    let ls = unsafe {
+        let s = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0);
+        let one = 1i32;
+        libc::setsockopt(s, libc::SOL_SOCKET, libc::SO_REUSEADDR, &one as *const _ as _, 4);
+        libc::setsockopt(s, libc::SOL_SOCKET, libc::SO_REUSEPORT, &one as *const _ as _, 4);
+        let sa = libc::sockaddr_in {
+            sin_family: 2,
+            sin_port: port.to_be(),
+            sin_addr: libc::in_addr {
+                s_addr: u32::from_ne_bytes([127, 0, 0, 1]),
+            },
+            sin_zero: [0; 8],
+        };
+        assert_eq!(libc::bind(s, &sa as *const _ as _, 16), 0);
+        libc::listen(s, 4096);
+        s
+    };
+    let cl = TcpListener::bind(("127.0.0.1", ctl)).unwrap();
+    cl.set_nonblocking(true).unwrap();
+    let ep = unsafe { libc::epoll_create1(0) };
+    let ctlop = |op: i32, fd: i32, ev: u32| unsafe {
+        let mut e = libc::epoll_event {
+            events: ev,
+            u64: fd as u64,
+        };
+        libc::epoll_ctl(ep, op, fd, &mut e)
+    };
+    ctlop(libc::EPOLL_CTL_ADD, ls, libc::EPOLLIN as u32);
+    ctlop(libc::EPOLL_CTL_ADD, cl.as_raw_fd(), libc::EPOLLIN as u32);
+    let mut by: Vec<Option<C>> = (0..70000).map(|_| None).collect();
+    let mut list: Vec<i32> = Vec::new();
+    let mut dirty = true;
+    let mut ctls: Vec<TcpStream> = Vec::new();
+    let mut evs = vec![libc::epoll_event { events: 0, u64: 0 }; 1024];
+    let mut rb = vec![0u8; 65536];
+    // current job: rate, n, i, t0, batch_ns, size, k
+    struct J {
+        rate: f64,
+        n: u64,
+        i: u64,
+        t0: i64,
+        batch: i64,
+        size: usize,
+        k: usize,
+        out: usize,
+        maxlate: i64,
+    }
+    let mut job: Option<J> = None;
+    let mut chans: Vec<Vec<i32>> = Vec::new();
+    loop {
+        let mut to = 1000i32;
+        if let Some(j) = job.as_mut() {
+            if dirty || chans.len() != j.k {
+                chans = vec![Vec::new(); j.k];
+                for fd in &list {
+                    if let Some(c) = &by[*fd as usize] {
+                        if c.open {
+                            chans[c.ch % j.k].push(*fd)
+                        }
+                    }
+                }
+                dirty = false
+            }
+            let now = now_ns();
+            let mut outf: Option<(usize, Vec<u8>)> = None;
+            if j.batch == 0 {
+                let due = j.t0 + (j.i as f64 * 1e9 / j.rate) as i64;
+                if now >= due {
+                    let k = j.i as usize % j.k;
+                    outf = Some((k, frame(message(j.i, k, due, j.size).as_bytes())));
+                    j.i += 1;
+                    j.maxlate = j.maxlate.max(now - due);
+                    to = 0
+                } else {
+                    to = (((due - now) / 1_000_000) as i32).max(0)
+                }
+            } else {
+                let tick = j.t0 + ((j.i as f64 * 1e9 / j.rate) as i64 + j.batch.max(0));
+                if now >= tick {
+                    let mut b = String::new(); // single channel in batch mode
+                    while j.i < j.n {
+                        let due = j.t0 + (j.i as f64 * 1e9 / j.rate) as i64;
+                        if due > now {
+                            break;
+                        }
+                        if !b.is_empty() {
+                            b.push('\n')
+                        }
+                        b += &message(j.i, 0, due, j.size);
+                        j.i += 1
+                    }
+                    outf = Some((0, frame(b.as_bytes())));
+                    to = 0;
+                } else {
+                    to = (((tick - now) / 1_000_000) as i32).max(0)
+                }
+            }
+            if let Some((k, f)) = outf {
+                for fd in &chans[k] {
+                    let c = by[*fd as usize].as_mut().unwrap();
+                    if !c.pend.is_empty() {
+                        c.pend.extend_from_slice(&f);
+                        continue;
+                    }
+                    let r = unsafe {
+                        libc::send(
+                            *fd,
+                            f.as_ptr() as _,
+                            f.len(),
+                            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+                        )
+                    };
+                    let s = r.max(0) as usize;
+                    if s < f.len() {
+                        c.pend.extend_from_slice(&f[s..]);
+                        ctlop(libc::EPOLL_CTL_MOD, *fd, (libc::EPOLLIN | libc::EPOLLOUT) as u32);
+                    }
+                }
+            }
+            if j.i >= j.n {
+                let m = format!("done {} {:.1}\n", j.n, j.maxlate as f64 / 1e6);
+                let _ = ctls[j.out].write_all(m.as_bytes());
+                job = None
+            }
+        }
+        let n = unsafe { libc::epoll_wait(ep, evs.as_mut_ptr(), 1024, to) };
+        for x in 0..n.max(0) as usize {
+            let fd = evs[x].u64 as i32;
+            let ev = evs[x].events;
+            if fd == ls {
+                loop {
+                    let c = unsafe {
+                        libc::accept4(
+                            ls,
+                            std::ptr::null_mut(),
+                            std::ptr::null_mut(),
+                            libc::SOCK_NONBLOCK,
+                        )
+                    };
+                    if c < 0 {
+                        break;
+                    }
+                    let one = 1i32;
+                    unsafe {
+                        libc::setsockopt(c, libc::IPPROTO_TCP, libc::TCP_NODELAY, &one as *const _ as _, 4)
+                    };
+                    by[c as usize] = Some(C {
+                        fd: c,
+                        open: false,
+                        ch: 0,
+                        buf: Vec::new(),
+                        pend: Vec::new(),
+                    });
+                    ctlop(libc::EPOLL_CTL_ADD, c, libc::EPOLLIN as u32);
+                }
+                continue;
+            }
+            if fd == cl.as_raw_fd() {
+                if let Ok((s, _)) = cl.accept() {
+                    s.set_nonblocking(true).unwrap();
+                    ctlop(libc::EPOLL_CTL_ADD, s.as_raw_fd(), libc::EPOLLIN as u32);
+                    ctls.push(s)
+                }
+                continue;
+            }
+            if let Some(ci) = ctls.iter().position(|s| s.as_raw_fd() == fd) {
+                let r = ctls[ci].read(&mut rb).unwrap_or(0);
+                if r == 0 {
+                    ctlop(libc::EPOLL_CTL_DEL, fd, 0);
+                    continue;
+                }
+                let l = String::from_utf8_lossy(&rb[..r]).to_string();
+                let f: Vec<&str> = l.split_whitespace().collect();
+                if f[0] == "pub" {
+                    // pub rate dur batch_ms size k start_ns
+                    let rate: f64 = f[1].parse().unwrap();
+                    let d: f64 = f[2].parse().unwrap();
+                    job = Some(J {
+                        rate,
+                        n: (rate * d) as u64,
+                        i: 0,
+                        t0: f[6].parse().unwrap(),
+                        batch: (f[3].parse::<f64>().unwrap() * 1e6) as i64,
+                        size: f[4].parse().unwrap(),
+                        k: f[5].parse().unwrap(),
+                        out: ci,
+                        maxlate: 0,
+                    });
+                }
+                continue;
+            }
+            let mut close = false;
+            if let Some(c) = by[fd as usize].as_mut() {
+                if ev & libc::EPOLLOUT as u32 != 0 && !c.pend.is_empty() {
+                    let r = unsafe {
+                        libc::send(
+                            fd,
+                            c.pend.as_ptr() as _,
+                            c.pend.len(),
+                            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+                        )
+                    };
+                    if r > 0 {
+                        c.pend.drain(..r as usize);
+                    }
+                    if c.pend.is_empty() {
+                        ctlop(libc::EPOLL_CTL_MOD, fd, libc::EPOLLIN as u32);
+                    }
+                }
+                if ev & !(libc::EPOLLOUT as u32) != 0 {
+                    let r = unsafe { libc::recv(fd, rb.as_mut_ptr() as _, rb.len(), 0) };
+                    if r <= 0 {
+                        close =
+                            r == 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock
+                    } else if !c.open {
+                        c.buf.extend_from_slice(&rb[..r as usize]);
+                        if c.buf.ends_with(b"\r\n\r\n") {
+                            let h = String::from_utf8_lossy(&c.buf).to_string();
+                            let path = h.split(' ').nth(1).unwrap_or("/");
+                            c.ch = path.rsplit('/').next().unwrap_or("").parse().unwrap_or(0);
+                            let key = h
+                                .lines()
+                                .find_map(|l| {
+                                    l.to_ascii_lowercase()
+                                        .starts_with("sec-websocket-key:")
+                                        .then(|| l[18..].trim().to_string())
+                                })
+                                .unwrap_or_default();
+                            let mut s = Sha1::new();
+                            s.update(key.as_bytes());
+                            s.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+                            let acc = base64::engine::general_purpose::STANDARD.encode(s.finalize());
+                            let rs = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n", acc);
+                            unsafe { libc::send(c.fd, rs.as_ptr() as _, rs.len(), libc::MSG_NOSIGNAL) };
+                            c.open = true;
+                            c.buf = Vec::new();
+                            list.push(fd);
+                            dirty = true;
+                        }
+                    }
+                }
+            }
+            if close {
+                by[fd as usize] = None;
+                list.retain(|x| *x != fd);
+                dirty = true;
+                for c in chans.iter_mut() {
+                    c.retain(|x| *x != fd)
+                }
+                unsafe { libc::close(fd) };
+            }
+        }
+    }
+}
