@@ -1,11 +1,13 @@
 """How many deliveries a second one edge makes, and what each costs, with the bare server beside it.
 
-    python -m bench.edges direct            one event a write: bare epoll server, the edge, websockets.broadcast
-    python -m bench.edges kafka             from Kafka: the rates of the table in docs/performance.md
-    python -m bench.edges crowd             10,000 viewers, one event; memory of an idle viewer
+    python -m bench.edges direct            one event a write: bare epoll server, the edge,
+    websockets.broadcast python -m bench.edges kafka             from Kafka: the rates of the table in
+    docs/performance.md python -m bench.edges crowd             10,000 viewers, one event; memory of an idle
+    viewer
 
-The load generator and the bare server are Rust (bench/load); they are built when they are not there. The server has
-core 0, everything else core 1. `kafka` and `crowd` need a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). Loopback only.
+The load generator and the bare server are Rust (bench/load); they are built when they are not there. The
+server has core 0, everything else core 1. `kafka` and `crowd` need a Kafka
+(TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). Loopback only.
 """
 
 import argparse
@@ -113,14 +115,15 @@ def load(viewers: int, pid: int, path: str, *more: str) -> Iterator[Load]:
         yield Load(process)
 
 
-def show(name: str, viewers: int, rate: float, seconds: float, report: Report, wanted: int) -> None:
+def show(name: str, viewers: int, rate: float, *, seconds: float, report: Report, wanted: int) -> None:
     complete = report["msgs"] == wanted and report["min"] == report["max"]
+    whole = "complete" if complete else "INCOMPLETE"
     cpu = report["srv_cpu"] / max(report["span"], seconds)
     print(
         f"{name:22} {viewers:6} viewers {rate:10,.0f}/s offered"
         f" {report['msgs'] / max(report['span'], 1e-3):10,.0f}/s delivered"
         f"  cpu {100 * cpu:4.0f} %  {1e6 * report['srv_cpu'] / max(report['msgs'], 1):6.2f} us each"
-        f"  p50 {report['p50']:6.1f}  p99 {report['p99']:7.1f} ms  {'complete' if complete else 'INCOMPLETE'}",
+        f"  p50 {report['p50']:6.1f}  p99 {report['p99']:7.1f} ms  {whole}",
         flush=True,
     )
 
@@ -151,7 +154,7 @@ def direct(viewers: int, rates: list[float], seconds: float) -> None:
                     with control.makefile() as answers:
                         count = int(answers.readline().split()[1])
                     report = generator.wait_for(count * viewers)
-                    show(name, viewers, rate, seconds, report, count * viewers)
+                    show(name, viewers, rate, seconds=seconds, report=report, wanted=count * viewers)
             control.close()
         time.sleep(0.5)
 
@@ -230,7 +233,7 @@ def from_kafka(viewers: int, rates: list[float], seconds: float) -> None:
                 ["taskset", "-c", "1", *command, "--seconds", str(seconds)], env=environment, check=True
             )
             report = generator.wait_for(count * viewers)
-            show("edge, from Kafka", viewers, rate, seconds, report, count * viewers)
+            show("edge, from Kafka", viewers, rate, seconds=seconds, report=report, wanted=count * viewers)
 
 
 def crowd(viewers: int) -> None:
@@ -248,7 +251,9 @@ def crowd(viewers: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["direct", "kafka", "crowd", "publish"])
     parser.add_argument("--viewers", type=int, default=0)
     parser.add_argument("--rates", default="")

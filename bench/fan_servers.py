@@ -1,8 +1,8 @@
 """Servers for bench/edges.py that are told on a control line what to publish: an edge without Kafka, and
 `websockets.broadcast` beside it.
 
-Control line: `pub RATE SECONDS 0 SIZE 1 START_NS`; message i is due at START_NS + i/RATE, and carries that time,
-so that a publisher that lags counts as latency. The answer is `done COUNT MAX_LATENESS_MS`.
+Control line: `pub RATE SECONDS 0 SIZE 1 START_NS`; message i is due at START_NS + i/RATE, and carries that
+time, so that a publisher that lags counts as latency. The answer is `done COUNT MAX_LATENESS_MS`.
 """
 
 import argparse
@@ -78,7 +78,7 @@ class _Nothing:
 
 
 async def edge(port: int, control_port: int) -> None:
-    """The edge's own connections, sessions, rings and fan-out; records come from here instead of from Kafka."""
+    """The edge's connections, sessions, rings and fan-out; records come from here, not from Kafka."""
     codec, nothing, settings = Codec("fanout"), _Nothing(), Settings()
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
     service = Service(
@@ -88,6 +88,7 @@ async def edge(port: int, control_port: int) -> None:
         hub=hub,
         history=nothing,  # type: ignore[arg-type]
         verifier=None,
+        jwks=None,
         anonymous=True,
         on_loopback=True,
         poster=nothing,  # type: ignore[arg-type]
@@ -102,7 +103,12 @@ async def edge(port: int, control_port: int) -> None:
     hub.whole = {("live", 0)}
 
     def publish(number: int, due: int, size: int) -> None:
-        record = {"stream": STREAM, "seq": number, "server_ts": due // 1_000_000, "body": body(number, due, size)}
+        record = {
+            "stream": STREAM,
+            "seq": number,
+            "server_ts": due // 1_000_000,
+            "body": body(number, due, size),
+        }
         hub.take("live", [Raw(0, b"bench#1#0", codec.encode(record))])
 
     loop = asyncio.get_running_loop()

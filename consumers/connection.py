@@ -130,6 +130,8 @@ class ViewerConnection(asyncio.Protocol):
         return list(self.session.streams.values()) if isinstance(self.session, s.Member) else []
 
     def send(self, message: m.AnyReply) -> None:
+        if self._transport.is_closing():
+            return
         self.write(text_frame(m.render(message)))
 
     def refused(self, subscription: Subscription, error: TouchlineError) -> None:
@@ -182,7 +184,7 @@ class ViewerConnection(asyncio.Protocol):
                     if request_id is not None:
                         self.send(m.Ok(id=request_id))
                 case s.Post(posted, stream, sender):
-                    self._start(posted.id, service.publish(posted, stream, sender))
+                    self._start(posted.id, service.publish(posted, stream, sender, self))
                 case s.ReadPast(asked, stream):
                     self._start(asked.id, service.read_past(asked, stream))
                 case s.CountViewers(request_id, name):

@@ -18,6 +18,7 @@ from consumers.connection import WIRE_LOG, ViewerConnection
 from consumers.frames import close_frame, text_frame
 from consumers.messages import SUBPROTOCOL, render
 from consumers.service import Service
+from consumers.session import Guest, Verify
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
@@ -170,6 +171,8 @@ class Door(asyncio.Protocol):
         rest = bytes(wire.reader.buffer)
         if rest:
             viewer.data_received(rest)
+        if asked.token is not None and isinstance(session, Guest) and service.verifier is not None:
+            viewer.perform([Verify(None, asked.token)])
 
 
 def _subprotocol(_: ServerProtocol, offered: object) -> Subprotocol | None:

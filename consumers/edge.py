@@ -6,22 +6,28 @@ import resource
 import secrets
 import ssl
 import sys
-from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, Final
 
-from consumers.door import Asked, Door, Route, http_response
+from consumers.cursors import CursorBook
+from consumers.departure import depart
+from consumers.door import PATH, Door
 from consumers.hub import Hub
+from consumers.messages import Rejected
 from consumers.past import History
 from consumers.places import OwnCell, Place
 from consumers.poster import KafkaPoster
+from consumers.presence import BEAT_S, Presence
 from consumers.reader import Reader
 from consumers.records import FanoutRecord, UnreadableRecord, reader
 from consumers.registry import Registry
+from consumers.routes import plain_routes
 from consumers.service import Service
+from consumers.tables import Tables
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
+from kernel.jwks import JwksKeys
 from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
 from kernel.settings import Settings
@@ -41,60 +47,76 @@ class Edge:
         edge = settings.edge
         self._settings, self._clock = settings, clock
         self.name = edge.name or f"{edge.host}:{edge.port}"
-        self.health = Health("kafka", "rings")
+        self.health = Health("kafka", "rings", "tables")
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
-        names = topic_names(settings)
+        names = self._names = topic_names(settings)
         self._topics = [names.fanout_live, names.fanout_location]
         self._places = OwnCell(names)
         self._registry = Registry()
         self._hub = Hub(_decoder(), ring_events=edge.ring_events, ring_bytes=edge.ring_bytes)
         self._poster = KafkaPoster(settings, self._loop)
+        cell = edge.cell or self.name
+        url = edge.public_url or f"{'wss' if edge.tls_cert else 'ws'}://{edge.host}:{edge.port}{PATH}"
+        self._presence = Presence(edge=self.name, cell=cell, url=url, hub=self._hub, clock=clock)
+        self._cursors = CursorBook(clock)
+        self._rejection = Codec("rejection")
+        self._leaving = asyncio.Event()
         auth, loopback = settings.auth, _is_loopback(edge.host)
+        static = StaticKeys(auth)
+        jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
         keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
         self.service = Service(
             settings,
             name=self.name,
-            cell=edge.cell or self.name,
+            cell=cell,
             hub=self._hub,
             history=history,
-            verifier=Verifier(auth, StaticKeys(auth), clock) if keyed else None,
+            verifier=Verifier(auth, jwks or static, clock) if keyed else None,
+            jwks=jwks,
             anonymous=anonymous_allowed(auth, on_loopback=loopback),
             on_loopback=loopback,
             poster=self._poster,
-            counts=_LocalCounts(self._hub),
+            counts=self._presence,
             where=self._places,
-            cursors=_Forgetful(),
+            cursors=self._cursors,
             registry=self._registry,
             clock=clock,
             new_id=lambda: secrets.token_urlsafe(12),
         )
         self._reader: Reader | None = None
+        self._tables: Tables | None = None
         self._server: asyncio.Server | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises what makes going on impossible."""
         _raise_file_limit()
         await self._listen()
-        sweep = self._loop.create_task(self.service.sweep())
+        chores = [self._loop.create_task(work) for work in (self.service.sweep(), self._beat(), self._jot())]
+        asked: list[asyncio.Future[Any]] = [self._loop.create_task(e.wait()) for e in (stop, self._leaving)]
         try:
-            await wait_for_kafka(self._settings)
-            self.health.ok("kafka")
-            self._read()
-            stopped: asyncio.Future[Any] = self._loop.create_task(stop.wait())
-            await asyncio.wait([stopped, self._failed, sweep], return_when=asyncio.FIRST_COMPLETED)
-            if self._failed.done():
-                self._failed.result()
+            waiting = self._loop.create_task(wait_for_kafka(self._settings))
+            await asyncio.wait([waiting, asked[0]], return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                self.health.ok("kafka")
+                self._read()
+                await asyncio.wait([*asked, self._failed, *chores], return_when=asyncio.FIRST_COMPLETED)
+                for ended in (self._failed, *chores):
+                    if ended.done():
+                        ended.result()
+                self._presence.leaving = True
+                await depart(self.service, self.health, seconds=self._settings.edge.drain_s)
+            waiting.cancel()
         finally:
-            sweep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweep
+            for task in (*asked, *chores):
+                task.cancel()
+            await asyncio.gather(*asked, *chores, return_exceptions=True)
             await self._close()
 
     async def _listen(self) -> None:
         edge = self._settings.edge
         context = _tls(self._settings)
-        routes = self._routes()
+        routes = plain_routes(self.service, self.health, self._leaving.set)
         try:
             self._server = await self._loop.create_server(
                 lambda: Door(self.service, routes, secure=context is not None),
@@ -136,14 +158,81 @@ class Edge:
         )
         self._reader.start()
 
+        self._tables = Tables(
+            client_config(
+                self._settings,
+                group_id=f"touchline-edge-tables-{self.name}".replace(":", "-"),
+                enable_auto_commit=False,
+            ),
+            whole=[self._names.channels, self._names.presence],
+            tails=[self._names.rejected],
+            learn=self._learn,
+            on_read=self._tables_read,
+            loop=self._loop,
+        )
+        self._tables.start()
+
+    # ── from the tables ──────────────────────────────────────────────────────────────────────────────
+
+    def _learn(self, topic: str, key: str, value: bytes | None) -> None:
+        if topic == self._names.presence:
+            self._presence.learn(key, value)
+        elif topic == self._names.channels:
+            self._registry.learn_record(key, value)
+        elif value is not None:
+            self._heed_rejection(value)
+
+    def _heed_rejection(self, value: bytes) -> None:
+        try:
+            said = self._rejection.decode(value)
+            kind = next((k for k, name in self._names.ingest.items() if name == said["topic"]), None)
+            if kind is None or not (said["sender"] and said["key"] and said["record_key"]):
+                return
+            stream = f"{kind}:{said['record_key'].decode()}"
+        except (Undecodable, UnicodeDecodeError):
+            return
+        message = Rejected(stream=stream, key=said["key"], code=said["reason"], message=said["message"])
+        self.service.rejected(said["sender"], message)
+
+    def _tables_read(self) -> None:
+        self.health.ok("tables")
+        self._open()
+
+    # ── chores ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if self.service.open or self._presence.leaving:
+                partitions = self._places.partitions()
+                self._say(self._names.presence, self.name, self._presence.heartbeat(partitions))
+                self._presence.push()
+
+    async def _jot(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._cursors.flush(lambda key, value: self._say(self._names.cursors, key, value))
+
+    def _say(self, topic: str, key: str, value: bytes | None) -> None:
+        """Write without waiting; the next word replaces one that is lost."""
+        with contextlib.suppress(TouchlineError):
+            self._poster.post_soon(topic, key, value)
+
+    # ── from the reader ──────────────────────────────────────────────────────────────────────────────
+
     def _started(self, places: set[Place], whole: set[Place]) -> None:
         self._hub.whole = whole
         self._places.assigned(places, whole)
 
     def _filled(self) -> None:
         self.health.ok("rings")
-        self.service.open = True
-        _log.info("edge is ready", edge=self.name, cell=self.service.cell)
+        self._open()
+
+    def _open(self) -> None:
+        """Viewers are taken when everything that they need is here."""
+        if self.health.ready and not self.service.open:
+            self.service.open = True
+            _log.info("edge is ready", edge=self.name, cell=self.service.cell)
 
     def _trouble(self, why: str | None) -> None:
         if why is None:
@@ -159,44 +248,16 @@ class Edge:
         self.service.open = False
         if self._server is not None:
             self._server.close()
-        if self._reader is not None:
-            self._reader.stop()
-            await asyncio.to_thread(self._reader.join)
+        threads = [thread for thread in (self._reader, self._tables) if thread is not None]
+        for thread in threads:
+            thread.stop()
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+        if threads:
+            self._say(self._names.presence, self.name, None)
+            self._cursors.flush(lambda key, value: self._say(self._names.cursors, key, value))
         await self.service.close()
         await self._poster.close()
-
-    # ── plain HTTP ───────────────────────────────────────────────────────────────────────────────────
-
-    def _routes(self) -> Mapping[str, Route]:
-        return {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._metrics}
-
-    def _healthz(self, door: Door, asked: Asked) -> bytes:  # noqa: ARG002
-        return http_response(200, "application/json", b'{"status":"ok"}')
-
-    def _readyz(self, door: Door, asked: Asked) -> bytes:  # noqa: ARG002
-        import json  # noqa: PLC0415
-
-        ready = self.health.ready
-        body = json.dumps({"ready": ready, "problems": self.health.problems}).encode()
-        return http_response(200 if ready else 503, "application/json", body)
-
-    def _metrics(self, door: Door, asked: Asked) -> bytes:  # noqa: ARG002
-        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
-
-        return http_response(200, CONTENT_TYPE_LATEST, generate_latest())
-
-
-class _LocalCounts:
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    def viewers(self, stream: str) -> int:
-        return sum(n for (name, _), n in self._hub.viewers().items() if name == stream)
-
-
-class _Forgetful:
-    def remember(self, user: str, device: str, stream: str, seq: int) -> None:
-        pass
 
 
 def _decoder() -> Any:

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
+from consumers.frames import text_frame
+from consumers.messages import AnyReply, render
 from consumers.records import Decode, UnreadableRecord
 from consumers.ring import Ring
 from kernel.logs import get_logger
@@ -66,6 +68,12 @@ class Audience:
         #: Those who have seen more than this edge has: they wait until it has caught up with them.
         self.ahead: dict[object, Callable[[], None]] = {}
         self.viewers = 0
+
+    def announce(self, message: AnyReply) -> None:
+        """Tell something to all who are live, encoded once."""
+        frame = text_frame(render(message))
+        for write in list(self.live.values()):
+            write(frame)
 
 
 class Hub:
@@ -189,6 +197,9 @@ class Hub:
             self._audiences.pop((audience.name, audience.shard), None)
             for feed in audience.feeds:
                 feed.audiences.remove(audience)
+
+    def audiences(self) -> list[Audience]:
+        return list(self._audiences.values())
 
     def viewers(self) -> dict[tuple[str, Shard], int]:
         """How many watch what."""

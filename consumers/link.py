@@ -114,6 +114,9 @@ class Owner(Protocol):
     def address(self, url: str) -> str:
         """The address with what has to go with it."""
 
+    def another(self, url: str) -> str:
+        """Where to connect next after this address did not answer."""
+
     def moved(self, subscription: Subscription, url: str) -> None:
         """A stream is served at another edge."""
 
@@ -126,6 +129,7 @@ class Link:
 
     def __init__(self, viewer: Owner, url: str) -> None:
         self.url = url
+        self._at = url
         self._viewer = viewer
         self._subscriptions: list[Subscription] = []
         self._pending: dict[int, Subscription] = {}
@@ -189,6 +193,8 @@ class Link:
                 code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else 1006
             self._wire = None
             self._open.clear()
+            if self._next is None:
+                self._at = self._viewer.another(self._at)
             for future in self._asked.values():
                 if not future.done():
                     future.set_exception(TouchlineError("unavailable", "The connection to the edge broke."))
@@ -209,7 +215,7 @@ class Link:
                 self._viewer.lost(self, self._subscriptions)
 
     async def _connect(self) -> ClientConnection:
-        address = self._viewer.address(self.url)
+        address = self._viewer.address(self._at)
         return await connect(
             address,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
@@ -288,6 +294,7 @@ class Link:
         """The edge drains: open the next connection, then let go of this one."""
         await asyncio.sleep(after_s)
         with contextlib.suppress(OSError, TimeoutError, InvalidHandshake):
+            self._at = self._viewer.another(self._at)
             self._next = await self._connect()
             if self._wire is not None:
                 await self._wire.close()

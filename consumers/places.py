@@ -19,6 +19,10 @@ class OwnCell:
         self._partitions = sum(1 for topic, _ in places if topic == self._live)
         self._whole = whole
 
+    def partitions(self) -> set[int]:
+        """The partitions of the live fan-out topic that are served here."""
+        return set(range(self._partitions))
+
     def serves(self, key: str) -> bool:  # noqa: ARG002
         return self._partitions > 0
 

@@ -72,6 +72,13 @@ class KafkaPoster:
             raise TouchlineError("queue_full", "Too many events are waiting for Kafka: try again.") from None
         await done
 
+    def post_soon(self, topic: str, key: str, value: bytes | None) -> None:
+        """A record on a topic, without waiting; None takes its key out of the table."""
+        try:
+            self._producer.produce(topic, value, key.encode())
+        except BufferError:
+            raise TouchlineError("queue_full", "Too many records are waiting for Kafka.") from None
+
     async def close(self) -> None:
         """Wait for what is under way, then stop."""
         await asyncio.to_thread(self._producer.flush, 10)

@@ -3,7 +3,11 @@
 from typing import NamedTuple
 from zlib import crc32
 
+from kernel.logs import get_logger
 from kernel.positions import Shard
+from schemas.codec import Codec, Undecodable
+
+_log = get_logger("touchline.registry")
 
 
 class Layout(NamedTuple):
@@ -22,6 +26,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._layouts: dict[str, Layout] = {}
+        self._codec = Codec("channel")
 
     def learn(self, channel: str, layout: Layout | None) -> bool:
         """Take what the topic says (None: nothing any more); whether that is news."""
@@ -31,6 +36,20 @@ class Registry:
         else:
             self._layouts[channel] = layout
         return self.layout(channel) != before
+
+    def learn_record(self, channel: str, value: bytes | None) -> bool:
+        """Take a record of the registry's topic; whether that is news."""
+        if channel.startswith("$"):
+            return False
+        if value is None:
+            return self.learn(channel, None)
+        try:
+            said = self._codec.decode(value)
+        except Undecodable as error:
+            _log.warning("a channel's record is not readable", channel=channel, why=str(error))
+            return False
+        newest = max(said["versions"], key=lambda v: v["version"], default={"version": 1, "shards": 1})
+        return self.learn(channel, Layout(newest["version"], max(1, newest["shards"]), said["lanes"]))
 
     def layout(self, channel: str) -> Layout:
         return self._layouts.get(channel, _DEFAULT)

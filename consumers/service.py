@@ -4,7 +4,7 @@ Connections hold the wire; this holds what they share.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
@@ -19,11 +19,12 @@ from consumers.subscription import Holder, Subscription
 from kernel.clock import Clock
 from kernel.codes import RETRY
 from kernel.errors import TouchlineError
+from kernel.jwks import JwksKeys
 from kernel.logs import get_logger
 from kernel.metrics import VIEWERS
 from kernel.positions import Stream
 from kernel.settings import Settings
-from kernel.tokens import Grants, Verifier, everything
+from kernel.tokens import Grants, UnknownKey, Verifier, everything
 
 _log = get_logger("touchline.edge")
 #: Requests of one viewer that may be under way at once (publishing, reading the past).
@@ -72,9 +73,16 @@ class Connected(Protocol):
     def tick(self, now: float, now_s: float) -> None: ...
 
 
+class Sender(Protocol):
+    """Whoever can be told something."""
+
+    def send(self, message: m.AnyReply) -> None: ...
+
+
 _NOBODY: Final = object()
 #: Sockets beyond the limit that are still told why they are refused.
 SPARE_CONNECTIONS: Final = 64
+MAX_POSTED: Final = 50_000
 
 
 class Service:
@@ -89,6 +97,7 @@ class Service:
         hub: Hub,
         history: History,
         verifier: Verifier | None,
+        jwks: JwksKeys | None,
         anonymous: bool,
         on_loopback: bool,
         poster: Poster,
@@ -102,7 +111,8 @@ class Service:
         edge = settings.edge
         self.settings, self.edge, self.name, self.cell = settings, edge, name, cell
         self.hub, self.past, self.history = hub, Past(history), history
-        self.verifier, self.anonymous, self._on_loopback = verifier, anonymous, on_loopback
+        self.verifier, self._jwks = verifier, jwks
+        self.anonymous, self._on_loopback = anonymous, on_loopback
         self.poster, self.counts, self.where, self.registry = poster, counts, where, registry
         self.cursors, self.clock, self._new_id = cursors, clock, new_id
         self.rules = Rules(
@@ -121,6 +131,8 @@ class Service:
         self.users: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
         self.connections: dict[Connected, None] = {}
+        #: Who posted what lately: a refusal that comes later finds him.
+        self._posted: OrderedDict[tuple[str, str], Sender] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────
@@ -148,6 +160,10 @@ class Service:
         if session is not None:
             VIEWERS.dec()
             self.gone(session)
+
+    def viewers(self) -> list[Any]:
+        """The connections of viewers, whatever they came by."""
+        return [c for c in self.connections if getattr(c, "session", None) is not None]
 
     def make_room(self, address: str) -> None:
         """Raises TouchlineError `limit_reached` where one viewer more would be too many."""
@@ -178,13 +194,31 @@ class Service:
         """What a token allows. Raises TouchlineError `unauthorized`."""
         if self.verifier is None:
             raise TouchlineError("unauthorized", "No keys are set here: tokens cannot be verified.")
-        return self.verifier.grants(token)
+        try:
+            return self.verifier.grants(token)
+        except UnknownKey:
+            if self._jwks is None or not await self._jwks.refresh():
+                raise
+            return self.verifier.grants(token)
+
+    def grants_now(self, token: str | None) -> Grants:
+        """What a request over plain HTTP may do. Raises TouchlineError `unauthorized`."""
+        if token is not None and self.verifier is not None:
+            return self.verifier.grants(token)
+        if self.anonymous:
+            return everything("guest")
+        raise TouchlineError("unauthorized", "A token is needed: Authorization: Bearer …, or ?token=.")
 
     def arrive(self, session: str, token: str | None) -> Guest | Member:
         """The session of somebody who has just connected. Raises TouchlineError for a bad token."""
         guest = Guest(self.rules, self.clock.monotonic())
         if token is not None and self.verifier is not None:
-            return self.admit(guest, self.verifier.grants(token))
+            try:
+                return self.admit(guest, self.verifier.grants(token))
+            except UnknownKey:
+                if self._jwks is None:
+                    raise
+                return guest  # the keys have to be fetched first: he waits as if he had sent `auth`
         if self.anonymous:
             return self.admit(guest, everything(f"guest-{session[:8]}"))
         return guest
@@ -249,14 +283,25 @@ class Service:
             subscription.close()
             self.hub.leave(subscription.audience)
 
-    async def publish(self, request: m.Publish, stream: Stream, sender: str) -> m.AnyReply:
+    async def publish(
+        self, request: m.Publish, stream: Stream, sender: str, connection: "Sender"
+    ) -> m.AnyReply:
         """Post an event; the reply comes when Kafka has it."""
         key = request.key or self._new_id()
+        self._posted[sender, key] = connection
+        if len(self._posted) > MAX_POSTED:
+            self._posted.popitem(last=False)
         try:
             await self.poster.post(stream, event_type=request.type, key=key, sender=sender, data=request.data)
         except TouchlineError as error:
             return _refusal(error, request.id)
         return m.Published(id=request.id, stream=request.stream, key=key)
+
+    def rejected(self, sender: str, message: m.Rejected) -> None:
+        """A posted event was refused later on: say so to whom it was posted by, if he is here."""
+        connection = self._posted.pop((sender, str(message.key)), None)
+        if connection is not None:
+            connection.send(message)
 
     async def read_past(self, request: m.History, stream: Stream) -> m.AnyReply:
         """A page of history, complete up to the head."""

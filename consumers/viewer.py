@@ -24,9 +24,17 @@ class Viewer:
     """A connection to an edge that heals itself. Streams may be served by several edges; it follows."""
 
     def __init__(
-        self, url: str, *, token: str | None = None, device: str | None = None, seed: int | None = None
+        self,
+        url: str | list[str],
+        *,
+        token: str | None = None,
+        device: str | None = None,
+        seed: int | None = None,
     ) -> None:
-        self._url, self._token, self._device = url, token, device
+        #: Edges behind no balancer: another one is tried when one does not answer.
+        self._urls = [url] if isinstance(url, str) else list(url)
+        self._url = self._urls[0]
+        self._token, self._device = token, device
         self.chance = random.Random(seed)  # noqa: S311 - jitter, not secrets
         self._links: dict[str, Link] = {}
         self.user: str | None = None
@@ -99,6 +107,12 @@ class Viewer:
     def moved(self, subscription: Subscription, url: str) -> None:
         """A stream is served at another edge."""
         self._link(url).add(subscription)
+
+    def another(self, url: str) -> str:
+        """Where to connect next after this address did not answer."""
+        if url not in self._urls:
+            return url
+        return self._urls[(self._urls.index(url) + 1) % len(self._urls)]
 
     def lost(self, link: "Link", subscriptions: list[Subscription]) -> None:
         """An edge that one was sent to is gone: ask again where one began."""

@@ -9,12 +9,14 @@ A pattern is a stream in which `*` stands for anything; a grant on a channel hol
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from msgspec import Meta
 
 from kernel.clock import Clock
@@ -107,10 +109,6 @@ def algorithm_of(key: PublicKey) -> str:
 
 
 def _read_public(path: str) -> PublicKey:
-    from pathlib import Path  # noqa: PLC0415
-
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
-
     try:
         key = load_pem_public_key(Path(path).read_bytes())
     except (OSError, ValueError) as error:
@@ -121,6 +119,17 @@ def _read_public(path: str) -> PublicKey:
         raise TouchlineError(
             "bad_setting", "TOUCHLINE_AUTH_PUBLIC_KEY must be an RSA or Ed25519 key (RS256, EdDSA)."
         )
+    return key
+
+
+def read_private(path: Path) -> RSAPrivateKey | Ed25519PrivateKey:
+    """A private key to sign with."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise TouchlineError("bad_setting", f"{path} is not a readable PEM private key ({error}).") from error
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise TouchlineError("bad_setting", f"{path} must hold an RSA or Ed25519 key (RS256, EdDSA).")
     return key
 
 

@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "watch": ("watch", "Show the events of streams as they happen."),
         "search": ("search", "Find events by what they say."),
         "topics": ("topics", "Create or show the Kafka topics."),
+        "token": ("token", "Make a token for trying out."),
         "stream": ("stream", "Run a Faust worker."),
         "edge": ("edge", "Run a WebSocket edge."),
         "index": ("index", "Run the search indexer."),

@@ -1,0 +1,290 @@
+"""An edge on a real Kafka, and clients written from docs/protocol.md alone."""
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from consumers.viewer import Viewer
+from kernel.tokens import sign
+from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
+
+SECRET = "a-secret-of-thirty-two-bytes-or-more"
+
+
+@pytest.fixture(scope="module")
+def place(
+    kafka_servers: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Fanout, EdgeProcess]]:
+    with edges(kafka_servers, tmp_path_factory.mktemp("edge"), max_frame_bytes=2000) as (fanout, (edge,)):
+        yield fanout, edge
+
+
+class Bare:
+    """A client that knows nothing but WebSockets."""
+
+    def __init__(self, wire: ClientConnection) -> None:
+        self.wire = wire
+        self._lines: list[dict[str, Any]] = []
+
+    async def say(self, **fields: Any) -> None:
+        await self.wire.send(json.dumps(fields))
+
+    async def hear(self, op: str, within: float = 10) -> dict[str, Any]:
+        """The next message of this sort; presence, which comes by itself, is passed over."""
+        async with asyncio.timeout(within):
+            while True:
+                while not self._lines:
+                    self._lines = [json.loads(line) for line in (await self.wire.recv()).splitlines()]
+                message = self._lines.pop(0)
+                if message["op"] == op:
+                    return message
+                assert message["op"] == "presence", message
+
+
+@contextlib.asynccontextmanager
+async def bare(url: str, **options: Any) -> Any:
+    async with connect(url, subprotocols=["touchline.v1"], compression=None, **options) as wire:  # type: ignore[list-item]
+        client = Bare(wire)
+        yield client, await client.hear("welcome")
+
+
+async def test_a_stranger_is_welcomed_and_told_the_limits(place: tuple[Fanout, EdgeProcess]) -> None:
+    """§2"""
+    async with bare(place[1].url) as (client, welcome):
+        assert client.wire.subprotocol == "touchline.v1"
+        assert welcome["auth"] == "anonymous"
+        assert welcome["heartbeat_ms"] == 25_000
+        assert welcome["limits"]["max_frame_bytes"] == 2000
+
+
+async def test_events_come_live_and_in_order(place: tuple[Fanout, EdgeProcess]) -> None:
+    """§4"""
+    fanout, edge = place
+    before = fanout.write("chat:live", 3)
+    async with bare(edge.url) as (client, _):
+        await client.say(op="subscribe", id=1, stream="chat:live", after=EPOCH - 1)
+        subscribed = await client.hear("subscribed")
+        assert (subscribed["id"], subscribed["recovered"]) == (1, True)
+        assert [(await client.hear("event"))["seq"] for _ in before] == before
+        written = fanout.write("chat:live", 5)
+        events = [await client.hear("event") for _ in written]
+        assert [event["seq"] for event in events] == written
+        assert [event["prev"] for event in events] == [before[-1], *written[:-1]]
+        assert events[0]["data"] == {"text": "hello"}
+
+
+async def test_nothing_follows_an_unsubscription(place: tuple[Fanout, EdgeProcess]) -> None:
+    fanout, edge = place
+    async with bare(edge.url) as (client, _):
+        await client.say(op="subscribe", id=1, stream="chat:left")
+        await client.hear("subscribed")
+        await client.say(op="unsubscribe", id=2, stream="chat:left")
+        assert (await client.hear("ok"))["id"] == 2
+        fanout.write("chat:left", 2)
+        await client.say(op="ping", id=3)
+        assert (await client.hear("pong"))["id"] == 3
+
+
+async def test_a_cursor_gives_what_was_missed(place: tuple[Fanout, EdgeProcess]) -> None:
+    """§5"""
+    fanout, edge = place
+    written = fanout.write("broadcast:missed", 20)
+    async with bare(edge.url) as (client, _):
+        await client.say(op="subscribe", id=1, stream="broadcast:missed", after=written[4])
+        assert (await client.hear("subscribed"))["recovered"] is True
+        assert [(await client.hear("event"))["seq"] for _ in range(15)] == written[5:]
+
+
+async def test_presence_is_told_and_pushed(place: tuple[Fanout, EdgeProcess]) -> None:
+    """§8"""
+    _, edge = place
+    async with bare(edge.url) as (one, _), bare(edge.url) as (two, _):
+        for client in (one, two):
+            await client.say(op="subscribe", id=1, stream="chat:seen")
+            await client.hear("subscribed")
+        assert (await one.hear("presence"))["viewers"] == 2
+        await one.say(op="presence", id=9, stream="chat:seen")
+        assert await one.hear("presence") == {"op": "presence", "id": 9, "stream": "chat:seen", "viewers": 2}
+
+
+async def test_a_frame_beyond_the_limit_ends_the_connection(place: tuple[Fanout, EdgeProcess]) -> None:
+    """§6"""
+    async with bare(place[1].url) as (client, _):
+        await client.wire.send("x" * 2001)
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.hear("event")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+
+
+def raw_request(port: int, *pieces: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+        for piece in pieces:
+            wire.sendall(piece)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := wire.recv(65536):
+                answer += piece
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+        (b"GET /v1/ws HTTP/1.1\r\nHost: x\r\n\r\n", b"426"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"200"),
+        (b"GET /v1/drain HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+        (b"GET /v1/ws HTTP/1.1\r\nA: " + b"x" * 20_000 + b"\r\n\r\n", b"431"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b""),
+        (
+            b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Origin: https://evil.example\r\n\r\n",
+            b"101",
+        ),
+    ],
+    ids=["404", "426", "health", "405", "431", "tls", "origin on loopback"],
+)
+def test_what_is_no_viewer_gets_an_answer_that_says_so(
+    place: tuple[Fanout, EdgeProcess], request_bytes: bytes, status: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", place[1].port), timeout=10) as wire:
+        wire.sendall(request_bytes)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            answer = wire.recv(65536)
+        assert answer[9:12] == status
+
+
+async def test_tokens_decide_where_keys_are_set(kafka_servers: str, tmp_path: Path) -> None:
+    """§2: a page's origin, a token in the address or in auth, and what it allows."""
+    given: dict[str, Any] = {
+        "TOUCHLINE_AUTH_SECRET": SECRET,
+        "origins": "https://good.example",
+        "handshake_timeout_s": 2,
+    }
+    with edges(kafka_servers, tmp_path, **given) as (_, (edge,)):
+        token = sign("ana", {"subscribe": ("chat:a",)}, expires_s=4e9, key=SECRET)
+        async with bare(f"{edge.url}?token={token}") as (client, welcome):
+            assert (welcome["auth"], welcome["user"]) == ("ok", "ana")
+            await client.say(op="subscribe", id=1, stream="chat:b")
+            assert (await client.hear("error"))["code"] == "forbidden"
+        headers = {"Authorization": f"Bearer {token}"}
+        async with bare(edge.url, additional_headers=headers) as (_, welcome):
+            assert welcome["user"] == "ana"
+        async with bare(edge.url) as (client, welcome):
+            assert welcome["auth"] == "required"
+            await client.say(op="subscribe", id=1, stream="chat:a")
+            assert (await client.hear("error"))["code"] == "unauthorized"
+            await client.say(op="auth", id=2, token=token)
+            assert await client.hear("ok") == {"op": "ok", "id": 2, "user": "ana"}
+            await client.say(op="subscribe", id=3, stream="chat:a")
+            # This test's Elasticsearch does not answer, so history is the log's alone; it is empty.
+            assert (await client.hear("subscribed"))["id"] == 3
+        async with connect(f"{edge.url}?token=wrong") as wire:
+            with pytest.raises(ConnectionClosed) as closed:
+                await wire.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4001
+        async with bare(edge.url) as (client, _):  # and says nothing
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.hear("event", within=10)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4001
+        with pytest.raises(Exception, match="403"):
+            await connect(edge.url, origin="https://evil.example")  # type: ignore[arg-type]
+        async with connect(edge.url, origin="https://good.example"):  # type: ignore[arg-type]
+            pass
+        request = urllib.request.Request(f"{edge.http}/v1/drain", method="POST")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            await asyncio.to_thread(urllib.request.urlopen, request)
+
+
+async def test_who_does_not_read_is_closed_and_who_reads_slowly_gets_everything(
+    kafka_servers: str, tmp_path: Path
+) -> None:
+    """§6.3: neither costs memory, and the fast are not held up."""
+    given = {"max_unsent_bytes": 20_000, "slow_timeout_s": 2, "ring_events": 50_000}
+    with edges(kafka_servers, tmp_path, **given) as (fanout, (edge,)):
+        async with bare(edge.url, max_queue=1) as (slow, _), bare(edge.url, max_queue=1) as (dead, _):
+            for client in (slow, dead):
+                await client.say(op="subscribe", id=1, stream="chat:flood")
+                await client.hear("subscribed")
+            async with Viewer(edge.url) as fast:
+                events = fast.stream("chat:flood", after=0)
+                first = fanout.write("chat:flood", 1)
+                assert (await anext(events)).seq == first[0]
+                written = await asyncio.to_thread(fanout.write, "chat:flood", 3000, text="x" * 2000)
+                got = [(await anext(events)).seq for _ in written]
+                assert got == written
+                await events.aclose()
+            seen = [(await slow.hear("event"))["seq"]]
+            while seen[-1] != written[-1]:
+                seen.append((await slow.hear("event"))["seq"])
+                if len(seen) % 500 == 0:
+                    await asyncio.sleep(0.02)
+            assert seen == [*first, *written]
+
+            def closed() -> bool:
+                with urllib.request.urlopen(f"{edge.http}/metrics") as answer:
+                    return b'touchline_closed_total{code="4101"} 1.0' in answer.read()
+
+            async with asyncio.timeout(15):
+                while not await asyncio.to_thread(closed):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.1)
+
+
+async def test_a_rolling_restart_and_kills_cost_nobody_an_event(
+    kafka_servers: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """§7: edges drain or die one after the other under load; each viewer has each event once, in order."""
+    seed = random.randrange(10**6)
+    record_property("seed", seed)
+    chance = random.Random(seed)
+    with edges(kafka_servers, tmp_path, 3, drain_s=2, reconnect_jitter_ms=200) as (fanout, three):
+        urls = [edge.url for edge in three]
+        seen: list[list[int]] = [[] for _ in range(30)]
+        first = fanout.write("chat:roll", 1)
+
+        async def watch(number: int) -> None:
+            async with Viewer(urls[number % 3 :] + urls[: number % 3], seed=seed + number) as viewer:
+                async for event in viewer.stream("chat:roll", after=EPOCH - 1):
+                    seen[number].append(event.seq)
+
+        tasks = [asyncio.create_task(watch(number)) for number in range(len(seen))]
+        stop = asyncio.Event()
+
+        async def load() -> None:
+            while not stop.is_set():
+                await asyncio.to_thread(fanout.write, "chat:roll", chance.randrange(1, 20))
+                await asyncio.sleep(0.02)
+
+        loading = asyncio.create_task(load())
+        for edge in three:
+            how = chance.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGKILL])
+            await asyncio.to_thread(edge.kill, how)
+            await asyncio.to_thread(edge.restart)
+        stop.set()
+        await loading
+        written = fanout.written["chat:roll"]
+        assert written[0] == first[0]
+        async with asyncio.timeout(30):
+            while any(len(got) < len(written) for got in seen):  # noqa: ASYNC110 - for all of them
+                await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(got == written for got in seen)
