@@ -89,5 +89,6 @@ def without_logical_types(schema: Any) -> Any:
     if isinstance(schema, list):
         return [without_logical_types(part) for part in schema]
     if isinstance(schema, dict):
-        return {k: without_logical_types(v) for k, v in schema.items() if k not in ("logicalType", "doc")}
+        kept = {k: without_logical_types(v) for k, v in schema.items() if k not in ("logicalType", "doc")}
+        return kept["type"] if len(kept) == 1 and "type" in kept else kept
     return schema

@@ -1,0 +1,119 @@
+"""Straight code gives what fastavro gives, for any value and for any bytes; or it gives way."""
+
+import io
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.catalog import built_in, without_logical_types
+from schemas.compiled import UNUSUAL, compile_decoder, compile_encoder, varint
+
+PLAIN = {
+    name: without_logical_types(built_in().schemas[built_in().latest(name)]) for name in built_in().names
+}
+COMPILED = [name for name, schema in PLAIN.items() if compile_encoder(schema, b"")]
+
+
+def slow_encode(name: str, value: Any) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(PLAIN[name]), value)
+    return out.getvalue()
+
+
+def slow_decode(name: str, value: bytes) -> Any:
+    source = io.BytesIO(value)
+    found = fastavro.schemaless_reader(source, fastavro.parse_schema(PLAIN[name]), None)
+    assert source.tell() == len(value)
+    return found
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Values of a schema."""
+    if isinstance(kind, list):
+        return st.one_of([values(part) for part in kind])
+    if isinstance(kind, dict):
+        return st.fixed_dictionaries({field["name"]: values(field["type"]) for field in kind["fields"]})
+    simple: dict[str, st.SearchStrategy[Any]] = {
+        "null": st.none(),
+        "string": st.text(max_size=200),
+        "bytes": st.binary(max_size=200),
+        "int": st.integers(-(2**31), 2**31 - 1),
+        "long": st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(2**40, 2**48)),
+        "double": st.floats(allow_nan=False),
+    }
+    return simple[kind]
+
+
+def test_what_is_written_60_000_times_a_second_is_compiled() -> None:
+    hot = {f"{what}-{kind}" for what in ("ingest", "event") for kind in ("chat", "location", "broadcast")}
+    assert {*hot, "fanout", "rejection"} <= set(COMPILED)
+    assert all(compile_decoder(PLAIN[name], 0) for name in COMPILED)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@given(st.data())
+def test_it_encodes_and_decodes_as_fastavro_does(name: str, data: st.DataObject) -> None:
+    encode, decode = compile_encoder(PLAIN[name], b""), compile_decoder(PLAIN[name], 0)
+    assert encode is not None
+    assert decode is not None
+    value = data.draw(values(PLAIN[name]))
+    expected = slow_encode(name, value)
+    assert encode(value) == expected
+    assert decode(expected) == slow_decode(name, expected) == value
+
+
+@pytest.mark.parametrize("name", ["ingest-chat", "event-location"])
+@given(st.data())
+def test_bytes_of_others_are_read_as_fastavro_reads_them_or_not_at_all(
+    name: str, data: st.DataObject
+) -> None:
+    decode = compile_decoder(PLAIN[name], 0)
+    assert decode is not None
+    value = bytearray(slow_encode(name, data.draw(values(PLAIN[name]))))
+    for _ in range(data.draw(st.integers(0, 3))):
+        value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = decode(bytes(value))
+    except UNUSUAL:
+        return
+    # repr, because a NaN is not equal to itself.
+    assert repr(found) == repr(slow_decode(name, bytes(value)))
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {},
+        {"type": "message", "key": None, "sender": None, "client_ts": None, "data": {"text": "hi"}},
+        {"type": 1, "key": None, "sender": None, "client_ts": None, "data": {}},
+        {
+            "type": "x" * 9000,
+            "key": None,
+            "sender": None,
+            "client_ts": None,
+            "data": {"text": "", "target": None, "extra": None},
+        },
+        {
+            "type": "m",
+            "key": None,
+            "sender": None,
+            "client_ts": 1.5,
+            "data": {"text": "", "target": None, "extra": None},
+        },
+    ],
+)
+def test_it_gives_way_on_what_it_does_not_know(unusual: Any) -> None:
+    encode = compile_encoder(PLAIN["ingest-chat"], b"")
+    assert encode is not None
+    with pytest.raises(UNUSUAL):
+        encode(unusual)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_varints_are_those_of_avro(number: int) -> None:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema("long"), number)
+    assert varint(number) == out.getvalue()
