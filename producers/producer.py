@@ -2,25 +2,25 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, cast
 
 from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
 from producers.delivery import Delivered, SomeNotDelivered, failed, where
-from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
+from producers.lot import Filled, Item, Lot
+from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full
 from producers.posts import AnyPost, Preparing, Record
-from producers.tally import Tally
 from producers.ways import Ways
 from schemas.catalog import Catalog
 
 #: After so many events `send_many` lets others run: a turn of the loop every millisecond or so.
-_TURN: Final = 256
+_TURN: Final = 512
 
-Item = TypeVar("Item")
 Confirmation = asyncio.Future[Delivered]
 
 
@@ -36,7 +36,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         self.prepare: Final = Preparing(topic_names(self._settings), catalog)
         self._turns = Counter()
         self._reported: deque[tuple[Confirmation, Any, Any]] = deque()
-        self._tallies: list[tuple[Tally, asyncio.Future[int]]] = []
+        self._lots: list[tuple[Lot[Any], asyncio.Future[int]]] = []
         self._outbox: Outbox | None = None
         self._closed = False
 
@@ -93,25 +93,16 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         all), and so do those after it.
         """
         done: asyncio.Future[int] = self._running().create_future()
-        tally = Tally()
-        count = partial(
-            self._count, tally, prepare or cast("Callable[[Item], Record]", self.prepare), patience_s
-        )
-        index = 0
+        lot = Lot(prepare or cast("Callable[[Item], Record]", self.prepare))
         if isinstance(posts, AsyncIterable):
             async for post in posts:
-                await count(index, post)
-                index += 1
+                await self._fill(lot, iter((post,)), patience_s)
         else:
-            for post in posts:
-                await count(index, post)
-                index += 1
-                if not index % _TURN:
-                    await asyncio.sleep(0)
-        if tally.complete:
-            _settle(done, tally)
+            await self._fill(lot, iter(posts), patience_s)
+        if lot.complete:
+            _settle(done, lot)
         else:
-            self._tallies.append((tally, done))
+            self._lots.append((lot, done))
         return done
 
     async def flush(self) -> None:
@@ -132,56 +123,59 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
             raise left_behind(left, timeout_s)
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        if self._outbox is None:
-            raise (
-                closed()
-                if self._closed
-                else TouchlineError(
-                    "closed", "The producer is not open.", hint="Use it as `async with Producer() as p:`."
-                )
-            )
+        self._open()
         return self._loop
 
-    async def _count(
-        self,
-        tally: Tally,
-        prepare: Callable[[Item], Record],
-        patience_s: float | None,
-        index: int,
-        post: Item,
-    ) -> None:
-        if tally.gave_up is not None:
-            tally.refuse(index, post, tally.gave_up)
-            return
-        try:
-            record = prepare(post)
-        except TouchlineError as error:
-            tally.refuse(index, post, error)
-            return
-        tally.sent += 1
-        try:
-            await self._put(record, tally.expect(index, post), patience_s)
-        except TouchlineError as error:
-            tally.sent -= 1
-            tally.refuse(index, post, error)
-            tally.gave_up = error
+    async def _fill(self, lot: Lot[Item], items: Iterator[Item], patience_s: float | None) -> None:
+        """Put all items, with room for other tasks in between."""
+        filled = Filled.PAUSE
+        while filled is not Filled.END:
+            # Who comes while others wait goes behind them: events keep the order in which they were sent.
+            if not self._queue.locked():
+                outbox = self._open()
+                with outbox.heard_here() as hear:
+                    while (filled := lot.fill(items, outbox.produce, _TURN)) is Filled.PAUSE:
+                        hear()
+                        await asyncio.sleep(0)
+                        if self._outbox is None or self._queue.locked():
+                            break
+                if filled is Filled.END:
+                    return
+                if filled is Filled.PAUSE:
+                    continue
+            try:
+                async with self._room_found(patience_s):
+                    while (filled := lot.fill(items, self._open().produce, _TURN)) is Filled.FULL:
+                        await self._room_made()
+            except TouchlineError as error:
+                lot.give_up(items, error)
+                return
 
     async def _put(self, record: Record, on_delivery: OnDelivery, patience_s: float | None) -> None:
-        # Who comes while others wait goes behind them: events keep the order in which they were sent.
-        if not self._queue.locked() and self._outbox is not None and self._outbox.put(record, on_delivery):
+        if not self._queue.locked() and self._open().put(record, on_delivery):
             return
+        async with self._room_found(patience_s):
+            while not self._open().put(record, on_delivery):
+                await self._room_made()
+
+    @asynccontextmanager
+    async def _room_found(self, patience_s: float | None) -> AsyncIterator[None]:
+        """The head of the queue, from when on nobody else puts anything. Raises when patience ends."""
         try:
             async with asyncio.timeout(patience_s), self._queue:
-                while True:
-                    self._room.clear()
-                    if self._outbox is None:
-                        raise closed()
-                    if self._outbox.put(record, on_delivery):
-                        return
-                    await self._room.wait()
+                yield
         except TimeoutError:
-            silent_s = self._loop.time() - self._last_heard
-            raise queue_full(silent_s) from None
+            raise queue_full(self._loop.time() - self._last_heard) from None
+
+    async def _room_made(self) -> None:
+        # Cleared after an attempt that failed in this very turn of the loop: no report can come in between.
+        self._room.clear()
+        await self._room.wait()
+
+    def _open(self) -> Outbox:
+        if self._outbox is None:
+            raise closed() if self._closed else not_open()
+        return self._outbox
 
     # ── in the delivery thread ───────────────────────────────────────────────────────────────────────
 
@@ -202,21 +196,20 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
                 confirmation.set_result(where(message))
             else:
                 confirmation.set_exception(failed(error))
-        waiting = self._tallies
-        self._tallies = []
-        for tally, done in waiting:
-            if tally.complete:
-                _settle(done, tally)
+        waiting, self._lots = self._lots, []
+        for lot, done in waiting:
+            if lot.complete:
+                _settle(done, lot)
             else:
-                self._tallies.append((tally, done))
+                self._lots.append((lot, done))
         self._last_heard = self._loop.time()
         self._room.set()
 
 
-def _settle(done: asyncio.Future[int], tally: Tally) -> None:
+def _settle(done: asyncio.Future[int], lot: Lot[Any]) -> None:
     if done.cancelled():
         return
     try:
-        done.set_result(tally.result())
+        done.set_result(lot.result())
     except SomeNotDelivered as error:
         done.set_exception(error)

@@ -8,15 +8,17 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
 from producers.delivery import Delivered, failed, where
+from producers.lot import Filled, Lot
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
 from producers.posts import AnyPost, Preparing, Record
-from producers.tally import Tally
 from producers.ways import Ways
 from schemas.catalog import Catalog
+
+#: After so many events other threads may put theirs.
+_TURN: Final = 512
 
 
 class SyncProducer(Ways[Delivered]):
@@ -27,7 +29,7 @@ class SyncProducer(Ways[Delivered]):
 
     def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
         given = settings or load_settings()
-        self._prepare: Final = Preparing(topic_names(given), catalog)
+        self.prepare: Final = Preparing(topic_names(given), catalog)
         self._turns = Counter()
         self._progress: Final = threading.Condition()
         self._outbox: Outbox | None = Outbox(given, self._tell)
@@ -51,7 +53,7 @@ class SyncProducer(Ways[Delivered]):
         """
         confirmation: Future[Delivered] = Future()
         confirmation.set_running_or_notify_cancel()  # what is on its way cannot be called back
-        self._put(self._prepare(post), partial(_report, confirmation), wait=wait)
+        self._put(self.prepare(post), partial(_report, confirmation), wait=wait)
         return confirmation
 
     def send_many(self, posts: Iterable[AnyPost]) -> int:
@@ -59,18 +61,19 @@ class SyncProducer(Ways[Delivered]):
 
         Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
         """
-        tally = Tally()
-        for index, post in enumerate(posts):
-            try:
-                record = self._prepare(post)
-            except TouchlineError as error:
-                tally.refuse(index, post, error)
-                continue
-            tally.sent += 1
-            self._put(record, tally.expect(index, post), wait=True)
+        lot, items = Lot(self.prepare), iter(posts)
+        filled = Filled.PAUSE
+        while filled is not Filled.END:
+            with self._progress:
+                outbox = self._open()
+                with outbox.heard_here() as hear:
+                    filled = lot.fill(items, outbox.produce, _TURN)
+                    hear()
+                if filled is Filled.FULL:
+                    self._progress.wait()
         with self._progress:
-            self._progress.wait_for(lambda: tally.complete)
-        return tally.result()
+            self._progress.wait_for(lambda: lot.complete)
+        return lot.result()
 
     def flush(self) -> None:
         """Wait until all that was sent is confirmed or has failed."""
@@ -86,14 +89,15 @@ class SyncProducer(Ways[Delivered]):
 
     def _put(self, record: Record, on_delivery: OnDelivery, *, wait: bool) -> None:
         with self._progress:
-            while True:
-                if self._outbox is None:
-                    raise closed()
-                if self._outbox.put(record, on_delivery):
-                    return
+            while not self._open().put(record, on_delivery):
                 if not wait:
                     raise queue_full()
                 self._progress.wait()
+
+    def _open(self) -> Outbox:
+        if self._outbox is None:
+            raise closed()
+        return self._outbox
 
     def _tell(self) -> None:
         with self._progress:

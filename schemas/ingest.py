@@ -95,19 +95,28 @@ def make_ingest(
     client_ts: int | None = None,
 ) -> dict[str, Any]:
     """A valid event of `ingest-<kind>`, from its `data` as JSON shows it. Raises `invalid_event`."""
-    if type_ is None:
-        type_ = DEFAULT_TYPE.get(kind)
-        if type_ is None:
-            raise invalid("type is missing: a broadcast has to name one, like goal.")
     event = {
-        "type": type_,
+        "type": default_type(kind) if type_ is None else type_,
         "key": key,
         "sender": sender,
         "client_ts": client_ts,
-        "data": _DATA[kind](data),
+        "data": write_data(kind, data),
     }
     check_ingest(kind, event)
     return event
+
+
+def default_type(kind: Kind) -> str:
+    """The type of an event that names none. Raises `invalid_event` for a broadcast, which has to."""
+    found = DEFAULT_TYPE.get(kind)
+    if found is None:
+        raise invalid("type is missing: a broadcast has to name one, like goal.")
+    return found
+
+
+def write_data(kind: Kind, data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` as the schema has it, from the JSON object that it is on the outside. Raises `invalid_event`."""
+    return _DATA[kind](data)
 
 
 def read_time(value: str | int | None) -> int | None:

@@ -12,6 +12,7 @@ from kernel.positions import Kind
 from schemas.events import ChatBody, EventBody, LocationBody
 
 _encode: Final = msgspec.json.Encoder().encode
+_STREAM: Final = MappingProxyType({kind: f"{kind}:" for kind in Kind})
 
 
 @lru_cache(maxsize=4096)
@@ -29,7 +30,7 @@ def render(kind: Kind, event: Mapping[str, Any]) -> bytes:
     client_ts = event["client_ts"]
     return _encode(
         EventBody(
-            f"{kind}:{event['channel']}",
+            _STREAM[kind] + event["channel"],
             event["seq"],
             event["id"],
             event["key"],

@@ -1,11 +1,12 @@
 """Straight code gives what fastavro gives, for any value and for any bytes; or it gives way."""
 
 import io
+from functools import cache
 from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalog import built_in, without_logical_types
@@ -17,15 +18,24 @@ PLAIN = {
 COMPILED = [name for name, schema in PLAIN.items() if compile_encoder(schema, b"")]
 
 
+#: A busy machine is no failure.
+patient = settings(deadline=None, max_examples=60)
+
+
+@cache
+def parsed(name: str) -> Any:
+    return fastavro.parse_schema(PLAIN[name])
+
+
 def slow_encode(name: str, value: Any) -> bytes:
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(PLAIN[name]), value)
+    fastavro.schemaless_writer(out, parsed(name), value)
     return out.getvalue()
 
 
 def slow_decode(name: str, value: bytes) -> Any:
     source = io.BytesIO(value)
-    found = fastavro.schemaless_reader(source, fastavro.parse_schema(PLAIN[name]), None)
+    found = fastavro.schemaless_reader(source, parsed(name), None)
     assert source.tell() == len(value)
     return found
 
@@ -54,6 +64,7 @@ def test_what_is_written_60_000_times_a_second_is_compiled() -> None:
 
 
 @pytest.mark.parametrize("name", COMPILED)
+@patient
 @given(st.data())
 def test_it_encodes_and_decodes_as_fastavro_does(name: str, data: st.DataObject) -> None:
     encode, decode = compile_encoder(PLAIN[name], b""), compile_decoder(PLAIN[name], 0)
@@ -66,6 +77,7 @@ def test_it_encodes_and_decodes_as_fastavro_does(name: str, data: st.DataObject)
 
 
 @pytest.mark.parametrize("name", ["ingest-chat", "event-location"])
+@patient
 @given(st.data())
 def test_bytes_of_others_are_read_as_fastavro_reads_them_or_not_at_all(
     name: str, data: st.DataObject

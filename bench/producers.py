@@ -1,0 +1,256 @@
+"""How fast events get into Kafka: the SDK, HTTP ingest and other clients, side by side on the same broker.
+
+    python -m bench.producers --kafka 127.0.0.1:19092 [--events 200000] [--rounds 3] [--peers]
+
+Each way sends the same 200-byte chat events to fifty channels and is done when Kafka has confirmed the last.
+Rounds are interleaved, so that a busy machine is busy for all, and the median counts. The ratio is to the
+bare confluent-kafka producer, which sends ready-made bytes with the same settings and counts its reports.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import Producer as BareProducer
+from msgspec.structs import replace
+
+from kernel.kafka import apply_topics
+from kernel.positions import Kind, Stream
+from kernel.settings import Settings, as_environment, load_settings
+from kernel.topics import topic_names, topics
+from producers import Chat, Producer, SyncProducer
+from producers.outbox import properties
+from producers.posts import Preparing
+
+CHANNELS = [f"channel-{n}" for n in range(50)]
+TEXTS = [secrets.token_hex(75) for _ in range(997)]
+GATEWAY_PORT = 22085
+
+
+def posts(count: int) -> list[Chat]:
+    return [
+        Chat(CHANNELS[n % len(CHANNELS)], TEXTS[n % len(TEXTS)], sender="ana", key=f"k{n:08}")
+        for n in range(count)
+    ]
+
+
+def bare(settings: Settings, count: int) -> float:
+    """confluent-kafka alone, with bytes that were made before."""
+    prepare = Preparing(topic_names(settings))
+    records = [prepare(post) for post in posts(2000)]
+    producer, done = BareProducer(properties(settings)), 0
+
+    def confirmed(error: Any, _: Any) -> None:
+        nonlocal done
+        assert error is None
+        done += 1
+
+    producer.list_topics(timeout=10)
+    began = time.perf_counter()
+    for n in range(count):
+        topic, key, value = records[n % len(records)]
+        while True:
+            try:
+                producer.produce(topic, value, key, on_delivery=confirmed)
+                break
+            except BufferError:
+                producer.poll(0.01)
+        if not n % 500:
+            producer.poll(0)
+    producer.flush()
+    took = time.perf_counter() - began
+    assert done == count
+    return took
+
+
+def sdk(settings: Settings, count: int) -> float:
+    async def run() -> float:
+        async with Producer(settings) as producer:
+            await producer.send(Chat("warm", "up"))
+            made = posts(count)
+            began = time.perf_counter()
+            assert await producer.send_many(made) == count
+            return time.perf_counter() - began
+
+    return asyncio.run(run())
+
+
+def sdk_sync(settings: Settings, count: int) -> float:
+    with SyncProducer(settings) as producer:
+        producer.send(Chat("warm", "up"))
+        made = posts(count)
+        began = time.perf_counter()
+        assert producer.send_many(made) == count
+        return time.perf_counter() - began
+
+
+def http(_: Settings, count: int) -> float:
+    """NDJSON to a running gateway, in one request."""
+    lines = [
+        json.dumps({"key": post.key, "sender": post.sender, "data": {"text": post.text}})
+        for post in posts(count)
+    ]
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"http://127.0.0.1:{GATEWAY_PORT}/v1/streams/{Stream(Kind.CHAT, 'channel-1')}/events".replace(
+            "chat:", "chat/"
+        ),
+        "\n".join(lines).encode(),
+        {"Content-Type": "application/x-ndjson"},
+    )
+    began = time.perf_counter()
+    with urllib.request.urlopen(request) as response:  # noqa: S310
+        answer = json.load(response)
+    took = time.perf_counter() - began
+    assert answer["accepted"] == count, answer
+    return took
+
+
+def aiokafka(settings: Settings, count: int) -> float:
+    """The same job with aiokafka: check, Avro, send, all confirmed."""
+    from aiokafka import AIOKafkaProducer  # noqa: PLC0415
+
+    async def run() -> float:
+        prepare = Preparing(topic_names(settings))
+        producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka.bootstrap_servers,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=int(settings.producer.linger_ms),
+            max_batch_size=settings.producer.batch_bytes,
+            compression_type=None,
+        )
+        await producer.start()
+        made = posts(count)
+        began = time.perf_counter()
+        futures = []
+        for post in made:
+            topic, key, value = prepare(post)
+            futures.append(await producer.send(topic, value, key))
+        await asyncio.gather(*futures)
+        took = time.perf_counter() - began
+        await producer.stop()
+        return took
+
+    return asyncio.run(run())
+
+
+def faststream(settings: Settings, count: int) -> float:
+    """The same job with FastStream's Kafka broker (on confluent-kafka), waiting for confirmations in lots."""
+    from faststream.confluent import KafkaBroker  # noqa: PLC0415
+
+    async def run() -> float:
+        prepare = Preparing(topic_names(settings))
+        broker = KafkaBroker(
+            settings.kafka.bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=2, logger=None
+        )
+        await broker.start()
+        made = posts(count)
+        began = time.perf_counter()
+        for start in range(0, len(made), 1000):
+            sending = []
+            for post in made[start : start + 1000]:
+                topic, key, value = prepare(post)
+                sending.append(broker.publish(value, topic=topic, key=key))
+            await asyncio.gather(*sending)
+        took = time.perf_counter() - began
+        await broker.stop()
+        return took
+
+    return asyncio.run(run())
+
+
+def latency(settings: Settings, *, rate: int = 500, seconds: int = 5) -> list[float]:
+    """Milliseconds from `send` to Kafka's confirmation, at a steady rate, sorted."""
+
+    async def run() -> list[float]:
+        found: list[float] = []
+
+        async def one(producer: Producer, number: int) -> None:
+            began = time.perf_counter()
+            await producer.send(Chat(CHANNELS[number % len(CHANNELS)], TEXTS[number % len(TEXTS)]))
+            found.append((time.perf_counter() - began) * 1000)
+
+        async with Producer(settings) as producer:
+            await producer.send(Chat("warm", "up"))
+            began, sending = time.perf_counter(), []
+            for number in range(rate * seconds):
+                await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+                sending.append(asyncio.create_task(one(producer, number)))
+            await asyncio.gather(*sending)
+        return sorted(found)
+
+    return asyncio.run(run())
+
+
+def gateway(settings: Settings) -> subprocess.Popen[bytes]:
+    """A gateway process of our own, ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "touchline", "gateway"], env={**os.environ, **as_environment(settings)}
+    )
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{GATEWAY_PORT}/readyz"):
+                return process
+        except OSError:
+            time.sleep(0.1)
+    process.kill()
+    raise AssertionError("the gateway is not ready after 20 s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kafka", default="127.0.0.1:19092")
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--peers", action="store_true", help="aiokafka and FastStream too (uv sync --group bench)"
+    )
+    given = parser.parse_args()
+    base = load_settings(
+        {"TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": given.kafka, "TOUCHLINE_TOPICS_PREFIX": "bench"}
+    )
+    settings = replace(
+        base, gateway=replace(base.gateway, port=GATEWAY_PORT), log=replace(base.log, level="error")
+    )
+    apply_topics(settings, topics(settings))
+    ways: dict[str, tuple[Callable[[Settings, int], float], float]] = {
+        "bare confluent-kafka": (bare, 1),
+        "SDK, asyncio": (sdk, 1),
+        "SDK, threads": (sdk_sync, 1),
+        "HTTP NDJSON": (http, 1),
+    }
+    if given.peers:
+        ways |= {"aiokafka": (aiokafka, 0.25), "FastStream": (faststream, 0.05)}
+    process = gateway(settings)
+    try:
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(given.rounds):
+            for name, (way, share) in ways.items():
+                count = int(given.events * share)
+                rates[name].append(count / way(settings, count))
+    finally:
+        process.terminate()
+        process.wait()
+    reference = statistics.median(rates["bare confluent-kafka"])
+    for name, found in rates.items():
+        middle = statistics.median(found)
+        rounds = ", ".join(f"{rate:,.0f}" for rate in found)
+        print(f"{name:22} {middle:10,.0f} events/s {middle / reference:6.2f} of bare   (rounds: {rounds})")
+    times = latency(settings)
+    middle, slow = times[len(times) // 2], times[len(times) * 99 // 100]
+    print(f"send to confirmation at 500/s: p50 {middle:.1f} ms, p99 {slow:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Many events as one: put while there is room, counted by the delivery thread, told as one result.
+
+It waits for nothing: both producers fill it in their own way, and share what is quick about it.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
+
+from confluent_kafka import KafkaException
+
+from kernel.errors import TouchlineError
+from producers.delivery import Failure, SomeNotDelivered, failed
+from producers.outbox import OnDelivery, Produce
+from producers.posts import Record
+
+Item = TypeVar("Item")
+
+
+class Filled(Enum):
+    """Why `fill` stopped."""
+
+    PAUSE = "as many as were asked for are on their way"
+    FULL = "there is no room"
+    END = "there are no more"
+
+
+class Lot(Generic[Item]):
+    """The events of one call, and what becomes of them."""
+
+    def __init__(self, prepare: Callable[[Item], Record]) -> None:
+        self._prepare: Final = prepare
+        self._next = 0
+        self._held: tuple[Record, OnDelivery] | None = None
+        self._sent = 0
+        self._delivered = 0
+        self._failed = 0
+        self._failures: list[Failure] = []
+
+    def fill(self, items: Iterator[Item], produce: Produce, limit: int) -> Filled:
+        """Prepare and put the next items, at most `limit`."""
+        if self._held is not None:
+            (topic, key, value), on_delivery = self._held
+            try:
+                produce(topic, value, key, -1, on_delivery)
+            except BufferError:
+                return Filled.FULL
+            self._held = None
+            self._sent += 1
+        # One callback for a whole part: one for each event would cost as much as encoding it.
+        part = _Part(self, self._next)
+        # Names of this function, for the sake of speed: the rest of this loop is Kafka's client.
+        prepare, on_delivery, remember = self._prepare, part.report, part.put.append
+        index, sent, end = self._next, 0, self._next + limit
+        try:
+            for item in items:
+                index += 1
+                try:
+                    topic, key, value = record = prepare(item)
+                    remember((item, value))
+                    produce(topic, value, key, -1, on_delivery)
+                except BufferError:
+                    self._held = record, on_delivery
+                    return Filled.FULL
+                except TouchlineError as error:
+                    remember((item, b""))
+                    self._failures.append(Failure(index - 1, item, error))
+                    continue
+                except KafkaException as error:
+                    self._failures.append(Failure(index - 1, item, failed(error.args[0])))
+                    continue
+                sent += 1
+                if index >= end:
+                    return Filled.PAUSE
+        finally:
+            self._next = index
+            self._sent += sent
+        return Filled.END
+
+    def give_up(self, items: Iterator[Item], error: TouchlineError) -> None:
+        """Refuse what was not put. All of it: what comes later must not overtake what found no room."""
+        if self._held is not None:
+            self._held = None
+            self._failures.append(Failure(self._next - 1, None, error))
+        for item in items:
+            self._failures.append(Failure(self._next, item, error))
+            self._next += 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was put has been reported."""
+        return self._delivered + self._failed == self._sent
+
+    def result(self) -> int:
+        """How many were delivered. Raises SomeNotDelivered unless all were."""
+        if self._failures:
+            raise SomeNotDelivered(self._delivered, sorted(self._failures, key=lambda f: f.index))
+        return self._delivered
+
+    def confirmed(self) -> None:
+        self._delivered += 1
+
+    def failed(self, failure: Failure) -> None:
+        self._failures.append(failure)
+        # Last: whoever waits may look as soon as the count is right.
+        self._failed += 1
+
+
+class _Part(Generic[Item]):
+    """The events that were put in one go: it knows which is meant when one of them fails."""
+
+    def __init__(self, lot: Lot[Item], start: int) -> None:
+        self._lot, self._start = lot, start
+        #: Every event with its bytes (none if it was refused); it goes when the last one is reported.
+        self.put: list[tuple[Item, bytes]] = []
+
+    def report(self, error: Any, message: Any) -> None:
+        if error is None:
+            self._lot.confirmed()
+            return
+        value = message.value()
+        for number, (item, put) in enumerate(self.put):
+            if put == value:
+                # Of two alike it does not matter which is told first; the second must be found, too.
+                self.put[number] = item, b""
+                self._lot.failed(Failure(self._start + number, item, failed(error)))
+                return
+        raise AssertionError("a delivery report for an event that was not put")

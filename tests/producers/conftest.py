@@ -1,0 +1,67 @@
+"""A deployment of topics of one's own on the shared Kafka, and what lies in them."""
+
+import secrets
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from msgspec.structs import replace
+
+from kernel.kafka import apply_topics, client_config
+from kernel.settings import Settings, load_settings
+from kernel.topics import Topic, topic_names, topics
+
+Records = list[tuple[int, bytes, bytes]]
+
+
+@pytest.fixture(scope="session")
+def producer_settings(kafka_servers: str) -> Settings:
+    """Settings for topics that only these tests use."""
+    settings = load_settings(
+        {
+            "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": kafka_servers,
+            "TOUCHLINE_TOPICS_PREFIX": f"p{secrets.token_hex(4)}",
+            "TOUCHLINE_TOPICS_PARTITIONS": "4",
+        }
+    )
+    apply_topics(settings, ingest_topics(settings))
+    return settings
+
+
+def ingest_topics(settings: Settings) -> list[Topic]:
+    return [topic for topic in topics(settings) if topic.name in topic_names(settings).ingest.values()]
+
+
+@pytest.fixture
+def fresh_settings(producer_settings: Settings) -> Settings:
+    """Topics of this test's own."""
+    settings = replace(
+        producer_settings, topics=replace(producer_settings.topics, prefix=f"p{secrets.token_hex(4)}")
+    )
+    apply_topics(settings, ingest_topics(settings))
+    return settings
+
+
+@pytest.fixture(scope="session")
+def read_topic() -> Callable[[Settings, str], Records]:
+    """Everything in a topic, as (partition, key, value), each partition in its order."""
+    return records_of
+
+
+def records_of(settings: Settings, topic: str) -> Records:
+    consumer = Consumer(client_config(settings, group_id="tests", enable_partition_eof=True))
+    found: Records = []
+    try:
+        partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        ended: set[int] = set()
+        while len(ended) < len(partitions):
+            message = consumer.poll(10)
+            assert message is not None, "Kafka does not answer"
+            if message.error():
+                ended.add(message.partition() or 0)
+            else:
+                found.append((message.partition() or 0, message.key() or b"", message.value() or b""))
+    finally:
+        consumer.close()
+    return found
