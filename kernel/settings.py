@@ -32,9 +32,12 @@ class Kafka(Section, frozen=True):
     """How to reach Kafka. Any other property of librdkafka passes through: `TOUCHLINE_KAFKA_SASL_MECHANISM`
     is `sasl.mechanism`, and so for TLS; in touchline.toml write them in `[kafka.client]`, with dots."""
 
-    bootstrap_servers: Annotated[str, Meta(description="host:port of one or more brokers, with commas")] = (
-        "127.0.0.1:19092"
-    )
+    bootstrap_servers: Annotated[
+        str,
+        Meta(
+            description="host:port of one or more brokers, with commas; not given: the one that `up` starts"
+        ),
+    ] = "127.0.0.1:19092"
     client: Annotated[
         dict[str, str], Meta(description="properties of librdkafka, passed through as they are")
     ] = {}
@@ -43,7 +46,9 @@ class Kafka(Section, frozen=True):
 class Elasticsearch(Section, frozen=True):
     """How to reach Elasticsearch."""
 
-    url: Annotated[str, Meta(description="its address, with scheme and port")] = "http://127.0.0.1:19200"
+    url: Annotated[
+        str, Meta(description="its address, with scheme and port; not given: the one that `up` starts")
+    ] = "http://127.0.0.1:19200"
     api_key: Annotated[str, Meta(description="an API key, where security is on")] = ""
     ca_certs: Annotated[str, Meta(description="a PEM file of the authority that signed its certificate")] = ""
     index_prefix: Annotated[
@@ -312,7 +317,7 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
             tables[section][field] = _from_text(section, field, text)
             origin[f"{section}.{field}"] = variable
     sections: dict[str, Any] = {name: _convert(name, table, origin) for name, table in tables.items()}
-    return Settings(**sections)
+    return _at_home(Settings(**sections), tables)
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -330,6 +335,19 @@ def as_environment(settings: Settings) -> dict[str, str]:
                 text = ",".join(value) if isinstance(value, tuple) else str(value)
                 environment[f"{PREFIX}{name}_{field}".upper()] = text
     return environment
+
+
+def _at_home(settings: Settings, given: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Where no server is named, the ones that `touchline up` starts with these very settings are meant."""
+    embedded = settings.embedded
+    changed: dict[str, Section] = {}
+    if "bootstrap_servers" not in given["kafka"]:
+        address = f"127.0.0.1:{embedded.kafka_port}"
+        changed["kafka"] = msgspec.structs.replace(settings.kafka, bootstrap_servers=address)
+    if "url" not in given["elasticsearch"]:
+        url = f"http://127.0.0.1:{embedded.elasticsearch_port}"
+        changed["elasticsearch"] = msgspec.structs.replace(settings.elasticsearch, url=url)
+    return msgspec.structs.replace(settings, **changed)
 
 
 def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`touchline up` as a user meets it: real servers, and roles that only say that they are ready."""
+"""`touchline up` as a user meets it: starts all, heals what dies, keeps what was said, leaves nothing."""
 
 import contextlib
 import json
@@ -21,44 +21,15 @@ from kernel.settings import PREFIX
 from tests.servers import data_directory, servers_dir, wait_until
 
 ROOT = Path(__file__).parents[2]
-#: Python imports this at each start: it puts ROLE in the place of the roles' commands.
-SITECUSTOMIZE = """
-import importlib.util, sys
-class Roles:
-    def find_spec(self, name, path=None, target=None):
-        if name.rpartition(".")[0] == "touchline.commands" and name.rpartition(".")[2] in ROLES:
-            return importlib.util.spec_from_file_location(name, __file__.replace("sitecustomize", "role"))
-ROLES = {"stream", "edge", "index", "gateway"}
-sys.meta_path.insert(0, Roles())
-"""
-ROLE = """
-import os, sys, click
-from kernel.health import Health
-from kernel.lifecycle import run_role
-from kernel.ops import OpsServer
-from kernel.settings import load_settings
-@click.command()
-def command():
-    name = sys.argv[1]
-    section = getattr(load_settings(), {"index": "indexer"}.get(name, name))
-    async def main(stop):
-        if name == os.environ.get("FAILS"):
-            sys.exit("the reason")
-        server = OpsServer(Health(), section.host, section.port)
-        await server.start()
-        await stop.wait()
-        await server.stop()
-    return run_role(main)
-"""
+#: The roles of Touchline's own: each is killed once.
+OURS = ("stream", "index", "edge-1", "edge-2", "gateway")
 
 
 class Machine:
     """A user's machine: a data directory, ports of its own, and the command line."""
 
-    def __init__(self, directory: Path, tools: Path) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory / "data"
-        (tools / "sitecustomize.py").write_text(SITECUSTOMIZE)
-        (tools / "role.py").write_text(ROLE)
         taken: set[int] = set()
         names = ("EMBEDDED_KAFKA", "EMBEDDED_ELASTICSEARCH", "STREAM", "INDEXER", "GATEWAY", "EDGE")
         for _ in names:
@@ -69,7 +40,7 @@ class Machine:
             **{f"{PREFIX}{name}_PORT": str(port) for name, port in self.ports.items()},
             f"{PREFIX}EMBEDDED_SERVERS_DIR": str(servers_dir()),
             f"{PREFIX}EMBEDDED_DATA_DIR": str(self.directory),
-            "PYTHONPATH": f"{tools}:{ROOT}",
+            "PYTHONPATH": str(ROOT),
         }
 
     def argv(self, *arguments: str) -> list[str]:
@@ -104,9 +75,9 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine() -> Iterator[Machine]:
     with data_directory() as directory:
-        found = Machine(directory, tmp_path)
+        found = Machine(directory)
         yield found
         for process in found.processes():
             with contextlib.suppress(psutil.Error):
@@ -114,49 +85,78 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         wait_until(found.is_quiet, what="the end of all processes")
 
 
+def up(machine: Machine, *arguments: str) -> str:
+    """`touchline up --detach`, which has to succeed; what it shows."""
+    done = machine.run("up", "--detach", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def texts(machine: Machine, count: int) -> list[str]:
+    """The texts of the last events of the stream, as a viewer sees them."""
+    watched = machine.run("watch", "chat:up", "--last", "10", "--count", str(count), "--for", "30s", "--json")
+    return [json.loads(line)["data"]["text"] for line in watched.stdout.splitlines()]
+
+
 @pytest.mark.servers
 @pytest.mark.slow
-def test_up_heals_survives_and_goes_down(machine: Machine) -> None:
-    up = machine.run("up", "--detach", "--edges", "2")
-    assert up.returncode == 0, up.stderr
-    assert f"http://127.0.0.1:{machine.ports['GATEWAY']}/ops" in up.stdout
-    assert "publish broadcast:demo" in up.stdout
-    roles = machine.roles()
-    assert list(roles) == ["kafka", "elasticsearch", "stream", "index", "edge-1", "edge-2", "gateway"]
-    assert {role["state"] for role in roles.values()} == {"ready"}
+@pytest.mark.timeout(400)
+def test_up_starts_all_heals_what_dies_and_keeps_what_was_said(machine: Machine) -> None:
+    shown = up(machine, "--edges", "2")
+    assert f"http://127.0.0.1:{machine.ports['GATEWAY']}/ops" in shown
+    assert "publish broadcast:demo" in shown
+    before = machine.roles()
+    assert list(before) == ["kafka", "elasticsearch", *OURS]
+    assert {role["state"] for role in before.values()} == {"ready"}
 
     again = machine.run("up")
     assert again.returncode == 0
     assert "is up already" in again.stdout
     assert f"127.0.0.1:{machine.ports['EMBEDDED_KAFKA']}" in again.stdout
 
-    os.kill(roles["edge-2"]["pid"], signal.SIGKILL)
+    assert machine.run("publish", "chat:up", "--text", "before").returncode == 0
+    assert texts(machine, 1) == ["before"]
+    for name in OURS:
+        os.kill(before[name]["pid"], signal.SIGKILL)
 
-    def is_healed() -> bool:
-        edge, before = machine.roles()["edge-2"], roles["edge-2"]
-        return (edge["restarts"], edge["state"]) == (1, "ready") and edge["pid"] != before["pid"]
+    def are_healed() -> bool:
+        now = machine.roles()
+        return all(
+            (now[n]["state"], now[n]["restarts"]) == ("ready", 1) and now[n]["pid"] != before[n]["pid"]
+            for n in OURS
+        )
 
-    wait_until(is_healed, what="the edge", timeout_seconds=10)
+    wait_until(are_healed, what="all roles to be ready again", timeout_seconds=60)
     assert "the last one ended with SIGKILL" in " ".join(machine.run("status").stdout.split())
+    assert machine.run("publish", "chat:up", "--text", "after").returncode == 0
+    assert texts(machine, 2) == ["before", "after"]
+
+    assert machine.run("down").returncode == 0
+    assert machine.is_quiet()
+    up(machine)
+    assert texts(machine, 2) == ["before", "after"]
+    search = machine.run("search", "after", "--json")
+    assert [hit["event"]["data"]["text"] for hit in json.loads(search.stdout)["hits"]] == ["after"]
 
     supervisor = int((machine.directory / "run" / "lock").read_text())
     os.kill(supervisor, signal.SIGKILL)
+    wait_until(machine.is_quiet, what="the end of all that the supervisor had started")
     assert machine.run("status").returncode == 1
-    up = machine.run("up", "--detach")
-    assert up.returncode == 0, up.stderr
-    down = machine.run("down")
-    assert down.returncode == 0
+    up(machine)
+    assert machine.run("down").returncode == 0
     assert machine.is_quiet()
 
 
 @pytest.mark.servers
 @pytest.mark.slow
 def test_a_role_that_cannot_start_is_said_and_nothing_stays(machine: Machine) -> None:
-    up = machine.run("up", "--detach", FAILS="stream")
-    assert up.returncode == 1
-    assert "stream ended with exit code 1 while the pipeline was being started" in up.stderr
-    assert "  | the reason" in up.stderr
-    assert "Traceback" not in up.stderr
+    failed = machine.run(
+        "up", "--detach", TOUCHLINE_EDGE_TLS_CERT="nowhere.pem", TOUCHLINE_EDGE_TLS_KEY="nowhere.pem"
+    )
+    assert failed.returncode == 1
+    assert "edge ended with exit code 1 while the pipeline was being started" in failed.stderr
+    assert "nowhere.pem" in failed.stderr
+    assert "Traceback" not in failed.stderr
     assert machine.is_quiet()
 
 
@@ -191,11 +191,11 @@ def test_a_taken_port_is_a_sentence_and_starts_nothing(machine: Machine) -> None
     with socket.create_server(("127.0.0.1", machine.ports["EDGE"])):
         began = time.monotonic()
         for arguments in (["up"], ["up", "--detach"]):
-            up = machine.run(*arguments)
-            assert up.returncode == 1
-            assert f"Port {machine.ports['EDGE']}, which edge needs, is taken by" in up.stderr
-            assert "set TOUCHLINE_EDGE_PORT" in up.stderr
-            assert "Traceback" not in up.stderr
+            refused = machine.run(*arguments)
+            assert refused.returncode == 1
+            assert f"Port {machine.ports['EDGE']}, which edge needs, is taken by" in refused.stderr
+            assert "set TOUCHLINE_EDGE_PORT" in refused.stderr
+            assert "Traceback" not in refused.stderr
         assert time.monotonic() - began < 30
     assert machine.is_quiet()
 

@@ -81,3 +81,12 @@ def test_settings_travel_to_a_child_process_through_its_environment() -> None:
         }
     )
     assert load_settings(as_environment(settings)) == settings
+
+
+def test_servers_that_are_not_named_are_those_of_up() -> None:
+    ports = {"TOUCHLINE_EMBEDDED_KAFKA_PORT": "9001", "TOUCHLINE_EMBEDDED_ELASTICSEARCH_PORT": "9002"}
+    settings = load_settings(ports)
+    assert settings.kafka.bootstrap_servers == "127.0.0.1:9001"
+    assert settings.elasticsearch.url == "http://127.0.0.1:9002"
+    named = load_settings({**ports, "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092"})
+    assert named.kafka.bootstrap_servers == "kafka.example:9092"
