@@ -116,7 +116,7 @@ def http(_: Settings, count: int) -> float:
 
 def aiokafka(settings: Settings, count: int) -> float:
     """The same job with aiokafka: check, Avro, send, all confirmed."""
-    from aiokafka import AIOKafkaProducer  # noqa: PLC0415
+    from aiokafka import AIOKafkaProducer
 
     async def run() -> float:
         prepare = Preparing(topic_names(settings))
@@ -145,7 +145,7 @@ def aiokafka(settings: Settings, count: int) -> float:
 
 def faststream(settings: Settings, count: int) -> float:
     """The same job with FastStream's Kafka broker (on confluent-kafka), waiting for confirmations in lots."""
-    from faststream.confluent import KafkaBroker  # noqa: PLC0415
+    from faststream.confluent import KafkaBroker
 
     async def run() -> float:
         prepare = Preparing(topic_names(settings))

@@ -291,7 +291,9 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         context.load_cert_chain(edge.tls_cert, edge.tls_key or None)
     except (OSError, ssl.SSLError) as error:
         raise TouchlineError(
-            "bad_setting", f"TOUCHLINE_EDGE_TLS_CERT and _KEY cannot be read ({error})."
+            "bad_setting",
+            f"TOUCHLINE_EDGE_TLS_CERT ({settings.edge.tls_cert}) and TOUCHLINE_EDGE_TLS_KEY"
+            f" ({settings.edge.tls_key}) cannot be read: {error}.",
         ) from error
     return context
 
