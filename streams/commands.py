@@ -34,7 +34,13 @@ def apply_command(
     return msgspec.structs.replace(changed, commands={**record.commands, str(partition): offset + 1})
 
 
-def _set_channel(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
+def check_command(command: str, arguments: dict[str, Any]) -> None:
+    """Raise `bad_request` where a command could not be carried out on any channel."""
+    _HANDLERS[command](ChannelRecord(channel="check"), arguments, 0)
+
+
+def changed_settings(record: ChannelRecord, arguments: dict[str, Any]) -> Settings:
+    """The channel's settings with these changes. Raises `bad_request`."""
     try:
         settings = msgspec.convert({**msgspec.structs.asdict(record.settings), **arguments}, Settings)
     except msgspec.ValidationError as error:
@@ -48,7 +54,11 @@ def _set_channel(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -
         value = getattr(settings, name)
         if value is not None and value <= 0:
             raise TouchlineError("bad_request", f"{name} is {value}: it is above 0, or null.")
-    return with_settings(record, settings, at_ms)
+    return settings
+
+
+def _set_channel(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
+    return with_settings(record, changed_settings(record, arguments), at_ms)
 
 
 def _members(arguments: dict[str, Any]) -> tuple[str, ...]:

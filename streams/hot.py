@@ -31,6 +31,8 @@ class Traffic:
 
     def note(self, topic: str, partition: int, keys: Mapping[bytes, int]) -> None:
         """So many records of each key were read."""
+        if not keys:
+            return
         counts = self._counts.setdefault((topic, partition), Counter())
         counts.update(keys)
         if len(counts) > 2 * _COUNTED:
@@ -40,7 +42,7 @@ class Traffic:
             self._counts[topic, partition] = kept
 
     def look(self, seconds: float, partitions: Mapping[str, int]) -> list[Hot]:
-        """The hot partitions of the time since the last look, among all `partitions` of each topic."""
+        """The hot partitions of the time since the last look, among so many `partitions` of each topic."""
         counts, self._counts = self._counts, {}
         totals: Counter[str] = Counter()
         for (topic, _), of_partition in counts.items():
@@ -48,7 +50,7 @@ class Traffic:
         found = []
         for (topic, partition), of_partition in sorted(counts.items()):
             here = of_partition.total()
-            share = here / totals[topic] * partitions[topic]
+            share = here / totals[topic] * partitions.get(topic, 1)
             if here / seconds >= _LEAST_PER_S and share >= _TIMES_SHARE:
                 named = [(key, n) for key, n in of_partition.most_common(2) if key] or [(b"", 0)]
                 channel, count = named[0]

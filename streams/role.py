@@ -1,9 +1,12 @@
 """The role `stream`: puts the parts together, runs them until asked to stop, and stops them in order."""
 
 import asyncio
-from typing import Any, Final, cast
+import os
+import sys
+from typing import Any, Final, NoReturn, cast
 
 from kernel.clock import Clock
+from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
@@ -36,8 +39,21 @@ async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> N
         await wait_for_kafka(settings)
         health.ok("kafka")
         await _work(settings, clock, health, stop)
+    except TouchlineError as error:
+        _log.error("stopped", code=error.code, reason=str(error))
+        _die()
+    except Exception:
+        _log.exception("stopped by an unexpected error")
+        _die()
     finally:
         await ops.stop()
+
+
+def _die() -> NoReturn:
+    """End the process at once. Faust's tasks and threads may hang when they are cancelled, and nothing that
+    they could still do is wanted: what was not committed is read again."""
+    sys.stderr.flush()
+    os._exit(1)
 
 
 async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.Event) -> None:

@@ -1,6 +1,7 @@
 """What a worker looks after besides its records: audiences, shards that follow them, hot partitions, lag."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
@@ -25,6 +26,8 @@ _log = get_logger("touchline.steward")
 
 #: What concerns operators is told on this channel, too: `touchline watch broadcast:touchline-ops`.
 OPS_CHANNEL = "touchline-ops"
+#: Over how long traffic is compared: a worker that catches up reads its partitions in large pieces.
+_HOT_WINDOW_S = 10.0
 #: A hot partition is told again after so long.
 _TELL_AGAIN_S = 60.0
 
@@ -122,8 +125,12 @@ class Steward:
         return writes
 
     def _hot(self, now: float) -> list[Write]:
-        seconds, self._looked = now - self._looked, now
-        found = self._worker.traffic.look(max(seconds, 0.001), self._worker.partitions)
+        seconds = now - self._looked
+        if seconds < _HOT_WINDOW_S:
+            return []
+        self._looked = now
+        mine = Counter(place.topic for place in self._worker.positions)
+        found = self._worker.traffic.look(seconds, mine)
         HOT_PARTITION.clear()
         writes = []
         for hot in found:

@@ -36,6 +36,8 @@ def recall(
     now_ms: int,
 ) -> int:
     """Fill the judges' memories; returns how many events were read. Blocks: call it in a thread."""
+    if not starts:
+        return 0
     consumer = Consumer(
         {
             **config,

@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "search": ("search", "Find events by what they say."),
         "topics": ("topics", "Create or show the Kafka topics."),
         "token": ("token", "Make a token for trying out."),
+        "channel": ("channel", "Show or change a channel."),
         "stream": ("stream", "Run a Faust worker."),
         "edge": ("edge", "Run a WebSocket edge."),
         "index": ("index", "Run the search indexer."),

@@ -1,0 +1,72 @@
+"""A look at the registry, and commands to it, for programs that are no workers: command line, gateway.
+
+Every call blocks for a moment: from an event loop, call it in a thread.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config, unreachable
+from kernel.positions import partition_of
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Codec
+from streams.registry import ChannelRecord, from_avro
+from streams.transport.reader import check_read_error
+
+_TIMEOUT_S: Final = 10.0
+
+
+def read_channel(settings: Settings, channel: str) -> ChannelRecord | None:
+    """The channel's newest record; None if there is none."""
+    topic, wanted, found = topic_names(settings).channels, channel.encode(), None
+    consumer = Consumer(
+        client_config(settings, **{"group_id": "touchline-look", "enable_auto_commit": False})
+    )
+    try:
+        at = TopicPartition(topic, 0)
+        low, high = consumer.get_watermark_offsets(at, timeout=_TIMEOUT_S)
+        consumer.assign([TopicPartition(topic, 0, low)])
+        next_ = low
+        while next_ < high:
+            messages = consumer.consume(1, _TIMEOUT_S)
+            if not messages:
+                raise unreachable(settings)
+            for message in messages + consumer.consume(1000, 0):
+                error = message.error()
+                if error is not None:
+                    check_read_error(error)
+                    continue
+                next_ = (message.offset() or 0) + 1
+                if message.key() == wanted:
+                    found = message.value()
+            # Compaction leaves gaps, also at the end: the position says when there is nothing more.
+            next_ = max(next_, consumer.position([at])[0].offset)
+    finally:
+        consumer.close()
+    return None if found is None else from_avro(Codec("channel").decode(found))
+
+
+def send_command(
+    settings: Settings, channel: str, command: str, arguments: dict[str, Any], *, actor: str | None = None
+) -> None:
+    """Put a command on touchline.control; returns once all in-sync replicas have it."""
+    topic = topic_names(settings).control
+    producer = Producer(client_config(settings, acks="all", message_timeout_ms=round(_TIMEOUT_S * 1000)))
+    partitions = len(producer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
+    value = Codec("control").encode(
+        {"command": command, "actor": actor, "arguments": msgspec.json.encode(arguments).decode()}
+    )
+    failed: list[str] = []
+    producer.produce(
+        topic,
+        value,
+        channel.encode(),
+        partition_of(channel, max(1, partitions)),
+        on_delivery=lambda error, _: failed.append(error.str()) if error else None,
+    )
+    if producer.flush(_TIMEOUT_S) or failed:
+        raise TouchlineError("not_delivered", "Kafka did not take the command.")

@@ -1,0 +1,76 @@
+"""A worker against a real Kafka: what goes in, what comes out, and how it stops."""
+
+import json
+import random
+
+from kernel.positions import Kind, partition_of
+from tests.pipeline import Pipeline, eventually
+from tests.streams.log import Log, Seen, accepted_offsets
+
+
+def say(text: str, **fields: str) -> bytes:
+    return json.dumps({"data": {"text": text}, **fields}).encode()
+
+
+def test_events_are_ordered_fanned_out_and_refused_ones_are_told_of(pipeline: Pipeline) -> None:
+    log = Log(pipeline.settings)
+    partition = partition_of("final", 4)
+    log.post(Kind.CHAT, "final", say("one", key="a"))
+    log.post(Kind.CHAT, "final", b"junk")
+    log.post(Kind.CHAT, "final", say("two", key="a"))
+    log.post(Kind.CHAT, "final", say("three"), partition=(partition + 1) % 4)
+    log.post(Kind.LOCATION, "final", b'{"data":{"lat":1,"lon":2}}')
+    eventually("all is committed", lambda: log.lag(*Kind) == 0)
+
+    def texts_of_events() -> list[str]:
+        return [e["data"]["text"] for e in log.values(log.names.events[Kind.CHAT], "event-chat")]
+
+    eventually("two events", lambda: len(texts_of_events()) > 1)
+    texts = texts_of_events()
+    assert texts == ["one", "three"], "the repeat is dropped, the misplaced record is put back"
+    (message,) = log.read(log.names.events[Kind.LOCATION])
+    assert message.partition() == partition
+    (rejected,) = log.values(log.names.rejected, "rejection")
+    assert (rejected["reason"], rejected["value"]) == ("undecodable", b"junk")
+    for fanout, event in zip(log.read(log.names.fanout_live), texts, strict=True):
+        assert fanout.key() == b"final#1#0"
+        assert event in (fanout.value() or b"").decode("utf-8", "replace")
+    shown = json.loads(pipeline.run("channel", "show", "final", "--json").stdout)
+    assert [v["shards"] for v in shown["versions"]] == [1], "its first event has made the channel"
+
+
+def test_a_channels_settings_and_shards_are_changed_by_command(pipeline: Pipeline) -> None:
+    log = Log(pipeline.settings)
+    shown = pipeline.run("channel", "set", "final", 'blocked=["spoiler"]', "--json").stdout
+    assert json.loads(shown)["settings"]["blocked"] == ["spoiler"]
+    since = json.loads(pipeline.run("channel", "reshard", "final", "--shards", "3", "--json").stdout)
+    assert [v["shards"] for v in since["versions"]] == [1, 3]
+
+    def posted() -> bool:
+        log.post(Kind.CHAT, "final", say("a spoiler here", sender="ana", key="k"))
+        return bool(log.values(log.names.rejected, "rejection"))
+
+    eventually("the setting holds", posted)
+    (rejection, *_) = log.values(log.names.rejected, "rejection")
+    assert (rejection["reason"], rejection["sender"], rejection["key"]) == ("moderated", "ana", "k")
+    log.post(Kind.CHAT, "final", say("fine"))
+    eventually("all is committed", lambda: log.lag(Kind.CHAT) == 0)
+    keys = {m.key() for m in log.read(log.names.fanout_live)}
+    assert keys == {b"final#1#0", b"final#2#0", b"final#2#1", b"final#2#2"}
+    refused = pipeline.run("channel", "set", "final", "slow_s=-1", check=False)
+    assert refused.returncode == 1
+    assert "above 0" in refused.stderr
+
+
+def test_sigterm_under_load_ends_cleanly_and_the_next_worker_goes_on(pipeline: Pipeline) -> None:
+    log = Log(pipeline.settings)
+    log.post_chats(30_000, 50, random.Random(1))
+    eventually("work has begun", lambda: next(log.read(log.names.fanout_live), None), within=20)
+    assert pipeline.stop("stream") == 0
+    done = 30_000 - log.lag(Kind.CHAT)
+    assert len(list(log.read(log.names.events[Kind.CHAT]))) == done, "what was written is what was committed"
+    pipeline.start("stream")
+    eventually("all is committed", lambda: log.lag(Kind.CHAT) == 0)
+    seen = Seen(log)
+    assert seen.repeats == 0
+    assert dict(seen.offsets) == accepted_offsets(log)

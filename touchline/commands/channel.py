@@ -1,0 +1,147 @@
+"""`touchline channel`: show a channel, change its settings, spread its viewers over more shards."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernel.errors import TouchlineError
+from kernel.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from streams.registry import ChannelRecord
+
+#: How long a command waits for the worker that carries it out.
+_WAIT_S = 20.0
+
+
+@click.group("channel")
+def command() -> None:
+    """Show or change a channel.
+
+    Example: touchline channel show wc26-final
+    """
+
+
+@command.command()
+@click.argument("channel")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(channel: str, *, as_json: bool) -> None:
+    """Show a channel's settings and the versions of its sharding.
+
+    Example: touchline channel show wc26-final --json
+    """
+    settings = load_settings()
+    _print(_read(settings, _named(channel)), as_json=as_json)
+
+
+@command.command("set")
+@click.argument("channel")
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE…")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
+    """Change a channel's settings; VALUE is JSON, or plain text. `null` takes a setting back.
+
+    Example: touchline channel set wc26-final slow_s=5 'blocked=["spoiler"]'
+    """
+    arguments = dict(_pair(text) for text in pairs)
+    settings = load_settings()
+
+    def done(record: "ChannelRecord") -> bool:
+        from streams.commands import changed_settings
+
+        return changed_settings(record, arguments) == record.settings
+
+    _print(_command(settings, _named(channel), "set_channel", arguments, done), as_json=as_json)
+
+
+@command.command()
+@click.argument("channel")
+@click.option("--shards", type=click.IntRange(1, 256), required=True, help="How many shards.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def reshard(channel: str, *, shards: int, as_json: bool) -> None:
+    """Give a channel a version with so many shards, beside the one it has; viewers move over by themselves.
+
+    Example: touchline channel reshard wc26-final --shards 4
+    """
+    settings = load_settings()
+    record = _command(
+        settings, _named(channel), "reshard", {"shards": shards}, lambda r: r.newest.shards == shards
+    )
+    _print(record, as_json=as_json)
+
+
+def _named(channel: str) -> str:
+    from schemas.checks import check_channel
+
+    check_channel(channel)
+    return channel
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    from streams.registry import Settings as ChannelSettings
+
+    name, equals, value = text.partition("=")
+    known = ChannelSettings.__struct_fields__
+    if not equals or name not in known:
+        raise click.UsageError(f"{text!r} is not NAME=VALUE with a NAME of: {', '.join(known)}.")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _read(settings: Settings, channel: str) -> "ChannelRecord":
+    from streams.registry_read import read_channel
+
+    record = read_channel(settings, channel)
+    if record is None:
+        raise TouchlineError(
+            "not_found",
+            f"There is no channel {channel} yet.",
+            hint="Its first event makes it, and so does `touchline channel set`.",
+        )
+    return record
+
+
+def _command(
+    settings: Settings,
+    channel: str,
+    name: str,
+    arguments: dict[str, Any],
+    done: Callable[["ChannelRecord"], bool],
+) -> "ChannelRecord":
+    """Give the command, and wait until the channel's record says that it is carried out."""
+    from streams.commands import check_command
+    from streams.registry_read import read_channel, send_command
+
+    check_command(name, arguments)
+    send_command(settings, channel, name, arguments)
+    deadline = time.monotonic() + _WAIT_S
+    while time.monotonic() < deadline:
+        record = read_channel(settings, channel)
+        if record is not None and done(record):
+            return record
+        time.sleep(0.2)
+    raise TouchlineError(
+        "unavailable",
+        "The command is on touchline.control, but no worker has carried it out yet.",
+        hint="Is `touchline stream` running? `touchline channel show` tells when it is done.",
+    )
+
+
+def _print(record: "ChannelRecord", *, as_json: bool) -> None:
+    import msgspec
+
+    shown = msgspec.to_builtins(record)
+    if as_json:
+        click.echo(json.dumps(shown))
+        return
+    click.echo(f"channel   {record.channel}")
+    for version in record.versions:
+        state = "retired" if version.until is not None else "live"
+        click.echo(f"version   {version.version}: {version.shards} shards, {state}")
+    for name, value in shown["settings"].items():
+        click.echo(f"{name:20} {json.dumps(value)}")
