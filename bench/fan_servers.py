@@ -64,10 +64,10 @@ class _Nothing:
     def viewers(self, stream: str) -> int:
         return 0
 
-    def serves(self, key: str) -> bool:
+    def serves(self, kind: object, key: str) -> bool:
         return True
 
-    def whole(self, key: str) -> bool:
+    def whole(self, kind: object, key: str) -> bool:
         return True
 
     def elsewhere(self, key: str) -> str | None:

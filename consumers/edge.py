@@ -9,13 +9,14 @@ import sys
 from ipaddress import ip_address
 from typing import Any, Final
 
+from consumers.assignment import Assign, all_of, share_of
 from consumers.cursors import CursorBook
 from consumers.departure import depart
 from consumers.door import PATH, Door
-from consumers.hub import Hub
+from consumers.hub import Hub, Raw
 from consumers.messages import Rejected
 from consumers.past import History
-from consumers.places import OwnCell, Place
+from consumers.places import Place, Places
 from consumers.poster import KafkaPoster
 from consumers.presence import BEAT_S, Presence
 from consumers.reader import Reader
@@ -30,6 +31,7 @@ from kernel.health import Health
 from kernel.jwks import JwksKeys
 from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
+from kernel.positions import Kind, Shard
 from kernel.settings import Settings
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed
 from kernel.topics import topic_names
@@ -38,6 +40,8 @@ from schemas.codec import Codec, Undecodable
 _log = get_logger("touchline.edge")
 #: How many records of each partition an edge reads back when it starts.
 FILL_RECORDS: Final = 20_000
+#: Of locations only what somebody watches is kept, and nobody does yet: just see that the topic is there.
+LOCATION_FILL: Final = 1
 
 
 class Edge:
@@ -51,17 +55,23 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        self._topics = [names.fanout_live, names.fanout_location]
-        self._places = OwnCell(names)
         self._registry = Registry()
-        self._hub = Hub(_decoder(), ring_events=edge.ring_events, ring_bytes=edge.ring_bytes)
+        self._hub = Hub(
+            _decoder(),
+            ring_events=edge.ring_events,
+            ring_bytes=edge.ring_bytes,
+            selective=names.fanout_location,
+        )
         self._poster = KafkaPoster(settings, self._loop)
         cell = edge.cell or self.name
         url = edge.public_url or f"{'wss' if edge.tls_cert else 'ws'}://{edge.host}:{edge.port}{PATH}"
         self._presence = Presence(edge=self.name, cell=cell, url=url, hub=self._hub, clock=clock)
+        self._places = Places(names, self._presence.owner)
         self._cursors = CursorBook(clock)
         self._rejection = Codec("rejection")
         self._leaving = asyncio.Event()
+        #: Whether partitions came or went since the last look at who has to move.
+        self._changed = False
         auth, loopback = settings.auth, _is_loopback(edge.host)
         static = StaticKeys(auth)
         jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
@@ -84,7 +94,7 @@ class Edge:
             clock=clock,
             new_id=lambda: secrets.token_urlsafe(12),
         )
-        self._reader: Reader | None = None
+        self._readers: list[Reader] = []
         self._tables: Tables | None = None
         self._server: asyncio.Server | None = None
 
@@ -133,31 +143,19 @@ class Edge:
             ) from error
 
     def _read(self) -> None:
-        edge = self._settings.edge
-        config = client_config(
-            self._settings,
-            group_id=f"touchline-edge-{self.name}".replace(":", "-"),
-            client_id=self.name,
-            enable_auto_commit=False,
-            fetch_wait_max_ms=100,
-            fetch_error_backoff_ms=50,
-            queued_max_messages_kbytes=16_384,
-        )
-        self._reader = Reader(
-            config,
-            self._topics,
-            fill=FILL_RECORDS,
-            tick_s=edge.tick_ms / 1000,
-            take=self._hub.take,
-            on_start=self._started,
-            on_filled=self._filled,
-            on_trouble=self._trouble,
-            on_failure=self._fail,
-            loop=self._loop,
-            clock=self._clock,
-        )
-        self._reader.start()
-
+        edge, names = self._settings.edge, self._names
+        if edge.cell:
+            group = {
+                "group_protocol": "consumer",
+                "enable_auto_commit": True,
+                "auto_commit_interval_ms": 1000,
+            }
+            self._start(
+                share_of(names.fanout_live, FILL_RECORDS), group_id=f"touchline-cell-{edge.cell}", **group
+            )
+            self._start(all_of([names.fanout_location], LOCATION_FILL))
+        else:
+            self._start(all_of([names.fanout_live, names.fanout_location], FILL_RECORDS))
         self._tables = Tables(
             client_config(
                 self._settings,
@@ -171,6 +169,27 @@ class Edge:
             loop=self._loop,
         )
         self._tables.start()
+
+    def _start(self, assign: Assign, **properties: Any) -> None:
+        config = {
+            "group_id": f"touchline-edge-{self.name}".replace(":", "-"),
+            "client_id": self.name,
+            "enable_auto_commit": False,
+            "fetch_wait_max_ms": 100,
+            "fetch_error_backoff_ms": 50,
+            "queued_max_messages_kbytes": 16_384,
+            **properties,
+        }
+        reader = Reader(
+            client_config(self._settings, **config),
+            assign,
+            tick_s=self._settings.edge.tick_ms / 1000,
+            heard=self,
+            loop=self._loop,
+            clock=self._clock,
+        )
+        self._readers.append(reader)
+        reader.start()
 
     # ── from the tables ──────────────────────────────────────────────────────────────────────────────
 
@@ -204,9 +223,19 @@ class Edge:
         while True:
             await asyncio.sleep(BEAT_S)
             if self.service.open or self._presence.leaving:
-                partitions = self._places.partitions()
-                self._say(self._names.presence, self.name, self._presence.heartbeat(partitions))
+                self._beat_now()
                 self._presence.push()
+                if self._changed:
+                    self._changed = self.service.move(self._serves, self._elsewhere) > 0
+
+    def _beat_now(self) -> None:
+        self._say(self._names.presence, self.name, self._presence.heartbeat(self._places.partitions()))
+
+    def _serves(self, kind: Kind, shard: Shard) -> bool:
+        return self._places.serves(kind, shard.key)
+
+    def _elsewhere(self, shard: Shard) -> str | None:
+        return self._places.elsewhere(shard.key)
 
     async def _jot(self) -> None:
         while True:
@@ -218,15 +247,43 @@ class Edge:
         with contextlib.suppress(TouchlineError):
             self._poster.post_soon(topic, key, value)
 
-    # ── from the reader ──────────────────────────────────────────────────────────────────────────────
+    # ── from the readers (it is what they are heard by) ──────────────────────────────────────────────
 
-    def _started(self, places: set[Place], whole: set[Place]) -> None:
-        self._hub.whole = whole
+    def take(self, topic: str, records: list[Raw]) -> int:
+        return self._hub.take(topic, records)
+
+    def assigned(self, places: set[Place], whole: set[Place], counts: dict[str, int]) -> None:
+        self._places.total = counts.get(self._names.fanout_live, self._places.total)
         self._places.assigned(places, whole)
+        self._hub.whole |= whole
+        self._settle()
 
-    def _filled(self) -> None:
-        self.health.ok("rings")
-        self._open()
+    def filled(self, place: Place) -> None:
+        self._places.filled(place)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._places.settled:
+            self._changed = True
+            self.health.ok("rings")
+            self._open()
+            self._beat_now()
+
+    def revoked(self, places: set[Place]) -> None:
+        self._places.revoked(places)
+        self._hub.whole -= places
+        self._changed = True
+        self._beat_now()
+        # From here on these rings miss what comes. Their viewers wait where they are, and are sent on.
+        self.service.suspend(self._serves)
+        self._hub.drop(lambda key: not self._places.serves(Kind.CHAT, key.decode()))
+
+    def trouble(self, why: str) -> None:
+        self.health.fail("kafka", why)
+
+    def failed(self, error: Exception) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
 
     def _open(self) -> None:
         """Viewers are taken when everything that they need is here."""
@@ -234,21 +291,11 @@ class Edge:
             self.service.open = True
             _log.info("edge is ready", edge=self.name, cell=self.service.cell)
 
-    def _trouble(self, why: str | None) -> None:
-        if why is None:
-            self.health.ok("kafka")
-        else:
-            self.health.fail("kafka", why)
-
-    def _fail(self, error: Exception) -> None:
-        if not self._failed.done():
-            self._failed.set_exception(error)
-
     async def _close(self) -> None:
         self.service.open = False
         if self._server is not None:
             self._server.close()
-        threads = [thread for thread in (self._reader, self._tables) if thread is not None]
+        threads = [thread for thread in (*self._readers, self._tables) if thread is not None]
         for thread in threads:
             thread.stop()
         for thread in threads:

@@ -79,8 +79,12 @@ class Audience:
 class Hub:
     """All feeds and audiences of an edge."""
 
-    def __init__(self, decode: Decode, *, ring_events: int, ring_bytes: int) -> None:
+    def __init__(
+        self, decode: Decode, *, ring_events: int, ring_bytes: int, selective: str | None = None
+    ) -> None:
         self._decode = decode
+        #: The topic of which only what somebody watches is kept: that of the locations.
+        self._selective = selective
         self._ring_events, self._ring_bytes = ring_events, ring_bytes
         #: fan-out key -> stream -> feed; least recently used key first.
         self._feeds: OrderedDict[bytes, dict[str, Feed]] = OrderedDict()
@@ -95,7 +99,10 @@ class Hub:
     def take(self, topic: str, records: Iterable[Raw]) -> int:
         """A turn: records into rings, and one write to each live viewer. Returns the deliveries."""
         fresh: dict[Feed, list[bytes]] = {}
+        selective = topic == self._selective
         for partition, key, value in records:
+            if selective and key not in self._feeds:
+                continue  # nobody here watches it: not even its bytes are looked at
             try:
                 stream, seq, server_ts, body = self._decode(value)
             except UnreadableRecord as error:
@@ -197,6 +204,27 @@ class Hub:
             self._audiences.pop((audience.name, audience.shard), None)
             for feed in audience.feeds:
                 feed.audiences.remove(audience)
+                if feed.conflates and not feed.audiences:
+                    self._forget(feed)
+
+    def drop(self, gone: Callable[[bytes], bool]) -> None:
+        """Forget the rings of keys that are not read here any more, once nobody hears them."""
+        for key in [key for key in self._feeds if gone(key)]:
+            for feed in list(self._feeds[key].values()):
+                if not feed.audiences:
+                    self._forget(feed)
+
+    def reset(self, feed: Feed) -> None:
+        """The feed has missed something, or will: what its ring holds says nothing about what follows."""
+        self.bytes -= feed.ring.drop(len(feed.ring))
+        feed.ring.floor = -1
+
+    def _forget(self, feed: Feed) -> None:
+        self.bytes -= feed.ring.bytes
+        feeds = self._feeds.get(feed.key, {})
+        feeds.pop(feed.stream, None)
+        if not feeds:
+            self._feeds.pop(feed.key, None)
 
     def audiences(self) -> list[Audience]:
         return list(self._audiences.values())

@@ -24,6 +24,7 @@ LONGEST_BACK_OFF_S: Final = 20.0
 _CONNECT_S: Final = 10.0
 #: Events that wait for a slow reader before reading from the socket stops.
 MAX_WAITING: Final = 10_000
+MAX_FAILURES: Final = 2
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,22 +115,20 @@ class Owner(Protocol):
     def address(self, url: str) -> str:
         """The address with what has to go with it."""
 
-    def another(self, url: str) -> str:
-        """Where to connect next after this address did not answer."""
-
     def moved(self, subscription: Subscription, url: str) -> None:
         """A stream is served at another edge."""
 
-    def lost(self, link: "Link", subscriptions: list[Subscription]) -> None:
-        """This edge does not answer any more."""
+    def lost(self, link: "Link", subscriptions: list[Subscription]) -> bool:
+        """This edge does not answer any more; True: the link is not needed any more."""
 
 
 class Link:
     """One edge: a connection at a time, and the subscriptions that live there."""
 
-    def __init__(self, viewer: Owner, url: str) -> None:
-        self.url = url
-        self._at = url
+    def __init__(self, viewer: Owner, urls: list[str]) -> None:
+        #: Edges of which any will do: after one, the next is tried.
+        self._urls = urls
+        self.at = urls[0]
         self._viewer = viewer
         self._subscriptions: list[Subscription] = []
         self._pending: dict[int, Subscription] = {}
@@ -194,7 +193,7 @@ class Link:
             self._wire = None
             self._open.clear()
             if self._next is None:
-                self._at = self._viewer.another(self._at)
+                self._turn()
             for future in self._asked.values():
                 if not future.done():
                     future.set_exception(TouchlineError("unavailable", "The connection to the edge broke."))
@@ -211,11 +210,14 @@ class Link:
                 case Return.BACK_OFF if self._next is None:
                     await asyncio.sleep(back_off_s(failures, self._viewer.chance))
                     failures += 1
-            if failures >= 2:
-                self._viewer.lost(self, self._subscriptions)
+            if failures >= MAX_FAILURES and self._viewer.lost(self, self._subscriptions):
+                return
+
+    def _turn(self) -> None:
+        self.at = self._urls[(self._urls.index(self.at) + 1) % len(self._urls)]
 
     async def _connect(self) -> ClientConnection:
-        address = self._viewer.address(self._at)
+        address = self._viewer.address(self.at)
         return await connect(
             address,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
@@ -294,7 +296,7 @@ class Link:
         """The edge drains: open the next connection, then let go of this one."""
         await asyncio.sleep(after_s)
         with contextlib.suppress(OSError, TimeoutError, InvalidHandshake):
-            self._at = self._viewer.another(self._at)
+            self._turn()
             self._next = await self._connect()
             if self._wire is not None:
                 await self._wire.close()

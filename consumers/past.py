@@ -20,6 +20,8 @@ _log = get_logger("touchline.past")
 PAGE_EVENTS: Final = 500
 #: Pages of the past do not change; so many of the latest stay at hand for whoever comes with a like cursor.
 MAX_PAGES: Final = 64
+MAX_FRUITLESS: Final = 100
+FRUITLESS_PAUSE_S: Final = 0.05
 K = TypeVar("K")
 V = TypeVar("V")
 Wake = Callable[[TouchlineError | None], None]
@@ -53,7 +55,7 @@ class History(Protocol):
 class _Reads:
     """What is asked of one feed's past."""
 
-    __slots__ = ("feed", "heads", "lasts", "pages", "task")
+    __slots__ = ("feed", "fruitless", "heads", "lasts", "pages", "task")
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
@@ -61,6 +63,7 @@ class _Reads:
         self.lasts: dict[int, list[Wake]] = {}
         self.pages: list[tuple[int, Wake]] = []
         self.task: asyncio.Task[None] | None = None
+        self.fruitless = 0
 
     def all_waiting(self) -> list[Wake]:
         waiting = [*self.heads, *(w for ws in self.lasts.values() for w in ws), *(w for _, w in self.pages)]
@@ -157,6 +160,14 @@ class Past:
         )
         if not found.more and ring.head == 0:
             ring.learn_head(page.end)
+        if page.end <= after and not ring.covers(after):
+            # The log lags behind the fan-out, by milliseconds: it is asked again, for some time.
+            reads.fruitless += 1
+            if reads.fruitless > MAX_FRUITLESS:
+                raise TouchlineError("unavailable", "The log does not hold yet what has been fanned out.")
+            await asyncio.sleep(FRUITLESS_PAUSE_S)
+        else:
+            reads.fruitless = 0
         self._keep(page)
         served = [(at, wake) for at, wake in reads.pages if at <= max(page.end, after)]
         reads.pages = [entry for entry in reads.pages if entry not in served]

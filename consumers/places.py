@@ -1,33 +1,64 @@
-"""Which fan-out partitions are here, and where the others are."""
+"""Which fan-out partitions are served here, and where the others are."""
 
-from kernel.positions import partition_of
+from collections.abc import Callable
+
+from kernel.positions import Kind, partition_of
 from kernel.topics import TopicNames
 
 Place = tuple[str, int]
 
 
-class OwnCell:
-    """An edge that is its own cell has every partition, from when its rings are filled."""
+class Places:
+    """The partitions that this edge has. In a cell of its own it has all of them.
 
-    def __init__(self, names: TopicNames) -> None:
-        self._live = names.fanout_live
-        self._partitions = 0
+    Locations are read whole by every edge, so they are served everywhere.
+    """
+
+    def __init__(self, names: TopicNames, owner: Callable[[int], str | None]) -> None:
+        self._live, self._owner = names.fanout_live, owner
+        #: How many partitions the live topic has; 0: not known yet.
+        self.total = 0
+        self._filling: set[Place] = set()
+        self._ready: set[Place] = set()
         self._whole: set[Place] = set()
 
     def assigned(self, places: set[Place], whole: set[Place]) -> None:
-        """These partitions are read; those of them in `whole` from their first record."""
-        self._partitions = sum(1 for topic, _ in places if topic == self._live)
-        self._whole = whole
+        """These partitions are read from now on; those in `whole` from their first record."""
+        self._filling |= places
+        self._whole = (self._whole - places) | whole
+
+    def filled(self, place: Place) -> None:
+        """What was on the log when this partition was assigned is in the rings."""
+        if place in self._filling:
+            self._filling.discard(place)
+            self._ready.add(place)
+
+    def revoked(self, places: set[Place]) -> None:
+        """These partitions are read no more."""
+        self._filling -= places
+        self._ready -= places
+        self._whole -= places
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was assigned is served."""
+        return self.total > 0 and not self._filling
 
     def partitions(self) -> set[int]:
-        """The partitions of the live fan-out topic that are served here."""
-        return set(range(self._partitions))
+        """The partitions of the live topic that are served here."""
+        return {number for topic, number in self._ready if topic == self._live}
 
-    def serves(self, key: str) -> bool:  # noqa: ARG002
-        return self._partitions > 0
+    def serves(self, kind: Kind, key: str) -> bool:
+        """Whether this fan-out key is served here, right now."""
+        return kind is Kind.LOCATION or (self._live, self._partition(key)) in self._ready
 
-    def whole(self, key: str) -> bool:
-        return (self._live, partition_of(key, self._partitions)) in self._whole
+    def whole(self, kind: Kind, key: str) -> bool:
+        """Whether every record of its partition has been seen (of locations only those wanted are)."""
+        return kind is not Kind.LOCATION and (self._live, self._partition(key)) in self._whole
 
-    def elsewhere(self, key: str) -> str | None:  # noqa: ARG002
-        return None
+    def elsewhere(self, key: str) -> str | None:
+        """The address of the edge that serves it, where that is known."""
+        return self._owner(self._partition(key))
+
+    def _partition(self, key: str) -> int:
+        return partition_of(key, self.total) if self.total else -1

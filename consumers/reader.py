@@ -7,11 +7,13 @@ queue.
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from consumers.assignment import Assign
 from consumers.hub import Raw
+from consumers.places import Place
 from kernel.clock import Clock
 from kernel.logs import get_logger
 
@@ -21,38 +23,47 @@ MAX_BATCH: Final = 2000
 MAX_TURN_BYTES: Final = 512 * 1024
 _IDLE_S: Final = 0.25
 _QUIET_S: Final = 1.0
+#: A cell has edges without a partition when it has more edges than partitions: after this time, this is one.
+_SHARE_S: Final = 5.0
 
-Take = Callable[[str, list[Raw]], object]
-Place = tuple[str, int]
+
+class Heard(Protocol):
+    """Whoever is told, in the loop, what the reader does."""
+
+    def take(self, topic: str, records: list[Raw]) -> object: ...
+
+    def assigned(self, places: set[Place], whole: set[Place], counts: dict[str, int]) -> None: ...
+
+    def filled(self, place: Place) -> None: ...
+
+    def revoked(self, places: set[Place]) -> None: ...
+
+    def trouble(self, why: str) -> None: ...
+
+    def failed(self, error: Exception) -> None: ...
 
 
 class Reader(threading.Thread):
-    """One consumer with partitions assigned by hand, from some way back to the end and then on."""
+    """One consumer, from some way back in its partitions to their ends, and then on."""
 
     def __init__(
         self,
         config: dict[str, Any],
-        topics: list[str],
+        assign: Assign,
         *,
-        fill: int,
         tick_s: float,
-        take: Take,
-        on_start: Callable[[set[Place], set[Place]], None],
-        on_filled: Callable[[], None],
-        on_trouble: Callable[[str | None], None],
-        on_failure: Callable[[Exception], None],
+        heard: Heard,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
     ) -> None:
         super().__init__(name="fanout-reader", daemon=True)
-        self._config, self._topics, self._fill, self._tick_s = config, topics, fill, tick_s
-        self._take, self._on_start, self._on_filled = take, on_start, on_filled
-        self._on_trouble, self._on_failure = on_trouble, on_failure
-        self._loop, self._clock = loop, clock
+        self._config, self._assign, self._tick_s = config, assign, tick_s
+        self._heard, self._loop, self._clock = heard, loop, clock
         self._stopping = threading.Event()
         self._written = threading.Event()
         #: Partitions that are still being filled: where their end was.
         self._ends: dict[Place, int] = {}
+        self._counts: dict[str, int] | None = None
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -64,7 +75,7 @@ class Reader(threading.Thread):
         try:
             while not self._stopping.is_set():
                 try:
-                    self._assign(consumer)
+                    self._assign(consumer, self)
                     break
                 except (KafkaException, KeyError) as error:
                     # The broker, or the topics' leaders, are not there yet.
@@ -72,28 +83,28 @@ class Reader(threading.Thread):
                     self._stopping.wait(_QUIET_S)
             self._read(consumer)
         except Exception as error:
-            self._tell(self._on_failure, error)
+            self._tell(self._heard.failed, error)
         finally:
             consumer.close()
 
-    def _assign(self, consumer: Consumer) -> None:
-        """Seek back by `fill` records in each partition, so that the rings are warm before viewers come."""
-        self._ends.clear()
-        known = consumer.list_topics(timeout=10).topics
-        starts, whole = [], set()
-        for topic in self._topics:
-            for number in known[topic].partitions:
-                low, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
-                start = max(low, end - self._fill)
-                if start == 0:
-                    whole.add((topic, number))
-                if start < end:
-                    self._ends[topic, number] = end
-                starts.append(TopicPartition(topic, number, start))
-        consumer.assign(starts)
-        self._tell(self._on_start, {(p.topic, p.partition) for p in starts}, whole)
-        if not self._ends:
-            self._tell(self._on_filled)
+    # ── of its partitions (it is what `Assign` tells) ────────────────────────────────────────────────
+
+    def begin(self, places: dict[Place, int], whole: set[Place], counts: dict[str, int]) -> None:
+        self._counts = None
+        self._tell(self._heard.assigned, set(places), whole, counts)
+        for place, end in places.items():
+            if end < 0:
+                self._tell(self._heard.filled, place)
+            else:
+                self._ends[place] = end
+
+    def counted(self, counts: dict[str, int]) -> None:
+        self._counts = counts
+
+    def end(self, places: set[Place]) -> None:
+        for place in places:
+            self._ends.pop(place, None)
+        self._tell(self._heard.revoked, places)
 
     def _read(self, consumer: Consumer) -> None:
         monotonic, rested, quiet = self._clock.monotonic, 0.0, 0
@@ -103,6 +114,8 @@ class Reader(threading.Thread):
             messages = consumer.consume(1, _IDLE_S)
             if not messages:
                 quiet += 1
+                if self._counts is not None and quiet * _IDLE_S >= _SHARE_S:
+                    self.begin({}, set(), self._counts)
                 if self._ends and quiet * _IDLE_S >= _QUIET_S:
                     self._look_whether_filled(consumer, at_rest=True)
                 continue
@@ -137,7 +150,7 @@ class Reader(threading.Thread):
 
     def _write(self, topic: str, batch: list[Raw]) -> None:
         try:
-            self._take(topic, batch)
+            self._heard.take(topic, batch)
         finally:
             # The transports write at the end of this turn of the loop: only then read on.
             self._loop.call_soon(self._written.set)
@@ -147,12 +160,11 @@ class Reader(threading.Thread):
             # Transactions leave markers at a log's end that are not handed out: then quiet means the end.
             if at.offset >= self._ends[at.topic, at.partition] or (at_rest and at.offset >= 0):
                 del self._ends[at.topic, at.partition]
-        if not self._ends:
-            self._tell(self._on_filled)
+                self._tell(self._heard.filled, (at.topic, at.partition))
 
     def _heed(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._tell(self._on_trouble, "no broker answers")
+            self._tell(self._heard.trouble, "no broker answers")
         elif error.fatal():
             raise KafkaException(error)
         else:

@@ -6,6 +6,7 @@ Connections hold the wire; this holds what they share.
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -22,7 +23,7 @@ from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
 from kernel.logs import get_logger
 from kernel.metrics import VIEWERS
-from kernel.positions import Stream
+from kernel.positions import Kind, Shard, Stream
 from kernel.settings import Settings
 from kernel.tokens import Grants, UnknownKey, Verifier, everything
 
@@ -48,10 +49,10 @@ class Counts(Protocol):
 class Map(Protocol):
     """Which partitions this edge has, and where others are served."""
 
-    def serves(self, key: str) -> bool:
+    def serves(self, kind: Kind, key: str) -> bool:
         """Whether this fan-out key's partition is here, and its rings are filled."""
 
-    def whole(self, key: str) -> bool:
+    def whole(self, kind: Kind, key: str) -> bool:
         """Whether its partition was read from the first record on."""
 
     def elsewhere(self, key: str) -> str | None:
@@ -262,7 +263,7 @@ class Service:
     ) -> m.AnyReply | None:
         """Begin a subscription; a reply only where it cannot begin here."""
         shard = self.registry.shard(stream.channel, member.user)
-        if not self.where.serves(shard.key):
+        if not self.where.serves(stream.kind, shard.key):
             url = self.where.elsewhere(shard.key)
             if url is None:
                 return m.error(
@@ -270,11 +271,36 @@ class Service:
                 )
             return m.Redirect(id=request.id, stream=request.stream, url=url)
         lanes = self.registry.layout(stream.channel).lanes
-        audience = self.hub.audience(stream, shard, lanes, self.where.whole)
+        audience = self.hub.audience(stream, shard, lanes, partial(self.where.whole, stream.kind))
         subscription = Subscription(holder, audience, request)
         member.streams[request.stream] = subscription
         subscription.advance(self.past)
         return None
+
+    def suspend(self, serves: Callable[[Kind, Shard], bool]) -> None:
+        """Partitions are gone: whoever hears their streams has a position now, and waits."""
+        for _, name, subscription in self._subscriptions():
+            if not serves(Stream.parse(name).kind, subscription.audience.shard):
+                subscription.pause()
+                for feed in subscription.audience.feeds:
+                    self.hub.reset(feed)
+
+    def move(self, serves: Callable[[Kind, Shard], bool], elsewhere: Callable[[Shard], str | None]) -> int:
+        """Send those whose streams are served elsewhere now there. Returns how many still have to wait."""
+        waiting = 0
+        for viewer, name, subscription in self._subscriptions():
+            if serves(Stream.parse(name).kind, subscription.audience.shard):
+                subscription.advance(self.past)
+            elif (url := elsewhere(subscription.audience.shard)) is None:
+                waiting += 1
+            else:
+                self.leave(viewer.session, name)
+                viewer.send(m.Redirect(stream=name, url=url))
+        return waiting
+
+    def _subscriptions(self) -> list[tuple[Any, str, Subscription]]:
+        members = [v for v in self.viewers() if isinstance(v.session, Member)]
+        return [(v, name, subscription) for v in members for name, subscription in v.session.streams.items()]
 
     def leave(self, member: Member, stream: str) -> None:
         """End a subscription."""

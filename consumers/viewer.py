@@ -18,6 +18,7 @@ from schemas.events import Event
 
 __all__ = ["Gap", "Start", "Viewer"]
 _LIVE: Final = Start()
+HOME: Final = ""
 
 
 class Viewer:
@@ -33,14 +34,13 @@ class Viewer:
     ) -> None:
         #: Edges behind no balancer: another one is tried when one does not answer.
         self._urls = [url] if isinstance(url, str) else list(url)
-        self._url = self._urls[0]
         self._token, self._device = token, device
         self.chance = random.Random(seed)  # noqa: S311 - jitter, not secrets
         self._links: dict[str, Link] = {}
         self.user: str | None = None
 
     async def __aenter__(self) -> Self:
-        self._link(self._url)
+        self._link(HOME)
         return self
 
     async def __aexit__(
@@ -66,7 +66,7 @@ class Viewer:
     async def items(self, name: str, start: Start = _LIVE) -> AsyncGenerator[Event | Gap]:
         """Like `stream`, with the gaps that edges report."""
         subscription = Subscription(name, start)
-        self._link(self._url).add(subscription)
+        self._link(HOME).add(subscription)
         try:
             while True:
                 while not subscription.waiting:
@@ -94,33 +94,30 @@ class Viewer:
 
     async def request(self, request: dict[str, Any]) -> dict[str, Any]:
         """Any request of the protocol, and its reply. Raises TouchlineError where it is refused."""
-        return await self._link(self._url).ask(request)
+        return await self._link(HOME).ask(request)
 
     # ── for its links ────────────────────────────────────────────────────────────────────────────────
 
-    def _link(self, url: str) -> "Link":
+    def _link(self, url: str) -> Link:
+        """The link to an edge that one was sent to, or (HOME) to any of those one was given."""
         link = self._links.get(url)
         if link is None:
-            link = self._links[url] = Link(self, url)
+            link = self._links[url] = Link(self, self._urls if url == HOME else [url])
         return link
 
     def moved(self, subscription: Subscription, url: str) -> None:
         """A stream is served at another edge."""
-        self._link(url).add(subscription)
+        self._link(HOME if self._link(HOME).at == url else url).add(subscription)
 
-    def another(self, url: str) -> str:
-        """Where to connect next after this address did not answer."""
-        if url not in self._urls:
-            return url
-        return self._urls[(self._urls.index(url) + 1) % len(self._urls)]
-
-    def lost(self, link: "Link", subscriptions: list[Subscription]) -> None:
-        """An edge that one was sent to is gone: ask again where one began."""
-        if link.url == self._url:
-            return
-        self._links.pop(link.url, None)
+    def lost(self, link: Link, subscriptions: list[Subscription]) -> bool:
+        """An edge that one was sent to is gone: ask again at home. Whether the link ends with it."""
+        home = self._link(HOME)
+        if link is home:
+            return False
+        self._links = {url: other for url, other in self._links.items() if other is not link}
         for subscription in subscriptions:
-            self._link(self._url).add(subscription)
+            home.add(subscription)
+        return True
 
     def address(self, url: str) -> str:
         """The address with the token and the device."""

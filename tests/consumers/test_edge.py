@@ -44,13 +44,15 @@ class Bare:
     async def hear(self, op: str, within: float = 10) -> dict[str, Any]:
         """The next message of this sort; presence, which comes by itself, is passed over."""
         async with asyncio.timeout(within):
-            while True:
-                while not self._lines:
-                    self._lines = [json.loads(line) for line in (await self.wire.recv()).splitlines()]
-                message = self._lines.pop(0)
-                if message["op"] == op:
-                    return message
+            while (message := await self.any())["op"] != op:
                 assert message["op"] == "presence", message
+            return message
+
+    async def any(self) -> dict[str, Any]:
+        """The next message."""
+        while not self._lines:
+            self._lines = [json.loads(line) for line in (await self.wire.recv()).splitlines()]
+        return self._lines.pop(0)
 
 
 @contextlib.asynccontextmanager
