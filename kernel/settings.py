@@ -109,30 +109,14 @@ class Stream(Section, frozen=True):
         Literal["memory", "rocksdb"], Meta(description="where tables keep their state between restarts")
     ] = "memory"
     standby_replicas: Annotated[int, Meta(ge=0, description="warm copies of each table on other workers")] = 0
-    instance: Annotated[
-        str,
-        Meta(description="name by which the group knows this worker again; empty: made from host and port"),
-    ] = ""
-    table_dir: Annotated[str, Meta(description="where the store `rocksdb` keeps its files")] = (
-        ".touchline/tables"
-    )
-    linger_ms: Annotated[
-        float, Meta(ge=0, description="how long an output waits for others, to be sent together")
-    ] = 1.0
-    viewers_per_shard: Annotated[
-        Count, Meta(description="viewers of a channel for which it gets one more shard")
-    ] = 20_000
-    max_shards: Annotated[
-        int, Meta(ge=1, le=256, description="most shards that a channel gets by itself")
-    ] = 16
-    shard_hold_s: Annotated[
-        Seconds, Meta(description="how long a version of a channel's sharding is kept at least")
-    ] = 30.0
+    instance: Annotated[str, Meta(description="its name in the group; empty: of host and port")] = ""
+    table_dir: Annotated[str, Meta(description="where rocksdb keeps its files")] = ".touchline/tables"
+    linger_ms: Annotated[float, Meta(ge=0, description="how long outputs wait for one another")] = 1.0
+    viewers_per_shard: Annotated[Count, Meta(description="viewers of a channel for one more shard")] = 20_000
+    max_shards: Annotated[int, Meta(ge=1, le=256, description="most shards given by itself")] = 16
+    shard_hold_s: Annotated[Seconds, Meta(description="least life of a channel's sharding")] = 30.0
     audience_every_s: Annotated[
-        float,
-        Meta(
-            ge=0, description="how often an audience that changed is told on `broadcast:<channel>`; 0: never"
-        ),
+        float, Meta(ge=0, description="how often audiences are told as events on broadcast:*; 0: never")
     ] = 0.0
     repeat_window_s: Annotated[
         Seconds, Meta(description="for how long a producer's key is remembered, to drop repeats")
