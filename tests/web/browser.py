@@ -1,0 +1,99 @@
+"""A real browser for tests: web/tests/browser/driver.mjs, spoken to through pipes."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+
+
+def chromium() -> str | None:
+    """The browser on this machine, if there is one."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Page:
+    """A tab of its own, with its own storage."""
+
+    def __init__(self, browser: "Browser", number: int) -> None:
+        self._browser, self._number = browser, number
+
+    def click(self, selector: str) -> None:
+        self._browser.ask("click", page=self._number, selector=selector)
+
+    def fill(self, selector: str, text: str) -> None:
+        self._browser.ask("fill", page=self._number, selector=selector, text=text)
+
+    def press(self, key: str) -> None:
+        self._browser.ask("press", page=self._number, key=key)
+
+    def evaluate(self, script: str) -> Any:
+        return self._browser.ask("evaluate", page=self._number, script=script)
+
+    def until(self, script: str, *, within: float = 20.0) -> Any:
+        """Wait until this JavaScript expression is true; its value."""
+        return self._browser.ask("until", page=self._number, script=script, timeout=within * 1000)
+
+    def offline(self, offline: bool) -> None:
+        self._browser.ask("offline", page=self._number, offline=offline)
+
+    def screenshot(self, path: Path) -> None:
+        self._browser.ask("screenshot", page=self._number, path=str(path))
+
+    def axe(self) -> list[str]:
+        """Serious problems of accessibility."""
+        found: list[str] = self._browser.ask("axe", page=self._number)
+        return found
+
+    def close(self) -> None:
+        self._browser.ask("close", page=self._number)
+
+
+class Browser:
+    """Chromium, headless."""
+
+    def __init__(self, node: Path, executable: str) -> None:
+        self._process = subprocess.Popen(
+            [str(node), str(ROOT / "web/tests/browser/driver.mjs"), executable],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, command: str, **given: Any) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"command": command, **given}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, "the browser's driver ended"
+        answer = json.loads(line)
+        assert "error" not in answer, f"{command} {given}: {answer['error']}"
+        return answer["result"]
+
+    def open(self, url: str, **options: Any) -> Page:
+        return Page(self, self.ask("open", url=url, **options))
+
+    def complaints(self) -> list[str]:
+        """Errors of all pages, and what their content security policy refused."""
+        found: list[str] = self.ask("complaints")
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()

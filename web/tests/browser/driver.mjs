@@ -1,0 +1,75 @@
+// A browser that is driven through pipes: a command a line on standard input, its result a line on standard output.
+// The tests themselves are in Python (tests/web/test_browser.py), beside the fixtures that start the pipeline.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const TIMEOUT_MS = 20_000;
+const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf-8");
+
+const browser = await chromium.launch({ executablePath: process.argv[2], args: ARGUMENTS });
+const pages = [];
+
+/** Everything that a page complained of: errors, refusals of its content security policy. */
+const complaints = [];
+
+const commands = {
+  async open({ url, width = 1280, height = 800, scheme = "light" }) {
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce" });
+    const page = await context.newPage();
+    page.setDefaultTimeout(TIMEOUT_MS);
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("dialog", (dialog) => {
+      complaints.push(`a dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on("console", (message) => {
+      if (/Content Security Policy|Refused to/.test(message.text())) complaints.push(message.text());
+    });
+    pages.push(page);
+    await page.goto(url);
+    return pages.length - 1;
+  },
+  click: ({ page, selector }) => pages[page].click(selector),
+  fill: ({ page, selector, text }) => pages[page].fill(selector, text),
+  press: ({ page, key }) => pages[page].keyboard.press(key),
+  evaluate: ({ page, script }) => pages[page].evaluate(script),
+  /** Asked again and again through the debugger: `waitForFunction` would need eval, which the policy forbids. */
+  async until({ page, script, timeout = TIMEOUT_MS }) {
+    const deadline = performance.now() + timeout;
+    for (let problem = "never true"; ; ) {
+      try {
+        const value = await pages[page].evaluate(script);
+        if (value) return value;
+      } catch (error) {
+        problem = String(error.message ?? error);
+      }
+      if (performance.now() > deadline) throw new Error(`not within ${timeout} ms: ${problem}`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  },
+  offline: ({ page, offline }) => pages[page].context().setOffline(offline),
+  screenshot: async ({ page, path }) => void (await pages[page].screenshot({ path })),
+  close: ({ page }) => pages[page].context().close(),
+  complaints: async () => complaints,
+  /** What axe-core finds, serious and critical only. The script is run by the debugger, which the policy does not bind. */
+  async axe({ page }) {
+    await pages[page].evaluate(AXE);
+    const { violations } = await pages[page].evaluate("axe.run()");
+    const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    return grave.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map(({ target }) => target.join(" ")).join(", ")}`);
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...given } = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ result: (await commands[command](given)) ?? null }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error.message ?? error) }));
+  }
+}
+await browser.close();
