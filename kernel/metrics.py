@@ -55,6 +55,7 @@ INDEX_WATERMARK = Gauge(
     "Offset up to which the index is complete and findable.",
     ["topic", "partition"],
 )
+ALERTED = Counter("touchline_alerted", "Events that set off an alert.")
 INDEX_LATENCY = Histogram(
     "touchline_index_latency_seconds", "From ingest append to the document's confirmation.", buckets=_LATENCY
 )

@@ -33,6 +33,7 @@ class TopicNames:
         self.fanout_location = f"{prefix}.fanout.location"
         self.control = f"{prefix}.control"
         self.rejected = f"{prefix}.rejected"
+        self.alerts = f"{prefix}.alerts"
         self.channels = f"{prefix}.channels"
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
@@ -79,6 +80,7 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.fanout_location, "channel#version#shard", "fanout", partitions, kept(1)),
         Topic(names.control, "channel or user", "control", partitions, {**compacted, **append_time}),
         Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
+        Topic(names.alerts, "alert", "control", 1, compacted),
         Topic(names.channels, "channel", "channel", 1, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "user#device", "cursor", partitions, compacted),

@@ -21,7 +21,6 @@ from kernel.settings import Settings
 from kernel.topics import topic_names
 from search_indexer.bulk import BulkWriter
 from search_indexer.changes import Changes
-from search_indexer.documents import Indexable
 from search_indexer.folding import Folding
 from search_indexer.progress import Mark, Partition, Progress
 from search_indexer.source import Batch, EventSource
@@ -32,10 +31,6 @@ _KEEP_ALIVE_S: Final = 5.0
 _RETRY_S: Final = 1.0
 
 T = TypeVar("T")
-
-
-def _nobody(_: Indexable) -> None:
-    """No alerts."""
 
 
 class Indexer:
@@ -49,11 +44,10 @@ class Indexer:
         source: EventSource,
         *,
         health: Health,
-        watch: Callable[[Indexable], None] = _nobody,
         follow: bool = True,
     ) -> None:
         self._settings, self._clock, self._client, self._source = settings, clock, client, source
-        self._health, self._watch, self._follow = health, watch, follow
+        self._health, self._follow = health, follow
         self._prefix = settings.elasticsearch.index_prefix
         self.state = IndexState(client, settings, clock)
         self._writer = BulkWriter(client, health, batch_bytes=settings.indexer.batch_bytes)
@@ -84,18 +78,15 @@ class Indexer:
             await self.refresh()
         finally:
             refresher.cancel()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(refresher, *self._tasks, return_exceptions=True)
-            await self._blocking(self._source.close)
-            self._thread.shutdown()
+            await asyncio.gather(refresher, return_exceptions=True)
+            await self.close()
 
     async def step(self) -> bool:
         """Read one batch and send it on its way; whether there was any."""
         if self._failed is not None:
             raise self._failed
         generation, wait_s = self._progress.generation, self._settings.indexer.linger_ms / 1000
-        batch = await self._blocking(lambda: self._source.read(generation, wait_s, self._watch))
+        batch = await self._blocking(lambda: self._source.read(generation, wait_s))
         if self._source.pending is not None:
             await self.take(self._source.pending)
             return False
@@ -159,6 +150,24 @@ class Indexer:
         topics = topic_names(self._settings).events
         for (kind, number), mark in news.items():
             INDEX_WATERMARK.labels(topics[kind], str(number)).set(mark.offset)
+
+    async def take_all(self) -> None:
+        """Take every partition, outside of the group."""
+        partitions = await self._blocking(self._source.all_partitions)
+        self._source.reposition(partitions)
+        await self.take(partitions)
+
+    async def remaining(self) -> int:
+        """Records between the positions and the end of the log, as the brokers say it now."""
+        return await self._blocking(self._source.remaining)
+
+    async def close(self) -> None:
+        """Let go of Kafka; batches on their way are given up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._blocking(self._source.close)
+        self._thread.shutdown()
 
     async def lag(self) -> int:
         """Records that are not yet read."""

@@ -1,6 +1,6 @@
 """The indexer's Kafka side: reads batches of events, makes documents of them. Blocks: runs in a thread."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,17 +20,20 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.logs import get_logger
-from kernel.metrics import CONSUMER_LAG
+from kernel.metrics import ALERTED, CONSUMER_LAG
 from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from schemas.codec import Codec, Undecodable
+from search_indexer.alerts import AlertLog, message_of, told_by
 from search_indexer.documents import Indexable, indexable, source_of
 from search_indexer.folding import Folding
 from search_indexer.progress import Partition
 
 _log = get_logger("touchline.index")
 _CHUNK: Final = 250
+_KAFKA_S: Final = 10.0
+_FULL_S: Final = 0.1
 #: What librdkafka holds ready; with the batches on their way, the bound of the memory.
 _QUEUED_KB: Final = 16 * 1024
 
@@ -73,15 +76,28 @@ class EventSource:
                 queued_max_messages_kbytes=_QUEUED_KB,
             )
         )
-        self._commits = group is not None
+        self._member = group is not None
+        self._ingest = topic_names(settings).ingest[Kind.BROADCAST]
+        #: Only for a member of the group: a rebuild tells nobody what was told before.
+        self._alerts = AlertLog(settings, self._folding) if self._member else None
+        #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
+        self._alerted: dict[Partition, int] = {}
         self._producer = Producer(
-            client_config(settings, enable_idempotence=True, compression_type="lz4", linger_ms=5)
+            client_config(
+                settings,
+                enable_idempotence=True,
+                compression_type="lz4",
+                linger_ms=5,
+                partitioner="murmur2_random",
+            )
         )
         #: Set when the assignment has changed and positions have to be found.
         self.pending: list[Partition] | None = None
 
     def subscribe(self) -> None:
         """Join the group."""
+        if self._alerts is not None:
+            self._alerts.read_all()
 
         def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             # Positions come from the index itself, so they are set later, by `start_at`.
@@ -107,6 +123,10 @@ class EventSource:
         if self.pending is not asked:
             return False
         places = [TopicPartition(self._topics[k], n, mark.offset) for (k, n), mark in positions.items()]
+        if places and self._alerts is not None:
+            # An index that is filled again does not set off alerts again: those follow the group's offsets.
+            committed = self._consumer.committed(places, timeout=_KAFKA_S)
+            self._alerted = {(self._kinds[p.topic], p.partition): p.offset for p in committed}
         self._consumer.assign(places)
         if places:
             self._consumer.resume(places)
@@ -122,11 +142,10 @@ class EventSource:
         if self.pending is None:
             self.pending = partitions
 
-    def read(self, generation: int, wait_s: float, watch: Callable[[Indexable], None]) -> Batch:
-        """What has come, at most a batch; waits for it as long as a part-filled batch may wait.
-
-        `watch` sees each event: the alerts.
-        """
+    def read(self, generation: int, wait_s: float) -> Batch:
+        """What has come, at most a batch; waits for it as long as a part-filled batch may wait."""
+        if self._alerts is not None:
+            self._alerts.read_news()
         limits = self._settings.indexer
         batch = Batch(generation)
         deadline = self._clock.monotonic() + wait_s
@@ -139,7 +158,7 @@ class EventSource:
             for message in messages:
                 error = message.error()
                 if error is None:
-                    self._add(batch, message, watch)
+                    self._add(batch, message)
                 else:
                     _log.warning("kafka", reason=error.str())
             if len(messages) < count:
@@ -147,7 +166,7 @@ class EventSource:
         self._producer.poll(0)
         return batch
 
-    def _add(self, batch: Batch, message: Message, watch: Callable[[Indexable], None]) -> None:
+    def _add(self, batch: Batch, message: Message) -> None:
         kind = self._kinds[str(message.topic())]
         partition = (kind, int(message.partition() or 0))
         after, value = int(message.offset() or 0) + 1, message.value() or b""
@@ -167,29 +186,44 @@ class EventSource:
         batch.records.append(message)
         batch.events.append(made)
         batch.ends[partition] = Watermark(after, max(before.seq, made.document.seq))
-        watch(made)
+        if self._alerts is not None and after > self._alerted.get(partition, 0):
+            self._tell(made)
+
+    def _tell(self, event: Indexable) -> None:
+        """Send the event to the streams of the alerts that it sets off."""
+        if self._alerts is None or not self._alerts.alerts:
+            return
+        for alert in told_by(self._alerts.alerts.values(), event, self._folding):
+            key, value = message_of(alert, event)
+            self._send(self._ingest, value, key)
+            ALERTED.inc()
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
-        """Put a record on touchline.rejected."""
+        """Put a record on touchline.rejected; a rebuild does not, because that was done before."""
+        if not self._member:
+            return
         value = message.value() or b""
-        self._producer.produce(
-            self._rejected,
-            self._rejections.encode(
-                {
-                    "reason": reason,
-                    "message": sentence,
-                    "topic": message.topic(),
-                    "partition": message.partition(),
-                    "offset": message.offset(),
-                    "append_ts": message.timestamp()[1],
-                    "record_key": message.key(),
-                    "value": value[:MAX_EVENT_BYTES],
-                    "sender": None,
-                    "key": None,
-                }
-            ),
-            key=message.key(),
-        )
+        rejection = {
+            "reason": reason,
+            "message": sentence,
+            "topic": message.topic(),
+            "partition": message.partition(),
+            "offset": message.offset(),
+            "append_ts": message.timestamp()[1],
+            "record_key": message.key(),
+            "value": value[:MAX_EVENT_BYTES],
+            "sender": None,
+            "key": None,
+        }
+        self._send(self._rejected, self._rejections.encode(rejection), message.key())
+
+    def _send(self, topic: str, value: bytes, key: bytes | None) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key=key)
+                return
+            except BufferError:  # it holds as much as it may: wait for Kafka
+                self._producer.poll(_FULL_S)
 
     def flush(self) -> None:
         """Wait until what was rejected (or alerted) is on the log: only then may offsets be committed."""
@@ -199,7 +233,7 @@ class EventSource:
     def commit(self, confirmed: Mapping[Partition, Watermark]) -> None:
         """Tell the group how far we are. The index's own watermarks count; this is for lag tools."""
         offsets = [TopicPartition(self._topics[k], n, mark.offset) for (k, n), mark in confirmed.items()]
-        if not offsets or not self._commits:
+        if not offsets or not self._member:
             return
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -226,6 +260,14 @@ class EventSource:
             CONSUMER_LAG.labels(topic).set(records)
         return sum(behind.values())
 
+    def remaining(self) -> int:
+        """Records between the positions and the end of the log."""
+        left = 0
+        for place in self._consumer.position(self._consumer.assignment()):
+            low, high = self._consumer.get_watermark_offsets(place, timeout=_KAFKA_S)
+            left += max(0, high - max(place.offset, low))
+        return left
+
     def topic_ids(self) -> dict[Kind, str]:
         """Kafka's own ids of the events topics."""
         admin = AdminClient(client_config(self._settings))
@@ -236,4 +278,6 @@ class EventSource:
 
     def close(self) -> None:
         self._producer.flush(5)
+        if self._alerts is not None:
+            self._alerts.close()
         self._consumer.close()

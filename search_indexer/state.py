@@ -1,5 +1,6 @@
 """What the index says of itself: the generation that is searched, and the watermarks of its partitions."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -149,9 +150,37 @@ class IndexState:
                     dropped.append(index)
         for index in dropped:
             await self._client.indices.delete(index=index, ignore_unavailable=True)
+        if now - since > _GRACE_MS:
+            await self._forget_before(live)
         if dropped:
             _log.info("dropped indices", count=len(dropped))
         return dropped
+
+    async def drop(self, generation: int) -> None:
+        """Take away a generation that was not finished."""
+        await self._drop_templates(generation)
+        for kind in Kind:
+            name = names.generation_prefix(self._prefix, kind, generation)
+            present = await self._client.indices.get(index=f"{name}*", allow_no_indices=True)
+            for index in present:
+                await self._client.indices.delete(index=index, ignore_unavailable=True)
+
+    async def _forget_before(self, live: int) -> None:
+        """Take away templates and watermarks of generations that were replaced."""
+        pattern = re.compile(rf"{re.escape(self._prefix)}-(?:{'|'.join(Kind)})-g(\d+)")
+        templates = await self._client.indices.get_index_template(name=f"{self._prefix}-*")
+        for template in templates["index_templates"]:
+            found = pattern.fullmatch(template["name"])
+            if found and int(found[1]) < live:
+                await self._client.indices.delete_index_template(name=template["name"])
+        old = await self._client.search(index=self._index, size=10_000, source_includes=["generation"])
+        operations = [
+            {"delete": {"_id": hit["_id"]}}
+            for hit in old["hits"]["hits"]
+            if hit["_id"] != names.LIVE and hit["_source"].get("generation", live) < live
+        ]
+        if operations:
+            await self._client.bulk(index=self._index, operations=operations)
 
     async def _make_index(self) -> None:
         try:

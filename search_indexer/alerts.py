@@ -1,0 +1,204 @@
+"""Alerts: a saved query turns into a stream. Each new event that matches arrives on `broadcast:alert-<id>`.
+
+They live in a compacted topic, one record an alert, as commands of the schema `control`. The indexer asks
+each event that it reads, in memory, with the parser and the folding of search: an alert and a search agree.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config, unreachable
+from kernel.positions import Kind
+from kernel.settings import Settings
+from kernel.tokens import matches as covers
+from kernel.topics import MAX_EVENT_BYTES, topic_names
+from schemas.codec import Codec, Undecodable
+from search_indexer.documents import Indexable
+from search_indexer.folding import Folding
+from search_indexer.geo import metres_between
+from search_indexer.query.matching import matches, text_of
+from search_indexer.query.parser import parse
+from search_indexer.query.syntax import Query
+from search_indexer.request import Search
+
+PREFIX: Final = "alert-"
+MAX_ALERTS: Final = 10_000
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_WAIT_S: Final = 10.0
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """A saved query. `since` and `until` of its search are not looked at: an alert is about what comes."""
+
+    id: str
+    search: Search
+    #: Stream patterns that whoever saved it may search.
+    patterns: tuple[str, ...] = ("*",)
+    #: When it was saved: earlier events are not told of.
+    since_ms: int = 0
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """An alert with its query parsed."""
+
+    alert: Alert
+    query: Query
+
+
+def check_id(alert_id: str) -> None:
+    """Raise `bad_request` where this cannot be an alert's name."""
+    if not _ID.fullmatch(alert_id):
+        raise TouchlineError("bad_request", "An alert's id has 1 to 100 of the characters A-Z a-z 0-9 . _ -")
+
+
+def ready(alert: Alert, folding: Folding) -> Ready:
+    """Parse it. Raises `bad_request`."""
+    check_id(alert.id)
+    return Ready(alert, parse(alert.search.q, folding))
+
+
+def told_by(alerts: Iterable[Ready], event: Indexable, folding: Folding) -> list[Alert]:
+    """The alerts that this event sets off: those whose search would find it."""
+    document = event.document
+    if document.hidden or document.channel.startswith(PREFIX):
+        return []  # changes are no news, and an alert about alerts would never end
+    text = None
+    found = []
+    for one in alerts:
+        if not _passes(one.alert, event):
+            continue
+        if text is None and one.query.clauses:
+            text = text_of(event.source, folding)
+        if text is None or matches(one.query, text):
+            found.append(one.alert)
+    return found
+
+
+def _passes(alert: Alert, event: Indexable) -> bool:
+    search, document = alert.search, event.document
+    if document.at < alert.since_ms:
+        return False
+    for allowed, value in (
+        (search.kinds, event.kind),
+        (search.channels, document.channel),
+        (search.senders, document.sender),
+        (search.types, document.type),
+    ):
+        if allowed and value not in allowed:
+            return False
+    if search.near is not None:
+        if document.where is None:
+            return False
+        lon, lat = document.where
+        if metres_between(search.near.lat, search.near.lon, lat, lon) > search.near.metres:
+            return False
+    return any(covers(pattern, document.stream) for pattern in alert.patterns)
+
+
+def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
+    """Key and value of the record on the ingest topic of broadcasts.
+
+    The event's id is its key, so a batch that is read again tells of nothing twice.
+    """
+    body = event.document.body.encode()
+    if len(body) > MAX_EVENT_BYTES - 1024:  # it would not fit once more around itself
+        body = msgspec.json.encode({"stream": event.document.stream, "seq": event.document.seq})
+    data = b'{"alert":%b,"event":%b}' % (msgspec.json.encode(alert.id), body)
+    value = b'{"type":"alert","key":"%b","sender":"touchline","data":%b}' % (event.id.encode(), data)
+    return f"{PREFIX}{alert.id}".encode(), value
+
+
+class AlertLog:
+    """The compacted topic: who reads it has every alert. Blocks."""
+
+    def __init__(self, settings: Settings, folding: Folding) -> None:
+        self._settings, self._folding = settings, folding
+        self._topic = topic_names(settings).alerts
+        self._codec = Codec("control")
+        self._ready: dict[str, Ready] = {}
+        self._consumer = Consumer(
+            client_config(
+                settings,
+                group_id="touchline-alerts",  # never joined
+                enable_auto_commit=False,
+                enable_partition_eof=True,
+                auto_offset_reset="earliest",
+            )
+        )
+        self._consumer.assign([TopicPartition(self._topic, 0, 0)])
+
+    @property
+    def alerts(self) -> Mapping[str, Ready]:
+        return self._ready
+
+    def read_all(self) -> None:
+        """Read to the end of the topic."""
+        while True:
+            message = self._consumer.poll(_WAIT_S)
+            if message is None:
+                raise unreachable(self._settings)
+            if not self._take(message):
+                return
+
+    def read_news(self) -> None:
+        """Read what has come since."""
+        for message in self._consumer.consume(100, 0):
+            self._take(message)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _take(self, message: Any) -> bool:
+        """Whether it was a record, and not the topic's end."""
+        error = message.error()
+        if error is not None:
+            return bool(error.code() != KafkaError._PARTITION_EOF)
+        alert_id = (message.key() or b"").decode("utf-8", "replace")
+        self._ready.pop(alert_id, None)
+        if message.value() is None or len(self._ready) >= MAX_ALERTS:
+            return True
+        try:
+            arguments = self._codec.decode(message.value())["arguments"]
+            alert = msgspec.json.decode(arguments, type=Alert)
+            self._ready[alert_id] = ready(alert, self._folding)
+        except (Undecodable, msgspec.DecodeError, TouchlineError):
+            return True  # not an alert, whoever wrote it
+        return True
+
+
+def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> None:
+    """Save an alert, or remove it (None). Returns when Kafka holds it. Blocks."""
+    check_id(alert_id)
+    value = None
+    if alert is not None:
+        value = Codec("control").encode(
+            {
+                "command": "set_alert",
+                "id": None,
+                "actor": actor,
+                "at": clock.now_ms(),
+                "arguments": msgspec.json.encode(alert).decode(),
+            }
+        )
+    failed: list[Any] = []
+    producer = Producer(client_config(settings, enable_idempotence=True))
+    producer.produce(
+        topic_names(settings).alerts,
+        value,
+        key=alert_id.encode(),
+        partition=0,
+        on_delivery=lambda error, _: failed.append(error) if error else None,
+    )
+    if producer.flush(_WAIT_S) or failed:
+        raise TouchlineError("not_delivered", "Kafka did not confirm the alert in time: try again.")
+
+
+def alert_stream(alert_id: str) -> str:
+    """Where an alert's events arrive."""
+    return f"{Kind.BROADCAST}:{PREFIX}{alert_id}"
