@@ -1,5 +1,6 @@
 """The Elasticsearch client, made from the settings, with a quick JSON codec."""
 
+import asyncio
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,8 @@ from kernel.errors import TouchlineError
 from kernel.settings import Settings
 
 _JSON: Final = "application/vnd.elasticsearch+json"
+_UNAVAILABLE: Final = 503
+_WAITS_S: Final = (0.05, 0.1, 0.2, 0.4)
 #: Statuses that say "not now": overload, a shard without a primary, a node that starts.
 BUSY: Final = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -44,6 +47,26 @@ def elastic_client(
         connections_per_node=connections,
         **options,
     )
+
+
+async def search_whole(client: AsyncElasticsearch, **body: Any) -> dict[str, Any]:
+    """The answer of a search in which every shard took part.
+
+    The first event of a day makes a new index; until its shard has started, searches that include it
+    are answered 503. That takes a moment, and is waited for.
+    """
+    for wait_s in _WAITS_S:
+        try:
+            answer = await client.search(allow_partial_search_results=False, **body)
+            break
+        except ApiError as error:
+            if error.meta.status != _UNAVAILABLE:
+                raise
+            await asyncio.sleep(wait_s)
+    else:
+        answer = await client.search(allow_partial_search_results=False, **body)
+    found: dict[str, Any] = answer.body
+    return found
 
 
 def is_passing(error: Exception) -> bool:

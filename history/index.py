@@ -5,6 +5,7 @@ from typing import Any, Final
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
 from history import names
+from history.elastic import search_whole
 from history.pages import Entry, Watermark
 from kernel.clock import Clock
 from kernel.positions import Kind, Stream
@@ -57,7 +58,8 @@ class StreamIndex:
     async def _page(
         self, generation: int, stream: Stream, seqs: dict[str, int], limit: int, order: str
     ) -> list[Entry]:
-        answer = await self._client.search(
+        answer = await search_whole(
+            self._client,
             index=f"{names.generation_prefix(self._prefix, stream.kind, generation)}*",
             query={
                 "bool": {"filter": [{"term": {"stream": str(stream)}}, {"range": {"seq": seqs}}]},
@@ -66,7 +68,6 @@ class StreamIndex:
             size=limit,
             source_includes=["body"],
             track_total_hits=False,
-            allow_partial_search_results=False,
             filter_path="hits.hits.sort,hits.hits._source.body",
         )
         hits: list[dict[str, Any]] = answer.get("hits", {}).get("hits", [])

@@ -138,7 +138,9 @@ def changed(target: Document, change: Change, folding: Folding) -> Document:
         return target
     if change.text is None:
         retract = max(change.seq, target.retract)
-        return msgspec.structs.replace(target, retract=retract, hidden=True, text="", words="", edited=None)
+        return msgspec.structs.replace(
+            target, retract=retract, hidden=True, text="", words="", edit=0, edited=None
+        )
     if target.retract or change.seq <= target.edit or change.sender != target.sender:
         return target
     words, text = folding.fields(change.text[:MAX_TEXT])

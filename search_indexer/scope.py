@@ -7,7 +7,7 @@ from typing import Any, Final
 EVERYTHING: Final = ("*",)
 _SPECIAL: Final = frozenset('.?+*|{}[]()"\\#@&<>~')
 #: A grant on a channel holds for its lanes.
-_LANES: Final = "(~[0-9]+)?"
+_LANES: Final = r"(\~[0-9]+)?"
 
 
 def visible(patterns: Iterable[str]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history import names
-from history.elastic import is_passing, unreachable
+from history.elastic import is_passing, search_whole, unreachable
 from kernel.clock import Clock, to_rfc3339
 from kernel.positions import Kind
 from kernel.settings import Settings
@@ -102,14 +102,14 @@ class Searcher:
             body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
         kinds = search.kinds or tuple(Kind)
         try:
-            answer = await self._client.search(
+            answer = await search_whole(
+                self._client,
                 index=",".join(names.alias(self._prefix, kind) for kind in kinds),
                 ignore_unavailable=True,
                 allow_no_indices=True,
-                allow_partial_search_results=False,
                 **body,
             )
-            facets = await self._facets(answer.body, body["query"], kinds) if page.facets else None
+            facets = await self._facets(answer, body["query"], kinds) if page.facets else None
         except (ApiError, TransportError) as error:
             if not is_passing(error):
                 raise
@@ -155,7 +155,8 @@ class Searcher:
         width = _WIDTHS[0]
         if first is not None and last is not None:
             width = next((w for w in _WIDTHS if (last - first) / w < _BUCKETS), _WIDTHS[-1])
-            histogram = await self._client.search(
+            histogram = await search_whole(
+                self._client,
                 index=",".join(names.alias(self._prefix, kind) for kind in kinds),
                 ignore_unavailable=True,
                 query=query,

@@ -1,0 +1,152 @@
+"""The indexer on real servers: nothing lost, nothing doubled, whatever is killed; and history meanwhile."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer
+from elasticsearch import AsyncElasticsearch
+
+from history import History
+from history.elastic import elastic_client
+from kernel.clock import SystemClock
+from kernel.kafka import client_config
+from kernel.positions import Kind, Stream, split_seq
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Codec
+from search_indexer.alerts import Alert, save
+from search_indexer.request import Search
+from search_indexer.state import IndexState
+from tests.pipeline import Pipeline, eventually
+from tests.search_indexer.log import START_MS, chat, event, write
+from tests.search_indexer.reading import complete, documents
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(420)]
+EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "20000"))
+
+
+@pytest.fixture
+async def client(indexing: Pipeline) -> AsyncIterator[AsyncElasticsearch]:
+    async with elastic_client(indexing.settings) as made:
+        yield made
+
+
+def records(settings: Settings, topic: str) -> list[Any]:
+    """All records of a topic."""
+    consumer = Consumer(
+        client_config(settings, group_id="tests", enable_partition_eof=True, auto_offset_reset="earliest")
+    )
+    found: list[Any] = []
+    try:
+        from confluent_kafka import TopicPartition
+
+        partitions = list(consumer.list_topics(topic).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        ends = 0
+        while ends < len(partitions):
+            message = consumer.poll(10)
+            assert message is not None
+            if message.error() is None:
+                found.append(message)
+            else:
+                ends += 1
+    finally:
+        consumer.close()
+    return found
+
+
+def test_what_cannot_be_indexed_is_rejected_and_the_next_event_flows(indexing: Pipeline) -> None:
+    nowhere = event(Kind.LOCATION, "lost", 1, {"lat": 95.0, "lon": 0.0})
+    write(indexing.settings, Kind.LOCATION, [nowhere])
+    topic = topic_names(indexing.settings).events[Kind.CHAT]
+    from confluent_kafka import Producer
+
+    producer = Producer(client_config(indexing.settings))
+    producer.produce(topic, b"not avro", key=b"lost")
+    assert producer.flush(10) == 0
+    write(indexing.settings, Kind.CHAT, [chat("lost", 2, "after the broken one")])
+    eventually("the next one is found", lambda: indexing.lines("search", '"the broken"')[0]["hits"])
+    codec, rejected = Codec("rejection"), topic_names(indexing.settings).rejected
+
+    def reasons() -> list[dict[str, Any]] | None:
+        found = [codec.decode(message.value()) for message in records(indexing.settings, rejected)]
+        return found if len(found) >= 2 else None
+
+    by_reason = {one["reason"]: one for one in eventually("both are rejected", reasons)}
+    assert by_reason["undecodable"]["value"] == b"not avro"
+    assert by_reason["not_indexable"]["value"] == Codec("event-location").encode(nowhere)
+    assert by_reason["not_indexable"]["topic"].endswith("events.location")
+
+
+def test_an_alert_turns_matches_into_a_stream(indexing: Pipeline) -> None:
+    settings, clock = indexing.settings, SystemClock()
+    alert = Alert(
+        id="own-goals", search=Search(q="goal -friendly"), patterns=("chat:alert*",), since_ms=START_MS
+    )
+    save(settings, clock, alert, alert.id, actor="ana")
+    ingest = topic_names(settings).ingest[Kind.BROADCAST]
+    offset = iter(range(10, 100_000))
+
+    def told() -> list[Any] | None:
+        # The alert is known to the indexer within a moment; events are written until it is.
+        write(settings, Kind.CHAT, [chat("alerted", next(offset), "What goals!")])
+        return [m for m in records(settings, ingest) if m.key() == b"alert-own-goals"]
+
+    first = eventually("the alert tells", told)[0]
+    said = msgspec.json.decode(first.value())
+    assert (said["type"], said["data"]["alert"]) == ("alert", "own-goals")
+    assert said["data"]["event"]["data"] == {"text": "What goals!"}
+    assert said["key"] == said["data"]["event"]["id"]
+    texts = ["a friendly goal", "nothing", "the goal"]
+    write(settings, Kind.CHAT, [chat("alerted", next(offset), text) for text in texts])
+    write(settings, Kind.CHAT, [chat("elsewhere", next(offset), "a goal too")])
+
+    def last() -> bool:
+        about = [m for m in records(settings, ingest) if m.key() == b"alert-own-goals"]
+        events = [msgspec.json.decode(m.value())["data"]["event"] for m in about]
+        assert {one["stream"] for one in events} == {"chat:alerted"}
+        assert {one["data"]["text"] for one in events} <= {"What goals!", "the goal"}
+        return bool(events[-1]["data"]["text"] == "the goal")
+
+    eventually("the matching one is told, and only that", last)
+
+
+async def test_an_emptied_elasticsearch_is_filled_again(
+    indexing: Pipeline, client: AsyncElasticsearch
+) -> None:
+    prefix = indexing.settings.elasticsearch.index_prefix
+    written = [chat("emptied", n, f"message {n}") for n in range(1000, 1200)]
+    write(indexing.settings, Kind.CHAT, written)
+    await complete(indexing.settings, client, "chat:emptied", 200)
+    before = await documents(client, indexing.settings, "chat:emptied")
+    for index in await client.indices.get(index=f"{prefix}-*"):
+        await client.indices.delete(index=index)
+    await complete(indexing.settings, client, "chat:emptied", 200)
+    assert await documents(client, indexing.settings, "chat:emptied") == before
+
+
+async def test_a_rebuild_gives_the_same_and_indexers_follow(
+    indexing: Pipeline, client: AsyncElasticsearch
+) -> None:
+    settings = indexing.settings
+    state = IndexState(client, settings, SystemClock())
+    write(settings, Kind.CHAT, [chat("rebuilt", n, f"message {n}") for n in range(2000, 2200)])
+    await complete(settings, client, "chat:rebuilt", 200)
+    before, old = await documents(client, settings, "chat:rebuilt"), await state.live()
+    done = await asyncio.to_thread(indexing.run, "index", "--rebuild")
+    assert "The new index is searched now" in done.stderr
+    new = await state.live()
+    assert new is not None
+    assert old is not None
+    assert new > old
+    assert await documents(client, settings, "chat:rebuilt") == before
+    write(settings, Kind.CHAT, [chat("rebuilt", 2200, "and on")])
+    await complete(settings, client, "chat:rebuilt", 201)
+    async with asyncio.timeout(20):  # history follows too, within a second
+        async with History(settings, SystemClock()) as history:
+            page = await history.read(Stream.parse("chat:rebuilt"), after=0, limit=1000)
+    assert [split_seq(seq)[1] for seq in page.seqs] == list(range(2000, 2201))

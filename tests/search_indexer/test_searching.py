@@ -1,0 +1,292 @@
+"""Searching on a real Elasticsearch: what is found, in which order, page by page, and by whom."""
+
+import asyncio
+from itertools import count
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kernel.errors import TouchlineError
+from kernel.positions import Kind
+from search_indexer.alerts import Alert, ready, told_by
+from search_indexer.documents import indexable
+from search_indexer.folding import Folding
+from search_indexer.query.parser import BadQuery
+from search_indexer.request import Near, Page, Search, read_search
+from search_indexer.search import Found, Searcher
+from tests.pipeline import Pipeline
+from tests.search_indexer.log import chat, event, write
+
+pytestmark = pytest.mark.servers
+FOLDING = Folding()
+_offsets = count(1)
+
+SAID = {
+    "goals": "Two goals in the first half!",
+    "golas": "golaso, what a penatly",
+    "red": "Red card for the captain",
+    "cafe": "Meet you at the café",
+    "tokyo": "東京都で観戦中",
+    "korea": "손흥민이 골을 넣었다",
+    "fire": "🔥🔥🔥",
+    "kick": "Kick-off in five minutes",
+}
+
+
+@pytest.fixture(scope="module")
+def said(indexing: Pipeline) -> dict[str, str]:
+    """Name of each message -> its id."""
+    events = {name: chat("words", next(_offsets), text, sender=name[0]) for name, text in SAID.items()}
+    write(indexing.settings, Kind.CHAT, events.values())
+    return {name: one["id"] for name, one in events.items()}
+
+
+async def ids(searcher: Searcher, search: Search, **page: Any) -> list[str]:
+    found = await searcher.search(search, Page(limit=100, **page))
+    return [msgspec.json.decode(hit.event)["id"] for hit in found.hits]
+
+
+async def until(searcher: Searcher, search: Search, total: int) -> Found:
+    """Search until so many are found."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await searcher.search(search, Page(limit=100))
+            if found.total == total:
+                return found
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("q", "finds"),
+    [
+        ("goal", {"goals"}),
+        ("GOALS half", {"goals"}),
+        ("goal OR red", {"goals", "red"}),
+        ("penalty", {"golas"}),
+        ("captian", {"red"}),
+        ('"captian"', set()),
+        ("caffe", {"cafe"}),
+        ("cafe", {"cafe"}),
+        ('"first half"', {"goals"}),
+        ('"half first"', set()),
+        ("kick-off", {"kick"}),
+        ("kick*", {"kick"}),
+        ("go*", {"goals", "golas"}),
+        ("東京", {"tokyo"}),
+        ("京都で", {"tokyo"}),
+        ("東都", set()),
+        ("都", {"tokyo"}),
+        ("중", set()),
+        ("손흥민", {"korea"}),
+        ("🔥", {"fire"}),
+        ("in -goal", {"kick"}),
+        ("-the -五", {"golas", "fire", "kick", "tokyo", "korea"}),
+    ],
+)
+async def test_what_words_find(searcher: Searcher, said: dict[str, str], q: str, finds: set[str]) -> None:
+    await until(searcher, Search(channels=("words",)), len(SAID))
+    found = await ids(searcher, Search(q=q, channels=("words",), sort="relevance"))
+    assert {name for name, id_ in said.items() if id_ in found} == finds
+
+
+async def test_exact_words_come_before_other_forms_and_those_before_typos(
+    indexing: Pipeline, searcher: Searcher
+) -> None:
+    texts = ["winners", "winnar", "winner"]
+    written = [chat("ranks", next(_offsets), text) for text in texts]
+    write(indexing.settings, Kind.CHAT, written)
+    await until(searcher, Search(channels=("ranks",)), 3)
+    found = await searcher.search(Search(q="winner", channels=("ranks",), sort="relevance"), Page())
+    assert [msgspec.json.decode(hit.event)["data"]["text"] for hit in found.hits] == [
+        "winner",
+        "winners",
+        "winnar",
+    ]
+    assert found.hits[0].highlight == "<mark>winner</mark>"
+
+
+async def test_filters_places_and_facets(indexing: Pipeline, searcher: Searcher) -> None:
+    wembley, paris = {"lat": 51.556, "lon": -0.2796}, {"lat": 48.857, "lon": 2.352}
+    write(
+        indexing.settings,
+        Kind.LOCATION,
+        [
+            event(Kind.LOCATION, "user-1", next(_offsets), wembley),
+            event(Kind.LOCATION, "user-2", next(_offsets), paris),
+        ],
+    )
+    write(
+        indexing.settings,
+        Kind.BROADCAST,
+        [event(Kind.BROADCAST, "facts", next(_offsets), {"player": "Zidane"}, sender="desk")],
+    )
+    near = Search(near=Near(51.5, -0.1, 20_000.0))
+    found = await until(searcher, near, 1)
+    assert msgspec.json.decode(found.hits[0].event)["stream"] == "location:user-1"
+    await until(searcher, Search(q="zidane", types=("goal",), senders=("desk",)), 1)
+    assert (await searcher.search(Search(q="zidane", types=("foul",)), Page())).total == 0
+    facets = (await searcher.search(Search(channels=("facts",)), Page(facets=True))).facets
+    assert facets is not None
+    assert [(b.value, b.count) for b in facets.kind + facets.sender] == [("broadcast", 1), ("desk", 1)]
+    assert sum(bar.count for bar in facets.histogram) == 1
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
+async def test_pages_neither_overlap_nor_leave_out_while_new_ones_arrive(
+    indexing: Pipeline, searcher: Searcher, sort: str
+) -> None:
+    channel = f"pages-{sort}"
+    first = [chat(channel, next(_offsets), "page turner" + " turning" * (n % 2)) for n in range(25)]
+    write(indexing.settings, Kind.CHAT, first)
+    search = read_search([("q", "turner"), ("channel", channel), ("sort", sort)])[0]
+    await until(searcher, search, 25)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        found = await searcher.search(search, Page(limit=10, cursor=cursor))
+        seen += [msgspec.json.decode(hit.event)["id"] for hit in found.hits]
+        if found.next is None:
+            break
+        if cursor is None:
+            write(indexing.settings, Kind.CHAT, [chat(channel, next(_offsets), "page turner, new")])
+            await until(searcher, search, 26)
+        cursor = found.next
+    assert len(seen) == len(set(seen))
+    assert {one["id"] for one in first} <= set(seen)
+
+
+async def test_edits_and_retractions_show(indexing: Pipeline, searcher: Searcher) -> None:
+    said_ = chat("moderated", next(_offsets), "a slanderous thing", sender="eve")
+    other = chat("moderated", next(_offsets), "a tpyo here", sender="bob")
+    write(indexing.settings, Kind.CHAT, [said_, other])
+    await until(searcher, Search(channels=("moderated",)), 2)
+
+    def about(what: str, target: str, text: str, sender: str) -> dict[str, Any]:
+        data = {"text": text, "target": target}
+        return event(Kind.CHAT, "moderated", next(_offsets), data, type_=what, sender=sender)
+
+    write(
+        indexing.settings,
+        Kind.CHAT,
+        [
+            about("retract", said_["id"], "", "moderator"),
+            about("edit", other["id"], "a typo was here", "bob"),
+            about("edit", other["id"], "not mine to edit", "eve"),
+            about("edit", "9" * 40, "about nothing", "eve"),
+            about("edit", "not a number", "about nothing", "eve"),
+        ],
+    )
+    found = await until(searcher, Search(q='"was here"', channels=("moderated",)), 1)
+    assert msgspec.json.decode(found.hits[0].event)["data"]["text"] == "a typo was here"
+    assert "<mark>was</mark>" in found.hits[0].highlight
+    found = await until(searcher, Search(channels=("moderated",)), 1)
+    assert (await searcher.search(Search(q="slanderous"), Page())).total == 0
+
+
+async def test_a_change_in_the_same_batch_as_its_target_counts(
+    indexing: Pipeline, searcher: Searcher
+) -> None:
+    said_ = chat("quick", next(_offsets), "said and taken back")
+    back = event(Kind.CHAT, "quick", next(_offsets), {"target": said_["id"]}, type_="retract")
+    write(indexing.settings, Kind.CHAT, [said_, back, chat("quick", next(_offsets), "and on")])
+    await until(searcher, Search(q="on", channels=("quick",)), 1)
+    await until(searcher, Search(channels=("quick",)), 1)
+
+
+async def test_nobody_finds_what_his_grants_do_not_cover(indexing: Pipeline, searcher: Searcher) -> None:
+    channels = ["room-a", "room-a~3", "room-ab", "room-b"]
+    write(indexing.settings, Kind.CHAT, [chat(c, next(_offsets), "secretword") for c in channels])
+    await until(searcher, Search(q="secretword"), 4)
+
+    async def seen(*patterns: str) -> set[str]:
+        found = await searcher.search(Search(q="secretword"), Page(), patterns=patterns)
+        return {msgspec.json.decode(hit.event)["stream"] for hit in found.hits}
+
+    assert await seen() == set()
+    assert await seen("chat:room-a") == {"chat:room-a", "chat:room-a~3"}
+    assert await seen("chat:room-a*") == {"chat:room-a", "chat:room-a~3", "chat:room-ab"}
+    assert await seen("chat:*-b", "location:*") == {"chat:room-b"}
+    assert await seen("chat:.*") == set()  # a star is a star, a dot is a dot
+    # A cursor gives no rights.
+    found = await searcher.search(Search(q="secretword"), Page(limit=1))
+    rest = await searcher.search(
+        Search(q="secretword"), Page(limit=10, cursor=found.next), patterns=["chat:room-b"]
+    )
+    assert {msgspec.json.decode(hit.event)["stream"] for hit in rest.hits} <= {"chat:room-b"}
+
+
+WORDS = ["goal", "goals", "golas", "penalty", "penalties", "red", "read", "café", "東京", "京都", "골"]
+JOINTS = (" ", ", the ", "-")
+
+
+@pytest.fixture(scope="module")
+def corpus(indexing: Pipeline) -> dict[str, Any]:
+    """Many short texts of few words."""
+    texts = [f"{a}{joint}{b}" for a in WORDS for b in WORDS for joint in JOINTS]
+    events = [chat("corpus", next(_offsets), text) for text in texts]
+    write(indexing.settings, Kind.CHAT, events)
+    return {one["id"]: indexable(Kind.CHAT, one, FOLDING) for one in events}
+
+
+def queries() -> st.SearchStrategy[str]:
+    word = st.sampled_from([*WORDS, "the", "gaol", "penatly", "東", "都"])
+    prefix = word.map(lambda w: f"{w[:3]}*")
+    phrase = st.lists(word, min_size=1, max_size=3).map(lambda words: f'"{" ".join(words)}"')
+    term = word | prefix | phrase
+    either = st.tuples(term, term).map(" OR ".join)
+    return st.lists(term | either | term.map(lambda t: f"-{t}"), min_size=1, max_size=3).map(" ".join)
+
+
+async def test_an_alert_and_a_search_agree(searcher: Searcher, corpus: dict[str, Any]) -> None:
+    await until(searcher, Search(channels=("corpus",)), len(corpus))
+    asked: list[str] = []
+
+    @settings(max_examples=60, database=None, suppress_health_check=list(HealthCheck))
+    @given(queries())
+    def collect(q: str) -> None:
+        asked.append(q)
+
+    collect()
+    for q in dict.fromkeys(asked):
+        search = Search(q=q, channels=("corpus",))
+        try:
+            alert = ready(Alert(id="a", search=search), FOLDING)
+        except BadQuery:
+            continue
+        by_alert = {id_ for id_, one in corpus.items() if told_by([alert], one, FOLDING)}
+        by_search: set[str] = set()
+        page = Page(limit=100)
+        while True:
+            found = await searcher.search(search, page)
+            by_search |= {msgspec.json.decode(hit.event)["id"] for hit in found.hits}
+            if found.next is None:
+                break
+            page = Page(limit=100, cursor=found.next)
+        assert by_alert == by_search, q
+
+
+@pytest.mark.parametrize(
+    "q", ['"', "a" * 10_000, "*", '{"match_all":{}}"', "field:value AND (x", "a/*b*/", "\\u0000", "\0"]
+)
+async def test_odd_queries_are_answered_or_refused(searcher: Searcher, q: str) -> None:
+    code = "bad_request"
+    try:
+        await searcher.search(Search(q=q), Page())
+    except TouchlineError as error:
+        code = error.code
+    assert code == "bad_request"
+
+
+async def test_an_elasticsearch_that_is_gone_is_said(indexing: Pipeline) -> None:
+    from history.elastic import elastic_client
+    from kernel.clock import SystemClock
+    from kernel.settings import Elasticsearch, Settings
+
+    gone = Settings(elasticsearch=Elasticsearch(url="http://127.0.0.1:9"))
+    async with elastic_client(gone) as client:
+        with pytest.raises(TouchlineError, match="Elasticsearch does not answer") as raised:
+            await Searcher(client, gone, SystemClock()).search(Search(), Page())
+    assert raised.value.code == "unavailable"
