@@ -7,7 +7,6 @@ stays past the deadline is closed; then the partitions are handed over (by whoev
 import asyncio
 from typing import Final
 
-from consumers.connection import ViewerConnection
 from consumers.messages import Drain
 from consumers.service import Service
 from kernel.codes import Close
@@ -25,7 +24,7 @@ async def depart(service: Service, health: Health, *, seconds: float) -> None:
     """Send everybody elsewhere. Returns when all have gone, or the time is over."""
     health.fail("drain", "this edge is leaving")
     service.open = False
-    present = [c for c in service.connections if isinstance(c, ViewerConnection)]
+    present = service.viewers()
     if not present:
         return
     _log.info("draining", viewers=len(present), seconds=seconds)

@@ -13,6 +13,7 @@ from consumers.assignment import Assign, all_of, share_of
 from consumers.cursors import CursorBook
 from consumers.departure import depart
 from consumers.door import PATH, Door
+from consumers.fallbacks import fallback_routes
 from consumers.hub import Hub, Raw
 from consumers.messages import Rejected
 from consumers.past import History
@@ -126,7 +127,8 @@ class Edge:
     async def _listen(self) -> None:
         edge = self._settings.edge
         context = _tls(self._settings)
-        routes = plain_routes(self.service, self.health, self._leaving.set)
+        plain = plain_routes(self.service, self.health, self._leaving.set)
+        routes = {**plain, **fallback_routes(self.service)}
         try:
             self._server = await self._loop.create_server(
                 lambda: Door(self.service, routes, secure=context is not None),

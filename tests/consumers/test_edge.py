@@ -290,3 +290,67 @@ async def test_a_rolling_restart_and_kills_cost_nobody_an_event(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert all(got == written for got in seen)
+
+
+async def test_server_sent_events_go_on_from_the_last_id(place: tuple[Fanout, EdgeProcess]) -> None:
+    """§9.1, with curl: it knows nothing of this project."""
+    fanout, edge = place
+    written = fanout.write("chat:sse", 3)
+
+    async def curl(count: int, *more: str) -> list[tuple[str, dict[str, Any]]]:
+        command = [
+            "curl",
+            "-sN",
+            "--max-time",
+            "20",
+            *more,
+            f"{edge.http}/v1/sse?stream=chat:sse&after={EPOCH - 1}",
+        ]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        found: list[tuple[str, dict[str, Any]]] = []
+        last_id = ""
+        while len(found) < count:
+            line = (await process.stdout.readline()).decode().rstrip("\n")
+            if line.startswith("id: "):
+                last_id = line[4:]
+            elif line.startswith('data: {"op":"event"'):
+                found.append((last_id, json.loads(line[6:])))
+        process.kill()
+        await process.wait()
+        return found
+
+    first = await curl(3)
+    assert [event["seq"] for _, event in first] == written
+    more = fanout.write("chat:sse", 2)
+    again = await curl(2, "-H", f"Last-Event-ID: {first[-1][0]}")
+    assert [event["seq"] for _, event in again] == more
+
+
+async def test_long_polling_misses_nothing_between_polls(place: tuple[Fanout, EdgeProcess]) -> None:
+    """§9.2"""
+    fanout, edge = place
+
+    def poll(query: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{edge.http}/v1/poll?stream=chat:poll&{query}", timeout=20) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    seen: list[int] = []
+    cursor = f"chat:poll={EPOCH - 1}"
+    for _ in range(5):
+        fanout.write("chat:poll", 3)
+        while len(seen) < len(fanout.written["chat:poll"]):
+            answer = await asyncio.to_thread(poll, f"cursor={cursor}&wait=10")
+            seen += [event["seq"] for event in answer["events"]]
+            cursor = answer["cursor"]
+    assert seen == fanout.written["chat:poll"]
+    assert await asyncio.to_thread(poll, f"cursor={cursor}&wait=0.1") == {"events": [], "cursor": cursor}
+
+
+@pytest.mark.parametrize("query", ["", "stream=tv:x", "stream=chat:a&after=x", "stream=chat:a&wait=x"])
+def test_a_wrong_request_for_a_fallback_is_refused(place: tuple[Fanout, EdgeProcess], query: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{place[1].http}/v1/sse?{query}", timeout=10)
+    assert refused.value.code == 400
+    refused.value.close()
