@@ -1,14 +1,24 @@
-"""Who may do what over HTTP: one function that every route asks."""
+"""Who may do what over HTTP: one place that every route asks, with the same tokens as the edges."""
 
-from typing import Final, Literal, NamedTuple
+from ipaddress import ip_address
+from typing import NamedTuple
 
 from aiohttp import web
 
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.jwks import JwksKeys
 from kernel.settings import Settings
-
-Action = Literal["subscribe", "publish", "history", "search", "admin"]
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+from kernel.tokens import (
+    EVERYTHING,
+    Action,
+    Grants,
+    Keys,
+    StaticKeys,
+    UnknownKey,
+    Verifier,
+    anonymous_allowed,
+)
 
 
 class Caller(NamedTuple):
@@ -22,21 +32,59 @@ class Caller(NamedTuple):
 class Access:
     """Decides by the settings: without keys everybody may do everything, and only on loopback."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         auth = settings.auth
-        keys = bool(auth.secret or auth.public_key or auth.jwks_url)
-        self._open = auth.anonymous == "on" or (
-            auth.anonymous == "auto" and not keys and settings.gateway.host in LOOPBACK
+        static: Keys = StaticKeys(auth)
+        self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
+        keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
+        self._verifier = Verifier(auth, self._jwks or static, clock) if keyed else None
+        self._open = anonymous_allowed(auth, on_loopback=is_loopback(settings.gateway.host))
+
+    async def require(self, request: web.Request, action: Action, what: str) -> Caller:
+        """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
+        grants = await self._grants(request)
+        if grants is None:
+            return Caller(None)
+        if not grants.allows(action, what):
+            raise TouchlineError("forbidden", f"The token does not allow {action} on {what}.")
+        return Caller(grants.user, speaks_for_others=grants.allows("admin", what))
+
+    async def scope(self, request: web.Request, action: Action) -> tuple[str, ...]:
+        """Patterns of the streams on which this is allowed. Raises `unauthorized`."""
+        grants = await self._grants(request)
+        return EVERYTHING if grants is None else tuple(grants.can.get(action, ()))
+
+    async def _grants(self, request: web.Request) -> Grants | None:
+        token = token_of(request)
+        if token is not None and self._verifier is not None:
+            try:
+                return self._verifier.grants(token)
+            except UnknownKey:
+                if self._jwks is None or not await self._jwks.refresh():
+                    raise
+                return self._verifier.grants(token)
+        if self._open:
+            return None
+        raise TouchlineError(
+            "unauthorized",
+            "A token is needed: Authorization: Bearer …" if self._verifier else "No keys are set here.",
+            hint="" if self._verifier else "Set TOUCHLINE_AUTH_SECRET, or listen on loopback.",
         )
 
-    async def require(self, request: web.Request, action: Action, what: str) -> Caller:  # noqa: ARG002
-        """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
-        if self._open:
-            return Caller(None)
-        raise TouchlineError("unauthorized", "A bearer token is needed.")
 
-    async def scope(self, request: web.Request, action: Action) -> tuple[str, ...]:  # noqa: ARG002
-        """Patterns of the streams on which this is allowed. Raises `unauthorized`."""
-        if self._open:
-            return ("*",)
-        raise TouchlineError("unauthorized", "A bearer token is needed.")
+def token_of(request: web.Request) -> str | None:
+    """From `Authorization: Bearer`, or `?token=`."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    return request.query.get("token")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

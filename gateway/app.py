@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 from msgspec.structs import replace
 
-from gateway import figures, history, ingest, openapi, pages, search
+from gateway import channels, figures, history, ingest, openapi, pages, registry, search
 from gateway.access import Access
 from gateway.context import Context
 from gateway.operations import Operation
@@ -33,6 +33,8 @@ MODULES: Final[tuple[Routes, ...]] = (
     ingest.routes,
     history.routes,
     search.routes,
+    channels.routes,
+    registry.routes,
     figures.routes,
     pages.routes,
 )
@@ -58,7 +60,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             settings=settings,
             clock=clock,
             health=health,
-            access=Access(settings),
+            access=Access(settings, clock),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
             catalog=built_in(),
             stack=stack,
