@@ -1,6 +1,6 @@
 """The registry's read API, with Confluent's own client and deserializer: they decode what we write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,8 +29,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def client(ingesting: Pipeline) -> SchemaRegistryClient:
-    return SchemaRegistryClient({"url": ingesting.gateway_url})
+def client(ingesting: Pipeline) -> Iterator[SchemaRegistryClient]:
+    with SchemaRegistryClient({"url": ingesting.gateway_url}) as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -1,0 +1,78 @@
+"""The OpenAPI document says what the gateway does: schemathesis tries it, with valid and broken requests."""
+
+import json
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+
+from tests.pipeline import Pipeline
+
+load_all_checks()
+#: What the document promises of every answer, whatever was asked.
+PROMISED = [
+    CHECKS.get_one(name)
+    for name in (
+        *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
+        *("response_headers_conformance", "response_schema_conformance", "allow_header_conformance"),
+    )
+]
+
+
+#: What asks Elasticsearch is left out: there is none here, and 503 would be a server's error.
+ASKED = [
+    ("POST", "/v1/streams/{kind}/{channel}/events"),
+    ("GET", "/v1/channels/{channel}"),
+    ("PUT", "/v1/channels/{channel}"),
+    ("POST", "/v1/channels/{channel}/reshard"),
+    ("GET", "/schemas/ids/{id}"),
+    ("GET", "/schemas/ids/{id}/versions"),
+    ("GET", "/subjects/{subject}/versions"),
+    ("GET", "/subjects/{subject}/versions/{version}"),
+]
+
+
+@pytest.fixture(scope="session")
+def described(ingesting: Pipeline) -> Any:
+    return schemathesis.openapi.from_url(f"{ingesting.gateway_url}/openapi.json")
+
+
+@pytest.mark.parametrize(("method", "path"), ASKED)
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_every_answer_is_one_that_the_document_knows(
+    described: Any, method: str, path: str, mode: GenerationMode
+) -> None:
+    operation = described[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    def ask(case: Any) -> None:
+        case.call_and_validate(checks=PROMISED)
+
+    try:
+        ask()
+    except Unsatisfiable:
+        pytest.skip("there is no request of this mode")
+
+
+def test_the_document_describes_every_operation_and_every_code(ingesting: Pipeline) -> None:
+    with urlopen(f"{ingesting.gateway_url}/openapi.json") as response:
+        document = json.load(response)
+    assert document["openapi"].startswith("3.1")
+    assert {
+        "/v1/streams/{kind}/{channel}/events",
+        "/v1/streams/{kind}/{channel}",
+        "/v1/search",
+        "/v1/channels/{channel}",
+        "/v1/channels/{channel}/reshard",
+        "/schemas/ids/{id}",
+    } <= document["paths"].keys()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"].endswith("."), (path, method)
+            assert any(status.startswith("2") for status in operation["responses"]), (path, method)
