@@ -33,6 +33,7 @@ from kernel.jwks import JwksKeys
 from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
 from kernel.positions import Kind, Shard
+from kernel.revocations import PREFIX
 from kernel.settings import Settings
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed
 from kernel.topics import topic_names
@@ -69,7 +70,7 @@ class Edge:
         self._presence = Presence(edge=self.name, cell=cell, url=url, hub=self._hub, clock=clock)
         self._places = Places(names, self._presence.owner)
         self._cursors = CursorBook(clock)
-        self._rejection = Codec("rejection")
+        self._rejection, self._control = Codec("rejection"), Codec("control")
         self._leaving = asyncio.Event()
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
@@ -164,7 +165,7 @@ class Edge:
                 group_id=f"touchline-edge-tables-{self.name}".replace(":", "-"),
                 enable_auto_commit=False,
             ),
-            whole=[self._names.channels, self._names.presence],
+            whole=[self._names.channels, self._names.presence, self._names.control],
             tails=[self._names.rejected],
             learn=self._learn,
             on_read=self._tables_read,
@@ -200,8 +201,18 @@ class Edge:
             self._presence.learn(key, value)
         elif topic == self._names.channels:
             self._registry.learn_record(key, value)
+        elif topic == self._names.control:
+            self._heed_command(key, value)
         elif value is not None:
             self._heed_rejection(value)
+
+    def _heed_command(self, key: str, value: bytes | None) -> None:
+        if value is None or not key.startswith(PREFIX):
+            return
+        with contextlib.suppress(Undecodable):
+            user = self.service.revocations.learn(key, self._control.decode(value)["arguments"])
+            if user is not None:
+                self.service.revoke(user)
 
     def _heed_rejection(self, value: bytes) -> None:
         try:

@@ -18,12 +18,13 @@ from consumers.registry import Registry
 from consumers.session import Guest, Member, Rules
 from consumers.subscription import Holder, Subscription
 from kernel.clock import Clock
-from kernel.codes import RETRY
+from kernel.codes import RETRY, Close
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
 from kernel.logs import get_logger
 from kernel.metrics import VIEWERS
 from kernel.positions import Kind, Shard, Stream
+from kernel.revocations import Revocations
 from kernel.settings import Settings
 from kernel.tokens import Grants, UnknownKey, Verifier, everything
 
@@ -127,6 +128,7 @@ class Service:
             max_messages_per_s=edge.max_messages_per_s,
             max_subscriptions=edge.max_subscriptions,
         )
+        self.revocations = Revocations()
         #: Whether viewers are taken; an edge that starts or leaves takes none.
         self.open = False
         self.users: Counter[str] = Counter()
@@ -193,19 +195,34 @@ class Service:
 
     async def grants(self, token: str) -> Grants:
         """What a token allows. Raises TouchlineError `unauthorized`."""
-        if self.verifier is None:
-            raise TouchlineError("unauthorized", "No keys are set here: tokens cannot be verified.")
         try:
-            return self.verifier.grants(token)
+            return self._verify(token)
         except UnknownKey:
             if self._jwks is None or not await self._jwks.refresh():
                 raise
-            return self.verifier.grants(token)
+            return self._verify(token)
+
+    def _verify(self, token: str) -> Grants:
+        if self.verifier is None:
+            raise TouchlineError("unauthorized", "No keys are set here: tokens cannot be verified.")
+        grants = self.verifier.grants(token)
+        if self.revocations.covers(grants):
+            raise TouchlineError("unauthorized", "The token was revoked: get a new one.")
+        return grants
+
+    def revoke(self, user: str) -> None:
+        """Tokens of this user were revoked: who is here by one of them has to go."""
+        for viewer in self.viewers():
+            session = viewer.session
+            if isinstance(session, Guest):
+                continue
+            if session.user == user and self.revocations.covers(session.grants):
+                viewer.end(Close.BAD_TOKEN)
 
     def grants_now(self, token: str | None) -> Grants:
         """What a request over plain HTTP may do. Raises TouchlineError `unauthorized`."""
         if token is not None and self.verifier is not None:
-            return self.verifier.grants(token)
+            return self._verify(token)
         if self.anonymous:
             return everything("guest")
         raise TouchlineError("unauthorized", "A token is needed: Authorization: Bearer …, or ?token=.")
@@ -215,7 +232,7 @@ class Service:
         guest = Guest(self.rules, self.clock.monotonic())
         if token is not None and self.verifier is not None:
             try:
-                return self.admit(guest, self.verifier.grants(token))
+                return self.admit(guest, self._verify(token))
             except UnknownKey:
                 if self._jwks is None:
                     raise

@@ -30,6 +30,7 @@ class Fanout:
     """Writes fan-out and event records as the workers do."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self._names = topic_names(settings)
         self._producer = Producer(client_config(settings, linger_ms=1, partitioner="murmur2_random"))
         self._codec = Codec("fanout")

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from consumers.viewer import Viewer
 from kernel.tokens import sign
+from streams.registry_read import send_command
 from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
@@ -354,3 +355,29 @@ def test_a_wrong_request_for_a_fallback_is_refused(place: tuple[Fanout, EdgeProc
         urllib.request.urlopen(f"{place[1].http}/v1/sse?{query}", timeout=10)
     assert refused.value.code == 400
     refused.value.close()
+
+
+async def test_revoking_a_users_tokens_ends_his_connections_and_lets_new_tokens_in(
+    kafka_servers: str, tmp_path: Path
+) -> None:
+    """§2.6"""
+    with edges(kafka_servers, tmp_path, TOUCHLINE_AUTH_SECRET=SECRET) as (fanout, (edge,)):
+        old = sign("ana", {}, expires_s=4e9, issued_s=1000, key=SECRET)
+        other = sign("bob", {}, expires_s=4e9, issued_s=1000, key=SECRET)
+        async with (
+            bare(f"{edge.url}?token={old}") as (client, _),
+            bare(f"{edge.url}?token={other}") as (bob, _),
+        ):
+            await asyncio.to_thread(send_command, fanout.settings, "revoke:ana", "revoke", {"before": 2000})
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.hear("event")
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4001
+            await bob.say(op="ping", id=1)
+            assert (await bob.hear("pong"))["id"] == 1
+        fresh = sign("ana", {}, expires_s=4e9, issued_s=3000, key=SECRET)
+        async with bare(f"{edge.url}?token={fresh}") as (_, welcome):
+            assert welcome["user"] == "ana"
+        async with connect(f"{edge.url}?token={old}") as wire:
+            with pytest.raises(ConnectionClosed):
+                await wire.recv()

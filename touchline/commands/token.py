@@ -37,17 +37,30 @@ class Grant(click.ParamType):
 )
 @click.option("--for", "for_s", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds.")
 @click.option("--key", type=click.Path(exists=True, path_type=Path), help="PEM of an RSA or Ed25519 key.")
+@click.option("--revoke", is_flag=True, help="Make none: end all that this user has been given so far.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    *, user: str, can: tuple[tuple[str, tuple[str, ...]], ...], for_s: int, key: Path | None, as_json: bool
+    *,
+    user: str,
+    can: tuple[tuple[str, tuple[str, ...]], ...],
+    for_s: int,
+    key: Path | None,
+    revoke: bool,
+    as_json: bool,
 ) -> None:
-    """Make a token for trying out, signed with TOUCHLINE_AUTH_SECRET or a private key.
+    """Make a token for trying out, signed with TOUCHLINE_AUTH_SECRET or a private key; or revoke a user's.
 
+    \b
     Example: touchline token ana --can subscribe=chat:wc26-* --can publish=chat:wc26-final
+             touchline token ana --revoke
     """
     from kernel.clock import SystemClock
     from kernel.tokens import read_private, sign
 
+    if revoke:
+        _revoke(user, SystemClock().now_ms() / 1000)
+        click.echo(json.dumps({"revoked": user}) if as_json else f"Tokens of {user} count no more.")
+        return
     secret = load_settings().auth.secret
     if key is None and not secret:
         raise TouchlineError(
@@ -67,3 +80,10 @@ def command(
         key=secret if key is None else read_private(key),
     )
     click.echo(json.dumps({"token": token, "user": user, "can": grants}) if as_json else token)
+
+
+def _revoke(user: str, before_s: float) -> None:
+    from kernel.revocations import COMMAND, PREFIX
+    from streams.registry_read import send_command
+
+    send_command(load_settings(), f"{PREFIX}{user}", COMMAND, {"before": before_s})
