@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 from msgspec.structs import replace
 
-from gateway import channels, figures, history, ingest, openapi, pages, registry, search
+from gateway import channels, demo, figures, history, ingest, openapi, pages, registry, search
 from gateway.access import Access
 from gateway.context import Context
 from gateway.operations import Operation
@@ -35,6 +35,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     search.routes,
     channels.routes,
     registry.routes,
+    demo.routes,
     figures.routes,
     pages.routes,
 )

@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.context import Context
-from gateway.operations import Operation, Reply
+from gateway.operations import Operation, Parameter, Reply
 from kernel.errors import TouchlineError
 from kernel.settings import Settings
 
@@ -95,15 +95,47 @@ class Figures:
 async def routes(context: Context) -> Sequence[Operation]:
     """`GET /v1/ops`."""
     http = await context.stack.enter_async_context(ClientSession(timeout=_TIMEOUT))
-    figures = Figures(watched_roles(context.settings), http)
+    roles = watched_roles(context.settings)
+    figures = Figures(roles, http)
 
     async def ops(request: web.Request) -> web.Response:
-        await context.access.require(request, "admin", "ops")
-        roles = await figures.latest(context.clock.monotonic())
-        body = {"at_ms": context.clock.now_ms(), "roles": roles}
+        await context.access.require(request, "admin", "*")
+        latest = await figures.latest(context.clock.monotonic())
+        body = {"at_ms": context.clock.now_ms(), "roles": latest}
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
+    async def drain(request: web.Request) -> web.Response:
+        if request.content_type != "application/json":
+            raise TouchlineError("unsupported_media_type", "Send application/json.")
+        await context.access.require(request, "admin", "*")
+        name = request.match_info["edge"]
+        url = roles.get(name, "") if name.startswith("edge") else ""
+        if not url:
+            raise TouchlineError("not_found", f"There is no edge called {name[:100]!r} here.")
+        # The edge decides by itself whether this token may do that.
+        passed = {key: request.headers[key] for key in ("Authorization",) if key in request.headers}
+        try:
+            async with http.post(f"{url}/v1/drain", headers=passed) as answer:
+                said = await answer.json(content_type=None)
+        except (ClientError, TimeoutError, ValueError):
+            raise TouchlineError("unavailable", f"{name} does not answer at {url}.") from None
+        if answer.status != 202:
+            raise TouchlineError("forbidden", str(said.get("detail", f"{name} answered {answer.status}.")))
+        return web.json_response({"draining": name}, status=202)
+
     return [
+        Operation(
+            method="POST",
+            path="/v1/ops/edges/{edge}/drain",
+            handler=drain,
+            name="drainEdge",
+            summary="Ask an edge to move its viewers elsewhere and to leave.",
+            tag="operations",
+            parameters=(Parameter("edge", "path", "The edge's name.", _TEXT, required=True),),
+            body={"application/json": {"type": "object"}},
+            replies={202: Reply("It has begun.", {"type": "object"})},
+            errors=("unauthorized", "forbidden", "not_found", "unsupported_media_type", "unavailable"),
+        ),
         Operation(
             method="GET",
             path="/v1/ops",
@@ -113,7 +145,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             tag="operations",
             replies={200: Reply("What each role says of itself.", _SCHEMA)},
             errors=("unauthorized", "forbidden"),
-        )
+        ),
     ]
 
 

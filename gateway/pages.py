@@ -113,7 +113,7 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
             {
                 "edges": edge_urls(settings, request.host),
                 "tiles": tiles if gateway.tiles_url else None,
-                "demo": False,
+                "demo": True,
                 "channel": gateway.page_channel,
             },
             headers={"Cache-Control": "no-cache"},

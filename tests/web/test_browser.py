@@ -43,7 +43,8 @@ def pipeline(
     browser: Browser, kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pipeline]:
     logs = tmp_path_factory.mktemp("logs")
-    with running(kafka_servers, elasticsearch_url, logs, "stream", "edge", "index", "gateway") as pipeline:
+    roles = ("stream", "edge", "index", "gateway")
+    with running(kafka_servers, elasticsearch_url, logs, *roles, TOUCHLINE_EDGE_DRAIN_S="1") as pipeline:
         yield pipeline
 
 
@@ -81,8 +82,11 @@ def write(page: Page, text: str) -> None:
 
 def texts_of_everything(page: Page) -> list[str]:
     """All texts of the chat, by scrolling from its beginning to its end."""
-    page.evaluate("document.querySelector('.list').scrollTop = 0")
-    page.until("document.querySelector('.beginning').textContent.includes('begins')")
+    page.until(
+        "document.querySelector('.beginning').textContent.includes('begins')"
+        " && document.querySelector('.rows').style.paddingTop === '0px'"
+        " || void (document.querySelector('.list').scrollTop = 0)"
+    )
     found: dict[str, str] = {}
     while True:
         found |= dict(
@@ -257,6 +261,29 @@ def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser,
         page.screenshot(SCREENSHOTS / f"operators-{scheme}.png")
         page.close()
     assert browser.complaints() == []
+
+
+def test_the_demo_match_makes_the_page_live(browser: Browser, pipeline: Pipeline) -> None:
+    page = visit(browser, pipeline, "demo")
+    page.until("document.querySelector('.pane-match .button')?.textContent === 'Start the demo match'")
+    page.click(".pane-match .button")
+    page.until("document.querySelector('.score')?.textContent === 'Aruba00Nova Scotia'")
+    page.until("document.querySelectorAll('.line').length > 3")
+    page.until("document.querySelectorAll('.place').length > 5")
+    page.close()
+
+
+def test_the_operators_page_drains_an_edge_after_asking(browser: Browser, pipeline: Pipeline) -> None:
+    viewer = visit(browser, pipeline, "drained")
+    page = browser.open(f"{pipeline.gateway_url}/ops")
+    page.click("[aria-label='Drain edge']")
+    page.click("dialog[open] .button:not(.plain)")
+    viewer.until("document.querySelector('.state').textContent !== 'Live, caught up'", within=40)
+    pipeline.kill("edge")
+    pipeline.start("edge")
+    viewer.until(CAUGHT_UP, within=40)
+    viewer.close()
+    page.close()
 
 
 def test_the_operators_page_says_which_role_is_ill(browser: Browser, pipeline: Pipeline) -> None:

@@ -46,7 +46,8 @@ export class Subscription {
   }
 
   get caughtUp(): boolean {
-    return this.paused || (this.cursor !== null && this.cursor >= this.head);
+    // Where only the latest counts there is nothing to catch up with.
+    return this.paused || this.conflates || (this.cursor !== null && this.cursor >= this.head);
   }
 
   /** What to do with an event. A hole is asked for again once; the caller subscribes anew. */

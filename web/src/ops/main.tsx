@@ -98,10 +98,37 @@ function Roles({ roles }: { roles: readonly Role[] }) {
       {roles.map(({ name, url, state, problems }) => (
         <li key={name} class={state === "ready" ? "role good" : "role bad"}>
           <p><strong>{name}</strong> <span>{state}</span></p>
+          {name.startsWith("edge") && state === "ready" && <Drain edge={name} />}
           <p class="role-detail">{Object.keys(problems).length > 0 ? Object.entries(problems).map(([what, why]) => (what === "answer" ? why : `${what}: ${why}`)).join(" ") : url.replace(/^https?:\/\//, "")}</p>
         </li>
       ))}
     </ul>
+  );
+}
+
+/** Moves an edge's viewers elsewhere; under `touchline up` it is started again afterwards. */
+function Drain({ edge }: { edge: string }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const problem = useSignal("");
+  const go = async () => {
+    dialog.current?.close();
+    try {
+      await ask(`/v1/ops/edges/${encodeURIComponent(edge)}/drain`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+      problem.value = "";
+    } catch (error) {
+      problem.value = error instanceof Error ? error.message : "It was refused.";
+    }
+  };
+  return (
+    <>
+      <button type="button" class="drain" aria-label={`Drain ${edge}`} onClick={() => dialog.current?.showModal()}>Drain…</button>
+      {problem.value && <p class="role-detail" role="alert">{problem.value}</p>}
+      <dialog ref={dialog} aria-label={`Drain ${edge}`}>
+        <p><strong>Drain {edge}?</strong></p>
+        <p>It takes no new viewers, moves the present ones to other edges, and then leaves. Nobody misses an event. Where it is supervised, it is started again.</p>
+        <p class="dialog-buttons"><button class="button plain" type="button" onClick={() => dialog.current?.close()}>Leave it</button><button class="button" type="button" onClick={() => void go()}>Drain</button></p>
+      </dialog>
+    </>
   );
 }
 

@@ -30,6 +30,8 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
   const box = useRef<HTMLDivElement>(null);
   const heights = useMemo(() => new Heights(58), []);
   const following = useRef(live);
+  /** Where the list was put when it last followed the end. */
+  const set = useRef(0);
   const anchor = useRef<{ key: string; shift: number } | null>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [, redraw] = useState(0);
@@ -45,7 +47,12 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
     for (const row of list.querySelectorAll<HTMLElement>("[data-key]")) {
       changed = heights.set(row.dataset["key"] ?? "", row.offsetHeight) || changed;
     }
-    if (following.current) list.scrollTop = list.scrollHeight;
+    // Somebody has scrolled up, and the event that tells of it is still to come: he wins.
+    const leaving = list.scrollTop < set.current - AT_END && list.scrollHeight - list.scrollTop - list.clientHeight > AT_END;
+    if (following.current && !leaving) {
+      list.scrollTop = list.scrollHeight;
+      set.current = list.scrollTop;
+    } else if (following.current) return;
     else if (anchor.current) {
       const row = keys.indexOf(anchor.current.key);
       if (row >= 0) {
@@ -92,6 +99,7 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
   useLayoutEffect(() => {
     if (toEnd === 0) return;
     following.current = true;
+    set.current = 0;
     anchor.current = null;
     props.onFollowing(true);
     redraw((count) => count + 1);
