@@ -49,9 +49,11 @@ LOCATION_FILL: Final = 1
 class Edge:
     """One edge."""
 
-    def __init__(self, settings: Settings, *, clock: Clock, history: History) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock, history: History, share_port: bool = False
+    ) -> None:
         edge = settings.edge
-        self._settings, self._clock = settings, clock
+        self._settings, self._clock, self._share_port = settings, clock, share_port
         self.name = edge.name or f"{edge.host}:{edge.port}"
         self.health = Health("kafka", "rings", "tables")
         self._loop = asyncio.get_running_loop()
@@ -74,6 +76,7 @@ class Edge:
         self._leaving = asyncio.Event()
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
+        self._recovery: asyncio.Task[None] | None = None
         auth, loopback = settings.auth, _is_loopback(edge.host)
         static = StaticKeys(auth)
         jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
@@ -137,6 +140,7 @@ class Edge:
                 edge.port,
                 backlog=4096,
                 ssl=context,
+                reuse_port=self._share_port or None,
             )
         except OSError as error:
             raise TouchlineError(
@@ -293,6 +297,13 @@ class Edge:
 
     def trouble(self, why: str) -> None:
         self.health.fail("kafka", why)
+        if self._recovery is None or self._recovery.done():
+            self._recovery = self._loop.create_task(self._recover())
+
+    async def _recover(self) -> None:
+        """Kafka was away. The readers go on by themselves; this sees that it answers again."""
+        await wait_for_kafka(self._settings)
+        self.health.ok("kafka")
 
     def failed(self, error: Exception) -> None:
         if not self._failed.done():
@@ -306,6 +317,8 @@ class Edge:
 
     async def _close(self) -> None:
         self.service.open = False
+        if self._recovery is not None:
+            self._recovery.cancel()
         if self._server is not None:
             self._server.close()
         threads = [thread for thread in (*self._readers, self._tables) if thread is not None]

@@ -71,7 +71,7 @@ class Reader(threading.Thread):
         self._written.set()
 
     def run(self) -> None:
-        consumer = Consumer(self._config)
+        consumer = Consumer({**self._config, "error_cb": self._heed})
         try:
             while not self._stopping.is_set():
                 try:

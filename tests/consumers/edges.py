@@ -60,6 +60,7 @@ class EdgeProcess:
 
     def __init__(self, settings: Settings, logs: Path, **given: Any) -> None:
         self.port = int(given.pop("port", 0)) or find_free()
+        self._more: list[str] = given.pop("more", [])
         edge = {f"TOUCHLINE_EDGE_{name.upper()}": str(value) for name, value in given.items()}
         kept = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
         self._environment = {**kept, **as_environment(settings), "PYTHONPATH": str(ROOT), **edge}
@@ -72,7 +73,7 @@ class EdgeProcess:
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "touchline", "edge"],
+                [sys.executable, "-m", "touchline", "edge", *self._more],
                 env=self._environment,
                 cwd=self._log.parent,
                 stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import socket
@@ -12,14 +13,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from consumers.viewer import Viewer
+from embedded.servers import Servers
+from kernel.probe import answers
 from kernel.tokens import sign
 from streams.registry_read import send_command
 from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
+from tests.pipeline import eventually
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 
@@ -381,3 +386,41 @@ async def test_revoking_a_users_tokens_ends_his_connections_and_lets_new_tokens_
         async with connect(f"{edge.url}?token={old}") as wire:
             with pytest.raises(ConnectionClosed):
                 await wire.recv()
+
+
+async def test_an_edge_outlives_its_broker(make_servers: Callable[..., Servers], tmp_path: Path) -> None:
+    """§10: not ready while Kafka is away; what comes after it is back is delivered, once."""
+    servers = make_servers(with_elasticsearch=False)
+    servers.start()
+    with edges(servers.bootstrap_servers, tmp_path) as (fanout, (edge,)):
+        async with Viewer(edge.url) as viewer:
+            events = viewer.stream("chat:outage", after=EPOCH - 1)
+            written = fanout.write("chat:outage", 3)
+            assert [(await anext(events)).seq for _ in written] == written
+            await asyncio.to_thread(servers.kafka.kill)
+            async with asyncio.timeout(30):
+                while await asyncio.to_thread(answers, f"{edge.http}/readyz"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            await asyncio.to_thread(servers.kafka.start)
+            async with asyncio.timeout(30):
+                while not await asyncio.to_thread(answers, f"{edge.http}/readyz"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            written = await asyncio.to_thread(fanout.write, "chat:outage", 3)
+            assert [(await anext(events)).seq for _ in written] == written
+            await events.aclose()
+
+
+def test_several_processes_share_a_port_and_one_that_is_killed_comes_back(
+    kafka_servers: str, tmp_path: Path
+) -> None:
+    with edges(kafka_servers, tmp_path, more=["--processes", "2"], drain_s=1) as (_, (edge,)):
+
+        def children() -> list[int]:
+            return [child.pid for child in psutil.Process(edge.process.pid).children()]
+
+        first = eventually("two processes", lambda: children() if len(children()) == 2 else None)
+        os.kill(first[0], signal.SIGKILL)
+        eventually("another one", lambda: len(set(children()) - set(first)) == 1)
+        eventually("it answers", lambda: answers(f"{edge.http}/readyz"))
+        assert edge.kill(signal.SIGTERM) == 0
+        assert not [pid for pid in first if psutil.pid_exists(pid)]

@@ -9,15 +9,26 @@ from kernel.settings import load_settings
 
 
 @click.group("edge", invoke_without_command=True)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="So many edges that share the port: the kernel spreads viewers over them.",
+)
+@click.option("--share-port", is_flag=True, hidden=True, help="Be one of several processes on the port.")
 @click.pass_context
-def command(ctx: click.Context) -> int | None:
+def command(ctx: click.Context, *, processes: int, share_port: bool) -> int | None:
     """Run a WebSocket edge.
 
+    \b
     Example: TOUCHLINE_EDGE_PORT=18081 touchline edge
+             touchline edge --processes 4
     """
     if ctx.invoked_subcommand is not None:
         return None
     from consumers.edge import Edge
+    from consumers.processes import run_many
     from history import History
     from kernel.clock import SystemClock
     from kernel.lifecycle import run_role
@@ -28,8 +39,11 @@ def command(ctx: click.Context) -> int | None:
 
     async def main(stop: asyncio.Event) -> None:
         clock = SystemClock()
+        if processes > 1:
+            await run_many(settings, processes, stop)
+            return
         async with History(settings, clock) as history:
-            await Edge(settings, clock=clock, history=history).run(stop)
+            await Edge(settings, clock=clock, history=history, share_port=share_port).run(stop)
 
     return run_role(main)
 
