@@ -90,7 +90,8 @@ class KafkaBroker(Process):
         """Give the storage its cluster's id. Done only when meta.properties is there, so safe to repeat."""
         shutil.rmtree(self._home / "data", ignore_errors=True)
         command = self._java(
-            *("kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id(self._layout.directory)),
+            # With `=`: one id in 64 starts with a dash, and would be taken for an option.
+            *("kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id(self._layout.directory)}"),
             *("--config", str(self._home / "server.properties")),
         )
         tool = Process(f"{self.name} (formatting its storage)", lambda: command, self.log_file)

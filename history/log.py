@@ -38,6 +38,10 @@ class Deadline:
         return left
 
 
+class GoneError(Exception):
+    """Retention has taken what was to be read since the bounds were asked for: ask again."""
+
+
 class Place(NamedTuple):
     """A partition of an events topic."""
 
@@ -56,7 +60,8 @@ class LogReader:
                 group_id="touchline-history",  # never joined: partitions are assigned by hand
                 enable_auto_commit=False,
                 enable_partition_eof=True,
-                auto_offset_reset="earliest",
+                # An offset that retention took meanwhile must not silently become another one.
+                auto_offset_reset="error",
                 fetch_wait_max_ms=10,
                 fetch_error_backoff_ms=20,
                 queued_max_messages_kbytes=8192,
@@ -116,6 +121,8 @@ class LogReader:
                     if error is not None:
                         if error.code() == KafkaError._PARTITION_EOF:
                             return
+                        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+                            raise GoneError
                         if error.fatal() or not error.retriable():
                             raise unreachable(self._settings)
                         continue

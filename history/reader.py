@@ -16,7 +16,7 @@ from elasticsearch import ApiError, TransportError
 
 from history.elastic import elastic_client, is_passing
 from history.index import StreamIndex
-from history.log import Deadline, LogReader, Place
+from history.log import Deadline, GoneError, LogReader, Place
 from history.pages import MAX_LIMIT, Entry, Page, Watermark, first_page, last_page
 from history.tail import Tail
 from kernel.clock import Clock
@@ -182,7 +182,7 @@ class History:
                 "unavailable", "Too many are reading the past right now.", hint="Try again in a moment."
             ) from None
         reader = idle or LogReader(self._settings, self._codecs)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, read, reader, deadline)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, insisting, read, reader, deadline)
 
         def give_back(done: "asyncio.Future[T]") -> None:
             done.exception()  # whoever waited may be gone; then nobody else asks for it
@@ -191,3 +191,12 @@ class History:
         running.add_done_callback(give_back)
         # Shielded: a caller that is cancelled leaves the reader to its thread until that is done with it.
         return await asyncio.shield(running)
+
+
+def insisting(read: Callable[[LogReader, Deadline], T], reader: LogReader, deadline: Deadline) -> T:
+    """Read, and read again where the log's beginning was dropped under our feet."""
+    while True:
+        try:
+            return read(reader, deadline)
+        except GoneError:
+            deadline.left()

@@ -145,8 +145,7 @@ class Indexer:
             if progress is not self._progress:
                 return
             self._published.update(news)
-        await self._blocking(self._source.flush)
-        await self._blocking(lambda: self._source.commit(news))
+        await self._blocking(lambda: self._source.settle(news))
         topics = topic_names(self._settings).events
         for (kind, number), mark in news.items():
             INDEX_WATERMARK.labels(topics[kind], str(number)).set(mark.offset)
@@ -168,10 +167,6 @@ class Indexer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._blocking(self._source.close)
         self._thread.shutdown()
-
-    async def lag(self) -> int:
-        """Records that are not yet read."""
-        return await self._blocking(self._source.lag)
 
     async def _write(self, batch: Batch, marks: list[Mark], progress: Progress) -> None:
         try:
@@ -210,11 +205,13 @@ class Indexer:
 
     async def _refresh_regularly(self) -> None:
         """Refresh while there is news, and follow when another generation goes live."""
+        every_s, begun = self._settings.indexer.refresh_ms / 1000, self._clock.monotonic()
         while True:
-            await asyncio.sleep(self._settings.indexer.refresh_ms / 1000)
+            # On a schedule: the time that a refresh takes is not added to what an event waits for.
+            await asyncio.sleep(max(every_s / 10, begun + every_s - self._clock.monotonic()))
+            begun = self._clock.monotonic()
             try:
                 await self.refresh()
-                await self.lag()
                 if self._follow:
                     await self._follow_live()
                 self._health.ok("elasticsearch")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from history.elastic import elastic_client
 from kernel.clock import Clock
@@ -15,6 +16,7 @@ from search_indexer.state import IndexState
 
 _log = get_logger("touchline.index")
 
+_SHOW_S: Final = 0.5
 #: Called with (records read, records there are).
 Show = Callable[[int, int], None]
 
@@ -37,9 +39,13 @@ async def rebuild(settings: Settings, clock: Clock, stop: asyncio.Event, show: S
             await indexer.open(generation)
             await indexer.take_all()
             total = await indexer.remaining()
+            shown_at = clock.monotonic()
             while not stop.is_set():
                 read = await indexer.step()
-                left = await indexer.remaining()
+                # The brokers are asked for each partition: not after every batch.
+                if read and clock.monotonic() - shown_at < _SHOW_S:
+                    continue
+                left, shown_at = await indexer.remaining(), clock.monotonic()
                 total = max(total, left)
                 show(total - left, total)
                 if not read and not left:

@@ -225,13 +225,18 @@ class EventSource:
             except BufferError:  # it holds as much as it may: wait for Kafka
                 self._producer.poll(_FULL_S)
 
-    def flush(self) -> None:
-        """Wait until what was rejected (or alerted) is on the log: only then may offsets be committed."""
+    def settle(self, confirmed: Mapping[Partition, Watermark]) -> None:
+        """What was rejected or alerted is on the log; then, and only then, tell the group how far we are.
+
+        One call, because each waits its turn behind a read.
+        """
         if self._producer.flush(30):
             raise TouchlineError("not_delivered", "Kafka did not take the rejected records in time.")
+        self._commit(confirmed)
+        self.lag()
 
-    def commit(self, confirmed: Mapping[Partition, Watermark]) -> None:
-        """Tell the group how far we are. The index's own watermarks count; this is for lag tools."""
+    def _commit(self, confirmed: Mapping[Partition, Watermark]) -> None:
+        """The index's own watermarks say where to go on; this is for alerts and for lag tools."""
         offsets = [TopicPartition(self._topics[k], n, mark.offset) for (k, n), mark in confirmed.items()]
         if not offsets or not self._member:
             return
@@ -249,8 +254,8 @@ class EventSource:
         if self.pending is None:
             self._consumer.resume(partitions)
 
-    def lag(self) -> int:
-        """Records that wait to be read; also sets the gauge."""
+    def lag(self) -> None:
+        """Set the gauge: records that wait to be read, as far as the last fetches told."""
         behind = dict.fromkeys(self._topics.values(), 0)
         for place in self._consumer.position(self._consumer.assignment()):
             low, high = self._consumer.get_watermark_offsets(place, cached=True)
@@ -258,7 +263,6 @@ class EventSource:
                 behind[place.topic] += max(0, high - max(place.offset, low, 0))
         for topic, records in behind.items():
             CONSUMER_LAG.labels(topic).set(records)
-        return sum(behind.values())
 
     def remaining(self) -> int:
         """Records between the positions and the end of the log."""

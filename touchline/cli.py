@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "publish": ("publish", "Post events to a stream."),
         "watch": ("watch", "Show the events of streams as they happen."),
         "search": ("search", "Find events by what they say."),
+        "alert": ("alert", "Save queries whose matches arrive on a stream."),
         "topics": ("topics", "Create or show the Kafka topics."),
         "token": ("token", "Make a token for trying out."),
         "channel": ("channel", "Show or change a channel."),

@@ -6,13 +6,15 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Producer
 
+from kernel.clock import SystemClock
 from kernel.kafka import apply_topics, client_config
 from kernel.positions import Kind, make_id, make_seq, partition_of
 from kernel.settings import Elasticsearch, Kafka, Settings, Topics
 from kernel.topics import topic_names, topics
 from schemas.codec import Codec
 
-START_MS = 1_781_200_800_000
+#: An hour ago: Kafka drops records whose time is past their retention.
+START_MS = SystemClock().now_ms() - 3_600_000
 Publish = Callable[[str, Iterable[int]], None]
 
 

@@ -10,8 +10,7 @@ from kernel.clock import SystemClock
 from search_indexer.search import Searcher
 from tests.pipeline import Pipeline, running
 
-#: The events of these tests are of one day in the past.
-KEEP = {"TOUCHLINE_INDEXER_RETENTION_DAYS": "36500", "TOUCHLINE_INDEXER_REFRESH_MS": "100"}
+QUICK = {"TOUCHLINE_INDEXER_REFRESH_MS": "100"}
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def indexing(
     kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pipeline]:
     logs: Path = tmp_path_factory.mktemp("indexing")
-    with running(kafka_servers, elasticsearch_url, logs, "index", **KEEP) as started:
+    with running(kafka_servers, elasticsearch_url, logs, "index", **QUICK) as started:
         yield started
 
 

@@ -6,14 +6,15 @@ from typing import Any
 import msgspec
 from confluent_kafka import Producer
 
+from kernel.clock import SystemClock
 from kernel.kafka import client_config
 from kernel.positions import Kind, make_id, make_seq, partition_of
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
 
-#: Today's noon would drift; indices of old days are dropped, so tests that index say their own time.
-START_MS = 1_781_200_800_000
+#: An hour ago: Kafka drops records, and the indexer drops indices, whose time is past their retention.
+START_MS = SystemClock().now_ms() - 3_600_000
 
 
 def event(

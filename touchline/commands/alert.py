@@ -1,0 +1,90 @@
+"""`touchline alert`: saved queries whose matches arrive on a stream of their own."""
+
+import json
+from typing import Any
+
+import click
+
+from kernel.clock import SystemClock
+from kernel.settings import load_settings
+
+
+@click.group("alert")
+def command() -> None:
+    """Save a query: each new event that matches arrives on broadcast:alert-ID.
+
+    Example: touchline alert set own-goals 'goal -friendly' --kind chat
+    """
+
+
+@command.command("set")
+@click.argument("alert_id", metavar="ID")
+@click.argument("query", default="")
+@click.option("--kind", multiple=True, help="broadcast, chat or location; may be repeated.")
+@click.option("--channel", multiple=True, help="Only in this channel; may be repeated.")
+@click.option("--sender", multiple=True, help="Only from this sender; may be repeated.")
+@click.option("--type", "type_", multiple=True, help="Only of this type; may be repeated.")
+@click.option("--near", help="Around a place: lat,lon.")
+@click.option("--within", help="How far around it, like 5mi or 800m.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def set_(*, alert_id: str, query: str, as_json: bool, type_: tuple[str, ...], **given: Any) -> None:
+    """Save a query under an id, or change it.
+
+    Example: touchline alert set near-wembley --kind location --near 51.556,-0.2796 --within 1km
+    """
+    from search_indexer.alerts import Alert, alert_stream, ready, save
+    from search_indexer.folding import Folding
+    from search_indexer.request import read_search
+
+    parameters = [("q", query), *(("type", one) for one in type_)]
+    for name, value in given.items():
+        values = value if isinstance(value, tuple) else (value,)
+        parameters += [(name, one) for one in values if one is not None]
+    settings, clock = load_settings(), SystemClock()
+    alert = Alert(id=alert_id, search=read_search(parameters)[0], since_ms=clock.now_ms())
+    ready(alert, Folding(settings.elasticsearch.language))  # a query that cannot be read is said now
+    save(settings, clock, alert, alert_id, actor=None)
+    stream = alert_stream(alert_id)
+    click.echo(
+        json.dumps({"id": alert_id, "stream": stream}) if as_json else f"Its matches arrive on {stream}."
+    )
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(*, as_json: bool) -> None:
+    """Show the saved queries.
+
+    Example: touchline alert list --json
+    """
+    import msgspec
+
+    from search_indexer.alerts import AlertLog, alert_stream
+    from search_indexer.folding import Folding
+
+    settings = load_settings()
+    log = AlertLog(settings, Folding(settings.elasticsearch.language))
+    try:
+        log.read_all()
+        for alert_id, one in sorted(log.alerts.items()):
+            if as_json:
+                click.echo(msgspec.json.encode(one.alert))
+            else:
+                click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {one.alert.search.q}")
+    finally:
+        log.close()
+
+
+@command.command("remove")
+@click.argument("alert_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def remove(*, alert_id: str, as_json: bool) -> None:
+    """Forget a saved query.
+
+    Example: touchline alert remove own-goals
+    """
+    from search_indexer.alerts import save
+
+    save(load_settings(), SystemClock(), None, alert_id, actor=None)
+    if as_json:
+        click.echo(json.dumps({"id": alert_id, "removed": True}))
