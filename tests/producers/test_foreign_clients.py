@@ -1,4 +1,4 @@
-"""Events of any Kafka client flow as the SDK's do, and what cannot be read is one rejection; nothing stops."""
+"""Events of any Kafka client flow as the SDK's do; what cannot be read is a rejection, and nothing stops."""
 
 import json
 import shutil

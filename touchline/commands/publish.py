@@ -4,15 +4,16 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, Final
 
 import click
 
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, Stream
 
-if TYPE_CHECKING:
-    from producers.posts import Post
+#: Failures that are shown one by one, and how often progress is told.
+_SHOWN: Final = 20
+_EVERY: Final = 500
 
 
 class StreamName(click.ParamType):
@@ -54,58 +55,55 @@ def command(
     """
     if (event is None) == (text is None):
         raise click.UsageError("Give an event as JSON, `-` for standard input, or --text.")
-    from producers.posts import Post
-
     overrides = {"type": type_, "key": key, "sender": sender}
     if event == "-":
-        posts = _posts(stream, sys.stdin.buffer, overrides)
+        items: Iterator[bytes] = (line for line in sys.stdin.buffer if not line.isspace())
     elif text is not None:
-        kind = type_ or ("message" if stream.kind is Kind.BROADCAST else None)
         if stream.kind is Kind.LOCATION:
             raise click.UsageError("A location has no text: give JSON with lat and lon.")
-        posts = iter(
-            [
-                Post(
-                    kind=stream.kind,
-                    channel=stream.channel,
-                    data={"text": text},
-                    type=kind,
-                    key=key,
-                    sender=sender,
-                )
-            ]
-        )
+        if stream.kind is Kind.BROADCAST and type_ is None:
+            overrides["type"] = "message"
+        items = iter([json.dumps({"data": {"text": text}}).encode()])
     else:
-        posts = iter([_post(stream, (event or "").encode(), overrides)])
-    asyncio.run(_send(stream, posts, as_json=as_json))
+        items = iter([(event or "").encode()])
+    asyncio.run(_send(stream, items, overrides, as_json=as_json))
 
 
-async def _send(stream: Stream, posts: "Iterator[Post]", *, as_json: bool) -> None:
+async def _send(
+    stream: Stream, items: Iterator[bytes], overrides: dict[str, str | None], *, as_json: bool
+) -> None:
     from kernel.settings import load_settings
+    from producers.delivery import SomeNotDelivered
+    from producers.posts import Record, read_post
     from producers.producer import Producer
+    from touchline.progress import shown
 
     async with Producer(load_settings()) as producer:
-        count = await producer.send_many(posts)
-    if as_json:
-        click.echo(json.dumps({"stream": str(stream), "delivered": count}))
-    else:
-        click.echo(f"{count} delivered to {stream}")
+        with shown(f"to {stream}") as advance:
 
+            def prepare(item: bytes) -> Record:
+                post = read_post(stream, item)
+                for name, given in overrides.items():
+                    if given is not None:
+                        setattr(post, name, given)
+                return producer.prepare(post)
 
-def _posts(stream: Stream, lines: BinaryIO, overrides: dict[str, str | None]) -> "Iterator[Post]":
-    for number, line in enumerate(lines, 1):
-        if line.strip():
+            def counted() -> Iterator[bytes]:
+                for number, item in enumerate(items, 1):
+                    if not number % _EVERY:
+                        advance(number)
+                    yield item
+
             try:
-                yield _post(stream, line, overrides)
-            except TouchlineError as error:
-                raise TouchlineError(error.code, f"Line {number}: {error.message}") from error
-
-
-def _post(stream: Stream, value: bytes, overrides: dict[str, str | None]) -> "Post":
-    from producers.posts import read_post
-
-    post = read_post(stream, value)
-    for name, given in overrides.items():
-        if given is not None:
-            setattr(post, name, given)
-    return post
+                delivered = await (await producer.submit_many(counted(), prepare))
+            except SomeNotDelivered as some:
+                for failure in some.failures[:_SHOWN]:
+                    click.echo(f"touchline: event {failure.index + 1}: {failure.error}", err=True)
+                raise TouchlineError(
+                    some.failures[0].error.code,
+                    f"{len(some.failures)} not delivered, {some.delivered} delivered to {stream}.",
+                ) from some
+    if as_json:
+        click.echo(json.dumps({"stream": str(stream), "delivered": delivered}))
+    else:
+        click.echo(f"{delivered} delivered to {stream}")
