@@ -1,11 +1,11 @@
 """How fast is a worker? Events a second of the chat job, beside other ways of doing it, and the latency.
 
-    python bench/streams.py --servers 127.0.0.1:19092 [--events 200000] [--runs 3] [NAME…]
-    python bench/streams.py --servers 127.0.0.1:19092 --latency 3000
+    python -m bench.streams --servers 127.0.0.1:19092 [--events 200000] [--runs 3] [NAME…]
+    python -m bench.streams --servers 127.0.0.1:19092 --latency 3000
 
-NAMES: touchline, and those of bench/streams_peers.py. Each run has topics of its own, filled before it starts.
-The rate is taken at the fan-out topic, between a tenth and nine tenths of the events: starting up doesn't count.
-Latency is from ingest append to fan-out append, both as the broker stamps them (the topic is made so for this).
+NAMES: touchline, and those of bench/streams_peers.py. Each run has topics of its own, filled before it
+starts. The rate is taken at the fan-out topic, between a tenth and nine tenths of the events: starting up
+doesn't count. Latency is from ingest append to fan-out append, both as the broker stamps them.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bench.streams_peers import PEERS
 from kernel.kafka import apply_topics
 from kernel.positions import partition_of
 from kernel.settings import Settings, as_environment, load_settings
@@ -32,7 +31,7 @@ from schemas.codec import Codec
 
 ROOT = Path(__file__).parents[1]
 PARTITIONS = 8
-WORDS = "the quick brown fox jumps over lazy dog hello stream chat lol nice play gg wp".split()
+WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "hello", "stream", "chat", "lol")
 
 
 def main() -> None:

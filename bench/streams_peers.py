@@ -1,8 +1,8 @@
-"""The chat job as other frameworks would do it, one process each: `python bench/streams_peers.py NAME SERVERS PREFIX`.
+"""The chat job as other frameworks would do it, a process each: `bench/streams_peers.py NAME SERVERS PREFIX`.
 
-The job: Avro in, decoded and checked; an event for the log and one for the fan-out, encoded; both written with
-acks=all by an idempotent producer where there is one; offsets committed about every half second. None of them
-drops repeats, keeps order over crashes, or looks after settings and shards, as Touchline's worker does.
+The job: Avro in, decoded and checked; an event for the log and one for the fan-out, encoded; both written
+with acks=all, idempotent where there is such a producer; offsets committed about every half second. None of
+them drops repeats, keeps order over crashes, or looks after settings and shards, as Touchline's worker does.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import io
 import json
 import struct
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -115,7 +116,7 @@ def stock_faust(servers: str, prefix: str) -> None:
         stream_buffer_maxsize=4096,
         producer_linger=0.02,
         consumer_auto_offset_reset="earliest",
-        datadir=f"/tmp/{prefix}-faust",
+        datadir=tempfile.mkdtemp(),
     )
     raw = {"key_serializer": "raw", "value_serializer": "raw"}
     source = app.topic(f"{prefix}.ingest.chat", **raw)
@@ -189,7 +190,7 @@ def faststream(servers: str, prefix: str) -> None:
         decoder=body,
         ack_policy=AckPolicy.ACK,
     )
-    async def handle(messages: list[Any], message: Any = Context()) -> None:
+    async def handle(messages: list[Any], message: Any = Context()) -> None:  # noqa: B008 - its way
         for value, m in zip(messages, message.raw_message, strict=True):
             one, two = job(value, m.key(), m.partition(), m.offset(), m.timestamp()[1])
             await broker.publish(one, f"{prefix}.events.chat", key=m.key(), no_confirm=True)

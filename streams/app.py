@@ -90,6 +90,7 @@ def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
             for batch in turn:
                 for start in range(0, len(batch.records), _SLICE):
                     await sink.ready()
+                    app.check_awake()
                     outcome = work.fold(batch.place, batch.records[start : start + _SLICE])
                     for write in outcome.writes:
                         topic, value, key, partition, timestamp, headers = write

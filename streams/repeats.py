@@ -23,13 +23,13 @@ class Repeats:
         return len(self._young) + len(self._old)
 
     def seen(self, key: str, append_ms: int, offset: int) -> bool:
-        """Whether an accepted record other than this one had this key within the window before it."""
+        """Whether an accepted record before this one had this key within the window."""
         entry = self._young.get(key)
         if entry is None:
             entry = self._old.get(key)
             if entry is None:
                 return False
-        return append_ms - (entry >> _OFFSET_BITS) < self._window_ms and entry & _OFFSET != offset
+        return append_ms - (entry >> _OFFSET_BITS) < self._window_ms and entry & _OFFSET < offset
 
     def remember(self, key: str, append_ms: int, offset: int) -> None:
         """A record with this key was accepted."""

@@ -58,7 +58,8 @@ def recall(
         decided: dict[Place, set[int]] = {place: set() for place in starts}
         decoders = {kind: Codec(f"event-{kind}").decode for kind in Kind}
         read = 0
-        for message in _read_to_end(consumer, {e: at for e, at in places.items() if at >= 0}):
+        known = {event: at for event, at in places.items() if at >= 0}
+        for message in read_between(consumer, _spans_to_end(consumer, known)):
             place = source[Place(message.topic(), message.partition())]
             judge = judges[place]
             event = decoders[judge.kind](message.value())
@@ -66,14 +67,16 @@ def recall(
             if judge.epoch_of(offset) != epoch:
                 continue  # of an ingest topic that is no more: its offsets mean nothing now
             read += 1
+            if offset >= starts[place]:
+                # It is judged again, and remembered then.
+                decided[place].add(offset)
+                continue
             judge.recall(
                 Past(
                     *(event["channel"], offset, event["server_ts"], event["key"], event["sender"]),
                     origin=origin_of(message.headers()),
                 )
             )
-            if offset >= starts[place]:
-                decided[place].add(offset)
         for place, offsets in decided.items():
             judges[place].memory.decided = frozenset(offsets)
             judges[place].memory.decided_until = max(offsets, default=-1) + 1
@@ -103,24 +106,28 @@ def _first_append(consumer: Consumer, starts: Mapping[Place, int], now_ms: int) 
     return found
 
 
-def _read_to_end(consumer: Consumer, places: Mapping[Place, int]) -> Iterator[Any]:
-    """All records from these offsets to the ends as they are now."""
-    ends: dict[Place, int] = {}
+def _spans_to_end(consumer: Consumer, places: Mapping[Place, int]) -> dict[Place, tuple[int, int]]:
+    spans = {}
     for place, start in places.items():
         at = TopicPartition(place.topic, place.partition)
         low, high = consumer.get_watermark_offsets(at, timeout=10)
-        if max(low, start) < high:
-            ends[place] = high
+        spans[place] = (max(low, start), high)
+    return spans
+
+
+def read_between(consumer: Consumer, spans: Mapping[Place, tuple[int, int]]) -> Iterator[Any]:
+    """The records of each partition from its first offset to before its last."""
+    ends = {place: end for place, (start, end) in spans.items() if start < end}
     if not ends:
         return
-    consumer.assign([TopicPartition(p.topic, p.partition, places[p]) for p in ends])
+    consumer.assign([TopicPartition(p.topic, p.partition, spans[p][0]) for p in ends])
     for message in _poll(consumer, lambda: bool(ends)):
         place = Place(message.topic(), message.partition())
         end = ends.get(place)
-        if end is not None:
+        if end is not None and message.offset() < end:
             yield message
-            if message.offset() + 1 >= end:
-                del ends[place]
+        if end is not None and message.offset() + 1 >= end:
+            del ends[place]
 
 
 def _poll(consumer: Consumer, more: Callable[[], bool]) -> Iterable[Any]:

@@ -18,6 +18,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
+from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from streams.transport.batch import Ledger, Place, Turn
 from streams.transport.reader import Reader
@@ -30,6 +31,9 @@ _log = get_logger("touchline.transport")
 _HAND_OVER_S: Final = 2.0
 #: Faust has 1500 ms, in which idle partitions hold back busy ones. This one is for ordinary topics.
 _FETCH_WAIT_MS: Final = 50
+
+#: Three quarters of the session's time, after which the group gives a silent worker's partitions away.
+_ASLEEP_S: Final = 4.5
 
 Opening = Callable[[Mapping[Place, int]], Awaitable[Mapping[Place, int]]]
 Closing = Callable[[], Awaitable[None]]
@@ -51,7 +55,25 @@ class BatchApp(faust.App):
         self.on_opening: Opening = options.pop("on_opening")
         self.on_closing: Closing = options.pop("on_closing")
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awake_at = asyncio.get_running_loop().time()
         super().__init__(*arguments, **options)
+
+    def wake(self) -> None:
+        """From now on, being stopped for long ends the process."""
+        self._awake_at = asyncio.get_running_loop().time()
+
+    def check_awake(self) -> None:
+        """Raise if this process was stopped for so long that its partitions may be another's by now.
+
+        To be called before outputs are written: a worker that wakes up late must not overturn what its
+        successor has decided.
+        """
+        now = asyncio.get_running_loop().time()
+        if now - self._awake_at > _ASLEEP_S:
+            raise TouchlineError(
+                "unavailable", f"This worker was stopped for {now - self._awake_at:.0f} s, and starts anew."
+            )
+        self._awake_at = now
 
     async def on_first_start(self) -> None:
         # Faust makes a directory for its tables where the process stands, even if they are kept in memory.
@@ -115,6 +137,7 @@ class Consumer(stock.Consumer):
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_start(self) -> None:
+        self.app.wake()
         loop, arrived = asyncio.get_running_loop(), self._arrived
 
         def deliver(turns: list[Turn]) -> None:
@@ -141,6 +164,15 @@ class Consumer(stock.Consumer):
             raise
         except Exception as error:
             self.app.fail(error)
+
+    @stock.Consumer.task
+    async def _stay_awake(self) -> None:
+        while not self.should_stop:
+            await asyncio.sleep(_ASLEEP_S / 10)
+            try:
+                self.app.check_awake()
+            except TouchlineError as error:
+                self.app.fail(error)
 
     def _message(self, turn: Turn) -> ConsumerMessage:
         first = turn.batches[0]

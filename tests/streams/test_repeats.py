@@ -43,3 +43,9 @@ def test_memory_is_given_back_when_keys_run_out() -> None:
     assert len(repeats) == 2
     repeats.remember("z", 9 * WINDOW, 1003)
     assert len(repeats) == 1
+
+
+def test_a_later_record_does_not_make_an_earlier_one_a_repeat() -> None:
+    repeats = Repeats(WINDOW)
+    repeats.remember("a", 1_000_000, 5)
+    assert not repeats.seen("a", 999_000, 4)

@@ -35,6 +35,13 @@ def test_events_are_ordered_fanned_out_and_refused_ones_are_told_of(pipeline: Pi
     for fanout, event in zip(log.read(log.names.fanout_live), texts, strict=True):
         assert fanout.key() == b"final#1#0"
         assert event in (fanout.value() or b"").decode("utf-8", "replace")
+    since, until = "2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
+    replayed = pipeline.run("stream", "--from", since, "--to", until, "--shadow", "audit", "--json").stdout
+    assert json.loads(replayed)["accepted"] == 3
+    prefix = pipeline.settings.topics.prefix
+    for topic in (log.names.events[Kind.CHAT], log.names.fanout_live, log.names.rejected):
+        again = topic.replace(prefix, f"{prefix}.shadow.audit")
+        assert _bytes_of(log, again) == _bytes_of(log, topic), "a replay gives the same bytes"
     shown = json.loads(pipeline.run("channel", "show", "final", "--json").stdout)
     assert [v["shards"] for v in shown["versions"]] == [1], "its first event has made the channel"
 
@@ -74,3 +81,8 @@ def test_sigterm_under_load_ends_cleanly_and_the_next_worker_goes_on(pipeline: P
     seen = Seen(log)
     assert seen.repeats == 0
     assert dict(seen.offsets) == accepted_offsets(log)
+
+
+def _bytes_of(log: Log, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
+    records = [(m.partition() or 0, m.key(), m.value()) for m in log.read(topic)]
+    return sorted(records, key=lambda record: record[0])

@@ -1,16 +1,38 @@
-"""`touchline stream`: run a Faust worker."""
+"""`touchline stream`: run a Faust worker, or replay recorded ingest into a shadow."""
+
+import json
 
 import click
 
-from kernel.settings import load_settings
+from kernel.settings import Settings, load_settings
 
 
 @click.command("stream")
-def command() -> int:
+@click.option("--from", "since", metavar="TIME", help="Replay what was appended from here on (RFC 3339).")
+@click.option("--to", "until", metavar="TIME", help="Replay up to here.")
+@click.option("--channel", "channels", multiple=True, help="Replay this channel only; may be given again.")
+@click.option("--shadow", default="replay", show_default=True, help="Name of the replay's own topics.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (of a replay).")
+def command(
+    *, since: str | None, until: str | None, channels: tuple[str, ...], shadow: str, as_json: bool
+) -> int:
     """Run a worker that checks, orders and fans out events, until it is asked to stop.
 
+    With --from and --to it judges recorded events again instead, into the topics touchline.shadow.NAME.*
+
     Example: touchline stream
+
+    Example: touchline stream --from 2026-06-11T19:00:00Z --to 2026-06-11T21:00:00Z --channel wc26-final
     """
+    settings = load_settings()
+    if since is not None or until is not None:
+        return _replay(settings, since, until, channels, shadow, as_json=as_json)
+    if channels:
+        raise click.UsageError("--channel is for a replay: give --from and --to, too.")
+    return _run(settings)
+
+
+def _run(settings: Settings) -> int:
     import asyncio
 
     from kernel.clock import SystemClock
@@ -18,10 +40,39 @@ def command() -> int:
     from kernel.logs import setup_logs
     from streams.role import run_worker
 
-    settings = load_settings()
     setup_logs(role="stream", level=settings.log.level, form=settings.log.format)
 
     async def main(stop: asyncio.Event) -> None:
         await run_worker(settings, SystemClock(), stop)
 
     return run_role(main)
+
+
+def _replay(
+    settings: Settings,
+    since: str | None,
+    until: str | None,
+    channels: tuple[str, ...],
+    shadow: str,
+    *,
+    as_json: bool,
+) -> int:
+    from kernel.clock import from_rfc3339
+    from streams.replay import replay, shadow_settings
+
+    if since is None or until is None:
+        raise click.UsageError("A replay needs both --from and --to.")
+    try:
+        first, last = from_rfc3339(since), from_rfc3339(until)
+    except ValueError as error:
+        raise click.UsageError(f"--from and --to are times like 2026-06-11T19:00:00Z: {error}.") from None
+    done = replay(settings, shadow, since_ms=first, until_ms=last, channels=channels)
+    prefix = shadow_settings(settings, shadow).topics.prefix
+    if as_json:
+        click.echo(json.dumps({**done._asdict(), "topics": f"{prefix}.*"}))
+    else:
+        click.echo(
+            f"{done.read} records read: {done.accepted} accepted, {done.repeated} repeated, "
+            f"{done.rejected} rejected; see {prefix}.*"
+        )
+    return 0
