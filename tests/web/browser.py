@@ -40,6 +40,11 @@ class Page:
     def offline(self, offline: bool) -> None:
         self._browser.ask("offline", page=self._number, offline=offline)
 
+    def cpu(self) -> float:
+        """Seconds of CPU that the page's main thread has used."""
+        used: float = self._browser.ask("cpu", page=self._number)
+        return used
+
     def screenshot(self, path: Path) -> None:
         self._browser.ask("screenshot", page=self._number, path=str(path))
 

@@ -181,14 +181,14 @@ def test_five_thousand_messages_scroll(browser: Browser, pipeline: Pipeline) -> 
     page.evaluate("document.querySelector('.list').scrollTop = 0")
     page.until(reads("message 0"))
     assert page.evaluate("document.querySelectorAll('.line').length") < 120, "only what is in view is drawn"
-    # The longest time between two frames while the whole list goes by.
-    worst = page.evaluate(
-        "new Promise(done => { const list = document.querySelector('.list'); let last = performance.now();"
-        " const gaps = []; const step = now => { gaps.push(now - last); last = now;"
-        " if (gaps.length > 120) return done(gaps.sort((a, b) => a - b)[Math.floor(gaps.length * 0.95)]);"
-        " list.scrollBy(0, 2000); requestAnimationFrame(step); }; requestAnimationFrame(step); })"
+    before = page.cpu()
+    page.evaluate(
+        "new Promise(done => { let frames = 0; const step = () => {"
+        " if (++frames > 120) return done(); document.querySelector('.list').scrollBy(0, 2000);"
+        " requestAnimationFrame(step); }; requestAnimationFrame(step); })"
     )
-    assert worst < 100, f"95 % of frames come within {worst:.0f} ms"
+    each = (page.cpu() - before) / 120
+    assert each < 0.033, f"a frame in which every row changes costs {each * 1000:.1f} ms"
     page.click(".jump")
     page.until(reads("message 4999"))
     page.close()
@@ -227,18 +227,12 @@ def test_a_search_leads_to_the_message_in_its_context(browser: Browser, pipeline
 
 def test_five_hundred_messages_a_second_leave_the_page_at_ease(browser: Browser, pipeline: Pipeline) -> None:
     page = visit(browser, pipeline, "busy")
-    page.evaluate(
-        "globalThis.blocked = 0; new PerformanceObserver(list => {"
-        " for (const entry of list.getEntries()) globalThis.blocked += entry.duration;"
-        "}).observe({ entryTypes: ['longtask'] })"
-    )
-    begun = page.evaluate("performance.now()")
+    before = page.cpu()
     for second in range(4):
         say(pipeline, "busy", *(f"busy {second * 500 + n}" for n in range(500)))
     page.until(reads("busy 1999"))
-    took = page.evaluate("performance.now()") - begun
-    blocked = page.evaluate("globalThis.blocked")
-    assert blocked < took / 2, f"long tasks took {blocked:.0f} of {took:.0f} ms"
+    used = page.cpu() - before
+    assert used < 2.0, f"four seconds' messages keep the main thread busy for {used:.2f} s"
     page.close()
 
 

@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 
 import { Heights, offsetOf, slice } from "./virtual.ts";
 
-const SPARE = 600;
+const SPARE = 400;
 const NEAR = 400;
 const AT_END = 40;
 

@@ -190,7 +190,6 @@ export class Room {
     if (this.unfollow.has(stream)) return;
     this.followProblem.value = "";
     const end = this.client.subscribe(stream, {
-      last: 50,
       onEvent: (event) => this.collect(this.freshPlaces, event),
       onRefused: ({ message }) => {
         this.unfollow.delete(stream);
@@ -199,6 +198,7 @@ export class Room {
       },
     });
     this.unfollow.set(stream, end);
+    void this.lastPlaces(stream);
     this.followed.value = [...this.unfollow.keys()].map((name) => name.slice("location:".length));
   }
 
@@ -247,14 +247,29 @@ export class Room {
     if (wasLoaded && newest) this.announcement.value = [newest.minute, newest.title, newest.text].filter(Boolean).join(", ");
   }
 
+  /** Where everybody was last seen: a location stream itself only tells what comes from now on. */
+  private async lastPlaces(stream: string): Promise<void> {
+    try {
+      const { events } = await this.client.history(stream, { before: Number.MAX_SAFE_INTEGER, limit: PAGE });
+      const known = this.places.value;
+      this.takePlaces(events.filter((event) => (known.get(this.whoIn(event))?.at ?? "") < event.server_ts));
+    } catch {
+      // The map fills as people move.
+    }
+  }
+
+  private whoIn(event: StreamEvent): string {
+    const channel = event.stream.slice("location:".length);
+    return channel === this.channel ? author(event).name || channel : channel;
+  }
+
   private takePlaces(events: readonly StreamEvent[]): void {
     const places = new Map(this.places.value);
     for (const event of events) {
-      const { stream, data, server_ts } = event;
+      const { data, server_ts } = event;
       const { lat, lon, accuracy } = data;
       if (typeof lat !== "number" || typeof lon !== "number" || Math.abs(lat) > 90) continue;
-      const channel = stream.slice("location:".length);
-      const who = channel === this.channel ? author(event).name || channel : channel;
+      const who = this.whoIn(event);
       places.set(who, { who, lat, lon, accuracy: typeof accuracy === "number" ? accuracy : null, at: server_ts });
     }
     this.places.value = places;

@@ -12,6 +12,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 const browser = await chromium.launch({ executablePath: process.argv[2], args: ARGUMENTS });
 const pages = [];
+const meters = [];
 
 /** Everything that a page complained of: errors, refusals of its content security policy. */
 const complaints = [];
@@ -54,6 +55,13 @@ const commands = {
   offline: ({ page, offline }) => pages[page].context().setOffline(offline),
   screenshot: async ({ page, path }) => void (await pages[page].screenshot({ path })),
   close: ({ page }) => pages[page].context().close(),
+  /** Seconds of CPU that the page's main thread has used: unlike wall time it means the same on a busy machine. */
+  async cpu({ page }) {
+    meters[page] ??= await pages[page].context().newCDPSession(pages[page]);
+    await meters[page].send("Performance.enable", { timeDomain: "threadTicks" });
+    const { metrics } = await meters[page].send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration").value;
+  },
   complaints: async () => complaints,
   /** What axe-core finds, serious and critical only. The script is run by the debugger, which the policy does not bind. */
   async axe({ page }) {
