@@ -18,6 +18,11 @@ from schemas.rendering import render
 
 _WAIT_S: Final = 5.0
 _CHUNK: Final = 1000
+#: A partition whose leader is being elected, or that is quite new: it answers in a moment.
+_MOVING: Final = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
+_MOVING_S: Final = 0.05
 
 
 class Deadline:
@@ -73,13 +78,17 @@ class LogReader:
 
     def bounds(self, place: Place, deadline: Deadline) -> tuple[int, int]:
         """The first offset that the log still holds, and the one that the next record will get."""
-        try:
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(*place), timeout=min(_WAIT_S, deadline.left())
-            )
-        except KafkaException as error:
-            raise unreachable(self._settings) from error
-        return low, high
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(
+                    TopicPartition(*place), timeout=min(_WAIT_S, deadline.left())
+                )
+            except KafkaException as error:
+                if error.args[0].code() not in _MOVING:
+                    raise unreachable(self._settings) from error
+                self._consumer.poll(_MOVING_S)
+            else:
+                return low, high
 
     def seq_at(self, kind: Kind, place: Place, offset: int, high: int, deadline: Deadline) -> int | None:
         """The `seq` of the first readable record at or after an offset; None where there is none."""
@@ -99,6 +108,15 @@ class LogReader:
             # Other channels' records are not even decoded.
             if message.key() == key and (event := self._decoded(stream.kind, message)) is not None:
                 yield Entry(event["seq"], render(stream.kind, event))
+
+    def latest(self, place: Place, key: bytes, deadline: Deadline) -> bytes | None:
+        """The last value of a key in a compacted topic."""
+        low, high = self.bounds(place, deadline)
+        found = None
+        for message in self._messages(place, low, high, deadline):
+            if message.key() == key:
+                found = message.value()
+        return found
 
     def _decoded(self, kind: Kind, message: Message) -> dict[str, Any] | None:
         value = message.value()

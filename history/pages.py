@@ -45,6 +45,17 @@ def merged(entries: Iterable[Entry]) -> list[Entry]:
     return [entry for _, entry in sorted({entry.seq: entry for entry in entries}.items())]
 
 
+def joined(pages: list[Page], limit: int, *, forward: bool) -> Page:
+    """One page of several partitions' pages, each of which has all that its partition holds there.
+
+    What a page leaves out lies beyond its `limit` events, so beyond the page made of all of them.
+    """
+    entries = merged(Entry(*e) for page in pages for e in zip(page.seqs, page.events, strict=True))
+    degraded = any(page.degraded for page in pages)
+    made = (first_page if forward else last_page)(entries, limit, degraded=degraded)
+    return made._replace(more=made.more or any(page.more for page in pages))
+
+
 def first_page(entries: list[Entry], limit: int, *, degraded: bool) -> Page:
     """The first `limit` of entries that are in order."""
     return _page(entries[:limit], more=len(entries) > limit, degraded=degraded)

@@ -8,7 +8,7 @@ answers alone.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
@@ -17,7 +17,7 @@ from elasticsearch import ApiError, TransportError
 from history.elastic import elastic_client, is_passing
 from history.index import StreamIndex
 from history.log import Deadline, GoneError, LogReader, Place
-from history.pages import MAX_LIMIT, Entry, Page, Watermark, first_page, last_page
+from history.pages import MAX_LIMIT, Entry, Page, Watermark, first_page, joined, last_page
 from history.tail import Tail
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -32,6 +32,7 @@ _log = get_logger("touchline.history")
 _READERS: Final = 4
 _READ_S: Final = 10.0
 _TOPICS_S: Final = 10.0
+_EPOCHS: Final = b"$epochs"
 _INDEX_S: Final = 5.0
 #: After Elasticsearch has failed, for how long it is not asked: each page would wait for it.
 _INDEX_PAUSE_S: Final = 2.0
@@ -39,11 +40,19 @@ _INDEX_PAUSE_S: Final = 2.0
 T = TypeVar("T")
 
 
-class _Topic:
+class _Topic(NamedTuple):
     """What is known of an events topic."""
 
-    def __init__(self, partitions: int, topic_id: str) -> None:
-        self.partitions, self.id = partitions, topic_id
+    name: str
+    partitions: int
+    id: str
+    #: Partition counts that it had in earlier epochs: events of then lie where they were right then.
+    earlier: tuple[int, ...] = ()
+
+    def places(self, channel: str) -> list[Place]:
+        """Where a channel's events lie: usually one partition."""
+        counts = (self.partitions, *self.earlier)
+        return [Place(self.name, n) for n in sorted({partition_of(channel, count) for count in counts})]
 
 
 class History:
@@ -89,11 +98,16 @@ class History:
         if after is not None and before is not None:
             raise TouchlineError("bad_request", "Give after or before, not both.")
         topic = await self._topic(stream.kind)
-        place = Place(self._names[stream.kind], partition_of(stream.channel, topic.partitions))
-        if after is not None:
-            return await self._forward(stream, place, topic.id, min(max(after, 0), MAX_SEQ), limit)
-        upto = MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
-        return await self._backward(stream, place, topic.id, upto, limit)
+        forward, upto = after is not None, MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
+        pages = [
+            await (
+                self._backward(stream, place, topic.id, upto, limit)
+                if after is None
+                else self._forward(stream, place, topic.id, min(max(after, 0), MAX_SEQ), limit)
+            )
+            for place in topic.places(stream.channel)
+        ]
+        return pages[0] if len(pages) == 1 else joined(pages, limit, forward=forward)
 
     async def _forward(self, stream: Stream, place: Place, topic_id: str, after: int, limit: int) -> Page:
         entries: list[Entry] = []
@@ -158,11 +172,25 @@ class History:
 
     async def _topic(self, kind: Kind) -> _Topic:
         now = self._clock.monotonic()
-        read_at, topic = self._topics.get(kind, (float("-inf"), _Topic(1, "")))
-        if now - read_at > _TOPICS_S:
-            topic = await asyncio.to_thread(self._describe, self._names[kind])
+        read_at, topic = self._topics.get(kind, (float("-inf"), None))
+        if topic is None or now - read_at > _TOPICS_S:
+            found = await asyncio.to_thread(self._describe, self._names[kind])
+            if topic is None or found[:3] != topic[:3]:
+                found = found._replace(earlier=await self._earlier(kind))
+            else:
+                found = topic
+            topic = found
             self._topics[kind] = (now, topic)
         return topic
+
+    async def _earlier(self, kind: Kind) -> tuple[int, ...]:
+        """Partition counts of all epochs, as the workers noted them in the channel registry."""
+        names = topic_names(self._settings)
+        value = await self._with_reader(
+            lambda reader, deadline: reader.latest(Place(names.channels, 0), _EPOCHS, deadline)
+        )
+        epochs = Codec("channel").decode(value)["epochs"] if value else []
+        return tuple({e["partitions"] for e in epochs if e["topic"] == names.ingest[kind]})
 
     def _describe(self, name: str) -> _Topic:
         try:
@@ -170,7 +198,7 @@ class History:
             found = asked[name].result(timeout=6)
         except Exception as error:
             raise unreachable(self._settings) from error
-        return _Topic(len(found.partitions), str(found.topic_id))
+        return _Topic(name, len(found.partitions), str(found.topic_id))
 
     async def _with_reader(self, read: Callable[[LogReader, Deadline], T]) -> T:
         """Run a read of the log in a thread, when one of the few readers is idle."""
