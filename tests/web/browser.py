@@ -33,7 +33,7 @@ class Page:
     def evaluate(self, script: str) -> Any:
         return self._browser.ask("evaluate", page=self._number, script=script)
 
-    def until(self, script: str, *, within: float = 20.0) -> Any:
+    def until(self, script: str, *, within: float = 60.0) -> Any:
         """Wait until this JavaScript expression is true; its value."""
         return self._browser.ask("until", page=self._number, script=script, timeout=within * 1000)
 
