@@ -28,7 +28,7 @@ def apply_command(
         raise TouchlineError(
             "bad_request", f"The command's arguments are not a JSON object: {error}."
         ) from None
-    changed = handler(record, arguments, append_ms + LEAD_MS)
+    changed = handler(record, arguments, append_ms)
     if changed is record:
         return record
     return msgspec.structs.replace(changed, commands={**record.commands, str(partition): offset + 1})
@@ -58,7 +58,7 @@ def changed_settings(record: ChannelRecord, arguments: dict[str, Any]) -> Settin
 
 
 def _set_channel(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
-    return with_settings(record, changed_settings(record, arguments), at_ms)
+    return with_settings(record, changed_settings(record, arguments), at_ms + LEAD_MS)
 
 
 def _members(arguments: dict[str, Any]) -> tuple[str, ...]:
@@ -70,13 +70,15 @@ def _members(arguments: dict[str, Any]) -> tuple[str, ...]:
 
 def _add_members(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
     members = dict.fromkeys((*record.settings.members, *_members(arguments)))
-    return with_settings(record, msgspec.structs.replace(record.settings, members=tuple(members)), at_ms)
+    return with_settings(
+        record, msgspec.structs.replace(record.settings, members=tuple(members)), at_ms + LEAD_MS
+    )
 
 
 def _remove_members(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
     gone = set(_members(arguments))
     members = tuple(name for name in record.settings.members if name not in gone)
-    return with_settings(record, msgspec.structs.replace(record.settings, members=members), at_ms)
+    return with_settings(record, msgspec.structs.replace(record.settings, members=members), at_ms + LEAD_MS)
 
 
 def _reshard(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:

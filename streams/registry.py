@@ -14,7 +14,7 @@ from streams.epochs import Epoch
 
 #: The key of the record that holds the epochs.
 EPOCHS_KEY: Final = "$epochs"
-#: How long after it was written a change takes effect.
+#: How long after it was written a change of settings, or a retirement, takes effect.
 LEAD_MS: Final = 1000
 #: Earlier settings and retired versions that a record keeps.
 _KEPT: Final = 8
@@ -161,7 +161,11 @@ def with_settings(record: ChannelRecord, settings: Settings, at_ms: int) -> Chan
 
 
 def with_shards(record: ChannelRecord, shards: int, at_ms: int) -> ChannelRecord:
-    """A new version with so many shards from `at_ms` on, beside the live ones."""
+    """A new version with so many shards from `at_ms` on, beside the live ones.
+
+    That is at once: edges send viewers there as soon as they read of it, and the worker that writes this is
+    the one that judges the channel's events, so it misses none that comes after.
+    """
     if shards == record.newest.shards and record.newest.until is None:
         return record
     new = ChannelVersion(record.newest.version + 1, shards, at_ms)

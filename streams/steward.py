@@ -93,7 +93,7 @@ class Steward:
         if shards is not None:
             _log.info("resharding", channel=record.channel, viewers=viewers, shards=shards)
             RESHARDED.labels("added").inc()
-            record = with_shards(record, shards, now_ms + LEAD_MS)
+            record = with_shards(record, shards, now_ms)
         for version in retirable(record, by_version_, now_ms, self._policy):
             _log.info("version retired", channel=record.channel, version=version)
             RESHARDED.labels("retired").inc()

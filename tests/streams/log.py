@@ -47,6 +47,24 @@ class Log:
         assert producer.flush(60) == 0
         return poisoned
 
+    def heartbeat(self, edge: str, *rows: tuple[str, int, int, int]) -> None:
+        """What an edge says of its viewers: (stream, version, shard, viewers)."""
+        names = ("stream", "version", "shard", "viewers")
+        streams = [dict(zip(names, row, strict=True)) for row in rows]
+        value = Codec("presence").encode({"edge": edge, "cell": edge, "at": 0, "streams": streams})
+        producer = Producer(self._servers)
+        producer.produce(self.names.presence, value, edge.encode())
+        assert producer.flush(10) == 0
+
+    def audiences(self, channel: str) -> list[dict[str, int]]:
+        """The audiences that were told on `broadcast:<channel>`."""
+        events = self.values(self.names.events[Kind.BROADCAST], "event-broadcast")
+        return [
+            msgspec.json.decode(e["data"]["json"])
+            for e in events
+            if (e["channel"], e["type"]) == (channel, "audience")
+        ]
+
     def read(self, topic: str) -> Iterator[Message]:
         """All that a topic holds."""
         consumer = Consumer({**self._servers, "group.id": "check", "enable.auto.commit": False})

@@ -2,9 +2,11 @@
 
 import json
 import random
+from pathlib import Path
 
 from kernel.positions import Kind, partition_of
-from tests.pipeline import Pipeline, eventually
+from streams.registry_read import read_channel
+from tests.pipeline import Pipeline, eventually, running
 from tests.streams.log import Log, Seen, accepted_offsets
 
 
@@ -86,3 +88,30 @@ def test_sigterm_under_load_ends_cleanly_and_the_next_worker_goes_on(pipeline: P
 def _bytes_of(log: Log, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
     records = [(m.partition() or 0, m.key(), m.value()) for m in log.read(topic)]
     return sorted(records, key=lambda record: record[0])
+
+
+def test_shards_follow_the_audience_and_a_version_ends_with_its_viewers(
+    kafka_servers: str, tmp_path: Path
+) -> None:
+    given = {"TOUCHLINE_STREAM_VIEWERS_PER_SHARD": "10", "TOUCHLINE_STREAM_SHARD_HOLD_S": "0.5"}
+    given["TOUCHLINE_STREAM_AUDIENCE_EVERY_S"] = "1"
+    with running(kafka_servers, "http://127.0.0.1:9", tmp_path, "stream", **given) as pipeline:
+        log = Log(pipeline.settings)
+
+        def versions(*rows: tuple[int, int, int]) -> dict[int, bool]:
+            """Heartbeat of (version, shard, viewers); then version -> whether it is live."""
+            log.heartbeat("edge-1", *(("chat:final", *row) for row in rows))
+            record = read_channel(pipeline.settings, "final")
+            return {v.version: v.until is None for v in record.versions} if record else {}
+
+        def shards() -> list[int]:
+            record = read_channel(pipeline.settings, "final")
+            return [v.shards for v in record.live] if record else []
+
+        eventually("a second version", lambda: versions((1, 0, 25)).get(2))
+        assert shards() == [1, 3]
+        eventually("the first is retired", lambda: versions((2, 0, 9), (2, 1, 8), (2, 2, 8)).get(1) is False)
+        told = eventually("the audience is told", lambda: log.audiences("final"))
+        assert told[0] == {"viewers": 25, "chat": 25, "broadcast": 0, "location": 0}
+        eventually("a dead edge's viewers are gone", lambda: log.audiences("final")[-1]["viewers"] == 0)
+        eventually("one shard is enough for nobody", lambda: shards() == [1])
