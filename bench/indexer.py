@@ -78,9 +78,9 @@ def make_event(dice: random.Random, offset: int, at: int, channel: str) -> dict[
     }
 
 
-def produce(settings: Settings, events: list[dict[str, Any]]) -> None:
-    codec, producer = Codec("event-chat"), Producer(client_config(settings, linger_ms=5))
-    topic = topic_names(settings).events[Kind.CHAT]
+def produce(settings: Settings, events: list[dict[str, Any]], producer: Producer | None = None) -> None:
+    codec, topic = Codec("event-chat"), topic_names(settings).events[Kind.CHAT]
+    producer = producer or Producer(client_config(settings, linger_ms=5))
     for event in events:
         value = codec.encode(event)
         while True:
@@ -169,6 +169,7 @@ async def until_found(settings: Settings, seconds: float, offset: int) -> list[f
                     return
                 await asyncio.sleep(0.02)
 
+        producer = Producer(client_config(settings, linger_ms=5))
         waiting: list[asyncio.Task[None]] = []
         begun, tick = time.perf_counter(), 0
         while (passed := time.perf_counter() - begun) < seconds:
@@ -181,7 +182,7 @@ async def until_found(settings: Settings, seconds: float, offset: int) -> list[f
             tick += 1
             token = f"probe{tick}x"
             events[-1]["data"]["text"] += f" {token}"
-            await asyncio.to_thread(produce, settings, events)
+            await asyncio.to_thread(produce, settings, events, producer)
             if tick % 5 == 0:
                 waiting.append(asyncio.create_task(wait_for(token, time.perf_counter())))
         await asyncio.wait_for(asyncio.gather(*waiting), 60)
