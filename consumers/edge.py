@@ -32,6 +32,7 @@ from kernel.health import Health
 from kernel.jwks import JwksKeys
 from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
+from kernel.metrics import EDGE_LATENCY, RING_BYTES
 from kernel.positions import Kind, Shard
 from kernel.revocations import PREFIX
 from kernel.settings import Settings
@@ -242,6 +243,7 @@ class Edge:
             if self.service.open or self._presence.leaving:
                 self._beat_now()
                 self._presence.push()
+                RING_BYTES.set(self._hub.bytes)
                 if self._changed:
                     self._changed = self.service.move(self._serves, self._elsewhere) > 0
 
@@ -266,8 +268,9 @@ class Edge:
 
     # ── from the readers (it is what they are heard by) ──────────────────────────────────────────────
 
-    def take(self, topic: str, records: list[Raw]) -> int:
-        return self._hub.take(topic, records)
+    def take(self, topic: str, records: list[Raw]) -> None:
+        if self._hub.take(topic, records):
+            EDGE_LATENCY.observe(max(0, self._clock.now_ms() - self._hub.server_ts) / 1000)
 
     def assigned(self, places: set[Place], whole: set[Place], counts: dict[str, int]) -> None:
         self._places.total = counts.get(self._names.fanout_live, self._places.total)

@@ -27,6 +27,7 @@ _MAX_WAIT_S: Final = 60.0
 _MAX_POLL_BYTES: Final = 512 * 1024
 _GATHER_S: Final = 0.01
 _EVENT: Final = b'{"op":"event"'
+_NEWS: Final = (b'{"op":"redirect"', b'{"op":"error"', b'{"op":"gap"', b'{"op":"drain"')
 
 
 class _Place(msgspec.Struct):
@@ -194,6 +195,7 @@ class Poll(Fallback):
         super().__init__(door, member)
         self._head = head
         self._events: list[bytes] = []
+        self._messages: list[bytes] = []
         self._size = 0
         self._timer = asyncio.get_running_loop().call_later(wait_s, self._answer)
 
@@ -207,7 +209,11 @@ class Poll(Fallback):
             self._timer = asyncio.get_running_loop().call_later(_GATHER_S, self._answer)
 
     def told(self, payload: bytes) -> None:
-        """Only events are worth an answer; refusals end the request anyway."""
+        """A stream that is not served here, or cannot be read, is worth an answer of its own."""
+        if payload.startswith(_NEWS):
+            self._messages.append(payload)
+            self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(_GATHER_S, self._answer)
 
     def alive(self) -> None:
         """A poll is short."""
@@ -227,7 +233,8 @@ class Poll(Fallback):
     def _write_answer(self) -> None:
         self._timer.cancel()
         cursor = msgspec.json.encode(write_cursors(self.cursors))
-        body = b'{"events":[%b],"cursor":%b}' % (b",".join(self._events), cursor)
+        body = b'{"events":[%b],"cursor":%b' % (b",".join(self._events), cursor)
+        body += b',"messages":[%b]}' % b",".join(self._messages) if self._messages else b"}"
         self._transport.write(self._head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 

@@ -15,7 +15,7 @@ from consumers.messages import AnyReply, render
 from consumers.records import Decode, UnreadableRecord
 from consumers.ring import Ring
 from kernel.logs import get_logger
-from kernel.metrics import DELIVERED, RING_BYTES
+from kernel.metrics import DELIVERED
 from kernel.positions import Kind, Shard, Stream, lane
 
 _log = get_logger("touchline.hub")
@@ -91,7 +91,9 @@ class Hub:
         self._audiences: dict[tuple[str, Shard], Audience] = {}
         #: Partitions that were read from their very first record: their streams' rings lack nothing.
         self.whole: set[tuple[str, int]] = set()
+        self._given_up = False
         self.bytes = 0
+        #: When Kafka appended the latest event that was delivered.
         self.server_ts = 0
 
     # ── from Kafka ───────────────────────────────────────────────────────────────────────────────────
@@ -157,14 +159,16 @@ class Hub:
     def _new_feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
         conflates = stream.startswith(f"{Kind.LOCATION}:")
         capacity = LOCATION_RING if conflates else self._ring_events
-        ring = Ring(capacity, floor=0 if whole else -1, chained=not conflates)
+        # Once rings were given up for want of memory, a new feed may be one of those: it lacks what they held.
+        complete = whole and not self._given_up
+        ring = Ring(capacity, floor=0 if complete else -1, chained=not conflates)
         feed = Feed(stream, key, ring, conflates=conflates)
         self._feeds.setdefault(key, {})[stream] = feed
         return feed
 
     def _make_room(self) -> None:
         """Drop history down to nine tenths of the limit, of the quietest channels first."""
-        goal = self._ring_bytes * 9 // 10
+        goal, self._given_up = self._ring_bytes * 9 // 10, True
         for key in list(self._feeds):
             feeds = self._feeds[key]
             for stream, feed in list(feeds.items()):
@@ -176,7 +180,6 @@ class Hub:
                 del self._feeds[key]
             if self.bytes <= goal:
                 break
-        RING_BYTES.set(self.bytes)
 
     # ── audiences ────────────────────────────────────────────────────────────────────────────────────
 

@@ -224,7 +224,7 @@ class Service:
         if token is not None and self.verifier is not None:
             return self._verify(token)
         if self.anonymous:
-            return everything("guest")
+            return everything(f"guest-{self._new_id()[:8]}")
         raise TouchlineError("unauthorized", "A token is needed: Authorization: Bearer …, or ?token=.")
 
     def arrive(self, session: str, token: str | None) -> Guest | Member:

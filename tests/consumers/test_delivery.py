@@ -252,6 +252,21 @@ def test_rings_of_quiet_channels_go_first_when_memory_is_full() -> None:
     assert len(edge.feed("chat:busy", b"busy#1#0", whole=False).ring) > 10
 
 
+def test_a_ring_that_was_given_up_does_not_pretend_to_be_complete() -> None:
+    edge, past = Hub(decode, ring_events=1000, ring_bytes=20_000), Log()
+    edge.whole = {("live", 0)}
+    past.seqs = [1, 2, 3]
+    edge.take("live", [raw(seq) for seq in past.seqs])
+    for seq in range(1, 400):
+        edge.take("live", [raw(seq, "busy")])
+    past.seqs.append(4)
+    edge.take("live", [raw(4)])
+    viewer = join(edge, past, after=0)
+    while past.waiting:
+        past.answer()
+    assert viewer.seqs == [1, 2, 3, 4]
+
+
 class Everything(RuleBasedStateMachine):
     """Events, repetitions, slow sockets, history that takes its time, reconnections: in any order."""
 
