@@ -6,7 +6,7 @@ head. A viewer who does not is taken out of `live`, gets explicit positions, and
 each. docs/decisions/0040.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
@@ -21,7 +21,10 @@ from kernel.positions import Kind, Shard, Stream, lane
 _log = get_logger("touchline.hub")
 LOCATION_RING: Final = 16  # only the latest counts; a few more serve whoever asks for the last ones
 
+_OVERHEAD: Final = 60  # what a record costs beside its bytes
+
 Write = Callable[[bytes], object]
+Place = tuple[str, int]
 
 
 class Raw(NamedTuple):
@@ -76,6 +79,29 @@ class Audience:
             write(frame)
 
 
+class Shelf:
+    """The latest records of a channel that nobody watches, as they came."""
+
+    __slots__ = ("bytes", "cut", "place", "values")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.values: deque[bytes] = deque()
+        self.bytes = 0
+        #: Whether older records have been dropped.
+        self.cut = False
+
+    def put(self, value: bytes, capacity: int) -> int:
+        """Keep a record; returns by how many bytes the shelf has grown."""
+        before = self.bytes
+        self.values.append(value)
+        self.bytes += len(value) + _OVERHEAD
+        if len(self.values) > capacity:
+            self.bytes -= len(self.values.popleft()) + _OVERHEAD
+            self.cut = True
+        return self.bytes - before
+
+
 class Hub:
     """All feeds and audiences of an edge."""
 
@@ -88,9 +114,14 @@ class Hub:
         self._ring_events, self._ring_bytes = ring_events, ring_bytes
         #: fan-out key -> stream -> feed; least recently used key first.
         self._feeds: OrderedDict[bytes, dict[str, Feed]] = OrderedDict()
+        #: Channels that are or were watched: their records are decoded. Those of others wait on shelves.
+        self._awake: set[bytes] = set()
+        self._shelves: OrderedDict[bytes, Shelf] = OrderedDict()
+        #: Channels whose older records were dropped before anybody watched.
+        self._cut: set[bytes] = set()
         self._audiences: dict[tuple[str, Shard], Audience] = {}
         #: Partitions that were read from their very first record: their streams' rings lack nothing.
-        self.whole: set[tuple[str, int]] = set()
+        self.whole: set[Place] = set()
         self._given_up = False
         self.bytes = 0
         #: When Kafka appended the latest event that was delivered.
@@ -101,30 +132,59 @@ class Hub:
     def take(self, topic: str, records: Iterable[Raw]) -> int:
         """A turn: records into rings, and one write to each live viewer. Returns the deliveries."""
         fresh: dict[Feed, list[bytes]] = {}
-        selective = topic == self._selective
+        awake, selective = self._awake, topic == self._selective
         for partition, key, value in records:
-            if selective and key not in self._feeds:
-                continue  # nobody here watches it: not even its bytes are looked at
-            try:
-                stream, seq, server_ts, body = self._decode(value)
-            except UnreadableRecord as error:
-                _log.error("a fan-out record is not readable", topic=topic, why=str(error))
+            if key not in awake:
+                # Nobody watches it: it is not even decoded, and of locations not kept.
+                if not selective:
+                    self._shelve((topic, partition), key, value)
                 continue
-            feeds = self._feeds.get(key)
-            feed = feeds.get(stream) if feeds is not None else None
-            if feed is None:
-                feed = self._new_feed(stream, key, whole=(topic, partition) in self.whole)
-            before = feed.ring.bytes
-            frame = feed.ring.append(seq, body)
-            if frame is None:
-                continue
-            self.bytes += feed.ring.bytes - before
-            self.server_ts = server_ts
-            if feed.audiences:
-                fresh.setdefault(feed, []).append(frame)
+            taken = self._take_one((topic, partition), key, value)
+            if taken is not None:
+                feed, frame = taken
+                if feed.audiences:
+                    fresh.setdefault(feed, []).append(frame)
         if self.bytes > self._ring_bytes:
             self._make_room()
         return self._deliver(fresh) if fresh else 0
+
+    def _take_one(self, place: Place, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
+        """One record into its ring; None if it is a repetition, or not readable."""
+        try:
+            stream, seq, server_ts, body = self._decode(value)
+        except UnreadableRecord as error:
+            _log.error("a fan-out record is not readable", topic=place[0], why=str(error))
+            return None
+        feeds = self._feeds.get(key)
+        feed = feeds.get(stream) if feeds is not None else None
+        if feed is None:
+            feed = self._new_feed(stream, key, whole=place in self.whole)
+        before = feed.ring.bytes
+        frame = feed.ring.append(seq, body)
+        if frame is None:
+            return None
+        self.bytes += feed.ring.bytes - before
+        self.server_ts = server_ts
+        return feed, frame
+
+    def _shelve(self, place: Place, key: bytes, value: bytes) -> None:
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            shelf = self._shelves[key] = Shelf(place)
+        self.bytes += shelf.put(value, self._ring_events)
+        self._shelves.move_to_end(key)
+
+    def _wake(self, key: bytes) -> None:
+        """Somebody watches this channel: what has waited undecoded goes into rings."""
+        self._awake.add(key)
+        shelf = self._shelves.pop(key, None)
+        if shelf is None:
+            return
+        self.bytes -= shelf.bytes
+        if shelf.cut:
+            self._cut.add(key)
+        for value in shelf.values:
+            self._take_one(shelf.place, key, value)
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}
@@ -152,6 +212,8 @@ class Hub:
 
     def feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
         """The feed of a stream in a shard; made if it is not there."""
+        if key not in self._awake:
+            self._wake(key)
         feeds = self._feeds.get(key)
         found = feeds.get(stream) if feeds is not None else None
         return found or self._new_feed(stream, key, whole=whole)
@@ -159,8 +221,8 @@ class Hub:
     def _new_feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
         conflates = stream.startswith(f"{Kind.LOCATION}:")
         capacity = LOCATION_RING if conflates else self._ring_events
-        # Once rings were given up for want of memory, a new feed may be one of those: it lacks what they held.
-        complete = whole and not self._given_up
+        # Where records were given up, a new feed may be one of theirs: it lacks what they held.
+        complete = whole and not self._given_up and key not in self._cut
         ring = Ring(capacity, floor=0 if complete else -1, chained=not conflates)
         feed = Feed(stream, key, ring, conflates=conflates)
         self._feeds.setdefault(key, {})[stream] = feed
@@ -169,6 +231,8 @@ class Hub:
     def _make_room(self) -> None:
         """Drop history down to nine tenths of the limit, of the quietest channels first."""
         goal, self._given_up = self._ring_bytes * 9 // 10, True
+        while self._shelves and self.bytes > goal:
+            self.bytes -= self._shelves.popitem(last=False)[1].bytes
         for key in list(self._feeds):
             feeds = self._feeds[key]
             for stream, feed in list(feeds.items()):
@@ -178,6 +242,7 @@ class Hub:
                     del feeds[stream]
             if not feeds:
                 del self._feeds[key]
+                self._awake.discard(key)
             if self.bytes <= goal:
                 break
 
@@ -212,6 +277,8 @@ class Hub:
 
     def drop(self, gone: Callable[[bytes], bool]) -> None:
         """Forget the rings of keys that are not read here any more, once nobody hears them."""
+        for key in [key for key in self._shelves if gone(key)]:
+            self.bytes -= self._shelves.pop(key).bytes
         for key in [key for key in self._feeds if gone(key)]:
             for feed in list(self._feeds[key].values()):
                 if not feed.audiences:
@@ -228,6 +295,7 @@ class Hub:
         feeds.pop(feed.stream, None)
         if not feeds:
             self._feeds.pop(feed.key, None)
+            self._awake.discard(feed.key)
 
     def audiences(self) -> list[Audience]:
         return list(self._audiences.values())

@@ -252,6 +252,35 @@ def test_rings_of_quiet_channels_go_first_when_memory_is_full() -> None:
     assert len(edge.feed("chat:busy", b"busy#1#0", whole=False).ring) > 10
 
 
+def test_a_channel_that_nobody_watches_is_not_decoded_and_yet_its_past_is_there() -> None:
+    decoded: list[bytes] = []
+
+    def counting(value: bytes) -> FanoutRecord:
+        decoded.append(value)
+        return decode(value)
+
+    edge, past = Hub(counting, ring_events=8, ring_bytes=1 << 20), Log()
+    edge.whole = {("live", 0)}
+    past.seqs = list(range(1, 7))
+    edge.take("live", [raw(seq) for seq in past.seqs])
+    assert decoded == []
+    assert join(edge, past, after=2).seqs == [3, 4, 5, 6]
+    assert len(decoded) == 6
+
+
+def test_what_was_dropped_undecoded_comes_from_history_for_each_stream_of_the_channel() -> None:
+    edge, past = hub(ring_events=4), Log()
+    goal = Raw(0, b"final#1#0", b"broadcast:final@1")
+    edge.take("live", [goal, *(raw(seq) for seq in range(2, 12))])
+    feed = edge.audience(Stream(Kind.BROADCAST, "final"), SHARD, 0, lambda _: True).feeds[0]
+    assert not feed.ring.covers(0)
+    past.seqs = list(range(2, 12))
+    viewer = join(edge, past, after=0)
+    while past.waiting:
+        past.answer()
+    assert viewer.seqs == past.seqs
+
+
 def test_a_ring_that_was_given_up_does_not_pretend_to_be_complete() -> None:
     edge, past = Hub(decode, ring_events=1000, ring_bytes=20_000), Log()
     edge.whole = {("live", 0)}
