@@ -30,7 +30,7 @@ async def test_a_cell_shares_the_streams_and_nobody_misses_an_event_when_edges_c
 
         tasks = [asyncio.create_task(watch(channel, n)) for channel in CHANNELS for n in range(2)]
 
-        async def all_have(within: float = 40) -> None:
+        async def all_have(within: float = 80) -> None:
             async with asyncio.timeout(within):
                 while any(seen.get((c, n)) != fanout.written[c] for c in CHANNELS for n in range(2)):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
