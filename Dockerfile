@@ -1,4 +1,11 @@
-# Two stages: the first builds an environment from the lock, the second carries only what runs.
+# Three stages: the pages, an environment from the lock, and an image that carries only what runs.
+FROM node:24-slim AS pages
+WORKDIR /src
+COPY package.json package-lock.json ./
+COPY clients clients
+COPY web web
+RUN npm ci --no-audit --no-fund && cd web && ../node_modules/.bin/vite build
+
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements.lock requirements-run.lock ./
@@ -16,6 +23,7 @@ COPY search_indexer search_indexer
 COPY embedded embedded
 COPY gateway gateway
 COPY touchline touchline
+COPY --from=pages /src/web/dist gateway/dist
 RUN uv pip install --python /opt/touchline/bin/python --no-deps --build-constraints requirements.lock .
 
 FROM python:3.13-slim
