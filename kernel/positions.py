@@ -56,6 +56,9 @@ class Stream(NamedTuple):
 # ── lanes: a hot channel spread over n streams ───────────────────────────────────────────────────────
 
 
+MAX_LANES: Final = 64
+
+
 def lane(channel: str, number: int) -> str:
     """The name of a spread channel's lane: `final~3`."""
     return f"{channel}~{number}"

@@ -130,6 +130,7 @@ class Preparing:
             kind: (names.ingest[kind], Codec(f"ingest-{kind}", catalog).encode) for kind in Kind
         }
         self._keys: Final[dict[str, bytes]] = {}
+        self._control: Final = (names.control, Codec("control", catalog).encode)
 
     def __call__(self, post: AnyPost) -> Record:
         """The record. Raises TouchlineError: `bad_channel`, `invalid_event` or `too_large`."""
@@ -156,6 +157,18 @@ class Preparing:
                 f" at most {MAX_EVENT_BYTES} are allowed.",
             )
         return topic, key, value
+
+    def lanes(self, channel: str, count: int) -> Record:
+        """The command that tells the workers, and so the edges, over how many lanes a channel is spread."""
+        topic, encode = self._control
+        command = {
+            "command": "set_lanes",
+            "id": None,
+            "actor": None,
+            "at": None,
+            "arguments": f'{{"lanes":{count}}}',
+        }
+        return topic, channel.encode(), encode(command)
 
     def _key(self, channel: str) -> bytes:
         check_channel(channel)

@@ -33,8 +33,9 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
 
     def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
         self._settings: Final = settings or load_settings()
-        self.prepare: Final = Preparing(topic_names(self._settings), catalog)
+        self.prepare = Preparing(topic_names(self._settings), catalog)
         self._turns = Counter()
+        self._announced = {}
         self._reported: deque[tuple[Confirmation, Any, Any]] = deque()
         self._lots: list[tuple[Lot[Any], asyncio.Future[int]]] = []
         self._outbox: Outbox | None = None
@@ -172,6 +173,9 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         self._room.clear()
         await self._room.wait()
 
+    def _announce(self, record: Record) -> bool:
+        return self._open().put(record, _ignored)
+
     def _open(self) -> Outbox:
         if self._outbox is None:
             raise closed() if self._closed else not_open()
@@ -204,6 +208,10 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
                 self._lots.append((lot, done))
         self._last_heard = self._loop.time()
         self._room.set()
+
+
+def _ignored(_: Any, __: Any) -> None:
+    """A command that was not delivered is given again by the next producer; events do not wait for it."""
 
 
 def _settle(done: asyncio.Future[int], lot: Lot[Any]) -> None:

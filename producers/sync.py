@@ -29,8 +29,9 @@ class SyncProducer(Ways[Delivered]):
 
     def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
         given = settings or load_settings()
-        self.prepare: Final = Preparing(topic_names(given), catalog)
+        self.prepare = Preparing(topic_names(given), catalog)
         self._turns = Counter()
+        self._announced = {}
         self._progress: Final = threading.Condition()
         self._outbox: Outbox | None = Outbox(given, self._tell)
 
@@ -93,6 +94,10 @@ class SyncProducer(Ways[Delivered]):
                 if not wait:
                     raise queue_full()
                 self._progress.wait()
+
+    def _announce(self, record: Record) -> bool:
+        with self._progress:
+            return self._open().put(record, lambda _, __: None)
 
     def _open(self) -> Outbox:
         if self._outbox is None:

@@ -3,13 +3,13 @@
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kernel.errors import TouchlineError
-from kernel.positions import lane, partition_of
-from producers.posts import AnyPost, Broadcast, Chat, Location
+from kernel.positions import MAX_LANES, lane, partition_of
+from producers.posts import AnyPost, Broadcast, Chat, Location, Preparing, Record
+from schemas.checks import check_channel
 
-MAX_LANES: Final = 64
 #: What a call gives: `Delivered`, or an awaitable of it.
 Outcome = TypeVar("Outcome")
 
@@ -22,11 +22,18 @@ class Ways(Generic[Outcome]):
     events stay on one lane, where they keep their order.
     """
 
+    prepare: Preparing
     _turns: Counter[str]
+    #: Channels whose lanes the workers have been told of, with how many.
+    _announced: dict[str, int]
 
     @abstractmethod
     def send(self, post: AnyPost) -> Outcome:
         """Send an event, and wait until Kafka holds it on all in-sync replicas."""
+
+    @abstractmethod
+    def _announce(self, record: Record) -> bool:
+        """Put a record without waiting; False if there is no room, or no connection yet."""
 
     def broadcast(
         self,
@@ -106,6 +113,11 @@ class Ways(Generic[Outcome]):
             return channel
         if not 1 <= spread <= MAX_LANES:
             raise TouchlineError("bad_request", f"spread is {spread}: it is 1 to {MAX_LANES} lanes.")
+        if self._announced.get(channel, 0) < spread:
+            check_channel(lane(channel, MAX_LANES - 1))
+            # Told before the first event: whoever subscribes to the channel gets all of its lanes.
+            if self._announce(self.prepare.lanes(channel, spread)):
+                self._announced[channel] = spread
         if sender is not None:
             return lane(channel, partition_of(sender, spread))
         number = self._turns[channel]

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from kernel.errors import TouchlineError
+from kernel.positions import MAX_LANES
 from streams.registry import LEAD_MS, ChannelRecord, Settings, with_settings, with_shards
 
 MAX_SHARDS: Final = 256
@@ -88,6 +89,16 @@ def _reshard(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> Ch
     return with_shards(record, shards, at_ms)
 
 
+def _set_lanes(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:  # noqa: ARG001
+    lanes = arguments.get("lanes")
+    if not isinstance(lanes, int) or isinstance(lanes, bool) or not 1 <= lanes <= MAX_LANES:
+        raise TouchlineError("bad_request", f"lanes is {lanes!r}: it is a number from 1 to {MAX_LANES}.")
+    # They only ever become more: on a lane that is taken away there may be events that nobody has seen.
+    if lanes <= record.lanes:
+        return record
+    return msgspec.structs.replace(record, lanes=lanes, revision=record.revision + 1)
+
+
 _Handler = Callable[[ChannelRecord, dict[str, Any], int], ChannelRecord]
 #: What is not named here is for others on the same topic.
 _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(
@@ -96,5 +107,6 @@ _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(
         "add_members": _add_members,
         "remove_members": _remove_members,
         "reshard": _reshard,
+        "set_lanes": _set_lanes,
     }
 )

@@ -29,7 +29,8 @@ def producer_settings(kafka_servers: str) -> Settings:
 
 
 def ingest_topics(settings: Settings) -> list[Topic]:
-    return [topic for topic in topics(settings) if topic.name in topic_names(settings).ingest.values()]
+    names = topic_names(settings)
+    return [topic for topic in topics(settings) if topic.name in (*names.ingest.values(), names.control)]
 
 
 @pytest.fixture

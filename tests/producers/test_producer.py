@@ -14,6 +14,7 @@ from kernel.positions import Kind, partition_of, split_lane
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from producers import Broadcast, Chat, Location, Post, Producer, SomeNotDelivered
+from schemas.codec import Codec
 from schemas.ingest import decode_ingest
 
 Reading = Callable[[Settings, str], list[tuple[int, bytes, bytes]]]
@@ -194,6 +195,11 @@ async def test_a_spread_channel_keeps_each_senders_order_on_one_lane(
         assert base == "hot"
         lanes[decode_ingest(Kind.CHAT, value)["sender"]].add(number)
     assert all(len(numbers) == 1 for numbers in lanes.values())
+    # The workers are told once of each number of lanes, so that subscribers get them all.
+    [(_, channel, command)] = read_topic(fresh_settings, names.control)
+    assert channel == b"hot"
+    assert Codec("control").decode(command)["command"] == "set_lanes"
+    assert Codec("control").decode(command)["arguments"] == '{"lanes":3}'
     told = [key.decode() for _, key, _ in read_topic(fresh_settings, names.ingest[Kind.BROADCAST])]
     assert sorted(told) == sorted(["hot~0", "hot~1", "hot~2"] * 3)
 
