@@ -188,7 +188,8 @@ def test_five_thousand_messages_scroll(browser: Browser, pipeline: Pipeline) -> 
         " requestAnimationFrame(step); }; requestAnimationFrame(step); })"
     )
     each = (page.cpu() - before) / 120
-    assert each < 0.033, f"a frame in which every row changes costs {each * 1000:.1f} ms"
+    # Ten times what an idle machine needs: what is drawn is bounded above, and this finds a list that is not.
+    assert each < 0.15, f"a frame in which every row changes costs {each * 1000:.1f} ms"
     page.click(".jump")
     page.until(reads("message 4999"))
     page.close()

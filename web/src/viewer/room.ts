@@ -58,7 +58,9 @@ export class Room {
     config: PageConfig,
   ) {
     const token = storedToken();
-    this.client = connect({ url: config.edges, ...(token ? { token } : {}) });
+    // A message that was written waits for the edge to come back, well within the time that its key is remembered.
+    const requestTimeoutMs = 300_000;
+    this.client = connect({ url: config.edges, requestTimeoutMs, ...(token ? { token } : {}) });
     this.chat = `chat:${channel}`;
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
