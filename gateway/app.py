@@ -17,7 +17,7 @@ from gateway.problems import as_problems
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
-from kernel.kafka import wait_for_kafka
+from kernel.kafka import watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import ops_routes
 from kernel.settings import Settings
@@ -70,7 +70,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await _listen(runner, settings.gateway.host, settings.gateway.port)
-        watch = asyncio.create_task(_watch_kafka(settings, health))
+        watch = asyncio.create_task(watch_kafka(settings, health))
         stack.callback(watch.cancel)
         await stop.wait()
 
@@ -91,8 +91,3 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             hint="Stop the program that listens there, or set TOUCHLINE_GATEWAY_PORT.",
         ) from error
     _log.info("gateway is listening", host=host, port=port)
-
-
-async def _watch_kafka(settings: Settings, health: Health) -> None:
-    await wait_for_kafka(settings)
-    health.ok("kafka")

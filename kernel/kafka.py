@@ -17,14 +17,17 @@ from confluent_kafka.admin import (
 )
 
 from kernel.errors import TouchlineError
+from kernel.health import Health
 from kernel.logs import get_logger
 from kernel.settings import Settings
-from kernel.topics import Topic
+from kernel.topics import Topic, topic_names
 
 _log = get_logger("touchline.kafka")
 _CLIENT_LOG: Final = logging.getLogger("librdkafka")
 # Forty lines a second while a broker is away. Whoever needs the broker says so, once, and in /readyz.
 _CLIENT_LOG.addFilter(lambda record: not record.getMessage().startswith("FAIL "))
+_LOOK_EVERY_S: Final = 2.0
+_ANSWER_S: Final = 3.0
 _ALREADY_THERE: Final = "TOPIC_ALREADY_EXISTS"
 
 
@@ -57,6 +60,20 @@ async def wait_for_kafka(settings: Settings, *, attempts: int | None = None) -> 
             wait = min(wait * 2, 5.0)
         else:
             return
+
+
+async def watch_kafka(settings: Settings, health: Health) -> None:
+    """Keep the condition `kafka` of a role true to whether a broker answers; until it is cancelled."""
+    admin, channels = AdminClient(client_config(settings)), topic_names(settings).channels
+    while True:
+        try:
+            # Asks for one topic: a cluster may have thousands.
+            await asyncio.to_thread(admin.list_topics, channels, timeout=_ANSWER_S)
+        except KafkaException:
+            health.fail("kafka", f"no broker answers at {settings.kafka.bootstrap_servers}")
+        else:
+            health.ok("kafka")
+        await asyncio.sleep(_LOOK_EVERY_S)
 
 
 def unreachable(settings: Settings) -> TouchlineError:

@@ -117,7 +117,7 @@ class Indexer:
             return  # the group has moved on meanwhile; the next step takes what it gave us
         self._progress = Progress(generation, positions)
         INDEX_WATERMARK.clear()
-        self._health.ok("kafka")
+        self._health.ok("partitions")
         _log.info("indexing", partitions=len(partitions), generation=generation)
 
     async def drain(self) -> None:

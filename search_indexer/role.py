@@ -10,7 +10,7 @@ from elasticsearch import ApiError, TransportError
 from history.elastic import elastic_client
 from kernel.clock import Clock
 from kernel.health import Health
-from kernel.kafka import wait_for_kafka
+from kernel.kafka import wait_for_kafka, watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import OpsServer
 from kernel.settings import Settings
@@ -23,7 +23,7 @@ _SWEEP_S: Final = 600.0
 
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Index until `stop` is set."""
-    health = Health("kafka", "elasticsearch")
+    health = Health("kafka", "partitions", "elasticsearch")
     ops = OpsServer(health, settings.indexer.host, settings.indexer.port)
     await ops.start()
     client = elastic_client(settings, timeout_s=60, connections=settings.indexer.parallel_requests + 4)
@@ -37,11 +37,15 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         if not stop.is_set():
             health.ok("elasticsearch")
             source.subscribe()
-            sweeper = asyncio.create_task(_sweep(indexer))
+            beside = [
+                asyncio.create_task(_sweep(indexer)),
+                asyncio.create_task(watch_kafka(settings, health)),
+            ]
             try:
                 await indexer.run(stop)
             finally:
-                sweeper.cancel()
+                for task in beside:
+                    task.cancel()
     finally:
         await client.close()
         await ops.stop()

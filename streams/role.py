@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn, cast
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
-from kernel.kafka import client_config, wait_for_kafka
+from kernel.kafka import client_config, wait_for_kafka, watch_kafka
 from kernel.logs import get_logger
 from kernel.metrics import CONSUMER_LAG
 from kernel.ops import OpsServer
@@ -41,8 +41,9 @@ async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> N
     await ops.start()
     try:
         await wait_for_kafka(settings)
-        health.ok("kafka")
+        watch = asyncio.create_task(watch_kafka(settings, health))
         await _work(settings, clock, health, stop)
+        watch.cancel()
     except TouchlineError as error:
         _log.error("stopped", code=error.code, reason=str(error))
         _die()

@@ -79,17 +79,25 @@ class Pipeline:
     def start(self, *roles: str) -> None:
         """Start these roles together, and wait until each is ready."""
         for role in roles:
-            with (self._logs / f"{self.name}-{role}.log").open("ab") as log:
-                self._running[role] = subprocess.Popen(
-                    [sys.executable, "-m", "touchline", role],
-                    cwd=self._logs,
-                    env={**self.environment, "PYTHONPATH": str(ROOT)},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
+            self.launch(role)
         for role in roles:
             eventually(f"{role} is ready", partial(self.is_ready, role), within=60)
+
+    def launch(self, role: str) -> None:
+        """Start a role, without waiting for it."""
+        with (self._logs / f"{self.name}-{role}.log").open("ab") as log:
+            self._running[role] = subprocess.Popen(
+                [sys.executable, "-m", "touchline", role],
+                cwd=self._logs,
+                env={**self.environment, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def health(self, role: str) -> str:
+        """The address that answers while the process lives, whatever it lacks."""
+        return f"http://127.0.0.1:{self._ports[role]}/healthz"
 
     def is_ready(self, role: str) -> bool:
         assert self._running[role].poll() is None, f"{role} ended:\n{self.log(role)}"

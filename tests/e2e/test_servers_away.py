@@ -1,0 +1,63 @@
+"""Servers that are away, at the start or later: roles wait, say so under /readyz, and go on by themselves."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from embedded.servers import Servers
+from kernel.probe import answers
+from tests.pipeline import Pipeline, eventually
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(400)]
+ROLES = ("stream", "edge", "index", "gateway")
+
+
+def test_roles_outlive_their_servers_and_say_what_is_missing(
+    make_servers: Callable[..., Servers], tmp_path: Path
+) -> None:
+    servers = make_servers()
+    servers.start()
+    pipeline = Pipeline(servers.bootstrap_servers, servers.elasticsearch_url, tmp_path)
+    try:
+        servers.kafka.kill()
+        servers.elasticsearch.kill()
+        for role in ROLES:
+            pipeline.launch(role)
+        for role in ROLES:  # they listen for the operator, and wait
+            eventually(f"{role} is live", lambda role=role: answers(pipeline.health(role)))  # type: ignore[misc]
+            assert not pipeline.is_ready(role)
+
+        servers.start()
+        all_ready(pipeline)
+        pipeline.run("publish", "chat:away", "--text", "before")
+        assert texts(pipeline, 1) == ["before"]
+
+        servers.kafka.kill()
+        for role in ROLES:
+            eventually(f"{role} misses Kafka", lambda role=role: not pipeline.is_ready(role), within=60)  # type: ignore[misc]
+            assert answers(pipeline.health(role))
+        servers.kafka.start()
+        all_ready(pipeline)
+        pipeline.run("publish", "chat:away", "--text", "between")
+        assert texts(pipeline, 2) == ["before", "between"]
+
+        servers.elasticsearch.kill()
+        eventually("index misses Elasticsearch", lambda: not pipeline.is_ready("index"), within=60)
+        pipeline.run("publish", "chat:away", "--text", "after")
+        assert texts(pipeline, 3) == ["before", "between", "after"]  # viewers do not need the index
+        servers.elasticsearch.start()
+        all_ready(pipeline)
+        eventually("the search finds it", lambda: pipeline.lines("search", "after")[0]["hits"], within=60)
+    finally:
+        pipeline.close()
+
+
+def all_ready(pipeline: Pipeline) -> None:
+    for role in ROLES:
+        eventually(f"{role} is ready", lambda role=role: pipeline.is_ready(role), within=90)  # type: ignore[misc]
+
+
+def texts(pipeline: Pipeline, count: int) -> list[str]:
+    watched = pipeline.lines("watch", "chat:away", "--last", "10", "--count", str(count), "--for", "40s")
+    return [event["data"]["text"] for event in watched]
