@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, cast
 
 from kernel.kafka import client_config
 from kernel.settings import Settings
+from streams.credentials import credentials
 from streams.judge import Outcome
 from streams.transport import driver
 from streams.transport.batch import Place, Record, Turn
@@ -16,8 +17,6 @@ from streams.transport.sink import Sink
 
 #: Records between two turns of the event loop, so that heartbeats and /readyz are answered under load.
 _SLICE: Final = 250
-
-
 #: The least that brokers allow as they come.
 _SESSION_S: Final = 6.0
 
@@ -54,6 +53,7 @@ def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str])
     app = BatchApp(
         stream.group,
         broker=[f"batch://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker_credentials=credentials(settings.kafka.client),
         store=f"{stream.store}://",
         datadir=stream.table_dir,
         topic_partitions=settings.topics.partitions,
