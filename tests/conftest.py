@@ -1,5 +1,6 @@
 """Fixtures that all tests share: real servers, started once a session and only when a test asks for them."""
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,12 @@ from tests import servers
 
 #: A test that asks for one of these is marked `servers`, whether or not its author thought of it.
 SERVER_FIXTURES = frozenset({"kafka_servers", "elasticsearch_url", "make_servers"})
+
+
+def pytest_configure() -> None:
+    # Under nohup, or in the background of a script, signals are ignored, and every child would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header() -> str:
