@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web up down status test unit check format docs lock clean
+.PHONY: help setup web up down status test browser unit check format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -39,8 +39,11 @@ down: setup ## stop it
 status: setup ## a line for each process
 	@$(BIN)/touchline status
 
-test: setup ## run all tests, with real servers
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## run all tests, with real servers (the pages in a browser: make browser)
+	@$(BIN)/python -m pytest -m "not browser" $(ARGS)
+
+browser: setup ## run the pages' tests in a real Chromium, on the real pipeline
+	@$(BIN)/python -m pytest -m browser $(ARGS)
 
 unit: setup ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest -m "not servers" $(ARGS)
