@@ -6,12 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from kernel.positions import Kind, partition_of, split_seq
 from kernel.settings import Settings
 from kernel.topics import TopicNames, topic_names
 from schemas.codec import Codec
+
+#: What a broker answers shortly after its start; librdkafka does not count all of them as worth a retry.
+_COORDINATOR_MOVES = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
 
 
 class Log:
@@ -97,9 +106,9 @@ class Log:
                     behind += ends[at.partition] - max(0, at.offset)
             return behind
         except KafkaException as error:
-            if not error.args[0].retriable():
+            if error.args[0].code() not in _COORDINATOR_MOVES and not error.args[0].retriable():
                 raise
-            return 1  # the group's coordinator is still loading: ask again
+            return 1  # the group's coordinator is not there yet: ask again
         finally:
             consumer.close()
 
