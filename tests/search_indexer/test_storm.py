@@ -24,7 +24,7 @@ from tests.search_indexer.reading import complete, documents
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(420)]
 #: For a longer storm: TOUCHLINE_TEST_EVENTS=100000 make test ARGS=tests/search_indexer/test_storm.py
-EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "20000"))
+EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "5000"))
 STREAM = Stream.parse("chat:stormy")
 
 
