@@ -22,7 +22,13 @@ from tests.search_indexer.conftest import QUICK
 from tests.search_indexer.log import chat, write
 from tests.search_indexer.reading import complete, documents
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    # Elasticsearch is killed and started again: minutes on a small machine.
+    pytest.mark.skipif("TOUCHLINE_TEST_EVENTS" not in os.environ, reason="set TOUCHLINE_TEST_EVENTS=20000"),
+]
 #: For a longer storm: TOUCHLINE_TEST_EVENTS=100000 make test ARGS=tests/search_indexer/test_storm.py
 EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "5000"))
 STREAM = Stream.parse("chat:stormy")
