@@ -6,7 +6,6 @@ import resource
 import secrets
 import ssl
 import sys
-from ipaddress import ip_address
 from typing import Any, Final
 
 from consumers.assignment import Assign, all_of, share_of
@@ -36,7 +35,7 @@ from kernel.metrics import EDGE_LATENCY, RING_BYTES
 from kernel.positions import Kind, Shard
 from kernel.revocations import PREFIX
 from kernel.settings import Settings
-from kernel.tokens import StaticKeys, Verifier, anonymous_allowed
+from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
 from schemas.codec import Codec, Undecodable
 
@@ -78,7 +77,7 @@ class Edge:
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
         self._recovery: asyncio.Task[None] | None = None
-        auth, loopback = settings.auth, _is_loopback(edge.host)
+        auth, loopback = settings.auth, is_loopback(edge.host)
         static = StaticKeys(auth)
         jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
         keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
@@ -347,15 +346,6 @@ def _decoder() -> Any:
         return FanoutRecord(record["stream"], record["seq"], record["server_ts"], record["body"])
 
     return reader(codec.schema_id, slow)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

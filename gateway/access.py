@@ -1,6 +1,5 @@
 """Who may do what over HTTP: one place that every route asks, with the same tokens as the edges."""
 
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from aiohttp import web
@@ -18,6 +17,7 @@ from kernel.tokens import (
     UnknownKey,
     Verifier,
     anonymous_allowed,
+    is_loopback,
 )
 
 
@@ -78,13 +78,3 @@ def token_of(request: web.Request) -> str | None:
     if scheme.lower() == "bearer" and token:
         return token.strip()
     return request.query.get("token")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,6 +9,7 @@ A pattern is a stream in which `*` stands for anything; a grant on a channel hol
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
@@ -237,3 +238,13 @@ def parse_stream(text: str) -> Stream:
         return Stream.parse(text)
     except ValueError as error:
         raise TouchlineError("bad_request", f"{error}.") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
