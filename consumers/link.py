@@ -138,6 +138,7 @@ class Link:
         self._wire: ClientConnection | None = None
         self._next: ClientConnection | None = None
         self._open = asyncio.Event()
+        self._refusal: TouchlineError | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._handlers: dict[str, Callable[[dict[str, Any], Subscription | None], None]] = {
             "subscribed": self._on_subscribed,
@@ -158,6 +159,16 @@ class Link:
             self._subscriptions.remove(subscription)
             if self._wire is not None:
                 self._spawn(self._send(self._wire, {"op": "unsubscribe", "stream": subscription.name}))
+
+    async def opened(self) -> None:
+        """Wait until the edge has said welcome. Raises what it has said instead, if that is final."""
+        opening = asyncio.ensure_future(self._open.wait())
+        try:
+            await asyncio.wait({opening, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            opening.cancel()
+        if self._refusal is not None:
+            raise self._refusal
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         await self._open.wait()
@@ -199,11 +210,11 @@ class Link:
                     future.set_exception(TouchlineError("unavailable", "The connection to the edge broke."))
             match comes_back(code):
                 case Return.NEVER:
-                    refusal = TouchlineError(
+                    self._refusal = TouchlineError(
                         "unauthorized" if code == 4001 else "forbidden", f"The edge closed with {code}."
                     )
                     for subscription in self._subscriptions:
-                        subscription.put(refusal)
+                        subscription.put(self._refusal)
                     return
                 case Return.AT_ONCE if self._next is None:
                     await asyncio.sleep(self._viewer.chance.uniform(0, self._jitter_s))

@@ -5,6 +5,7 @@ async with Viewer("ws://127.0.0.1:18081/v1/ws") as viewer:
         print(event.seq, event.data)
 """
 
+import asyncio
 import contextlib
 import random
 from collections.abc import AsyncGenerator
@@ -47,6 +48,17 @@ class Viewer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def connected(self, within_s: float) -> None:
+        """Wait until an edge has said welcome. Raises `unavailable` where none does in time."""
+        try:
+            await asyncio.wait_for(self._link(HOME).opened(), within_s)
+        except TimeoutError:
+            raise TouchlineError(
+                "unavailable",
+                f"No edge answers at {' or '.join(self._urls)}.",
+                hint="Start one with `touchline up`, or set TOUCHLINE_EDGE_HOST and TOUCHLINE_EDGE_PORT.",
+            ) from None
 
     async def close(self) -> None:
         """Leave all edges."""

@@ -76,11 +76,11 @@ async def watch_kafka(settings: Settings, health: Health) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-def unreachable(settings: Settings) -> TouchlineError:
-    """The sentence for a Kafka that does not answer."""
+def unreachable(settings: Settings, why: str = "") -> TouchlineError:
+    """The sentence for a Kafka that does not answer, with the client's word on it where it says more."""
     return TouchlineError(
         "unavailable",
-        f"Kafka does not answer at {settings.kafka.bootstrap_servers}.",
+        f"Kafka does not answer at {settings.kafka.bootstrap_servers}{f' ({why})' if why else ''}.",
         hint="Start it with `touchline up`, or set TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS.",
     )
 

@@ -97,6 +97,9 @@ class Producer(Section, frozen=True):
     delivery_timeout_s: Annotated[
         Seconds, Meta(description="for how long Kafka is tried before an event counts as not delivered")
     ] = 60.0
+    connect_timeout_s: Annotated[
+        Seconds, Meta(description="the same while no broker has ever answered: a wrong address shows soon")
+    ] = 5.0
 
 
 class Stream(Section, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from kernel.errors import TouchlineError
 
 _SHOWN: Final = 3
+_NO_TOPIC: Final = frozenset({"_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_OR_PART"})
 
 
 class Delivered(NamedTuple):
@@ -32,9 +33,8 @@ class SomeNotDelivered(TouchlineError):  # noqa: N818 - it reads as what it says
     def __init__(self, delivered: int, failures: Sequence[Failure]) -> None:
         shown = "; ".join(f"no. {f.index}: {f.error.message}" for f in failures[:_SHOWN])
         more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
-        super().__init__(
-            "not_delivered", f"{len(failures)} events were not delivered, {delivered} were: {shown}{more}"
-        )
+        count = "1 event was" if len(failures) == 1 else f"{len(failures)} events were"
+        super().__init__("not_delivered", f"{count} not delivered, {delivered} delivered: {shown}{more}")
         self.delivered = delivered
         self.failures = tuple(failures)
 
@@ -43,6 +43,12 @@ def failed(error: Any) -> TouchlineError:
     """A KafkaError of a delivery report (or of produce) as an error of ours."""
     if error.name() == "MSG_SIZE_TOO_LARGE":
         return TouchlineError("too_large", "The broker refused the event as too large.")
+    if error.name() in _NO_TOPIC:
+        return TouchlineError(
+            "not_delivered",
+            "Kafka has no topic for the event.",
+            hint="Make it with `touchline topics apply`.",
+        )
     return TouchlineError(
         "not_delivered",
         f"Kafka did not confirm the event: {error.str()}.",

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import KafkaException
 
 from kernel.errors import TouchlineError
-from producers.delivery import Failure, SomeNotDelivered, failed
+from producers.delivery import Failure, SomeNotDelivered
 from producers.outbox import OnDelivery, Produce
 from producers.posts import Record
 
@@ -28,8 +28,10 @@ class Filled(Enum):
 class Lot(Generic[Item]):
     """The events of one call, and what becomes of them."""
 
-    def __init__(self, prepare: Callable[[Item], Record]) -> None:
+    def __init__(self, prepare: Callable[[Item], Record], explain: Callable[[Any], TouchlineError]) -> None:
+        """`explain` makes an error of ours of a KafkaError."""
         self._prepare: Final = prepare
+        self.explain: Final = explain
         self._next = 0
         self._held: tuple[Record, OnDelivery] | None = None
         self._sent = 0
@@ -67,7 +69,7 @@ class Lot(Generic[Item]):
                     self._failures.append(Failure(index - 1, item, error))
                     continue
                 except KafkaException as error:
-                    self._failures.append(Failure(index - 1, item, failed(error.args[0])))
+                    self._failures.append(Failure(index - 1, item, self.explain(error.args[0])))
                     continue
                 sent += 1
                 if index >= end:
@@ -123,6 +125,6 @@ class _Part(Generic[Item]):
             if put == value:
                 # Of two alike it does not matter which is told first; the second must be found, too.
                 self.put[number] = item, b""
-                self._lot.failed(Failure(self._start + number, item, failed(error)))
+                self._lot.failed(Failure(self._start + number, item, self._lot.explain(error)))
                 return
         raise AssertionError("a delivery report for an event that was not put")

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException, Producer
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.settings import Settings
+from producers.contact import Contact
 from producers.delivery import failed
 from producers.posts import Record
 
@@ -49,7 +50,8 @@ class Outbox:
 
     def __init__(self, settings: Settings, on_progress: Callable[[], None]) -> None:
         """`on_progress` is called in the delivery thread after each lot of reports: there may be room."""
-        self._kafka = Producer(properties(settings))
+        self.contact: Final = Contact(settings)
+        self._kafka = Producer({**properties(settings), "error_cb": self.contact.note})
         #: Kafka's own, for `Lot`, which calls it with (topic, value, key, -1, on_delivery).
         self.produce: Final[Produce] = self._kafka.produce
         self._on_progress = on_progress
@@ -107,6 +109,8 @@ class Outbox:
         return left
 
     def _hear(self) -> None:
+        while not self._stopping.is_set() and not self.contact.seek(self._kafka):
+            self._hear_now()
         while not self._stopping.is_set():
             self._threads_turn.wait()
             with self._hearing:

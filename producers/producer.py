@@ -11,7 +11,7 @@ from typing import Any, Final, Self, cast
 from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
-from producers.delivery import Delivered, SomeNotDelivered, failed, where
+from producers.delivery import Delivered, SomeNotDelivered, where
 from producers.lot import Filled, Item, Lot
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full
 from producers.posts import AnyPost, Preparing, Record
@@ -59,6 +59,11 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         self._room = asyncio.Event()
         self._queue = asyncio.Lock()
         self._outbox = Outbox(self._settings, self._progress)
+        self._explain = self._outbox.contact.explain
+
+    async def connected(self) -> None:
+        """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
+        await asyncio.to_thread(self._open().contact.wait)
 
     async def send(self, post: AnyPost) -> Delivered:
         """Send an event, and wait until Kafka holds it on all in-sync replicas."""
@@ -94,7 +99,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         all), and so do those after it.
         """
         done: asyncio.Future[int] = self._running().create_future()
-        lot = Lot(prepare or cast("Callable[[Item], Record]", self.prepare))
+        lot = Lot(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
         if isinstance(posts, AsyncIterable):
             async for post in posts:
                 await self._fill(lot, iter((post,)), patience_s)
@@ -199,7 +204,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
             if error is None:
                 confirmation.set_result(where(message))
             else:
-                confirmation.set_exception(failed(error))
+                confirmation.set_exception(self._explain(error))
         waiting, self._lots = self._lots, []
         for lot, done in waiting:
             if lot.complete:

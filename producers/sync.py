@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
-from producers.delivery import Delivered, failed, where
+from producers.delivery import Delivered, where
 from producers.lot import Filled, Lot
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
 from producers.posts import AnyPost, Preparing, Record
@@ -34,6 +34,7 @@ class SyncProducer(Ways[Delivered]):
         self._announced = {}
         self._progress: Final = threading.Condition()
         self._outbox: Outbox | None = Outbox(given, self._tell)
+        self._contact: Final = self._outbox.contact
 
     def __enter__(self) -> Self:
         return self
@@ -42,6 +43,10 @@ class SyncProducer(Ways[Delivered]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def connected(self) -> None:
+        """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
+        self._contact.wait()
 
     def send(self, post: AnyPost) -> Delivered:
         """Send an event, and wait until Kafka holds it on all in-sync replicas."""
@@ -54,7 +59,7 @@ class SyncProducer(Ways[Delivered]):
         """
         confirmation: Future[Delivered] = Future()
         confirmation.set_running_or_notify_cancel()  # what is on its way cannot be called back
-        self._put(self.prepare(post), partial(_report, confirmation), wait=wait)
+        self._put(self.prepare(post), partial(self._report, confirmation), wait=wait)
         return confirmation
 
     def send_many(self, posts: Iterable[AnyPost]) -> int:
@@ -62,7 +67,7 @@ class SyncProducer(Ways[Delivered]):
 
         Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
         """
-        lot, items = Lot(self.prepare), iter(posts)
+        lot, items = Lot(self.prepare, self._contact.explain), iter(posts)
         filled = Filled.PAUSE
         while filled is not Filled.END:
             with self._progress:
@@ -108,9 +113,8 @@ class SyncProducer(Ways[Delivered]):
         with self._progress:
             self._progress.notify_all()
 
-
-def _report(confirmation: Future[Delivered], error: Any, message: Any) -> None:
-    if error is None:
-        confirmation.set_result(where(message))
-    else:
-        confirmation.set_exception(failed(error))
+    def _report(self, confirmation: Future[Delivered], error: Any, message: Any) -> None:
+        if error is None:
+            confirmation.set_result(where(message))
+        else:
+            confirmation.set_exception(self._contact.explain(error))

@@ -1,6 +1,7 @@
 """The command line: a table of commands, each loaded when it is used, and one way of reporting errors."""
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run a command line; an error is a sentence on standard error."""
+    """Run a command line; an error is a sentence on standard error, with `--json` an object."""
     try:
         result: Any = cli.main(arguments, standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -80,7 +81,10 @@ def run(arguments: list[str] | None = None) -> int:
     except click.Abort:
         return 1
     except TouchlineError as error:
-        click.echo(f"touchline: {error}", err=True)
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            click.echo(json.dumps({"code": error.code, "message": str(error)}, ensure_ascii=False), err=True)
+        else:
+            click.echo(f"touchline: {error}", err=True)
         return 2 if error.code == "bad_setting" else 1
     except BrokenPipeError:
         # `touchline watch … | head`: the reader has enough. Keep Python from complaining when it flushes.

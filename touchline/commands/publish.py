@@ -79,6 +79,7 @@ async def _send(
     from touchline.progress import shown
 
     async with Producer(load_settings()) as producer:
+        await producer.connected()
         with shown(f"to {stream}") as advance:
 
             def prepare(item: bytes) -> Record:

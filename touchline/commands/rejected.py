@@ -81,7 +81,7 @@ def _read(settings: "Settings") -> Iterator[dict[str, Any]]:
     )
     try:
         try:
-            partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+            partitions = list(consumer.list_topics(topic, timeout=5).topics[topic].partitions)
         except KafkaException as error:
             raise unreachable(settings) from error
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])

@@ -77,6 +77,7 @@ def command(
 
     async def run() -> "Played":
         async with Producer(load_settings()) as producer:
+            await producer.connected()
             return await play(producer, paced(events(), times), SystemClock(), on_progress=noted)
 
     with shown("replayed") as advance:

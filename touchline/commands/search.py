@@ -73,7 +73,17 @@ async def _ask(parameters: list[tuple[str, str]]) -> bytes:
 
     search, page = read_search(parameters)
     async with elastic_client(settings) as client:
-        return msgspec.json.encode(await Searcher(client, settings, SystemClock()).search(search, page))
+        try:
+            return msgspec.json.encode(await Searcher(client, settings, SystemClock()).search(search, page))
+        except TouchlineError as error:
+            if error.code != "unavailable":
+                raise
+            raise TouchlineError(
+                "unavailable",
+                f"No gateway answers at {url.removesuffix('/v1/search')}, and Elasticsearch does not at"
+                f" {settings.elasticsearch.url}.",
+                hint="Start them with `touchline up`, or set TOUCHLINE_GATEWAY_HOST and …_PORT.",
+            ) from error
 
 
 def _show(answer: bytes) -> None:

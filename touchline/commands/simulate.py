@@ -43,10 +43,11 @@ def command(
 
     async def run() -> Played:
         async with Producer(load_settings()) as producer:
+            await producer.connected()
+            if not as_json:
+                click.echo(f"Playing on broadcast:{channel} and chat:{channel} (Ctrl-C ends it) …", err=True)
             return await play(producer, chosen, SystemClock())
 
-    if not as_json:
-        click.echo(f"Playing on broadcast:{channel} and chat:{channel} (Ctrl-C ends it) …", err=True)
     played = asyncio.run(run())
     if played.failed:
         raise TouchlineError(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,6 +12,8 @@ from kernel.settings import load_settings
 if TYPE_CHECKING:
     from consumers.viewer import Gap, Start, Viewer
     from schemas.events import Event
+
+_EDGE_S: Final = 5.0
 
 
 class Duration(click.ParamType):
@@ -112,6 +114,8 @@ async def _watch(
                 return
 
     async with viewer:
+        # An edge that goes away later is waited for; one that was never there is more likely a wrong address.
+        await viewer.connected(_EDGE_S)
         tasks = [asyncio.create_task(follow(stream)) for stream in streams]
         stop = asyncio.create_task(enough.wait())
         done, _ = await asyncio.wait({*tasks, stop}, timeout=for_s, return_when=asyncio.FIRST_COMPLETED)
