@@ -186,7 +186,8 @@ class ViewerConnection(asyncio.Protocol):
                 case s.Post(posted, stream, sender):
                     self._start(posted.id, service.publish(posted, stream, sender, self))
                 case s.ReadPast(asked, stream):
-                    self._start(asked.id, service.read_past(asked, stream))
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    self._start(asked.id, service.read_past(asked, stream, self.session.grants))
                 case s.CountViewers(request_id, name):
                     viewers = service.counts.viewers(name)
                     self.send(m.PresenceReply(id=request_id, stream=name, viewers=viewers))

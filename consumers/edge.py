@@ -24,7 +24,6 @@ from consumers.records import FanoutRecord, UnreadableRecord, reader
 from consumers.registry import Registry
 from consumers.routes import plain_routes
 from consumers.service import Service
-from consumers.tables import Tables
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -35,6 +34,7 @@ from kernel.metrics import EDGE_LATENCY, RING_BYTES
 from kernel.positions import Kind, Shard
 from kernel.revocations import PREFIX
 from kernel.settings import Settings
+from kernel.tables import Tables
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
 from schemas.codec import Codec, Undecodable
@@ -205,6 +205,7 @@ class Edge:
             self._presence.learn(key, value)
         elif topic == self._names.channels:
             self._registry.learn_record(key, value)
+            self.service.recheck(key)
         elif topic == self._names.control:
             self._heed_command(key, value)
         elif value is not None:

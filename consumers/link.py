@@ -289,6 +289,7 @@ class Link:
         self._spawn(self._move(message["reconnect_in_ms"] / 1000))
 
     def _on_error(self, message: dict[str, Any], asked: Subscription | None) -> None:
+        asked = asked or self._named(message.get("stream", ""))
         if asked is None:
             _log.warning("the edge refused a request", code=message["code"], reason=message["message"])
         elif message["retry"]:

@@ -192,11 +192,12 @@ class Drain(Reply, frozen=True, tag="drain"):
 
 
 class Error(Reply, frozen=True, tag="error"):
-    """A request was refused."""
+    """A request was refused; without `id` and with `stream`: this subscription has ended."""
 
     code: str
     message: str
     retry: bool
+    stream: str | None = None
 
 
 AnyReply = (
@@ -261,6 +262,6 @@ def render(message: AnyReply) -> bytes:
     return _encode(message)
 
 
-def error(code: str, message: str = "", *, request_id: int | None = None) -> Error:
+def error(code: str, message: str = "", *, request_id: int | None = None, stream: str | None = None) -> Error:
     """An error with the sentence and the retry flag of its code."""
-    return Error(id=request_id, code=code, message=message or CODES[code], retry=RETRY[code])
+    return Error(id=request_id, code=code, message=message or CODES[code], retry=RETRY[code], stream=stream)

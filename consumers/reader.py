@@ -6,6 +6,7 @@ queue.
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -16,6 +17,7 @@ from consumers.hub import Raw
 from consumers.places import Place
 from kernel.clock import Clock
 from kernel.logs import get_logger
+from kernel.metrics import CONSUMER_LAG
 
 _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
@@ -25,6 +27,7 @@ _IDLE_S: Final = 0.25
 _QUIET_S: Final = 1.0
 #: A cell has edges without a partition when it has more edges than partitions: after this time, this is one.
 _SHARE_S: Final = 5.0
+_LAG_EVERY_S: Final = 2.0
 
 
 class Heard(Protocol):
@@ -107,8 +110,11 @@ class Reader(threading.Thread):
         self._tell(self._heard.revoked, places)
 
     def _read(self, consumer: Consumer) -> None:
-        monotonic, rested, quiet = self._clock.monotonic, 0.0, 0
+        monotonic, rested, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
         while not self._stopping.is_set():
+            if monotonic() - counted >= _LAG_EVERY_S:
+                counted = monotonic()
+                _count_lag(consumer)
             # Idle: the first record is taken as it comes. Busy: whatever comes until the tick is over joins
             # it.
             messages = consumer.consume(1, _IDLE_S)
@@ -173,3 +179,13 @@ class Reader(threading.Thread):
     def _tell(self, call: Callable[..., object], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def _count_lag(consumer: Consumer) -> None:
+    """How far it is behind, by topic. In the reader's thread: another one's call would wait for a poll."""
+    behind: Counter[str] = Counter()
+    for at in consumer.position(consumer.assignment()):
+        _, end = consumer.get_watermark_offsets(at, cached=True)
+        behind[at.topic] += max(0, end - at.offset) if at.offset >= 0 else 0
+    for topic, records in behind.items():
+        CONSUMER_LAG.labels(topic).set(records)

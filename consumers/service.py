@@ -7,13 +7,14 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from consumers import messages as m
 from consumers.hub import Hub
 from consumers.past import History, Past
+from consumers.ports import Connected, Counts, Cursors, Map, Poster, Sender
 from consumers.registry import Registry
 from consumers.session import Guest, Member, Rules
 from consumers.subscription import Holder, Subscription
@@ -23,7 +24,7 @@ from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
 from kernel.logs import get_logger
 from kernel.metrics import VIEWERS
-from kernel.positions import Kind, Shard, Stream
+from kernel.positions import Kind, Shard, Stream, split_lane
 from kernel.revocations import Revocations
 from kernel.settings import Settings
 from kernel.tokens import Grants, UnknownKey, Verifier, everything
@@ -31,54 +32,6 @@ from kernel.tokens import Grants, UnknownKey, Verifier, everything
 _log = get_logger("touchline.edge")
 #: Requests of one viewer that may be under way at once (publishing, reading the past).
 MAX_UNDER_WAY: Final = 32
-
-
-class Poster(Protocol):
-    """Posts events into the ingest topics; done when all in-sync replicas have them."""
-
-    async def post(
-        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
-    ) -> None: ...
-
-
-class Counts(Protocol):
-    """How many watch a stream, over all edges."""
-
-    def viewers(self, stream: str) -> int: ...
-
-
-class Map(Protocol):
-    """Which partitions this edge has, and where others are served."""
-
-    def serves(self, kind: Kind, key: str) -> bool:
-        """Whether this fan-out key's partition is here, and its rings are filled."""
-
-    def whole(self, kind: Kind, key: str) -> bool:
-        """Whether its partition was read from the first record on."""
-
-    def elsewhere(self, key: str) -> str | None:
-        """The address of the edge that serves it, where that is known."""
-
-
-class Cursors(Protocol):
-    """What each device has acknowledged."""
-
-    def remember(self, user: str, device: str, stream: str, seq: int) -> None: ...
-
-
-class Connected(Protocol):
-    """A socket's owner."""
-
-    @property
-    def address(self) -> str: ...
-
-    def tick(self, now: float, now_s: float) -> None: ...
-
-
-class Sender(Protocol):
-    """Whoever can be told something."""
-
-    def send(self, message: m.AnyReply) -> None: ...
 
 
 _NOBODY: Final = object()
@@ -140,19 +93,19 @@ class Service:
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────
 
-    def connected(self, connection: "Connected") -> bool:
+    def connected(self, connection: Connected) -> bool:
         """A socket was opened; False: there are too many even to say so."""
         self.connections[connection] = None
         self._addresses[connection.address] += 1
         return len(self.connections) <= self.edge.max_connections + SPARE_CONNECTIONS
 
-    def replace(self, old: "Connected", new: "Connected") -> None:
+    def replace(self, old: Connected, new: Connected) -> None:
         """The socket has another owner now."""
         del self.connections[old]
         self.connections[new] = None
         VIEWERS.inc()
 
-    def disconnected(self, connection: "Connected") -> None:
+    def disconnected(self, connection: Connected) -> None:
         """The socket is closed."""
         if self.connections.pop(connection, _NOBODY) is _NOBODY:
             return
@@ -279,6 +232,8 @@ class Service:
         self, holder: Holder, member: Member, request: m.Subscribe, stream: Stream
     ) -> m.AnyReply | None:
         """Begin a subscription; a reply only where it cannot begin here."""
+        if not self.registry.may_read(member.grants, stream.channel):
+            return _not_a_reader(request.id, request.stream)
         shard = self.registry.shard(stream.channel, member.user)
         if not self.where.serves(stream.kind, shard.key):
             url = self.where.elsewhere(shard.key)
@@ -293,6 +248,16 @@ class Service:
         member.streams[request.stream] = subscription
         subscription.advance(self.past)
         return None
+
+    def recheck(self, channel: str) -> None:
+        """The channel's settings have changed: who may not read it any more has heard the last of it."""
+        for viewer, name, _ in self._subscriptions():
+            stream = Stream.parse(name)
+            if split_lane(stream.channel)[0] == channel and not self.registry.may_read(
+                viewer.session.grants, stream.channel
+            ):
+                self.leave(viewer.session, name)
+                viewer.send(_not_a_reader(None, name))
 
     def suspend(self, serves: Callable[[Kind, Shard], bool]) -> None:
         """Partitions are gone: whoever hears their streams has a position now, and waits."""
@@ -327,7 +292,7 @@ class Service:
             self.hub.leave(subscription.audience)
 
     async def publish(
-        self, request: m.Publish, stream: Stream, sender: str, connection: "Sender"
+        self, request: m.Publish, stream: Stream, sender: str, connection: Sender
     ) -> m.AnyReply:
         """Post an event; the reply comes when Kafka has it."""
         key = request.key or self._new_id()
@@ -346,8 +311,10 @@ class Service:
         if connection is not None:
             connection.send(message)
 
-    async def read_past(self, request: m.History, stream: Stream) -> m.AnyReply:
+    async def read_past(self, request: m.History, stream: Stream, grants: Grants) -> m.AnyReply:
         """A page of history, complete up to the head."""
+        if not self.registry.may_read(grants, stream.channel):
+            return _not_a_reader(request.id, request.stream)
         try:
             page = await self.history.read(
                 stream, after=request.after, before=request.before, limit=request.limit
@@ -377,6 +344,11 @@ class Service:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _not_a_reader(request_id: int | None, stream: str) -> m.Error:
+    said = f"The channel's settings do not let you read {stream}."
+    return m.error("forbidden", said, request_id=request_id, stream=None if request_id else stream)
 
 
 def _refusal(error: TouchlineError, request_id: int | None) -> m.Error:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from embedded import probe, state
 from embedded.datadir import DataDirectory
 from embedded.state import Addresses, Phase, ProcessState
+from kernel.probe import get
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _line(process: ProcessState) -> Line:
         word, detail = "ended", "its supervisor has not seen it yet"
     elif word == "ready" and process.operator_url:
         word, detail = _ask(process.operator_url)
-        metrics = probe.get(f"{process.operator_url}/metrics")
+        metrics = get(f"{process.operator_url}/metrics")
         lag = probe.lag(metrics[1].decode(errors="replace").splitlines()) if metrics is not None else None
     if not detail and process.last_end:
         detail = f"the last one {process.last_end}"
@@ -59,7 +60,7 @@ def _line(process: ProcessState) -> Line:
 
 
 def _ask(operator_url: str) -> tuple[str, str]:
-    answer = probe.get(f"{operator_url}/readyz")
+    answer = get(f"{operator_url}/readyz")
     if answer is None:
         return "silent", "it does not answer /readyz"
     code, body = answer

@@ -1,9 +1,11 @@
 """Who may do what over HTTP: one place that every route asks, with the same tokens as the edges."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from gateway.board import Board
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
@@ -20,6 +22,9 @@ from kernel.tokens import (
     is_loopback,
 )
 
+#: What one does with what others have posted: a channel's settings may keep it to some.
+_READING: Final[tuple[Action, ...]] = ("subscribe", "history")
+
 
 class Caller(NamedTuple):
     """Who asks: a token's user, or nobody in particular (None) where no token is needed."""
@@ -29,11 +34,18 @@ class Caller(NamedTuple):
     speaks_for_others: bool = False
 
 
+class Scope(NamedTuple):
+    """Which streams somebody may do something on: those of the patterns, without those of hidden channels."""
+
+    patterns: tuple[str, ...] = EVERYTHING
+    hidden: Sequence[str] = ()
+
+
 class Access:
     """Decides by the settings: without keys everybody may do everything, and only on loopback."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        auth = settings.auth
+    def __init__(self, settings: Settings, board: Board, clock: Clock) -> None:
+        auth, self._board = settings.auth, board
         static: Keys = StaticKeys(auth)
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
         keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
@@ -47,22 +59,24 @@ class Access:
             return Caller(None)
         if not grants.allows(action, what):
             raise TouchlineError("forbidden", f"The token does not allow {action} on {what}.")
+        if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
+            raise TouchlineError("forbidden", f"The channel's settings do not let {grants.user} read {what}.")
         return Caller(grants.user, speaks_for_others=grants.allows("admin", what))
 
-    async def scope(self, request: web.Request, action: Action) -> tuple[str, ...]:
-        """Patterns of the streams on which this is allowed. Raises `unauthorized`."""
+    async def scope(self, request: web.Request, action: Action) -> Scope:
+        """The streams on which this is allowed. Raises `unauthorized`."""
         grants = await self._grants(request)
-        return EVERYTHING if grants is None else tuple(grants.can.get(action, ()))
+        if grants is None:
+            return Scope()
+        return Scope(tuple(grants.can.get(action, ())), self._board.hidden_from(grants))
 
     async def _grants(self, request: web.Request) -> Grants | None:
         token = token_of(request)
         if token is not None and self._verifier is not None:
-            try:
-                return self._verifier.grants(token)
-            except UnknownKey:
-                if self._jwks is None or not await self._jwks.refresh():
-                    raise
-                return self._verifier.grants(token)
+            grants = await self._verified(self._verifier, token)
+            if self._board.revokes(grants):
+                raise TouchlineError("unauthorized", "The token was revoked: get a new one.")
+            return grants
         if self._open:
             return None
         raise TouchlineError(
@@ -70,6 +84,14 @@ class Access:
             "A token is needed: Authorization: Bearer …" if self._verifier else "No keys are set here.",
             hint="" if self._verifier else "Set TOUCHLINE_AUTH_SECRET, or listen on loopback.",
         )
+
+    async def _verified(self, verifier: Verifier, token: str) -> Grants:
+        try:
+            return verifier.grants(token)
+        except UnknownKey:
+            if self._jwks is None or not await self._jwks.refresh():
+                raise
+            return verifier.grants(token)
 
 
 def token_of(request: web.Request) -> str | None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from gateway import channels, demo, figures, history, ingest, openapi, pages, registry, search
 from gateway.access import Access
+from gateway.board import Board
 from gateway.context import Context
 from gateway.operations import Operation
 from gateway.problems import as_problems
@@ -57,11 +58,13 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. It listens at once, and says on /readyz when Kafka answers."""
     health = Health("kafka")
     async with AsyncExitStack() as stack:
+        board = await stack.enter_async_context(Board(settings, clock))
         context = Context(
             settings=settings,
             clock=clock,
             health=health,
-            access=Access(settings, clock),
+            access=Access(settings, board, clock),
+            board=board,
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
             catalog=built_in(),
             stack=stack,

@@ -1,33 +1,60 @@
-"""What the compacted topics say now: channels with their settings and shards, and viewers on the edges."""
+"""What the compacted topics say now: channels and their settings, viewers on the edges, revoked tokens."""
 
 import asyncio
+import contextlib
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-
 from kernel.clock import Clock
+from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.logs import get_logger
-from kernel.positions import Stream
+from kernel.positions import Stream, split_lane
+from kernel.revocations import Revocations
 from kernel.settings import Settings
+from kernel.tables import Tables
+from kernel.tokens import Grants
 from kernel.topics import topic_names
 from schemas.codec import Codec, Undecodable
 
 _log = get_logger("touchline.board")
 #: An edge that has said nothing for so long is gone.
 GONE_MS: Final = 7_000
-_BATCH: Final = 1000
-_RETRY_S: Final = 2.0
 
 
 class Board:
-    """Reads both topics from their beginning, and follows them."""
+    """Reads these topics from their beginning, and follows them, while it is entered."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._names = topic_names(settings)
         self._codecs = {self._names.channels: Codec("channel"), self._names.presence: Codec("presence")}
         self._said: dict[str, dict[str, dict[str, Any]]] = {topic: {} for topic in self._codecs}
+        self._control = Codec("control")
+        #: Base channels that only some may read: those.
+        self._readers: dict[str, frozenset[str]] = {}
+        self._read = False
+        self._tables: Tables | None = None
+        self._revocations = Revocations()
+
+    async def __aenter__(self) -> "Board":
+        group = f"{self._settings.topics.prefix}-gateway-board"
+        self._tables = Tables(
+            client_config(
+                self._settings, group_id=group, enable_auto_commit=False, allow_auto_create_topics=False
+            ),
+            whole=[self._names.channels, self._names.presence, self._names.control],
+            tails=[],
+            learn=self._learn,
+            on_read=self._all_read,
+            loop=asyncio.get_running_loop(),
+        )
+        self._tables.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._tables is not None:
+            self._tables.stop()
+            await asyncio.to_thread(self._tables.join)
 
     def channel(self, name: str) -> dict[str, Any] | None:
         """A channel's record; None if nobody has changed anything about it."""
@@ -44,37 +71,49 @@ class Board:
             if audience["stream"] == str(stream)
         )
 
-    async def follow(self) -> None:
-        """Until cancelled."""
-        while True:
-            consumer = Consumer(
-                client_config(
-                    self._settings,
-                    group_id=f"{self._settings.topics.prefix}-gateway-board",
-                    enable_auto_commit="false",
-                    allow_auto_create_topics="false",
-                )
-            )
-            try:
-                consumer.assign([TopicPartition(topic, 0, 0) for topic in self._codecs])
-                while True:
-                    for message in await asyncio.to_thread(consumer.consume, _BATCH, 0.5):
-                        self._take(message)
-            except KafkaException as error:
-                _log.warning("the registry cannot be read", reason=str(error), retry_in_s=_RETRY_S)
-            finally:
-                await asyncio.shield(asyncio.to_thread(consumer.close))
-            await asyncio.sleep(_RETRY_S)
+    def may_read(self, grants: Grants, channel: str) -> bool:
+        """Whether the channel's settings let this user read. Raises `unavailable` before they are known."""
+        self._must_be_read()
+        base = split_lane(channel)[0]
+        readers = self._readers.get(base)
+        return readers is None or grants.user in readers or grants.allows("admin", base)
 
-    def _take(self, message: Message) -> None:
-        topic, key = message.topic(), message.key()
-        if message.error() or topic is None or key is None:
+    def hidden_from(self, grants: Grants) -> list[str]:
+        """The channels that this user may not read, whatever his token says. Raises `unavailable`."""
+        self._must_be_read()
+        return [channel for channel in self._readers if not self.may_read(grants, channel)]
+
+    def revokes(self, grants: Grants) -> bool:
+        """Whether the token of these grants was revoked. Raises `unavailable` before that is known."""
+        self._must_be_read()
+        return self._revocations.covers(grants)
+
+    def _must_be_read(self) -> None:
+        if not self._read:
+            raise TouchlineError(
+                "unavailable",
+                "The channels' settings have not been read from Kafka yet: try again in a moment.",
+            )
+
+    def _all_read(self) -> None:
+        self._read = True
+
+    def _learn(self, topic: str, key: str, value: bytes | None) -> None:
+        if topic == self._names.control:
+            if value is not None:
+                with contextlib.suppress(Undecodable):
+                    self._revocations.learn(key, self._control.decode(value)["arguments"])
             return
-        name, value = key.decode("utf-8", "replace"), message.value()
         if value is None:
-            self._said[topic].pop(name, None)
+            self._said[topic].pop(key, None)
+            self._readers.pop(key, None)
             return
         try:
-            self._said[topic][name] = self._codecs[topic].decode(value)
+            said = self._said[topic][key] = self._codecs[topic].decode(value)
         except Undecodable as error:
-            _log.warning("a record is not readable", topic=topic, key=name, why=str(error))
+            _log.warning("a record is not readable", topic=topic, key=key, why=str(error))
+            return
+        if topic == self._names.channels:
+            self._readers.pop(key, None)
+            if said["settings"]["readers"]:
+                self._readers[key] = frozenset(said["settings"]["readers"])

@@ -1,13 +1,11 @@
 """Channels: what is set for one, changing it, spreading it anew; and how a stream goes."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from gateway.board import Board
 from gateway.bodies import JSON, content_type_of, whole
 from gateway.context import Context
 from gateway.control import Control
@@ -76,9 +74,7 @@ _GOES: Final = Reply(
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    board = Board(context.settings, context.clock)
-    following = asyncio.create_task(board.follow())
-    context.stack.callback(following.cancel)
+    board = context.board
     history = await context.stack.enter_async_context(History(context.settings, context.clock))
     control = Control(context.settings, context.clock)
     context.stack.push_async_callback(control.close)

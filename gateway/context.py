@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from gateway.access import Access
+from gateway.board import Board
 from kernel.clock import Clock
 from kernel.health import Health
 from kernel.settings import Settings
@@ -19,6 +20,7 @@ class Context:
     clock: Clock
     health: Health
     access: Access
+    board: Board
     producer: Producer
     catalog: Catalog
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)

@@ -89,9 +89,9 @@ async def routes(context: Context) -> Sequence[Operation]:
     searcher = Searcher(client, context.settings, context.clock)
 
     async def find(request: web.Request) -> web.StreamResponse:
-        patterns = await context.access.scope(request, "search")
+        scope = await context.access.scope(request, "search")
         search, page = read_search((n, v) for n, v in request.query.items() if n != "token")
-        found = await searcher.search(search, page, patterns=patterns)
+        found = await searcher.search(search, page, patterns=scope.patterns, hidden=scope.hidden)
         return web.Response(body=msgspec.json.encode(found), content_type="application/json")
 
     async def index(request: web.Request) -> web.StreamResponse:

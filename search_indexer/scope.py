@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from kernel.positions import MAX_LANES, lane
+
 #: Stream patterns: `*` stands for anything.
 EVERYTHING: Final = ("*",)
 _SPECIAL: Final = frozenset('.?+*|{}[]()"\\#@&<>~')
@@ -19,6 +21,14 @@ def visible(patterns: Iterable[str]) -> dict[str, Any] | None:
         return {"match_none": {}}
     ways = [{"regexp": {"stream": {"value": _regexp(pattern)}}} for pattern in patterns]
     return {"bool": {"should": ways, "minimum_should_match": 1}}
+
+
+def unseen(channels: Iterable[str]) -> list[dict[str, Any]]:
+    """What no hit may be: of these channels, or of lanes of theirs."""
+    names = [
+        name for channel in channels for name in (channel, *(lane(channel, n) for n in range(MAX_LANES)))
+    ]
+    return [{"terms": {"channel": names}}] if names else []
 
 
 def _regexp(pattern: str) -> str:

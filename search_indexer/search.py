@@ -19,7 +19,7 @@ from search_indexer.query.highlight import highlight
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.request import Page, Search
-from search_indexer.scope import EVERYTHING, visible
+from search_indexer.scope import EVERYTHING, unseen, visible
 
 #: Newest or oldest first; `seq` and `place` make the order total, so that pages never overlap.
 _NEWEST: Final = [{"at": "desc"}, {"seq": "desc"}, {"place": "desc"}]
@@ -93,11 +93,21 @@ class Searcher:
         self._cursors = Cursors(settings)
         self._prefix = settings.elasticsearch.index_prefix
 
-    async def search(self, search: Search, page: Page, *, patterns: Iterable[str] = EVERYTHING) -> Found:
-        """Find events in the streams that `patterns` cover. Raises `bad_request` or `unavailable`."""
+    async def search(
+        self,
+        search: Search,
+        page: Page,
+        *,
+        patterns: Iterable[str] = EVERYTHING,
+        hidden: Iterable[str] = (),
+    ) -> Found:
+        """Find events in the streams that `patterns` cover, none of channels that are `hidden`.
+
+        Raises `bad_request` or `unavailable`.
+        """
         begun = self._clock.monotonic()
         query = parse(search.q, self._folding)
-        body = request_body(search, query, page, patterns)
+        body = request_body(search, query, page, patterns, hidden)
         if page.cursor:
             body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
         kinds = search.kinds or tuple(Kind)
@@ -190,13 +200,15 @@ class Searcher:
         )
 
 
-def request_body(search: Search, query: Query, page: Page, patterns: Iterable[str]) -> dict[str, Any]:
+def request_body(
+    search: Search, query: Query, page: Page, patterns: Iterable[str], hidden: Iterable[str] = ()
+) -> dict[str, Any]:
     """What Elasticsearch is asked."""
     asked = elastic.clauses(query)
     filters = _filters(search)
     if (seen := visible(patterns)) is not None:
         filters.append(seen)
-    must_not = [*asked["must_not"], {"term": {"hidden": True}}]
+    must_not = [*asked["must_not"], {"term": {"hidden": True}}, *unseen(hidden)]
     boolean: dict[str, Any] = {"filter": filters, "must_not": must_not}
     if search.sort == "relevance":
         boolean["must"] = asked["must"]

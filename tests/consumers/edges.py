@@ -20,6 +20,8 @@ from kernel.probe import answers
 from kernel.settings import PREFIX, Settings, as_environment, load_settings
 from kernel.topics import topic_names, topics
 from schemas.codec import Codec
+from streams.registry import ChannelRecord, to_avro
+from streams.registry import Settings as ChannelSettings
 from tests.pipeline import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,12 @@ class Fanout:
         before += range(first, first + count)
         return before[-count:]
 
+    def set_readers(self, channel: str, readers: list[str]) -> None:
+        """Say who may read a channel; returns when it is on the log."""
+        record = to_avro(ChannelRecord(channel=channel, settings=ChannelSettings(readers=tuple(readers))))
+        self._producer.produce(self._names.channels, Codec("channel").encode(record), channel.encode())
+        self._producer.flush(10)
+
 
 class EdgeProcess:
     """`touchline edge`."""
@@ -67,7 +75,7 @@ class EdgeProcess:
         self._environment["TOUCHLINE_EDGE_PORT"] = str(self.port)
         self._log = logs / f"edge-{self.port}.log"
         self.url = f"ws://127.0.0.1:{self.port}/v1/ws"
-        self.http = f"http://127.0.0.1:{self.port}"
+        self.http = f"{'https' if 'tls_cert' in given else 'http'}://127.0.0.1:{self.port}"
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 from consumers.viewer import Viewer
+from tests.consumers.bare import bare
 from tests.consumers.edges import EPOCH, edges
-from tests.consumers.test_edge import bare
 
 CHANNELS = [f"chat:match-{number}" for number in range(6)]
 

@@ -15,18 +15,14 @@ from typing import Any
 
 import psutil
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from consumers.viewer import Viewer
 from embedded.servers import Servers
 from kernel.probe import answers
-from kernel.tokens import sign
-from streams.registry_read import send_command
+from tests.consumers.bare import bare
 from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
 from tests.pipeline import eventually
-
-SECRET = "a-secret-of-thirty-two-bytes-or-more"
 
 #: Events that a ring holds where a test must not need the log behind it.
 RING = 8192
@@ -38,37 +34,6 @@ def place(
 ) -> Iterator[tuple[Fanout, EdgeProcess]]:
     with edges(kafka_servers, tmp_path_factory.mktemp("edge"), max_frame_bytes=2000) as (fanout, (edge,)):
         yield fanout, edge
-
-
-class Bare:
-    """A client that knows nothing but WebSockets."""
-
-    def __init__(self, wire: ClientConnection) -> None:
-        self.wire = wire
-        self._lines: list[dict[str, Any]] = []
-
-    async def say(self, **fields: Any) -> None:
-        await self.wire.send(json.dumps(fields))
-
-    async def hear(self, op: str, within: float = 30) -> dict[str, Any]:
-        """The next message of this sort; presence, which comes by itself, is passed over."""
-        async with asyncio.timeout(within):
-            while (message := await self.any())["op"] != op:
-                assert message["op"] == "presence", message
-            return message
-
-    async def any(self) -> dict[str, Any]:
-        """The next message."""
-        while not self._lines:
-            self._lines = [json.loads(line) for line in (await self.wire.recv()).splitlines()]
-        return self._lines.pop(0)
-
-
-@contextlib.asynccontextmanager
-async def bare(url: str, **options: Any) -> Any:
-    async with connect(url, subprotocols=["touchline.v1"], compression=None, **options) as wire:  # type: ignore[list-item]
-        client = Bare(wire)
-        yield client, await client.hear("welcome")
 
 
 async def test_a_stranger_is_welcomed_and_told_the_limits(place: tuple[Fanout, EdgeProcess]) -> None:
@@ -178,50 +143,6 @@ def test_what_is_no_viewer_gets_an_answer_that_says_so(
         with contextlib.suppress(ConnectionResetError):
             answer = wire.recv(65536)
         assert answer[9:12] == status
-
-
-async def test_tokens_decide_where_keys_are_set(kafka_servers: str, tmp_path: Path) -> None:
-    """§2: a page's origin, a token in the address or in auth, and what it allows."""
-    given: dict[str, Any] = {
-        "TOUCHLINE_AUTH_SECRET": SECRET,
-        "origins": "https://good.example",
-        "handshake_timeout_s": 2,
-    }
-    with edges(kafka_servers, tmp_path, **given) as (_, (edge,)):
-        token = sign("ana", {"subscribe": ("chat:a",)}, expires_s=4e9, key=SECRET)
-        async with bare(f"{edge.url}?token={token}") as (client, welcome):
-            assert (welcome["auth"], welcome["user"]) == ("ok", "ana")
-            await client.say(op="subscribe", id=1, stream="chat:b")
-            assert (await client.hear("error"))["code"] == "forbidden"
-        headers = {"Authorization": f"Bearer {token}"}
-        async with bare(edge.url, additional_headers=headers) as (_, welcome):
-            assert welcome["user"] == "ana"
-        async with bare(edge.url) as (client, welcome):
-            assert welcome["auth"] == "required"
-            await client.say(op="subscribe", id=1, stream="chat:a")
-            assert (await client.hear("error"))["code"] == "unauthorized"
-            await client.say(op="auth", id=2, token=token)
-            assert await client.hear("ok") == {"op": "ok", "id": 2, "user": "ana"}
-            await client.say(op="subscribe", id=3, stream="chat:a")
-            # This test's Elasticsearch does not answer, so history is the log's alone; it is empty.
-            assert (await client.hear("subscribed"))["id"] == 3
-        async with connect(f"{edge.url}?token=wrong") as wire:
-            with pytest.raises(ConnectionClosed) as closed:
-                await wire.recv()
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 4001
-        async with bare(edge.url) as (client, _):  # and says nothing
-            with pytest.raises(ConnectionClosed) as closed:
-                await client.hear("event", within=10)
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 4001
-        with pytest.raises(Exception, match="403"):
-            await connect(edge.url, origin="https://evil.example")  # type: ignore[arg-type]
-        async with connect(edge.url, origin="https://good.example"):  # type: ignore[arg-type]
-            pass
-        request = urllib.request.Request(f"{edge.http}/v1/drain", method="POST")
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            await asyncio.to_thread(urllib.request.urlopen, request)
 
 
 async def test_who_does_not_read_is_closed_and_who_reads_slowly_gets_everything(
@@ -367,32 +288,6 @@ def test_a_wrong_request_for_a_fallback_is_refused(place: tuple[Fanout, EdgeProc
         urllib.request.urlopen(f"{place[1].http}/v1/sse?{query}", timeout=10)
     assert refused.value.code == 400
     refused.value.close()
-
-
-async def test_revoking_a_users_tokens_ends_his_connections_and_lets_new_tokens_in(
-    kafka_servers: str, tmp_path: Path
-) -> None:
-    """§2.6"""
-    with edges(kafka_servers, tmp_path, TOUCHLINE_AUTH_SECRET=SECRET) as (fanout, (edge,)):
-        old = sign("ana", {}, expires_s=4e9, issued_s=1000, key=SECRET)
-        other = sign("bob", {}, expires_s=4e9, issued_s=1000, key=SECRET)
-        async with (
-            bare(f"{edge.url}?token={old}") as (client, _),
-            bare(f"{edge.url}?token={other}") as (bob, _),
-        ):
-            await asyncio.to_thread(send_command, fanout.settings, "revoke:ana", "revoke", {"before": 2000})
-            with pytest.raises(ConnectionClosed) as closed:
-                await client.hear("event")
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 4001
-            await bob.say(op="ping", id=1)
-            assert (await bob.hear("pong"))["id"] == 1
-        fresh = sign("ana", {}, expires_s=4e9, issued_s=3000, key=SECRET)
-        async with bare(f"{edge.url}?token={fresh}") as (_, welcome):
-            assert welcome["user"] == "ana"
-        async with connect(f"{edge.url}?token={old}") as wire:
-            with pytest.raises(ConnectionClosed):
-                await wire.recv()
 
 
 async def test_an_edge_outlives_its_broker(make_servers: Callable[..., Servers], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A role is asked over HTTP, and one that does not answer is no reason to wait."""
 
 from embedded import ports, probe
+from kernel.probe import get
 
 
 def test_lag_is_the_sum_over_all_topics() -> None:
@@ -19,5 +20,5 @@ def test_a_role_that_says_nothing_of_lag_has_none() -> None:
 
 
 def test_nobody_there_is_no_answer() -> None:
-    assert probe.get(f"http://127.0.0.1:{ports.find_free()}/readyz") is None
+    assert get(f"http://127.0.0.1:{ports.find_free()}/readyz") is None
     assert not probe.is_ready(f"http://127.0.0.1:{ports.find_free()}")

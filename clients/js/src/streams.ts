@@ -173,6 +173,11 @@ export class Streams {
     return true;
   }
 
+  /** The edge has ended a subscription by itself. */
+  ended(stream: unknown, error: TouchlineError): void {
+    if (typeof stream === "string" && this.watches.delete(stream)) this.host.refused(stream, error);
+  }
+
   // ── connections that come and go ─────────────────────────────────────────────────────────────────
 
   live(connection: Connection): void {
