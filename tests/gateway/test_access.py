@@ -1,18 +1,27 @@
 """Tokens over HTTP: what one may post is in its grants, and nobody posts in another's name."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
 import pytest
 from aiohttp import ClientSession
+from confluent_kafka import Producer
 
+from kernel.kafka import client_config
+from kernel.settings import load_settings
 from kernel.tokens import sign
+from kernel.topics import topic_names
+from schemas.codec import Codec
+from streams.registry import ChannelRecord, to_avro
+from streams.registry import Settings as ChannelSettings
+from streams.registry_read import send_command
 from tests.gateway.conftest import SECRET
 from tests.pipeline import Pipeline
 
 
-def token(**can: tuple[str, ...]) -> str:
-    return sign("ana", can, expires_s=time.time() + 60, key=SECRET)
+def token(*, user: str = "ana", **can: tuple[str, ...]) -> str:
+    return sign(user, can, expires_s=time.time() + 60, key=SECRET)
 
 
 async def status(pipeline: Pipeline, given: str | None, **event: object) -> tuple[int, str]:
@@ -60,3 +69,45 @@ async def test_channels_are_for_who_administers_them(guarded: Pipeline) -> None:
             headers = {"Authorization": f"Bearer {given}"}
             async with http.get(f"{guarded.gateway_url}/v1/channels/final", headers=headers) as response:
                 assert response.status == expected
+
+
+async def test_a_channel_that_names_its_readers_shows_its_past_to_those_only(guarded: Pipeline) -> None:
+    say_who_reads(guarded, "den", "ben")
+    await eventually_status(guarded, "den", token(history=("*",)), 403)
+    for given in (token(history=("*",), user="ben"), token(history=("*",), admin=("den",))):
+        assert await past(guarded, "den", given) == 200
+    assert await past(guarded, "den~0", token(history=("*",))) == 403
+    assert await past(guarded, "elsewhere", token(history=("*",))) == 200
+
+
+async def test_a_revoked_token_is_none(guarded: Pipeline) -> None:
+    old = sign("eve", {"history": ("*",)}, expires_s=time.time() + 60, issued_s=1000, key=SECRET)
+    assert await past(guarded, "final", old) == 200
+    settings = load_settings(guarded.environment)
+    await asyncio.to_thread(send_command, settings, "revoke:eve", "revoke", {"before": 2000})
+    await eventually_status(guarded, "final", old, 401)
+    fresh = sign("eve", {"history": ("*",)}, expires_s=time.time() + 60, issued_s=3000, key=SECRET)
+    assert await past(guarded, "final", fresh) == 200
+
+
+async def past(pipeline: Pipeline, channel: str, given: str) -> int:
+    url = f"{pipeline.gateway_url}/v1/streams/chat/{channel}/events"
+    async with (
+        ClientSession() as http,
+        http.get(url, headers={"Authorization": f"Bearer {given}"}) as response,
+    ):
+        return response.status
+
+
+async def eventually_status(pipeline: Pipeline, channel: str, given: str, wanted: int) -> None:
+    async with asyncio.timeout(20):
+        while await past(pipeline, channel, given) != wanted:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+def say_who_reads(pipeline: Pipeline, channel: str, *readers: str) -> None:
+    settings = load_settings(pipeline.environment)
+    record = to_avro(ChannelRecord(channel=channel, settings=ChannelSettings(readers=readers)))
+    producer = Producer(client_config(settings))
+    producer.produce(topic_names(settings).channels, Codec("channel").encode(record), channel.encode())
+    assert producer.flush(20) == 0
