@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
+from consumers.conflation import latest_of_each
 from consumers.frames import text_frame
 from consumers.messages import AnyReply, render
 from consumers.records import Decode, UnreadableRecord
@@ -19,7 +20,7 @@ from kernel.metrics import DELIVERED
 from kernel.positions import Kind, Shard, Stream, lane
 
 _log = get_logger("touchline.hub")
-LOCATION_RING: Final = 16  # only the latest counts; a few more serve whoever asks for the last ones
+LOCATION_RING: Final = 256  # only the latest of each sender counts
 
 _OVERHEAD: Final = 60  # what a record costs beside its bytes
 
@@ -188,11 +189,12 @@ class Hub:
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}
-        for feed, frames in fresh.items():
+        for feed, came in fresh.items():
+            frames = latest_of_each(came) if feed.conflates else came
             self._feeds.move_to_end(feed.key)
             for audience in feed.audiences:
                 if audience.live:
-                    due.setdefault(audience, []).extend(frames[-1:] if feed.conflates else frames)
+                    due.setdefault(audience, []).extend(frames)
         # Everybody who is live now gets everything of this turn, even if his socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
         turn = [(b"".join(frames), list(audience.live.values())) for audience, frames in due.items()]

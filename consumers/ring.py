@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from typing import Final
 
+from consumers.conflation import latest_of_each
 from consumers.frames import event_frame
 
 _OVERHEAD: Final = 90  # what an event costs beside its bytes: object headers and list slots
@@ -94,5 +95,5 @@ class Ring:
         return None
 
     def latest(self) -> list[bytes]:
-        """The latest frame, if any is held: what counts of a stream whose events replace one another."""
-        return self._frames[-1:] if len(self) else []
+        """What counts of a stream whose events replace one another: the latest of each sender held."""
+        return latest_of_each(self._frames[self._start :])

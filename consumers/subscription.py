@@ -8,7 +8,8 @@ of history has come. docs/protocol.md §5.
 from collections.abc import Callable
 from typing import Protocol
 
-from consumers.hub import Audience, Feed, Outlet
+from consumers.conflation import latest_of_each
+from consumers.hub import LOCATION_RING, Audience, Feed, Outlet
 from consumers.messages import Gap, Subscribe, Subscribed
 from kernel.errors import TouchlineError
 
@@ -172,9 +173,14 @@ class Subscription:
         while (position := positions[feed]) < ring.head:
             if ring.covers(position):
                 frames, reached = ring.frames_after(position, CHUNK)
-            elif feed.conflates:
+            elif feed.conflates and len(ring) == ring.capacity:
                 frames, reached = ring.latest(), ring.head
             else:
+                if feed.conflates:
+                    start = past.start_of_last(feed, LOCATION_RING, wake)
+                    if start is None:
+                        return False
+                    position = max(position, start)
                 page = past.page(feed, position, wake)
                 if page is None:
                     return False
@@ -190,7 +196,7 @@ class Subscription:
                 at = next((i for i, seq in enumerate(page.seqs) if seq > position), len(page.seqs))
                 frames, reached = page.frames[at:], max(page.end, position)
             if frames:
-                self.holder.write(b"".join(frames))
+                self.holder.write(b"".join(latest_of_each(frames) if feed.conflates else frames))
             positions[feed] = reached
             if self.holder.paused:
                 return False

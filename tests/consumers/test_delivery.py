@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumers.frames import payload_of
+from consumers.frames import event_frame, payload_of
 from consumers.hub import Feed, Hub, Raw
 from consumers.messages import AnyReply, Gap, Subscribe, Subscribed
 from consumers.records import FanoutRecord
@@ -85,6 +85,7 @@ class Log:
         self.pages: list[Page] = []
         self.waiting: list[tuple[Feed, int, Wake]] = []
         self.reads = 0
+        self.frame: Callable[[int], bytes] = payload
 
     def page(self, feed: Feed, after: int, wake: Wake) -> Page | None:
         for page in self.pages:
@@ -108,7 +109,7 @@ class Log:
         waiting, self.waiting = self.waiting, []
         feed, after, _ = min(waiting, key=lambda w: w[1])
         found = [seq for seq in self.seqs if max(after, self.oldest) < seq][:5]
-        frames = [payload(seq) for seq in found]
+        frames = [self.frame(seq) for seq in found]
         missing = found[0] if found and after < self.oldest else 0
         end = max(after, found[-1] if found else 0, 0 if len(found) == 5 else feed.ring.floor)
         self.pages.append(Page(feed, start=after, end=end, seqs=found, frames=frames, missing_below=missing))
@@ -117,8 +118,6 @@ class Log:
 
 
 def payload(seq: int) -> bytes:
-    from consumers.frames import event_frame
-
     return event_frame(0, body(seq))
 
 
@@ -217,28 +216,6 @@ def test_lanes_come_with_their_channel_each_in_its_own_order() -> None:
     lanes = [(event["stream"], event["seq"]) for event in viewer.events]
     assert sorted(lanes) == [("chat:final", 1), ("chat:final~0", 1), ("chat:final~1", 1), ("chat:final~1", 2)]
     assert lanes.index(("chat:final~1", 1)) < lanes.index(("chat:final~1", 2))
-
-
-def test_of_a_location_only_the_latest_position_counts_for_who_is_slow() -> None:
-    edge, past = Hub(decode, ring_events=8, ring_bytes=1 << 20), Log()
-    stream, shard = Stream(Kind.LOCATION, "user-7"), Shard("user-7", 1, 0)
-    socket = Socket()
-    audience = edge.audience(stream, shard, 0, lambda _: True)
-    socket.subscription = Subscription(socket, audience, Subscribe(id=1, stream=str(stream)))
-    socket.subscription.advance(past)
-
-    def moved(seq: int) -> Raw:
-        return Raw(0, b"user-7#1#0", f"location:user-7@{seq}".encode())
-
-    edge.take("location", [moved(1), moved(2), moved(3)])
-    assert socket.seqs == [3]
-    socket.room = 1
-    edge.take("location", [moved(4)])
-    for seq in range(5, 40):
-        edge.take("location", [moved(seq)])
-    socket.paused, socket.room = False, 10
-    socket.subscription.advance(past)
-    assert socket.seqs == [3, 4, 39]
 
 
 def test_rings_of_quiet_channels_go_first_when_memory_is_full() -> None:
