@@ -55,10 +55,10 @@ async def build(context: Context) -> web.Application:
 
 
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. It listens at once, and says on /readyz when Kafka answers."""
-    health = Health("kafka")
+    """Serve until `stop` is set. It listens at once, and says on /readyz when it knows the channels."""
+    health = Health("kafka", "channels")
     async with AsyncExitStack() as stack:
-        board = await stack.enter_async_context(Board(settings, clock))
+        board = await stack.enter_async_context(Board(settings, clock, lambda: health.ok("channels")))
         context = Context(
             settings=settings,
             clock=clock,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final
 
 from kernel.clock import Clock
@@ -24,8 +25,8 @@ GONE_MS: Final = 7_000
 class Board:
     """Reads these topics from their beginning, and follows them, while it is entered."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(self, settings: Settings, clock: Clock, on_read: Callable[[], None]) -> None:
+        self._settings, self._clock, self._on_read = settings, clock, on_read
         self._names = topic_names(settings)
         self._codecs = {self._names.channels: Codec("channel"), self._names.presence: Codec("presence")}
         self._said: dict[str, dict[str, dict[str, Any]]] = {topic: {} for topic in self._codecs}
@@ -97,6 +98,7 @@ class Board:
 
     def _all_read(self) -> None:
         self._read = True
+        self._on_read()
 
     def _learn(self, topic: str, key: str, value: bytes | None) -> None:
         if topic == self._names.control:
