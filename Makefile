@@ -59,6 +59,7 @@ format: setup ## put the code in shape
 
 docs: setup ## write the reference pages anew from the code
 	@$(BIN)/python docs/make_reference.py
+	@$(BIN)/python -m consumers.asyncapi
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
 
