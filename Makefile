@@ -39,8 +39,9 @@ down: setup ## stop it
 status: setup ## a line for each process
 	@$(BIN)/touchline status
 
+# Two processes: servers that start, and conditions that are waited for, leave a processor idle in one.
 test: setup ## run all tests, with real servers (the pages in a browser: make browser)
-	@$(BIN)/python -m pytest -m "not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
 
 browser: setup ## run the pages' tests in a real Chromium, on the real pipeline
 	@$(BIN)/python -m pytest -m browser $(ARGS)
