@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web up down status test browser unit check format docs lock clean
+.PHONY: help setup web up down status test browser chaos unit check format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test: setup ## run all tests, with real servers (the pages in a browser: make br
 
 browser: setup ## run the pages' tests in a real Chromium, on the real pipeline
 	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+chaos: setup ## try to break the pipeline (MINUTES=30 SEED=7)
+	@$(BIN)/touchline chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 unit: setup ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest -m "not servers" $(ARGS)

@@ -13,8 +13,9 @@ from schemas.codec import Codec, Undecodable
 
 _log = get_logger("touchline.presence")
 BEAT_S: Final = 2.0
-#: An edge that has said nothing for so long is gone.
-GONE_MS: Final = 7_000
+#: An edge that has said nothing for so long is gone. Counted from when it was heard, by the hearer's own
+#: monotonic clock: the wall clocks of two machines may be hours apart.
+GONE_S: Final = 7.0
 
 
 class Beat(NamedTuple):
@@ -22,7 +23,7 @@ class Beat(NamedTuple):
 
     cell: str
     url: str
-    at: int
+    heard: float
     leaving: bool
     partitions: frozenset[int]
     viewers: dict[str, int]
@@ -55,7 +56,12 @@ class Presence:
         for audience in said["streams"]:
             viewers[audience["stream"]] = viewers.get(audience["stream"], 0) + audience["viewers"]
         self._others[edge] = Beat(
-            said["cell"], said["url"], said["at"], said["leaving"], frozenset(said["partitions"]), viewers
+            said["cell"],
+            said["url"],
+            self._clock.monotonic(),
+            said["leaving"],
+            frozenset(said["partitions"]),
+            viewers,
         )
 
     def heartbeat(self, partitions: set[int]) -> bytes:
@@ -97,5 +103,5 @@ class Presence:
         self._pushed = counts
 
     def _alive(self) -> list[Beat]:
-        oldest = self._clock.now_ms() - GONE_MS
-        return [beat for beat in self._others.values() if beat.at >= oldest]
+        oldest = self._clock.monotonic() - GONE_S
+        return [beat for beat in self._others.values() if beat.heard >= oldest]

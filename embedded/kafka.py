@@ -36,15 +36,24 @@ logger.kafkaconfig.level = warn
 
 @dataclass(frozen=True)
 class Node:
-    """One broker, which is a controller too: its number, from 1, and where it listens."""
+    """One broker, which is a controller too: its number, from 1, and where it listens.
+
+    `advertised` is the port that it names to clients and to other brokers, where that is another one's: a
+    proxy's, say.
+    """
 
     number: int
     port: int
     controller_port: int
+    advertised: int = 0
 
     @property
     def address(self) -> str:
         return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def advertised_address(self) -> str:
+        return f"{ports.LOOPBACK}:{self.advertised or self.port}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ class Kafka:
 
     @property
     def bootstrap_servers(self) -> str:
-        return ",".join(broker.node.address for broker in self.brokers)
+        return ",".join(broker.node.advertised_address for broker in self.brokers)
 
     def start(self, *, timeout_seconds: float = 60) -> None:
         """Start what does not run, and wait until it can be used."""
@@ -161,7 +170,7 @@ class Kafka:
             broker.kill()
 
 
-def nodes(count: int, *, port: int = 0) -> tuple[Node, ...]:
+def nodes(count: int, *, port: int = 0, behind_proxies: bool = False) -> tuple[Node, ...]:
     """Places for `count` brokers; `port` is the first one's, 0 means any that is free."""
     found: list[Node] = []
     taken: set[int] = set()
@@ -172,7 +181,7 @@ def nodes(count: int, *, port: int = 0) -> tuple[Node, ...]:
 
     for number in range(1, count + 1):
         own = port if port and number == 1 else free()
-        found.append(Node(number, own, free()))
+        found.append(Node(number, own, free(), free() if behind_proxies else 0))
     return tuple(found)
 
 
@@ -198,7 +207,7 @@ def properties(layout: Layout, node: Node, data: Path) -> str:
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{ports.LOOPBACK}:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{node.address}",
+        "advertised.listeners": f"PLAINTEXT://{node.advertised_address}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": data,
     }

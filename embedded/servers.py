@@ -29,6 +29,7 @@ class Servers:
         kafka_heap: str = "512m",
         elasticsearch_heap: str = "1g",
         with_elasticsearch: bool = True,
+        behind_proxies: bool = False,
         progress: Progress | None = None,
     ) -> None:
         data_dir = data_dir.absolute()
@@ -36,14 +37,14 @@ class Servers:
         java_home = artifacts.java_home()
         homes = artifacts.install((servers_dir or data_dir / "servers").absolute(), names, progress=progress)
         logs = data_dir / "logs"
-        nodes = kafka.nodes(brokers, port=kafka_port)
+        nodes = kafka.nodes(brokers, port=kafka_port, behind_proxies=behind_proxies)
         layout = Layout(data_dir / "kafka", homes["kafka"], java_home, nodes, heap=kafka_heap)
         self.kafka: Final = Kafka(layout, logs)
         self._elasticsearch: Elasticsearch | None = None
         if with_elasticsearch:
             avoid = {
                 elasticsearch_port,
-                *(port for node in nodes for port in (node.port, node.controller_port)),
+                *(port for node in nodes for port in (node.port, node.controller_port, node.advertised)),
             }
             port = elasticsearch_port or ports.find_free(avoid=avoid)
             transport = ports.find_free(avoid={*avoid, port})

@@ -18,8 +18,9 @@ from kernel.topics import topic_names
 from schemas.codec import Codec, Undecodable
 
 _log = get_logger("touchline.board")
-#: An edge that has said nothing for so long is gone.
-GONE_MS: Final = 7_000
+#: An edge that has said nothing for so long is gone. Counted from when it was heard, by the hearer's own
+#: monotonic clock: the wall clocks of two machines may be hours apart.
+GONE_S: Final = 7.0
 
 
 class Board:
@@ -30,6 +31,8 @@ class Board:
         self._names = topic_names(settings)
         self._codecs = {self._names.channels: Codec("channel"), self._names.presence: Codec("presence")}
         self._said: dict[str, dict[str, dict[str, Any]]] = {topic: {} for topic in self._codecs}
+        #: Edge -> when its last heartbeat came.
+        self._heard: dict[str, float] = {}
         self._control = Codec("control")
         #: Base channels that only some may read: those.
         self._readers: dict[str, frozenset[str]] = {}
@@ -63,11 +66,11 @@ class Board:
 
     def viewers(self, stream: Stream) -> int:
         """How many watch a stream, on all edges that still speak."""
-        oldest = self._clock.now_ms() - GONE_MS
+        oldest = self._clock.monotonic() - GONE_S
         return sum(
             audience["viewers"]
-            for beat in self._said[self._names.presence].values()
-            if beat["at"] >= oldest
+            for edge, beat in self._said[self._names.presence].items()
+            if self._heard[edge] >= oldest
             for audience in beat["streams"]
             if audience["stream"] == str(stream)
         )
@@ -115,6 +118,8 @@ class Board:
         except Undecodable as error:
             _log.warning("a record is not readable", topic=topic, key=key, why=str(error))
             return
+        if topic == self._names.presence:
+            self._heard[key] = self._clock.monotonic()
         if topic == self._names.channels:
             self._readers.pop(key, None)
             if said["settings"]["readers"]:

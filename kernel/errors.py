@@ -38,6 +38,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "download_failed": "Something could not be fetched from a package registry.",
         "start_failed": "A process did not start.",
         "not_running": "The pipeline is not running here.",
+        "not_proven": "A run of `touchline chaos` found something that must not be.",
     }
 )
 

@@ -43,6 +43,8 @@ class Steward:
         self._ingest = topic_names(settings).ingest
         self._presence = Codec("presence")
         self.audience = Audience()
+        #: When Kafka appended the newest heartbeat, and when it was heard.
+        self._append_ms, self._append_at = 0, 0.0
         self._told: dict[str, int] = {}
         self._told_at = clock.monotonic()
         self._looked = clock.monotonic()
@@ -50,7 +52,9 @@ class Steward:
 
     def follow(self, records: list[Record]) -> None:
         """Edges have said this."""
-        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        now = self._clock.monotonic()
+        for record in records:
+            self._append_ms, self._append_at = max(self._append_ms, record.append_ms), now
         for record in records:
             edge = (record.key or b"").decode("utf-8", "replace")
             try:
@@ -59,8 +63,17 @@ class Steward:
                 _log.warning("a heartbeat cannot be read", edge=edge[:128], reason=error.message)
                 continue
             # What lies on the topic from before counts from when it was said, not from when it was read.
-            age = max(0.0, (now_ms - record.append_ms) / 1000)
+            age = (self._append_ms - record.append_ms) / 1000
             self.audience.heard(edge, value, now - age)
+
+    def _now_ms(self) -> int:
+        """The broker's time, which records and a channel's versions go by; this machine's may be off.
+
+        The edges' heartbeats tell it, every few seconds.
+        """
+        if not self._append_ms:
+            return self._clock.now_ms()
+        return self._append_ms + round((self._clock.monotonic() - self._append_at) * 1000)
 
     def look(self) -> None:
         """Look after everything once."""
@@ -71,7 +84,7 @@ class Steward:
         self._worker.write([*self._reshard(viewers), *self._tell_audience(viewers, now), *self._hot(now)])
 
     def _reshard(self, viewers: Mapping[Place, int]) -> list[Write]:
-        now_ms = self._clock.now_ms()
+        now_ms = self._now_ms()
         registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
         names = set(audiences) | {
             r.channel for r in registry.records() if len(r.live) > 1 or r.newest.shards > 1

@@ -15,7 +15,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{part: {"kernel", "schemas", "history"} for part in PARTS},
     "embedded": {"kernel"},
     "gateway": {"kernel", "schemas", "history", *PARTS},
-    "touchline": {"kernel", "schemas", "history", "embedded", "gateway", *PARTS},
+    "chaos": {"kernel", "schemas", "history", "embedded", "touchline", *PARTS},
+    "touchline": {"kernel", "schemas", "history", "embedded", "gateway", "chaos", *PARTS},
 }
 MODULES = sorted(file for folder in MAY_IMPORT for file in (ROOT / folder).rglob("*.py"))
 

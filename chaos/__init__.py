@@ -1,0 +1,1 @@
+"""The harness that tries to break the pipeline: a seeded schedule of faults, recorders, invariants."""

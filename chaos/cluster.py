@@ -1,0 +1,188 @@
+"""The pipeline under attack: three brokers, Elasticsearch, and every role, each within reach of a fault."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from chaos.invariants import Size
+from chaos.proxy import Proxies
+from chaos.schedule import BROKERS, LINKS, ROLES
+from embedded import ports
+from embedded.process import Command, Process
+from embedded.servers import Servers
+from kernel.kafka import apply_topics
+from kernel.probe import answers
+from kernel.settings import PREFIX, Settings, as_environment, load_settings
+from kernel.topics import topics
+
+_READY_S: Final = 90.0
+_CELL: Final = "arena"
+
+
+class Cluster:
+    """All processes by the names of chaos.schedule."""
+
+    def __init__(self, directory: Path, servers_dir: Path, *, partitions: int = 4) -> None:
+        self._directory = directory
+        self._servers = Servers(directory, servers_dir=servers_dir, brokers=3, behind_proxies=True)
+        taken: set[int] = set()
+
+        def free() -> int:
+            taken.add(port := ports.find_free(avoid=taken))
+            return port
+
+        self._ports = {role: free() for role in ROLES}
+        self._links = {link: free() for link in LINKS}
+        for broker in self._servers.kafka.brokers:
+            self._links[f"to:kafka-{broker.node.number}"] = broker.node.advertised
+        self.settings: Settings = load_settings(
+            {
+                "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": self._servers.bootstrap_servers,
+                "TOUCHLINE_ELASTICSEARCH_URL": f"http://127.0.0.1:{self._links['to:elasticsearch']}",
+                "TOUCHLINE_TOPICS_PARTITIONS": str(partitions),
+                "TOUCHLINE_TOPICS_REPLICATION_FACTOR": "3",
+                "TOUCHLINE_TOPICS_MIN_INSYNC_REPLICAS": "2",
+                "TOUCHLINE_GATEWAY_PORT": str(self._ports["gateway"]),
+                "TOUCHLINE_INDEXER_PORT": str(self._ports["index"]),
+                "TOUCHLINE_EDGE_HEARTBEAT_MS": "5000",
+                "TOUCHLINE_EDGE_RECONNECT_JITTER_MS": "500",
+                "TOUCHLINE_EDGE_DRAIN_S": "2",
+                "TOUCHLINE_LOG_FORMAT": "json",
+            }
+        )
+        self._proxies = Proxies()
+        self._roles = {
+            role: Process(role, lambda role=role: self._command(role), directory / "logs" / f"{role}.log")  # type: ignore[misc]
+            for role in ROLES
+        }
+
+    def start(self) -> None:
+        """Start everything, servers first; returns when all is ready."""
+        targets = {f"to:kafka-{b.node.number}": b.node.port for b in self._servers.kafka.brokers}
+        targets["to:elasticsearch"] = self._servers.elasticsearch.port
+        targets |= {f"to:{role}": self._ports[role] for role in ROLES if role.startswith("edge")}
+        for link, port in self._links.items():
+            self._proxies.say(link=link, listen=port, to=targets[link])
+        self._servers.start()
+        apply_topics(self.settings, topics(self.settings))
+        for role in self._roles.values():
+            role.launch()
+        for name, role in self._roles.items():
+            role.wait_until(lambda name=name: self.is_ready(name), timeout_seconds=_READY_S)  # type: ignore[misc]
+
+    def close(self) -> None:
+        """End everything; nothing is left behind."""
+        for role in self._roles.values():
+            role.kill()
+        self._servers.kill()
+        self._proxies.close()
+
+    @property
+    def edge_urls(self) -> list[str]:
+        """Where viewers connect, through the proxies."""
+        return [self._edge_url(role) for role in ROLES if role.startswith("edge")]
+
+    def is_ready(self, name: str) -> bool:
+        """Whether a process can do its work."""
+        if name in BROKERS or name == "elasticsearch":
+            return self._process(name).is_running()
+        return answers(f"http://127.0.0.1:{self._ports[name]}/readyz")
+
+    def is_running(self, name: str) -> bool:
+        """Whether a process lives."""
+        return self._process(name).is_running()
+
+    def not_ready(self) -> list[str]:
+        """Who cannot work now."""
+        return [name for name in (*BROKERS, "elasticsearch", *ROLES) if not self.is_ready(name)]
+
+    def sizes(self) -> dict[str, Size]:
+        """What our own roles hold now."""
+        found = {}
+        for name, role in self._roles.items():
+            if role.pid is not None:
+                process = psutil.Process(role.pid)
+                found[name] = Size(process.memory_info().rss / 1e6, process.num_fds(), process.num_threads())
+        return found
+
+    def log_of(self, name: str) -> Path:
+        """Where a role logs."""
+        return self._roles[name].log_file
+
+    # ── what can be done to it ───────────────────────────────────────────────────────────────────────
+
+    def kill(self, name: str) -> None:
+        """kill -9, and nobody starts it again yet."""
+        self._process(name).kill()
+
+    def revive(self, name: str) -> None:
+        """What a supervisor does: start it if it does not run."""
+        self._process(name).launch()
+
+    def restart(self, name: str) -> None:
+        """SIGTERM, wait, start."""
+        self._process(name).stop(grace_seconds=30)
+        self._process(name).launch()
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process and those that it has started."""
+        pid = self._process(name).pid
+        if pid is not None:
+            os.killpg(pid, number)
+
+    def link(self, name: str, mode: str, ms: float = 0.0) -> None:
+        """Change how a link behaves."""
+        self._proxies.say(link=name, mode=mode, ms=ms)
+
+    def skew(self, role: str, seconds: float) -> None:
+        """Move a role's wall clock."""
+        self._skew_file(role).write_text(str(seconds))
+
+    def refuse_writes(self, refused: bool) -> None:
+        """What Elasticsearch does to its indices when its disk is full, and takes back when there is room."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", self._servers.elasticsearch.port, timeout=10)
+            body = json.dumps({"index.blocks.read_only_allow_delete": True if refused else None})
+            connection.request("PUT", "/_all/_settings", body, {"Content-Type": "application/json"})
+            connection.getresponse().read()
+            connection.close()
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _process(self, name: str) -> Process:
+        if name in BROKERS:
+            return self._servers.kafka.brokers[BROKERS.index(name)]
+        return self._servers.elasticsearch if name == "elasticsearch" else self._roles[name]
+
+    def _edge_url(self, role: str) -> str:
+        return f"ws://127.0.0.1:{self._links[f'to:{role}']}/v1/ws"
+
+    def _skew_file(self, role: str) -> Path:
+        return self._directory / f"{role}.skew"
+
+    def _command(self, role: str) -> Command:
+        kind = role.partition("-")[0]
+        own = {}
+        if kind == "stream":
+            own = {"STREAM_PORT": self._ports[role], "STREAM_INSTANCE": role}
+        elif kind == "edge":
+            cell = "" if role == "edge-own" else _CELL
+            own = {"EDGE_PORT": self._ports[role], "EDGE_NAME": role, "EDGE_CELL": cell}
+            own |= {"EDGE_PUBLIC_URL": self._edge_url(role)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        given = {f"{PREFIX}{name}": str(value) for name, value in own.items()}
+        return Command(
+            argv=(sys.executable, "-P", "-m", "chaos.skewed", str(self._skew_file(role)), kind),
+            environment={**kept, **as_environment(self.settings), **given, "PYTHONPATH": _ROOT},
+            directory=self._directory,
+        )
+
+
+_ROOT: Final = str(Path(__file__).parents[1])

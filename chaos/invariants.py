@@ -1,0 +1,133 @@
+"""What must hold whatever has happened: pure functions from recordings to what is wrong, in sentences.
+
+Each has a test that shows it can fail (tests/chaos/test_invariants.py).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+#: At most so many findings of one invariant are told: the rest is more of the same.
+_MOST: Final = 5
+
+
+class Seen(NamedTuple):
+    """An event as somebody saw it."""
+
+    seq: int
+    key: str
+
+
+class Missing(NamedTuple):
+    """A gap that a viewer was told of: nothing in (after, until] is to be had."""
+
+    after: int
+    until: int
+
+
+class Viewing(NamedTuple):
+    """What one viewer of one stream was shown, in order, and from where he asked for it."""
+
+    viewer: str
+    stream: str
+    after: int
+    seen: Sequence[Seen]
+    told: Sequence[Missing] = ()
+
+
+class Size(NamedTuple):
+    """What a process holds."""
+
+    megabytes: float
+    files: int
+    threads: int
+
+
+Log = Mapping[str, Sequence[Seen]]
+
+
+def acknowledged_is_not_lost(acknowledged: Mapping[str, Iterable[str]], log: Log) -> list[str]:
+    """Each key whose event Kafka confirmed to its producer is in the log of its stream, once."""
+    wrong = []
+    for stream, keys in acknowledged.items():
+        there = Counter(seen.key for seen in log.get(stream, ()))
+        wrong += [
+            f"{stream}: {key} was acknowledged, and is {there[key]} times in the log"
+            for key in keys
+            if there[key] != 1
+        ]
+    return wrong[:_MOST]
+
+
+def order_is_that_of_the_producer(posted: Mapping[str, Sequence[str]], log: Log) -> list[str]:
+    """Events of one producer are in the log of their stream in the order in which they were posted."""
+    wrong = []
+    for stream, keys in posted.items():
+        rank = {key: number for number, key in enumerate(keys)}
+        ranks = [rank[seen.key] for seen in log.get(stream, ()) if seen.key in rank]
+        wrong += [
+            f"{stream}: {keys[late]} comes after {keys[early]} in the log"
+            for early, late in pairwise(ranks)
+            if late <= early
+        ]
+    return wrong[:_MOST]
+
+
+def viewers_see_each_event_once(viewings: Iterable[Viewing], log: Log) -> list[str]:
+    """From where he came in to the end each viewer was shown the log, once, in order; or told a gap."""
+    wrong = []
+    for viewing in viewings:
+        who = f"{viewing.viewer} of {viewing.stream}"
+        seqs = [seen.seq for seen in viewing.seen]
+        backwards = [(a, b) for a, b in pairwise(seqs) if b <= a]
+        if backwards:
+            wrong.append(f"{who} was shown {backwards[0][1]} after {backwards[0][0]}")
+            continue
+        expected = [seen for seen in log.get(viewing.stream, ()) if seen.seq > viewing.after]
+        told = [seen for seen in expected if any(gap.after < seen.seq <= gap.until for gap in viewing.told)]
+        missing = set(expected) - set(viewing.seen) - set(told)
+        surplus = set(viewing.seen) - set(expected)
+        if missing:
+            first = min(missing)
+            wrong.append(f"{who} missed {len(missing)} of {len(expected)} events, the first is {first}")
+        if surplus:
+            wrong.append(f"{who} was shown {len(surplus)} events that the log has not: {min(surplus)}")
+    return wrong[:_MOST]
+
+
+def all_agree(sources: Mapping[str, Log], log: Log) -> list[str]:
+    """History and index hold what the log holds, stream by stream."""
+    wrong = []
+    for name, source in sources.items():
+        for stream, events in log.items():
+            found = list(source.get(stream, ()))
+            if found != list(events):
+                different = next(
+                    (n for n, (a, b) in enumerate(zip(found, events, strict=False)) if a != b),
+                    min(len(found), len(events)),
+                )
+                wrong.append(
+                    f"{name} of {stream} has {len(found)} events, the log {len(events)};"
+                    f" they differ from number {different} on"
+                )
+    return wrong[:_MOST]
+
+
+def counts_agree(said: Mapping[str, int], watching: Mapping[str, int]) -> list[str]:
+    """The viewers that the edges count are those who watch."""
+    return [
+        f"{stream} has {watching[stream]} viewers, and {said.get(stream, 0)} are counted"
+        for stream in watching
+        if said.get(stream, 0) != watching[stream]
+    ][:_MOST]
+
+
+def sizes_return(before: Mapping[str, Size], after: Mapping[str, Size], grace: Size) -> list[str]:
+    """A process holds no more than it did, but for `grace`."""
+    wrong = []
+    for name in before.keys() & after.keys():
+        for what, was, now, spare in zip(Size._fields, before[name], after[name], grace, strict=True):
+            if now > was + spare:
+                wrong.append(f"{name} held {was:.0f} {what} before and {now:.0f} after")
+    return sorted(wrong)[:_MOST]

@@ -1,0 +1,49 @@
+"""What a run found: figures, and for each invariant whether it held."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from chaos.schedule import Blow
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """One run. It passed if no invariant has findings."""
+
+    seed: int
+    seconds: float
+    blows: Sequence[Blow]
+    posted: int = 0
+    acknowledged: int = 0
+    not_delivered: Mapping[str, int] = {}
+    viewers: int = 0
+    shown: int = 0
+    gaps_told: int = 0
+    ended_by_themselves: Mapping[str, int] = {}
+    #: From the end of the last fault until everything worked again and every viewer was at the head.
+    recovered_s: float | None = None
+    findings: dict[str, list[str]] = {}
+
+    @property
+    def passed(self) -> bool:
+        """Whether every invariant held."""
+        return not any(self.findings.values())
+
+    def lines(self) -> list[str]:
+        """For people."""
+        recovered = "not" if self.recovered_s is None else f"{self.recovered_s:.1f} s after the last fault"
+        failed = ", ".join(f"{n} {code}" for code, n in self.not_delivered.items()) or "none"
+        ended = (
+            ", ".join(f"{name} {number}x" for name, number in self.ended_by_themselves.items()) or "nobody"
+        )
+        told = [
+            f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
+            f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
+            f"  {self.viewers} viewers were shown {self.shown:,} events, and told {self.gaps_told} gaps",
+            f"  ended without being struck: {ended}",
+            f"  whole again: {recovered}",
+        ]
+        for name, found in self.findings.items():
+            told.append(f"  {'FAILED' if found else 'held  '}  {name}")
+            told += [f"            {sentence}" for sentence in found]
+        return told

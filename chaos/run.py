@@ -1,0 +1,169 @@
+"""One run from start to report: load, faults, rest, and then what everybody has taken down is compared."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from aiohttp import ClientSession, ClientTimeout
+
+from chaos import invariants
+from chaos.cluster import Cluster
+from chaos.faults import Faults, Tell
+from chaos.invariants import Log, Seen, Size
+from chaos.recorders import Poster, Reader, Watcher, read_log, streams
+from chaos.report import Report
+from chaos.schedule import Blow
+from kernel.errors import TouchlineError
+from kernel.positions import Stream
+
+#: How long everything has to be whole again after the last fault. Sessions of killed members run out in it.
+_REST_S: Final = 120.0
+_WARM_S: Final = 6.0
+_LOOK_S: Final = 0.25
+#: What a role may hold more at the end than when it was warm: rings, pools and caches that have filled.
+_GRACE: Final = Size(megabytes=120, files=40, threads=12)
+
+
+class Plan(NamedTuple):
+    """What a run is made of."""
+
+    seed: int
+    seconds: float
+    blows: Sequence[Blow]
+    viewers: int = 60
+    channels: int = 6
+    events_per_s: float = 60.0
+
+
+async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
+    """Carry out a plan on a cluster of its own. Raises TouchlineError where that does not even start."""
+    cluster = Cluster(directory, servers_dir)
+    try:
+        tell("starting three brokers, Elasticsearch, and every role")
+        await asyncio.to_thread(cluster.start)
+        return await _under_load(plan, cluster, tell)
+    finally:
+        await asyncio.to_thread(cluster.close)
+
+
+async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
+    loop, chance = asyncio.get_running_loop(), random.Random(plan.seed)  # noqa: S311 - to be had again
+    poster = Poster(cluster.settings, plan.channels, plan.events_per_s, chance)
+    everything = streams(plan.channels)
+    watchers = [
+        Watcher(
+            f"viewer {n}", cluster.edge_urls, chance.sample(everything, 2), seed=chance.randrange(1 << 30)
+        )
+        for n in range(plan.viewers)
+    ]
+    faults, enough = Faults(cluster, tell), asyncio.Event()
+    posting = loop.create_task(poster.run(enough))
+    watching = [loop.create_task(watcher.run()) for watcher in watchers]
+    supervising = loop.create_task(faults.supervise())
+    report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
+    try:
+        await asyncio.sleep(_WARM_S)
+        before = cluster.sizes()
+        await faults.carry_out(plan.blows)
+        tell("the last fault is over: everything has to become whole again")
+        rested = loop.time()
+        enough.set()
+        for watcher in watchers:
+            watcher.stay()
+        late = await _whole_again(cluster, watchers, [posting, *watching])
+        if not late:
+            report.recovered_s = round(loop.time() - rested, 1)
+        findings = {"everything becomes whole again": late}
+        findings |= await _compare(cluster, poster, watchers)
+    finally:
+        enough.set()
+        for task in (posting, supervising, *watching):
+            task.cancel()
+        await asyncio.gather(posting, supervising, *watching, return_exceptions=True)
+    findings["memory, files and threads return"] = invariants.sizes_return(before, cluster.sizes(), _GRACE)
+    report.findings = findings
+    report.posted = sum(map(len, poster.posted.values()))
+    report.acknowledged = sum(map(len, poster.acknowledged.values()))
+    report.not_delivered = dict(poster.failed)
+    report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
+    report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
+    report.ended_by_themselves = dict(faults.ended_by_themselves)
+    return report
+
+
+async def _whole_again(
+    cluster: Cluster, watchers: Sequence[Watcher], running: Sequence["asyncio.Task[None]"]
+) -> list[str]:
+    """Wait for it; what is not whole when the time is up, in sentences."""
+    posting = running[0]
+
+    async def wrong() -> list[str]:
+        for task in running:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                return [f"a recorder ended: {error!r}"]
+        if not posting.done():
+            return ["the producer still waits for acknowledgements"]
+        if away := await asyncio.to_thread(cluster.not_ready):
+            return [f"{name} is not ready" for name in away]
+        log = await asyncio.to_thread(read_log, cluster.settings)
+        behind = [
+            f"{w.name} of {stream} is at {w.at(stream)}, the log at {log[stream][-1].seq}"
+            for w in watchers
+            for stream in w.watched
+            if log.get(stream) and w.at(stream) < log[stream][-1].seq
+        ]
+        return behind[:5]
+
+    return await _until_right(wrong)
+
+
+async def _compare(cluster: Cluster, poster: Poster, watchers: Sequence[Watcher]) -> dict[str, list[str]]:
+    log = await asyncio.to_thread(read_log, cluster.settings)
+    viewings = [viewing for watcher in watchers for viewing in watcher.viewings]
+    found = {
+        "nothing acknowledged is lost or doubled": invariants.acknowledged_is_not_lost(
+            poster.acknowledged, log
+        ),
+        "the log has each producer's order": invariants.order_is_that_of_the_producer(poster.posted, log),
+        "each viewer sees each event once, in order": invariants.viewers_see_each_event_once(viewings, log),
+    }
+    gateway = f"http://127.0.0.1:{cluster.settings.gateway.port}"
+    async with ClientSession(timeout=ClientTimeout(total=30)) as http:
+        reader = Reader(http, gateway)
+        watched = dict.fromkeys(s for w in watchers for s in w.watched)
+        counts = {stream: sum(stream in w.watched for w in watchers) for stream in watched}
+
+        async def histories() -> list[str]:
+            return invariants.all_agree({"history": await _of_all(log, reader.history)}, log)
+
+        async def index() -> list[str]:
+            return invariants.all_agree({"the index": await _of_all(log, reader.found)}, log)
+
+        async def audience() -> list[str]:
+            said = {stream: await reader.viewers(Stream.parse(stream)) for stream in watched}
+            return invariants.counts_agree(said, counts)
+
+        found["history holds what the log holds"] = await _until_right(histories)
+        found["the index holds what the log holds"] = await _until_right(index)
+        found["viewers are counted as they are"] = await _until_right(audience)
+    return found
+
+
+async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:
+    return {stream: await read(Stream.parse(stream)) for stream in log}
+
+
+async def _until_right(wrong: Callable[[], Awaitable[list[str]]]) -> list[str]:
+    """Ask until nothing is wrong; what is still wrong when the time is up."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _REST_S
+    while True:
+        try:
+            found = await wrong()
+        except (TouchlineError, OSError, TimeoutError) as error:
+            found = [f"it cannot be asked: {error!r}"]
+        if not found or loop.time() >= deadline:
+            return found
+        await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,70 @@
+"""Each invariant holds for what is right, and finds what is wrong: a checker that cannot fail proves nothing."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from chaos import invariants as i
+from chaos.invariants import Missing, Seen, Size, Viewing
+
+A = "chat:a"
+LOG = {A: [Seen(1, "k1"), Seen(2, "k2"), Seen(5, "k3")]}
+
+
+def viewing(*seqs: int, after: int = 0, told: Sequence[Missing] = ()) -> Viewing:
+    keys = {1: "k1", 2: "k2", 5: "k3"}
+    return Viewing("ana", A, after, [Seen(seq, keys.get(seq, "k9")) for seq in seqs], told)
+
+
+RIGHT: dict[str, Callable[[], list[str]]] = {
+    "acknowledged": lambda: i.acknowledged_is_not_lost({A: ["k1", "k3"]}, LOG),
+    "order": lambda: i.order_is_that_of_the_producer({A: ["k1", "lost", "k2", "k3"]}, LOG),
+    "viewers": lambda: i.viewers_see_each_event_once([viewing(1, 2, 5), viewing(5, after=2)], LOG),
+    "a gap that was told": lambda: i.viewers_see_each_event_once([viewing(1, 5, told=[Missing(1, 2)])], LOG),
+    "history": lambda: i.all_agree({"history": LOG}, LOG),
+    "counts": lambda: i.counts_agree({A: 3, "chat:b": 1}, {A: 3}),
+    "sizes": lambda: i.sizes_return({"edge": Size(90, 30, 9)}, {"edge": Size(95, 30, 9)}, Size(10, 5, 2)),
+}
+
+WRONG: dict[str, tuple[Callable[[], list[str]], str]] = {
+    "lost": (lambda: i.acknowledged_is_not_lost({A: ["k1", "k4"]}, LOG), "k4 was acknowledged, and is 0"),
+    "lost with its stream": (lambda: i.acknowledged_is_not_lost({"chat:b": ["k1"]}, LOG), "is 0 times"),
+    "doubled": (
+        lambda: i.acknowledged_is_not_lost({A: ["k1"]}, {A: [Seen(1, "k1"), Seen(2, "k1")]}),
+        "is 2 times",
+    ),
+    "disorder": (lambda: i.order_is_that_of_the_producer({A: ["k2", "k1", "k3"]}, LOG), "k2 comes after k1"),
+    "missed": (lambda: i.viewers_see_each_event_once([viewing(1, 5)], LOG), "missed 1 of 3"),
+    "missed the end": (lambda: i.viewers_see_each_event_once([viewing(1, 2)], LOG), "missed 1 of 3"),
+    "a gap that covers less": (
+        lambda: i.viewers_see_each_event_once([viewing(5, told=[Missing(1, 2)])], LOG),
+        "missed 1 of 3",
+    ),
+    "twice": (lambda: i.viewers_see_each_event_once([viewing(1, 2, 2, 5)], LOG), "was shown 2 after 2"),
+    "backwards": (lambda: i.viewers_see_each_event_once([viewing(2, 1, 5)], LOG), "was shown 1 after 2"),
+    "invented": (lambda: i.viewers_see_each_event_once([viewing(1, 2, 3, 5)], LOG), "that the log has not"),
+    "other history": (
+        lambda: i.all_agree({"history": {A: LOG[A][:2]}}, LOG),
+        "history of chat:a has 2 events, the log 3",
+    ),
+    "no history": (lambda: i.all_agree({"history": {}}, LOG), "has 0 events"),
+    "ghosts": (lambda: i.counts_agree({A: 4}, {A: 3}), "has 3 viewers, and 4 are counted"),
+    "uncounted": (lambda: i.counts_agree({}, {A: 3}), "0 are counted"),
+    "a leak": (
+        lambda: i.sizes_return({"edge": Size(90, 30, 9)}, {"edge": Size(90, 90, 9)}, Size(10, 5, 2)),
+        "edge held 30 files before and 90 after",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_not_complained_about(name: str) -> None:
+    assert RIGHT[name]() == []
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_found(name: str) -> None:
+    check, said = WRONG[name]
+    found = check()
+    assert len(found) == 1
+    assert said in found[0]

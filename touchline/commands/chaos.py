@@ -1,0 +1,77 @@
+"""`touchline chaos`: a cluster of one's own, faults by a seed, and what held."""
+
+import asyncio
+import random
+import tempfile
+from pathlib import Path
+
+import click
+
+
+@click.command("chaos")
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Of faults."
+)
+@click.option("--seed", type=click.IntRange(0), help="The same seed makes the same faults. [default: any]")
+@click.option("--schedule", type=click.File(), help="Faults to carry out instead, as --plan prints them.")
+@click.option(
+    "--viewers", type=click.IntRange(1), default=60, show_default=True, help="Recorders on WebSockets."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Events a second.",
+)
+@click.option("--plan", "only_plan", is_flag=True, help="Print the faults, and start nothing.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
+@click.option("--keep", is_flag=True, help="Keep the logs, also when everything held.")
+def command(
+    *,
+    minutes: float,
+    seed: int | None,
+    schedule: click.utils.LazyFile | None,
+    viewers: int,
+    rate: float,
+    only_plan: bool,
+    report: Path | None,
+    keep: bool,
+) -> None:
+    """Try to break the pipeline: three brokers, Elasticsearch, two workers, four edges, all on this machine.
+
+    \b
+    Example: touchline chaos --minutes 30 --seed 7
+             touchline chaos --plan --seed 7 > faults.json
+             touchline chaos --schedule faults.json
+    """
+    import msgspec
+
+    from chaos.run import Plan, run
+    from chaos.schedule import plan, read, write
+    from kernel.errors import TouchlineError
+    from kernel.settings import load_settings
+
+    chosen = random.SystemRandom().randrange(100_000) if seed is None else seed
+    seconds = minutes * 60
+    blows = plan(chosen, seconds) if schedule is None else read(schedule.read())
+    if only_plan:
+        click.echo(write(blows), nl=False)
+        return
+    embedded = load_settings().embedded
+    servers_dir = Path(embedded.servers_dir or Path(embedded.data_dir) / "servers").absolute()
+    directory = Path(tempfile.mkdtemp(prefix="touchline-chaos-"))
+    directory.chmod(0o711)  # Elasticsearch runs as a user without rights, and must get in
+    click.echo(f"seed {chosen}; logs are in {directory}/logs", err=True)
+    wanted = Plan(chosen, seconds, blows, viewers=viewers, events_per_s=rate)
+    found = asyncio.run(run(wanted, directory, servers_dir, lambda line: click.echo(line, err=True)))
+    if report is not None:
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
+    click.echo("\n".join(found.lines()))
+    if not found.passed:
+        again = f"touchline chaos --minutes {minutes:g} --seed {chosen} --viewers {viewers} --rate {rate:g}"
+        raise TouchlineError("not_proven", "Not everything held.", hint=f"The same again: {again}")
+    if not keep:
+        import shutil
+
+        shutil.rmtree(directory, ignore_errors=True)
