@@ -22,6 +22,7 @@ COPY consumers consumers
 COPY search_indexer search_indexer
 COPY embedded embedded
 COPY gateway gateway
+COPY chaos chaos
 COPY touchline touchline
 COPY --from=pages /src/web/dist gateway/dist
 RUN uv pip install --python /opt/touchline/bin/python --no-deps --build-constraints requirements.lock .

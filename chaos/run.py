@@ -65,6 +65,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
         await asyncio.sleep(_WARM_S)
+        await _warm(cluster)
         before = cluster.sizes()
         await faults.carry_out(plan.blows)
         tell("the last fault is over: everything has to become whole again")
@@ -91,6 +92,15 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
     report.ended_by_themselves = dict(faults.ended_by_themselves)
     return report
+
+
+async def _warm(cluster: Cluster) -> None:
+    """Use once what will be used in the end, so that pools and caches are filled before they are measured."""
+    log = await asyncio.to_thread(read_log, cluster.settings)
+    async with ClientSession(timeout=ClientTimeout(total=30)) as http:
+        reader = Reader(http, f"http://127.0.0.1:{cluster.settings.gateway.port}")
+        for read in (reader.history, reader.found, reader.viewers):
+            await asyncio.gather(*(read(Stream.parse(stream)) for stream in log))
 
 
 async def _whole_again(

@@ -15,6 +15,7 @@ from gateway.board import Board
 from gateway.context import Context
 from gateway.operations import Operation
 from gateway.problems import as_problems
+from history import History
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -65,6 +66,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             health=health,
             access=Access(settings, board, clock),
             board=board,
+            history=await stack.enter_async_context(History(settings, clock)),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
             catalog=built_in(),
             stack=stack,

@@ -10,7 +10,6 @@ from gateway.bodies import JSON, content_type_of, whole
 from gateway.context import Context
 from gateway.control import Control
 from gateway.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
-from history.reader import History
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ
 from schemas.catalog import built_in
@@ -75,7 +74,6 @@ _GOES: Final = Reply(
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     board = context.board
-    history = await context.stack.enter_async_context(History(context.settings, context.clock))
     control = Control(context.settings, context.clock)
     context.stack.push_async_callback(control.close)
 
@@ -107,7 +105,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def goes(request: web.Request) -> web.Response:
         stream = stream_of(request)
         await context.access.require(request, "subscribe", str(stream))
-        page = await history.read(stream, before=MAX_SEQ, limit=1)
+        page = await context.history.read(stream, before=MAX_SEQ, limit=1)
         newest = msgspec.json.decode(page.events[-1], type=dict[str, Any])["seq"] if page.events else None
         versions = _shown(stream.channel, board.channel(stream.channel))["versions"]
         return web.json_response(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.access import Access
 from gateway.board import Board
+from history import History
 from kernel.clock import Clock
 from kernel.health import Health
 from kernel.settings import Settings
@@ -21,6 +22,7 @@ class Context:
     health: Health
     access: Access
     board: Board
+    history: History
     producer: Producer
     catalog: Catalog
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)

@@ -7,7 +7,6 @@ from aiohttp import web
 
 from gateway.context import Context
 from gateway.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
-from history import History
 from history.pages import MAX_LIMIT
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ
@@ -45,7 +44,6 @@ _PAGE: Final = Reply(
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
-    history = await context.stack.enter_async_context(History(context.settings, context.clock))
 
     async def read(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
@@ -54,7 +52,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         if unknown:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a parameter of history.")
         limit = _number(request, "limit")
-        page = await history.read(
+        page = await context.history.read(
             stream,
             after=_number(request, "after"),
             before=_number(request, "before"),

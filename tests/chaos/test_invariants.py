@@ -1,4 +1,4 @@
-"""Each invariant holds for what is right, and finds what is wrong: a checker that cannot fail proves nothing."""
+"""Each invariant holds for what is right, and finds what is wrong: else it would prove nothing."""
 
 from collections.abc import Callable, Sequence
 

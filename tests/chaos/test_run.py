@@ -1,0 +1,28 @@
+"""Two minutes of faults against the whole pipeline; `make chaos` runs for longer, with any seed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from chaos.run import Plan, run
+from chaos.schedule import plan
+from tests.servers import data_directory, servers_dir
+
+SEED = int(os.environ.get("TOUCHLINE_TEST_SEED", "7"))
+SECONDS = 120.0
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+async def test_whatever_breaks_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
+    blows = plan(SEED, SECONDS)
+    with data_directory() as directory:
+        wanted = Plan(SEED, SECONDS, blows, viewers=30, events_per_s=40)
+        report = await run(wanted, directory, servers_dir(), lambda line: print(line))  # noqa: T201
+        lines = "\n".join(report.lines())
+        if not report.passed:
+            (tmp_path / "schedule.json").write_text("\n".join(map(str, blows)))
+    assert report.passed, lines
+    assert report.acknowledged > 1000
+    assert report.shown > report.acknowledged
