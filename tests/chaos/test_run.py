@@ -19,7 +19,7 @@ async def test_whatever_breaks_nothing_is_lost_doubled_or_out_of_order(tmp_path:
     blows = plan(SEED, SECONDS)
     with data_directory() as directory:
         wanted = Plan(SEED, SECONDS, blows, viewers=30, events_per_s=40)
-        report = await run(wanted, directory, servers_dir(), lambda line: print(line))  # noqa: T201
+        report = await run(wanted, directory, servers_dir(), print)
         lines = "\n".join(report.lines())
         if not report.passed:
             (tmp_path / "schedule.json").write_text("\n".join(map(str, blows)))
