@@ -4,7 +4,8 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 COPY clients clients
 COPY web web
-RUN npm ci --no-audit --no-fund && cd web && ../node_modules/.bin/vite build
+RUN npm ci --no-audit --no-fund && npm run build \
+ && find gateway/dist -name "*.html" -o -name "*.js" -o -name "*.css" -o -name "*.svg" | xargs gzip -9nk
 
 FROM python:3.13-slim AS build
 WORKDIR /src
@@ -24,7 +25,7 @@ COPY embedded embedded
 COPY gateway gateway
 COPY chaos chaos
 COPY touchline touchline
-COPY --from=pages /src/web/dist gateway/dist
+COPY --from=pages /src/gateway/dist gateway/dist
 RUN uv pip install --python /opt/touchline/bin/python --no-deps --build-constraints requirements.lock .
 
 FROM python:3.13-slim

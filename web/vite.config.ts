@@ -1,4 +1,5 @@
-// Builds the two pages into dist/: static files, with no script or style inside the HTML.
+// Builds the two pages into gateway/dist, where the gateway has them in a checkout and in a wheel alike: static files, with no
+// script or style inside the HTML.
 
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -9,6 +10,8 @@ export default defineConfig({
   root: here("."),
   resolve: { alias: { "@touchline/client": here("../clients/js/src/index.ts") } },
   build: {
+    outDir: here("../gateway/dist"),
+    emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -19,7 +19,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "ops.html").write_text("<!doctype html><title>operators</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("export {};")
     (tmp_path / "secret").write_text("not to be had")
-    monkeypatch.setattr(pages, "_BUILT", (tmp_path,))
+    monkeypatch.setattr(pages, "_BUILT", tmp_path)
     return tmp_path
 
 
@@ -61,7 +61,7 @@ async def test_assets_are_kept_for_ever_and_nothing_else_is_reached(built: Path,
 async def test_without_a_build_there_is_a_page_that_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, http: ClientSession
 ) -> None:
-    monkeypatch.setattr(pages, "_BUILT", (tmp_path,))
+    monkeypatch.setattr(pages, "_BUILT", tmp_path)
     async with http.get("/") as answer:
         assert answer.status == 503
         assert answer.content_type == "text/html"
