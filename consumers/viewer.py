@@ -7,41 +7,45 @@ async with Viewer("ws://127.0.0.1:18081/v1/ws") as viewer:
 
 import asyncio
 import contextlib
-import random
-from collections.abc import AsyncGenerator
+import uuid
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
 
-from consumers.link import MAX_WAITING, Gap, Link, Start, Subscription
+from consumers.viewing.driver import Driver, Reader, Token
+from consumers.viewing.host import Gap, Refused, Status
+from consumers.viewing.subscription import Start
+from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
 from schemas.events import Event
 
-__all__ = ["Gap", "Start", "Viewer"]
+__all__ = ["Gap", "Start", "Status", "Viewer"]
 _LIVE: Final = Start()
-HOME: Final = ""
 
 
 class Viewer:
-    """A connection to an edge that heals itself. Streams may be served by several edges; it follows."""
+    """A client of the edges that heals itself. Streams may be served by several edges; it follows.
+
+    Of several addresses the next is tried where one does not answer. A token may be an async function: it is
+    asked again before the token runs out.
+    """
 
     def __init__(
         self,
         url: str | list[str],
         *,
-        token: str | None = None,
+        token: Token | None = None,
         device: str | None = None,
         seed: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        #: Edges behind no balancer: another one is tried when one does not answer.
+        self._device = device
         self._urls = [url] if isinstance(url, str) else list(url)
-        self._token, self._device = token, device
-        self.chance = random.Random(seed)  # noqa: S311 - jitter, not secrets
-        self._links: dict[str, Link] = {}
-        self.user: str | None = None
+        self._driver = Driver(self._urls, self._address, token, seed, clock or SystemClock())
 
     async def __aenter__(self) -> Self:
-        self._link(HOME)
+        self._driver.act(self._driver.core.start)
         return self
 
     async def __aexit__(
@@ -52,19 +56,23 @@ class Viewer:
     async def connected(self, within_s: float) -> None:
         """Wait until an edge has said welcome. Raises `unavailable` where none does in time."""
         try:
-            await asyncio.wait_for(self._link(HOME).opened(), within_s)
+            await asyncio.wait_for(self._driver.answered.wait(), within_s)
         except TimeoutError:
             raise TouchlineError(
                 "unavailable",
                 f"No edge answers at {' or '.join(self._urls)}.",
                 hint="Start one with `touchline up`, or set TOUCHLINE_EDGE_HOST and TOUCHLINE_EDGE_PORT.",
             ) from None
+        self._raise_if_refused()
 
     async def close(self) -> None:
         """Leave all edges."""
-        for link in list(self._links.values()):
-            await link.close()
-        self._links.clear()
+        await self._driver.end()
+
+    @property
+    def status(self) -> Status:
+        """How the connection stands."""
+        return self._driver.latest
 
     async def stream(
         self, name: str, *, after: int | None = None, last: int | None = None
@@ -76,63 +84,48 @@ class Viewer:
                     yield item
 
     async def items(self, name: str, start: Start = _LIVE) -> AsyncGenerator[Event | Gap]:
-        """Like `stream`, with the gaps that edges report."""
-        subscription = Subscription(name, start)
-        self._link(HOME).add(subscription)
+        """Like `stream`, with what is not to be had as gaps."""
+        driver = self._driver
+        self._raise_if_refused()
+        driver.act(lambda now: driver.core.subscribe(name, start, now))
+        reader = driver.readers[name] = Reader()
         try:
             while True:
-                while not subscription.waiting:
-                    subscription.news.clear()
-                    await subscription.news.wait()
-                item = subscription.waiting.popleft()
-                if not subscription.room.is_set() and len(subscription.waiting) < MAX_WAITING // 2:
-                    subscription.room.set()
+                item = await reader.take()
+                if reader.has_room_again():
+                    driver.act(lambda now: driver.core.resume(name, now))
                 if isinstance(item, TouchlineError):
                     raise item
                 yield item
         finally:
-            for link in list(self._links.values()):
-                link.remove(subscription)
+            del driver.readers[name]
+            driver.act(lambda _: driver.core.unsubscribe(name))
 
     async def publish(
         self, stream: str, data: dict[str, Any], *, event_type: str | None = None, key: str | None = None
     ) -> str:
-        """Post an event; returns its key when Kafka has it."""
-        given = {"type": event_type, "key": key}
-        reply = await self.request(
-            {"op": "publish", "stream": stream, "data": data, **{k: v for k, v in given.items() if v}}
-        )
+        """Post an event; returns its key when Kafka has it. A connection that breaks does not double it."""
+        post = {"op": "publish", "stream": stream, "key": key or uuid.uuid4().hex, "data": data}
+        reply = await self.request({**post, "type": event_type} if event_type else post)
         return str(reply["key"])
 
-    async def request(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Any request of the protocol, and its reply. Raises TouchlineError where it is refused."""
-        return await self._link(HOME).ask(request)
+        driver, stream = self._driver, str(request.get("stream", ""))
+        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
 
-    # ── for its links ────────────────────────────────────────────────────────────────────────────────
+        def ask(now: float) -> None:
+            driver.answers[driver.core.request(request, stream, now)] = future
 
-    def _link(self, url: str) -> Link:
-        """The link to an edge that one was sent to, or (HOME) to any of those one was given."""
-        link = self._links.get(url)
-        if link is None:
-            link = self._links[url] = Link(self, self._urls if url == HOME else [url])
-        return link
+        driver.act(ask)
+        return dict(await future)
 
-    def moved(self, subscription: Subscription, url: str) -> None:
-        """A stream is served at another edge."""
-        self._link(HOME if self._link(HOME).at == url else url).add(subscription)
+    def _raise_if_refused(self) -> None:
+        if isinstance(status := self.status, Refused):
+            raise TouchlineError(status.code, status.message)
 
-    def lost(self, link: Link, subscriptions: list[Subscription]) -> bool:
-        """An edge that one was sent to is gone: ask again at home. Whether the link ends with it."""
-        home = self._link(HOME)
-        if link is home:
-            return False
-        self._links = {url: other for url, other in self._links.items() if other is not link}
-        for subscription in subscriptions:
-            home.add(subscription)
-        return True
-
-    def address(self, url: str) -> str:
-        """The address with the token and the device."""
-        given = {"token": self._token, "device": self._device}
-        query = urlencode({name: value for name, value in given.items() if value is not None})
-        return f"{url}{'&' if urlsplit(url).query else '?'}{query}" if query else url
+    def _address(self, url: str) -> str:
+        """The address with the device's name, by which acknowledgements count."""
+        if self._device is None:
+            return url
+        return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode({'device': self._device})}"

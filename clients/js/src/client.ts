@@ -184,6 +184,7 @@ export class Client {
     const from = after !== undefined ? { after } : last !== undefined ? { last } : null;
     this.act((now) => this.core.subscribe(stream, from, now));
     this.listeners.set(stream, options);
+    if (this.latest.state === "refused") options.end?.(new TouchlineError(this.latest.code, this.latest.message));
   }
 
   private forget(stream: string, options: Listener): void {
@@ -239,11 +240,11 @@ export class Client {
       random: () => this.environment.random(),
       wallMs: () => this.environment.wallMs(),
       wantToken: () => void this.fetchToken(),
-      event: (event) => {
+      event: (stream, event) => {
         if (this.options.cursors) this.remember(event);
-        this.listeners.get(event.stream)?.onEvent(event);
+        this.listeners.get(stream)?.onEvent(event);
       },
-      gap: (gap) => this.listeners.get(gap.stream)?.onGap?.(gap),
+      gap: (stream, gap) => this.listeners.get(stream)?.onGap?.(gap),
       subscribed: (subscribed) => this.listeners.get(subscribed.stream)?.onSubscribed?.(subscribed),
       presence: (stream, viewers) => this.listeners.get(stream)?.onPresence?.(viewers),
       refused: (stream, error) => {
@@ -257,6 +258,8 @@ export class Client {
       rejected: (rejection) => this.rejectionListeners.forEach((listener) => listener(rejection)),
       status: (status) => {
         this.latest = status;
+        // Nothing comes any more: a `for await` must not wait for ever.
+        if (status.state === "refused") this.listeners.forEach((listener) => listener.end?.(new TouchlineError(status.code, status.message)));
         this.statusListeners.forEach((listener) => listener(status));
       },
     };

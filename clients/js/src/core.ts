@@ -18,6 +18,7 @@ import type { From } from "./subscription.ts";
 import { backOff, renewIn } from "./timing.ts";
 
 const MOST_TRIES = 5;
+const BAD_TOKEN = 4001;
 const RENEW_TOKEN = 4203;
 
 export interface CoreOptions {
@@ -49,7 +50,7 @@ export class Core {
         if (code === RENEW_TOKEN) this.tokenText = null;
         this.lost(connection);
       },
-      refused: (code) => this.refuse(String(code), closeSentence(code)),
+      refused: (code) => this.refuse(code === BAD_TOKEN ? "unauthorized" : "forbidden", closeSentence(code)),
       stranded: (route, now) => this.streams.stranded(route, now),
     });
     this.streams = new Streams(this.network, host, () => this.nextId++);
@@ -344,7 +345,7 @@ export class Core {
 }
 
 function closeSentence(code: number): string {
-  if (code === 4001) return "The token is missing, wrong or expired.";
+  if (code === BAD_TOKEN) return "The token is missing, wrong or expired.";
   if (code === 4003) return "This connection is not allowed here.";
   return `The edge refused the connection for good (${code}).`;
 }

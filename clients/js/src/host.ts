@@ -35,8 +35,9 @@ export interface Host extends Wire {
   wallMs(): number;
   /** A token is wanted: `core.token()` or `core.noToken()` follows, now or later. Only asked where there is a source. */
   wantToken(): void;
-  event(event: StreamEvent): void;
-  gap(gap: Gap): void;
+  /** An event of what was subscribed as `stream`: of the stream itself, or of a lane of it. */
+  event(stream: string, event: StreamEvent): void;
+  gap(stream: string, gap: Gap): void;
   subscribed(subscribed: Subscribed): void;
   /** The stream is refused for good, and forgotten. */
   refused(stream: string, error: TouchlineError): void;

@@ -4,7 +4,7 @@ import type { Host } from "./host.ts";
 import type { Network } from "./network.ts";
 import { type Gap, type Message, type StreamEvent, TouchlineError } from "./protocol.ts";
 import type { Connection, Route } from "./route.ts";
-import { type From, Subscription } from "./subscription.ts";
+import { type From, Subscription, wholeOf } from "./subscription.ts";
 import { backOff } from "./timing.ts";
 
 /** So many redirects are followed at once; more of them mean that the edges do not agree. */
@@ -98,22 +98,23 @@ export class Streams {
   // ── what an edge says ────────────────────────────────────────────────────────────────────────────
 
   event(connection: Connection, event: StreamEvent): void {
-    const watch = this.watches.get(event.stream);
-    if (!watch || watch.subscription.paused || connection.awaited.has(event.stream)) return;
+    const watch = this.watchOf(event.stream);
+    if (!watch) return;
     const { subscription } = watch;
+    const { stream } = subscription;
+    if (subscription.paused || connection.awaited.has(stream)) return;
     const verdict = subscription.take(event);
     if (verdict === "double") return;
     if (verdict === "hole") {
-      const { stream } = event;
       this.host.send(connection.number, { id: this.newId(), op: "unsubscribe", stream });
       return this.subscribeOn(connection, watch);
     }
-    if (subscription.isHole(event)) {
-      const after = subscription.cursor ?? 0;
-      this.host.gap({ stream: event.stream, after, seq: event.seq, reason: "not_delivered" });
+    const after = subscription.holeBefore(event);
+    if (after !== null) {
+      this.host.gap(stream, { stream: event.stream, after, seq: event.seq, reason: "not_delivered" });
     }
-    subscription.delivered(event.seq);
-    this.host.event(event);
+    subscription.delivered(event);
+    this.host.event(stream, event);
   }
 
   subscribed(connection: Connection, message: Message): void {
@@ -129,10 +130,9 @@ export class Streams {
   }
 
   gap({ stream, after, seq, reason }: Gap): void {
-    const watch = this.watches.get(stream);
-    if (!watch || seq - 1 <= (watch.subscription.cursor ?? -1)) return;
-    watch.subscription.skipTo(seq);
-    this.host.gap({ stream, after, seq, reason });
+    const watch = this.watchOf(stream);
+    if (!watch?.subscription.skipTo(stream, seq)) return;
+    this.host.gap(watch.subscription.stream, { stream, after, seq, reason });
   }
 
   redirect(connection: Connection, stream: string, url: string, now: number): void {
@@ -204,6 +204,11 @@ export class Streams {
       watch.route = this.network.home;
       subscription.retryAt = now + backOff(subscription.attempt++, this.host.random());
     }
+  }
+
+  /** Whose event this is: the stream's own subscription, or that of the stream of which it is a lane. */
+  private watchOf(stream: string): Watch | undefined {
+    return this.watches.get(stream) ?? this.watches.get(wholeOf(stream) ?? "");
   }
 
   private ask(watch: Watch, now: number): void {

@@ -1,4 +1,4 @@
-// One stream's place: what was delivered, what is a double, and where something is missing.
+// One subscription's place: what was delivered, what is a double, and where something is missing, also in its lanes.
 
 import type { StreamEvent } from "./protocol.ts";
 
@@ -7,9 +7,22 @@ export type From = { readonly after: number } | { readonly last: number } | null
 
 export type Verdict = "deliver" | "double" | "hole";
 
-export class Subscription {
-  /** The last `seq` that was delivered; null until the stream's place is known. */
+const LANE = /^(.+)~(?:0|[1-9]\d*)$/;
+
+/** The stream that a lane is a part of: a channel that its producers spread over lanes is watched as one. */
+export function wholeOf(stream: string): string | null {
+  return LANE.exec(stream)?.[1] ?? null;
+}
+
+/** The place in one feed: the stream itself, or a lane of it. */
+interface Place {
+  /** The last `seq` that was delivered; null until the place is known. */
   cursor: number | null;
+  /** The cursor at which a hole was asked for again: the second time it is told as a gap. */
+  askedAgainAt: number | null;
+}
+
+export class Subscription {
   /** The stream's last `seq` as the edge last told. */
   head = 0;
   /** Paused: the reader is slower than the stream, and what comes is asked for again later. */
@@ -17,8 +30,8 @@ export class Subscription {
   /** Failed tries in a row, and when the next is due. */
   attempt = 0;
   retryAt: number | null = null;
-  /** The cursor at which a hole was asked for again: the second time it is told as a gap. */
-  private askedAgainAt: number | null = null;
+  private readonly own: Place;
+  private readonly lanes = new Map<string, Place>();
   // Of a location only the latest counts: edges leave out older ones, and say nothing of it.
   private readonly conflates: boolean;
 
@@ -26,14 +39,21 @@ export class Subscription {
     readonly stream: string,
     readonly from: From,
   ) {
-    this.cursor = from !== null && "after" in from ? from.after : null;
+    this.own = { cursor: from !== null && "after" in from ? from.after : null, askedAgainAt: null };
     this.conflates = stream.startsWith("location:");
+  }
+
+  /** The last `seq` that was delivered of the stream itself. */
+  get cursor(): number | null {
+    return this.own.cursor;
   }
 
   /** The request that asks for this stream from where it stands. */
   request(id: number): Record<string, unknown> {
-    const at = this.cursor !== null ? { after: this.cursor } : this.from;
-    return { id, op: "subscribe", stream: this.stream, ...at };
+    const at = this.own.cursor !== null ? { after: this.own.cursor } : this.from;
+    const lanes = [...this.lanes].flatMap(([lane, { cursor }]) => (cursor === null ? [] : [[lane, cursor] as const]));
+    const cursors = lanes.length > 0 ? { cursors: Object.fromEntries(lanes) } : {};
+    return { id, op: "subscribe", stream: this.stream, ...at, ...cursors };
   }
 
   /** The edge took the subscription, and told the stream's head. */
@@ -42,35 +62,47 @@ export class Subscription {
     this.attempt = 0;
     this.retryAt = null;
     // Live only: from here on. The last n of an empty stream: from its beginning on.
-    if (this.cursor === null && (this.from === null || head === 0)) this.cursor = head;
+    if (this.own.cursor === null && (this.from === null || head === 0)) this.own.cursor = head;
   }
 
   get caughtUp(): boolean {
     // Where only the latest counts there is nothing to catch up with.
-    return this.paused || this.conflates || (this.cursor !== null && this.cursor >= this.head);
+    return this.paused || this.conflates || (this.own.cursor !== null && this.own.cursor >= this.head);
   }
 
   /** What to do with an event. A hole is asked for again once; the caller subscribes anew. */
   take(event: StreamEvent): Verdict {
-    if (this.cursor !== null && event.seq <= this.cursor) return "double";
-    if (this.isHole(event) && this.askedAgainAt !== this.cursor) {
-      this.askedAgainAt = this.cursor;
+    const place = this.place(event.stream);
+    if (place.cursor !== null && event.seq <= place.cursor) return "double";
+    if (this.holeBefore(event) !== null && place.askedAgainAt !== place.cursor) {
+      place.askedAgainAt = place.cursor;
       return "hole";
     }
     return "deliver";
   }
 
-  /** Whether the stream had something between the cursor and this event. */
-  isHole(event: StreamEvent): boolean {
-    return !this.conflates && this.cursor !== null && event.prev !== undefined && event.prev > this.cursor;
+  /** The cursor behind which something is missing before this event; null where nothing is. */
+  holeBefore(event: StreamEvent): number | null {
+    const { cursor } = this.place(event.stream);
+    return !this.conflates && cursor !== null && event.prev !== undefined && event.prev > cursor ? cursor : null;
   }
 
-  delivered(seq: number): void {
-    this.cursor = seq;
+  delivered({ stream, seq }: StreamEvent): void {
+    this.place(stream).cursor = seq;
   }
 
-  /** The edge said that nothing below `seq` is to be had any more. */
-  skipTo(seq: number): void {
-    this.cursor = Math.max(this.cursor ?? 0, seq - 1);
+  /** The edge said that nothing below `seq` is to be had any more; whether that is news. */
+  skipTo(stream: string, seq: number): boolean {
+    const place = this.place(stream);
+    if (seq - 1 <= (place.cursor ?? -1)) return false;
+    place.cursor = seq - 1;
+    return true;
+  }
+
+  private place(feed: string): Place {
+    if (feed === this.stream) return this.own;
+    let place = this.lanes.get(feed);
+    if (!place) this.lanes.set(feed, (place = { cursor: null, askedAgainAt: null }));
+    return place;
   }
 }

@@ -71,6 +71,23 @@ describe("iterating", () => {
     await expect(next).rejects.toMatchObject({ code: "forbidden", message: "Not for you." });
   });
 
+  test("a client that is not let in ends its loops with the reason, also those that begin later", async () => {
+    const { environment, client } = live();
+    const loops = [client.stream(CHAT)];
+    environment.socket.onclose?.({ code: 4001 });
+    loops.push(client.stream("chat:later"));
+    for (const loop of loops) await expect(loop.next()).rejects.toMatchObject({ code: "unauthorized" });
+  });
+
+  test("events of lanes come to whoever watches the whole, and gaps too", () => {
+    const { environment, client } = live();
+    const seen: unknown[] = [];
+    client.subscribe(CHAT, { onEvent: ({ stream, seq }) => seen.push([stream, seq]), onGap: (gap) => seen.push(gap) });
+    environment.socket.answer("subscribe", { op: "subscribed", stream: CHAT, seq: 3, recovered: true });
+    environment.socket.say({ ...event(4), stream: `${CHAT}~0` }, { op: "gap", stream: `${CHAT}~0`, after: 4, seq: 9, reason: "old" });
+    expect(seen).toEqual([[`${CHAT}~0`, 4], { stream: `${CHAT}~0`, after: 4, seq: 9, reason: "old" }]);
+  });
+
   test("closing the client ends the loop", async () => {
     const { client, environment } = live();
     const next = client.stream(CHAT).next();
