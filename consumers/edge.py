@@ -30,7 +30,7 @@ from kernel.health import Health
 from kernel.jwks import JwksKeys
 from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
-from kernel.metrics import EDGE_LATENCY, RING_BYTES
+from kernel.metrics import EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import Kind, Shard
 from kernel.revocations import PREFIX
 from kernel.settings import Settings
@@ -244,6 +244,7 @@ class Edge:
                 self._beat_now()
                 self._presence.push()
                 RING_BYTES.set(self._hub.bytes)
+                SLOW_VIEWERS.set(sum(1 for viewer in self.service.viewers() if viewer.paused))
                 if self._changed:
                     self._changed = self.service.move(self._serves, self._elsewhere) > 0
 

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 from msgspec.structs import replace
 
-from gateway import channels, demo, figures, history, ingest, openapi, pages, registry, search
+from gateway import channels, demo, figures, history, ingest, openapi, pages, refusals, registry, search
 from gateway.access import Access
 from gateway.board import Board
 from gateway.context import Context
@@ -39,6 +39,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     registry.routes,
     demo.routes,
     figures.routes,
+    refusals.routes,
     pages.routes,
 )
 

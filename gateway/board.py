@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kernel.clock import Clock
@@ -64,16 +64,20 @@ class Board:
         """A channel's record; None if nobody has changed anything about it."""
         return self._said[self._names.channels].get(name)
 
+    def channels(self) -> Mapping[str, Mapping[str, Any]]:
+        """The records of all channels about which somebody has changed something."""
+        return self._said[self._names.channels]
+
+    def beats(self) -> list[Mapping[str, Any]]:
+        """What each edge that still speaks said last."""
+        oldest = self._clock.monotonic() - GONE_S
+        beats = self._said[self._names.presence].items()
+        return [beat for edge, beat in beats if self._heard[edge] >= oldest]
+
     def viewers(self, stream: Stream) -> int:
         """How many watch a stream, on all edges that still speak."""
-        oldest = self._clock.monotonic() - GONE_S
-        return sum(
-            audience["viewers"]
-            for edge, beat in self._said[self._names.presence].items()
-            if self._heard[edge] >= oldest
-            for audience in beat["streams"]
-            if audience["stream"] == str(stream)
-        )
+        audiences = (audience for beat in self.beats() for audience in beat["streams"])
+        return sum(audience["viewers"] for audience in audiences if audience["stream"] == str(stream))
 
     def may_read(self, grants: Grants, channel: str) -> bool:
         """Whether the channel's settings let this user read. Raises `unavailable` before they are known."""

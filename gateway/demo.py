@@ -1,11 +1,11 @@
-"""POST /v1/demo: a match of ninety seconds in a channel, for whoever wants to see the pipeline live."""
+"""POST /v1/demo: a match in a channel, of ninety seconds or as asked, for who wants to see it all live."""
 
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -19,8 +19,8 @@ from producers.posts import Broadcast, Chat, Location
 
 _log = get_logger("touchline.gateway")
 _STORY: Final = Path(__file__).with_name("demo_match.json")
-#: A minute of play passes in a second.
-SPEED: Final = 60
+#: A match of ninety minutes takes so long unless something else is asked for: a minute of play a second.
+SECONDS: Final = 90
 #: Matches that one gateway plays at a time.
 _MOST_MATCHES: Final = 4
 _STADIUM: Final = (12.5211, -70.0358)
@@ -55,6 +55,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """The body of the request."""
 
     channel: str
+    seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = SECONDS
 
 
 def read_story() -> Story:
@@ -62,15 +63,17 @@ def read_story() -> Story:
     return msgspec.json.decode(_STORY.read_bytes(), type=Story)
 
 
-def cues(story: Story, channel: str, chance: random.Random) -> list[Cue]:
+def cues(story: Story, channel: str, chance: random.Random, seconds: int = SECONDS) -> list[Cue]:
     """The match as events in order of time."""
-    parts = (_ticker(story, channel), _talk(story, channel, chance), _walks(story, channel, chance))
-    return sorted(chain.from_iterable(parts), key=lambda cue: cue.at_s)
+    pace = SECONDS / seconds
+    parts = (_ticker(story, channel, pace), _talk(story, channel, chance), _walks(story, channel, chance))
+    told = (Cue(cue.at_s / pace, cue.post) for cue in chain.from_iterable(parts))
+    return sorted(told, key=lambda cue: cue.at_s)
 
 
-def _ticker(story: Story, channel: str) -> Iterator[Cue]:
+def _ticker(story: Story, channel: str, pace: float) -> Iterator[Cue]:
     for told in story.ticker:
-        data = {**told.data, "minute": told.minute, "speed": SPEED}
+        data = {**told.data, "minute": told.minute, "speed": 60 * pace}
         yield Cue(float(told.minute), Broadcast(channel, told.type, data))
 
 
@@ -104,14 +107,14 @@ class Matches:
         self._context = context
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, channel: str) -> None:
+    def start(self, channel: str, seconds: int) -> None:
         """Kick off. Raises `limit_reached` where there is one already, or too many elsewhere."""
         if channel in self._running:
             raise TouchlineError("limit_reached", f"A demo match is on in {channel} already.")
         if len(self._running) >= _MOST_MATCHES:
             raise TouchlineError("limit_reached", f"{_MOST_MATCHES} demo matches are on already.")
         chance = random.Random()  # noqa: S311 - who says what is no secret
-        task = asyncio.create_task(self._play(cues(read_story(), channel, chance)))
+        task = asyncio.create_task(self._play(cues(read_story(), channel, chance, seconds)))
         self._running[channel] = task
         task.add_done_callback(lambda _: self._running.pop(channel, None))
 
@@ -149,8 +152,8 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("bad_request", "That is not a channel's name.")
         for kind in ("broadcast", "chat", "location"):
             await context.access.require(request, "publish", f"{kind}:{wanted.channel}")
-        matches.start(wanted.channel)
-        return web.json_response({"channel": wanted.channel, "seconds": 90}, status=202)
+        matches.start(wanted.channel, wanted.seconds)
+        return web.json_response({"channel": wanted.channel, "seconds": wanted.seconds}, status=202)
 
     return [
         Operation(
@@ -158,7 +161,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             path="/v1/demo",
             handler=start,
             name="startDemo",
-            summary="Play a demo match of ninety seconds in a channel.",
+            summary="Play a demo match in a channel; it takes ninety seconds unless others are asked for.",
             tag="operations",
             body={"application/json": _BODY},
             replies={202: Reply("It has begun.", _BODY | {"required": ["channel", "seconds"]})},
@@ -172,6 +175,6 @@ _BODY: Final[dict[str, Any]] = {
     "required": ["channel"],
     "properties": {
         "channel": {"type": "string", "pattern": CHANNEL_PATTERN},
-        "seconds": {"type": "integer"},
+        "seconds": {"type": "integer", "minimum": 5, "maximum": 3600, "default": SECONDS},
     },
 }

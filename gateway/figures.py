@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.audience import by_channel
 from gateway.context import Context
 from gateway.operations import Operation, Parameter, Reply
 from kernel.errors import TouchlineError
@@ -101,7 +102,12 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def ops(request: web.Request) -> web.Response:
         await context.access.require(request, "admin", "*")
         latest = await figures.latest(context.clock.monotonic())
-        body = {"at_ms": context.clock.now_ms(), "roles": latest}
+        board = context.board
+        body = {
+            "at_ms": context.clock.now_ms(),
+            "roles": latest,
+            "channels": by_channel(board.beats(), board.channels()),
+        }
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
     async def drain(request: web.Request) -> web.Response:
@@ -166,8 +172,32 @@ _ROLE: Final = {
         "metrics": {"type": "array", "items": _SAMPLE},
     },
 }
+_VERSION: Final = {
+    "type": "object",
+    "required": ["version", "shards", "retiring", "viewers"],
+    "properties": {
+        "version": {"type": "integer"},
+        "shards": {"type": "integer"},
+        "retiring": {"type": "boolean"},
+        "viewers": {"type": "integer"},
+    },
+}
+_CHANNEL: Final = {
+    "type": "object",
+    "required": ["channel", "viewers", "lanes", "versions"],
+    "properties": {
+        "channel": _TEXT,
+        "viewers": {"type": "integer"},
+        "lanes": {"type": "integer"},
+        "versions": {"type": "array", "items": _VERSION},
+    },
+}
 _SCHEMA: Final = {
     "type": "object",
-    "required": ["at_ms", "roles"],
-    "properties": {"at_ms": {"type": "integer"}, "roles": {"type": "array", "items": _ROLE}},
+    "required": ["at_ms", "roles", "channels"],
+    "properties": {
+        "at_ms": {"type": "integer"},
+        "roles": {"type": "array", "items": _ROLE},
+        "channels": {"type": "array", "items": _CHANNEL},
+    },
 }

@@ -41,6 +41,9 @@ RESHARDED = Counter(
 
 # ── edges ────────────────────────────────────────────────────────────────────────────────────────────
 VIEWERS = Gauge("touchline_viewers", "Viewers connected to this edge.")
+SLOW_VIEWERS = Gauge(
+    "touchline_slow_viewers", "Viewers of this edge whose socket is full: they are caught up when it drains."
+)
 DELIVERED = Counter("touchline_delivered", "Events written to viewers.")
 EDGE_LATENCY = Histogram(
     "touchline_edge_latency_seconds", "From ingest append to the write to the viewers.", buckets=_LATENCY

@@ -3,8 +3,11 @@
 import random
 from collections import Counter
 
+import pytest
+
 from gateway.demo import cues, read_story
 from kernel.positions import Kind
+from producers.posts import Broadcast
 from schemas.checks import check_ingest
 
 
@@ -18,6 +21,14 @@ def test_it_is_in_order_and_of_every_kind_and_valid() -> None:
     for _, post in script:
         event = {"key": None, "sender": post.sender, "client_ts": None}
         check_ingest(post.kind, {**event, "type": post.type, "data": post.written()})
+
+
+def test_a_shorter_match_is_the_same_match_and_its_clock_runs_faster() -> None:
+    usual, short = (cues(read_story(), "demo", random.Random(1), seconds) for seconds in (90, 9))
+    assert [cue.post.type for cue in short] == [cue.post.type for cue in usual]
+    assert short[-1].at_s == pytest.approx(usual[-1].at_s / 10)
+    speeds = {cue.post.data["speed"] for cue in short if isinstance(cue.post, Broadcast)}
+    assert speeds == {600}
 
 
 def test_the_score_never_goes_down_and_the_end_is_the_end() -> None:

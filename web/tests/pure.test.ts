@@ -3,7 +3,7 @@
 import type { StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
-import { point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
+import { closings, edges, indexed, lags, point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { pieces } from "../src/viewer/highlight.ts";
@@ -130,6 +130,7 @@ describe("words", () => {
 describe("the operators' figures", () => {
   const snapshot = (at_ms: number, accepted: number, buckets: [string, number][]): Snapshot => ({
     at_ms,
+    channels: [],
     roles: [{ name: "stream", url: "", state: "ready", problems: {}, metrics: [
       { name: "touchline_accepted_total", labels: { kind: "chat" }, value: accepted },
       { name: "touchline_consumer_lag", labels: { topic: "a" }, value: 3 },
@@ -148,6 +149,24 @@ describe("the operators' figures", () => {
     expect(quantile(before, now, "touchline_edge_latency_seconds", 0.5)).toBeCloseTo(0.01);
     expect(quantile(before, now, "touchline_edge_latency_seconds", 0.75)).toBeCloseTo(0.055);
     expect(quantile(before, before, "touchline_edge_latency_seconds", 0.5)).toBeNull();
+  });
+
+  test("lag is told by group, the index by topic, closings by their reason", () => {
+    const sample = (name: string, value: number, labels = {}) => ({ name, labels, value });
+    const role = (name: string, ...metrics: ReturnType<typeof sample>[]) => ({ name, url: "", state: "ready" as const, problems: {}, metrics });
+    const now: Snapshot = {
+      at_ms: 0,
+      channels: [],
+      roles: [
+        role("stream", sample("touchline_consumer_lag", 2, { topic: "ingest.chat" })),
+        role("index", ...[1, 2].map((partition) => sample("touchline_index_watermark", 10, { topic: "events.chat", partition: String(partition) })), sample("touchline_consumer_lag", 7, { topic: "events.chat" })),
+        role("edge-1", sample("touchline_viewers", 3), sample("touchline_slow_viewers", 1), sample("touchline_delivered_total", 40), sample("touchline_closed_total", 5, { code: "4101" }), sample("touchline_closed_total", 0, { code: "4001" })),
+      ],
+    };
+    expect(lags(now)).toEqual([{ group: "index", topic: "events.chat", records: 7 }, { group: "stream", topic: "ingest.chat", records: 2 }]);
+    expect(indexed(now)).toEqual([{ topic: "events.chat", watermark: 20, behind: 7 }]);
+    expect(edges(now)).toEqual([{ name: "edge-1", state: "ready", viewers: 3, slow: 1, delivered: 40 }]);
+    expect(closings(now)).toEqual([{ code: "4101", means: "too slow, or silent", count: 5 }]);
   });
 
   test("numbers are short", () => {

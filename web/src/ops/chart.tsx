@@ -21,11 +21,13 @@ interface Props {
 
 const HEIGHT = 168;
 const LEAST_SECONDS = 60;
+/** So that a quiet hour is not drawn in tenths. */
+const LEAST_TOP = 4;
 
-/** At least a minute is shown, also while there are no figures yet. */
-function window(least: number | null, most: number | null): [number, number] {
-  const end = most ?? Date.now() / 1000;
-  return [Math.min(least ?? end, end - LEAST_SECONDS), end];
+/** At least a minute is shown, also while there are no figures yet. uPlot's own idea of a single point is a whole day. */
+function span({ data: [at] }: uPlot): [number, number] {
+  const end = at.at(-1) ?? Date.now() / 1000;
+  return [Math.min(at[0] ?? end, end - LEAST_SECONDS), end];
 }
 
 export function Chart({ title, unit, at, lines }: Props) {
@@ -46,7 +48,7 @@ export function Chart({ title, unit, at, lines }: Props) {
         { ...axis, size: 26, grid: { show: false }, values: (_, splits) => splits.map((s) => new Date(s * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })), space: 110 },
         { ...axis, size: 54, values: (_, splits) => splits.map(short) },
       ],
-      scales: { x: { range: (_, least, most) => window(least, most) }, y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
+      scales: { x: { range: span }, y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.1, LEAST_TOP)] } },
       series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: ink(colour), width: 2, points: { show: false }, spanGaps: true }))],
     };
     plot.current = new uPlot(options, [[...at], ...lines.map(({ values }) => [...values])] as uPlot.AlignedData, element);

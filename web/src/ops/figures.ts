@@ -14,14 +14,30 @@ export interface Role {
   readonly metrics: readonly Sample[];
 }
 
+export interface Version {
+  readonly version: number;
+  readonly shards: number;
+  readonly retiring: boolean;
+  readonly viewers: number;
+}
+
+export interface Channel {
+  readonly channel: string;
+  readonly viewers: number;
+  readonly lanes: number;
+  readonly versions: readonly Version[];
+}
+
 export interface Snapshot {
   readonly at_ms: number;
   readonly roles: readonly Role[];
+  readonly channels: readonly Channel[];
 }
 
 /** One point of the charts; null where nothing can be said. */
 export interface Point {
   readonly at: number;
+  readonly ingested: number | null;
   readonly accepted: number | null;
   readonly delivered: number | null;
   readonly indexed: number | null;
@@ -80,6 +96,8 @@ export function quantile(before: Snapshot, now: Snapshot, name: string, q: numbe
   return lower;
 }
 
+const LAG = "touchline_consumer_lag";
+const WATERMARK = "touchline_index_watermark";
 const EDGE_LATENCY = "touchline_edge_latency_seconds";
 
 export function point(before: Snapshot, now: Snapshot): Point {
@@ -91,32 +109,74 @@ export function point(before: Snapshot, now: Snapshot): Point {
   };
   return {
     at: now.at_ms / 1000,
+    ingested: rate("touchline_ingested_total"),
     accepted: rate("touchline_accepted_total"),
     delivered: rate("touchline_delivered_total"),
     indexed: rate("touchline_indexed_total"),
     p50: milliseconds(0.5),
     p99: milliseconds(0.99),
     viewers: total(now, "touchline_viewers"),
-    lag: total(now, "touchline_consumer_lag"),
+    lag: total(now, LAG),
   };
 }
 
-export interface Row {
-  readonly name: string;
-  readonly value: number;
-}
-
-/** A metric's values by one of its labels, summed over the roles, largest first. */
-export function by(snapshot: Snapshot, name: string, label: string): Row[] {
-  const sums = new Map<string, number>();
-  for (const { metrics } of snapshot.roles) {
+/** Sums of a metric over these labels, largest first. */
+function sums<L extends string>(roles: readonly Role[], name: string, ...labels: L[]): (Record<L, string> & { value: number })[] {
+  const found = new Map<string, Record<L, string> & { value: number }>();
+  for (const { metrics } of roles) {
     for (const sample of metrics) {
       if (sample.name !== name) continue;
-      const key = sample.labels[label] ?? "";
-      sums.set(key, (sums.get(key) ?? 0) + (sample.value ?? 0));
+      const own = Object.fromEntries(labels.map((label) => [label, sample.labels[label] ?? ""])) as Record<L, string>;
+      const key = labels.map((label) => own[label]).join("\n");
+      const row = found.get(key) ?? { ...own, value: 0 };
+      row.value += sample.value ?? 0;
+      found.set(key, row);
     }
   }
-  return [...sums].map(([key, value]) => ({ name: key, value })).sort((a, b) => b.value - a.value);
+  return [...found.values()].sort((a, b) => b.value - a.value);
+}
+
+/** Each role is a consumer group: how far it is behind the end of each topic that it reads. */
+export function lags({ roles }: Snapshot): { group: string; topic: string; records: number }[] {
+  const rows = roles.flatMap((role) => sums([role], LAG, "topic").map(({ topic, value }) => ({ group: role.name, topic, records: value })));
+  return rows.sort((a, b) => b.records - a.records);
+}
+
+export function edges({ roles }: Snapshot): { name: string; state: Role["state"]; viewers: number; slow: number; delivered: number }[] {
+  const of = (role: Role, name: string) => role.metrics.filter((sample) => sample.name === name).reduce((sum, { value }) => sum + (value ?? 0), 0);
+  return roles
+    .filter(({ name }) => name.startsWith("edge"))
+    .map((role) => ({ name: role.name, state: role.state, viewers: of(role, "touchline_viewers"), slow: of(role, "touchline_slow_viewers"), delivered: of(role, "touchline_delivered_total") }));
+}
+
+/** How far the index is complete and findable: offsets summed over a topic's partitions. */
+export function indexed({ roles }: Snapshot): { topic: string; watermark: number; behind: number }[] {
+  const own = roles.filter(({ metrics }) => metrics.some(({ name }) => name === WATERMARK));
+  const behind = new Map(sums(own, LAG, "topic").map(({ topic, value }) => [topic, value]));
+  return sums(own, WATERMARK, "topic").map(({ topic, value }) => ({ topic, watermark: value, behind: behind.get(topic) ?? 0 }));
+}
+
+/** Close codes of the viewer protocol (docs/protocol.md §7). */
+const CLOSES: Readonly<Record<string, string>> = {
+  "1000": "said goodbye",
+  "1001": "said goodbye",
+  "1006": "broke off",
+  "1009": "sent too large a frame",
+  "4001": "bad or expired token",
+  "4003": "not allowed",
+  "4008": "too many bad requests",
+  "4101": "too slow, or silent",
+  "4102": "too many messages",
+  "4103": "edge full",
+  "4104": "history not to be read",
+  "4201": "edge draining",
+  "4202": "served elsewhere",
+  "4203": "token ran out",
+};
+
+export function closings({ roles }: Snapshot): { code: string; means: string; count: number }[] {
+  const rows = sums(roles, "touchline_closed_total", "code").filter(({ value }) => value > 0);
+  return rows.map(({ code, value }) => ({ code, means: CLOSES[code] ?? "", count: value }));
 }
 
 export function short(value: number | null): string {

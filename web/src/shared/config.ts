@@ -32,6 +32,21 @@ export function storeToken(token: string): void {
   }
 }
 
+/** The gateway has answered, and said no. */
+export class Refused extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+
+  /** Whether a token, or another one, would help. */
+  get wantsToken(): boolean {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
 /** A request to the gateway, as JSON; its refusals are thrown as their sentence. */
 export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   const headers = new Headers(init.headers);
@@ -46,7 +61,7 @@ export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   }
   const body = (await response.json().catch(() => null)) as (T & { detail?: string; title?: string }) | null;
   if (!response.ok || body === null) {
-    throw new Error(body?.detail ?? body?.title ?? `The gateway answered ${response.status}.`);
+    throw new Refused(body?.detail ?? body?.title ?? `The gateway answered ${response.status}.`, response.status);
   }
   return body;
 }
