@@ -16,6 +16,10 @@ NODE: Final = _NODE_HOME / ("node.exe" if os.name == "nt" else "bin/node")
 _NPM: Final = next(_NODE_HOME.rglob("node_modules/npm/bin/npm-cli.js"))
 #: Written by npm when it has installed what the lock names.
 _INSTALLED: Final = ROOT / "node_modules" / ".package-lock.json"
+_SOURCES: Final = tuple(
+    ROOT / name for name in ("package-lock.json", "web/vite.config.ts", "web/index.html", "web/ops.html")
+)
+_SOURCE_FOLDERS: Final = (ROOT / "web" / "src", ROOT / "clients" / "js" / "src")
 _COMPRESSED: Final = frozenset({".html", ".js", ".css", ".svg"})
 
 
@@ -41,6 +45,21 @@ def build() -> bool:
         if file.suffix in _COMPRESSED:
             file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), 9, mtime=0))
     return True
+
+
+def ready() -> bool:
+    """Whether the pages are built as the sources are now; they are built if they are not."""
+    sources = (*_SOURCES, *(file for folder in _SOURCE_FOLDERS for file in folder.rglob("*")))
+    page = DIST / "index.html"
+    if page.is_file() and page.stat().st_mtime >= max(file.stat().st_mtime for file in sources):
+        return True
+    return install() and build()
+
+
+def build_client() -> bool:
+    """Compile the client as it is published, into clients/js/dist."""
+    compiler = ROOT / "node_modules/typescript/bin/tsc"
+    return run(str(compiler), "-p", "tsconfig.build.json", folder=ROOT / "clients" / "js") == 0
 
 
 def main() -> int:

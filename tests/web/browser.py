@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "build" / "screenshots"
 
 
 def chromium() -> str | None:
@@ -45,8 +46,15 @@ class Page:
         used: float = self._browser.ask("cpu", page=self._number)
         return used
 
-    def screenshot(self, path: Path) -> None:
-        self._browser.ask("screenshot", page=self._number, path=str(path))
+    def picture(self, name: str, *, full: bool = False) -> None:
+        """Keep a screenshot, for people to look at; `full`: all of the page, also what is scrolled to."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        path = str(PICTURES / f"{name}.png")
+        self._browser.ask("screenshot", page=self._number, path=path, full=full)
+
+    def release(self) -> None:
+        """Let a page that was opened with `hold` hear what its edge has said."""
+        self._browser.ask("release", page=self._number)
 
     def axe(self) -> list[str]:
         """Serious problems of accessibility."""

@@ -1,21 +1,29 @@
-"""The pages in a real browser, on the real pipeline: networks break, edges die, nothing is lost."""
+"""The pages in a real browser, on the real pipeline: networks break, edges die, nothing is lost.
+
+Each state that a person can meet is kept as a picture in build/screenshots.
+"""
 
 import json
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kernel.tokens import sign
 from tests.pipeline import Pipeline, eventually, running
 from tests.web.browser import Browser, Page, chromium
 from tests.web.test_javascript import load_build
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 MATCH = Path(__file__).parent / "match.json"
+SECRET = "a secret of the tests that is long enough"
 CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
+SURE = "dialog[open] .button:not(.plain)"
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1440, "height": 900}
 HOSTILE = [
     "<img src=x onerror=\"document.title='taken'\">",
     "<script>document.title='taken'</script>",
@@ -32,7 +40,7 @@ def browser() -> Iterator[Browser]:
     if executable is None:
         pytest.skip("no Chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
     build = load_build()
-    if not (build.install() and build.build()):
+    if not (build.install() and build.ready()):
         pytest.skip("the pages could not be built: is the npm registry in reach?")
     with Browser(build.NODE, executable) as browser:
         yield browser
@@ -48,14 +56,20 @@ def pipeline(
         yield pipeline
 
 
-def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
+def send(pipeline: Pipeline, method: str, path: str, body: Any) -> int:
     request = urllib.request.Request(
-        f"{pipeline.gateway_url}/v1/streams/{kind}/{channel}/events",
-        data=json.dumps(events).encode(),
+        f"{pipeline.gateway_url}{path}",
+        method=method,
+        data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
-        assert answer.status == 202
+        status: int = answer.status
+        return status
+
+
+def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
+    assert send(pipeline, "POST", f"/v1/streams/{kind}/{channel}/events", events) == 202
 
 
 def say(pipeline: Pipeline, channel: str, *texts: str) -> None:
@@ -73,6 +87,12 @@ def reads(text: str) -> str:
     return (
         f"[...document.querySelectorAll('.line-text')].some(line => line.textContent === {json.dumps(text)})"
     )
+
+
+def shows(selector: str, text: str) -> str:
+    """JavaScript: whether something that the selector finds has this text in it."""
+    has = f"one.textContent.includes({json.dumps(text)})"
+    return f"[...document.querySelectorAll({json.dumps(selector)})].some(one => {has})"
 
 
 def write(page: Page, text: str) -> None:
@@ -103,16 +123,21 @@ def texts_of_everything(page: Page) -> list[str]:
 
 
 def test_two_people_chat_with_each_other(browser: Browser, pipeline: Pipeline) -> None:
-    first, second = (visit(browser, pipeline, "talk") for _ in range(2))
+    first, second = visit(browser, pipeline, "talk", **DESKTOP), visit(browser, pipeline, "talk", **PHONE)
+    first.until(shows(".pane-chat .empty", "Nobody has said anything yet"))
+    first.picture("viewers-empty-desktop")
+    second.picture("viewers-empty-phone")
     first.fill("#own-name", "Ana")
     write(first, "hello from here")
     second.until(reads("hello from here"))
     second.until("document.querySelector('.name').textContent === 'Ana'")
+    second.click("[data-name=chat]")
     write(second, "hello back")
     first.until(reads("hello back"))
     first.until("document.querySelector('.mine .tick.delivered') !== null")
     assert first.evaluate("document.querySelectorAll('.line').length") == 2, "one's own line is there once"
     first.until("document.querySelector('.viewers').textContent === '2 viewers'")
+    second.picture("viewers-chat-phone")
     first.close()
     second.close()
 
@@ -123,6 +148,7 @@ def test_a_network_that_is_cut_and_restored_costs_nothing(browser: Browser, pipe
     page.until(reads("before"))
     page.offline(True)
     page.until("document.querySelector('.state').textContent === 'No network' || navigator.onLine === false")
+    page.picture("viewers-offline")
     say(pipeline, "cut", *(f"meanwhile {n}" for n in range(50)))
     page.offline(False)
     page.until(reads("meanwhile 49"))
@@ -138,6 +164,10 @@ def test_an_edge_that_is_killed_costs_nothing(browser: Browser, pipeline: Pipeli
     pipeline.kill("edge")
     page.until("/^Back in|^Connecting/.test(document.querySelector('.state').textContent)")
     write(page, "written without an edge")
+    page.picture("viewers-back-in-a-moment")
+    late = browser.open(f"{pipeline.gateway_url}/?channel=killed", scheme="dark")
+    late.until(shows(".pane-chat .empty", "Getting the last messages"))
+    late.picture("viewers-loading")
     say(pipeline, "killed", *(f"meanwhile {n}" for n in range(20)))
     pipeline.start("edge")
     page.until(reads("written without an edge"))
@@ -145,6 +175,19 @@ def test_an_edge_that_is_killed_costs_nothing(browser: Browser, pipeline: Pipeli
     page.until(CAUGHT_UP)
     everything = texts_of_everything(page)
     assert everything == ["before", *(f"meanwhile {n}" for n in range(20)), "written without an edge"]
+    late.until(reads("written without an edge"))
+    late.close()
+    page.close()
+
+
+def test_who_is_behind_is_told_so_and_gets_everything_in_order(browser: Browser, pipeline: Pipeline) -> None:
+    say(pipeline, "behind", *(f"early {n}" for n in range(30)))
+    page = browser.open(f"{pipeline.gateway_url}/?channel=behind", hold=True)
+    page.until("document.querySelector('.state').textContent === 'Catching up'")
+    page.picture("viewers-behind")
+    page.release()
+    page.until(CAUGHT_UP)
+    assert texts_of_everything(page) == [f"early {n}" for n in range(30)]
     page.close()
 
 
@@ -164,6 +207,7 @@ def test_hostile_texts_are_texts(browser: Browser, pipeline: Pipeline) -> None:
     )
     assert tall < 80, "marks do not pile up over the lines around"
     assert browser.complaints() == []
+    page.picture("viewers-hostile")
     page.close()
 
 
@@ -203,10 +247,11 @@ def test_a_search_leads_to_the_message_in_its_context(browser: Browser, pipeline
         "the needle itself",
         *(f"late {n}" for n in range(400)),
     )
-    page = visit(browser, pipeline, "found")
+    page = visit(browser, pipeline, "found", **DESKTOP)
     page.until(reads("late 399"))
     page.press("/")
     page.until("document.activeElement?.id === 'q'")
+    page.picture("viewers-search-first")
 
     def found() -> bool:
         page.fill("#q", "")
@@ -219,10 +264,12 @@ def test_a_search_leads_to_the_message_in_its_context(browser: Browser, pipeline
     page.click(".hit-open")
     page.until("document.querySelector('.found .line-text')?.textContent === 'the needle itself'")
     page.until(reads("early 149"))
+    page.picture("viewers-search-found")
     page.click(".jump")
     page.until(reads("late 399"))
     page.fill("#q", "nothingofthekind")
     page.until("document.querySelector('.found-count')?.textContent.startsWith('Nothing was found')")
+    page.picture("viewers-search-without-result")
     page.close()
 
 
@@ -237,58 +284,185 @@ def test_five_hundred_messages_a_second_leave_the_page_at_ease(browser: Browser,
     page.close()
 
 
-def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser, pipeline: Pipeline) -> None:
-    fill_a_match(pipeline)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    for scheme in ("light", "dark"):
-        for device, width, height in (("desktop", 1440, 900), ("phone", 390, 844)):
-            page = visit(browser, pipeline, "wc26-final", scheme=scheme, width=width, height=height)
-            page.until("document.querySelectorAll('.item').length > 5")
-            if device == "desktop":
-                page.until("document.querySelectorAll('.place').length > 3")
-            assert page.axe() == [], f"{scheme} {device}"
-            page.screenshot(SCREENSHOTS / f"viewers-{device}-{scheme}.png")
-            page.close()
-        page = browser.open(f"{pipeline.gateway_url}/ops", scheme=scheme, width=1440, height=1000)
-        page.until("document.querySelectorAll('.role').length >= 4")
-        page.until("document.querySelectorAll('.chart strong').length > 3")
-        assert page.axe() == [], f"ops {scheme}"
-        page.screenshot(SCREENSHOTS / f"operators-{scheme}.png")
+def test_a_page_is_usable_within_a_second(browser: Browser, pipeline: Pipeline) -> None:
+    took: list[float] = []
+    for _ in range(3):  # the quickest counts: the machine has other things to do as well
+        page = browser.open(f"{pipeline.gateway_url}/?channel=quick")
+        page.until("performance.getEntriesByName('interactive').length > 0")
+        took.append(page.evaluate("performance.getEntriesByName('interactive')[0].startTime"))
         page.close()
-    assert browser.complaints() == []
+    assert min(took) < 1000, took
 
 
 def test_the_demo_match_makes_the_page_live(browser: Browser, pipeline: Pipeline) -> None:
-    page = visit(browser, pipeline, "demo")
+    # One in a hurry, which is over by the time that the other was looked at.
+    assert send(pipeline, "POST", "/v1/demo", {"channel": "demo-in-a-hurry", "seconds": 8}) == 202
+    page = visit(browser, pipeline, "demo", **DESKTOP)
     page.until("document.querySelector('.pane-match .button')?.textContent === 'Start the demo match'")
     page.click(".pane-match .button")
     page.until("document.querySelector('.score')?.textContent === 'Aruba00Nova Scotia'")
     page.until("document.querySelectorAll('.line').length > 3")
     page.until("document.querySelectorAll('.place').length > 5")
+    clock = page.evaluate("document.querySelector('.clock').textContent")
+    assert clock
+    page.until(f"document.querySelector('.clock').textContent !== {json.dumps(clock)}")
+    places = "[...document.querySelectorAll('.place')].map(dot => dot.getAttribute('d')).join()"
+    before = page.evaluate(places)
+    page.until(f"{places} !== {json.dumps(before)}")
+    page.until("document.querySelectorAll('.item').length > 1")
+    page.picture("viewers-demo")
+    page.close()
+    hurried = visit(browser, pipeline, "demo-in-a-hurry", scheme="dark", **PHONE)
+    hurried.until("document.querySelector('.score')?.textContent === 'Aruba31Nova Scotia'")
+    hurried.until("document.querySelector('.clock').textContent === 'Full time'")
+    hurried.picture("viewers-full-time-phone")
+    hurried.close()
+
+
+def test_a_refused_message_says_why_and_is_posted_again_by_an_operator(
+    browser: Browser, pipeline: Pipeline
+) -> None:
+    settings = f"{pipeline.gateway_url}/v1/channels/strict"
+
+    def block(*words: str) -> None:
+        assert send(pipeline, "PUT", "/v1/channels/strict", {"blocked": words}) == 202
+        eventually("the setting is known", lambda: blocked() == list(words))
+
+    def blocked() -> list[str]:
+        with urllib.request.urlopen(settings) as answer:
+            words: list[str] = json.load(answer)["settings"].get("blocked", [])
+            return words
+
+    block("offside")
+    page = visit(browser, pipeline, "strict", **DESKTOP)
+
+    def refused() -> bool:
+        # A setting holds from a moment on that is a second ahead.
+        write(page, f"that was offside {time.monotonic()}")
+        page.until("document.querySelector('.mine:last-of-type .tick')?.matches('.refused, .delivered')")
+        return bool(page.evaluate("document.querySelector('.tick.refused') !== null"))
+
+    eventually("a message is refused", refused)
+    assert page.evaluate("document.querySelector('.problem').textContent.length") > 20
+    page.picture("viewers-refused-message")
+    text = page.evaluate(
+        "document.querySelector('.tick.refused').closest('.line').querySelector('.line-text').textContent"
+    )
+    block()
+    ops = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
+    ops.until(shows(".wide td", "strict"))
+    ops.picture("operators-refused", full=True)
+
+    def accepted() -> bool:
+        ops.click(".wide tbody tr:first-child .deed button")
+        ops.click(SURE)
+        ops.until(shows(".said", "posted again"))
+        return bool(
+            page.evaluate(f"{reads(text)} && document.querySelectorAll('.tick.refused').length === 0")
+        )
+
+    eventually("it is accepted", accepted)
+    ops.close()
     page.close()
 
 
-def test_the_operators_page_drains_an_edge_after_asking(browser: Browser, pipeline: Pipeline) -> None:
-    viewer = visit(browser, pipeline, "drained")
-    page = browser.open(f"{pipeline.gateway_url}/ops")
+def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser, pipeline: Pipeline) -> None:
+    fill_a_match(pipeline)
+    for scheme in ("light", "dark"):
+        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            page = visit(browser, pipeline, "wc26-final", scheme=scheme, **size)
+            page.until("document.querySelectorAll('.item').length > 5")
+            if device == "desktop":
+                page.until("document.querySelectorAll('.place').length > 3")
+            page.picture(f"viewers-{device}-{scheme}")
+            assert page.axe() == [], f"{scheme} {device}"
+            if device == "phone" and scheme == "light":
+                page.click("[data-name=map]")
+                page.until("document.querySelectorAll('.place').length > 3")
+                page.picture("viewers-map-phone")
+            page.close()
+            page = browser.open(f"{pipeline.gateway_url}/ops", scheme=scheme, **size)
+            page.until("document.querySelectorAll('.role').length >= 4")
+            say(pipeline, "wc26-final", *(f"for the charts {n}" for n in range(20)))
+            page.until("!/[–]/.test(document.querySelector('.charts').textContent)")
+            page.picture(f"operators-{device}-{scheme}", full=device == "phone")
+            assert page.axe() == [], f"ops {scheme} {device}"
+            page.close()
+    assert browser.complaints() == []
+
+
+def test_the_operators_page_says_which_role_is_ill_and_reshards_and_drains_after_asking(
+    browser: Browser, pipeline: Pipeline
+) -> None:
+    viewer = visit(browser, pipeline, "moved")
+    page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
+    page.until("document.querySelector('.verdict')?.textContent === 'All is well'")
+    pipeline.kill("index")
+    page.until("document.querySelector('.verdict').textContent === 'index needs a look'")
+    page.picture("operators-ill")
+    pipeline.launch("index")
+
+    page.until(shows("td", "moved"))
+    page.click("[aria-label='Reshard moved']")
+    page.fill("dialog[open] input", "3")
+    page.picture("operators-sure")
+    page.click(SURE)
+    page.until(shows("td", "v2: 3"))
+    say(pipeline, "moved", "after it was spread anew")
+    viewer.until(reads("after it was spread anew"))
+
     page.click("[aria-label='Drain edge']")
-    page.click("dialog[open] .button:not(.plain)")
+    page.click(SURE)
     viewer.until("document.querySelector('.state').textContent !== 'Live, caught up'")
     pipeline.kill("edge")
     pipeline.start("edge")
     viewer.until(CAUGHT_UP)
+    page.until("document.querySelector('.verdict').textContent === 'All is well'")
     viewer.close()
     page.close()
 
 
-def test_the_operators_page_says_which_role_is_ill(browser: Browser, pipeline: Pipeline) -> None:
-    page = browser.open(f"{pipeline.gateway_url}/ops")
-    page.until("document.querySelector('.verdict')?.textContent === 'All is well'")
-    pipeline.kill("index")
-    page.until("document.querySelector('.verdict').textContent === 'index needs a look'")
-    pipeline.start("index")
-    page.until("document.querySelector('.verdict').textContent === 'All is well'")
-    page.close()
+def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
+    browser: Browser, pipeline: Pipeline, kafka_servers: str, elasticsearch_url: str, tmp_path: Path
+) -> None:
+    same = {"TOUCHLINE_TOPICS_PREFIX": pipeline.name, "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name}
+    guarded = running(
+        kafka_servers, elasticsearch_url, tmp_path, "edge", "gateway", TOUCHLINE_AUTH_SECRET=SECRET, **same
+    )
+    reader = {"subscribe": ("*:talk",), "history": ("*:talk",)}
+    everything = dict.fromkeys(("subscribe", "publish", "history", "search", "admin"), ("*",))
+
+    def token(can: Mapping[str, tuple[str, ...]]) -> str:
+        return sign("ana", can, expires_s=time.time() + 600, key=SECRET)
+
+    def give(page: Page, text: str) -> None:
+        page.fill("#token", text)
+        page.press("Enter")
+
+    with guarded as closed:
+        page = browser.open(f"{closed.gateway_url}/?channel=talk", **DESKTOP)
+        page.until(shows(".sign-in", "You are not let in"))
+        page.picture("viewers-not-let-in")
+        give(page, "nonsense")
+        page.until(shows(".sign-in", "The token is not a JWT"))
+        give(page, token(reader))
+        page.until(CAUGHT_UP)
+        assert page.evaluate("document.querySelector('.sign-in')") is None
+        write(page, "may I?")
+        page.until("document.querySelector('.tick.refused') !== null")
+        page.until(shows(".problem", "does not allow publish"))
+        page.picture("viewers-reader-only")
+        page.close()
+
+        ops = browser.open(f"{closed.gateway_url}/ops", **DESKTOP)
+        ops.until(shows(".trouble", "A token is needed"))
+        ops.picture("operators-not-let-in")
+        give(ops, token(reader))
+        ops.until(shows(".trouble", "does not allow admin"))
+        give(ops, token(everything))
+        ops.until("document.querySelectorAll('.role').length >= 4")
+        assert ops.evaluate("document.querySelector('.trouble')") is None
+        ops.close()
 
 
 def fill_a_match(pipeline: Pipeline) -> None:

@@ -133,6 +133,7 @@ if (app) {
     (config) => {
       open(channelOfAddress(config), config);
       render(<Page config={config} />, app);
+      performance.mark("interactive");
     },
     (error: unknown) => render(<Failed reason={error instanceof Error ? error.message : "The gateway does not answer."} />, app),
   );

@@ -8,6 +8,7 @@ import { author, ChatLog, type Line } from "./chatlog.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
 
 const PAGE = 100;
+const OLDER = 200;
 const MOST_LINES = 20_000;
 const MOST_ENTRIES = 500;
 
@@ -128,7 +129,7 @@ export class Room {
     if (this.loadingMore.value || before === null || !(past ? past.older : this.more.value)) return;
     this.loadingMore.value = true;
     try {
-      const page = await this.client.history(this.chat, { before, limit: PAGE });
+      const page = await this.client.history(this.chat, { before, limit: OLDER });
       log.prepend(page.events);
       batch(() => {
         if (past) this.past.value = { ...past, lines: log.view(), older: page.more };

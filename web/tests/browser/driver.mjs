@@ -13,12 +13,15 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const browser = await chromium.launch({ executablePath: process.argv[2], args: ARGUMENTS });
 const pages = [];
 const meters = [];
+/** By page: what its edge said and it has yet to hear. */
+const held = [];
 
 /** Everything that a page complained of: errors, refusals of its content security policy. */
 const complaints = [];
 
 const commands = {
-  async open({ url, width = 1280, height = 800, scheme = "light" }) {
+  /** With `hold`, events wait on their way to the page until `release`: somebody who is behind. */
+  async open({ url, width = 1280, height = 800, scheme = "light", hold = false }) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce" });
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS);
@@ -31,6 +34,13 @@ const commands = {
       if (/Content Security Policy|Refused to/.test(message.text())) complaints.push(message.text());
     });
     pages.push(page);
+    if (hold) {
+      const waiting = (held[pages.length - 1] = []);
+      await page.routeWebSocket(/\/v1\/ws/, (socket) => {
+        const edge = socket.connectToServer();
+        edge.onMessage((text) => (waiting.open || !String(text).includes('"op":"event"') ? socket.send(text) : waiting.push(() => socket.send(text))));
+      });
+    }
     await page.goto(url);
     return pages.length - 1;
   },
@@ -52,8 +62,12 @@ const commands = {
       await new Promise((done) => setTimeout(done, 50));
     }
   },
+  release({ page }) {
+    held[page].open = true;
+    for (const send of held[page].splice(0)) send();
+  },
   offline: ({ page, offline }) => pages[page].context().setOffline(offline),
-  screenshot: async ({ page, path }) => void (await pages[page].screenshot({ path })),
+  screenshot: async ({ page, path, full = false }) => void (await pages[page].screenshot({ path, fullPage: full })),
   close: ({ page }) => pages[page].context().close(),
   /** Seconds of CPU that the page's main thread has used: unlike wall time it means the same on a busy machine. */
   async cpu({ page }) {
