@@ -2,12 +2,30 @@
 // script or style inside the HTML.
 
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type Plugin } from "vitest/config";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const tag = (name: string, attrs: Record<string, string>) => ({ tag: name, attrs, injectTo: "head-prepend" as const });
+
+/** What both pages have in their HTML. */
+const frame: Plugin = {
+  name: "frame",
+  transformIndexHtml: {
+    order: "pre",
+    handler: () => [
+      tag("meta", { charset: "utf-8" }),
+      tag("meta", { name: "viewport", content: "width=device-width, initial-scale=1, viewport-fit=cover" }),
+      tag("meta", { name: "color-scheme", content: "light dark" }),
+      tag("link", { rel: "icon", href: "/src/shared/flag.svg", type: "image/svg+xml" }),
+      { tag: "div", attrs: { id: "app" }, injectTo: "body" },
+      { tag: "noscript", children: "This page shows what is live, and needs JavaScript for it.", injectTo: "body" },
+    ],
+  },
+};
 
 export default defineConfig({
   root: here("."),
+  plugins: [frame],
   resolve: { alias: { "@touchline/client": here("../clients/js/src/index.ts") } },
   build: {
     outDir: here("../gateway/dist"),
