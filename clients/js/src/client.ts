@@ -6,6 +6,7 @@ import { type Environment, type Socket, thisEnvironment } from "./environment.ts
 import type { Host, Status, Subscribed } from "./host.ts";
 import { type Gap, type Message, type Rejection, type StreamEvent, SUBPROTOCOL, TouchlineError } from "./protocol.ts";
 import { EventQueue } from "./queue.ts";
+import { type From, lanesOf } from "./subscription.ts";
 
 const SAVE_CURSORS_MS = 1000;
 const NORMAL_CLOSE = 1000;
@@ -179,12 +180,20 @@ export class Client {
   }
 
   private listen(stream: string, options: Listener): void {
-    const { last } = options;
-    const after = options.after ?? this.options.cursors?.load(stream) ?? undefined;
-    const from = after !== undefined ? { after } : last !== undefined ? { last } : null;
+    const { after, last } = options;
+    const from = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
     this.act((now) => this.core.subscribe(stream, from, now));
     this.listeners.set(stream, options);
     if (this.latest.state === "refused") options.end?.(new TouchlineError(this.latest.code, this.latest.message));
+  }
+
+  /** Where the stream was left at an earlier visit, and its lanes, where it has some. */
+  private stored(stream: string): From {
+    const { cursors } = this.options;
+    if (!cursors) return {};
+    const after = cursors.load(stream);
+    const lanes = lanesOf(stream).map((lane) => [lane, cursors.load(lane)] as const);
+    return { ...(after === null ? {} : { after }), lanes: new Map(lanes.filter((lane): lane is readonly [string, number] => lane[1] !== null)) };
   }
 
   private forget(stream: string, options: Listener): void {

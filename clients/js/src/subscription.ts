@@ -2,16 +2,27 @@
 
 import type { StreamEvent } from "./protocol.ts";
 
-/** Where to begin: after a `seq`, with the last n events, or (null) with what comes from now on. */
-export type From = { readonly after: number } | { readonly last: number } | null;
+/** Where to begin: after a `seq`, with the last n events, or (neither) with what comes from now on; and lanes where they were left. */
+export interface From {
+  readonly after?: number;
+  readonly last?: number;
+  readonly lanes?: ReadonlyMap<string, number>;
+}
 
 export type Verdict = "deliver" | "double" | "hole";
 
+/** A channel has at most so many lanes. */
+const MOST_LANES = 64;
 const LANE = /^(.+)~(?:0|[1-9]\d*)$/;
 
 /** The stream that a lane is a part of: a channel that its producers spread over lanes is watched as one. */
 export function wholeOf(stream: string): string | null {
   return LANE.exec(stream)?.[1] ?? null;
+}
+
+/** All that a stream's lanes may be called: `chat:final~0` and so on. */
+export function lanesOf(stream: string): string[] {
+  return Array.from({ length: MOST_LANES }, (_, number) => `${stream}~${number}`);
 }
 
 /** The place in one feed: the stream itself, or a lane of it. */
@@ -39,7 +50,8 @@ export class Subscription {
     readonly stream: string,
     readonly from: From,
   ) {
-    this.own = { cursor: from !== null && "after" in from ? from.after : null, askedAgainAt: null };
+    this.own = { cursor: from.after ?? null, askedAgainAt: null };
+    for (const [lane, cursor] of from.lanes ?? []) this.lanes.set(lane, { cursor, askedAgainAt: null });
     this.conflates = stream.startsWith("location:");
   }
 
@@ -50,7 +62,8 @@ export class Subscription {
 
   /** The request that asks for this stream from where it stands. */
   request(id: number): Record<string, unknown> {
-    const at = this.own.cursor !== null ? { after: this.own.cursor } : this.from;
+    const { last } = this.from;
+    const at = this.own.cursor !== null ? { after: this.own.cursor } : last !== undefined ? { last } : {};
     const lanes = [...this.lanes].flatMap(([lane, { cursor }]) => (cursor === null ? [] : [[lane, cursor] as const]));
     const cursors = lanes.length > 0 ? { cursors: Object.fromEntries(lanes) } : {};
     return { id, op: "subscribe", stream: this.stream, ...at, ...cursors };
@@ -62,7 +75,7 @@ export class Subscription {
     this.attempt = 0;
     this.retryAt = null;
     // Live only: from here on. The last n of an empty stream: from its beginning on.
-    if (this.own.cursor === null && (this.from === null || head === 0)) this.own.cursor = head;
+    if (this.own.cursor === null && (this.from.last === undefined || head === 0)) this.own.cursor = head;
   }
 
   get caughtUp(): boolean {

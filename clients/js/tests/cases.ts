@@ -79,7 +79,7 @@ export class Runner {
     const stream = String(step["stream"]);
     if (step["client"] === "unsubscribe") this.core.unsubscribe(stream);
     else if (step["client"] === "subscribe") {
-      const from = "after" in step ? { after: Number(step["after"]) } : "last" in step ? { last: Number(step["last"]) } : null;
+      const from = "after" in step ? { after: Number(step["after"]) } : "last" in step ? { last: Number(step["last"]) } : {};
       this.core.subscribe(stream, from, this.now);
     } else {
       const message = { op: "publish", stream, key: step["key"], data: step["data"] };

@@ -135,14 +135,14 @@ describe("cursors", () => {
     const { environment, client } = live({ cursors: storedCursors(storage) });
     client.subscribe(CHAT, { last: 5, onEvent: () => undefined });
     environment.socket.answer("subscribe", { op: "subscribed", stream: CHAT, seq: 7, recovered: true });
-    environment.socket.say(event(7));
+    environment.socket.say(event(7), { ...event(3), stream: `${CHAT}~2` });
     expect(kept.size).toBe(0);
     environment.advance(1000);
-    expect([...kept.values()]).toEqual(["7"]);
+    expect([...kept.values()]).toEqual(["7", "3"]);
 
     const again = live({ cursors: storedCursors(storage) });
     again.client.subscribe(CHAT, { last: 5, onEvent: () => undefined });
-    expect(again.environment.socket.sent.at(-1)).toMatchObject({ op: "subscribe", after: 7 });
+    expect(again.environment.socket.sent.at(-1)).toMatchObject({ op: "subscribe", after: 7, cursors: { [`${CHAT}~2`]: 3 } });
   });
 
   test("a page that is left saves at once", () => {
