@@ -268,7 +268,7 @@ class Core:
         error = TouchlineError(code if code in CODES else "bad_request", str(message.get("message")))
         again = message.get("retry") is True
         if not isinstance(number, int):
-            self._streams.ended(message.get("stream"), error)
+            self._streams.ended(connection, message.get("stream"), error)
         elif number in self._authentications:
             self._authentications.discard(number)
             self._refuse(error.code, error.message)

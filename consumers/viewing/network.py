@@ -157,6 +157,7 @@ class Network:
     def drain(self, connection: Connection, in_ms: float, now: float) -> None:
         """The edge asks to leave: a second connection at the appointed time, while this one goes on."""
         connection.route.draining = True
+        self._url += 1  # this address is leaving: the next one, where there is one
         if connection.route.successor is None:
             connection.route.due_at = now + in_ms
 

@@ -99,8 +99,6 @@ class Streams:
             case Verdict.DOUBLE:
                 return
             case Verdict.HOLE:
-                again = {"id": self._new_id(), "op": "unsubscribe", "stream": subscription.stream}
-                self._host.send(connection.number, again)
                 self._subscribe_on(connection, watch)
                 return
         after = subscription.hole_before(event)
@@ -155,6 +153,7 @@ class Streams:
         if stream is None:
             return False
         del connection.awaited[stream]
+        connection.streams.discard(stream)
         watch = self._watches.get(stream)
         if watch is None:
             return True
@@ -165,9 +164,10 @@ class Streams:
             self._host.refused(stream, error)
         return True
 
-    def ended(self, stream: object, error: TouchlineError) -> None:
+    def ended(self, connection: Connection, stream: object, error: TouchlineError) -> None:
         """The edge has ended a subscription by itself."""
         if isinstance(stream, str) and self._watches.pop(stream, None) is not None:
+            connection.streams.discard(stream)
             self._host.refused(stream, error)
 
     # ── connections that come and go ─────────────────────────────────────────────────────────────────
@@ -209,8 +209,11 @@ class Streams:
         self._network.wake(watch.route, now)
 
     def _subscribe_on(self, connection: Connection, watch: _Watch) -> None:
-        stream, number = watch.subscription.stream, self._new_id()
-        connection.awaited[stream] = number
+        stream = watch.subscription.stream
+        if stream in connection.streams:
+            # Asked for here before: after a hole, or because the other edges led back here.
+            self._leave(connection, stream)
+        number = connection.awaited[stream] = self._new_id()
         connection.streams.add(stream)
         self._host.send(connection.number, watch.subscription.request(number))
 
@@ -218,9 +221,12 @@ class Streams:
         for connection in self._network.connections.values():
             connection.awaited.pop(stream, None)
             if stream in connection.streams and connection.phase is Phase.LIVE:
-                asked = {"id": self._new_id(), "op": "unsubscribe", "stream": stream}
-                self._host.send(connection.number, asked)
+                self._leave(connection, stream)
             connection.streams.discard(stream)
+
+    def _leave(self, connection: Connection, stream: str) -> None:
+        asked = {"id": self._new_id(), "op": "unsubscribe", "stream": stream}
+        self._host.send(connection.number, asked)
 
     def _prune(self) -> None:
         """Leave edges that serve nothing any more, once another has taken over."""

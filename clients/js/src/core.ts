@@ -262,7 +262,7 @@ export class Core {
   private error(connection: Connection, message: Message, now: number): void {
     const error = new TouchlineError(String(message["code"]), String(message["message"]));
     const again = message["retry"] === true;
-    if (message.id === undefined) return this.streams.ended(message["stream"], error);
+    if (message.id === undefined) return this.streams.ended(connection, message["stream"], error);
     if (this.authentications.delete(message.id)) return this.refuse(error.code, error.message);
     if (this.streams.error(connection, message.id, error, again, now)) return this.handOver(connection.route);
     const request = this.pending.get(message.id);

@@ -86,6 +86,7 @@ export class Network {
   /** The edge asks to leave: a second connection at the appointed time, while this one goes on. */
   drain(connection: Connection, inMs: number, now: number): void {
     connection.route.draining = true;
+    this.url += 1; // this address is leaving: the next one, where there is one
     if (!connection.route.successor) connection.route.dueAt = now + inMs;
   }
 

@@ -105,10 +105,7 @@ export class Streams {
     if (subscription.paused || connection.awaited.has(stream)) return;
     const verdict = subscription.take(event);
     if (verdict === "double") return;
-    if (verdict === "hole") {
-      this.host.send(connection.number, { id: this.newId(), op: "unsubscribe", stream });
-      return this.subscribeOn(connection, watch);
-    }
+    if (verdict === "hole") return this.subscribeOn(connection, watch);
     const after = subscription.holeBefore(event);
     if (after !== null) {
       this.host.gap(stream, { stream: event.stream, after, seq: event.seq, reason: "not_delivered" });
@@ -163,6 +160,7 @@ export class Streams {
     const stream = [...connection.awaited].find(([, awaited]) => awaited === id)?.[0];
     if (stream === undefined) return false;
     connection.awaited.delete(stream);
+    connection.streams.delete(stream);
     const subscription = this.watches.get(stream)?.subscription;
     if (!subscription) return true;
     if (again) subscription.retryAt = now + backOff(subscription.attempt++, this.host.random());
@@ -174,8 +172,10 @@ export class Streams {
   }
 
   /** The edge has ended a subscription by itself. */
-  ended(stream: unknown, error: TouchlineError): void {
-    if (typeof stream === "string" && this.watches.delete(stream)) this.host.refused(stream, error);
+  ended(connection: Connection, stream: unknown, error: TouchlineError): void {
+    if (typeof stream !== "string" || !this.watches.delete(stream)) return;
+    connection.streams.delete(stream);
+    this.host.refused(stream, error);
   }
 
   // ── connections that come and go ─────────────────────────────────────────────────────────────────
@@ -217,9 +217,12 @@ export class Streams {
   }
 
   private subscribeOn(connection: Connection, { subscription }: Watch): void {
+    const { stream } = subscription;
+    // Asked for here before: after a hole, or because the other edges led back here.
+    if (connection.streams.has(stream)) this.host.send(connection.number, { id: this.newId(), op: "unsubscribe", stream });
     const id = this.newId();
-    connection.awaited.set(subscription.stream, id);
-    connection.streams.add(subscription.stream);
+    connection.awaited.set(stream, id);
+    connection.streams.add(stream);
     this.host.send(connection.number, subscription.request(id));
   }
 
