@@ -444,7 +444,7 @@ def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
         page.until(shows(".sign-in", "You are not let in"))
         page.picture("viewers-not-let-in")
         give(page, "nonsense")
-        page.until(shows(".sign-in", "The token is not a JWT"))
+        page.until(shows(".sign-in", "missing, wrong or expired"))
         give(page, token(reader))
         page.until(CAUGHT_UP)
         assert page.evaluate("document.querySelector('.sign-in')") is None

@@ -49,7 +49,7 @@ export function Chart({ title, unit, at, lines }: Props) {
         { ...axis, size: 54, values: (_, splits) => splits.map(short) },
       ],
       scales: { x: { range: span }, y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.1, LEAST_TOP)] } },
-      series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: ink(colour), width: 2, points: { show: false }, spanGaps: true }))],
+      series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: ink(colour), width: 2, points: { show: (plot: uPlot) => plot.data[0].length < 3 }, spanGaps: true }))],
     };
     plot.current = new uPlot(options, [[...at], ...lines.map(({ values }) => [...values])] as uPlot.AlignedData, element);
     const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));

@@ -88,6 +88,7 @@ function Beginning({ room }: { room: Room }) {
 }
 
 function Empty({ room }: { room: Room }) {
+  if (room.status.value.state === "refused") return <p class="empty">What is said here is for those who are let in.</p>;
   if (room.chatProblem.value) return <p class="empty"><strong>You cannot read this chat</strong>{room.chatProblem.value}</p>;
   if (!room.chatLoaded.value) return <p class="empty" aria-busy="true">Getting the last messages…</p>;
   return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
@@ -95,7 +96,7 @@ function Empty({ room }: { room: Room }) {
 
 function Row({ line, found, onRetry }: { line: Line; found: boolean; onRetry: () => void }) {
   if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
-  const name = line.name || "Somebody";
+  const name = line.name || (line.mine ? "You" : "Somebody");
   return (
     <article class={`line${line.mine ? " mine" : ""}${found ? " found" : ""}`}>
       <Kit name={name} />

@@ -103,16 +103,18 @@ export class ChatLog {
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
     const own = event.key !== undefined && this.unsent.delete(event.key);
     if (own && event.key !== undefined) this.mine.add(event.key);
+    const mine = own || (event.key !== undefined && this.mine.has(event.key));
     const { name, signed } = author(event);
     to.push({
       key: event.key !== undefined && (own || this.mine.has(event.key)) ? event.key : event.id,
       seq: event.seq,
       id: event.id,
-      name,
+      // What an edge calls somebody without a name says nothing to himself.
+      name: mine && !signed && !data["name"] ? "" : name,
       signed,
       text: words,
       at: event.server_ts,
-      mine: own || (event.key !== undefined && this.mine.has(event.key)),
+      mine,
       edited: false,
       retracted: false,
       tick: own ? "delivered" : null,

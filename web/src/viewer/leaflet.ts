@@ -7,7 +7,7 @@ import type { PageConfig } from "../shared/config.ts";
 import type { Place } from "./room.ts";
 
 const MOST_MARKERS = 500;
-const STREET = 15;
+const STREET = 17;
 
 export interface PlacesMap {
   update(places: readonly Place[]): void;

@@ -26,6 +26,7 @@ export class Room {
   readonly match = signal<Match>(NO_MATCH);
   readonly entries = signal<readonly Entry[]>([]);
   readonly broadcastLoaded = signal(false);
+  readonly broadcastProblem = signal("");
   readonly lines = signal<readonly Line[]>([]);
   readonly chatLoaded = signal(false);
   readonly chatProblem = signal("");
@@ -77,7 +78,7 @@ export class Room {
         if (seq === 0) this.broadcastLoaded.value = true;
       },
       onPresence: (viewers) => (this.viewers.value = viewers),
-      onRefused: () => (this.broadcastLoaded.value = true),
+      onRefused: ({ message }) => [this.broadcastLoaded.value, this.broadcastProblem.value] = [true, message],
     });
     this.client.subscribe(this.chat, {
       last: PAGE,

@@ -10,7 +10,7 @@ export function Timeline({ room, demo }: { room: Room; demo: preact.ComponentChi
     <section class="pane pane-match" aria-labelledby="match-title">
       <header class="pane-head"><h2 id="match-title">Ticker</h2></header>
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="match-title">
-        {entries.length === 0 ? <Empty loaded={room.broadcastLoaded.value} channel={room.channel} demo={demo} /> : (
+        {entries.length === 0 ? <Empty room={room} demo={demo} /> : (
           <ol class="timeline">{entries.map((entry) => <Item entry={entry} key={entry.seq} />)}</ol>
         )}
       </div>
@@ -18,11 +18,13 @@ export function Timeline({ room, demo }: { room: Room; demo: preact.ComponentChi
   );
 }
 
-function Empty({ loaded, channel, demo }: { loaded: boolean; channel: string; demo: preact.ComponentChildren }) {
-  if (!loaded) return <p class="empty" aria-busy="true">Getting what has happened so far…</p>;
+function Empty({ room, demo }: { room: Room; demo: preact.ComponentChildren }) {
+  if (room.status.value.state === "refused") return <p class="empty">What happens here is for those who are let in.</p>;
+  if (room.broadcastProblem.value) return <p class="empty"><strong>You cannot watch this ticker</strong>{room.broadcastProblem.value}</p>;
+  if (!room.broadcastLoaded.value) return <p class="empty" aria-busy="true">Getting what has happened so far…</p>;
   return (
     <div class="empty">
-      <p><strong>Nothing has happened yet</strong>The ticker starts with the first event of <code>broadcast:{channel}</code>.</p>
+      <p><strong>Nothing has happened yet</strong>The ticker starts with the first event of <code>broadcast:{room.channel}</code>.</p>
       {demo}
     </div>
   );
