@@ -43,10 +43,8 @@ status: setup ## a line for each process
 	@$(BIN)/touchline status
 
 # Two processes: servers that start, and conditions that are waited for, leave a processor idle in one.
-test: setup ## run all tests, with real servers and, where there is one, a real Chromium
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
-
-browser: setup ## run only the pages' tests in a Chromium; pictures go to build/screenshots
+test: setup ## run all tests, with real servers (the pages in a browser: make browser)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
 
 browser: setup ## run only the pages' tests in a Chromium; pictures go to build/screenshots
 	@$(BIN)/python -m pytest -m browser $(ARGS)
