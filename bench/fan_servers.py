@@ -77,12 +77,12 @@ class _Nothing:
         pass
 
 
-async def edge(port: int, control_port: int) -> None:
-    """The edge's connections, sessions, rings and fan-out; records come from here, not from Kafka."""
-    codec, nothing, settings = Codec("fanout"), _Nothing(), Settings()
+def bare_service() -> Service:
+    """The shared part of an edge without Kafka: whatever it asks of its surroundings is nothing."""
+    codec, nothing = Codec("fanout"), _Nothing()
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
     service = Service(
-        settings,
+        Settings(),
         name="bench",
         cell="bench",
         hub=hub,
@@ -101,6 +101,13 @@ async def edge(port: int, control_port: int) -> None:
     )
     service.open = True
     hub.whole = {("live", 0)}
+    return service
+
+
+async def edge(port: int, control_port: int) -> None:
+    """The edge's connections, sessions, rings and fan-out; records come from here, not from Kafka."""
+    codec, service = Codec("fanout"), bare_service()
+    hub = service.hub
 
     def publish(number: int, due: int, size: int) -> None:
         record = {

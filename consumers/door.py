@@ -24,6 +24,7 @@ from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 
 PATH: Final = "/v1/ws"
+_END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class Asked(Request):
@@ -52,14 +53,24 @@ Route = Callable[["Door", Asked], bytes | None]
 class Door(asyncio.Protocol):
     """A connection of which nothing is known yet."""
 
-    __slots__ = ("_received", "_routes", "_wire", "address", "secure", "service", "since", "transport")
+    __slots__ = (
+        "_received",
+        "_routes",
+        "_tail",
+        "_wire",
+        "address",
+        "secure",
+        "service",
+        "since",
+        "transport",
+    )
 
     def __init__(self, service: Service, routes: Mapping[str, Route], *, secure: bool) -> None:
         self.service, self._routes, self.secure = service, routes, secure
         self.transport: asyncio.Transport
         self.address = ""
         self.since = service.clock.monotonic()
-        self._received = 0
+        self._received, self._tail = 0, b""
         self._wire: ServerProtocol | None = None
 
     # ── from the transport ───────────────────────────────────────────────────────────────────────────
@@ -82,14 +93,19 @@ class Door(asyncio.Protocol):
                 max_size=self.service.edge.max_frame_bytes,
                 logger=WIRE_LOG,
             )
-        self._received += len(data)
+        # What follows the head is not the handshake's: frames of a client that did not wait for the answer.
+        seen = self._tail + data
+        end = seen.find(_END_OF_HEAD)
+        cut = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._tail)
+        self._tail = seen[-len(_END_OF_HEAD) + 1 :]
+        self._received += cut
         if self._received > self.service.edge.max_header_bytes:
             self.answer(431, "text/plain", b"The request's head is larger than the limit.\n")
             return
-        wire.receive_data(data)
+        wire.receive_data(data[:cut])
         events = wire.events_received()
         if events and isinstance(events[0], Request):
-            self._arrived(Asked(events[0]), wire)
+            self._arrived(Asked(events[0]), wire, data[cut:])
             return
         for out in wire.data_to_send():
             if out:
@@ -118,10 +134,10 @@ class Door(asyncio.Protocol):
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _arrived(self, asked: Asked, wire: ServerProtocol) -> None:
+    def _arrived(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
         self._wire = None
         if asked.route == PATH:
-            self._open(asked, wire)
+            self._open(asked, wire, rest)
             return
         route = self._routes.get(asked.route)
         if route is None:
@@ -132,7 +148,7 @@ class Door(asyncio.Protocol):
             self.transport.write(response)
             self.transport.close()
 
-    def _open(self, asked: Asked, wire: ServerProtocol) -> None:
+    def _open(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
         service = self.service
         if not service.open:
             text = b"This edge takes no viewers right now: try again in a moment.\n"
@@ -168,7 +184,6 @@ class Door(asyncio.Protocol):
         viewer.write(text_frame(render(welcome)))
         service.replace(self, viewer)
         self.transport.set_protocol(viewer)
-        rest = bytes(wire.reader.buffer)
         if rest:
             viewer.data_received(rest)
         if asked.token is not None and isinstance(session, Guest) and service.verifier is not None:

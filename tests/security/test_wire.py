@@ -1,0 +1,185 @@
+"""Whatever bytes come to an edge's port, nothing breaks: an answer, a close, or patience for the rest."""
+
+import asyncio
+import json
+import struct
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bench.fan_servers import bare_service
+from consumers.connection import ViewerConnection
+from consumers.door import Door
+from consumers.fallbacks import fallback_routes
+from consumers.service import Service
+
+HANDSHAKE = (
+    b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Transport(asyncio.Transport):
+    """A socket's near end: what is written stays here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.closed = False
+        self.protocol: asyncio.Protocol | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("10.0.0.1", 1) if name == "peername" else default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self.protocol = protocol
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+def frame(payload: bytes, *, opcode: int = 1, fin: bool = True, masked: bool = True, bits: int = 0) -> bytes:
+    """A WebSocket frame as a client sends it, or as it should not."""
+    head = bytes([(0x80 if fin else 0) | bits << 4 | opcode])
+    flag, size = (0x80 if masked else 0), len(payload)
+    if size < 126:
+        head += bytes([flag | size])
+    elif size < 65536:
+        head += bytes([flag | 126]) + struct.pack("!H", size)
+    else:
+        head += bytes([flag | 127]) + struct.pack("!Q", size)
+    return head + (b"\0\0\0\0" if masked else b"") + payload
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+MESSAGE = st.fixed_dictionaries(
+    {"op": st.sampled_from(["subscribe", "publish", "history", "ack", "presence", "auth", "ping", "x"])},
+    optional={
+        "id": JSON,
+        "stream": st.sampled_from(["chat:a", "location:b", "", "chat:"]) | JSON,
+        "after": JSON,
+        "last": JSON,
+        "seq": JSON,
+        "data": JSON,
+        "token": JSON,
+        "cursors": JSON,
+        "limit": JSON,
+    },
+)
+TEXT = st.lists(MESSAGE, min_size=1, max_size=3).map(lambda ms: "\n".join(map(json.dumps, ms)).encode())
+FRAME = st.builds(
+    frame,
+    TEXT | st.binary(max_size=300),
+    opcode=st.sampled_from([0, 1, 1, 1, 2, 3, 8, 9, 10, 11]),
+    fin=st.booleans(),
+    masked=st.sampled_from([True, True, True, False]),
+    bits=st.sampled_from([0, 0, 0, 4, 7]),
+)
+HEAD = st.sampled_from(
+    [
+        HANDSHAKE,
+        HANDSHAKE.replace(b"13", b"12"),
+        HANDSHAKE.replace(b"/v1/ws", b"/v1/ws?token=%ff&device=" + b"d" * 300),
+        b"GET /v1/sse?stream=chat:a&after=x HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"POST /v1/ws HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ]
+)
+
+
+def come(service: Service, bytes_: bytes, cuts: list[int]) -> Transport:
+    """A connection that gets these bytes in pieces, and then is lost."""
+    door = Door(service, fallback_routes(service), secure=False)
+    transport = Transport()
+    transport.protocol = door
+    door.connection_made(transport)
+    at = 0
+    for cut in sorted({*(c % (len(bytes_) + 1) for c in cuts), len(bytes_)}):
+        if transport.closed:
+            break
+        assert transport.protocol is not None
+        transport.protocol.data_received(bytes_[at:cut])
+        at = cut
+    assert transport.protocol is not None
+    transport.protocol.connection_lost(None)
+    return transport
+
+
+@settings(max_examples=200, deadline=None)
+@given(head=HEAD | st.binary(max_size=200), frames=st.lists(FRAME | st.binary(max_size=60), max_size=6),
+       cuts=st.lists(st.integers(0, 5000), max_size=6))  # fmt: skip
+@example(head=HANDSHAKE, frames=[frame(b"\xff\xfe")], cuts=[])
+@example(head=HANDSHAKE, frames=[frame(b'{"op":"ping"}', bits=4)], cuts=[])
+@example(head=HANDSHAKE, frames=[frame(b"x" * 126, opcode=9)], cuts=[])
+@example(head=HANDSHAKE, frames=[frame(b"a", fin=False), frame(b"b")], cuts=[])
+@example(head=HANDSHAKE, frames=[b"\x81\xff" + b"\xff" * 8], cuts=[])
+@example(head=HANDSHAKE, frames=[frame(b"[" * 60_000)], cuts=[])
+def test_any_bytes_are_answered_or_refused_and_leave_nothing_behind(
+    head: bytes, frames: list[bytes], cuts: list[int]
+) -> None:
+    async def run() -> None:
+        service = bare_service()
+        come(service, head + b"".join(frames), cuts)
+        assert not service.connections
+        assert not service.hub.audiences()
+        assert not service.users
+        await service.close()
+
+    asyncio.run(run())
+
+
+async def test_a_frame_that_announces_more_than_the_limit_ends_the_connection_at_once() -> None:
+    service = bare_service()
+    transport = come(service, HANDSHAKE + b"\x81\xff" + struct.pack("!Q", 1 << 40), [])
+    assert transport.closed
+    assert len(transport.written) < 1000
+    await service.close()
+
+
+async def test_a_good_conversation_is_one_through_the_same_door() -> None:
+    """Else the fuzzing might never get past the handshake."""
+    service = bare_service()
+    door = Door(service, {}, secure=False)
+    transport = Transport()
+    transport.protocol = door
+    door.connection_made(transport)
+    door.data_received(HANDSHAKE)
+    viewer: asyncio.Protocol = transport.protocol
+    assert type(viewer) is ViewerConnection
+    viewer.data_received(frame(b'{"op":"ping","id":7}'))
+    assert b'{"op":"pong","id":7}' in transport.written
+    await service.close()
+
+
+async def test_frames_that_come_with_the_handshake_are_not_lost() -> None:
+    service = bare_service()
+    transport = come(service, HANDSHAKE + frame(b'{"op":"ping","id":8}'), [])
+    assert b'{"op":"pong","id":8}' in transport.written
+    await service.close()
