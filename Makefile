@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web wheel up down status test browser chaos unit check format docs lock clean
+.PHONY: help setup web wheel up down status test browser chaos audit unit check format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,8 +43,8 @@ status: setup ## a line for each process
 	@$(BIN)/touchline status
 
 # Two processes: servers that start, and conditions that are waited for, leave a processor idle in one.
-test: setup ## run all tests, with real servers (the pages in a browser: make browser)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
+test: setup ## run all tests, with real servers and, where there is a Chromium, the pages in it
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 browser: setup ## run only the pages' tests in a Chromium; pictures go to build/screenshots
 	@$(BIN)/python -m pytest -m browser $(ARGS)
@@ -59,6 +59,10 @@ check: setup ## lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+audit: setup ## ask the vulnerability services about what is locked (needs the internet)
+	@$(BIN)/uv tool run pip-audit --disable-pip --no-deps -r requirements-run.lock
+	@npm audit --omit=dev
 
 format: setup ## put the code in shape
 	@$(BIN)/ruff check --fix .

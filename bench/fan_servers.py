@@ -19,7 +19,7 @@ from consumers.hub import Hub, Raw
 from consumers.records import reader
 from consumers.registry import Registry
 from consumers.service import Service
-from kernel.clock import SystemClock
+from kernel.clock import Clock, SystemClock
 from kernel.settings import Settings
 from schemas.codec import Codec
 
@@ -77,12 +77,12 @@ class _Nothing:
         pass
 
 
-def bare_service() -> Service:
+def bare_service(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The shared part of an edge without Kafka: whatever it asks of its surroundings is nothing."""
     codec, nothing = Codec("fanout"), _Nothing()
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
     service = Service(
-        Settings(),
+        settings or Settings(),
         name="bench",
         cell="bench",
         hub=hub,
@@ -96,7 +96,7 @@ def bare_service() -> Service:
         where=nothing,
         cursors=nothing,
         registry=Registry(),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         new_id=lambda: "",
     )
     service.open = True

@@ -5,6 +5,7 @@ import json
 import struct
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,11 @@ from consumers.connection import ViewerConnection
 from consumers.door import Door
 from consumers.fallbacks import fallback_routes
 from consumers.service import Service
+from consumers.session import Guest
+from kernel.clock import ManualClock
+from kernel.errors import TouchlineError
+from kernel.settings import Edge, Settings
+from kernel.tokens import everything
 
 HANDSHAKE = (
     b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -175,6 +181,66 @@ async def test_a_good_conversation_is_one_through_the_same_door() -> None:
     assert type(viewer) is ViewerConnection
     viewer.data_received(frame(b'{"op":"ping","id":7}'))
     assert b'{"op":"pong","id":7}' in transport.written
+    await service.close()
+
+
+async def test_compression_is_not_negotiated_so_that_there_are_no_bombs() -> None:
+    service = bare_service()
+    offer = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+    transport = come(service, HANDSHAKE[:-2] + offer, [])
+    assert transport.written.startswith(b"HTTP/1.1 101")
+    assert b"permessage-deflate" not in transport.written
+    await service.close()
+
+
+async def test_a_request_that_trickles_in_is_cut_off_in_time() -> None:
+    clock = ManualClock()
+    service = bare_service(clock=clock)
+    door, transport = Door(service, {}, secure=False), Transport()
+    door.connection_made(transport)
+    for byte in HANDSHAKE[:9]:
+        door.data_received(bytes([byte]))
+        clock.advance(1)
+        door.tick(clock.monotonic(), 0)
+    assert not transport.closed
+    clock.advance(1)
+    door.tick(clock.monotonic(), 0)
+    assert transport.closed
+
+
+@pytest.mark.parametrize(
+    "edge", [Edge(max_connections=3), Edge(max_connections_per_address=3)], ids=["in all", "by address"]
+)
+async def test_connections_are_limited(edge: Edge) -> None:
+    service, let_in = bare_service(Settings(edge=edge)), 3
+    transports = []
+    for _ in range(let_in + 2):
+        door, transport = Door(service, {}, secure=False), Transport()
+        transport.protocol = door
+        door.connection_made(transport)
+        door.data_received(HANDSHAKE)
+        transports.append(transport)
+    assert [transport.closed for transport in transports] == [False] * let_in + [True, True]
+    assert transports[0].protocol is not None
+    transports[0].protocol.connection_lost(None)
+    for gone in transports[let_in:]:
+        assert gone.protocol is not None
+        gone.protocol.connection_lost(None)
+    again = come(service, HANDSHAKE, [])
+    assert not again.closed
+    await service.close()
+
+
+async def test_connections_of_a_user_are_limited() -> None:
+    service = bare_service(Settings(edge=Edge(max_connections_per_user=2)))
+    guests = [service.arrive(str(number), None) for number in range(3)]
+    assert len(guests) == 3, "guests are not one user"
+    ana = everything("ana")
+    for _ in range(2):
+        service.admit(Guest(service.rules, 0), ana)
+    with pytest.raises(TouchlineError) as refused:
+        service.admit(Guest(service.rules, 0), ana)
+    assert refused.value.code == "limit_reached"
     await service.close()
 
 
