@@ -1,138 +1,76 @@
-"""The indexer's speed on real servers, each figure beside what it is to be compared with, in one run.
+"""The indexer's speed on real servers: the rate, the time until an event is found, and the memory.
 
-    python -m bench.indexer [--documents 100000] [--seconds 20]
+    python -m bench.indexer rate [--documents 100000] [--turns 3]
+    python -m bench.indexer found [--seconds 20]
+    python -m bench.indexer memory [--seconds 120]
 
-1. Indexing, from the log to confirmed documents, beside helpers.parallel_bulk with ready-made ones.
-2. From an event's append to its being found, at 2,000 events/s.
-3. Search p50 beside the same query sent straight to Elasticsearch.
-4. A page of 50 of history from the middle of a stream.
+rate    from the log to confirmed documents, beside helpers.parallel_bulk with ready-made ones, turn by turn.
+found   from an event's append to its being found, at 2,000 events a second.
+memory  of `touchline index` as a process, at 2,000 events a second: its growth over the second half.
 
 Servers: those of the settings (TOUCHLINE_…), under a prefix of its own, which is removed at the end.
 """
 
 import argparse
 import asyncio
-import json
 import os
-import random
 import secrets
+import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable
-from statistics import median
+from collections.abc import AsyncIterator
+from itertools import islice
+from statistics import linear_regression, median
 from typing import Any
 
 import msgspec
 import psutil
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
-from history import History, names
+from bench.corpus import clean, deployment, messages
+from history import names
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.health import Health
-from kernel.kafka import apply_topics, client_config
-from kernel.positions import Kind, Stream, make_id, make_seq, partition_of
-from kernel.settings import Settings, load_settings
-from kernel.topics import topic_names, topics
-from schemas.codec import Codec
+from kernel.positions import Kind
+from kernel.settings import Settings, as_environment
 from search_indexer.documents import indexable
 from search_indexer.folding import Folding
 from search_indexer.indexer import Indexer
 from search_indexer.mappings import put_templates
-from search_indexer.query.parser import parse
-from search_indexer.request import Page, Search, Sort
-from search_indexer.search import Searcher, request_body
+from search_indexer.request import Page, Search
+from search_indexer.search import Searcher
 from search_indexer.source import EventSource
+from tests.accepted import write, writer
 
-SPEECH = (
-    "what a goal the keeper had no chance at all come on you can do this great save by him that was never a "
-    "penalty ref open your eyes best match of this world cup so far who else is watching from home tonight "
-    "unbelievable pass midfield striker defender corner offside cross header free kick half time minutes"
-)
-WORDS = SPEECH.split()
-QUERIES: tuple[tuple[str, Sort], ...] = (
-    ("goal keeper", "newest"),
-    ("goal keeper", "relevance"),
-    ('"half time"', "newest"),
-    ("penlaty -ref", "relevance"),
-)
-PARTITIONS = 4
+PER_SECOND = 2000
+CLOCK = SystemClock()
 
 
-def make_event(dice: random.Random, offset: int, at: int, channel: str) -> dict[str, Any]:
-    """A chat message of about 200 bytes."""
-    partition = partition_of(channel, PARTITIONS)
-    return {
-        "channel": channel,
-        "seq": make_seq(1, offset),
-        "id": make_id(Kind.CHAT, at, partition, offset),
-        "server_ts": at,
-        "partition": partition,
-        "type": "message",
-        "key": None,
-        "sender": f"user-{dice.randrange(5000)}",
-        "client_ts": None,
-        "data": {"text": " ".join(dice.choices(WORDS, k=18)), "target": None, "extra": None},
-    }
-
-
-def produce(settings: Settings, events: list[dict[str, Any]], producer: Producer | None = None) -> None:
-    codec, topic = Codec("event-chat"), topic_names(settings).events[Kind.CHAT]
-    producer = producer or Producer(client_config(settings, linger_ms=5))
-    for event in events:
-        value = codec.encode(event)
-        while True:
-            try:
-                producer.produce(
-                    topic,
-                    value,
-                    key=event["channel"],
-                    partition=event["partition"],
-                    timestamp=event["server_ts"],
-                )
-                break
-            except BufferError:
-                producer.poll(0.1)
-    assert producer.flush(60) == 0
-
-
-async def index_all(settings: Settings, generation: int | None = None) -> float:
-    """Documents a second, from the first batch to the last confirmation."""
-    clock = SystemClock()
+async def index_all(settings: Settings, generation: int | None = None) -> tuple[int, float]:
+    """Index what the log has more than the index; how many, and in how many seconds."""
     async with elastic_client(settings, timeout_s=60) as client:
-        source = EventSource(settings, clock, group=None)
-        indexer = Indexer(settings, clock, client, source, health=Health(), follow=False)
+        source = EventSource(settings, CLOCK, group=None)
+        indexer = Indexer(settings, CLOCK, client, source, health=Health(), follow=False)
         await indexer.open(generation)
         await indexer.take_all()
-        count = await indexer.remaining()
-        begun = time.perf_counter()
+        count, begun = await indexer.remaining(), time.perf_counter()
         while await indexer.step() or await indexer.remaining():
             pass
         await indexer.drain()
-        rate = count / (time.perf_counter() - begun)
+        took = time.perf_counter() - begun
         await indexer.refresh()
         await indexer.close()
-    return rate
+    return count, took
 
 
-def ready_made(settings: Settings, generation: int, events: list[dict[str, Any]]) -> float:
+def ready_made(settings: Settings, generation: int, actions: list[dict[str, Any]]) -> float:
     """Documents a second of parallel_bulk with actions that were made before."""
-    folding = Folding()
     prefix = settings.elasticsearch.index_prefix
-    actions = []
-    for event in events:
-        made = indexable(Kind.CHAT, event, folding)
-        actions.append(
-            {
-                "_index": names.index_name(prefix, Kind.CHAT, generation, names.day_of(made.document.at)),
-                "_id": made.id,
-                "version": made.document.seq,
-                "version_type": "external",
-                "_source": msgspec.to_builtins(made.document),
-            }
-        )
+    for action in actions:
+        day = names.day_of(action["_source"]["at"])
+        action["_index"] = names.index_name(prefix, Kind.CHAT, generation, day)
     with Elasticsearch(settings.elasticsearch.url, request_timeout=60) as client:
         begun = time.perf_counter()
         for ok, _ in parallel_bulk(client, actions, thread_count=4, chunk_size=2000):
@@ -140,153 +78,135 @@ def ready_made(settings: Settings, generation: int, events: list[dict[str, Any]]
         return len(actions) / (time.perf_counter() - begun)
 
 
-async def median_ms(ask: Callable[[], Awaitable[Any]], times: int = 60) -> float:
-    took = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        await ask()
-        took.append(time.perf_counter() - begun)
-    return sorted(took)[len(took) // 2] * 1000
+def action_of(event: dict[str, Any], folding: Folding) -> dict[str, Any]:
+    made = indexable(Kind.CHAT, event, folding)
+    source = msgspec.to_builtins(made.document)
+    return {"_id": made.id, "version": made.document.seq, "version_type": "external", "_source": source}
 
 
-async def until_found(settings: Settings, seconds: float, offset: int) -> list[float]:
-    """Seconds from an event's append to its being found, of a sample, at 2,000 events a second."""
-    clock, dice = SystemClock(), random.Random(1)
-    stop, delays = asyncio.Event(), []
-    async with elastic_client(settings) as client:
-        source = EventSource(settings, clock, group=f"{settings.topics.prefix}-index")
-        indexer = Indexer(settings, clock, client, source, health=Health())
-        await indexer.open()
-        source.subscribe()
-        running = asyncio.create_task(indexer.run(stop))
-        searcher = Searcher(client, settings, clock)
-
-        async def wait_for(token: str, at: float) -> None:
-            search = Search(q=f'"{token}"', channels=("live",))
-            while True:
-                if (await searcher.search(search, Page(limit=1))).total:
-                    delays.append(time.perf_counter() - at)
-                    return
-                await asyncio.sleep(0.02)
-
-        producer = Producer(client_config(settings, linger_ms=5))
-        waiting: list[asyncio.Task[None]] = []
-        begun, tick = time.perf_counter(), 0
-        while (passed := time.perf_counter() - begun) < seconds:
-            due = int(passed * 2000) - tick * 100
-            if due < 100:
-                await asyncio.sleep(0.01)
-                continue
-            events = [make_event(dice, offset + n, clock.now_ms(), "live") for n in range(100)]
-            offset += 100
-            tick += 1
-            token = f"probe{tick}x"
-            events[-1]["data"]["text"] += f" {token}"
-            await asyncio.to_thread(produce, settings, events, producer)
-            if tick % 5 == 0:
-                waiting.append(asyncio.create_task(wait_for(token, time.perf_counter())))
-        await asyncio.wait_for(asyncio.gather(*waiting), 60)
-        stop.set()
-        await running
-    return sorted(delays)
-
-
-async def searches(settings: Settings) -> list[tuple[str, float, float]]:
-    """For each query: p50 of ours, and of the same sent straight, in ms, turn by turn."""
-    found = []
-    async with elastic_client(settings) as client:
-        searcher, folding = Searcher(client, settings, SystemClock()), Folding()
-        alias = names.alias(settings.elasticsearch.index_prefix, Kind.CHAT)
-        for q, sort in QUERIES:
-            search = Search(q=q, kinds=(Kind.CHAT,), sort=sort)
-            body = request_body(search, parse(q, folding), Page(), ("*",))
-            straight = {**body, "_source": {"excludes": body["source_excludes"]}}
-            straight.pop("source_includes")
-            straight.pop("source_excludes")
-            text = json.dumps(straight).encode()
-
-            async def direct(text: bytes = text) -> None:
-                await client.perform_request(
-                    "POST",
-                    f"/{alias}/_search",
-                    headers={
-                        "content-type": "application/vnd.elasticsearch+json; compatible-with=9",
-                        "accept": "application/vnd.elasticsearch+json; compatible-with=9",
-                    },
-                    body=text,
-                )
-
-            async def ours(search: Search = search) -> None:
-                await searcher.search(search, Page())
-
-            mine: list[float] = []
-            straight_ms: list[float] = []
-            for turn in range(100):  # turn by turn: a busy machine is busy for both
-                for ask, took in ((ours, mine), (direct, straight_ms)):
-                    took_ms = await median_ms(ask, 1)
-                    if turn >= 30:
-                        took.append(took_ms)
-            found.append((f"{q} ({sort})", median(mine), median(straight_ms)))
-    return found
-
-
-def clean(settings: Settings) -> None:
-    with Elasticsearch(settings.elasticsearch.url) as client:
-        prefix = settings.elasticsearch.index_prefix
-        for index in client.indices.get(index=f"{prefix}-*"):
-            client.indices.delete(index=index)
-        for template in client.indices.get_index_template(name=f"{prefix}-*")["index_templates"]:
-            client.indices.delete_index_template(name=template["name"])
-    admin = AdminClient(client_config(settings))
-    for future in admin.delete_topics([topic.name for topic in topics(settings)]).values():
-        future.result()
-
-
-async def main(documents: int, seconds: float) -> None:
-    prefix = f"bench{secrets.token_hex(3)}"
-    given = {k: v for k, v in os.environ.items() if k.startswith("TOUCHLINE_")}
-    settings = load_settings(
-        {
-            **given,
-            "TOUCHLINE_TOPICS_PREFIX": prefix,
-            "TOUCHLINE_TOPICS_PARTITIONS": str(PARTITIONS),
-            "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": prefix,
-        }
-    )
-    apply_topics(settings, topics(settings))
-    try:
-        dice, now = random.Random(7), SystemClock().now_ms()
-        events = [make_event(dice, n, now - documents + n, f"channel-{n % 8}") for n in range(documents)]
-        produce(settings, events)
+async def rate(settings: Settings, documents: int, turns: int) -> None:
+    folding, first = Folding(), CLOCK.now_ms() - documents
+    events = list(messages(documents, first=1, since_ms=first))
+    write(settings, Kind.CHAT, events)
+    actions = [action_of(event, folding) for event in events]
+    del events
+    ratios = []
+    # Turn by turn, the other one first each time: a JVM that warms up, and merges, favour neither.
+    for turn in range(turns):
         async with elastic_client(settings) as client:
-            for generation in (1, 2):
+            for generation in (2 * turn + 1, 2 * turn + 2):
                 await put_templates(client, settings, generation, live=False)
-        # Turn by turn, so that a warm JVM favours neither; the first turn warms it.
-        share = events[: documents // 5]
-        ready_made(settings, 1, share)
-        bulk = ready_made(settings, 2, events)
-        ours = await index_all(settings)
-        memory = psutil.Process().memory_info().rss / 1e6
-        print(f"indexing: {ours:,.0f}/s; parallel_bulk, ready-made: {bulk:,.0f}/s; {ours / bulk:.2f} of it")
-        print(f"memory of this process: {memory:.0f} MB")
-        for name, mine, direct in await searches(settings):
-            print(f"search p50 {name}: {mine:.1f} ms; straight {direct:.1f} ms; {mine / direct:.2f} times")
-        async with History(settings, SystemClock()) as history:
-            middle = make_seq(1, documents // 2)
-            stream = Stream.parse("chat:channel-1")
-            after = await median_ms(lambda: history.read(stream, after=middle, limit=50))
-            before = await median_ms(lambda: history.read(stream, before=middle, limit=50))
-        print(f"history, 50 from the middle, p50: after {after:.1f} ms, before {before:.1f} ms")
-        delays = await until_found(settings, seconds, documents)
-        p50, p99 = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
-        print(f"to be found, at 2,000 events/s: p50 {p50:.2f} s, p99 {p99:.2f} s ({len(delays)} probes)")
+        ours = theirs = 0.0
+        for who in ("ours", "theirs") if turn % 2 else ("theirs", "ours"):
+            if who == "ours":
+                count, took = await index_all(settings, 2 * turn + 1)
+                ours = count / took
+            else:
+                theirs = await asyncio.to_thread(ready_made, settings, 2 * turn + 2, actions)
+        if turn:  # the first one warms up
+            ratios.append(ours / theirs)
+        print(f"turn {turn}: indexer {ours:,.0f}/s, parallel_bulk {theirs:,.0f}/s, {ours / theirs:.2f} of it")
+    if ratios:
+        print(f"indexing: {median(ratios):.2f} of parallel_bulk with ready-made documents")
+
+
+async def load(settings: Settings, seconds: float) -> AsyncIterator[tuple[str, float]]:
+    """Write 2,000 events a second; after each half second's last one, its token and when it was written."""
+    events, producer = messages(10**9, first=10**6, since_ms=0), writer(settings)
+    begun, sent = time.perf_counter(), 0
+    while (passed := time.perf_counter() - begun) < seconds:
+        due = int(passed * PER_SECOND) - sent
+        if due < 100:
+            await asyncio.sleep(0.005)
+            continue
+        some = list(islice(events, due))
+        for event in some:
+            event["server_ts"] = CLOCK.now_ms()
+        token = f"probe{sent}x"
+        some[-1]["data"]["text"] += f" {token}"
+        sent += due
+        await asyncio.to_thread(write, settings, Kind.CHAT, some, producer)
+        yield token, time.perf_counter()
+
+
+async def found(settings: Settings, seconds: float) -> None:
+    delays: list[float] = []
+    process = await asyncio.to_thread(start_indexer, settings)
+    try:
+        async with elastic_client(settings) as client, asyncio.TaskGroup() as tasks:
+            searcher = Searcher(client, settings, CLOCK)
+
+            async def wait_for(token: str, at: float) -> None:
+                while True:
+                    if (await searcher.search(Search(q=f'"{token}"'), Page(limit=1))).total:
+                        break
+                    await asyncio.sleep(0.02)
+                delays.append(time.perf_counter() - at)
+
+            asked, warm = 0.0, time.perf_counter() + 5
+            async for token, at in load(settings, seconds + 5):
+                if at - asked >= 0.2 and at > warm:
+                    asked = at
+                    tasks.create_task(wait_for(token, at))
+    finally:
+        process.terminate()
+        process.wait(20)
+    delays.sort()
+    p50, p99 = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
+    print(f"found at {PER_SECOND}/s: p50 {p50:.2f} s, p99 {p99:.2f} s ({len(delays)} probes)")
+
+
+async def memory(settings: Settings, seconds: float) -> None:
+    process = await asyncio.to_thread(start_indexer, settings)
+    seen: list[tuple[float, float]] = []
+    try:
+        watched, begun, shown = psutil.Process(process.pid), time.perf_counter(), 0.0
+        async for _ in load(settings, seconds):
+            at = time.perf_counter() - begun
+            if not seen or at - seen[-1][0] >= 1:
+                seen.append((at, watched.memory_info().rss / 1e6))
+            if at - shown >= 10:
+                shown = at
+                print(f"{at:5.0f} s: {seen[-1][1]:.1f} MB", flush=True)
+    finally:
+        process.terminate()
+        process.wait(20)
+    half = seen[len(seen) // 2 :]
+    slope = linear_regression([at for at, _ in half], [size for _, size in half]).slope * 60
+    print(f"memory at {PER_SECOND}/s: {half[-1][1]:.0f} MB; {slope:+.2f} MB a minute over the second half")
+
+
+def start_indexer(settings: Settings) -> subprocess.Popen[bytes]:
+    """`touchline index`, once it is ready."""
+    environment = {**os.environ, **as_environment(settings)}
+    process = subprocess.Popen([sys.executable, "-m", "touchline", "index"], env=environment)
+    with Elasticsearch(settings.elasticsearch.url) as client:
+        while not client.indices.exists(index=names.state_index(settings.elasticsearch.index_prefix)):
+            time.sleep(0.1)
+    return process
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("rate", "found", "memory"))
+    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    given = parser.parse_args()
+    settings = deployment(f"bench{secrets.token_hex(3)}")
+    try:
+        match given.what:
+            case "rate":
+                asyncio.run(rate(settings, given.documents, given.turns))
+            case "found":
+                asyncio.run(found(settings, given.seconds))
+            case _:
+                asyncio.run(memory(settings, given.seconds))
     finally:
         clean(settings)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--documents", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    arguments = parser.parse_args()
-    asyncio.run(main(arguments.documents, arguments.seconds))
+    main()

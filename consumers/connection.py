@@ -184,7 +184,9 @@ class ViewerConnection(asyncio.Protocol):
                     if request_id is not None:
                         self.send(m.Ok(id=request_id))
                 case s.Post(posted, stream, sender):
-                    self._start(posted.id, service.publish(posted, stream, sender, self))
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    admin = self.session.grants.allows("admin", posted.stream)
+                    self._start(posted.id, service.publish(posted, stream, sender, self, admin=admin))
                 case s.ReadPast(asked, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
                     self._start(asked.id, service.read_past(asked, stream, self.session.grants))

@@ -51,6 +51,8 @@ class History(Protocol):
         self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
     ) -> HistoryPage: ...
 
+    async def find(self, stream: Stream, event_id: str) -> bytes | None: ...
+
 
 class _Reads:
     """What is asked of one feed's past."""

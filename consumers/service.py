@@ -18,6 +18,7 @@ from consumers.ports import Connected, Counts, Cursors, Map, Poster, Sender
 from consumers.registry import Registry
 from consumers.session import Guest, Member, Rules
 from consumers.subscription import Holder, Subscription
+from history.changes import check_change, is_change
 from kernel.clock import Clock
 from kernel.codes import RETRY, Close
 from kernel.errors import TouchlineError
@@ -292,10 +293,15 @@ class Service:
             self.hub.leave(subscription.audience)
 
     async def publish(
-        self, request: m.Publish, stream: Stream, sender: str, connection: Sender
+        self, request: m.Publish, stream: Stream, sender: str, connection: Sender, *, admin: bool
     ) -> m.AnyReply:
         """Post an event; the reply comes when Kafka has it."""
         key = request.key or self._new_id()
+        if not admin and is_change(stream, request.type):
+            try:
+                await check_change(self.history, stream, request.data.get("target"), sender)
+            except TouchlineError as error:
+                return _refusal(error, request.id)
         self._posted[sender, key] = connection
         if len(self._posted) > MAX_POSTED:
             self._posted.popitem(last=False)

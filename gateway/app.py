@@ -9,7 +9,19 @@ from typing import Final
 from aiohttp import web
 from msgspec.structs import replace
 
-from gateway import channels, demo, figures, history, ingest, openapi, pages, refusals, registry, search
+from gateway import (
+    alerts,
+    channels,
+    demo,
+    figures,
+    history,
+    ingest,
+    openapi,
+    pages,
+    refusals,
+    registry,
+    search,
+)
 from gateway.access import Access
 from gateway.board import Board
 from gateway.context import Context
@@ -28,6 +40,7 @@ from schemas.catalog import built_in
 
 _log = get_logger("touchline.gateway")
 
+_MAX_LINE: Final = 128 * 1024
 #: What the API consists of. A module opens what it needs on `context.stack`; what it returns as an Operation
 #: is in the OpenAPI document, and what it returns as a plain route (a page, a file) is not.
 Routes = Callable[[Context], Awaitable[Sequence[Operation | web.RouteDef]]]
@@ -35,6 +48,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     ingest.routes,
     history.routes,
     search.routes,
+    alerts.routes,
     channels.routes,
     registry.routes,
     demo.routes,
@@ -72,7 +86,10 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             catalog=built_in(),
             stack=stack,
         )
-        runner = web.AppRunner(await build(context), access_log=None, auto_decompress=False)
+        # A query of many thousand characters is told what is wrong with it, by us and in the usual shape.
+        runner = web.AppRunner(
+            await build(context), access_log=None, auto_decompress=False, max_line_size=_MAX_LINE
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await _listen(runner, settings.gateway.host, settings.gateway.port)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from gateway.access import Caller
 from gateway.bodies import NDJSON, content_type_of, lines_of, whole
+from gateway.changes import Item, Look, Refusals, looking
 from gateway.context import Context
 from gateway.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.operations import Operation, stream_of
@@ -26,8 +27,6 @@ _WINDOWS: Final = 16
 _MAX_KEY: Final = 128
 
 _array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
-#: An event's number in the request, and its JSON.
-Item = tuple[int, bytes]
 Prepare = Callable[[Item], Record]
 
 
@@ -41,17 +40,17 @@ async def routes(context: Context) -> Sequence[Operation]:
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
-        results = Results()
+        results, look, refusals = Results(), looking(context.history, stream, caller), Refusals()
         try:
             if content_type_of(request) in NDJSON:
-                prepare = _preparing(context, stream, caller, idempotency_key, several=True)
-                parts = lines_of(request, limit)
+                prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=True)
+                parts = _looked(lines_of(request, limit), look, refusals)
                 return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
-            prepare = _preparing(context, stream, caller, idempotency_key, several=several)
-            items = _items(body) if several else [body]
-            return await _many(context, request, stream, prepare=prepare, parts=_once(items), results=results)
+            prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
+            parts = _looked(_once(_items(body) if several else [body]), look, refusals)
+            return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
         finally:
             results.close()
 
@@ -68,7 +67,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies=REPLIES,
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
-                *("unsupported_media_type", "invalid_event", "queue_full", "not_delivered"),
+                *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
             ),
         )
     ]
@@ -138,13 +137,21 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
 
 
 def _preparing(
-    context: Context, stream: Stream, caller: Caller, idempotency_key: str | None, *, several: bool
+    context: Context,
+    stream: Stream,
+    caller: Caller,
+    idempotency_key: str | None,
+    refusals: Refusals,
+    *,
+    several: bool,
 ) -> Prepare:
     """How an item of this request becomes a record."""
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
 
     def prepare(item: Item) -> Record:
         number, value = item
+        if number in refusals:
+            raise refusals.pop(number)
         if len(value) > limit:
             raise TouchlineError("too_large", f"The event has more than {limit} bytes.")
         post = read_post(stream, value)
@@ -165,6 +172,18 @@ def _items(body: bytes) -> list[bytes]:
         return [bytes(item) for item in _array(body)]
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Undecodable("undecodable", f"The body is not a JSON array: {error}.") from None
+
+
+async def _looked(
+    parts: AsyncIterator[list[bytes]], look: Look | None, refusals: Refusals
+) -> AsyncIterator[list[bytes]]:
+    """The parts, once it is known which of their events may not be posted."""
+    number = 0
+    async for part in parts:
+        if look is not None:
+            refusals.update(await look(enumerate(part, number)))
+        number += len(part)
+        yield part
 
 
 async def _once(items: list[bytes]) -> AsyncIterator[list[bytes]]:

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any, Final
 
 import msgspec
-from elasticsearch import ApiError, AsyncElasticsearch, TransportError
+from elastic_transport import ObjectApiResponse
+from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, TransportError
 from elasticsearch.serializer import JsonSerializer
 
 from kernel.errors import TouchlineError
@@ -69,11 +70,28 @@ async def search_whole(client: AsyncElasticsearch, **body: Any) -> dict[str, Any
     return found
 
 
+def documents_of(answer: ObjectApiResponse[Any]) -> list[dict[str, Any]]:
+    """What an mget has found. Raises where a document's shard is not there right now.
+
+    That is told document by document, in an answer of status 200: "not found" would be wrong.
+    """
+    for found in answer["docs"]:
+        error = found.get("error")
+        if error is not None and error["type"] != "index_not_found_exception":
+            raise TransportError(f"a document cannot be read: {error['type']}")
+    return [found for found in answer["docs"] if found.get("found")]
+
+
 def is_passing(error: Exception) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, ApiError):
         return error.meta.status in BUSY
     return isinstance(error, TransportError)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether what was read is not there right now: also an index that was taken away while it was read."""
+    return is_passing(error) or isinstance(error, NotFoundError)
 
 
 def unreachable(settings: Settings, error: Exception) -> TouchlineError:

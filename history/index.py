@@ -1,11 +1,12 @@
 """The indexed part of a stream's past: pages of events by `seq`, and how far the index is complete."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
 from history import names
-from history.elastic import search_whole
+from history.elastic import documents_of, search_whole
 from history.pages import Entry, Watermark
 from kernel.clock import Clock
 from kernel.positions import Kind, Stream
@@ -14,6 +15,11 @@ from kernel.positions import Kind, Stream
 #: log from there is only longer.
 _WATERMARK_S: Final = 0.25
 _LIVE_S: Final = 1.0
+#: How often a page is read anew because another generation went live meanwhile.
+_TRIES: Final = 3
+
+#: Reads from the index: generation and watermark -> what it has up to there.
+Read = Callable[[int, Watermark], Awaitable[list[Entry]]]
 
 
 class StreamIndex:
@@ -23,6 +29,27 @@ class StreamIndex:
         self._client, self._prefix, self._clock = client, prefix, clock
         self._live: tuple[float, int] = (float("-inf"), 0)
         self._watermarks: dict[str, tuple[float, Watermark]] = {}
+
+    async def complete(
+        self, kind: Kind, partition: int, topic_id: str, read: Read
+    ) -> tuple[list[Entry], Watermark]:
+        """What `read` finds, and the watermark up to which that is complete.
+
+        The index may be emptied, or replaced, between the watermark and the read: so it counts only if it
+        still stands behind the read. Where it does not, nothing is indexed.
+        """
+        for _ in range(_TRIES):
+            generation = await self.generation()
+            if not generation:
+                break
+            watermark = await self.watermark(generation, kind, partition, topic_id)
+            entries = await read(generation, watermark)
+            key = names.watermark_id(generation, kind, partition, topic_id)
+            if not watermark.seq or await self._stands(generation, key):
+                return entries, watermark
+            self._live = (float("-inf"), 0)
+            self._watermarks.clear()
+        return [], Watermark()
 
     async def generation(self) -> int:
         """The generation that is searched; 0 where nothing was ever indexed."""
@@ -55,6 +82,22 @@ class StreamIndex:
         """The last `limit` events with seq <= upto, in order."""
         return (await self._page(generation, stream, {"lte": upto}, limit, "desc"))[::-1]
 
+    async def find(self, stream: Stream, event_id: str, day: str) -> bytes | None:
+        """The event of that id, in that day's index; read by id, so it need not be findable yet."""
+        generation = await self.generation()
+        if not generation:
+            return None
+        try:
+            answer = await self._client.get(
+                index=names.index_name(self._prefix, stream.kind, generation, day),
+                id=event_id,
+                source_includes=["stream", "body"],
+            )
+        except NotFoundError:
+            return None
+        found: dict[str, str] = answer["_source"]
+        return found["body"].encode() if found["stream"] == str(stream) else None
+
     async def _page(
         self, generation: int, stream: Stream, seqs: dict[str, int], limit: int, order: str
     ) -> list[Entry]:
@@ -72,6 +115,12 @@ class StreamIndex:
         )
         hits: list[dict[str, Any]] = answer.get("hits", {}).get("hits", [])
         return [Entry(hit["sort"][0], hit["_source"]["body"].encode()) for hit in hits]
+
+    async def _stands(self, generation: int, key: str) -> bool:
+        """Whether this generation is still the live one, and its watermark is there."""
+        answer = await self._client.mget(index=names.state_index(self._prefix), ids=[names.LIVE, key])
+        found = {document["_id"]: document["_source"] for document in documents_of(answer)}
+        return key in found and found.get(names.LIVE, {}).get("generation") == generation
 
     async def _state(self, key: str) -> dict[str, Any] | None:
         try:

@@ -6,6 +6,7 @@ Everything here blocks, and runs in a thread. A reader has a Kafka consumer of i
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from history.pages import Entry
@@ -23,6 +24,16 @@ _MOVING: Final = frozenset(
     {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
 )
 _MOVING_S: Final = 0.05
+#: Records of one moment: an event that is looked for by its time lies among so many.
+_NEAR: Final = 5_000
+
+
+class _Identified(msgspec.Struct):
+    id: str
+
+
+def _id_of(body: bytes) -> str:
+    return msgspec.json.decode(body, type=_Identified).id
 
 
 class Deadline:
@@ -109,6 +120,24 @@ class LogReader:
             if message.key() == key and (event := self._decoded(stream.kind, message)) is not None:
                 yield Entry(event["seq"], render(stream.kind, event))
 
+    def find(
+        self, stream: Stream, place: Place, event_id: str, at_ms: int, deadline: Deadline
+    ) -> bytes | None:
+        """The stream's event of that id, whose record has this time."""
+        times = [TopicPartition(place.topic, place.partition, at_ms)]
+        try:
+            (first,) = self._consumer.offsets_for_times(times, timeout=min(_WAIT_S, deadline.left()))
+        except KafkaException as error:
+            raise unreachable(self._settings) from error
+        if first.error is not None or first.offset < 0:
+            return None
+        low, high = self.bounds(place, deadline)
+        start, wanted = max(low, first.offset), b'"id":"%b"' % event_id.encode()
+        for entry in self.scan(stream, place, start, min(high, start + _NEAR), deadline):
+            if wanted in entry.body and _id_of(entry.body) == event_id:
+                return entry.body
+        return None
+
     def latest(self, place: Place, key: bytes, deadline: Deadline) -> bytes | None:
         """The last value of a key in a compacted topic."""
         low, high = self.bounds(place, deadline)
@@ -138,7 +167,10 @@ class LogReader:
                     error = message.error()
                     if error is not None:
                         if error.code() == KafkaError._PARTITION_EOF:
-                            return
+                            # While leaders change, the end may be told of before `stop` is reached.
+                            if (message.offset() or 0) >= stop:
+                                return
+                            continue
                         if error.code() == KafkaError._AUTO_OFFSET_RESET:
                             raise GoneError
                         if error.fatal() or not error.retriable():

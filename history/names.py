@@ -4,12 +4,14 @@ A generation is one complete build of the index. A rebuild makes the next one be
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from kernel.positions import Kind
 
 #: Documents of the state index: which generation is searched, and the watermarks.
 LIVE: Final = "live"
+_DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
 def state_index(prefix: str) -> str:
@@ -34,7 +36,17 @@ def index_name(prefix: str, kind: Kind, generation: int, day: str) -> str:
 
 def day_of(ms: int) -> str:
     """The UTC day of an event's append time, as index names have it."""
-    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y.%m.%d}"
+    return _day(ms // _DAY_MS)
+
+
+@lru_cache(maxsize=64)  # events come in the order of their days
+def _day(number: int) -> str:
+    return f"{datetime.fromtimestamp(number * _DAY_MS // 1000, UTC):%Y.%m.%d}"
+
+
+def building_id(generation: int) -> str:
+    """Document id that a generation has in the state index while it is built beside the live one."""
+    return f"building-g{generation}"
 
 
 def watermark_id(generation: int, kind: Kind, partition: int, topic_id: str) -> str:

@@ -14,16 +14,17 @@ from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
-from history.elastic import elastic_client, is_passing
-from history.index import StreamIndex
+from history.elastic import elastic_client, is_away
+from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader, Place
+from history.names import day_of
 from history.pages import MAX_LIMIT, Entry, Page, Watermark, first_page, joined, last_page
 from history.tail import Tail
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
 from kernel.logs import get_logger
-from kernel.positions import MAX_SEQ, Kind, Stream, partition_of
+from kernel.positions import MAX_SEQ, Kind, Stream, partition_of, time_of_id
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
@@ -109,18 +110,32 @@ class History:
         ]
         return pages[0] if len(pages) == 1 else joined(pages, limit, forward=forward)
 
-    async def _forward(self, stream: Stream, place: Place, topic_id: str, after: int, limit: int) -> Page:
-        entries: list[Entry] = []
-        watermark, degraded = Watermark(), True
-        if self._index_answers():
+    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+        """The event of that id as it was accepted; None where there is none. Raises `unavailable`."""
+        try:
+            at_ms = time_of_id(event_id)
+            day = day_of(at_ms)
+        except (ValueError, OverflowError, OSError):
+            return None  # a number that no event's id is
+        if self._clock.monotonic() >= self._index_at:
             try:
-                generation, watermark = await self._watermark(stream.kind, place, topic_id)
-                if after < watermark.seq:
-                    entries = await self._index.after(generation, stream, after, watermark.seq, limit + 1)
-                degraded = False
+                if (body := await self._index.find(stream, event_id, day)) is not None:
+                    return body
             except (ApiError, TransportError) as error:
                 self._index_failed(error)
-                watermark = Watermark()
+        for place in (await self._topic(stream.kind)).places(stream.channel):
+            found = await self._with_reader(_finding(stream, place, event_id, at_ms))
+            if found is not None:
+                return found
+        return None
+
+    async def _forward(self, stream: Stream, place: Place, topic_id: str, after: int, limit: int) -> Page:
+        async def read(generation: int, mark: Watermark) -> list[Entry]:
+            if after >= mark.seq:
+                return []
+            return await self._index.after(generation, stream, after, mark.seq, limit + 1)
+
+        entries, watermark, degraded = await self._indexed(stream.kind, place, topic_id, read)
         if len(entries) <= limit:
             tail, wanted = Tail(stream, place, watermark), limit + 1 - len(entries)
             entries += await self._with_reader(
@@ -131,21 +146,13 @@ class History:
         return first_page(entries, limit, degraded=degraded)
 
     async def _backward(self, stream: Stream, place: Place, topic_id: str, upto: int, limit: int) -> Page:
-        entries: list[Entry] = []
-        generation, watermark, degraded = 0, Watermark(), True
-        if self._index_answers():
-            try:
-                generation, watermark = await self._watermark(stream.kind, place, topic_id)
-                degraded = False
-            except (ApiError, TransportError) as error:
-                self._index_failed(error)
-        if not degraded and watermark.seq:
-            # The older part first: if Elasticsearch fails now, the log answers alone.
-            try:
-                entries = await self._index.before(generation, stream, min(upto, watermark.seq), limit + 1)
-            except (ApiError, TransportError) as error:
-                self._index_failed(error)
-                watermark, degraded = Watermark(), True
+        async def read(generation: int, mark: Watermark) -> list[Entry]:
+            if not mark.seq:
+                return []
+            return await self._index.before(generation, stream, min(upto, mark.seq), limit + 1)
+
+        # The older part first: if Elasticsearch fails now, the log answers alone.
+        entries, watermark, degraded = await self._indexed(stream.kind, place, topic_id, read)
         if upto > watermark.seq:
             tail = Tail(stream, place, watermark)
             entries += await self._with_reader(
@@ -153,17 +160,21 @@ class History:
             )
         return last_page(entries, limit, degraded=degraded)
 
-    async def _watermark(self, kind: Kind, place: Place, topic_id: str) -> tuple[int, Watermark]:
-        generation = await self._index.generation()
-        if not generation:
-            return 0, Watermark()
-        return generation, await self._index.watermark(generation, kind, place.partition, topic_id)
-
-    def _index_answers(self) -> bool:
-        return self._clock.monotonic() >= self._index_at
+    async def _indexed(
+        self, kind: Kind, place: Place, topic_id: str, read: Read
+    ) -> tuple[list[Entry], Watermark, bool]:
+        """What the index has, how far it is complete, and whether it was not to be asked at all."""
+        if self._clock.monotonic() >= self._index_at:
+            try:
+                entries, watermark = await self._index.complete(kind, place.partition, topic_id, read)
+            except (ApiError, TransportError) as error:
+                self._index_failed(error)
+            else:
+                return entries, watermark, False
+        return [], Watermark(), True
 
     def _index_failed(self, error: Exception) -> None:
-        if not is_passing(error):
+        if not is_away(error):
             raise error
         self._index_at = self._clock.monotonic() + _INDEX_PAUSE_S
         _log.warning(
@@ -219,6 +230,12 @@ class History:
         running.add_done_callback(give_back)
         # Shielded: a caller that is cancelled leaves the reader to its thread until that is done with it.
         return await asyncio.shield(running)
+
+
+def _finding(
+    stream: Stream, place: Place, event_id: str, at_ms: int
+) -> Callable[[LogReader, Deadline], bytes | None]:
+    return lambda reader, deadline: reader.find(stream, place, event_id, at_ms, deadline)
 
 
 def insisting(read: Callable[[LogReader, Deadline], T], reader: LogReader, deadline: Deadline) -> T:

@@ -95,6 +95,11 @@ def make_id(kind: Kind, append_ms: int, partition: int, offset: int) -> str:
     return str(append_ms << 38 | _KIND_NUMBER[kind] << 36 | (partition & 0xFFF) << 24 | offset & 0xFFFFFF)
 
 
+def time_of_id(event_id: str) -> int:
+    """The append time in an event's id. Raises ValueError for what is no number."""
+    return int(event_id) >> 38
+
+
 # ── partitions and shards ────────────────────────────────────────────────────────────────────────────
 
 

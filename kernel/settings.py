@@ -178,6 +178,7 @@ class Indexer(Section, frozen=True):
     """The search indexer."""
 
     group: Annotated[str, Meta(description="consumer group of the indexers")] = "touchline-index"
+    instance: Annotated[str, Meta(description="its name in the group; empty: of host and port")] = ""
     host: Annotated[str, Meta(description="address of its /metrics and /readyz")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port of its /metrics and /readyz")] = 18072
     batch_events: Annotated[Count, Meta(description="documents in one bulk request at most")] = 2000

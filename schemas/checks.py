@@ -23,7 +23,7 @@ _USUAL_TYPES: Final = frozenset({"message", "edit", "retract", "position"})
 _ID: Final = re.compile(r"[0-9]{1,40}").fullmatch
 _decode_json: Final = msgspec.json.Decoder().decode
 #: Chat events that are about another one, which `data.target` names.
-_NEED_TARGET: Final = frozenset({"edit", "retract"})
+CHANGES: Final = frozenset({"edit", "retract"})
 _LOCATION: Final = frozenset({"lat", "lon", "accuracy", "heading", "speed"})
 _CHAT: Final = frozenset({"text", "target"})
 
@@ -69,7 +69,7 @@ def _check_chat(type_: str, data: Mapping[str, Any]) -> None:
         raise invalid("data.text is missing or empty.")
     target = data["target"]
     if target is None:
-        if type_ in _NEED_TARGET:
+        if type_ in CHANGES:
             raise invalid(f"data.target is missing: it is the id of the event that this {type_} is about.")
     elif _ID(target) is None:
         raise invalid(f"data.target is {target[:60]!r}: it is an event's id, a string of digits.")

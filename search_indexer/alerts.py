@@ -4,8 +4,9 @@ They live in a compacted topic, one record an alert, as commands of the schema `
 each event that it reads, in memory, with the parser and the folding of search: an alert and a search agree.
 """
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
-from kernel.positions import Kind
+from kernel.positions import Kind, split_lane
 from kernel.settings import Settings
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
@@ -25,11 +26,17 @@ from search_indexer.geo import metres_between
 from search_indexer.query.matching import matches, text_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
-from search_indexer.request import Search
+from search_indexer.request import MAX_VALUES, Search, read_search
+from search_indexer.scope import EVERYTHING
 
 PREFIX: Final = "alert-"
 MAX_ALERTS: Final = 10_000
-_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+MAX_PATTERN: Final = 140
+#: Those of a search that an alert has too: it is about what comes, in the order in which it comes.
+PARAMETERS: Final = ("q", "kind", "channel", "sender", "type", "near", "within")
+_SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
+_MAX_ID: Final = 100
+_ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{_MAX_ID}}}")
 _WAIT_S: Final = 10.0
 
 
@@ -38,8 +45,13 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     search: Search
-    #: Stream patterns that whoever saved it may search.
-    patterns: tuple[str, ...] = ("*",)
+    #: Stream patterns that whoever saved it may search, as his token said it then.
+    patterns: tuple[str, ...] = EVERYTHING
+    #: Stream patterns that it is about, where those are fewer: `chat:wc26-*`.
+    streams: tuple[str, ...] = EVERYTHING
+    #: Who saved it, and what he administers: for channels that only some may read. None: an operator.
+    owner: str | None = None
+    admin: tuple[str, ...] = ()
     #: When it was saved: earlier events are not told of.
     since_ms: int = 0
 
@@ -54,7 +66,49 @@ class Ready(msgspec.Struct, frozen=True):
 def check_id(alert_id: str) -> None:
     """Raise `bad_request` where this cannot be an alert's name."""
     if not _ID.fullmatch(alert_id):
-        raise TouchlineError("bad_request", "An alert's id has 1 to 100 of the characters A-Z a-z 0-9 . _ -")
+        raise TouchlineError(
+            "bad_request", "An alert's id has 1 to 100 characters: only A-Z a-z 0-9 . _ and - are allowed."
+        )
+
+
+def read_alert(
+    alert_id: str,
+    given: Iterable[tuple[str, str]],
+    *,
+    streams: Sequence[str] = EVERYTHING,
+    now_ms: int,
+    **by: Any,
+) -> Alert:
+    """An alert of a search's parameters, from now on; `by` says whose it is. Raises `bad_request`."""
+    check_id(alert_id)
+    given = list(given)
+    for name, _ in given:
+        if name not in PARAMETERS:
+            raise TouchlineError("bad_request", f"{name[:40]!r} is not about an alert: {_SHOWN} are.")
+    if not 0 < len(streams) <= MAX_VALUES or any(not 0 < len(one) <= MAX_PATTERN for one in streams):
+        raise TouchlineError(
+            "bad_request",
+            f"streams are 1 to {MAX_VALUES} patterns of at most {MAX_PATTERN} characters, like chat:wc26-*.",
+        )
+    search = read_search(given)[0]
+    return Alert(id=alert_id, search=search, streams=tuple(streams), since_ms=now_ms, **by)
+
+
+def shown(alert: Alert) -> dict[str, Any]:
+    """An alert as people and programs see it: its stream, and the parameters that it was made of."""
+    search = alert.search
+    about: dict[str, Any] = {
+        "q": search.q,
+        "kind": list(search.kinds),
+        "channel": list(search.channels),
+        "sender": list(search.senders),
+        "type": list(search.types),
+        "streams": [] if alert.streams == EVERYTHING else list(alert.streams),
+    }
+    if search.near is not None:
+        about["near"] = f"{search.near.lat},{search.near.lon}"
+        about["within"] = f"{search.near.metres:g}m"
+    return {"id": alert.id, "stream": alert_stream(alert.id)} | {k: v for k, v in about.items() if v}
 
 
 def ready(alert: Alert, folding: Folding) -> Ready:
@@ -98,7 +152,8 @@ def _passes(alert: Alert, event: Indexable) -> bool:
         lon, lat = document.where
         if metres_between(search.near.lat, search.near.lon, lat, lon) > search.near.metres:
             return False
-    return any(covers(pattern, document.stream) for pattern in alert.patterns)
+    stream = document.stream
+    return any(covers(p, stream) for p in alert.patterns) and any(covers(p, stream) for p in alert.streams)
 
 
 def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
@@ -115,13 +170,16 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
 
 
 class AlertLog:
-    """The compacted topic: who reads it has every alert. Blocks."""
+    """The compacted topics: who reads them has every alert, and who may read which channel. Blocks."""
 
     def __init__(self, settings: Settings, folding: Folding) -> None:
         self._settings, self._folding = settings, folding
-        self._topic = topic_names(settings).alerts
-        self._codec = Codec("control")
+        names = topic_names(settings)
+        self._topics = (names.alerts, names.channels)
+        self._codec, self._channel = Codec("control"), Codec("channel")
         self._ready: dict[str, Ready] = {}
+        #: Channels that only some may read: those.
+        self._readers: dict[str, frozenset[str]] = {}
         self._consumer = Consumer(
             client_config(
                 settings,
@@ -131,20 +189,35 @@ class AlertLog:
                 auto_offset_reset="earliest",
             )
         )
-        self._consumer.assign([TopicPartition(self._topic, 0, 0)])
+        self._consumer.assign([TopicPartition(topic, 0, 0) for topic in self._topics])
 
     @property
     def alerts(self) -> Mapping[str, Ready]:
         return self._ready
 
+    def told(self, event: Indexable) -> list[Alert]:
+        """The alerts that this event sets off, and whose owners may read it."""
+        return [
+            alert
+            for alert in told_by(self._ready.values(), event, self._folding)
+            if self._may_read(alert, split_lane(event.document.channel)[0])
+        ]
+
+    def _may_read(self, alert: Alert, channel: str) -> bool:
+        readers = self._readers.get(channel)
+        if readers is None or alert.owner is None or alert.owner in readers:
+            return True
+        return any(covers(pattern, channel) for pattern in alert.admin)
+
     def read_all(self) -> None:
-        """Read to the end of the topic."""
-        while True:
+        """Read to the end of the topics."""
+        unread = set(self._topics)
+        while unread:
             message = self._consumer.poll(_WAIT_S)
             if message is None:
                 raise unreachable(self._settings)
             if not self._take(message):
-                return
+                unread.discard(str(message.topic()))
 
     def read_news(self) -> None:
         """Read what has come since."""
@@ -159,17 +232,23 @@ class AlertLog:
         error = message.error()
         if error is not None:
             return bool(error.code() != KafkaError._PARTITION_EOF)
-        alert_id = (message.key() or b"").decode("utf-8", "replace")
-        self._ready.pop(alert_id, None)
-        if message.value() is None or len(self._ready) >= MAX_ALERTS:
-            return True
-        try:
-            arguments = self._codec.decode(message.value())["arguments"]
-            alert = msgspec.json.decode(arguments, type=Alert)
-            self._ready[alert_id] = ready(alert, self._folding)
-        except (Undecodable, msgspec.DecodeError, TouchlineError):
-            return True  # not an alert, whoever wrote it
+        key, value = (message.key() or b"").decode("utf-8", "replace"), message.value()
+        # Not an alert or a channel, whoever wrote it.
+        with contextlib.suppress(Undecodable, msgspec.DecodeError, TouchlineError):
+            learn = self._learn_alert if message.topic() == self._topics[0] else self._learn_channel
+            learn(key, value)
         return True
+
+    def _learn_alert(self, alert_id: str, value: bytes | None) -> None:
+        self._ready.pop(alert_id, None)
+        if value is not None and len(self._ready) < MAX_ALERTS:
+            alert = msgspec.json.decode(self._codec.decode(value)["arguments"], type=Alert)
+            self._ready[alert_id] = ready(alert, self._folding)
+
+    def _learn_channel(self, channel: str, value: bytes | None) -> None:
+        self._readers.pop(channel, None)
+        if value is not None and (readers := self._channel.decode(value)["settings"]["readers"]):
+            self._readers[channel] = frozenset(readers)
 
 
 def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> None:

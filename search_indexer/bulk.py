@@ -16,6 +16,16 @@ _FIRST_WAIT_S: Final = 0.2
 _LONGEST_WAIT_S: Final = 10.0
 _CONFLICT: Final = 409
 _OK: Final = 300
+#: Not the document's fault, whatever the status: somebody has to do something, and then it is taken.
+_NOT_ITS_FAULT: Final = frozenset(
+    {
+        "cluster_block_exception",  # the disk is full, or an index was made read-only
+        "index_closed_exception",
+        "index_not_found_exception",  # indices are not made by themselves there
+        "security_exception",
+        "validation_exception",  # as many shards as the cluster may have
+    }
+)
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -31,8 +41,10 @@ class Sorted(NamedTuple):
     """The items of a bulk's answer that were not written."""
 
     refused: list[Refused]
-    #: Positions to send again: the server was busy.
+    #: Positions to send again: the server was busy, or cannot take anything right now.
     again: list[int]
+    #: Why, of the first of them.
+    why: str = ""
 
 
 def sort_out(items: Sequence[dict[str, Any]]) -> Sorted:
@@ -42,17 +54,19 @@ def sort_out(items: Sequence[dict[str, Any]]) -> Sorted:
     """
     refused: list[Refused] = []
     again: list[int] = []
+    why = ""
     for position, item in enumerate(items):
         answer = item["index"]
         status = answer["status"]
         if status < _OK or status == _CONFLICT:
             continue
-        if status in BUSY:
+        error = answer.get("error", {})
+        if status in BUSY or error.get("type") in _NOT_ITS_FAULT:
             again.append(position)
+            why = why or f"{status} {error.get('type')}: {error.get('reason')}"[:200]
         else:
-            error = answer.get("error", {})
             refused.append(Refused(position, f"{error.get('type')}: {error.get('reason')}"[:500]))
-    return Sorted(refused, again)
+    return Sorted(refused, again, why)
 
 
 def parts(lines: Sequence[bytes], most: int) -> Iterator[list[int]]:
@@ -85,19 +99,24 @@ class BulkWriter:
             while waiting:
                 answer = await self._try(b"".join([lines[position] for position in waiting]))
                 if isinstance(answer, str):
-                    self._health.fail("elasticsearch", answer)
-                    # Spread: several indexers must not come back at the same moment.
-                    await self._sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - not for secrets
-                    wait = min(wait * 2, _LONGEST_WAIT_S)
-                    continue
-                self._health.ok("elasticsearch")
-                sorted_out = sort_out(answer)
-                refused += [Refused(waiting[r.position], r.reason) for r in sorted_out.refused]
-                waiting = [waiting[position] for position in sorted_out.again]
-                if waiting:
-                    _log.warning("elasticsearch is busy", documents=len(waiting), retry_in_s=wait)
-                    await self._sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
-                    wait = min(wait * 2, _LONGEST_WAIT_S)
+                    why = answer
+                else:
+                    found = sort_out(answer)
+                    refused += [Refused(waiting[r.position], r.reason) for r in found.refused]
+                    waiting, why = [waiting[position] for position in found.again], found.why
+                if not waiting:
+                    self._health.ok("elasticsearch")
+                    break
+                self._health.fail("elasticsearch", why)
+                _log.warning(
+                    "elasticsearch takes nothing now: the log waits",
+                    documents=len(waiting),
+                    reason=why,
+                    retry_in_s=round(wait, 1),
+                )
+                # Spread: several indexers must not come back at the same moment.
+                await self._sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - not for secrets
+                wait = min(wait * 2, _LONGEST_WAIT_S)
         return refused
 
     async def _try(self, body: bytes) -> Sequence[dict[str, Any]] | str:
@@ -115,7 +134,6 @@ class BulkWriter:
         except (ApiError, TransportError) as error:
             if not is_passing(error):
                 raise
-            _log.warning("elasticsearch does not answer, the log waits", reason=str(error)[:200])
-            return str(error)[:200]
+            return str(error)[:200] or type(error).__name__
         found = answer.body
         return found["items"] if found["errors"] else ()

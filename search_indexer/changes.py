@@ -5,15 +5,11 @@ from collections.abc import Sequence
 import msgspec
 from elasticsearch import AsyncElasticsearch
 
+from history.elastic import documents_of
 from history.names import day_of, index_name
-from kernel.positions import Kind
+from kernel.positions import Kind, time_of_id
 from search_indexer.documents import Change, Document, changed, source_of
 from search_indexer.folding import Folding
-
-
-def time_of(event_id: str) -> int:
-    """The append time in an event's id, which names the day's index that it lies in."""
-    return int(event_id) >> 38
 
 
 class Changes:
@@ -34,7 +30,7 @@ class Changes:
         places = []
         for target in wanted:
             try:
-                day = day_of(time_of(target))
+                day = day_of(time_of_id(target))
             except (OverflowError, ValueError, OSError):
                 continue  # a number that no event's id is
             places.append({"_index": index_name(self._prefix, Kind.CHAT, generation, day), "_id": target})
@@ -42,9 +38,7 @@ class Changes:
             return []
         answer = await self._client.mget(docs=places)
         lines: list[bytes] = []
-        for found in answer["docs"]:
-            if not found.get("found"):
-                continue
+        for found in documents_of(answer):
             before = msgspec.convert(found["_source"], Document)
             after = before
             for change in wanted[found["_id"]]:

@@ -6,16 +6,17 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from kernel.positions import Kind
+from schemas.checks import CHANGES
 from schemas.rendering import render
 from search_indexer.folding import Folding
 
-#: Chat events about an earlier one: they change what search shows, and are not found themselves.
-CHANGES: Final = frozenset({"edit", "retract"})
 #: Text of one event that is searched; what lies behind it is shown, not found.
 MAX_TEXT: Final = 100_000
 #: Lucene refuses a term of more than 32,766 bytes; the mapping leaves longer values out (`ignore_above`).
 MAX_DATA_DEPTH: Final = 10
 _KIND_NUMBER: Final = {kind: number for number, kind in enumerate(Kind)}
+#: An enum's `value` costs as much as writing a whole document.
+_NAMES: Final = {kind: kind.value for kind in Kind}
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -68,10 +69,11 @@ class Indexable(NamedTuple):
 
 def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexable:
     """What to index of an event of the schema `event-<kind>`."""
+    name, channel = _NAMES[kind], event["channel"]
     document = Document(
-        f"{kind}:{event['channel']}",
-        kind.value,
-        event["channel"],
+        f"{name}:{channel}",
+        name,
+        channel,
         event["type"],
         event["seq"],
         event["server_ts"],
@@ -82,7 +84,7 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
     data, source, change = event["data"], "", None
     if kind is Kind.CHAT:
         source = data["text"]
-        if event["type"] in CHANGES:
+        if event["type"] in CHANGES:  # they change what search shows, and are not found themselves
             document.hidden = True
             new = source if event["type"] == "edit" else None
             change = Change(document.stream, document.seq, data["target"] or "", document.sender, new)
@@ -132,7 +134,7 @@ def changed(target: Document, change: Change, folding: Folding) -> Document:
     """The document after a change. In whatever order changes are read (again), the result is the same.
 
     The latest edit counts, and a retraction is never undone. Whoever has not written a message cannot edit
-    it; who may retract it, the stream workers have decided.
+    it; who may retract it, edges and gateway have decided (history/changes.py).
     """
     if change.stream != target.stream or (target.hidden and not target.retract):
         return target

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, TransportError
+from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from history.elastic import is_passing
+from history.elastic import is_away, is_passing
 from kernel.clock import Clock
 from kernel.health import Health
 from kernel.logs import get_logger
@@ -29,6 +29,7 @@ from search_indexer.state import IndexState
 _log = get_logger("touchline.index")
 _KEEP_ALIVE_S: Final = 5.0
 _RETRY_S: Final = 1.0
+_FINISH_S: Final = 5.0
 
 T = TypeVar("T")
 
@@ -71,15 +72,35 @@ class Indexer:
     async def run(self, stop: asyncio.Event) -> None:
         """Index until `stop` is set; then write what was read, publish and commit."""
         refresher = asyncio.create_task(self._refresh_regularly())
+        reading, asked = asyncio.create_task(self._read_on()), asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                await self.step()
-            await self.drain()
-            await self.refresh()
+            await asyncio.wait({reading, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+            # Whatever it waits for: a step that is given up has promised nothing.
+            reading.cancel()
+            await asyncio.wait({reading})
+            await self._finish()
         finally:
-            refresher.cancel()
-            await asyncio.gather(refresher, return_exceptions=True)
+            for task in (refresher, reading, asked):
+                task.cancel()
+            await asyncio.gather(refresher, reading, asked, return_exceptions=True)
             await self.close()
+
+    async def _read_on(self) -> None:
+        while True:
+            await self.step()
+
+    async def _finish(self) -> None:
+        """Write what was read; an Elasticsearch that does not take it is not waited for."""
+        try:
+            async with asyncio.timeout(_FINISH_S):
+                await self.drain()
+                await self.refresh()
+        except (ApiError, TransportError, TimeoutError) as error:
+            if not isinstance(error, TimeoutError) and not is_passing(error):
+                raise
+            _log.warning("elasticsearch does not answer: the next start reads again from the watermark")
 
     async def step(self) -> bool:
         """Read one batch and send it on its way; whether there was any."""
@@ -216,7 +237,7 @@ class Indexer:
                     await self._follow_live()
                 self._health.ok("elasticsearch")
             except (ApiError, TransportError) as error:
-                if not is_passing(error) and not isinstance(error, NotFoundError):
+                if not is_away(error):
                     self._failed = error
                     return
                 self._health.fail("elasticsearch", str(error)[:200])

@@ -7,7 +7,7 @@ import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history import names
-from history.elastic import is_passing, search_whole, unreachable
+from history.elastic import is_away, search_whole, unreachable
 from kernel.clock import Clock, to_rfc3339
 from kernel.positions import Kind
 from kernel.settings import Settings
@@ -121,7 +121,7 @@ class Searcher:
             )
             facets = await self._facets(answer, body["query"], kinds) if page.facets else None
         except (ApiError, TransportError) as error:
-            if not is_passing(error):
+            if not is_away(error):
                 raise
             raise unreachable(self._settings, error) from error
         found = answer["hits"]["hits"]
@@ -141,7 +141,7 @@ class Searcher:
                 index=names.state_index(self._prefix), size=10_000, ignore_unavailable=True
             )
         except (ApiError, TransportError) as error:
-            if not is_passing(error):
+            if not is_away(error):
                 raise
             raise unreachable(self._settings, error) from error
         found = {hit["_id"]: hit["_source"] for hit in answer["hits"]["hits"]}

@@ -1,15 +1,16 @@
 """What the index says of itself: the generation that is searched, and the watermarks of its partitions."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, BadRequestError, ConflictError, NotFoundError, TransportError
 
 from history import names
-from history.elastic import BUSY
+from history.elastic import documents_of
 from history.pages import Watermark
 from kernel.clock import Clock
+from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.positions import Kind
 from kernel.settings import Settings
@@ -59,6 +60,7 @@ class IndexState:
                     refresh=True,
                 )
                 _log.info("a new index is begun", generation=generation)
+                await self._clear_but(generation)
             except ConflictError:  # another indexer was quicker
                 await self._drop_templates(generation)
                 found = await self.live()
@@ -73,10 +75,21 @@ class IndexState:
         await self.open()
         generation = self._clock.now_ms()
         await put_templates(self._client, self._settings, generation, live=False)
+        await self._client.index(
+            index=self._index, id=names.building_id(generation), document={"generation": generation}
+        )
         return generation
 
     async def swap(self, generation: int) -> None:
-        """Search this generation from now on."""
+        """Search this generation from now on. Raises where Elasticsearch was emptied since it was begun."""
+        try:
+            await self._client.delete(index=self._index, id=names.building_id(generation))
+        except NotFoundError:
+            raise TouchlineError(
+                "unavailable",
+                "Elasticsearch was emptied while the new index was built.",
+                hint="Run `touchline index --rebuild` again.",
+            ) from None
         await put_templates(self._client, self._settings, generation, live=True)
         actions: list[dict[str, Any]] = []
         for kind in Kind:
@@ -110,10 +123,9 @@ class IndexState:
         positions = dict.fromkeys(wanted.values(), Watermark())
         if wanted:
             answer = await self._client.mget(index=self._index, ids=list(wanted))
-            for found in answer["docs"]:
-                if found.get("found"):
-                    source = found["_source"]
-                    positions[wanted[found["_id"]]] = Watermark(source["offset"], source["seq"])
+            for found in documents_of(answer):
+                source = found["_source"]
+                positions[wanted[found["_id"]]] = Watermark(source["offset"], source["seq"])
         return positions
 
     async def publish(
@@ -131,8 +143,10 @@ class IndexState:
             operations += [{"index": action}, {**about, "offset": mark.offset, "seq": mark.seq}]
         if operations:
             answer = await self._client.bulk(index=self._index, operations=operations)
-            if busy := [i for i in answer["items"] if i["index"]["status"] in BUSY]:
-                raise TransportError(f"{len(busy)} watermarks could not be written")
+            statuses = [item["index"]["status"] for item in answer["items"]]
+            # A conflict: another indexer has said more already.
+            if failed := [status for status in statuses if status >= 300 and status != 409]:
+                raise TransportError(f"{len(failed)} watermarks could not be written ({failed[0]})")
 
     async def sweep(self) -> list[str]:
         """Drop whole indices: of days that are past the retention, and of generations that were replaced."""
@@ -158,6 +172,9 @@ class IndexState:
 
     async def drop(self, generation: int) -> None:
         """Take away a generation that was not finished."""
+        await self._client.options(ignore_status=404).delete(
+            index=self._index, id=names.building_id(generation)
+        )
         await self._drop_templates(generation)
         for kind in Kind:
             name = names.generation_prefix(self._prefix, kind, generation)
@@ -165,14 +182,31 @@ class IndexState:
             for index in present:
                 await self._client.indices.delete(index=index, ignore_unavailable=True)
 
-    async def _forget_before(self, live: int) -> None:
-        """Take away templates and watermarks of generations that were replaced."""
+    async def _clear_but(self, generation: int) -> None:
+        """Take away what is there of all other generations: an emptied Elasticsearch may have a rest.
+
+        Some indexer may still have been writing to the one that was live; what it writes now makes an index
+        without a template, so without an alias: no search finds it, and the next sweep drops it.
+        """
+        await self._drop_templates_if(lambda number: number != generation)
+        for kind in Kind:
+            kept = names.generation_prefix(self._prefix, kind, generation)
+            present = await self._client.indices.get(index=f"{self._prefix}-{kind}-g*", allow_no_indices=True)
+            for index in present:
+                if not index.startswith(kept):
+                    await self._client.indices.delete(index=index, ignore_unavailable=True)
+
+    async def _drop_templates_if(self, wanted: Callable[[int], bool]) -> None:
         pattern = re.compile(rf"{re.escape(self._prefix)}-(?:{'|'.join(Kind)})-g(\d+)")
         templates = await self._client.indices.get_index_template(name=f"{self._prefix}-*")
         for template in templates["index_templates"]:
             found = pattern.fullmatch(template["name"])
-            if found and int(found[1]) < live:
-                await self._client.indices.delete_index_template(name=template["name"])
+            if found and wanted(int(found[1])):
+                await self._delete_template(template["name"])
+
+    async def _forget_before(self, live: int) -> None:
+        """Take away templates and watermarks of generations that were replaced."""
+        await self._drop_templates_if(lambda number: number < live)
         old = await self._client.search(index=self._index, size=10_000, source_includes=["generation"])
         operations = [
             {"delete": {"_id": hit["_id"]}}
@@ -195,6 +229,8 @@ class IndexState:
 
     async def _drop_templates(self, generation: int) -> None:
         for kind in Kind:
-            await self._client.indices.delete_index_template(
-                name=template_name(self._settings, kind, generation)
-            )
+            await self._delete_template(template_name(self._settings, kind, generation))
+
+    async def _delete_template(self, name: str) -> None:
+        # Another indexer may have been quicker.
+        await self._client.options(ignore_status=404).indices.delete_index_template(name=name)

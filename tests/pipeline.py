@@ -10,8 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from embedded.ports import find_free
 from kernel.kafka import apply_topics
@@ -102,6 +105,18 @@ class Pipeline:
     def is_ready(self, role: str) -> bool:
         assert self._running[role].poll() is None, f"{role} ended:\n{self.log(role)}"
         return answers(f"http://127.0.0.1:{self._ports[role]}/readyz")
+
+    def problems(self, role: str) -> dict[str, str]:
+        """What a role says that it lacks; nothing where it does not answer."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self._ports[role]}/readyz", timeout=3):
+                return {}
+        except HTTPError as error:
+            with error:
+                found: dict[str, str] = json.load(error)["problems"]
+                return found
+        except (OSError, HTTPException):
+            return {}
 
     def log(self, role: str) -> str:
         """The end of what a role has logged."""

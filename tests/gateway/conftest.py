@@ -1,4 +1,4 @@
-"""A gateway as a process of its own, on the tests' Kafka."""
+"""Gateways as processes of their own, on the tests' Kafka; one beside an indexer and Elasticsearch."""
 
 import secrets
 from collections.abc import Iterator
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import Pipeline, running
+from kernel.positions import Kind
+from tests.accepted import chat, write
+from tests.pipeline import Pipeline, eventually, running
+from tests.search_indexer.conftest import QUICK
 
 #: Nothing listens there: what needs no Elasticsearch must not miss it.
 NO_ELASTICSEARCH = "http://127.0.0.1:9"
@@ -26,4 +29,25 @@ def guarded(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A gateway that asks for tokens."""
     logs: Path = tmp_path_factory.mktemp("guarded")
     with running(kafka_servers, NO_ELASTICSEARCH, logs, "gateway", TOUCHLINE_AUTH_SECRET=SECRET) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture(scope="package")
+def asked(
+    kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
+    """A gateway that asks for tokens, and an indexer; in each room somebody has said the same."""
+    from tests.gateway.asking import OFFSETS, ROOMS, token
+
+    logs: Path = tmp_path_factory.mktemp("asked")
+    given = {**QUICK, "TOUCHLINE_AUTH_SECRET": SECRET}
+    with running(kafka_servers, elasticsearch_url, logs, "index", "gateway", **given) as pipeline:
+        said = [chat(room, next(OFFSETS), f"password of {room}", sender=room) for room in ROOMS]
+        write(pipeline.settings, Kind.CHAT, said)
+
+        def found() -> bool:
+            (answer,) = pipeline.lines("search", "password", "--token", token("root"))
+            return bool(answer["total"] == len(ROOMS))
+
+        eventually("what was said is found", found)
         yield pipeline

@@ -4,17 +4,13 @@ from collections.abc import Callable, Iterable
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
 
-from kernel.clock import SystemClock
-from kernel.kafka import apply_topics, client_config
-from kernel.positions import Kind, make_id, make_seq, partition_of
+from kernel.kafka import apply_topics
+from kernel.positions import Kind
 from kernel.settings import Elasticsearch, Kafka, Settings, Topics
-from kernel.topics import topic_names, topics
-from schemas.codec import Codec
+from kernel.topics import topics
+from tests.accepted import chat, write
 
-#: An hour ago: Kafka drops records whose time is past their retention.
-START_MS = SystemClock().now_ms() - 3_600_000
 Publish = Callable[[str, Iterable[int]], None]
 
 
@@ -39,29 +35,6 @@ def publish_chat(log_settings: Settings) -> Publish:
 
 def write_chat(settings: Settings, channel: str, offsets: Iterable[int]) -> None:
     """Write accepted chat events, as a stream worker does."""
-    codec, producer = Codec("event-chat"), Producer(client_config(settings))
-    partition = partition_of(channel, settings.topics.partitions)
-    for offset in offsets:
-        at = START_MS + offset
-        producer.produce(
-            topic_names(settings).events[Kind.CHAT],
-            codec.encode(
-                {
-                    "channel": channel,
-                    "seq": make_seq(1, offset),
-                    "id": make_id(Kind.CHAT, at, partition, offset),
-                    "server_ts": at,
-                    "partition": partition,
-                    "type": "message",
-                    "key": None,
-                    "sender": "ana",
-                    "client_ts": None,
-                    "data": {"text": f"message {offset}", "target": None, "extra": None},
-                }
-            ),
-            key=channel.encode(),
-            partition=partition,
-            timestamp=at,
-        )
-        producer.poll(0)
-    assert producer.flush(30) == 0
+    partitions = settings.topics.partitions
+    events = [chat(channel, offset, f"message {offset}", partitions=partitions) for offset in offsets]
+    write(settings, Kind.CHAT, events)

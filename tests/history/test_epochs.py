@@ -6,11 +6,12 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from history import History
 from kernel.clock import SystemClock
 from kernel.kafka import client_config
-from kernel.positions import Kind, Stream, make_id, make_seq, partition_of
+from kernel.positions import Kind, Stream, make_seq, partition_of
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
-from tests.history.conftest import START_MS, Publish
+from tests.accepted import START_MS, chat, write
+from tests.history.conftest import Publish
 from tests.pipeline import eventually
 
 CHANNEL = next(f"c{n}" for n in range(100) if partition_of(f"c{n}", 2) != partition_of(f"c{n}", 5))
@@ -38,25 +39,9 @@ async def test_events_of_an_earlier_epoch_are_still_there(
     producer.produce(
         names.channels, registry.encode({"channel": "$epochs", **default, "epochs": epochs}), key="$epochs"
     )
-    codec, partition = Codec("event-chat"), partition_of(CHANNEL, 5)
-    for offset in range(3):
-        at = START_MS + 1000 + offset
-        event = {
-            "channel": CHANNEL,
-            "seq": make_seq(2, offset),
-            "id": make_id(Kind.CHAT, at, partition, offset),
-            "server_ts": at,
-            "partition": partition,
-            "type": "message",
-            "key": None,
-            "sender": None,
-            "client_ts": None,
-            "data": {"text": "later", "target": None, "extra": None},
-        }
-        producer.produce(
-            names.events[Kind.CHAT], codec.encode(event), key=CHANNEL, partition=partition, timestamp=at
-        )
     assert producer.flush(10) == 0
+    later = [chat(CHANNEL, n, "later", at=START_MS + 1000 + n, partitions=5, epoch=2) for n in range(3)]
+    write(log_settings, Kind.CHAT, later)
     whole = [make_seq(1, n) for n in range(10)] + [make_seq(2, n) for n in range(3)]
     stream = Stream(Kind.CHAT, CHANNEL)
     async with History(log_settings, SystemClock()) as history:

@@ -3,11 +3,35 @@
 import asyncio
 from typing import Any
 
+from confluent_kafka import Consumer, TopicPartition
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history import names
+from kernel.kafka import client_config
 from kernel.positions import Kind
 from kernel.settings import Settings
+
+
+def records(settings: Settings, topic: str) -> list[Any]:
+    """All records of a topic."""
+    consumer = Consumer(
+        client_config(settings, group_id="tests", enable_partition_eof=True, auto_offset_reset="earliest")
+    )
+    found: list[Any] = []
+    try:
+        partitions = list(consumer.list_topics(topic).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        ends = 0
+        while ends < len(partitions):
+            message = consumer.poll(10)
+            assert message is not None
+            if message.error() is None:
+                found.append(message)
+            else:
+                ends += 1
+    finally:
+        consumer.close()
+    return found
 
 
 async def documents(client: AsyncElasticsearch, settings: Settings, stream: str) -> dict[str, dict[str, Any]]:
@@ -25,18 +49,29 @@ async def documents(client: AsyncElasticsearch, settings: Settings, stream: str)
         hits = answer["hits"]["hits"]
         if not hits:
             return found
-        assert not any(hit["_id"] in found for hit in hits)
-        found |= {hit["_id"]: hit["_source"] for hit in hits}
+        page = {hit["_id"]: hit["_source"] for hit in hits}
+        # In two indices, of two days or two generations, it would be there twice.
+        assert len(page) == len(hits)
+        assert not page.keys() & found.keys()
+        found |= page
         after = hits[-1]["sort"]
 
 
-async def complete(settings: Settings, client: AsyncElasticsearch, stream: str, count: int) -> None:
+async def empty(client: AsyncElasticsearch, settings: Settings) -> None:
+    """Take away all that Touchline has in Elasticsearch, at one moment, as a lost disk would."""
+    present = await client.indices.get(index=f"{settings.elasticsearch.index_prefix}-*")
+    await client.indices.delete(index=list(present))
+
+
+async def complete(
+    settings: Settings, client: AsyncElasticsearch, stream: str, count: int, *, kind: Kind = Kind.CHAT
+) -> None:
     """Wait until so many documents of a stream are found."""
     async with asyncio.timeout(120):
         while True:
             try:
                 answer = await client.count(
-                    index=names.alias(settings.elasticsearch.index_prefix, Kind.CHAT),
+                    index=names.alias(settings.elasticsearch.index_prefix, kind),
                     query={"term": {"stream": stream}},
                 )
                 if answer["count"] >= count:

@@ -17,7 +17,7 @@ from search_indexer.documents import (
     source_of,
 )
 from search_indexer.folding import Folding
-from tests.search_indexer.log import chat, event
+from tests.accepted import chat, event
 
 FOLDING = Folding()
 

@@ -7,23 +7,22 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer
 from elasticsearch import AsyncElasticsearch
 
 from history import History
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
+from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Kind, Stream, split_seq
-from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, save
 from search_indexer.request import Search
 from search_indexer.state import IndexState
+from tests.accepted import START_MS, chat, event, write
 from tests.pipeline import Pipeline, eventually
-from tests.search_indexer.log import START_MS, chat, event, write
-from tests.search_indexer.reading import complete, documents
+from tests.search_indexer.reading import complete, documents, empty, records
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(420)]
 EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "20000"))
@@ -33,30 +32,6 @@ EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "20000"))
 async def client(indexing: Pipeline) -> AsyncIterator[AsyncElasticsearch]:
     async with elastic_client(indexing.settings) as made:
         yield made
-
-
-def records(settings: Settings, topic: str) -> list[Any]:
-    """All records of a topic."""
-    consumer = Consumer(
-        client_config(settings, group_id="tests", enable_partition_eof=True, auto_offset_reset="earliest")
-    )
-    found: list[Any] = []
-    try:
-        from confluent_kafka import TopicPartition
-
-        partitions = list(consumer.list_topics(topic).topics[topic].partitions)
-        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        ends = 0
-        while ends < len(partitions):
-            message = consumer.poll(10)
-            assert message is not None
-            if message.error() is None:
-                found.append(message)
-            else:
-                ends += 1
-    finally:
-        consumer.close()
-    return found
 
 
 def test_what_cannot_be_indexed_is_rejected_and_the_next_event_flows(indexing: Pipeline) -> None:
@@ -118,15 +93,19 @@ def test_an_alert_turns_matches_into_a_stream(indexing: Pipeline) -> None:
 async def test_an_emptied_elasticsearch_is_filled_again(
     indexing: Pipeline, client: AsyncElasticsearch
 ) -> None:
-    prefix = indexing.settings.elasticsearch.index_prefix
     written = [chat("emptied", n, f"message {n}") for n in range(1000, 1200)]
     write(indexing.settings, Kind.CHAT, written)
     await complete(indexing.settings, client, "chat:emptied", 200)
     before = await documents(client, indexing.settings, "chat:emptied")
-    for index in await client.indices.get(index=f"{prefix}-*"):
-        await client.indices.delete(index=index)
+    state = IndexState(client, indexing.settings, SystemClock())
+    half_built = await state.begin()
+    await empty(client, indexing.settings)
     await complete(indexing.settings, client, "chat:emptied", 200)
     assert await documents(client, indexing.settings, "chat:emptied") == before
+    # A rebuild that was under way has lost what it had: it says so, and is not searched.
+    with pytest.raises(TouchlineError, match="emptied while"):
+        await state.swap(half_built)
+    assert await state.live() != half_built
 
 
 async def test_a_rebuild_gives_the_same_and_indexers_follow(

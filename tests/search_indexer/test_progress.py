@@ -32,9 +32,20 @@ def test_repeats_of_a_killed_worker_do_not_pull_the_seq_back() -> None:
 
 
 def test_what_became_of_each_line() -> None:
-    statuses = [201, 409, 429, 400, 503, 200]
-    items = [{"index": {"status": s, "error": {"type": "t", "reason": "r"}}} for s in statuses]
-    assert sort_out(msgspec.json.decode(msgspec.json.encode(items))) == ([(3, "t: r")], [2, 4])
+    told = [
+        (201, ""),
+        (409, "c"),
+        (429, "busy"),
+        (400, "t"),
+        (503, ""),
+        (200, ""),
+        (400, "validation_exception"),
+    ]
+    items = [{"index": {"status": s, "error": {"type": t, "reason": "r"}}} for s, t in told]
+    found = sort_out(msgspec.json.decode(msgspec.json.encode(items)))
+    assert found.refused == [(3, "t: r")]
+    # No room for another shard is not the document's fault: it waits, it is not refused.
+    assert (found.again, found.why) == ([2, 4, 6], "429 busy: r")
 
 
 @given(st.lists(st.binary(max_size=30)), st.integers(1, 60))

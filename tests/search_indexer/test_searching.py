@@ -17,8 +17,8 @@ from search_indexer.folding import Folding
 from search_indexer.query.parser import BadQuery
 from search_indexer.request import Near, Page, Search, read_search
 from search_indexer.search import Found, Searcher
+from tests.accepted import chat, event, write
 from tests.pipeline import Pipeline
-from tests.search_indexer.log import chat, event, write
 
 pytestmark = pytest.mark.servers
 FOLDING = Folding()

@@ -26,22 +26,31 @@ def command() -> None:
 @click.option("--type", "type_", multiple=True, help="Only of this type; may be repeated.")
 @click.option("--near", help="Around a place: lat,lon.")
 @click.option("--within", help="How far around it, like 5mi or 800m.")
+@click.option("--stream", "streams", multiple=True, help="Only streams like chat:wc26-*; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def set_(*, alert_id: str, query: str, as_json: bool, type_: tuple[str, ...], **given: Any) -> None:
+def set_(
+    *,
+    alert_id: str,
+    query: str,
+    as_json: bool,
+    type_: tuple[str, ...],
+    streams: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Save a query under an id, or change it.
 
     Example: touchline alert set near-wembley --kind location --near 51.556,-0.2796 --within 1km
     """
-    from search_indexer.alerts import Alert, alert_stream, ready, save
+    from search_indexer.alerts import alert_stream, read_alert, ready, save
     from search_indexer.folding import Folding
-    from search_indexer.request import read_search
+    from search_indexer.scope import EVERYTHING
 
     parameters = [("q", query), *(("type", one) for one in type_)]
     for name, value in given.items():
         values = value if isinstance(value, tuple) else (value,)
         parameters += [(name, one) for one in values if one is not None]
     settings, clock = load_settings(), SystemClock()
-    alert = Alert(id=alert_id, search=read_search(parameters)[0], since_ms=clock.now_ms())
+    alert = read_alert(alert_id, parameters, streams=streams or EVERYTHING, now_ms=clock.now_ms())
     ready(alert, Folding(settings.elasticsearch.language))  # a query that cannot be read is said now
     save(settings, clock, alert, alert_id, actor=None)
     stream = alert_stream(alert_id)
@@ -57,9 +66,7 @@ def list_(*, as_json: bool) -> None:
 
     Example: touchline alert list --json
     """
-    import msgspec
-
-    from search_indexer.alerts import AlertLog, alert_stream
+    from search_indexer.alerts import AlertLog, alert_stream, shown
     from search_indexer.folding import Folding
 
     settings = load_settings()
@@ -68,7 +75,7 @@ def list_(*, as_json: bool) -> None:
         log.read_all()
         for alert_id, one in sorted(log.alerts.items()):
             if as_json:
-                click.echo(msgspec.json.encode(one.alert))
+                click.echo(json.dumps(shown(one.alert), ensure_ascii=False))
             else:
                 click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {one.alert.search.q}")
     finally:

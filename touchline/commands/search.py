@@ -1,6 +1,7 @@
 """`touchline search`: find events by what they say."""
 
 import asyncio
+import json
 import re
 from typing import Any
 
@@ -26,8 +27,18 @@ _COLUMNS = 60
 @click.option("--sort", help="relevance, newest or oldest.")
 @click.option("--limit", "-n", help="Hits to show: 1 to 100.")
 @click.option("--cursor", help="Go on where a page ended: the `next` that it gave.")
+@click.option("--url", help="Address of a gateway; default: the one of the settings.")
+@click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def command(*, query: str, as_json: bool, type_: tuple[str, ...], **given: Any) -> None:
+def command(
+    *,
+    query: str,
+    as_json: bool,
+    type_: tuple[str, ...],
+    url: str | None,
+    token: str | None,
+    **given: Any,
+) -> None:
     """Find events by what they say: words, "phrases", prefix*, -not, one OR other.
 
     \b
@@ -41,30 +52,46 @@ def command(*, query: str, as_json: bool, type_: tuple[str, ...], **given: Any) 
         parameters += [(name, one) for one in values if one is not None]
     if not as_json:
         parameters.append(("facets", "1"))
-    answer = asyncio.run(_ask(parameters))
+    answer = asyncio.run(_ask(parameters, url, token))
     if as_json:
         click.echo(answer)
         return
     _show(answer)
 
 
-async def _ask(parameters: list[tuple[str, str]]) -> bytes:
+async def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
     """From the gateway, which knows who may see what; from Elasticsearch where no gateway runs."""
     import aiohttp
 
     from kernel.clock import SystemClock
+    from kernel.errors import CODES
 
     settings = load_settings()
-    url = f"http://{settings.gateway.host}:{settings.gateway.port}/v1/search"
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.gateway.host, settings.gateway.host)
+    address = f"{(url or f'http://{host}:{settings.gateway.port}').rstrip('/')}/v1/search"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        async with aiohttp.ClientSession() as session, session.get(url, params=parameters) as response:
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.get(address, params=parameters) as response,
+        ):
             body = await response.read()
             if response.status == 200:
                 return body
-            problem = await response.json(content_type=None)
-            raise TouchlineError("bad_request", problem.get("detail") or problem.get("title") or "Refused.")
+            problem = _problem(body)
+            hint = "" if token else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
+            raise TouchlineError(
+                problem["code"] if problem.get("code") in CODES else "bad_request",
+                problem.get("detail") or problem.get("title") or "Refused.",
+                hint=hint if response.status == 401 else "",
+            )
+    except aiohttp.InvalidURL:
+        raise TouchlineError("bad_request", f"{address} is not an address.") from None
     except aiohttp.ClientConnectionError:
-        pass
+        if url or token:  # whoever names one, or has rights to show, means the gateway
+            raise TouchlineError(
+                "unavailable", f"No gateway answers at {address}.", hint="Start it with `touchline gateway`."
+            ) from None
     import msgspec
 
     from history.elastic import elastic_client
@@ -80,10 +107,19 @@ async def _ask(parameters: list[tuple[str, str]]) -> bytes:
                 raise
             raise TouchlineError(
                 "unavailable",
-                f"No gateway answers at {url.removesuffix('/v1/search')}, and Elasticsearch does not at"
+                f"No gateway answers at {address.removesuffix('/v1/search')}, and Elasticsearch does not at"
                 f" {settings.elasticsearch.url}.",
                 hint="Start them with `touchline up`, or set TOUCHLINE_GATEWAY_HOST and …_PORT.",
             ) from error
+
+
+def _problem(body: bytes) -> dict[str, Any]:
+    """What a gateway says is wrong; something else may have answered in its place."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _show(answer: bytes) -> None:

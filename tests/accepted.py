@@ -1,4 +1,4 @@
-"""Accepted events for tests: made as the stream workers make them, and written to the log."""
+"""Accepted events for tests and benchmarks: made as the stream workers make them, and written to the log."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,6 +27,7 @@ def event(
     sender: str | None = "ana",
     at: int | None = None,
     partitions: int = 4,
+    epoch: int = 1,
 ) -> dict[str, Any]:
     """An event of the schema `event-<kind>`, from the ingest record at this offset."""
     at = START_MS + offset if at is None else at
@@ -39,7 +40,7 @@ def event(
         inner = {"accuracy": None, "heading": None, "speed": None, "extra": None, **data}
     return {
         "channel": channel,
-        "seq": make_seq(1, offset),
+        "seq": make_seq(epoch, offset),
         "id": make_id(kind, at, partition, offset),
         "server_ts": at,
         "partition": partition,
@@ -55,9 +56,16 @@ def chat(channel: str, offset: int, text: str, **about: Any) -> dict[str, Any]:
     return event(Kind.CHAT, channel, offset, {"text": text}, **about)
 
 
-def write(settings: Settings, kind: Kind, events: Iterable[Mapping[str, Any]]) -> None:
+def writer(settings: Settings) -> Producer:
+    """A producer that keeps the order, whatever the broker does."""
+    return Producer(client_config(settings, linger_ms=5, enable_idempotence=True))
+
+
+def write(
+    settings: Settings, kind: Kind, events: Iterable[Mapping[str, Any]], producer: Producer | None = None
+) -> None:
     """Put events on the log, in this order."""
-    codec, producer = Codec(f"event-{kind}"), Producer(client_config(settings, linger_ms=20))
+    codec, producer = Codec(f"event-{kind}"), producer or writer(settings)
     topic = topic_names(settings).events[kind]
     for one in events:
         value = codec.encode(one)

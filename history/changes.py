@@ -1,0 +1,43 @@
+"""Who may change what was said: an edit or a retraction is its author's, or an administrator's.
+
+The doors (edges and gateway) ask here before they post one: they know who speaks, and the log knows who
+wrote what is to be changed. Whoever writes to Kafka himself is trusted, as with everything else.
+"""
+
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from kernel.errors import TouchlineError
+from kernel.positions import Kind, Stream
+from schemas.checks import CHANGES
+
+
+class Finder(Protocol):
+    """Finds events by their id."""
+
+    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+        """The event's JSON object, as it was accepted; None where there is none."""
+
+
+class _Said(msgspec.Struct):
+    sender: str | None = None
+
+
+_said: Final = msgspec.json.Decoder(_Said).decode
+
+
+def is_change(stream: Stream, type_: str | None) -> bool:
+    """Whether an event of this type is about an earlier one."""
+    return stream.kind is Kind.CHAT and type_ in CHANGES
+
+
+async def check_change(finder: Finder, stream: Stream, target: Any, user: str) -> None:
+    """Raise `not_found` or `forbidden` where this user may not change that event; or `unavailable`."""
+    if not (isinstance(target, str) and target.isascii() and target.isdigit() and len(target) <= 40):
+        return  # not an id at all: the checks of every event say so
+    body = await finder.find(stream, target)
+    if body is None:
+        raise TouchlineError("not_found", f"There is no event {target} on {stream}.")
+    if _said(body).sender != user:
+        raise TouchlineError("forbidden", "Only who has said it, or administers the channel, may change it.")
