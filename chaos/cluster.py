@@ -89,6 +89,11 @@ class Cluster:
         """Where viewers connect, through the proxies."""
         return [self._edge_url(role) for role in ROLES if role.startswith("edge")]
 
+    @property
+    def operators(self) -> dict[str, str]:
+        """Where each role serves /metrics."""
+        return {role: f"http://127.0.0.1:{port}" for role, port in self._ports.items()}
+
     def is_ready(self, name: str) -> bool:
         """Whether a process can do its work."""
         if name in BROKERS or name == "elasticsearch":

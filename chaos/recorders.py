@@ -88,6 +88,8 @@ class Watcher:
         self._seen: dict[str, list[Seen]] = {stream: [] for stream in watched}
         self._told: dict[str, list[Missing]] = {stream: [] for stream in watched}
         self._steady = asyncio.Event()
+        #: Keep only the cursor: in a long run without a comparison at its end.
+        self.forget_what_was_seen = False
 
     def stay(self) -> None:
         """Go away no more."""
@@ -130,6 +132,8 @@ class Watcher:
                 if isinstance(item, Gap):
                     self._told[stream].append(Missing(item.after, item.seq))
                 else:
+                    if self.forget_what_was_seen:
+                        self._seen[stream].clear()
                     self._seen[stream].append(Seen(item.seq, item.key or ""))
 
 
