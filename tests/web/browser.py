@@ -46,6 +46,10 @@ class Page:
         used: float = self._browser.ask("cpu", page=self._number)
         return used
 
+    def look(self, *, scheme: str, width: int, height: int) -> None:
+        """Show the same page in other light, or on another device."""
+        self._browser.ask("look", page=self._number, scheme=scheme, width=width, height=height)
+
     def picture(self, name: str, *, full: bool = False) -> None:
         """Keep a screenshot, for people to look at; `full`: all of the page, also what is scrolled to."""
         PICTURES.mkdir(parents=True, exist_ok=True)

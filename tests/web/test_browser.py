@@ -367,36 +367,31 @@ def test_a_refused_message_says_why_and_is_posted_again_by_an_operator(
 
 
 def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser, pipeline: Pipeline) -> None:
-    looks = [
-        (f"{device}-{scheme}", {"scheme": scheme, **size})
-        for scheme in ("light", "dark")
-        for device, size in (("desktop", DESKTOP), ("phone", PHONE))
-    ]
     fill_a_match(pipeline)
     # The operators have something to look at meanwhile.
     watching = visit(browser, pipeline, "played")
-    assert send(pipeline, "POST", "/v1/demo", {"channel": "played", "seconds": 40}) == 202
-    operators = {name: browser.open(f"{pipeline.gateway_url}/ops", **look) for name, look in looks}
-
-    for name, look in looks:
-        page = visit(browser, pipeline, "wc26-final", **look)
-        page.until("document.querySelectorAll('.item').length > 5")
-        if "desktop" in name:
-            page.until("document.querySelectorAll('.place').length > 3")
-        page.picture(f"viewers-{name}")
-        assert page.axe() == [], name
-        if name == "phone-light":
-            page.click("[data-name=map]")
-            page.until("document.querySelectorAll('.place').length > 3")
-            page.picture("viewers-map-phone")
-        page.close()
-
-    for name, page in operators.items():
-        page.until("document.querySelectorAll('.role').length >= 4")
-        page.until("!document.querySelector('.charts').textContent.includes('–')")
-        page.picture(f"operators-{name}", full="phone" in name)
-        assert page.axe() == [], f"operators {name}"
-        page.close()
+    assert send(pipeline, "POST", "/v1/demo", {"channel": "played", "seconds": 30}) == 202
+    operators = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
+    viewers = visit(browser, pipeline, "wc26-final", **DESKTOP)
+    viewers.until("document.querySelectorAll('.item').length > 5")
+    viewers.until("document.querySelectorAll('.place').length > 3")
+    operators.until("document.querySelectorAll('.role').length >= 4")
+    for scheme in ("light", "dark"):
+        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            viewers.look(scheme=scheme, **size)
+            viewers.picture(f"viewers-{device}-{scheme}")
+            assert viewers.axe() == [], f"viewers {device} {scheme}"
+    viewers.click("[data-name=map]")
+    viewers.until("document.querySelectorAll('.place').length > 3")
+    viewers.picture("viewers-map-phone")
+    viewers.close()
+    operators.until("!document.querySelector('.charts').textContent.includes('–')")
+    for scheme in ("light", "dark"):
+        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            operators.look(scheme=scheme, **size)
+            operators.picture(f"operators-{device}-{scheme}", full=device == "phone")
+            assert operators.axe() == [], f"operators {device} {scheme}"
+    operators.close()
     watching.close()
     assert browser.complaints() == []
 

@@ -44,6 +44,12 @@ const commands = {
     await page.goto(url);
     return pages.length - 1;
   },
+  /** The same page in other light, or on another device. */
+  async look({ page, scheme, width, height }) {
+    await pages[page].emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    await pages[page].setViewportSize({ width, height });
+    await pages[page].evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+  },
   click: ({ page, selector }) => pages[page].click(selector),
   fill: ({ page, selector, text }) => pages[page].fill(selector, text),
   press: ({ page, key }) => pages[page].keyboard.press(key),
