@@ -93,8 +93,8 @@ class Core:
                     self._streams.event(connection, _event.decode(line))
                 elif line:
                     self._message(connection, _message.decode(line), now)
-            except msgspec.DecodeError:
-                continue
+            except (msgspec.DecodeError, KeyError):
+                continue  # not JSON, or without what its `op` needs
         self._tell()
 
     def tick(self, now: float) -> None:
