@@ -30,7 +30,8 @@ async function look(): Promise<void> {
     latest.value = now;
     problem.value = null;
   } catch (error) {
-    const text = error instanceof Error ? error.message : "The gateway does not answer.";
+    const bare = error instanceof Refused && error.status === 401 && !storedToken();
+    const text = bare ? "A token is needed here." : error instanceof Error ? error.message : "The gateway does not answer.";
     problem.value = { text, wantsToken: error instanceof Refused && error.wantsToken };
   }
 }

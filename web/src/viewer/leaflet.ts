@@ -8,6 +8,8 @@ import type { Place } from "./room.ts";
 
 const MOST_MARKERS = 500;
 const STREET = 17;
+/** Names stand to the right of their dots. */
+const ROOM_FOR_NAMES: L.PointTuple = [110, 40];
 
 export interface PlacesMap {
   update(places: readonly Place[]): void;
@@ -36,7 +38,8 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
   const markers = new Map<string, { dot: L.CircleMarker; around: L.Circle | null }>();
   let moved = false;
   map.on("dragstart zoomstart", ({ type }) => (moved = moved || type === "dragstart"));
-  const resized = new ResizeObserver(() => map.invalidateSize());
+  // At once, so that the dots are where their names are; and not while it is hidden, where it has no size.
+  const resized = new ResizeObserver(() => element.clientWidth > 0 && map.invalidateSize({ animate: false }));
   resized.observe(element);
   let fitted = 0;
 
@@ -66,7 +69,7 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
       // Until somebody moves the map himself, it keeps everybody in view as they come.
       if (moved || markers.size === fitted || markers.size === 0) return;
       fitted = markers.size;
-      map.fitBounds(L.latLngBounds(latest.map(({ lat, lon }) => [lat, lon])).pad(0.3), { maxZoom: STREET });
+      map.fitBounds(L.latLngBounds(latest.map(({ lat, lon }) => [lat, lon])), { maxZoom: STREET, paddingTopLeft: [40, 40], paddingBottomRight: ROOM_FOR_NAMES });
     },
     remove() {
       resized.disconnect();
