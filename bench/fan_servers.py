@@ -95,7 +95,7 @@ def bare_service(settings: Settings | None = None, clock: Clock | None = None) -
         counts=nothing,
         where=nothing,
         cursors=nothing,
-        registry=Registry(),
+        registry=Registry(Codec("channel")),
         clock=clock or SystemClock(),
         new_id=lambda: "",
     )

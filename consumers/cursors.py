@@ -14,8 +14,8 @@ MAX_STREAMS: Final = 256
 class CursorBook:
     """Acknowledgements are cumulative, so the latest of each stream is all that is kept."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock, self._codec = clock, Codec("cursor")
+    def __init__(self, clock: Clock, codec: Codec) -> None:
+        self._clock, self._codec = clock, codec
         #: A record replaces the one before it, so it holds all that the device has acknowledged here.
         self._devices: OrderedDict[tuple[str, str], dict[str, int]] = OrderedDict()
         self._changed: set[tuple[str, str]] = set()

@@ -37,7 +37,8 @@ from kernel.settings import Settings
 from kernel.tables import Tables
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
-from schemas.codec import Codec, Undecodable
+from schemas.codec import Undecodable
+from schemas.registry import codec_for
 
 _log = get_logger("touchline.edge")
 #: How many records of each partition an edge reads back when it starts.
@@ -59,9 +60,9 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        self._registry = Registry()
+        self._registry = Registry(codec_for(settings, "channel"))
         self._hub = Hub(
-            _decoder(),
+            _decoder(settings),
             ring_events=edge.ring_events,
             ring_bytes=edge.ring_bytes,
             selective=names.fanout_location,
@@ -69,10 +70,17 @@ class Edge:
         self._poster = KafkaPoster(settings, self._loop)
         cell = edge.cell or self.name
         url = edge.public_url or f"{'wss' if edge.tls_cert else 'ws'}://{edge.host}:{edge.port}{PATH}"
-        self._presence = Presence(edge=self.name, cell=cell, url=url, hub=self._hub, clock=clock)
+        self._presence = Presence(
+            edge=self.name,
+            cell=cell,
+            url=url,
+            hub=self._hub,
+            clock=clock,
+            codec=codec_for(settings, "presence"),
+        )
         self._places = Places(names, self._presence.owner)
-        self._cursors = CursorBook(clock)
-        self._rejection, self._control = Codec("rejection"), Codec("control")
+        self._cursors = CursorBook(clock, codec_for(settings, "cursor"))
+        self._rejection, self._control = codec_for(settings, "rejection"), codec_for(settings, "control")
         self._leaving = asyncio.Event()
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
@@ -337,8 +345,8 @@ class Edge:
         await self._poster.close()
 
 
-def _decoder() -> Any:
-    codec = Codec("fanout")
+def _decoder(settings: Settings) -> Any:
+    codec = codec_for(settings, "fanout")
 
     def slow(value: bytes) -> FanoutRecord:
         try:

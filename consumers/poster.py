@@ -12,8 +12,8 @@ from kernel.logs import get_logger
 from kernel.positions import Kind, Stream
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.codec import Codec
 from schemas.ingest import make_ingest
+from schemas.registry import codec_for
 
 _log = get_logger("touchline.poster")
 
@@ -23,7 +23,7 @@ class KafkaPoster:
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self._topics = topic_names(settings).ingest
-        self._codecs = {kind: Codec(f"ingest-{kind}") for kind in Kind}
+        self._codecs = {kind: codec_for(settings, f"ingest-{kind}") for kind in Kind}
         self._loop = loop
         self._producer = Producer(
             client_config(

@@ -32,10 +32,10 @@ class Beat(NamedTuple):
 class Presence:
     """All edges' heartbeats, and one's own."""
 
-    def __init__(self, *, edge: str, cell: str, url: str, hub: Hub, clock: Clock) -> None:
+    def __init__(self, *, edge: str, cell: str, url: str, hub: Hub, clock: Clock, codec: Codec) -> None:
         self.edge, self.cell, self.url = edge, cell, url
         self._hub, self._clock = hub, clock
-        self._codec = Codec("presence")
+        self._codec = codec
         self._others: dict[str, Beat] = {}
         self._pushed: dict[str, int] = {}
         self.leaving = False

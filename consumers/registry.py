@@ -25,11 +25,11 @@ _DEFAULT = Layout()
 class Registry:
     """Channel -> layout; channels that nobody has changed have one version of one shard."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec) -> None:
         self._layouts: dict[str, Layout] = {}
         #: Channels that only some may read: those.
         self._readers: dict[str, frozenset[str]] = {}
-        self._codec = Codec("channel")
+        self._codec = codec
 
     def learn(self, channel: str, layout: Layout | None) -> bool:
         """Take what the topic says (None: nothing any more); whether that is news."""

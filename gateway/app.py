@@ -36,7 +36,7 @@ from kernel.logs import get_logger
 from kernel.ops import ops_routes
 from kernel.settings import Settings
 from producers.producer import Producer
-from schemas.catalog import built_in
+from schemas.registry import catalog_for, wait_for_registry
 
 _log = get_logger("touchline.gateway")
 
@@ -73,6 +73,9 @@ async def build(context: Context) -> web.Application:
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. It listens at once, and says on /readyz when it knows the channels."""
     health = Health("kafka", "channels")
+    await wait_for_registry(settings, stop, health)
+    if stop.is_set():
+        return
     async with AsyncExitStack() as stack:
         board = await stack.enter_async_context(Board(settings, clock, lambda: health.ok("channels")))
         context = Context(
@@ -83,7 +86,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             board=board,
             history=await stack.enter_async_context(History(settings, clock)),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
-            catalog=built_in(),
+            catalog=catalog_for(settings),
             stack=stack,
         )
         # A query of many thousand characters is told what is wrong with it, by us and in the usual shape.

@@ -15,7 +15,8 @@ from kernel.settings import Settings
 from kernel.tables import Tables
 from kernel.tokens import Grants
 from kernel.topics import topic_names
-from schemas.codec import Codec, Undecodable
+from schemas.codec import Undecodable
+from schemas.registry import codec_for
 
 _log = get_logger("touchline.board")
 #: An edge that has said nothing for so long is gone. Counted from when it was heard, by the hearer's own
@@ -29,11 +30,14 @@ class Board:
     def __init__(self, settings: Settings, clock: Clock, on_read: Callable[[], None]) -> None:
         self._settings, self._clock, self._on_read = settings, clock, on_read
         self._names = topic_names(settings)
-        self._codecs = {self._names.channels: Codec("channel"), self._names.presence: Codec("presence")}
+        self._codecs = {
+            self._names.channels: codec_for(settings, "channel"),
+            self._names.presence: codec_for(settings, "presence"),
+        }
         self._said: dict[str, dict[str, dict[str, Any]]] = {topic: {} for topic in self._codecs}
         #: Edge -> when its last heartbeat came.
         self._heard: dict[str, float] = {}
-        self._control = Codec("control")
+        self._control = codec_for(settings, "control")
         #: Base channels that only some may read: those.
         self._readers: dict[str, frozenset[str]] = {}
         self._read = False

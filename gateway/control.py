@@ -13,7 +13,7 @@ from kernel.settings import Settings
 from kernel.topics import topic_names
 from producers.delivery import failed
 from producers.outbox import properties
-from schemas.codec import Codec
+from schemas.registry import codec_for
 
 
 class Control:
@@ -22,7 +22,7 @@ class Control:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._topic = topic_names(settings).control
-        self._codec = Codec("control")
+        self._codec = codec_for(settings, "control")
         self._kafka: Producer | None = None
         self._one = asyncio.Lock()
 

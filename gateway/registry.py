@@ -1,18 +1,23 @@
 """The read API of a schema registry: Confluent's deserializers and Kafka UIs decode every topic with it.
 
 A subject is `<topic>-value`, as Confluent's default strategy has it; its versions are those in schemas/avsc.
+Serializers register what they write before they write it: a schema that is here gets the id that it has, and
+another one is refused, because schemas change in the tree.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
+from gateway.bodies import whole
 from gateway.context import Context
 from gateway.operations import Operation, Parameter, Reply
 from kernel.topics import topics
 from schemas.catalog import Catalog, Version
+from schemas.registry import version_of
 
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _ID: Final = Parameter("id", "path", "The schema's id.", {"type": "integer", "minimum": 0}, required=True)
@@ -28,6 +33,16 @@ _OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
 _LIST: Final[Mapping[str, Any]] = {"type": "array"}
 #: The registry's own error codes, which its clients look at.
 _NO_SUBJECT, _NO_VERSION, _NO_SCHEMA = 40401, 40402, 40403
+_OTHER_SCHEMA, _NOT_AVRO = 409, 42201
+_LONGEST: Final = 256 * 1024
+_POSTED: Final[Mapping[str, Mapping[str, Any]]] = {
+    content_type: {
+        "type": "object",
+        "required": ["schema"],
+        "properties": {"schema": {"type": "string", "description": "The schema, as JSON in a string."}},
+    }
+    for content_type in (CONTENT_TYPE, "application/json")
+}
 
 
 async def routes(context: Context) -> Sequence[Operation]:
@@ -63,8 +78,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         return _answer([version.number for version in catalog.versions(name)])
 
     async def one(request: web.Request) -> web.Response:
-        subject, wanted = request.match_info["subject"], request.match_info["version"]
-        name = subjects.get(subject)
+        wanted = request.match_info["version"]
+        name = subjects.get(request.match_info["subject"])
         if name is None:
             return _failed(_NO_SUBJECT, "Subject")
         version = next(
@@ -72,15 +87,38 @@ async def routes(context: Context) -> Sequence[Operation]:
         )
         if version is None:
             return _failed(_NO_VERSION, "Version")
-        return _answer(
-            {
-                "subject": subject,
-                "id": catalog.id_of(version),
-                "version": version.number,
-                "schemaType": "AVRO",
-                "schema": _text(catalog, version),
-            }
-        )
+        return _answer(described(request, version))
+
+    def described(request: web.Request, version: Version) -> dict[str, Any]:
+        return {
+            "subject": request.match_info["subject"],
+            "id": catalog.id_of(version),
+            "version": version.number,
+            "schemaType": "AVRO",
+            "schema": _text(catalog, version),
+        }
+
+    async def posted(request: web.Request, missing: int, what: str, status: int) -> Version | web.Response:
+        """The version whose schema was posted to a subject; else the answer."""
+        name = subjects.get(request.match_info["subject"])
+        if name is None:
+            return _failed(_NO_SUBJECT, "Subject")
+        try:
+            body = msgspec.json.decode(await whole(request, _LONGEST), type=_Posted)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return _answer({"error_code": _NOT_AVRO, "message": "The body holds no schema."}, 422)
+        found = version_of(body.schema, catalog.versions(name), catalog.schemas)
+        if found is None:
+            return _answer({"error_code": missing, "message": what}, status)
+        return found
+
+    async def look_up(request: web.Request) -> web.Response:
+        found = await posted(request, _NO_SCHEMA, "Schema not found.", 404)
+        return found if isinstance(found, web.Response) else _answer(described(request, found))
+
+    async def register(request: web.Request) -> web.Response:
+        found = await posted(request, _OTHER_SCHEMA, "Touchline's schemas change with its releases.", 409)
+        return found if isinstance(found, web.Response) else _answer({"id": catalog.id_of(found)})
 
     async def types(_: web.Request) -> web.Response:
         return _answer(["AVRO"])
@@ -94,6 +132,16 @@ async def routes(context: Context) -> Sequence[Operation]:
         return Operation(
             method="GET", path=path, handler=handler, name=name, summary=summary, tag="schema registry",
             parameters=parameters, replies=replies,
+        )  # fmt: skip
+
+    def posting(path: str, handler: Any, name: str, summary: str, *refusals: int) -> Operation:
+        texts = {404: "There is no such thing.", 409: "It is another schema.", 422: "That is no schema."}
+        refused = {status: Reply(texts[status], _OBJECT, CONTENT_TYPE) for status in (404, *refusals, 422)}
+        return Operation(
+            method="POST", path=path, handler=handler, name=name, summary=summary, tag="schema registry",
+            parameters=(_SUBJECT,), body=_POSTED,
+            errors=("bad_request", "too_large", "unsupported_media_type"),
+            replies={200: Reply(summary, _OBJECT, CONTENT_TYPE), **refused},
         )  # fmt: skip
 
     return [
@@ -115,11 +163,23 @@ async def routes(context: Context) -> Sequence[Operation]:
             _SUBJECT,
             _VERSION,
         ),
+        posting("/subjects/{subject}", look_up, "lookUpSchema", "The version that has this schema."),
+        posting(
+            "/subjects/{subject}/versions",
+            register,
+            "registerSchema",
+            "The id of a schema that is here, as serializers ask for it; no other is taken.",
+            409,
+        ),
     ]
 
 
+class _Posted(msgspec.Struct):
+    schema: str
+
+
 def _by_id(catalog: Catalog, text: str) -> Version | None:
-    return catalog.by_id(int(text)) if text.isascii() and text.isdigit() and len(text) <= 10 else None
+    return catalog.ids.get(int(text)) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def _text(catalog: Catalog, version: Version) -> str:

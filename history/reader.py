@@ -27,7 +27,7 @@ from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Kind, Stream, partition_of, time_of_id
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.codec import Codec
+from schemas.registry import codec_for
 
 _log = get_logger("touchline.history")
 _READERS: Final = 4
@@ -67,7 +67,7 @@ class History:
         self._index_at = float("-inf")
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="history")
         self._admin = AdminClient(client_config(settings))
-        self._codecs = {kind: Codec(f"event-{kind}") for kind in Kind}
+        self._codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
         self._idle: asyncio.Queue[LogReader | None] = asyncio.Queue()
         for _ in range(_READERS):
             self._idle.put_nowait(None)  # made when it is first needed
@@ -200,7 +200,7 @@ class History:
         value = await self._with_reader(
             lambda reader, deadline: reader.latest(Place(names.channels, 0), _EPOCHS, deadline)
         )
-        epochs = Codec("channel").decode(value)["epochs"] if value else []
+        epochs = codec_for(self._settings, "channel").decode(value)["epochs"] if value else []
         return tuple({e["partitions"] for e in epochs if e["topic"] == names.ingest[kind]})
 
     def _describe(self, name: str) -> _Topic:

@@ -76,8 +76,11 @@ class Topics(Section, frozen=True):
 class SchemaRegistry(Section, frozen=True):
     """A schema registry of your own. Without one, ids are those in schemas/ids.json."""
 
-    url: Annotated[str, Meta(description="address of the registry; empty: none")] = ""
+    url: Annotated[str, Meta(description="its address, or several with commas; empty: none")] = ""
     user_info: Annotated[str, Meta(description="user:password for it, where it asks for one")] = ""
+    ca_certs: Annotated[str, Meta(description="a PEM file of the authority that signed its certificate")] = ""
+    tls_cert: Annotated[str, Meta(description="PEM file of a certificate to show it, if it wants one")] = ""
+    tls_key: Annotated[str, Meta(description="PEM file with that certificate's key")] = ""
 
 
 class Producer(Section, frozen=True):
@@ -97,9 +100,7 @@ class Producer(Section, frozen=True):
     delivery_timeout_s: Annotated[
         Seconds, Meta(description="for how long Kafka is tried before an event counts as not delivered")
     ] = 60.0
-    connect_timeout_s: Annotated[
-        Seconds, Meta(description="the same while no broker has ever answered: a wrong address shows soon")
-    ] = 5.0
+    connect_timeout_s: Annotated[Seconds, Meta(description="the same while no broker has answered yet")] = 5.0
 
 
 class Stream(Section, frozen=True):

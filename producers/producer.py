@@ -17,6 +17,7 @@ from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, 
 from producers.posts import AnyPost, Preparing, Record
 from producers.ways import Ways
 from schemas.catalog import Catalog
+from schemas.registry import catalog_for
 
 #: After so many events `send_many` lets others run: a turn of the loop every millisecond or so.
 _TURN: Final = 512
@@ -33,7 +34,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
 
     def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
         self._settings: Final = settings or load_settings()
-        self.prepare = Preparing(topic_names(self._settings), catalog)
+        self.prepare = Preparing(topic_names(self._settings), catalog or catalog_for(self._settings))
         self._turns = Counter()
         self._announced = {}
         self._reported: deque[tuple[Confirmation, Any, Any]] = deque()

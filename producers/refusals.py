@@ -12,7 +12,8 @@ from kernel.settings import Settings
 from kernel.topics import topic_names
 from producers.delivery import failed
 from producers.outbox import properties
-from schemas.codec import Codec, Undecodable
+from schemas.codec import Undecodable
+from schemas.registry import codec_for
 
 _log = get_logger("touchline.refusals")
 _ANSWER_S: Final = 5.0
@@ -33,7 +34,7 @@ def may_be_retried(settings: Settings, refusal: Refusal) -> bool:
 
 def read_refusals(settings: Settings, *, newest: int | None = None) -> list[Refusal]:
     """What was refused and is still kept, oldest first; `newest` looks at so many of each partition only."""
-    topic, codec = topic_names(settings).rejected, Codec("rejection")
+    topic, codec = topic_names(settings).rejected, codec_for(settings, "rejection")
     consumer = Consumer(
         client_config(
             settings, group_id="touchline-rejected", enable_partition_eof=True, enable_auto_commit=False

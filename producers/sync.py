@@ -16,6 +16,7 @@ from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
 from producers.posts import AnyPost, Preparing, Record
 from producers.ways import Ways
 from schemas.catalog import Catalog
+from schemas.registry import catalog_for
 
 #: After so many events other threads may put theirs.
 _TURN: Final = 512
@@ -29,7 +30,7 @@ class SyncProducer(Ways[Delivered]):
 
     def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
         given = settings or load_settings()
-        self.prepare = Preparing(topic_names(given), catalog)
+        self.prepare = Preparing(topic_names(given), catalog or catalog_for(given))
         self._turns = Counter()
         self._announced = {}
         self._progress: Final = threading.Condition()

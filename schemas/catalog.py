@@ -1,13 +1,15 @@
 """The schema files and their ids: every version that was ever written stays here, so that it can be read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 Schema = dict[str, Any]
+#: Says what an id stands for that is not in the catalog; None: no schema of ours.
+Lookup = Callable[[int], "Version | None"]
 
 _FOLDER: Final = Path(__file__).parent
 AVSC: Final = _FOLDER / "avsc"
@@ -30,28 +32,39 @@ class Version(NamedTuple):
 
 
 class Catalog:
-    """Schemas by name, version and id. It does not change: `with_ids` gives another one.
+    """Schemas by name, version and id. What it writes does not change: `with_ids` gives another one.
 
     Built-in ids start at 0x544C0000 ("TL" in a hex dump), so that they never meet those that a schema
     registry hands out, counting from 1: a topic may hold both.
     """
 
-    def __init__(self, schemas: Mapping[Version, Schema], ids: Mapping[Version, int]) -> None:
+    def __init__(
+        self,
+        schemas: Mapping[Version, Schema],
+        ids: Mapping[Version, int],
+        others: Mapping[int, Version] = MappingProxyType({}),
+        lookup: Lookup | None = None,
+    ) -> None:
+        """`others` are ids that are read, but not written; `lookup` is asked for those that are unknown."""
         self.schemas: Final = MappingProxyType(dict(schemas))
         self._ids: Final = dict(ids)
-        self._by_id = {number: version for version, number in ids.items()}
+        self._by_id = {**others, **{number: version for version, number in ids.items()}}
+        self._lookup = lookup
 
     def id_of(self, version: Version) -> int:
         """The id written before values of this version."""
         return self._ids[version]
 
     def by_id(self, number: int) -> Version | None:
-        """The version that this id stands for; None if it is unknown."""
-        return self._by_id.get(number)
+        """The version that this id stands for; None if it is unknown. It may ask a registry, once."""
+        found = self._by_id.get(number)
+        if found is None and self._lookup is not None and (found := self._lookup(number)) is not None:
+            self._by_id[number] = found
+        return found
 
     @property
     def ids(self) -> Mapping[int, Version]:
-        """Every id that can be read."""
+        """Every id that can be read, as far as is known without asking."""
         return MappingProxyType(self._by_id)
 
     @property
@@ -69,11 +82,14 @@ class Catalog:
         """The version that is written now."""
         return self.versions(name)[-1]
 
-    def with_ids(self, ids: Mapping[Version, int]) -> "Catalog":
+    def with_ids(
+        self,
+        ids: Mapping[Version, int],
+        others: Mapping[int, Version] = MappingProxyType({}),
+        lookup: Lookup | None = None,
+    ) -> "Catalog":
         """The same schemas written under other ids (those of a registry); the built-in ones stay readable."""
-        other = Catalog(self.schemas, {**self._ids, **ids})
-        other._by_id = {**self._by_id, **other._by_id}
-        return other
+        return Catalog(self.schemas, {**self._ids, **ids}, {**self._by_id, **others}, lookup)
 
 
 @cache

@@ -30,7 +30,7 @@ class Codec:
     def __init__(self, name: str, catalog: Catalog | None = None) -> None:
         self.name: Final = name
         self._catalog = catalog or built_in()
-        latest = self._catalog.latest(name)
+        latest = self._latest_version = self._catalog.latest(name)
         self.schema_id: Final = self._catalog.id_of(latest)
         self._prefix: Final = _HEADER.pack(0, self.schema_id)
         plain = without_logical_types(self._catalog.schemas[latest])
@@ -97,6 +97,11 @@ class Codec:
         if number in self._writers:
             return self._writers[number]
         version = self._catalog.by_id(number)
+        if version is not None and version.name == self.name:  # a registry has just told
+            self._writers[number] = (
+                self._latest if version == self._latest_version else _parsed(self._catalog, version)
+            )
+            return self._writers[number]
         what = f"is {version}, not {self.name}" if version else "is not one that Touchline knows"
         raise Undecodable("unknown_schema", f"The schema id {number} {what}.")
 

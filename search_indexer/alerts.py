@@ -19,7 +19,8 @@ from kernel.positions import Kind, split_lane
 from kernel.settings import Settings
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
-from schemas.codec import Codec, Undecodable
+from schemas.codec import Undecodable
+from schemas.registry import codec_for
 from search_indexer.documents import Indexable
 from search_indexer.folding import Folding
 from search_indexer.geo import metres_between
@@ -176,7 +177,7 @@ class AlertLog:
         self._settings, self._folding = settings, folding
         names = topic_names(settings)
         self._topics = (names.alerts, names.channels)
-        self._codec, self._channel = Codec("control"), Codec("channel")
+        self._codec, self._channel = codec_for(settings, "control"), codec_for(settings, "channel")
         self._ready: dict[str, Ready] = {}
         #: Channels that only some may read: those.
         self._readers: dict[str, frozenset[str]] = {}
@@ -256,7 +257,7 @@ def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *
     check_id(alert_id)
     value = None
     if alert is not None:
-        value = Codec("control").encode(
+        value = codec_for(settings, "control").encode(
             {
                 "command": "set_alert",
                 "id": None,

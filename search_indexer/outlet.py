@@ -10,7 +10,7 @@ from kernel.metrics import ALERTED
 from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import MAX_EVENT_BYTES, topic_names
-from schemas.codec import Codec
+from schemas.registry import codec_for
 from search_indexer.alerts import Alert, message_of
 from search_indexer.documents import Indexable
 
@@ -24,7 +24,7 @@ class Outlet:
     def __init__(self, settings: Settings) -> None:
         names = topic_names(settings)
         self._ingest, self._rejected = names.ingest[Kind.BROADCAST], names.rejected
-        self._rejections = Codec("rejection")
+        self._rejections = codec_for(settings, "rejection")
         self._producer = Producer(
             client_config(
                 settings,

@@ -14,6 +14,7 @@ from kernel.kafka import wait_for_kafka, watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import OpsServer
 from kernel.settings import Settings
+from schemas.registry import wait_for_registry
 from search_indexer.indexer import Indexer
 from search_indexer.source import EventSource
 
@@ -28,6 +29,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     await ops.start()
     client = elastic_client(settings, timeout_s=60, connections=settings.indexer.parallel_requests + 4)
     try:
+        await wait_for_registry(settings, stop, health)
         await _unless(stop, wait_for_kafka(settings))
         if stop.is_set():
             return

@@ -23,7 +23,8 @@ from kernel.metrics import CONSUMER_LAG
 from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.codec import Codec, Undecodable
+from schemas.codec import Undecodable
+from schemas.registry import codec_for
 from search_indexer.alerts import AlertLog
 from search_indexer.documents import Indexable, indexable, source_of
 from search_indexer.folding import Folding
@@ -80,7 +81,7 @@ class EventSource:
         topics = topic_names(settings).events
         self._kinds: Mapping[str, Kind] = {topics[kind]: kind for kind in Kind}
         self._topics = topics
-        self._codecs = {kind: Codec(f"event-{kind}") for kind in Kind}
+        self._codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
         self._folding = Folding(settings.elasticsearch.language)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
         self._member = group is not None

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
+from schemas.catalog import Catalog
 from schemas.codec import Codec
 from schemas.ingest import decode_ingest
 from schemas.rendering import render
@@ -87,15 +88,17 @@ class Judge:
         channels: Channels,
         epochs: Epochs,
         memory: Memory,
+        catalog: Catalog | None = None,
     ) -> None:
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
         self._epochs = epochs
         self._ingest, self._events = names.ingest[kind], names.events[kind]
         self._fanout, self._rejected = names.fanout(kind), names.rejected
-        self._encode_event = Codec(f"event-{kind}").encode
-        self._encode_fanout = Codec("fanout").encode
-        self._encode_rejection = Codec("rejection").encode
+        self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
+        self._encode_event, self.decode_event = event.encode, event.decode
+        self._encode_fanout = Codec("fanout", catalog).encode
+        self._encode_rejection = Codec("rejection", catalog).encode
 
     def fold(self, records: Iterable[Record]) -> Outcome:
         """Judge these records in their order."""
@@ -131,7 +134,7 @@ class Judge:
 
     def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:
         offset, append_ms, memory = record.offset, record.append_ms, self.memory
-        event = decode_ingest(self.kind, record.value or b"")
+        event = decode_ingest(self.kind, record.value or b"", self._posted)
         sender = event["sender"]
         keys = repeat_keys(channel.name, event["key"], origin_of(record.headers))
         try:

@@ -20,7 +20,6 @@ from streams.registry import (
 from streams.transport.batch import Record
 
 _log = get_logger("touchline.registry")
-_CODEC: Final = Codec("channel")
 #: Kinds whose channels are registered by their first event. Every user may be a location channel: they are
 #: too many, and there is nothing to know of them until somebody sets something.
 REGISTERED: Final = frozenset({Kind.BROADCAST, Kind.CHAT})
@@ -29,8 +28,8 @@ REGISTERED: Final = frozenset({Kind.BROADCAST, Kind.CHAT})
 class Registry:
     """Channel -> its record, and the epochs of the ingest topics."""
 
-    def __init__(self, topic: str, on_change: Callable[[str], None]) -> None:
-        self._topic, self._on_change = topic, on_change
+    def __init__(self, topic: str, on_change: Callable[[str], None], codec: Codec) -> None:
+        self._topic, self._on_change, self._codec = topic, on_change, codec
         self._records: dict[str, ChannelRecord] = {}
         self.epochs: Mapping[str, list[Epoch]] = {}
 
@@ -58,7 +57,7 @@ class Registry:
                 self._on_change(name)
                 continue
             try:
-                value = _CODEC.decode(record.value)
+                value = self._codec.decode(record.value)
             except TouchlineError as error:
                 _log.warning("a record of the registry cannot be read", channel=name, reason=error.message)
                 continue
@@ -77,8 +76,8 @@ class Registry:
         """The channel is as `record` says from now on; returns what has to be written."""
         self._records[record.channel] = record
         self._on_change(record.channel)
-        return Write(self._topic, _CODEC.encode(to_avro(record)), record.channel.encode(), 0)
+        return Write(self._topic, self._codec.encode(to_avro(record)), record.channel.encode(), 0)
 
     def write_epochs(self, epochs: Mapping[str, list[Epoch]]) -> Write:
         """The epochs are these from now on; returns what has to be written."""
-        return Write(self._topic, _CODEC.encode(epochs_to_avro(epochs)), EPOCHS_KEY.encode(), 0)
+        return Write(self._topic, self._codec.encode(epochs_to_avro(epochs)), EPOCHS_KEY.encode(), 0)

@@ -13,7 +13,7 @@ from kernel.kafka import client_config, unreachable
 from kernel.positions import partition_of
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.codec import Codec
+from schemas.registry import codec_for
 from streams.registry import ChannelRecord, from_avro
 from streams.transport.reader import check_read_error
 
@@ -47,7 +47,7 @@ def read_channel(settings: Settings, channel: str) -> ChannelRecord | None:
             next_ = max(next_, consumer.position([at])[0].offset)
     finally:
         consumer.close()
-    return None if found is None else from_avro(Codec("channel").decode(found))
+    return None if found is None else from_avro(codec_for(settings, "channel").decode(found))
 
 
 def send_command(
@@ -57,7 +57,7 @@ def send_command(
     topic = topic_names(settings).control
     producer = Producer(client_config(settings, acks="all", message_timeout_ms=round(_TIMEOUT_S * 1000)))
     partitions = len(producer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
-    value = Codec("control").encode(
+    value = codec_for(settings, "control").encode(
         {"command": command, "actor": actor, "arguments": msgspec.json.encode(arguments).decode()}
     )
     failed: list[str] = []

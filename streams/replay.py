@@ -14,6 +14,8 @@ from kernel.kafka import apply_topics, client_config, unreachable
 from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
+from schemas.codec import Codec
+from schemas.registry import catalog_for, codec_for
 from streams.channels import Channels
 from streams.epochs import Epochs
 from streams.judge import Judge, Memory
@@ -56,7 +58,7 @@ def replay(
     )
     try:
         counts = _counts(consumer)
-        registry = _registry(consumer, names.channels)
+        registry = _registry(consumer, names.channels, codec_for(settings, "channel"))
         spans = _spans(consumer, names, counts, since_ms, until_ms)
         outputs = topic_names(shadow)
         outputs.ingest = names.ingest  # what is read, and what rejections name
@@ -94,8 +96,8 @@ def _counts(consumer: Consumer) -> dict[str, int]:
     return {name: len(t.partitions) for name, t in consumer.list_topics(timeout=10).topics.items()}
 
 
-def _registry(consumer: Consumer, topic: str) -> Registry:
-    registry = Registry(topic, lambda _: None)
+def _registry(consumer: Consumer, topic: str, codec: Codec) -> Registry:
+    registry = Registry(topic, lambda _: None, codec)
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
     for message in read_between(consumer, {Place(topic, 0): (low, high)}):
         registry.follow([Record(message.offset(), 0, message.key(), message.value())])
@@ -141,6 +143,7 @@ def _judges(
                 channels=channels,
                 epochs=Epochs(epochs, partition),
                 memory=Memory(Repeats(window_ms)),
+                catalog=catalog_for(settings),
             )
     return judges
 

@@ -14,6 +14,7 @@ from kernel.metrics import CONSUMER_LAG
 from kernel.ops import OpsServer
 from kernel.settings import Settings
 from kernel.topics import topic_names
+from schemas.registry import wait_for_registry
 from streams.app import make_app
 from streams.follower import Follower
 from streams.steward import Steward
@@ -40,6 +41,9 @@ async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> N
     ops = OpsServer(health, settings.stream.host, settings.stream.port)
     await ops.start()
     try:
+        await wait_for_registry(settings, stop, health)
+        if stop.is_set():
+            return
         await wait_for_kafka(settings)
         watch = asyncio.create_task(watch_kafka(settings, health))
         await _work(settings, clock, health, stop)

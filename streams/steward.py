@@ -13,7 +13,7 @@ from kernel.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
 from kernel.positions import Kind, Stream, is_channel, partition_of
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.codec import Codec
+from schemas.registry import codec_for
 from streams.audience import Audience, Place, by_channel, by_stream, by_version
 from streams.hot import Hot
 from streams.judge import Write
@@ -41,7 +41,7 @@ class Steward:
         self._policy = Policy(stream.viewers_per_shard, stream.max_shards, round(stream.shard_hold_s * 1000))
         self._audience_every_s = stream.audience_every_s
         self._ingest = topic_names(settings).ingest
-        self._presence = Codec("presence")
+        self._presence = codec_for(settings, "presence")
         self.audience = Audience()
         #: When Kafka appended the newest heartbeat, and when it was heard.
         self._append_ms, self._append_at = 0, 0.0

@@ -12,8 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
-from kernel.positions import Kind, split_seq
-from schemas.codec import Codec
+from kernel.positions import split_seq
 from streams.judge import Judge, Past, origin_of
 from streams.transport.batch import Place
 from streams.transport.reader import check_read_error
@@ -56,13 +55,12 @@ def recall(
             Place(a.topic, a.partition): a.offset for a in consumer.offsets_for_times(asked, timeout=10)
         }
         decided: dict[Place, set[int]] = {place: set() for place in starts}
-        decoders = {kind: Codec(f"event-{kind}").decode for kind in Kind}
         read = 0
         known = {event: at for event, at in places.items() if at >= 0}
         for message in read_between(consumer, _spans_to_end(consumer, known)):
             place = source[Place(message.topic(), message.partition())]
             judge = judges[place]
-            event = decoders[judge.kind](message.value())
+            event = judge.decode_event(message.value())
             epoch, offset = split_seq(event["seq"])
             if judge.epoch_of(offset) != epoch:
                 continue  # of an ingest topic that is no more: its offsets mean nothing now

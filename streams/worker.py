@@ -13,7 +13,7 @@ from kernel.metrics import ACCEPTED, REJECTED, REPEATED, REPLACED, STREAM_LATENC
 from kernel.positions import Kind, partition_of
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.codec import Codec
+from schemas.registry import catalog_for, codec_for
 from streams.channels import Channels
 from streams.cluster import Cluster
 from streams.commands import apply_command
@@ -27,7 +27,6 @@ from streams.transport.batch import Place, Record
 from streams.transport.sink import Sink
 
 _log = get_logger("touchline.stream")
-_CONTROL: Final = Codec("control")
 #: How long a worker waits for the one that writes the epochs.
 _EPOCHS_S: Final = 30.0
 
@@ -49,7 +48,8 @@ class Worker:
         self.positions: dict[Place, int] = {}
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
-        self.registry = Registry(self._names.channels, self._forget)
+        self._control = codec_for(settings, "control")
+        self.registry = Registry(self._names.channels, self._forget, codec_for(settings, "channel"))
 
     @property
     def topics(self) -> frozenset[str]:
@@ -128,6 +128,7 @@ class Worker:
             channels=self._channels[kind],
             epochs=Epochs(epochs[place.topic], place.partition),
             memory=kept.memory if kept else Memory(Repeats(self._window_ms)),
+            catalog=catalog_for(self._settings),
         )
 
     @property
@@ -183,7 +184,7 @@ class Worker:
         for record in records:
             name = (record.key or b"").decode("utf-8", "replace")
             try:
-                command = _CONTROL.decode(record.value or b"")
+                command = self._control.decode(record.value or b"")
                 before = self.registry.of(name)
                 after = apply_command(
                     before, command, record.append_ms, partition=place.partition, offset=record.offset

@@ -34,6 +34,8 @@ ASKED = [
     ("GET", "/schemas/ids/{id}/versions"),
     ("GET", "/subjects/{subject}/versions"),
     ("GET", "/subjects/{subject}/versions/{version}"),
+    ("POST", "/subjects/{subject}"),
+    ("POST", "/subjects/{subject}/versions"),
 ]
 
 

@@ -1,10 +1,11 @@
 """The registry's read API, with Confluent's own client and deserializer: they decode what we write."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
@@ -72,3 +73,40 @@ def test_what_is_not_there_has_the_registrys_own_codes(
     with pytest.raises(SchemaRegistryError) as missing:
         asking[ask]()
     assert (missing.value.http_status_code, missing.value.error_code) == (404, code)
+
+
+@pytest.mark.parametrize("text", ["as it is here", "with other texts"])
+def test_a_schema_that_is_here_can_be_registered_as_serializers_do(
+    ingesting: Pipeline, client: SchemaRegistryClient, text: str
+) -> None:
+    topic = next(topic.name for topic in topics(ingesting.settings) if topic.value == "ingest-chat")
+    latest = built_in().latest("ingest-chat")
+    schema = built_in().schemas[latest]
+    posted = Schema(json.dumps(schema if text == "as it is here" else {**schema, "doc": text}), "AVRO")
+    number = built_in().id_of(latest)
+    assert client.register_schema(f"{topic}-value", posted) == number
+    found = client.lookup_schema(f"{topic}-value", posted)
+    assert (found.schema_id, found.version, found.subject) == (number, latest.number, f"{topic}-value")
+
+
+@pytest.mark.parametrize(
+    ("subject", "schema", "answers"),
+    [
+        ("nothing-value", '"string"', ((404, 40401), (404, 40401))),
+        ("ingest.chat-value", '"string"', ((409, 409), (404, 40403))),
+        ("ingest.chat-value", "no schema", ((409, 409), (404, 40403))),
+    ],
+)
+def test_no_other_schema_is_taken(
+    ingesting: Pipeline,
+    client: SchemaRegistryClient,
+    subject: str,
+    schema: str,
+    answers: tuple[tuple[int, int], ...],
+) -> None:
+    posted = Schema(schema, "AVRO")
+    asks: tuple[Callable[..., object], ...] = (client.register_schema, client.lookup_schema)
+    for ask, expected in zip(asks, answers, strict=True):
+        with pytest.raises(SchemaRegistryError) as refused:
+            ask(f"{ingesting.name}.{subject}", posted)
+        assert (refused.value.http_status_code, refused.value.error_code) == expected

@@ -31,8 +31,10 @@ def command(ctx: click.Context, *, processes: int, share_port: bool) -> int | No
     from consumers.processes import run_many
     from history import History
     from kernel.clock import SystemClock
+    from kernel.health import Health
     from kernel.lifecycle import run_role
     from kernel.logs import setup_logs
+    from schemas.registry import wait_for_registry
 
     settings = load_settings()
     setup_logs(role="edge", level=settings.log.level, form=settings.log.format)
@@ -41,6 +43,9 @@ def command(ctx: click.Context, *, processes: int, share_port: bool) -> int | No
         clock = SystemClock()
         if processes > 1:
             await run_many(settings, processes, stop)
+            return
+        await wait_for_registry(settings, stop, Health())
+        if stop.is_set():
             return
         async with History(settings, clock) as history:
             await Edge(settings, clock=clock, history=history, share_port=share_port).run(stop)

@@ -1,0 +1,89 @@
+"""From the SDK through a worker and an edge to a viewer, under a registry's ids."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer as BareProducer
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from consumers.viewer import Viewer
+from embedded.ports import find_free
+from kernel.kafka import client_config
+from kernel.positions import Kind
+from kernel.topics import topic_names
+from producers import Producer
+from schemas.catalog import Version, built_in
+from schemas.events import Event
+from tests.pipeline import Pipeline
+from tests.registries import IDS, running_registry
+
+Reading = Callable[..., list[tuple[int, bytes, bytes]]]
+
+
+@pytest.fixture(scope="module")
+def served(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A worker and an edge that write and read under the ids of a registry."""
+    logs: Path = tmp_path_factory.mktemp("viewers")
+    port = find_free()
+    url = f"http://127.0.0.1:{port}"
+    pipeline = Pipeline(kafka_servers, "http://127.0.0.1:9", logs, TOUCHLINE_SCHEMA_REGISTRY_URL=url)
+    with running_registry(pipeline.settings, port=port):
+        try:
+            pipeline.start("stream", "edge")
+            yield pipeline
+        finally:
+            pipeline.close()
+
+
+async def seen(viewer: Viewer, stream: str, count: int) -> list[Event]:
+    """So many events of a stream, from its beginning."""
+    found: list[Event] = []
+    async with asyncio.timeout(60):
+        async for event in viewer.stream(stream, after=0):
+            found.append(event)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_all_parts_write_and_read_a_registrys_ids(served: Pipeline, read_topic: Reading) -> None:
+    names = topic_names(served.settings)
+    async with Producer(served.settings) as producer, Viewer(served.edge_url) as viewer:
+        await producer.chat("ids", "of the SDK")
+        await asyncio.to_thread(post_as_confluents_serializer_does, served, "ids")
+        await viewer.publish("chat:ids", {"text": "of a viewer"})
+        events = await seen(viewer, "chat:ids", 3)
+    assert {event.data["text"] for event in events} == {"of the SDK", "of the serializer", "of a viewer"}
+    for topic, schema in (
+        (names.ingest[Kind.CHAT], "ingest-chat"),
+        (names.events[Kind.CHAT], "event-chat"),
+        (names.fanout_live, "fanout"),
+        (names.channels, "channel"),
+        (names.presence, "presence"),
+    ):
+        records = await asyncio.to_thread(read_topic, served.settings, topic)
+        ids = {int.from_bytes(value[1:5]) for _, _, value in records if value}
+        assert ids == {IDS[Version(schema, 1)]}, topic
+
+
+def post_as_confluents_serializer_does(pipeline: Pipeline, channel: str) -> None:
+    """It registers the schema that it writes with, before it writes; the registry knows it already."""
+    topic = topic_names(pipeline.settings).ingest[Kind.CHAT]
+    event = {
+        "type": "message",
+        "key": None,
+        "sender": None,
+        "client_ts": None,
+        "data": {"text": "of the serializer", "target": None, "extra": None},
+    }
+    schema = json.dumps(built_in().schemas[Version("ingest-chat", 1)])
+    with SchemaRegistryClient({"url": pipeline.settings.schema_registry.url}) as client:
+        value = AvroSerializer(client, schema)(event, SerializationContext(topic, MessageField.VALUE))
+    producer = BareProducer(client_config(pipeline.settings, partitioner="murmur2_random"))
+    producer.produce(topic, value, channel)
+    assert producer.flush(30) == 0
