@@ -66,25 +66,28 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
         await asyncio.to_thread(self._open().contact.wait)
 
-    async def send(self, post: AnyPost) -> Delivered:
+    async def send(self, post: AnyPost, *, spread: int = 0) -> Delivered:
         """Send an event, and wait until Kafka holds it on all in-sync replicas."""
-        return await (await self.submit(post))
+        return await (await self.submit(post, spread=spread))
 
-    async def submit(self, post: AnyPost, *, wait: bool = True) -> Confirmation:
+    async def submit(self, post: AnyPost, *, wait: bool = True, spread: int = 0) -> Confirmation:
         """Send an event without waiting for Kafka: the future that is returned tells what became of it.
 
         It waits while too many are on their way; with `wait=False` it raises `queue_full` instead.
         """
         confirmation: Confirmation = self._running().create_future()
-        await self._put(self.prepare(post), partial(self._report, confirmation), None if wait else 0)
+        record = self.prepare(self.on_lane(post, spread))
+        await self._put(record, partial(self._report, confirmation), None if wait else 0)
         return confirmation
 
-    async def send_many(self, posts: Iterable[AnyPost] | AsyncIterable[AnyPost]) -> int:
+    async def send_many(self, posts: Iterable[AnyPost] | AsyncIterable[AnyPost], *, spread: int = 0) -> int:
         """Send any number of events in order, and wait for all; returns how many there were.
 
         Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
         """
-        return await (await self.submit_many(posts))
+        if not spread:
+            return await (await self.submit_many(posts))
+        return await (await self.submit_many(posts, lambda post: self.prepare(self.on_lane(post, spread))))
 
     async def submit_many(
         self,

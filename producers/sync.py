@@ -49,26 +49,28 @@ class SyncProducer(Ways[Delivered]):
         """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
         self._contact.wait()
 
-    def send(self, post: AnyPost) -> Delivered:
+    def send(self, post: AnyPost, *, spread: int = 0) -> Delivered:
         """Send an event, and wait until Kafka holds it on all in-sync replicas."""
-        return self.submit(post).result()
+        return self.submit(post, spread=spread).result()
 
-    def submit(self, post: AnyPost, *, wait: bool = True) -> Future[Delivered]:
+    def submit(self, post: AnyPost, *, wait: bool = True, spread: int = 0) -> Future[Delivered]:
         """Send an event without waiting for Kafka: the future that is returned tells what became of it.
 
         It waits while too many are on their way; with `wait=False` it raises `queue_full` instead.
         """
         confirmation: Future[Delivered] = Future()
         confirmation.set_running_or_notify_cancel()  # what is on its way cannot be called back
-        self._put(self.prepare(post), partial(self._report, confirmation), wait=wait)
+        record = self.prepare(self.on_lane(post, spread))
+        self._put(record, partial(self._report, confirmation), wait=wait)
         return confirmation
 
-    def send_many(self, posts: Iterable[AnyPost]) -> int:
+    def send_many(self, posts: Iterable[AnyPost], *, spread: int = 0) -> int:
         """Send any number of events in order, and wait for all; returns how many there were.
 
         Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
         """
-        lot, items = Lot(self.prepare, self._contact.explain), iter(posts)
+        items = iter(posts if not spread else (self.on_lane(post, spread) for post in posts))
+        lot = Lot(self.prepare, self._contact.explain)
         filled = Filled.PAUSE
         while filled is not Filled.END:
             with self._progress:

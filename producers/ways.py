@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_LANES, lane, partition_of
 from producers.posts import AnyPost, Broadcast, Chat, Location, Preparing, Record
-from schemas.checks import check_channel
+from schemas.checks import check_channel, invalid
 
 #: What a call gives: `Delivered`, or an awaitable of it.
 Outcome = TypeVar("Outcome")
@@ -28,7 +30,7 @@ class Ways(Generic[Outcome]):
     _announced: dict[str, int]
 
     @abstractmethod
-    def send(self, post: AnyPost) -> Outcome:
+    def send(self, post: AnyPost, *, spread: int = 0) -> Outcome:
         """Send an event, and wait until Kafka holds it on all in-sync replicas."""
 
     @abstractmethod
@@ -47,8 +49,8 @@ class Ways(Generic[Outcome]):
         spread: int = 0,
     ) -> Outcome:
         """Tell everybody what happened: `broadcast("wc26-final", "goal", {"minute": 12})`."""
-        name = self._lane(channel, sender, spread)
-        return self.send(Broadcast(name, type, data or {}, key=key, sender=sender, client_ts=client_ts))
+        post = Broadcast(channel, type, data or {}, key=key, sender=sender, client_ts=client_ts)
+        return self.send(post, spread=spread)
 
     def chat(
         self,
@@ -64,10 +66,9 @@ class Ways(Generic[Outcome]):
         spread: int = 0,
     ) -> Outcome:
         """Say something; `type="edit"` or `"retract"` with `target=id` changes what was said."""
-        name = self._lane(channel, sender, spread)
         return self.send(
             Chat(
-                name,
+                channel,
                 text,
                 sender=sender,
                 key=key,
@@ -75,7 +76,8 @@ class Ways(Generic[Outcome]):
                 target=target,
                 extra=extra,
                 client_ts=client_ts,
-            )
+            ),
+            spread=spread,
         )
 
     def location(
@@ -91,6 +93,7 @@ class Ways(Generic[Outcome]):
         key: str | None = None,
         extra: Mapping[str, Any] | None = None,
         client_ts: int | None = None,
+        spread: int = 0,
     ) -> Outcome:
         """Say where something is, in degrees of WGS 84."""
         return self.send(
@@ -105,12 +108,20 @@ class Ways(Generic[Outcome]):
                 key=key,
                 extra=extra,
                 client_ts=client_ts,
-            )
+            ),
+            spread=spread,
         )
 
-    def _lane(self, channel: str, sender: str | None, spread: int) -> str:
+    def on_lane(self, post: AnyPost, spread: int) -> AnyPost:
+        """The event for its lane, where its channel is spread over so many; the workers are told of them."""
         if not spread:
-            return channel
+            return post
+        try:
+            return replace(post, channel=self._lane(post.channel, post.sender, spread))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise invalid(f"A field has a value of a type that it cannot have: {error}.") from error
+
+    def _lane(self, channel: str, sender: str | None, spread: int) -> str:
         if not 1 <= spread <= MAX_LANES:
             raise TouchlineError("bad_request", f"spread is {spread}: it is 1 to {MAX_LANES} lanes.")
         if self._announced.get(channel, 0) < spread:

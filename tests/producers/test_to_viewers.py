@@ -1,4 +1,4 @@
-"""From the SDK through a worker and an edge to a viewer, under a registry's ids."""
+"""From the SDK through a worker and an edge to a viewer: under a registry's ids, and over lanes."""
 
 import asyncio
 import json
@@ -14,15 +14,16 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from consumers.viewer import Viewer
 from embedded.ports import find_free
 from kernel.kafka import client_config
-from kernel.positions import Kind
+from kernel.positions import Kind, split_lane
 from kernel.topics import topic_names
-from producers import Producer
+from producers import Chat, Location, Producer
 from schemas.catalog import Version, built_in
 from schemas.events import Event
 from tests.pipeline import Pipeline
 from tests.registries import IDS, running_registry
 
 Reading = Callable[..., list[tuple[int, bytes, bytes]]]
+LANES = 3
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,51 @@ def post_as_confluents_serializer_does(pipeline: Pipeline, channel: str) -> None
     producer = BareProducer(client_config(pipeline.settings, partitioner="murmur2_random"))
     producer.produce(topic, value, channel)
     assert producer.flush(30) == 0
+
+
+async def test_whoever_watches_a_spread_channel_gets_all_lanes_each_in_its_order(served: Pipeline) -> None:
+    async with Producer(served.settings) as producer, Viewer(served.edge_url) as viewer:
+        watching = asyncio.create_task(seen(viewer, "chat:hot", 3 + 60 + 30))
+        for number in range(3):
+            await producer.chat("hot", f"before-{number}", sender="ana")
+        assert (
+            await producer.send_many(
+                (Chat("hot", f"{n}", sender=f"s{n % 7}") for n in range(60)), spread=LANES
+            )
+            == 60
+        )
+        await asyncio.gather(
+            *(producer.send(Chat("hot", f"single-{n}"), spread=LANES) for n in range(30)),
+        )
+        events = await watching
+    by_stream: dict[str, list[Event]] = {}
+    for event in events:
+        by_stream.setdefault(event.stream, []).append(event)
+    assert {split_lane(stream)[1] for stream in by_stream} == {None, *range(LANES)}
+    for stream, found in by_stream.items():
+        assert [event.seq for event in found] == sorted({event.seq for event in found}), stream
+    for sender in range(7):
+        said = [event for event in events if event.sender == f"s{sender}"]
+        assert [event.data["text"] for event in said] == [str(n) for n in range(60) if n % 7 == sender]
+        assert len({event.stream for event in said}) == 1
+
+
+async def test_locations_and_the_command_line_spread_too(served: Pipeline) -> None:
+    lines = "\n".join(json.dumps({"data": {"lat": 1, "lon": n}}) for n in range(12))
+    await asyncio.to_thread(served.run, "publish", "location:bus", "-", "--spread", str(LANES), stdin=lines)
+    async with Producer(served.settings) as producer, Viewer(served.edge_url) as viewer:
+        watching = asyncio.create_task(seen(viewer, "location:bus", LANES))
+        await producer.location("bus", 2, 1, spread=LANES)
+        async with asyncio.timeout(60):
+            while not watching.done():
+                await producer.send_many([Location("bus", 2, n) for n in range(LANES)], spread=LANES)
+                await asyncio.wait([watching], timeout=0.2)
+        lanes = {split_lane(event.stream)[1] for event in await watching}
+    assert lanes <= set(range(LANES))
+
+
+def test_a_simulated_match_is_watched_over_real_sockets(served: Pipeline) -> None:
+    match = ("simulate", "match", "--speed", "5400", "--rate", "50", "--seed", "3")
+    [summary] = served.lines(*match, "--viewers", "2")
+    assert (summary["viewers"], summary["missed"]) == (2, 0)
+    assert 2 * 20 < summary["seen"] < 2 * summary["delivered"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.positions import MAX_LANES, Kind, Stream
 
 #: Failures that are shown one by one, and how often progress is told.
 _SHOWN: Final = 20
@@ -35,6 +35,13 @@ class StreamName(click.ParamType):
 @click.option("--type", "type_", help="The event's type; a chat's is `message`, a location's `position`.")
 @click.option("--key", help="Your idempotency key: the same key within ten minutes is one event.")
 @click.option("--sender", help="Who posts it.")
+@click.option(
+    "--spread",
+    type=click.IntRange(0, MAX_LANES),
+    default=0,
+    metavar="N",
+    help="Over the lanes of a hot channel.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     *,
@@ -44,6 +51,7 @@ def command(
     type_: str | None,
     key: str | None,
     sender: str | None,
+    spread: int,
     as_json: bool,
 ) -> None:
     """Post an event, or one a line from standard input (-), and wait until Kafka holds it.
@@ -66,11 +74,11 @@ def command(
         items = iter([json.dumps({"data": {"text": text}}).encode()])
     else:
         items = iter([(event or "").encode()])
-    asyncio.run(_send(stream, items, overrides, as_json=as_json))
+    asyncio.run(_send(stream, items, overrides, spread=spread, as_json=as_json))
 
 
 async def _send(
-    stream: Stream, items: Iterator[bytes], overrides: dict[str, str | None], *, as_json: bool
+    stream: Stream, items: Iterator[bytes], overrides: dict[str, str | None], *, spread: int, as_json: bool
 ) -> None:
     from kernel.settings import load_settings
     from producers.delivery import SomeNotDelivered
@@ -87,7 +95,7 @@ async def _send(
                 for name, given in overrides.items():
                     if given is not None:
                         setattr(post, name, given)
-                return producer.prepare(post)
+                return producer.prepare(producer.on_lane(post, spread))
 
             def counted() -> Iterator[bytes]:
                 for number, item in enumerate(items, 1):
