@@ -18,6 +18,7 @@ from gateway import (
     ingest,
     openapi,
     pages,
+    reference,
     refusals,
     registry,
     search,
@@ -66,7 +67,8 @@ async def build(context: Context) -> web.Application:
     operations = [route for route in found if isinstance(route, Operation)]
     app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])
     app.add_routes(ops_routes(context.health))
-    app.add_routes([openapi.route(openapi.document(operations, version=version("touchline")))])
+    document = openapi.document(operations, version=version("touchline"))
+    app.add_routes([openapi.route(document), reference.route(document)])
     return app
 
 

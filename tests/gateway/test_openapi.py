@@ -1,6 +1,9 @@
 """The OpenAPI document says what the gateway does: schemathesis tries it, with valid and broken requests."""
 
+import base64
+import hashlib
 import json
+import re
 from typing import Any
 from urllib.request import urlopen
 
@@ -11,6 +14,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
+from gateway import reference
 from tests.pipeline import Pipeline
 
 load_all_checks()
@@ -78,3 +82,42 @@ def test_the_document_describes_every_operation_and_every_code(ingesting: Pipeli
         for method, operation in methods.items():
             assert operation["summary"].endswith("."), (path, method)
             assert any(status.startswith("2") for status in operation["responses"]), (path, method)
+
+
+def test_the_page_shows_every_operation_and_can_load_nothing(ingesting: Pipeline) -> None:
+    with urlopen(f"{ingesting.gateway_url}/openapi.json") as response:
+        document = json.load(response)
+    with urlopen(f"{ingesting.gateway_url}/docs") as response:
+        page, headers = response.read().decode(), response.headers
+    assert headers.get_content_type() == "text/html"
+    shown = re.findall(r"<b>([A-Z]+)</b> <code>([^<]+)</code>", page)
+    assert sorted(shown) == sorted(
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    )
+    assert "Idempotency-Key" in page
+    # Its one style is allowed by its hash, and nothing else is: no script, no image, no other address.
+    [style] = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert not re.search(r"<script|<link|<img|https?://", page)
+
+
+def test_what_the_document_says_is_text_and_not_markup() -> None:
+    said = "<hr>"
+    parameter = {
+        "name": said,
+        "in": "query",
+        "required": True,
+        "description": said,
+        "schema": {"enum": [said]},
+    }
+    reply = {"description": said, "content": {"text/plain": {"schema": {"pattern": said}}}}
+    operation = {"operationId": said, "summary": said, "tags": [said], "parameters": [parameter]}
+    document = {
+        "info": dict.fromkeys(("title", "version", "description"), said),
+        "paths": {f"/{said}": {"get": {**operation, "responses": {"200": reply}}}},
+    }
+    page = "".join(reference.page(document))
+    assert "<hr" not in page
+    assert page.count("&lt;hr&gt;") >= 10
