@@ -84,7 +84,9 @@ def test_replay_posts_a_file_and_resumes_where_it_broke_off(
 
 
 def test_simulate_plays_into_all_three_kinds(topics_only: Pipeline, read_topic: Reading) -> None:
-    [summary] = topics_only.lines("simulate", "sim", "--speed", "5400", "--rate", "100", "--seed", "3")
+    [summary] = topics_only.lines(
+        "simulate", "sim", "--speed", "5400", "--rate", "100", "--seed", "3", "--viewers", "0"
+    )
     names = topic_names(topics_only.settings)
     kinds = {kind: len(read_topic(topics_only.settings, names.ingest[kind])) for kind in Kind}
     assert all(kinds.values())

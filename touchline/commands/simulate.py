@@ -1,10 +1,26 @@
-"""`touchline simulate`: a believable match, with a chat that reacts to it and fans who move."""
+"""`touchline simulate`: a believable match, with a chat that reacts to it, fans who move, and viewers."""
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from kernel.errors import TouchlineError
+from kernel.positions import Kind
+
+if TYPE_CHECKING:
+    from producers.simulation import Beat
+    from touchline.spectators import Spectators
+
+_FEW: Final = 3
+#: One process has so many sockets without being slow itself; the load generators in bench/ have more.
+_MOST: Final = 1000
+#: How long viewers have to see the end.
+_END_S: Final = 10.0
 
 
 @click.command("simulate")
@@ -12,48 +28,89 @@ import click
 @click.option(
     "--rate", type=click.FloatRange(0), default=3.0, show_default=True, help="Chat messages a second."
 )
+@click.option("--fans", type=click.IntRange(1), default=30, show_default=True, help="Who chat and move.")
 @click.option(
-    "--viewers", type=click.IntRange(1), default=30, show_default=True, help="Fans who chat and move."
+    "--viewers", type=click.IntRange(0, _MOST), help="Sockets that watch it on an edge.  [default: a few]"
 )
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
               help="1 is true pace; 30 plays 90 minutes in three.")  # fmt: skip
 @click.option("--seed", type=int, default=2026, show_default=True, help="The same seed plays the same match.")
 @click.option("--for", "seconds", type=click.FloatRange(0), help="Stop after so many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(
-    *, channel: str, rate: float, viewers: int, speed: float, seed: int, seconds: float | None, as_json: bool
-) -> None:
-    """Play a match: broadcasts with score, cards and clock, a chat, and locations.
+def command(*, as_json: bool, **given: Any) -> None:
+    """Play a match: broadcasts with score, cards and clock, a chat, and locations; and watch it.
 
     \b
     Example: touchline simulate
-             touchline simulate wc26-final --rate 50 --viewers 500 --speed 60 --seed 7
+             touchline simulate wc26-final --rate 50 --fans 500 --viewers 200 --speed 60 --seed 7
     """
+    summary = asyncio.run(_play(**given, quiet=as_json))
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    click.echo(f"{summary['delivered']} events delivered")
+    if summary["viewers"]:
+        click.echo(f"{summary['seen']} seen by {summary['viewers']} viewers, {summary['missed']} missed")
+
+
+async def _play(
+    *,
+    channel: str,
+    rate: float,
+    fans: int,
+    viewers: int | None,
+    speed: float,
+    seed: int,
+    seconds: float | None,
+    quiet: bool,
+) -> dict[str, Any]:
     from kernel.clock import SystemClock
-    from kernel.errors import TouchlineError
     from kernel.settings import load_settings
-    from producers.pacing import Played, play
+    from producers.pacing import play
     from producers.producer import Producer
     from producers.simulation import match
     from schemas.checks import check_channel
+    from touchline.addresses import edge_url
 
     check_channel(channel)
-    beats = match(channel, seed=seed, speed=speed, chat_per_s=rate, fans=viewers)
-    chosen = beats if seconds is None else takewhile(lambda beat: beat.at_s <= seconds, beats)
+    settings, watched = load_settings(), 0
+    beats = match(channel, seed=seed, speed=speed, chat_per_s=rate, fans=fans)
 
-    async def run() -> Played:
-        async with Producer(load_settings()) as producer:
-            await producer.connected()
-            if not as_json:
-                click.echo(f"Playing on broadcast:{channel} and chat:{channel} (Ctrl-C ends it) …", err=True)
-            return await play(producer, chosen, SystemClock())
+    def counted() -> "Iterator[Beat]":
+        nonlocal watched
+        for beat in beats if seconds is None else takewhile(lambda beat: beat.at_s <= seconds, beats):
+            watched += beat.post.kind is not Kind.LOCATION
+            yield beat
 
-    played = asyncio.run(run())
-    if played.failed:
-        raise TouchlineError(
-            "not_delivered", f"{played.failed} events were not delivered: {played.first_failure}"
-        )
-    if as_json:
-        click.echo(json.dumps({"channel": channel, "delivered": played.delivered}))
-    else:
-        click.echo(f"{played.delivered} events delivered")
+    async with AsyncExitStack() as stack:
+        producer = await stack.enter_async_context(Producer(settings))
+        await producer.connected()
+        spectators = await _seated(stack, edge_url(settings), channel, viewers)
+        if not quiet:
+            click.echo(f"Playing on broadcast:{channel} and chat:{channel} (Ctrl-C ends it) …", err=True)
+        played = await play(producer, counted(), SystemClock())
+        if played.failed:
+            raise TouchlineError(
+                "not_delivered", f"{played.failed} events were not delivered: {played.first_failure}"
+            )
+        summary = {"channel": channel, "delivered": played.delivered, "viewers": 0}
+        if spectators is not None:
+            missed = await spectators.wait(watched, _END_S)
+            summary |= {"viewers": len(spectators.seen), "seen": sum(spectators.seen), "missed": missed}
+        return summary
+
+
+async def _seated(stack: AsyncExitStack, url: str, channel: str, count: int | None) -> "Spectators | None":
+    """The viewers, on their places; without being asked for them there need not be an edge."""
+    from touchline.spectators import Spectators
+
+    if count == 0:
+        return None
+    streams = (f"broadcast:{channel}", f"chat:{channel}")
+    try:
+        return await stack.enter_async_context(Spectators(url, streams, _FEW if count is None else count))
+    except TouchlineError as error:
+        if count is not None:
+            raise
+        click.echo(f"touchline: {error.message} Nobody watches.", err=True)
+        return None

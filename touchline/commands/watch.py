@@ -58,6 +58,7 @@ def command(
     from consumers.viewer import Start, Viewer
     from kernel.logs import setup_logs
     from kernel.tokens import parse_stream
+    from touchline.addresses import edge_url
 
     if after is not None and last is not None:
         raise click.UsageError("Give --after or --last, not both.")
@@ -68,9 +69,7 @@ def command(
             raise click.BadParameter(error.message, param_hint="STREAM") from None
     settings = load_settings()
     setup_logs(role="watch", level="warning", form=settings.log.format)
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.edge.host, settings.edge.host)
-    scheme = "wss" if settings.edge.tls_cert else "ws"
-    address = url or f"{scheme}://{host}:{settings.edge.port}/v1/ws"
+    address = url or edge_url(settings)
     shown = _Shown(count, as_json=as_json)
     asyncio.run(_watch(Viewer(address, token=token), streams, shown, Start(after=after, last=last), for_s))
 
