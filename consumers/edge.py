@@ -213,6 +213,7 @@ class Edge:
             self._presence.learn(key, value)
         elif topic == self._names.channels:
             self._registry.learn_record(key, value)
+            self.service.widen(key)
             self.service.recheck(key)
         elif topic == self._names.control:
             self._heed_command(key, value)

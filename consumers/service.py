@@ -281,6 +281,21 @@ class Service:
                 viewer.send(m.Redirect(stream=name, url=url))
         return waiting
 
+    def widen(self, channel: str) -> None:
+        """The channel may have more lanes now: whoever watches it already gets them too."""
+        lanes = self.registry.layout(channel).lanes
+        narrow = [a for a in self.hub.audiences() if a.shard.channel == channel and len(a.feeds) <= lanes]
+        if not narrow:
+            return
+        moved = [s for _, _, s in self._subscriptions() if s.audience in narrow]
+        for subscription in moved:
+            subscription.pause()
+        for audience in narrow:
+            stream = Stream.parse(audience.name)
+            self.hub.audience(stream, audience.shard, lanes, partial(self.where.whole, stream.kind))
+        for subscription in moved:
+            subscription.advance(self.past)
+
     def _subscriptions(self) -> list[tuple[Any, str, Subscription]]:
         members = [v for v in self.viewers() if isinstance(v.session, Member)]
         return [(v, name, subscription) for v in members for name, subscription in v.session.streams.items()]

@@ -109,8 +109,8 @@ class Subscription:
             return
         positions = self.positions
         for feed in self.audience.feeds:
-            if feed not in positions:  # a lane that was added since
-                positions[feed] = feed.ring.head
+            # A lane that was added since: he has seen nothing of it, and its first events may be here.
+            positions.setdefault(feed, 0)
             if not self._catch_up(feed, positions, past, wake):
                 return
         if any(position > feed.ring.head for feed, position in positions.items()):
@@ -129,7 +129,9 @@ class Subscription:
             head = past.head(feed, wake)
             if head is None:
                 return False
-            after = (request.cursors or {}).get(feed.stream, request.after if number == 0 else None)
+            # From the start is from the start of every lane; other numbers are those of the stream itself.
+            given = request.after if number == 0 or request.after == 0 else None
+            after = (request.cursors or {}).get(feed.stream, given)
             if after is not None:
                 start = after
                 if start < head and not feed.conflates and not feed.ring.covers(start):

@@ -218,6 +218,27 @@ def test_lanes_come_with_their_channel_each_in_its_own_order() -> None:
     assert lanes.index(("chat:final~1", 1)) < lanes.index(("chat:final~1", 2))
 
 
+def test_from_the_start_is_from_the_start_of_every_lane() -> None:
+    edge, past = hub(), Log()
+    edge.take("live", [raw(1), raw(1, "final~0"), raw(2, "final~1")])
+    viewer = join(edge, past, after=0, lanes=2)
+    assert [event["stream"] for event in viewer.events] == ["chat:final", "chat:final~0", "chat:final~1"]
+    assert join(edge, past, after=1, lanes=2).events == []
+
+
+def test_lanes_that_come_later_reach_who_is_there_already_from_their_first_event() -> None:
+    edge, past = hub(), Log()
+    viewer = join(edge, past)
+    edge.take("live", [raw(1), raw(1, "final~0"), raw(2, "final~0")])
+    assert viewer.subscription is not None
+    viewer.subscription.pause()
+    edge.audience(STREAM, SHARD, 1, lambda _: True)
+    viewer.subscription.advance(past)
+    edge.take("live", [raw(3, "final~0"), raw(2)])
+    shown = [(event["stream"], event["seq"]) for event in viewer.events]
+    assert sorted(shown) == [("chat:final", 1), ("chat:final", 2), *(("chat:final~0", n) for n in (1, 2, 3))]
+
+
 def test_rings_of_quiet_channels_go_first_when_memory_is_full() -> None:
     edge = Hub(decode, ring_events=1000, ring_bytes=20_000)
     for seq in range(1, 40):
