@@ -29,7 +29,7 @@ from kernel.settings import Settings, as_environment, load_settings
 from kernel.topics import topic_names, topics
 from producers import Chat, Producer, SyncProducer
 from producers.outbox import properties
-from producers.posts import Preparing
+from producers.preparing import Preparing
 
 CHANNELS = [f"channel-{n}" for n in range(50)]
 TEXTS = [secrets.token_hex(75) for _ in range(997)]

@@ -35,7 +35,8 @@ class Lot(Generic[Item]):
         self._next = 0
         self._held: tuple[Record, OnDelivery] | None = None
         self._sent = 0
-        self._delivered = 0
+        #: Added to by the delivery thread, for each event: a call would cost as much as the addition.
+        self.delivered = 0
         self._failed = 0
         self._failures: list[Failure] = []
 
@@ -91,16 +92,13 @@ class Lot(Generic[Item]):
     @property
     def complete(self) -> bool:
         """Whether all that was put has been reported."""
-        return self._delivered + self._failed == self._sent
+        return self.delivered + self._failed == self._sent
 
     def result(self) -> int:
         """How many were delivered. Raises SomeNotDelivered unless all were."""
         if self._failures:
-            raise SomeNotDelivered(self._delivered, sorted(self._failures, key=lambda f: f.index))
-        return self._delivered
-
-    def confirmed(self) -> None:
-        self._delivered += 1
+            raise SomeNotDelivered(self.delivered, sorted(self._failures, key=lambda f: f.index))
+        return self.delivered
 
     def failed(self, failure: Failure) -> None:
         self._failures.append(failure)
@@ -118,7 +116,7 @@ class _Part(Generic[Item]):
 
     def report(self, error: Any, message: Any) -> None:
         if error is None:
-            self._lot.confirmed()
+            self._lot.delivered += 1
             return
         value = message.value()
         for number, (item, put) in enumerate(self.put):

@@ -1,19 +1,12 @@
-"""What a producer posts: one type for each kind of event; and how it becomes a record for Kafka."""
+"""What a producer posts: one type for each kind of event."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
-from kernel.errors import TouchlineError
 from kernel.positions import Kind, Stream
-from kernel.topics import MAX_EVENT_BYTES, TopicNames
-from schemas.catalog import Catalog
-from schemas.checks import check_channel, check_ingest, invalid
-from schemas.codec import Codec
-from schemas.ingest import default_type, read_json, read_time, write_data
-
-_MAX_KEYS: Final = 10_000
+from schemas.ingest import read_json, read_time, write_data
 
 
 class Post(msgspec.Struct, kw_only=True):
@@ -120,58 +113,3 @@ def read_post(stream: Stream, value: bytes) -> Post:
 
 #: Topic, key and value. A plain tuple: a named one would cost as much as checking the event.
 Record = tuple[str, bytes, bytes]
-
-
-class Preparing:
-    """Turns posts into records, or says what is wrong with them."""
-
-    def __init__(self, names: TopicNames, catalog: Catalog | None = None) -> None:
-        self._ways: Final[Mapping[Kind, tuple[str, Callable[[Mapping[str, Any]], bytes]]]] = {
-            kind: (names.ingest[kind], Codec(f"ingest-{kind}", catalog).encode) for kind in Kind
-        }
-        self._keys: Final[dict[str, bytes]] = {}
-        self._control: Final = (names.control, Codec("control", catalog).encode)
-
-    def __call__(self, post: AnyPost) -> Record:
-        """The record. Raises TouchlineError: `bad_channel`, `invalid_event` or `too_large`."""
-        kind = post.kind
-        type_ = post.type if post.type is not None else default_type(kind)
-        topic, encode = self._ways[kind]
-        try:
-            key = self._keys.get(post.channel) or self._key(post.channel)
-            event = {
-                "type": type_,
-                "key": post.key,
-                "sender": post.sender,
-                "client_ts": post.client_ts,
-                "data": post.written(),
-            }
-            check_ingest(kind, event)
-            value = encode(event)
-        except (TypeError, ValueError, AttributeError) as error:
-            raise invalid(f"A field has a value of a type that it cannot have: {error}.") from error
-        if len(value) > MAX_EVENT_BYTES:
-            raise TouchlineError(
-                "too_large",
-                f"The event for {Stream(kind, post.channel)} has {len(value)} bytes;"
-                f" at most {MAX_EVENT_BYTES} are allowed.",
-            )
-        return topic, key, value
-
-    def lanes(self, channel: str, count: int) -> Record:
-        """The command that tells the workers, and so the edges, over how many lanes a channel is spread."""
-        topic, encode = self._control
-        command = {
-            "command": "set_lanes",
-            "id": None,
-            "actor": None,
-            "at": None,
-            "arguments": f'{{"lanes":{count}}}',
-        }
-        return topic, channel.encode(), encode(command)
-
-    def _key(self, channel: str) -> bytes:
-        check_channel(channel)
-        if len(self._keys) >= _MAX_KEYS:
-            self._keys.clear()
-        return self._keys.setdefault(channel, channel.encode())

@@ -14,7 +14,8 @@ from kernel.topics import topic_names
 from producers.delivery import Delivered, SomeNotDelivered, where
 from producers.lot import Filled, Item, Lot
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full
-from producers.posts import AnyPost, Preparing, Record
+from producers.posts import AnyPost, Record
+from producers.preparing import Preparing
 from producers.ways import Ways
 from schemas.catalog import Catalog
 from schemas.registry import catalog_for

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_LANES, lane, partition_of
-from producers.posts import AnyPost, Broadcast, Chat, Location, Preparing, Record
+from producers.posts import AnyPost, Broadcast, Chat, Location, Record
+from producers.preparing import Preparing
 from schemas.checks import check_channel, invalid
 
 #: What a call gives: `Delivered`, or an awaitable of it.

@@ -9,7 +9,7 @@ import fastavro
 
 from kernel.errors import TouchlineError
 from schemas.catalog import Catalog, Version, built_in, without_logical_types
-from schemas.compiled import UNUSUAL, compile_decoder, compile_encoder
+from schemas.compiled import UNUSUAL, compile_decoder, compile_encoder, compile_flat_encoder
 
 _HEADER: Final = struct.Struct(">BI")
 #: What fastavro raises on bytes that are not the schema's.
@@ -36,6 +36,8 @@ class Codec:
         plain = without_logical_types(self._catalog.schemas[latest])
         self._latest = fastavro.parse_schema(plain)
         self._encode = compile_encoder(plain, self._prefix)
+        #: For callers who have a value in no dicts; None, or any of UNUSUAL from it: use `encode`.
+        self.encode_flat: Final = compile_flat_encoder(plain, self._prefix)
         self._decode = compile_decoder(plain, _HEADER.size)
         self._writers = {
             number: _parsed(self._catalog, version)

@@ -95,16 +95,18 @@ def _read_long(value: bytes, at: int) -> tuple[int, int]:
 
 def compile_encoder(schema: Any, prefix: bytes) -> Encode | None:
     """The encoder for a record; None if the schema has something that straight code does not handle."""
-    lines: list[str] = []
-    parts = ["PREFIX"]
-    if not _encode_record(schema, "v", lines, parts):
-        return None
-    source = [
-        "def encode(v):",
-        *(f"    {line}" for line in lines),
-        f"    return JOIN(({', '.join(parts)}))",
-    ]
-    built: Encode = _built("encode", source, PREFIX=prefix)
+    heads: list[str] = []
+    leaves: list[tuple[str, Any]] = []
+    _walk(schema, "v", heads, leaves)
+    built: Encode | None = _encoder("v", heads, leaves, prefix)
+    return built
+
+
+def compile_flat_encoder(schema: Any, prefix: bytes) -> Callable[..., bytes] | None:
+    """The same for a value that is in no dicts yet: its arguments are the fields, inner records' in place."""
+    leaves: list[tuple[str, Any]] = []
+    _walk(schema, "v", [], leaves)
+    built: Callable[..., bytes] | None = _encoder(", ".join(name for name, _ in leaves), [], leaves, prefix)
     return built
 
 
@@ -132,6 +134,9 @@ def _built(name: str, source: list[str], **names: Any) -> Any:
         "LENGTH_IN_UNION": _LENGTH_IN_UNION,
         "long": _long,
         "read_long": _read_long,
+        "NOTHING": b"\0",
+        "SOMETHING": b"\2",
+        "EMPTY": b"",
         "pack_double": _double.pack,
         "unpack_double": _double.unpack_from,
         "GivesWay": GivesWay,
@@ -146,39 +151,54 @@ def _is_optional(union: list[Any], known: Mapping[str, Any]) -> bool:
     return len(union) == 2 and union[0] == "null" and isinstance(union[1], str) and union[1] in known
 
 
-def _encode_record(schema: Any, value: str, lines: list[str], parts: list[str]) -> bool:
+def _walk(schema: Any, value: str, heads: list[str], leaves: list[tuple[str, Any]]) -> None:
+    """Appends the code that takes a record apart, and the name and type of each of its leaves."""
     for field in schema["fields"]:
-        kind, name = field["type"], f"f{len(parts)}_{len(lines)}"
-        lines.append(f"{name} = {value}[{field['name']!r}]")
+        kind, name = field["type"], f"f{len(heads)}_{len(leaves)}"
+        heads.append(f"{name} = {value}[{field['name']!r}]")
         if isinstance(kind, dict) and kind["type"] == "record":
-            if not _encode_record(kind, name, lines, parts):
-                return False
-            continue
+            _walk(kind, name, heads, leaves)
+        else:
+            leaves.append((name, kind))
+
+
+def _encoder(arguments: str, heads: list[str], leaves: list[tuple[str, Any]], prefix: bytes) -> Any:
+    lines, parts = list(heads), ["PREFIX"]
+    for name, kind in leaves:
         if isinstance(kind, list):
             if not _is_optional(kind, _ENCODE_IN_UNION):
-                return False
-            lines.append(f"if {name} is None: {name} = b'\\0'")
-            lines.append(f"else: {_ENCODE_IN_UNION[kind[1]].format(name)}")
+                return None
+            line, joined = _ENCODE_IN_UNION[kind[1]]
+            # Nothing is joined where there is nothing: an empty part costs less than a choice of tuples.
+            lines += [f"if {name} is None: {name}_n = NOTHING; {name} = EMPTY", f"else: {line.format(name)}"]
         elif isinstance(kind, str) and kind in _ENCODE:
-            lines.append(_ENCODE[kind].format(name))
+            line, joined = _ENCODE[kind]
+            lines.append(line.format(name))
         else:
-            return False
-        parts.append(name)
-    return True
+            return None
+        parts.append(joined.format(name))
+    source = [
+        f"def encode({arguments}):",
+        *(f"    {line}" for line in lines),
+        f"    return JOIN(({', '.join(parts)}))",
+    ]
+    return _built("encode", source, PREFIX=prefix)
 
 
+#: The code that makes bytes of a value, and what of it is joined: the length by itself, because to put it in
+#: front of the text would copy that once more.
 _ENCODE: Final = {
-    "string": "{0} = {0}.encode(); {0} = LENGTH[len({0})] + {0}",
-    "bytes": "{0} = LENGTH[len({0})] + {0}",
-    "long": "{0} = long({0})",
-    "int": "{0} = long({0})",
-    "double": "{0} = pack_double({0})",
+    "string": ("{0} = {0}.encode()", "LENGTH[len({0})], {0}"),
+    "bytes": ("pass", "LENGTH[len({0})], {0}"),
+    "long": ("{0} = long({0})", "{0}"),
+    "int": ("{0} = long({0})", "{0}"),
+    "double": ("{0} = pack_double({0})", "{0}"),
 }
 _ENCODE_IN_UNION: Final = {
-    "string": "{0} = {0}.encode(); {0} = LENGTH_IN_UNION[len({0})] + {0}",
-    "bytes": "{0} = LENGTH_IN_UNION[len({0})] + {0}",
-    "long": "{0} = b'\\2' + long({0})",
-    "double": "{0} = b'\\2' + pack_double({0})",
+    "string": ("{0} = {0}.encode(); {0}_n = LENGTH_IN_UNION[len({0})]", "{0}_n, {0}"),
+    "bytes": ("{0}_n = LENGTH_IN_UNION[len({0})]", "{0}_n, {0}"),
+    "long": ("{0} = long({0}); {0}_n = SOMETHING", "{0}_n, {0}"),
+    "double": ("{0} = pack_double({0}); {0}_n = SOMETHING", "{0}_n, {0}"),
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TraceConfig
 from confluent_kafka import Consumer, TopicPartition
 
 from embedded.servers import Servers
@@ -58,12 +58,24 @@ class Slow:
                 assert pid is not None
                 os.killpg(pid, signal.SIGCONT)
 
-    async def post(self, channel: str, texts: list[str], **headers: str) -> Answer:
-        began = time.monotonic()
+    async def post(
+        self, channel: str, texts: list[str], *, key: str | None = None, sent: asyncio.Event | None = None
+    ) -> Answer:
+        """`sent` is set when the body is on its way."""
+        began, trace = time.monotonic(), TraceConfig()
+
+        async def told(*_: object) -> None:
+            if sent is not None:
+                sent.set()
+
+        trace.on_request_chunk_sent.append(told)
         url = f"{self.pipeline.gateway_url}/v1/streams/chat/{channel}/events"
         body = json.dumps([{"data": {"text": text}} for text in texts])
-        given = {"Content-Type": "application/json", **headers}
-        async with ClientSession() as http, http.post(url, data=body, headers=given) as response:
+        given = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+        async with (
+            ClientSession(trace_configs=[trace]) as http,
+            http.post(url, data=body, headers=given) as response,
+        ):
             said = await response.json(content_type=None)
             return Answer(
                 response.status,
@@ -108,7 +120,7 @@ async def slow(make_servers: Callable[..., Servers], tmp_path: Path) -> AsyncIte
         TOUCHLINE_GATEWAY_DELIVERY_TIMEOUT_S=str(TIMEOUT_S),
     )
     try:
-        await asyncio.to_thread(pipeline.start, "gateway", "stream")
+        await asyncio.to_thread(pipeline.start, "gateway")
         yield Slow(pipeline, servers)
     finally:
         await asyncio.to_thread(pipeline.close)
@@ -119,7 +131,9 @@ async def test_a_full_or_silent_kafka_is_told_and_a_retry_with_a_key_doubles_not
 
     texts: list[Any] = [f"{n}" for n in range(ROOM)]
     with slow.standing_still():
-        waiting = asyncio.create_task(slow.post("lot", texts, **{"Idempotency-Key": "lot"}))
+        sent = asyncio.Event()
+        waiting = asyncio.create_task(slow.post("lot", texts, sent=sent, key="lot"))
+        await sent.wait()
         # All room is taken now: who comes next is asked to come back, soon while Kafka was heard of just now.
         full = await eventually_full(slow)
         assert (full.status, full.code, full.retry_after, full.accepted) == (429, "queue_full", "1", 0)
@@ -136,6 +150,7 @@ async def test_a_full_or_silent_kafka_is_told_and_a_retry_with_a_key_doubles_not
     again = await eventually_taken(slow, "lot", texts)
     assert again.accepted == ROOM
     wanted = {f"lot/{n}": 1 for n in range(ROOM)}
+    await asyncio.to_thread(slow.pipeline.start, "stream")
     await asyncio.to_thread(eventually, "all are let through", lambda: len(slow.accepted("lot")) == ROOM)
     assert slow.accepted("lot") == wanted
 
@@ -156,6 +171,6 @@ async def eventually_away(slow: Slow) -> Answer:
 
 async def eventually_taken(slow: Slow, channel: str, texts: list[str]) -> Answer:
     async with asyncio.timeout(60):
-        while (answer := await slow.post(channel, texts, **{"Idempotency-Key": channel})).status != 202:
+        while (answer := await slow.post(channel, texts, key=channel)).status != 202:
             pass
         return answer

@@ -5,7 +5,8 @@ from itertools import pairwise
 from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from producers.posts import Broadcast, Preparing
+from producers.posts import Broadcast
+from producers.preparing import Preparing
 from producers.simulation import Beat, match
 
 
