@@ -1,10 +1,11 @@
 """How fast events get into Kafka: the SDK, HTTP ingest and other clients, side by side on the same broker.
 
-    python -m bench.producers --kafka 127.0.0.1:19092 [--events 200000] [--rounds 3] [--peers]
+    python -m bench.producers --kafka 127.0.0.1:19092 [--events 200000] [--rounds 3] [--peers] [--sweep]
 
 Each way sends the same 200-byte chat events to fifty channels and is done when Kafka has confirmed the last.
 Rounds are interleaved, so that a busy machine is busy for all, and the median counts. The ratio is to the
 bare confluent-kafka producer, which sends ready-made bytes with the same settings and counts its reports.
+With --sweep it tries lingers and compressions instead: the rate of the SDK, and the time to confirmation.
 """
 
 import argparse
@@ -191,6 +192,24 @@ def latency(settings: Settings, *, rate: int = 500, seconds: int = 5) -> list[fl
     return asyncio.run(run())
 
 
+def sweep(settings: Settings, count: int, rounds: int) -> None:
+    """Each linger with each compression: the SDK's rate, and the time to confirmation at a steady rate."""
+    ways = [(linger, kind) for kind in ("none", "lz4", "zstd") for linger in (0.0, 2.0, 5.0, 10.0)]
+    rates: dict[tuple[float, str], list[float]] = {way: [] for way in ways}
+    times: dict[tuple[float, str], list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for linger, kind in ways:
+            own = replace(settings.producer, linger_ms=linger, compression=kind)
+            tried = replace(settings, producer=own)
+            rates[linger, kind].append(count / sdk(tried, count))
+            times[linger, kind] += latency(tried, seconds=2)
+    print("compression  linger  events/s   p50 ms   p99 ms")
+    for (linger, kind), found in rates.items():
+        waited = sorted(times[linger, kind])
+        middle, slow = waited[len(waited) // 2], waited[len(waited) * 99 // 100]
+        print(f"{kind:11} {linger:5.0f} ms {statistics.median(found):9,.0f} {middle:8.1f} {slow:8.1f}")
+
+
 def gateway(settings: Settings) -> subprocess.Popen[bytes]:
     """A gateway process of our own, ready."""
     process = subprocess.Popen(
@@ -216,6 +235,7 @@ def main() -> None:
     parser.add_argument(
         "--peers", action="store_true", help="aiokafka and FastStream too (uv sync --group bench)"
     )
+    parser.add_argument("--sweep", action="store_true", help="lingers and compressions instead")
     given = parser.parse_args()
     base = load_settings(
         {"TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": given.kafka, "TOUCHLINE_TOPICS_PREFIX": "bench"}
@@ -224,6 +244,9 @@ def main() -> None:
         base, gateway=replace(base.gateway, port=GATEWAY_PORT), log=replace(base.log, level="error")
     )
     apply_topics(settings, topics(settings))
+    if given.sweep:
+        sweep(settings, given.events, given.rounds)
+        return
     ways: dict[str, tuple[Callable[[Settings, int], float], float]] = {
         "bare confluent-kafka": (bare, 1),
         "SDK, asyncio": (sdk, 1),

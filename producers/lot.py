@@ -53,20 +53,23 @@ class Lot(Generic[Item]):
         # One callback for a whole part: one for each event would cost as much as encoding it.
         part = _Part(self, self._next)
         # Names of this function, for the sake of speed: the rest of this loop is Kafka's client.
-        prepare, on_delivery, remember = self._prepare, part.report, part.put.append
+        prepare, on_delivery = self._prepare, part.report
+        remember, remember_value = part.items.append, part.values.append
         index, sent, end = self._next, 0, self._next + limit
         try:
             for item in items:
                 index += 1
                 try:
                     topic, key, value = record = prepare(item)
-                    remember((item, value))
+                    remember(item)
+                    remember_value(value)
                     produce(topic, value, key, -1, on_delivery)
                 except BufferError:
                     self._held = record, on_delivery
                     return Filled.FULL
                 except TouchlineError as error:
-                    remember((item, b""))
+                    remember(item)
+                    remember_value(b"")
                     self._failures.append(Failure(index - 1, item, error))
                     continue
                 except KafkaException as error:
@@ -111,18 +114,19 @@ class _Part(Generic[Item]):
 
     def __init__(self, lot: Lot[Item], start: int) -> None:
         self._lot, self._start = lot, start
-        #: Every event with its bytes (none if it was refused); it goes when the last one is reported.
-        self.put: list[tuple[Item, bytes]] = []
+        #: Every event, and its bytes (none if it was refused); they go when the last one is reported. In two
+        #: lists: a tuple for each would wake the garbage collector every few hundred events.
+        self.items: list[Item] = []
+        self.values: list[bytes] = []
 
     def report(self, error: Any, message: Any) -> None:
         if error is None:
             self._lot.delivered += 1
             return
-        value = message.value()
-        for number, (item, put) in enumerate(self.put):
-            if put == value:
-                # Of two alike it does not matter which is told first; the second must be found, too.
-                self.put[number] = item, b""
-                self._lot.failed(Failure(self._start + number, item, self._lot.explain(error)))
-                return
-        raise AssertionError("a delivery report for an event that was not put")
+        try:
+            number = self.values.index(message.value())
+        except ValueError:
+            raise AssertionError("a delivery report for an event that was not put") from None
+        # Of two alike it does not matter which is told first; the second must be found, too.
+        self.values[number] = b""
+        self._lot.failed(Failure(self._start + number, self.items[number], self._lot.explain(error)))

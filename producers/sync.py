@@ -21,6 +21,8 @@ from schemas.registry import catalog_for
 
 #: After so many events other threads may put theirs.
 _TURN: Final = 512
+#: As of `Producer`: a full queue is filled again when a quarter of it is confirmed.
+_REFILL: Final = 0.25
 
 
 class SyncProducer(Ways[Delivered]):
@@ -80,7 +82,7 @@ class SyncProducer(Ways[Delivered]):
                     filled = lot.fill(items, outbox.produce, _TURN)
                     hear()
                 if filled is Filled.FULL:
-                    self._progress.wait()
+                    self._wait_for_room(outbox)
         with self._progress:
             self._progress.wait_for(lambda: lot.complete)
         return lot.result()
@@ -103,6 +105,10 @@ class SyncProducer(Ways[Delivered]):
                 if not wait:
                     raise queue_full()
                 self._progress.wait()
+
+    def _wait_for_room(self, outbox: Outbox) -> None:
+        enough = outbox.waiting * (1 - _REFILL)
+        self._progress.wait_for(lambda: outbox.waiting <= enough)
 
     def _announce(self, record: Record) -> bool:
         with self._progress:
