@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web wheel up down status test browser chaos soak audit unit check format docs lock clean
+.PHONY: help setup web wheel up down status test browser chaos bench soak audit unit check format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ check: setup ## lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: setup ## measure everything, on servers of its own, into docs/performance.md (QUICK=1: under ten minutes)
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 soak: setup ## the same load for a long time: does anything grow? (MINUTES=10)
 	@$(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),10) $(ARGS)
