@@ -55,7 +55,7 @@ def test_a_module_stays_short_enough_to_be_read(file: Path) -> None:
 CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "datetime.utcnow"}
 #: The composition root, and programs that watch processes of the operating system, read the machine's clock.
 READS_THE_CLOCK = {"kernel/clock.py"}
-ROOTS = {"touchline", "embedded"}
+ROOTS = {"touchline", "embedded", "chaos"}
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
