@@ -56,7 +56,7 @@ MEASUREMENTS: Final = (
         "producers", "Posting",
         ("bench.producers", "--kafka", "{kafka}"),
         ("--rounds", "1", "--events", "60000"),
-        "Events of 200 bytes, a second, until Kafka has confirmed the last; the bare one has its bytes ready.",
+        "Events of 200 bytes a second until Kafka has confirmed the last; the bare one has its bytes ready.",
     ),
     Measurement(
         "workers", "Checking, ordering, fanning out",
