@@ -81,15 +81,13 @@ def _registered(given: SchemaRegistry, subjects: tuple[tuple[str, str], ...]) ->
     """Once for each registry and set of topics: the answers do not change. Failures are not kept."""
     own = built_in()
     ids: dict[Version, int] = {}
-    others: dict[int, Version] = {}
     with _client(given) as client:
         for subject, name in subjects:
             for version in own.versions(name):
                 number = _register(client, given.url, subject, own.schemas[version], version)
-                # A registry may count per subject: all of them are read, the first is written.
+                # A registry may count per subject: the first id is written, the others are looked up if met.
                 ids.setdefault(version, number)
-                others[number] = version
-    return own.with_ids(ids, others, _Lookup(given, own.schemas))
+    return own.with_ids(ids, lookup=_Lookup(given, own.schemas))
 
 
 class _Lookup:

@@ -121,6 +121,7 @@ def test_what_is_not_an_event_is_refused(kind: Kind, value: bytes, code: str, sa
     ("kind", "data", "says"),
     [
         (Kind.LOCATION, {"lat": float("nan"), "lon": 1.0}, "data.lat"),
+        (Kind.LOCATION, {"lat": 1.0, "lon": float("nan")}, "data.lon"),
         (Kind.LOCATION, {"lat": 1.0, "lon": float("inf")}, "data.lon"),
         (Kind.LOCATION, {"lat": 1.0, "lon": 1.0, "speed": float("nan")}, "speed"),
         (Kind.LOCATION, {"lat": 1.0, "lon": 1.0, "extra": '{"lat":2}'}, "repeats lat"),

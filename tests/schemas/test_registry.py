@@ -72,9 +72,10 @@ def test_a_registry_that_was_empty_has_all_schemas_afterwards() -> None:
 
 def test_our_schema_under_an_id_that_others_were_given_is_read_and_asked_for_once() -> None:
     with running_registry(others={777: CHAT}) as registry:
-        codec = codec_for(settings_for(registry.url), "ingest-chat")
-        for _ in range(3):
-            assert codec.decode(under(777)) == SAID
+        settings = settings_for(registry.url)
+        for codec in (codec_for(settings, "ingest-chat"), codec_for(settings, "ingest-chat")):
+            for _ in range(3):
+                assert codec.decode(under(777)) == SAID
         assert registry.asked["/schemas/ids/777"] == 1
 
 
@@ -94,6 +95,13 @@ def test_while_the_registry_is_away_an_unknown_id_is_no_reason_to_refuse_a_recor
     with pytest.raises(RegistryAway):
         codec.decode(under(888))
     assert codec.decode(under(IDS[CHAT])) == SAID
+
+
+def test_a_registry_that_answers_with_an_error_has_said_nothing_of_the_record_either() -> None:
+    with running_registry() as registry:
+        codec = codec_for(settings_for(registry.url), "ingest-chat")
+    with running_registry(port=registry.port, user="ana:secret"), pytest.raises(RegistryAway):
+        codec.decode(under(888))
 
 
 def test_a_registry_that_does_not_answer_is_named_in_a_sentence() -> None:
@@ -148,6 +156,13 @@ async def test_a_role_waits_for_the_registry_and_says_so() -> None:
             await waiting
     assert health.ready
     assert catalog_for(settings).id_of(CHAT) == IDS[CHAT]
+
+
+async def test_a_role_does_not_wait_for_a_registry_that_refuses_it() -> None:
+    with running_registry(user="ana:secret") as registry:
+        async with asyncio.timeout(20):
+            with pytest.raises(TouchlineError, match="Unauthorized"):
+                await wait_for_registry(settings_for(registry.url), asyncio.Event(), Health())
 
 
 async def test_a_role_that_is_stopped_does_not_wait_any_longer() -> None:
