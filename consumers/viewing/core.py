@@ -120,10 +120,8 @@ class Core:
 
     def set_online(self, online: bool, now: float) -> None:
         """The machine's network went or came."""
-        came_back = online and not self._network.online
-        self._network.online = online
-        if came_back:
-            self._network.doubt(now)
+        if online != self._network.online:
+            self._network.set_online(online, now)
         self.tick(now)
 
     def token(self, text: str, now: float) -> None:
@@ -186,7 +184,7 @@ class Core:
             return Refused(code=self._refusal.code, message=self._refusal.message)
         if not self._running:
             return Closed()
-        if home.live:
+        if any(self._network.believes(connection) for connection in home.live):
             return Live(caught_up=self._streams.caught_up)
         if not self._network.online:
             return Offline()

@@ -90,7 +90,7 @@ class Network:
 
     def __init__(self, urls: Sequence[str], wire: Wire, events: Events) -> None:
         self._urls, self._wire, self._events = urls, wire, events
-        self.online = True
+        self.online, self._offline_at = True, 0.0
         #: Nothing is opened before the client starts, after it stops, and once it was refused.
         self.halted = True
         self.home = Route("", home=True)
@@ -192,14 +192,22 @@ class Network:
             else:
                 self._ping(connection, now + PONG_MS)
 
-    def doubt(self, now: float) -> None:
-        """The network came back: try now what was waiting, and ask what looks alive."""
-        for route in self.routes:
-            if route.due_at is not None:
-                route.due_at = now
+    def set_online(self, online: bool, now: float) -> None:
+        """The machine says that its network came or went. Either way what looks alive may be dead."""
+        self.online = online
+        if online:
+            for route in self.routes:
+                if route.due_at is not None:
+                    route.due_at = now
+        else:
+            self._offline_at = now
         for connection in self.connections.values():
             if connection.phase is Phase.LIVE:
                 self._ping(connection, min(connection.pong_by or inf, now + QUICK_PONG_MS))
+
+    def believes(self, connection: Connection) -> bool:
+        """Without a network only what was heard of since counts as alive: an edge on this machine, say."""
+        return self.online or connection.heard_at > self._offline_at
 
     @property
     def deadline(self) -> float:

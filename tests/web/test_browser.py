@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +17,7 @@ from kernel.tokens import sign
 from tests.pipeline import Pipeline, eventually, running
 from tests.web.browser import Browser, Page, chromium
 from tests.web.test_javascript import load_build
+from tests.web.wire import Wire
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 MATCH = Path(__file__).parent / "match.json"
@@ -143,18 +145,24 @@ def test_two_people_chat_with_each_other(browser: Browser, pipeline: Pipeline) -
 
 
 def test_a_network_that_is_cut_and_restored_costs_nothing(browser: Browser, pipeline: Pipeline) -> None:
-    page = visit(browser, pipeline, "cut")
-    say(pipeline, "cut", "before")
-    page.until(reads("before"))
-    page.offline(True)
-    page.until("document.querySelector('.state').textContent === 'No network' || navigator.onLine === false")
-    page.picture("viewers-offline")
-    say(pipeline, "cut", *(f"meanwhile {n}" for n in range(50)))
-    page.offline(False)
-    page.until(reads("meanwhile 49"))
-    page.until(CAUGHT_UP)
-    assert texts_of_everything(page) == ["before", *(f"meanwhile {n}" for n in range(50))]
-    page.close()
+    edge = urlsplit(pipeline.edge_url)
+    assert edge.hostname
+    assert edge.port
+    with Wire(edge.hostname, edge.port) as wire:
+        page = visit(browser, pipeline, "cut", edges=[f"ws://127.0.0.1:{wire.port}/v1/ws"])
+        say(pipeline, "cut", "before")
+        page.until(reads("before"))
+        wire.cut()
+        page.offline(True)
+        page.until("document.querySelector('.state').textContent === 'No network'")
+        say(pipeline, "cut", *(f"meanwhile {n}" for n in range(50)))
+        page.picture("viewers-offline")
+        wire.mend()
+        page.offline(False)
+        page.until(reads("meanwhile 49"))
+        page.until(CAUGHT_UP)
+        assert texts_of_everything(page) == ["before", *(f"meanwhile {n}" for n in range(50))]
+        page.close()
 
 
 def test_an_edge_that_is_killed_costs_nothing(browser: Browser, pipeline: Pipeline) -> None:

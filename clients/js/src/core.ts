@@ -113,9 +113,7 @@ export class Core {
 
   /** The machine's network went or came. */
   setOnline(online: boolean, now: number): void {
-    const cameBack = online && !this.network.online;
-    this.network.online = online;
-    if (cameBack) this.network.doubt(now, 0);
+    if (online !== this.network.online) this.network.setOnline(online, now);
     this.tick(now);
   }
 
@@ -193,7 +191,7 @@ export class Core {
     if (this.refusal) return { state: "refused", code: this.refusal.code, message: this.refusal.message };
     if (!this.running) return { state: "closed" };
     const { home, online } = this.network;
-    if (home.live.length > 0) return { state: "live", caughtUp: this.streams.caughtUp };
+    if (home.live.some((connection) => this.network.believes(connection))) return { state: "live", caughtUp: this.streams.caughtUp };
     if (!online) return { state: "offline" };
     if (home.dueAt !== null && home.connections.length === 0) return { state: "waiting", retryAt: home.dueAt };
     return { state: "connecting" };

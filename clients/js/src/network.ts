@@ -20,6 +20,7 @@ export interface NetworkEvents {
 
 export class Network {
   online = true;
+  private offlineAt = 0;
   /** Nothing is opened before the client starts, after it stops, and once it was refused. */
   halted = true;
   readonly home = new Route("", true);
@@ -121,11 +122,29 @@ export class Network {
     }
   }
 
+  /** The machine says that its network came or went. Either way what looks alive may be dead. */
+  setOnline(online: boolean, now: number): void {
+    this.online = online;
+    if (online) return this.doubt(now, 0);
+    this.offlineAt = now;
+    this.suspect(now, 0);
+  }
+
+  /** Without a network only what was heard of since counts as alive: an edge on this machine, say. */
+  believes(connection: Connection): boolean {
+    return this.online || connection.heardAt > this.offlineAt;
+  }
+
   /** The network came back, or somebody looks again: try now what was waiting, and doubt what looks alive. */
   doubt(now: number, freshMs = FRESH_MS): void {
     for (const route of this.routes) {
       if (route.dueAt !== null) route.dueAt = now;
     }
+    this.suspect(now, freshMs);
+  }
+
+  /** Ask connections of which nothing was heard for so long whether they live; they have little time to answer. */
+  private suspect(now: number, freshMs: number): void {
     for (const connection of this.connections.values()) {
       if (connection.phase !== "live" || now - connection.heardAt < freshMs) continue;
       this.ping(connection, Math.min(connection.pongBy ?? Infinity, now + QUICK_PONG_MS));

@@ -20,8 +20,9 @@ const held = [];
 const complaints = [];
 
 const commands = {
-  /** With `hold`, events wait on their way to the page until `release`: somebody who is behind. */
-  async open({ url, width = 1280, height = 800, scheme = "light", hold = false }) {
+  /** With `hold`, events wait on their way to the page until `release`: somebody who is behind. `edges` are used instead of those
+   * that the gateway names. */
+  async open({ url, width = 1280, height = 800, scheme = "light", hold = false, edges = null }) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce" });
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS);
@@ -39,6 +40,12 @@ const commands = {
       await page.routeWebSocket(/\/v1\/ws/, (socket) => {
         const edge = socket.connectToServer();
         edge.onMessage((text) => (waiting.open || !String(text).includes('"op":"event"') ? socket.send(text) : waiting.push(() => socket.send(text))));
+      });
+    }
+    if (edges) {
+      await page.route("**/v1/page", async (route) => {
+        const config = await (await route.fetch()).json();
+        await route.fulfill({ json: { ...config, edges } });
       });
     }
     await page.goto(url);
