@@ -30,7 +30,7 @@ const Grid = L.GridLayer.extend({
 }) as unknown as new (options?: L.GridLayerOptions) => L.GridLayer;
 
 export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): PlacesMap {
-  const map = L.map(element, { worldCopyJump: true, zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches });
+  const map = L.map(element, { worldCopyJump: true, trackResize: false, zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches });
   map.attributionControl.setPrefix("Leaflet");
   map.setView([20, 0], 2);
   new Grid().addTo(map);
@@ -38,7 +38,7 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
   const markers = new Map<string, { dot: L.CircleMarker; around: L.Circle | null }>();
   let moved = false;
   map.on("dragstart zoomstart", ({ type }) => (moved = moved || type === "dragstart"));
-  // At once, so that the dots are where their names are; and not while it is hidden, where it has no size.
+  // Leaflet's own watch would also look while the map is hidden and has no size, and lose the dots.
   const resized = new ResizeObserver(() => element.clientWidth > 0 && map.invalidateSize({ animate: false }));
   resized.observe(element);
   let fitted = 0;
