@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from consumers import messages as m
 from consumers.door import Asked, Door, Route
@@ -127,6 +128,8 @@ class Fallback(asyncio.Protocol):
     def send(self, message: m.AnyReply) -> None:
         if isinstance(message, m.Subscribed):
             self.cursors.setdefault(message.stream, message.seq)
+            if message.cursors is not UNSET:
+                self.cursors = {**message.cursors, **self.cursors}
         self.told(m.render(message))
 
     def refused(self, subscription: Subscription, error: TouchlineError) -> None:  # noqa: ARG002

@@ -124,13 +124,14 @@ class Ok(Reply, frozen=True, tag="ok"):
 
 
 class Subscribed(Reply, frozen=True, tag="subscribed"):
-    """The stream's events follow: first what was missed, then live."""
+    """The stream's events follow: first what was missed, then live. `cursors` are the places in its lanes."""
 
     stream: str
     seq: int
     recovered: bool
     shard: int
     version: int
+    cursors: dict[str, int] | UnsetType = UNSET
 
 
 class Published(Reply, frozen=True, tag="published"):

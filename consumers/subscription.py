@@ -8,6 +8,8 @@ of history has come. docs/protocol.md §5.
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import UNSET
+
 from consumers.conflation import latest_of_each
 from consumers.hub import LOCATION_RING, Audience, Feed, Outlet
 from consumers.messages import Gap, Subscribe, Subscribed
@@ -159,6 +161,8 @@ class Subscription:
                 recovered=recovered,
                 shard=shard.number,
                 version=shard.version,
+                # Who comes back says them; else a lane without an event so far would begin at its head then.
+                cursors={feed.stream: start for feed, start in starts.items() if feed is not first} or UNSET,
             )
         )
         return True

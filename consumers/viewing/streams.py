@@ -114,7 +114,7 @@ class Streams:
         if watch is None or connection.awaited.get(stream) != message.get("id"):
             return
         del connection.awaited[stream]
-        watch.subscription.subscribed(message["seq"])
+        watch.subscription.subscribed(message["seq"], message.get("cursors", {}))
         watch.served_by = connection
         self._host.subscribed(stream, message["seq"])
         self._prune()

@@ -1,5 +1,6 @@
 """One subscription, lanes included: what was delivered, what is a double, where something is missing."""
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -67,12 +68,14 @@ class Subscription:
         lanes = {lane: place.cursor for lane, place in self._lanes.items() if place.cursor is not None}
         return {**asked, "cursors": lanes} if lanes else asked
 
-    def subscribed(self, head: int) -> None:
-        """The edge took the subscription, and told the stream's head."""
+    def subscribed(self, head: int, lanes: Mapping[str, int]) -> None:
+        """The edge took the subscription, and told the stream's head, and where it begins in each lane."""
         self.head, self.attempt, self.retry_at = head, 0, None
         # Live only: from here on. The last n of an empty stream: from its beginning on.
         if self._own.cursor is None and (self._start.last is None or head == 0):
             self._own.cursor = head
+        for lane, cursor in lanes.items():
+            self._lanes.setdefault(lane, _Place(cursor))
 
     @property
     def caught_up(self) -> bool:

@@ -218,6 +218,14 @@ def test_lanes_come_with_their_channel_each_in_its_own_order() -> None:
     assert lanes.index(("chat:final~1", 1)) < lanes.index(("chat:final~1", 2))
 
 
+def test_the_places_in_the_lanes_are_told_so_that_who_comes_back_can_say_them() -> None:
+    edge, past = hub(), Log()
+    edge.take("live", [raw(1), raw(4, "final~1")])
+    [told] = join(edge, past, lanes=2).sent
+    assert isinstance(told, Subscribed)
+    assert told.cursors == {"chat:final~0": 0, "chat:final~1": 4}
+
+
 def test_from_the_start_is_from_the_start_of_every_lane() -> None:
     edge, past = hub(), Log()
     edge.take("live", [raw(1), raw(1, "final~0"), raw(2, "final~1")])

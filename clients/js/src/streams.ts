@@ -120,7 +120,7 @@ export class Streams {
     if (!watch || connection.awaited.get(stream) !== message.id) return;
     connection.awaited.delete(stream);
     const seq = Number(message["seq"]);
-    watch.subscription.subscribed(seq);
+    watch.subscription.subscribed(seq, (message["cursors"] ?? {}) as Record<string, number>);
     watch.servedBy = connection;
     this.host.subscribed({ stream, seq, recovered: message["recovered"] !== false });
     this.prune();

@@ -69,13 +69,16 @@ export class Subscription {
     return { id, op: "subscribe", stream: this.stream, ...at, ...cursors };
   }
 
-  /** The edge took the subscription, and told the stream's head. */
-  subscribed(head: number): void {
+  /** The edge took the subscription, and told the stream's head, and where it begins in each lane. */
+  subscribed(head: number, lanes: Readonly<Record<string, number>>): void {
     this.head = head;
     this.attempt = 0;
     this.retryAt = null;
     // Live only: from here on. The last n of an empty stream: from its beginning on.
     if (this.own.cursor === null && (this.from.last === undefined || head === 0)) this.own.cursor = head;
+    for (const [lane, cursor] of Object.entries(lanes)) {
+      if (!this.lanes.has(lane)) this.lanes.set(lane, { cursor, askedAgainAt: null });
+    }
   }
 
   get caughtUp(): boolean {
