@@ -40,6 +40,7 @@ from search_indexer.folding import Folding
 from search_indexer.indexer import Indexer
 from search_indexer.mappings import put_templates
 from search_indexer.request import Page, Search
+from search_indexer.role import calm_collector
 from search_indexer.search import Searcher
 from search_indexer.source import EventSource
 from tests.accepted import write, writer
@@ -48,7 +49,9 @@ PER_SECOND = 2000
 CLOCK = SystemClock()
 
 
-async def index_all(settings: Settings, generation: int | None = None) -> tuple[int, float]:
+async def index_all(
+    settings: Settings, generation: int | None = None, *, publish_s: float = float("inf")
+) -> tuple[int, float]:
     """Index what the log has more than the index; how many, and in how many seconds."""
     async with elastic_client(settings, timeout_s=60) as client:
         source = EventSource(settings, CLOCK, group=None)
@@ -56,8 +59,11 @@ async def index_all(settings: Settings, generation: int | None = None) -> tuple[
         await indexer.open(generation)
         await indexer.take_all()
         count, begun = await indexer.remaining(), time.perf_counter()
+        published = begun
         while await indexer.step() or await indexer.remaining():
-            pass
+            if time.perf_counter() - published > publish_s:
+                await indexer.refresh()
+                published = time.perf_counter()
         await indexer.drain()
         took = time.perf_counter() - begun
         await indexer.refresh()
@@ -85,6 +91,7 @@ def action_of(event: dict[str, Any], folding: Folding) -> dict[str, Any]:
 
 
 async def rate(settings: Settings, documents: int, turns: int) -> None:
+    calm_collector()  # as the role does
     folding, first = Folding(), CLOCK.now_ms() - documents
     events = list(messages(documents, first=1, since_ms=first))
     write(settings, Kind.CHAT, events)

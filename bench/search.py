@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from bench.corpus import CHANNELS, PARTITIONS, clean, deployment, messages
 from bench.indexer import index_all
@@ -53,7 +53,11 @@ def on_the_log(settings: Settings) -> int:
     consumer = Consumer(client_config(settings, group_id="bench"))
     try:
         places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        return sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
+        while True:
+            try:
+                return sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
+            except KafkaException:  # the topic is new: its leaders are in a moment
+                consumer.poll(0.1)
     finally:
         consumer.close()
 
@@ -65,7 +69,7 @@ async def fill(settings: Settings, documents: int) -> None:
         since = CLOCK.now_ms() - documents
         write(settings, Kind.CHAT, messages(documents - there, first=there + 1, since_ms=since))
         print(f"{documents - there:,} written to the log in {time.perf_counter() - begun:.0f} s", flush=True)
-    count, took = await index_all(settings)
+    count, took = await index_all(settings, publish_s=5)
     print(f"{count:,} indexed in {took:.0f} s ({count / took:,.0f}/s)")
 
 

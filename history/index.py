@@ -18,6 +18,10 @@ _LIVE_S: Final = 1.0
 #: How often a page is read anew because another generation went live meanwhile.
 _TRIES: Final = 3
 
+#: How far away an event of a page may lie, for each of its events, to be found at the first try: in a stream
+#: that is not too quiet a page then costs the same, however long the stream is.
+_NEAR: Final = 128
+
 #: Reads from the index: generation and watermark -> what it has up to there.
 Read = Callable[[int, Watermark], Awaitable[list[Entry]]]
 
@@ -76,11 +80,19 @@ class StreamIndex:
 
     async def after(self, generation: int, stream: Stream, after: int, upto: int, limit: int) -> list[Entry]:
         """The first `limit` events with after < seq <= upto, in order."""
+        near = after + _NEAR * limit
+        if near < upto:
+            page = await self._page(generation, stream, {"gt": after, "lte": near}, limit, "asc")
+            if len(page) == limit:
+                return page
         return await self._page(generation, stream, {"gt": after, "lte": upto}, limit, "asc")
 
     async def before(self, generation: int, stream: Stream, upto: int, limit: int) -> list[Entry]:
         """The last `limit` events with seq <= upto, in order."""
-        return (await self._page(generation, stream, {"lte": upto}, limit, "desc"))[::-1]
+        page = await self._page(generation, stream, {"gt": upto - _NEAR * limit, "lte": upto}, limit, "desc")
+        if len(page) < limit:
+            page = await self._page(generation, stream, {"lte": upto}, limit, "desc")
+        return page[::-1]
 
     async def find(self, stream: Stream, event_id: str, day: str) -> bytes | None:
         """The event of that id, in that day's index; read by id, so it need not be findable yet."""

@@ -188,7 +188,7 @@ class Indexer(Section, frozen=True):
     refresh_ms: Annotated[
         int, Meta(ge=50, description="how often Elasticsearch makes new documents findable")
     ] = 500
-    parallel_requests: Annotated[Count, Meta(description="bulk requests on their way at once")] = 3
+    parallel_requests: Annotated[Count, Meta(description="bulk requests on their way at once")] = 4
     retention_days: Annotated[Count, Meta(description="days after which whole indices are dropped")] = 30
 
 

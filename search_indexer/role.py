@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Coroutine
 from typing import Final
 
@@ -22,8 +23,20 @@ _log = get_logger("touchline.index")
 _SWEEP_S: Final = 600.0
 
 
+def calm_collector() -> None:
+    """Have Python look for garbage cycles seldom.
+
+    A batch is tens of thousands of objects that live for a moment and hold no cycles; looking through them
+    over and over took a tenth of the indexer's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Index until `stop` is set."""
+    calm_collector()
     health = Health("kafka", "partitions", "elasticsearch")
     ops = OpsServer(health, settings.indexer.host, settings.indexer.port)
     await ops.start()

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from confluent_kafka import (
     Consumer,
+    KafkaError,
     KafkaException,
     Message,
     TopicCollection,
@@ -17,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from history.names import day_of, index_name
 from history.pages import Watermark
 from kernel.clock import Clock
+from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.metrics import CONSUMER_LAG
@@ -158,6 +160,12 @@ class EventSource:
                 error = message.error()
                 if error is None:
                     self._add(batch, message)
+                elif error.fatal() or error.code() == KafkaError._FATAL:
+                    raise TouchlineError(
+                        "closed",
+                        f"Kafka has ended this indexer's membership: {error.str()}.",
+                        hint="Has another one the same name? TOUCHLINE_INDEXER_INSTANCE gives it its own.",
+                    )
                 else:
                     _log.warning("kafka", reason=error.str())
             if len(messages) < count:

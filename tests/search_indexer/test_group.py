@@ -85,6 +85,27 @@ async def test_indexers_come_and_go(members: list[Pipeline]) -> None:
     assert reached == ends(one, everything)
 
 
+def test_of_two_with_one_name_the_earlier_ends_and_says_why(
+    kafka_servers: str, elasticsearch_url: str, tmp_path: Path
+) -> None:
+    one = Pipeline(kafka_servers, elasticsearch_url, tmp_path, TOUCHLINE_INDEXER_INSTANCE="same")
+    same = {
+        "TOUCHLINE_TOPICS_PREFIX": one.name,
+        "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": one.name,
+        "TOUCHLINE_INDEXER_GROUP": one.settings.indexer.group,
+        "TOUCHLINE_INDEXER_INSTANCE": "same",
+    }
+    two = Pipeline(kafka_servers, elasticsearch_url, tmp_path, **same)
+    try:
+        one.start("index")
+        two.start("index")
+        eventually("the first one ends", lambda: "TOUCHLINE_INDEXER_INSTANCE" in one.log("index"))
+        assert two.is_ready("index")
+    finally:
+        one.close()
+        two.close()
+
+
 def ends(pipeline: Pipeline, events: list[dict[str, Any]]) -> dict[int, tuple[int, int]]:
     """Each partition's end on the log, and its highest seq."""
     topic = topic_names(pipeline.settings).events[Kind.CHAT]

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(1200)]
 #: For a longer storm: TOUCHLINE_TEST_EVENTS=100000 make test ARGS=tests/search_indexer/test_storm.py
 EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "4000"))
 #: A round kills the indexer, then Elasticsearch, then the indexer while Elasticsearch is away.
-ROUNDS = max(1, EVENTS // 25_000)
+ROUNDS = max(1, EVENTS // 50_000)
 #: Parts in which a round's share of the events is written, over its whole time.
 PARTS = 60
 STREAM = Stream.parse("chat:stormy")
