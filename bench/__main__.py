@@ -107,6 +107,12 @@ MEASUREMENTS: Final = (
         "From an event's append to its being found, at 2,000 events a second.",
     ),
     Measurement(
+        "search", "Searching, and reading the past",
+        ("bench.search", "run"),
+        ("--documents", "100000"),
+        "p50 in a million messages, beside the same sent straight; pages of 50 from the middle.",
+    ),
+    Measurement(
         "JavaScript", "The JavaScript client",
         ("bench.node_client",),
         (),

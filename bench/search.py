@@ -1,9 +1,11 @@
 """Search and history with a million messages indexed, each beside what it is to be compared with.
 
+    python -m bench.search run [--documents 1000000]
     python -m bench.search fill PREFIX [--documents 1000000]
     python -m bench.search ask PREFIX [--documents 1000000]
     python -m bench.search clean PREFIX
 
+run    fill, ask and clean, in one.
 fill   writes the log, and indexes it; a run that was broken off is gone on with.
 ask    p50 of searches beside the same sent straight to Elasticsearch, turn by turn, and of history's pages
        of 50 from the middle, at places all over it.
@@ -14,6 +16,7 @@ Servers: those of the settings (TOUCHLINE_…). PREFIX names the topics and indi
 import argparse
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from statistics import median
@@ -142,18 +145,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("fill", "ask", "clean"))
-    parser.add_argument("prefix", metavar="PREFIX")
+    parser.add_argument("what", choices=("run", "fill", "ask", "clean"))
+    parser.add_argument("prefix", metavar="PREFIX", nargs="?", default=f"bench{secrets.token_hex(3)}")
     parser.add_argument("--documents", type=int, default=1_000_000)
     given = parser.parse_args()
     settings = deployment(given.prefix)
-    match given.what:
-        case "fill":
+    try:
+        if given.what in {"run", "fill"}:
             asyncio.run(fill(settings, given.documents))
-        case "ask":
+        if given.what in {"run", "ask"}:
             asyncio.run(searches(settings))
             asyncio.run(pages(settings, given.documents))
-        case _:
+    finally:
+        if given.what in {"run", "clean"}:
             clean(settings)
 
 
