@@ -71,6 +71,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     worker = Worker(settings, clock, health, sink)
     steward = Steward(settings, clock, worker)
     app = make_app(settings, worker, sink, worker.topics)
+    fatal = app.fatal
     registry = Follower(config, names.channels, worker.follow, app.fail)
     presence = Follower(config, names.presence, steward.follow, app.fail)
     registry.start()
@@ -82,10 +83,10 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     looking = asyncio.create_task(_look(app, worker, steward))
     asked = asyncio.create_task(stop.wait())
     try:
-        waited: set[asyncio.Future[Any]] = {asked, app.fatal, looking}
+        waited: set[asyncio.Future[Any]] = {asked, fatal, looking}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if not asked.done():
-            await (app.fatal if app.fatal.done() else looking)
+            await (fatal if fatal.done() else looking)
         looking.cancel()
         await cast("Consumer", app.consumer).settle(_STOP_S)
         await asyncio.wait_for(app.stop(), _STOP_S)

@@ -10,6 +10,7 @@ agents, the web and the `faust` command. What is different for the topics named 
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -40,11 +41,11 @@ Closing = Callable[[], Awaitable[None]]
 
 
 class BatchApp(faust.App):
-    """A Faust app some of whose topics are read in turns, and whose errors end the process.
+    """A Faust app some of whose topics are read in turns, and where an error in a turn ends the process.
 
     Stock Faust commits what a failed agent had in hand, and starts the agent again: records are lost. Here
     the error goes to `fatal`, on which the role waits: the process ends, is started again, and goes on from
-    the last commit.
+    the last commit. Agents of ordinary topics are treated as ever.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -54,9 +55,16 @@ class BatchApp(faust.App):
         #: Called with the committed offsets before reading starts; returns where to start.
         self.on_opening: Opening = options.pop("on_opening")
         self.on_closing: Closing = options.pop("on_closing")
-        self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awake_at = asyncio.get_running_loop().time()
+        self._fatal: asyncio.Future[None] | None = None
+        self._awake_at = 0.0  # from the consumer's start on it counts: an app may be made before its loop
         super().__init__(*arguments, **options)
+
+    @property
+    def fatal(self) -> "asyncio.Future[None]":
+        """Fails with the error after which the process has to end. Whoever runs the app waits for it."""
+        if self._fatal is None:
+            self._fatal = asyncio.get_running_loop().create_future()
+        return self._fatal
 
     def wake(self) -> None:
         """From now on, being stopped for long ends the process."""
@@ -82,11 +90,17 @@ class BatchApp(faust.App):
 
     def fail(self, error: BaseException) -> None:
         """An error that nobody has thought about: to end the process. From the loop's thread."""
-        if not self.fatal.done():
-            self.fatal.set_exception(error)
+        if self._fatal is None:  # run by the `faust` command, which would go on without what has failed
+            _log.error("stopped by an error", error=repr(error))
+            os._exit(1)
+        if not self._fatal.done():
+            self._fatal.set_exception(error)
 
-    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:  # noqa: ARG002
-        self.fail(exc)
+    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
+        if self.batch_topics.isdisjoint(agent.channel.topics):
+            await super()._on_agent_error(agent, exc)
+        else:
+            self.fail(exc)
 
     async def crash(self, reason: BaseException) -> None:
         self.fail(reason)
@@ -203,7 +217,10 @@ class Consumer(stock.Consumer):
 
     def resume_flow(self) -> None:
         super().resume_flow()
-        if self._opening is None:
+        # While tables are recovered the flow is resumed for their changelogs alone: all else is paused still.
+        mine = [tp for tp in self.assignment() if tp.topic in self.app.batch_topics]
+        recovering = bool(mine) and self._paused_partitions.issuperset(mine)
+        if self._opening is None and not recovering:
             self._opening = asyncio.get_running_loop().create_task(self._open())
 
     def stop_flow(self) -> None:

@@ -1,0 +1,72 @@
+"""A Faust app over the batch transport, as one would write it: `faust -A tests.streams.faust_example worker`.
+
+Posts are read in turns and become ordinary records; an ordinary agent counts those in a table with a
+changelog; a page of Faust's own web server shows a count.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, cast
+
+from streams.transport import driver
+from streams.transport.batch import Place
+from streams.transport.driver import BatchApp
+from streams.transport.reader import Reader
+from streams.transport.sink import Sink
+
+KAFKA, NAME = os.environ["EXAMPLE_KAFKA"], os.environ["EXAMPLE_NAME"]
+POSTS, WORDS = f"{NAME}-posts", f"{NAME}-words"
+
+
+async def opening(starts: Mapping[Place, int]) -> Mapping[Place, int]:
+    return {place: max(0, start) for place, start in starts.items()}
+
+
+async def closing() -> None:
+    pass
+
+
+driver.register()
+config = {"bootstrap.servers": KAFKA}
+sink = Sink(config, linger_ms=1)
+app = BatchApp(
+    NAME,
+    broker=f"batch://{KAFKA}",
+    store="memory://",
+    topic_partitions=2,
+    topic_disable_leader=True,
+    consumer_auto_offset_reset="earliest",
+    batch_topics=frozenset({POSTS}),
+    sink=sink,
+    new_reader=lambda deliver, fail: Reader({**config, "group.id": NAME}, deliver, fail),
+    on_opening=opening,
+    on_closing=closing,
+)
+posts = app.topic(POSTS, key_serializer="raw", value_serializer="raw")
+words = app.topic(WORDS, key_type=str, value_type=str, key_serializer="raw", value_serializer="raw")
+counts = app.Table("counts", key_type=str, default=int, partitions=2)
+
+
+@app.agent(posts, name="split")
+async def split(stream: Any) -> None:
+    async for event in stream.noack().events():
+        turn = event.value
+        for batch in turn:
+            await sink.ready()
+            for record in batch.records:
+                for word in record.value.split():
+                    sink.produce(WORDS, word, word)
+            sink.wrote()
+        cast("driver.Consumer", app.consumer).finish(turn)
+        event.ack()
+
+
+@app.agent(words, name="count")
+async def count(stream: Any) -> None:
+    async for word in stream:
+        counts[word] += 1
+
+
+@app.page("/count/{word}")
+async def show(self: Any, request: Any, word: str) -> Any:
+    return self.json({"word": word, "count": counts[word]})
