@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import count
 from pathlib import Path
 
 from kernel.positions import Kind, partition_of
@@ -55,17 +56,19 @@ def test_a_channels_settings_and_shards_are_changed_by_command(pipeline: Pipelin
     since = json.loads(pipeline.run("channel", "reshard", "final", "--shards", "3", "--json").stdout)
     assert [v["shards"] for v in since["versions"]] == [1, 3]
 
+    keys = (f"k{number}" for number in count())  # one that was accepted before would be a repetition
+
     def posted() -> bool:
-        log.post(Kind.CHAT, "final", say("a spoiler here", sender="ana", key="k"))
+        log.post(Kind.CHAT, "final", say("a spoiler here", sender="ana", key=next(keys)))
         return bool(log.values(log.names.rejected, "rejection"))
 
     eventually("the setting holds", posted)
     (rejection, *_) = log.values(log.names.rejected, "rejection")
-    assert (rejection["reason"], rejection["sender"], rejection["key"]) == ("moderated", "ana", "k")
+    assert (rejection["reason"], rejection["sender"], rejection["key"][0]) == ("moderated", "ana", "k")
     log.post(Kind.CHAT, "final", say("fine"))
     eventually("all is committed", lambda: log.lag(Kind.CHAT) == 0)
-    keys = {m.key() for m in log.read(log.names.fanout_live)}
-    assert keys == {b"final#1#0", b"final#2#0", b"final#2#1", b"final#2#2"}
+    shards = {m.key() for m in log.read(log.names.fanout_live)}
+    assert shards == {b"final#1#0", b"final#2#0", b"final#2#1", b"final#2#2"}
     refused = pipeline.run("channel", "set", "final", "slow_s=-1", check=False)
     assert refused.returncode == 1
     assert "above 0" in refused.stderr
