@@ -113,6 +113,18 @@ MEASUREMENTS: Final = (
         "p50 in a million messages, beside the same sent straight; pages of 50 from the middle.",
     ),
     Measurement(
+        "filling", "A million messages",
+        ("bench.search", "fill", "bench-search"),
+        ("--documents", "100000"),
+        "Written to the log and indexed, for what comes next.",
+    ),
+    Measurement(
+        "searching", "Searching, and reading the past",
+        ("bench.search", "ask", "bench-search"),
+        ("--documents", "100000"),
+        "Each search beside the same one sent straight to Elasticsearch; pages of 50 from the middle of the past.",
+    ),
+    Measurement(
         "JavaScript", "The JavaScript client",
         ("bench.node_client",),
         (),
