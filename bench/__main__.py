@@ -122,7 +122,7 @@ MEASUREMENTS: Final = (
         "searching", "Searching, and reading the past",
         ("bench.search", "ask", "bench-search"),
         ("--documents", "100000"),
-        "Each search beside the same one sent straight to Elasticsearch; pages of 50 from the middle of the past.",
+        "Each search beside the same one sent straight to Elasticsearch; pages of 50 from the middle.",
     ),
     Measurement(
         "JavaScript", "The JavaScript client",
