@@ -75,3 +75,19 @@ def test_an_edge_that_is_killed_costs_a_node_program_nothing(
         assert watch.process.wait(60) == 0
         assert watch.seqs == fanout.written["chat:node"]
         assert not [said for said in watch.said if "gap" in said]
+
+
+def test_a_client_on_ws_from_the_protocol_alone_sees_each_event_once(
+    node: str, kafka_servers: str, tmp_path: Path
+) -> None:
+    with edges(kafka_servers, tmp_path) as (fanout, (edge,)):
+        written = fanout.write("chat:ws", 50)
+        command = [node, str(CLIENT / "tests/edge/bare.mjs"), edge.url, "chat:ws", str(EPOCH - 1), "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+            assert program.stdout is not None
+            subscribed = json.loads(program.stdout.readline())
+            assert (subscribed["op"], subscribed["recovered"]) == ("subscribed", True)
+            written = [*written, *fanout.write("chat:ws", 10)]
+            seqs = [json.loads(line)["seq"] for line in program.stdout]
+        assert program.returncode == 0
+        assert seqs == written
