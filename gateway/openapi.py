@@ -6,7 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.operations import Operation, Parameter, Reply
-from gateway.problems import CONTENT_TYPE, STATUS
+from gateway.problems import CONTENT_TYPE, RETRY_AFTER, STATUS
 from kernel.errors import CODES
 
 _PROBLEM: Final = {
@@ -20,6 +20,10 @@ _PROBLEM: Final = {
         "detail": {"type": "string", "description": "A sentence that says what to do."},
         "code": {"type": "string", "enum": sorted({*STATUS, "bad_request"})},
     },
+}
+_SECONDS: Final = {
+    "description": "Seconds after which to try again.",
+    "schema": {"type": "integer", "minimum": 1},
 }
 
 
@@ -94,6 +98,7 @@ def _errors(codes: Iterable[str]) -> dict[str, Any]:
     return {
         str(status): {
             "description": " ".join(texts),
+            **({"headers": {"Retry-After": _SECONDS}} if status in RETRY_AFTER else {}),
             "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status, texts in sorted(by_status.items())

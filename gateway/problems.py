@@ -36,7 +36,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
 #: What aiohttp itself raises, by status.
 _CODE: Final[Mapping[int, str]] = MappingProxyType({404: "not_found", 405: "bad_request", 413: "too_large"})
 #: Seconds that a client should wait before it tries again.
-_RETRY_AFTER: Final[Mapping[int, str]] = MappingProxyType({429: "1", 503: "5"})
+RETRY_AFTER: Final[Mapping[int, str]] = MappingProxyType({429: "1", 503: "5"})
 CONTENT_TYPE: Final = "application/problem+json"
 
 
@@ -59,8 +59,8 @@ def head_of(error: TouchlineError, status: int) -> tuple[dict[str, Any], dict[st
         "code": error.code,
     }
     headers: dict[str, str] = {}
-    if status in _RETRY_AFTER:
-        headers["Retry-After"] = _RETRY_AFTER[status]
+    if status in RETRY_AFTER:
+        headers["Retry-After"] = RETRY_AFTER[status]
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return body, headers

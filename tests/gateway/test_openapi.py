@@ -78,6 +78,12 @@ def test_the_document_describes_every_operation_and_every_code(ingesting: Pipeli
         "/v1/channels/{channel}/reshard",
         "/schemas/ids/{id}",
     } <= document["paths"].keys()
+    answers = document["paths"]["/v1/streams/{kind}/{channel}/events"]["post"]["responses"]
+    assert {"202", "400", "401", "403", "413", "415", "422", "429", "503"} <= answers.keys()
+    assert {status for status in answers if "Retry-After" in answers[status].get("headers", {})} == {
+        "429",
+        "503",
+    }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             assert operation["summary"].endswith("."), (path, method)
