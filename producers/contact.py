@@ -14,8 +14,8 @@ from kernel.settings import Settings
 from kernel.topics import topic_names
 from producers.delivery import failed
 
-#: How long Kafka is asked at a time: so long may closing have to wait.
-_ASK_S: Final = 0.5
+#: How long Kafka is asked at a time: so long may closing have to wait, and a busy broker may take to answer.
+_ASK_S: Final = 1.0
 #: Errors of the client that say more than that nobody answered.
 _TELLING: Final = frozenset({"_RESOLVE", "_AUTHENTICATION", "_SSL", "SASL_AUTHENTICATION_FAILED"})
 
