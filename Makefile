@@ -61,13 +61,14 @@ check: setup ## lint and types
 	@$(BIN)/mypy
 
 bench: setup ## measure everything, on servers of its own, into docs/performance.md (QUICK=1: under ten minutes)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 soak: setup ## the same load for a long time: does anything grow? (MINUTES=10)
 	@$(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),10) $(ARGS)
 
 audit: setup ## ask the vulnerability services about what is locked (needs the internet)
-	@$(BIN)/uv tool run pip-audit --disable-pip --no-deps -r requirements-run.lock
+	@$(BIN)/pip-audit --disable-pip --no-deps -r requirements-run.lock
 	@npm audit --omit=dev
 
 format: setup ## put the code in shape

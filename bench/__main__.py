@@ -50,19 +50,20 @@ class Result(msgspec.Struct, frozen=True):
     output: str
 
 
+WORKERS: Final = ("bare", "touchline", "quix", "aiokafka", "faststream", "faust")
 #: In the order of an event's way. `quick` None: left out where time is short.
 MEASUREMENTS: Final = (
     Measurement(
         "producers", "Posting",
-        ("bench.producers", "--kafka", "{kafka}"),
+        ("bench.producers", "--kafka", "{kafka}", "--peers"),
         ("--rounds", "1", "--events", "60000"),
         "Events of 200 bytes a second until Kafka has confirmed the last; the bare one has its bytes ready.",
     ),
     Measurement(
         "workers", "Checking, ordering, fanning out",
-        ("bench.streams", "--servers", "{kafka}", "bare", "touchline", "faust"),
+        ("bench.streams", "--servers", "{kafka}", *WORKERS),
         ("--runs", "1", "--events", "60000"),
-        "The chat job of one worker, beside a bare loop that only decodes and writes, and stock Faust.",
+        "The chat job of one process, beside a bare loop that only decodes and writes, and other frameworks.",
     ),
     Measurement(
         "worker latency", "From ingest to fan-out",
