@@ -96,6 +96,12 @@ MEASUREMENTS: Final = (
         "10,000 viewers of one stream: memory of each while idle, and when the last has one event.",
     ),
     Measurement(
+        "edges comeback", "Everybody comes back at once",
+        ("bench.edges", "comeback"),
+        (),
+        "The edge is killed with -9 and started again; 10,000 viewers ask for what they missed.",
+    ),
+    Measurement(
         "indexing", "Indexing",
         ("bench.indexer", "rate"),
         ("--turns", "1", "--documents", "40000"),

@@ -1,12 +1,12 @@
 """How many deliveries a second one edge makes, and what each costs, with the bare server beside it.
 
-    python -m bench.edges direct            one event a write: bare epoll server, the edge,
-    websockets.broadcast python -m bench.edges kafka             from Kafka: the rates of the table in
-    docs/performance.md python -m bench.edges crowd             10,000 viewers, one event; memory of an idle
-    viewer
+- `python -m bench.edges direct`: one event a write; bare epoll server, the edge, `websockets.broadcast`
+- `python -m bench.edges kafka`: from Kafka, at the rates of docs/performance.md
+- `python -m bench.edges crowd`: 10,000 viewers, one event; memory of an idle viewer
+- `python -m bench.edges comeback`: the edge is killed, and 10,000 viewers come back at once with cursors
 
 The load generator and the bare server are Rust (bench/load); they are built when they are not there. The
-server has core 0, everything else core 1. `kafka` and `crowd` need a Kafka
+server has core 0, everything else core 1. All but `direct` need a Kafka
 (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). Loopback only.
 """
 
@@ -110,7 +110,7 @@ class Load:
 @contextlib.contextmanager
 def load(viewers: int, pid: int, path: str, *more: str) -> Iterator[Load]:
     command = [str(BINARIES / "fanload"), "--url", f"ws://127.0.0.1:{PORT}{path}", "--conns", str(viewers)]
-    command += ["--connect-rate", "2000", "--interactive", "--pid", str(pid), *more]
+    command += ["--interactive", "--pid", str(pid), *more]
     with running(1, *command) as process:
         yield Load(process)
 
@@ -159,6 +159,16 @@ def direct(viewers: int, rates: list[float], seconds: float) -> None:
         time.sleep(0.5)
 
 
+def wait_ready() -> None:
+    """Wait until the edge takes viewers."""
+    from kernel.probe import answers
+
+    deadline = time.monotonic() + 20
+    while not answers(f"http://127.0.0.1:{PORT}/readyz"):
+        assert time.monotonic() < deadline, "the edge is not ready"
+        time.sleep(0.1)
+
+
 # ── from Kafka ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -168,7 +178,6 @@ def kafka_edge(**settings: str) -> Iterator[tuple[subprocess.Popen[str], dict[st
     from confluent_kafka.admin import AdminClient
 
     from kernel.kafka import apply_topics, client_config
-    from kernel.probe import answers
     from kernel.settings import load_settings
 
     given = {
@@ -183,10 +192,7 @@ def kafka_edge(**settings: str) -> Iterator[tuple[subprocess.Popen[str], dict[st
     apply_topics(loaded, topics(loaded))
     try:
         with running(0, sys.executable, "-m", "touchline", "edge", **given) as server:
-            deadline = time.monotonic() + 20
-            while not answers(f"http://127.0.0.1:{PORT}/readyz"):
-                assert time.monotonic() < deadline, "the edge is not ready"
-                time.sleep(0.1)
+            wait_ready()
             yield server, environment
     finally:
         admin = AdminClient(client_config(loaded))
@@ -250,11 +256,34 @@ def crowd(viewers: int) -> None:
                 print(f"one event: the last of {report['msgs']} had it after {report['maxlat']:.0f} ms")
 
 
+def comeback(viewers: int, events: int = 100) -> None:
+    with kafka_edge() as (server, environment):
+        publish(environment, 50, events / 50, 200)
+        server.kill()
+        server.wait()
+        killed = time.monotonic()
+        with running(0, sys.executable, "-m", "touchline", "edge", **environment) as again:
+            listening(PORT).close()
+            first = json.dumps({"op": "subscribe", "id": 1, "stream": STREAM, "after": 1})
+            asks = ["--first-frame", first, "--ready-match", '"subscribed"', "--connect-rate", "10000"]
+            wait_ready()
+            ready = time.monotonic() - killed
+            with load(viewers, again.pid, "/v1/ws", *asks) as generator:
+                generator.ready(viewers)
+                report = generator.wait_for(viewers * events)
+                seconds = time.monotonic() - killed
+    complete = report["msgs"] == viewers * events and report["min"] == report["max"]
+    print(
+        f"killed and started again: ready after {ready:.1f} s; {viewers} viewers have all {events} events"
+        f" after {seconds:.1f} s, {'complete' if complete else 'INCOMPLETE'}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["direct", "kafka", "crowd", "publish"])
+    parser.add_argument("what", choices=["direct", "kafka", "crowd", "comeback", "publish"])
     parser.add_argument("--viewers", type=int, default=0)
     parser.add_argument("--rates", default="")
     parser.add_argument("--rate", type=float, default=0)
@@ -269,6 +298,8 @@ def main() -> None:
         direct(given.viewers or 1000, rates or [100e3, 160e3, 400e3], given.seconds)
     elif given.what == "kafka":
         from_kafka(given.viewers or 1000, rates or [200e3, 1.6e6], given.seconds)
+    elif given.what == "comeback":
+        comeback(given.viewers or 10_000)
     else:
         crowd(given.viewers or 10_000)
 
