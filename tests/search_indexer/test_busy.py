@@ -63,10 +63,11 @@ async def test_the_log_waits_while_nothing_is_taken(
         eventually(
             "it says that it waits", lambda: says in indexing.problems("index").get("elasticsearch", "")
         )
-        # Asked to stop, it does not wait for Elasticsearch; started again, it goes on where it was.
-        assert indexing.stop("index") == 0
-        indexing.launch("index")
-        eventually("it waits again", waits)
+        if cause is full_disk:
+            # Asked to stop, it does not wait for Elasticsearch; started again, it goes on where it was.
+            assert indexing.stop("index") == 0
+            indexing.launch("index")
+            eventually("it waits again", waits)
     finally:
         await cause(client, prefix, full=False)
     await complete(settings, client, f"chat:{channel}", 5001)
