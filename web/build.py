@@ -1,9 +1,11 @@
 """Builds the pages into gateway/dist with the Node of the wheel: whoever builds them needs only Python."""
 
+import contextlib
 import gzip
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +31,26 @@ def run(*arguments: str, folder: Path = ROOT) -> int:
     return subprocess.run([str(NODE), *arguments], cwd=folder, env=environment, check=False).returncode
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Tests run in several processes, and npm takes away what it is about to install."""
+    if os.name == "nt":
+        yield
+        return
+    import fcntl
+
+    with (ROOT / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def install() -> bool:
     """Install what package-lock.json names, unless that is done."""
+    with alone():
+        return _install()
+
+
+def _install() -> bool:
     lock = ROOT / "package-lock.json"
     if _INSTALLED.exists() and _INSTALLED.stat().st_mtime >= lock.stat().st_mtime:
         return True
@@ -51,9 +71,11 @@ def ready() -> bool:
     """Whether the pages are built as the sources are now; they are built if they are not."""
     sources = (*_SOURCES, *(file for folder in _SOURCE_FOLDERS for file in folder.rglob("*")))
     page = DIST / "index.html"
-    if page.is_file() and page.stat().st_mtime >= max(file.stat().st_mtime for file in sources):
-        return True
-    return install() and build()
+    newest = max(file.stat().st_mtime for file in sources)
+    with alone():
+        if page.is_file() and page.stat().st_mtime >= newest:
+            return True
+        return _install() and build()
 
 
 def build_client() -> bool:
