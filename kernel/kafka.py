@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from confluent_kafka.admin import (
     NewPartitions,
     NewTopic,
     ResourceType,
+    TopicMetadata,
 )
 
 from kernel.errors import TouchlineError
@@ -29,6 +31,8 @@ _CLIENT_LOG.addFilter(lambda record: not record.getMessage().startswith("FAIL ")
 _LOOK_EVERY_S: Final = 2.0
 _ANSWER_S: Final = 3.0
 _ALREADY_THERE: Final = "TOPIC_ALREADY_EXISTS"
+_HEARD_OF_S: Final = 0.1
+_HEARD_OF_TRIES: Final = 100
 
 
 def client_config(settings: Settings, **properties: Any) -> dict[str, Any]:
@@ -95,6 +99,7 @@ def apply_topics(settings: Settings, wanted: list[Topic]) -> dict[str, str]:
         present = admin.list_topics(timeout=10).topics
     except KafkaException as error:
         raise unreachable(settings) from error
+    present = dict(present)
     done: dict[str, str] = {}
     new = [t for t in wanted if t.name not in present]
     for name, future in _create(admin, new, settings.topics.replication_factor).items():
@@ -106,7 +111,8 @@ def apply_topics(settings: Settings, wanted: list[Topic]) -> dict[str, str]:
                 raise TouchlineError(
                     "unavailable", f"Kafka did not create {name}: {error.args[0].str()}."
                 ) from error
-            done[name] = "present"
+            # Another one was quicker, or this broker had not heard of it yet.
+            present[name] = _when_heard_of(admin, name)
     old = [t for t in wanted if t.name in present]
     grow = [
         NewPartitions(t.name, t.partitions) for t in old if len(present[t.name].partitions) < t.partitions
@@ -119,6 +125,16 @@ def apply_topics(settings: Settings, wanted: list[Topic]) -> dict[str, str]:
         if differs:
             done.setdefault(topic, "changed")
     return done | {t.name: "present" for t in wanted if t.name not in done}
+
+
+def _when_heard_of(admin: AdminClient, name: str) -> TopicMetadata:
+    """A topic that exists, once the broker that is asked knows it. Raises `unavailable`."""
+    for _ in range(_HEARD_OF_TRIES):
+        topic = admin.list_topics(name, timeout=10).topics[name]
+        if topic.error is None:
+            return topic
+        time.sleep(_HEARD_OF_S)
+    raise TouchlineError("unavailable", f"Kafka says that {name} exists, and does not show it.")
 
 
 def _create(admin: AdminClient, new: list[Topic], replicas: int) -> Mapping[str, Any]:

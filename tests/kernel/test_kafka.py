@@ -10,6 +10,7 @@ from kernel.errors import TouchlineError
 from kernel.kafka import apply_topics, client_config, wait_for_kafka
 from kernel.settings import Settings, load_settings
 from kernel.topics import Topic, topic_names, topics
+from tests.pipeline import eventually
 
 
 def settings_for(servers: str, **given: str) -> Settings:
@@ -51,7 +52,8 @@ def test_a_topic_grows_and_takes_new_settings_but_never_loses_partitions(kafka_s
     assert apply_topics(settings, [small._replace(partitions=1, config={"retention.ms": "90000"})]) == {
         name: "changed"
     }
-    assert config_of(settings, name)["retention.ms"] == "90000"
+    # A broker hears of changes a moment after the controller has confirmed them.
+    eventually("it is told", lambda: config_of(settings, name)["retention.ms"] == "90000")
     assert len(AdminClient(client_config(settings)).list_topics(timeout=10).topics[name].partitions) == 5
 
 
