@@ -120,18 +120,6 @@ MEASUREMENTS: Final = (
         "p50 in a million messages, beside the same sent straight; pages of 50 from the middle.",
     ),
     Measurement(
-        "filling", "A million messages",
-        ("bench.search", "fill", "bench-search"),
-        ("--documents", "100000"),
-        "Written to the log and indexed, for what comes next.",
-    ),
-    Measurement(
-        "searching", "Searching, and reading the past",
-        ("bench.search", "ask", "bench-search"),
-        ("--documents", "100000"),
-        "Each search beside the same one sent straight to Elasticsearch; pages of 50 from the middle.",
-    ),
-    Measurement(
         "JavaScript", "The JavaScript client",
         ("bench.node_client",),
         (),
@@ -206,6 +194,7 @@ def main() -> int:
         with Servers(Path(name), servers_dir=servers_dir) as servers:
             environment = {
                 **os.environ,
+                "TOUCHLINE_LOG_LEVEL": "warning",
                 "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers,
                 "TOUCHLINE_ELASTICSEARCH_URL": servers.elasticsearch_url,
             }

@@ -115,7 +115,8 @@ def start(name: str, settings: Settings) -> subprocess.Popen[bytes]:
     )
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **as_environment(settings), "PYTHONPATH": path}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    # Some of them greet.
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
