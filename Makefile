@@ -61,7 +61,7 @@ check: setup ## lint and types
 	@$(BIN)/mypy
 
 bench: setup ## measure everything, on servers of its own, into docs/performance.md (QUICK=1: under ten minutes)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench -c requirements.lock
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 soak: setup ## the same load for a long time: does anything grow? (MINUTES=10)

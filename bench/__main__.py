@@ -50,7 +50,7 @@ class Result(msgspec.Struct, frozen=True):
     output: str
 
 
-WORKERS: Final = ("bare", "touchline", "quix", "aiokafka", "faststream", "faust")
+WORKERS: Final = ("bare", "touchline", "aiokafka", "faststream", "faust")
 #: In the order of an event's way. `quick` None: left out where time is short.
 MEASUREMENTS: Final = (
     Measurement(

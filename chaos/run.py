@@ -22,8 +22,9 @@ from kernel.positions import Stream
 _REST_S: Final = 120.0
 _WARM_S: Final = 6.0
 _LOOK_S: Final = 0.25
-#: What a role may hold more at the end than when it was warm: rings, pools and caches that have filled.
-_GRACE: Final = Size(megabytes=120, files=40, threads=12)
+#: What a role may hold more at the end than when it was warm: rings and caches that have filled, and a pool
+#: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
+_GRACE: Final = Size(megabytes=120, files=80, threads=40)
 
 
 class Plan(NamedTuple):
