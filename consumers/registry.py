@@ -4,8 +4,8 @@ from typing import NamedTuple
 from zlib import crc32
 
 from kernel.logs import get_logger
-from kernel.positions import Shard, split_lane
-from kernel.tokens import Grants
+from kernel.positions import Shard
+from kernel.readers import Readers
 from schemas.codec import Codec, Undecodable
 
 _log = get_logger("touchline.registry")
@@ -27,8 +27,7 @@ class Registry:
 
     def __init__(self, codec: Codec) -> None:
         self._layouts: dict[str, Layout] = {}
-        #: Channels that only some may read: those.
-        self._readers: dict[str, frozenset[str]] = {}
+        self.readers = Readers()
         self._codec = codec
 
     def learn(self, channel: str, layout: Layout | None) -> bool:
@@ -45,27 +44,19 @@ class Registry:
         if channel.startswith("$"):
             return False
         if value is None:
-            self._readers.pop(channel, None)
+            self.readers.learn(channel, ())
             return self.learn(channel, None)
         try:
             said = self._codec.decode(value)
         except Undecodable as error:
             _log.warning("a channel's record is not readable", channel=channel, why=str(error))
             return False
-        self._readers.pop(channel, None)
-        if said["settings"]["readers"]:
-            self._readers[channel] = frozenset(said["settings"]["readers"])
+        self.readers.learn(channel, said["settings"]["readers"])
         newest = max(said["versions"], key=lambda v: v["version"], default={"version": 1, "shards": 1})
         return self.learn(channel, Layout(newest["version"], max(1, newest["shards"]), said["lanes"]))
 
     def layout(self, channel: str) -> Layout:
         return self._layouts.get(channel, _DEFAULT)
-
-    def may_read(self, grants: Grants, channel: str) -> bool:
-        """Whether the channel's settings let this user read it, and its lanes."""
-        base = split_lane(channel)[0]
-        readers = self._readers.get(base)
-        return readers is None or grants.user in readers or grants.allows("admin", base)
 
     def shard(self, channel: str, viewer: str) -> Shard:
         """The shard of the newest version that a viewer is hashed to."""

@@ -233,7 +233,7 @@ class Service:
         self, holder: Holder, member: Member, request: m.Subscribe, stream: Stream
     ) -> m.AnyReply | None:
         """Begin a subscription; a reply only where it cannot begin here."""
-        if not self.registry.may_read(member.grants, stream.channel):
+        if not self.registry.readers.allow(member.grants, stream.channel):
             return _not_a_reader(request.id, request.stream)
         shard = self.registry.shard(stream.channel, member.user)
         if not self.where.serves(stream.kind, shard.key):
@@ -254,7 +254,7 @@ class Service:
         """The channel's settings have changed: who may not read it any more has heard the last of it."""
         for viewer, name, _ in self._subscriptions():
             stream = Stream.parse(name)
-            if split_lane(stream.channel)[0] == channel and not self.registry.may_read(
+            if split_lane(stream.channel)[0] == channel and not self.registry.readers.allow(
                 viewer.session.grants, stream.channel
             ):
                 self.leave(viewer.session, name)
@@ -334,7 +334,7 @@ class Service:
 
     async def read_past(self, request: m.History, stream: Stream, grants: Grants) -> m.AnyReply:
         """A page of history, complete up to the head."""
-        if not self.registry.may_read(grants, stream.channel):
+        if not self.registry.readers.allow(grants, stream.channel):
             return _not_a_reader(request.id, request.stream)
         try:
             page = await self.history.read(

@@ -9,7 +9,8 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.logs import get_logger
-from kernel.positions import Stream, split_lane
+from kernel.positions import Stream
+from kernel.readers import Readers
 from kernel.revocations import Revocations
 from kernel.settings import Settings
 from kernel.tables import Tables
@@ -38,8 +39,7 @@ class Board:
         #: Edge -> when its last heartbeat came.
         self._heard: dict[str, float] = {}
         self._control = codec_for(settings, "control")
-        #: Base channels that only some may read: those.
-        self._readers: dict[str, frozenset[str]] = {}
+        self._readers = Readers()
         self._read = False
         self._tables: Tables | None = None
         self._revocations = Revocations()
@@ -86,14 +86,12 @@ class Board:
     def may_read(self, grants: Grants, channel: str) -> bool:
         """Whether the channel's settings let this user read. Raises `unavailable` before they are known."""
         self._must_be_read()
-        base = split_lane(channel)[0]
-        readers = self._readers.get(base)
-        return readers is None or grants.user in readers or grants.allows("admin", base)
+        return self._readers.allow(grants, channel)
 
     def hidden_from(self, grants: Grants) -> list[str]:
         """The channels that this user may not read, whatever his token says. Raises `unavailable`."""
         self._must_be_read()
-        return [channel for channel in self._readers if not self.may_read(grants, channel)]
+        return self._readers.hidden_from(grants)
 
     def revokes(self, grants: Grants) -> bool:
         """Whether the token of these grants was revoked. Raises `unavailable` before that is known."""
@@ -119,16 +117,15 @@ class Board:
             return
         if value is None:
             self._said[topic].pop(key, None)
-            self._readers.pop(key, None)
+            if topic == self._names.channels:
+                self._readers.learn(key, ())
             return
         try:
             said = self._said[topic][key] = self._codecs[topic].decode(value)
         except Undecodable as error:
             _log.warning("a record is not readable", topic=topic, key=key, why=str(error))
             return
-        if topic == self._names.presence:
-            self._heard[key] = self._clock.monotonic()
         if topic == self._names.channels:
-            self._readers.pop(key, None)
-            if said["settings"]["readers"]:
-                self._readers[key] = frozenset(said["settings"]["readers"])
+            self._readers.learn(key, said["settings"]["readers"])
+        else:
+            self._heard[key] = self._clock.monotonic()

@@ -15,8 +15,10 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
-from kernel.positions import Kind, split_lane
+from kernel.positions import Kind
+from kernel.readers import Readers
 from kernel.settings import Settings
+from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from schemas.codec import Undecodable
@@ -179,8 +181,7 @@ class AlertLog:
         self._topics = (names.alerts, names.channels)
         self._codec, self._channel = codec_for(settings, "control"), codec_for(settings, "channel")
         self._ready: dict[str, Ready] = {}
-        #: Channels that only some may read: those.
-        self._readers: dict[str, frozenset[str]] = {}
+        self._readers = Readers()
         self._consumer = Consumer(
             client_config(
                 settings,
@@ -201,14 +202,13 @@ class AlertLog:
         return [
             alert
             for alert in told_by(self._ready.values(), event, self._folding)
-            if self._may_read(alert, split_lane(event.document.channel)[0])
+            if self._may_read(alert, event.document.channel)
         ]
 
     def _may_read(self, alert: Alert, channel: str) -> bool:
-        readers = self._readers.get(channel)
-        if readers is None or alert.owner is None or alert.owner in readers:
+        if alert.owner is None:
             return True
-        return any(covers(pattern, channel) for pattern in alert.admin)
+        return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
 
     def read_all(self) -> None:
         """Read to the end of the topics."""
@@ -247,9 +247,9 @@ class AlertLog:
             self._ready[alert_id] = ready(alert, self._folding)
 
     def _learn_channel(self, channel: str, value: bytes | None) -> None:
-        self._readers.pop(channel, None)
-        if value is not None and (readers := self._channel.decode(value)["settings"]["readers"]):
-            self._readers[channel] = frozenset(readers)
+        self._readers.learn(
+            channel, () if value is None else self._channel.decode(value)["settings"]["readers"]
+        )
 
 
 def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> None:

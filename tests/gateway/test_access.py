@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from confluent_kafka import Producer
 
 from kernel.kafka import client_config
-from kernel.settings import load_settings
+from kernel.settings import Settings, load_settings
 from kernel.tokens import sign
 from kernel.topics import topic_names
 from schemas.codec import Codec
@@ -80,6 +80,16 @@ async def test_a_channel_that_names_its_readers_shows_its_past_to_those_only(gua
     assert await past(guarded, "elsewhere", token(history=("*",))) == 200
 
 
+async def test_an_edge_that_leaves_does_not_open_the_channel_of_its_name(guarded: Pipeline) -> None:
+    say_who_reads(guarded, "den", "ben")
+    await eventually_status(guarded, "den", token(history=("*",)), 403)
+    settings = load_settings(guarded.environment)
+    produce(settings, topic_names(settings).presence, "den", None)
+    say_who_reads(guarded, "cellar", "ben")
+    await eventually_status(guarded, "cellar", token(history=("*",)), 403)
+    assert await past(guarded, "den", token(history=("*",))) == 403
+
+
 async def test_a_revoked_token_is_none(guarded: Pipeline) -> None:
     old = sign("eve", {"history": ("*",)}, expires_s=time.time() + 60, issued_s=1000, key=SECRET)
     assert await past(guarded, "final", old) == 200
@@ -108,6 +118,10 @@ async def eventually_status(pipeline: Pipeline, channel: str, given: str, wanted
 def say_who_reads(pipeline: Pipeline, channel: str, *readers: str) -> None:
     settings = load_settings(pipeline.environment)
     record = to_avro(ChannelRecord(channel=channel, settings=ChannelSettings(readers=readers)))
+    produce(settings, topic_names(settings).channels, channel, Codec("channel").encode(record))
+
+
+def produce(settings: Settings, topic: str, key: str, value: bytes | None) -> None:
     producer = Producer(client_config(settings))
-    producer.produce(topic_names(settings).channels, Codec("channel").encode(record), channel.encode())
+    producer.produce(topic, value, key.encode())
     assert producer.flush(20) == 0
