@@ -1,9 +1,9 @@
-"""The chat job as other frameworks would do it, a process each: `bench/streams_peers.py NAME SERVERS PREFIX`.
+"""The chat job as other frameworks would do it: `bench/streams_peers.py NAME SERVERS PREFIX [LINGER_MS]`.
 
 Each in its best honest form: fastavro with schemas parsed once, msgspec for JSON, linger, idempotence.
 The job: Avro in, decoded and checked; an event for the log and one for the fan-out, encoded; both written
-with acks=all, idempotent where there is such a producer; offsets committed about every half second. None of
-them drops repeats, keeps order over crashes, or looks after settings and shards, as Touchline's worker does.
+with acks=all, idempotent where there is such a producer; offsets committed every second, as the worker does.
+None of them drops repeats, keeps order over crashes, or looks after settings and shards, as that does.
 """
 
 import asyncio
@@ -62,8 +62,11 @@ def job(value: bytes, key: bytes, partition: int, offset: int, append_ms: int) -
     return encoded(EVENT, EVENT_ID, event), encoded(FANOUT, FANOUT_ID, fanout)
 
 
+#: The third argument of a peer, if given, is its linger: latency is compared at the worker's own.
+LINGER_MS = float(sys.argv[4]) if len(sys.argv) > 4 else 20
+COMMIT_S = 1.0
 PRODUCER = {
-    "linger.ms": 20,
+    "linger.ms": LINGER_MS,
     "acks": "all",
     "enable.idempotence": True,
     "queue.buffering.max.messages": 500_000,
@@ -83,9 +86,11 @@ def bare(servers: str, prefix: str) -> None:
     )
     producer = Producer({"bootstrap.servers": servers, **PRODUCER})
     consumer.subscribe([f"{prefix}.ingest.chat"])
-    committed = time.perf_counter()
+    committed, read = time.perf_counter(), 0
     while True:
-        for message in consumer.consume(1000, 0.2):
+        # As the worker polls: the first record goes on at once, with whatever else is there.
+        for message in (first := consumer.consume(1, 0.2)) and first + consumer.consume(999, 0):
+            read += 1
             key: Any = message.key()
             outputs = job(message.value(), key, message.partition(), message.offset(), message.timestamp()[1])  # type: ignore[arg-type]
             for topic, value, name in (
@@ -99,10 +104,10 @@ def bare(servers: str, prefix: str) -> None:
                     except BufferError:
                         producer.poll(0.05)
         producer.poll(0)
-        if time.perf_counter() - committed > 0.5:
+        if read and time.perf_counter() - committed > COMMIT_S:
             producer.flush()
-            consumer.commit(asynchronous=False) if consumer.assignment() else None
-            committed = time.perf_counter()
+            consumer.commit(asynchronous=False)
+            committed, read = time.perf_counter(), 0
 
 
 def stock_faust(servers: str, prefix: str) -> None:
@@ -116,7 +121,7 @@ def stock_faust(servers: str, prefix: str) -> None:
         web_enabled=False,
         topic_disable_leader=True,
         stream_buffer_maxsize=4096,
-        producer_linger=0.02,
+        producer_linger=LINGER_MS / 1000,
         consumer_auto_offset_reset="earliest",
         datadir=tempfile.mkdtemp(),
     )
@@ -151,7 +156,7 @@ def bare_aiokafka(servers: str, prefix: str) -> None:
         )
         producer = AIOKafkaProducer(
             bootstrap_servers=servers,
-            linger_ms=20,
+            linger_ms=round(LINGER_MS),
             acks="all",
             enable_idempotence=True,
             max_batch_size=262_144,
@@ -165,7 +170,7 @@ def bare_aiokafka(servers: str, prefix: str) -> None:
                     one, two = job(m.value, m.key, m.partition, m.offset, m.timestamp)
                     await producer.send(f"{prefix}.events.chat", one, m.key)
                     await producer.send(f"{prefix}.fanout.live", two, m.key + b"#1#0")
-            if time.perf_counter() - committed > 0.5:
+            if time.perf_counter() - committed > COMMIT_S:
                 await producer.flush()
                 await consumer.commit()
                 committed = time.perf_counter()
@@ -211,7 +216,7 @@ def quix(servers: str, prefix: str) -> None:
         auto_offset_reset="earliest",
         auto_create_topics=False,
         loglevel="ERROR",
-        commit_interval=0.5,
+        commit_interval=COMMIT_S,
         producer_extra_config=PRODUCER,
     )
     raw: Any = {"key_serializer": "bytes", "value_serializer": "bytes"}
@@ -244,4 +249,4 @@ PEERS = {
 }
 
 if __name__ == "__main__":
-    PEERS[sys.argv[1]](*sys.argv[2:])
+    PEERS[sys.argv[1]](*sys.argv[2:4])

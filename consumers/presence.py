@@ -45,8 +45,8 @@ class Presence:
         if value is None:
             self._others.pop(edge, None)
             return
-        if edge == self.edge:
-            return
+        if edge == self.edge or edge.startswith("$"):
+            return  # its own words, or the workers' sums
         try:
             said = self._codec.decode(value)
         except Undecodable as error:

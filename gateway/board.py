@@ -110,6 +110,8 @@ class Board:
         self._on_read()
 
     def _learn(self, topic: str, key: str, value: bytes | None) -> None:
+        if topic == self._names.presence and key.startswith("$"):
+            return  # the workers' sums: no edge
         if topic == self._names.control:
             if value is not None:
                 with contextlib.suppress(Undecodable):

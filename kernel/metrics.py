@@ -27,6 +27,9 @@ REPLACED = Counter("touchline_replaced", "Records put back from a wrong partitio
 STREAM_LATENCY = Histogram(
     "touchline_stream_latency_seconds", "From ingest append to being handed to fan-out.", buckets=_LATENCY
 )
+OUTPUTS_UNDER_WAY = Gauge(
+    "touchline_outputs_under_way", "Outputs of this worker that Kafka has not confirmed yet."
+)
 
 AUDIENCE = Gauge("touchline_audience", "Viewers on all edges that are alive, as this worker hears of them.")
 EDGES = Gauge("touchline_edges", "Edges that are alive, as this worker hears of them.")

@@ -48,33 +48,20 @@ UNUSUAL: Final = (
 )
 
 
+#: Two digits of a varint at once and one, with the mark that more follow; and one, the last.
+_PAIR: Final = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
+_MORE: Final = [bytes((n | 128,)) for n in range(128)]
+_LAST: Final = [bytes((n,)) for n in range(128)]
+
+
 def _long(number: int) -> bytes:
     z = number << 1
     if 0 <= z < 128:
-        return bytes((z,))
-    if 1 << 35 <= z < 1 << 42:  # a time in milliseconds, from 1970-07 to 2039
-        return bytes(
-            (
-                z & 127 | 128,
-                z >> 7 & 127 | 128,
-                z >> 14 & 127 | 128,
-                z >> 21 & 127 | 128,
-                z >> 28 & 127 | 128,
-                z >> 35,
-            )
-        )
+        return _LAST[z]
     if 1 << 42 <= z < 1 << 49:  # a sequence number of the first 31 epochs
-        return bytes(
-            (
-                z & 127 | 128,
-                z >> 7 & 127 | 128,
-                z >> 14 & 127 | 128,
-                z >> 21 & 127 | 128,
-                z >> 28 & 127 | 128,
-                z >> 35 & 127 | 128,
-                z >> 42,
-            )
-        )
+        return _PAIR[z & 16383] + _PAIR[z >> 14 & 16383] + _PAIR[z >> 28 & 16383] + _LAST[z >> 42]
+    if 1 << 35 <= z < 1 << 42:  # a time in milliseconds, from 1970-07 to 2039
+        return _PAIR[z & 16383] + _PAIR[z >> 14 & 16383] + _MORE[z >> 28 & 127] + _LAST[z >> 35]
     return varint(number)
 
 

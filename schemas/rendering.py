@@ -12,6 +12,7 @@ from kernel.positions import Kind
 from schemas.events import ChatBody, EventBody, LocationBody
 
 _encode: Final = msgspec.json.Encoder().encode
+_THOUSANDTHS: Final = [f"{n:03d}Z" for n in range(1000)]
 _STREAM: Final = MappingProxyType({kind: f"{kind}:" for kind in Kind})
 
 
@@ -22,7 +23,7 @@ def _second(seconds: int) -> str:
 
 def rfc3339(ms: int) -> str:
     """As kernel.clock.to_rfc3339, but events of one second share the text up to the dot."""
-    return f"{_second(ms // 1000)}{ms % 1000:03d}Z"
+    return _second(ms // 1000) + _THOUSANDTHS[ms % 1000]
 
 
 def render(kind: Kind, event: Mapping[str, Any]) -> bytes:

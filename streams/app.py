@@ -17,6 +17,8 @@ from streams.transport.sink import Sink
 
 #: Records between two turns of the event loop, so that heartbeats and /readyz are answered under load.
 _SLICE: Final = 250
+#: Above the sink's patience, so that one commit ends before the next begins.
+_COMMIT_S: Final = 1.0
 #: The least that brokers allow as they come.
 _SESSION_S: Final = 6.0
 
@@ -61,7 +63,7 @@ def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str])
         topic_allow_declare=True,
         web_enabled=False,
         table_standby_replicas=stream.standby_replicas,
-        broker_commit_interval=0.5,
+        broker_commit_interval=_COMMIT_S,
         # A worker that dies is known again by its name: it goes on at once. One that does not come back has
         # its partitions shared out after the session's time.
         consumer_group_instance_id=instance_id(settings),

@@ -16,6 +16,13 @@ class Place(NamedTuple):
     shard: int
 
 
+#: Under this key on touchline.presence lie the sums over all edges. No edge is called so: names of edges are
+#: made of hosts and ports, and whoever reads heartbeats passes over keys that begin with a `$`.
+TOTAL_KEY: Final = "$audience"
+#: Streams whose sums are told, the largest first; the sum of all has no bound.
+_TOLD: Final = 5000
+
+
 class _Edge(NamedTuple):
     heard: float
     viewers: Mapping[Place, int]
@@ -68,6 +75,14 @@ def by_channel(viewers: Mapping[Place, int]) -> dict[str, int]:
         channel = stream.partition(":")[2]
         total[channel] = max(total.get(channel, 0), count)
     return total
+
+
+def totals(viewers: Mapping[Place, int], at_ms: int) -> dict[str, Any]:
+    """The record under TOTAL_KEY: all viewers (the row without a stream), and those of each stream."""
+    streams = by_stream(viewers).most_common(_TOLD)
+    rows = [("", sum(viewers.values())), *sorted(streams)]
+    named = [{"stream": name, "version": 0, "shard": 0, "viewers": count} for name, count in rows]
+    return {"edge": TOTAL_KEY, "cell": "", "at": at_ms, "streams": named}
 
 
 def by_version(viewers: Mapping[Place, int]) -> dict[str, Counter[int]]:

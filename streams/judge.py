@@ -5,7 +5,7 @@ append times and offsets. So a record that is read again, by this worker or the 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ from kernel.positions import Kind, make_id, make_seq
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
 from schemas.catalog import Catalog
 from schemas.codec import Codec
+from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
 from schemas.rendering import render
 from streams.channels import Channel, Channels
@@ -97,7 +98,8 @@ class Judge:
         self._fanout, self._rejected = names.fanout(kind), names.rejected
         self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
         self._encode_event, self.decode_event = event.encode, event.decode
-        self._encode_fanout = Codec("fanout", catalog).encode
+        self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
+        self._stream = f"{kind}:"
         self._encode_rejection = Codec("rejection", catalog).encode
 
     def fold(self, records: Iterable[Record]) -> Outcome:
@@ -133,10 +135,11 @@ class Judge:
             channel.guard.count(past.sender, past.append_ms, self.memory.paces)
 
     def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:
-        offset, append_ms, memory = record.offset, record.append_ms, self.memory
-        event = decode_ingest(self.kind, record.value or b"", self._posted)
+        offset, append_ms, _, value, headers = record
+        memory = self.memory
+        event = decode_ingest(self.kind, value or b"", self._posted)
         sender = event["sender"]
-        keys = repeat_keys(channel.name, event["key"], origin_of(record.headers))
+        keys = repeat_keys(channel.name, event["key"], origin_of(headers) if headers else None)
         try:
             if offset < memory.decided_until:
                 if offset not in memory.decided:
@@ -161,7 +164,8 @@ class Judge:
         outcome.accepted[channel.key] += 1
 
     def _accept(self, record: Record, channel: Channel, event: dict[str, Any]) -> list[Write]:
-        offset, append_ms, partition = record.offset, record.append_ms, self.partition
+        offset, append_ms, _, _, given = record
+        partition = self.partition
         seq = make_seq(self._epochs.of(offset), offset)
         event["channel"] = channel.name
         event["seq"] = seq
@@ -169,21 +173,16 @@ class Judge:
         event["server_ts"] = append_ms
         event["partition"] = partition
         value = self._encode_event(event)
-        fanout = self._encode_fanout(
-            {
-                "stream": f"{self.kind}:{channel.name}",
-                "seq": seq,
-                "server_ts": append_ms,
-                "body": render(self.kind, event),
-            }
-        )
+        fanout = self._encode_fanout(self._stream + channel.name, seq, append_ms, render(self.kind, event))
         if len(value) > _MAX_BODY or len(fanout) > _MAX_BODY:
             raise TouchlineError("too_large", "The event is too large once it is made ready for viewers.")
-        origin = origin_of(record.headers)
+        origin = origin_of(given) if given else None
         headers: Headers | None = [(ORIGIN, origin)] if origin else None
-        writes = [Write(self._events, value, channel.key, partition, append_ms, headers)]
-        topic = self._fanout
-        writes += [Write(topic, fanout, key, number, append_ms) for key, number in channel.targets]
+        # Without the class's own constructor, which costs more than all else here.
+        new, write, topic = tuple.__new__, Write, self._fanout
+        writes = [new(write, (self._events, value, channel.key, partition, append_ms, headers))]
+        for key, number in channel.targets:
+            writes.append(new(write, (topic, fanout, key, number, append_ms, None)))
         return writes
 
     def _put_back(self, record: Record, channel: Channel, outcome: Outcome) -> None:
@@ -221,6 +220,21 @@ class Judge:
             Write(self._rejected, self._encode_rejection(rejection), record.key, -1, record.append_ms)
         )
         outcome.rejected[error.code] += 1
+
+
+def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
+    """The fields of a fan-out record to its bytes, by way of a dict only where straight code gives way."""
+    flat, encode = codec.encode_flat, codec.encode
+
+    def encode_fanout(stream: str, seq: int, server_ts: int, body: bytes) -> bytes:
+        if flat is not None:
+            try:
+                return flat(stream, seq, server_ts, body)
+            except UNUSUAL:
+                pass
+        return encode({"stream": stream, "seq": seq, "server_ts": server_ts, "body": body})
+
+    return encode_fanout
 
 
 def origin_of(headers: Headers | None) -> bytes | None:

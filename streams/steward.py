@@ -14,7 +14,7 @@ from kernel.positions import Kind, Stream, is_channel, partition_of
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import codec_for
-from streams.audience import Audience, Place, by_channel, by_stream, by_version
+from streams.audience import TOTAL_KEY, Audience, Place, by_channel, by_stream, by_version, totals
 from streams.hot import Hot
 from streams.judge import Write
 from streams.registry import LEAD_MS, ChannelRecord, with_retired, with_shards
@@ -40,12 +40,14 @@ class Steward:
         self._clock, self._worker = clock, worker
         self._policy = Policy(stream.viewers_per_shard, stream.max_shards, round(stream.shard_hold_s * 1000))
         self._audience_every_s = stream.audience_every_s
-        self._ingest = topic_names(settings).ingest
+        names = topic_names(settings)
+        self._ingest, self._presence_topic = names.ingest, names.presence
         self._presence = codec_for(settings, "presence")
         self.audience = Audience()
         #: When Kafka appended the newest heartbeat, and when it was heard.
         self._append_ms, self._append_at = 0, 0.0
         self._told: dict[str, int] = {}
+        self._told_totals: Mapping[Place, int] = {}
         self._told_at = clock.monotonic()
         self._looked = clock.monotonic()
         self._hot_told: dict[tuple[str, int], float] = {}
@@ -57,6 +59,8 @@ class Steward:
             self._append_ms, self._append_at = max(self._append_ms, record.append_ms), now
         for record in records:
             edge = (record.key or b"").decode("utf-8", "replace")
+            if edge.startswith("$"):
+                continue
             try:
                 value = None if record.value is None else self._presence.decode(record.value)
             except TouchlineError as error:
@@ -118,6 +122,7 @@ class Steward:
             return []
         self._told_at = now
         streams = by_stream(viewers)
+        writes = self._tell_totals(viewers)
         told = {
             name: n for name, n in by_channel(viewers).items() if is_channel(name) and self._worker.owns(name)
         }
@@ -125,7 +130,7 @@ class Steward:
         told |= {
             name: 0 for name, n in self._told.items() if n and name not in told and self._worker.owns(name)
         }
-        writes = [
+        writes += [
             self._post(
                 name,
                 "audience",
@@ -136,6 +141,14 @@ class Steward:
         ]
         self._told = told
         return writes
+
+    def _tell_totals(self, viewers: Mapping[Place, int]) -> list[Write]:
+        """All viewers, on touchline.presence: by one worker, and only where something has changed."""
+        if viewers == self._told_totals or not self._worker.owns(OPS_CHANNEL):
+            return []
+        self._told_totals = Counter(viewers)
+        value = self._presence.encode(totals(viewers, self._now_ms()))
+        return [Write(self._presence_topic, value, TOTAL_KEY.encode(), 0)]
 
     def _hot(self, now: float) -> list[Write]:
         seconds = now - self._looked

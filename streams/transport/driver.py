@@ -33,6 +33,10 @@ _HAND_OVER_S: Final = 2.0
 #: Faust has 1500 ms, in which idle partitions hold back busy ones. This one is for ordinary topics.
 _FETCH_WAIT_MS: Final = 50
 
+#: How often the group's leader looks at what topics there are. A broker that has just come back may name none
+#: of them: everybody is assigned nothing then, and with aiokafka's 5 minutes it stayed so for that long.
+_METADATA_MS: Final = 5000
+
 #: Three quarters of the session's time, after which the group gives a silent worker's partitions away.
 _ASLEEP_S: Final = 4.5
 
@@ -56,6 +60,7 @@ class BatchApp(faust.App):
         self.on_opening: Opening = options.pop("on_opening")
         self.on_closing: Closing = options.pop("on_closing")
         self._fatal: asyncio.Future[None] | None = None
+        options.setdefault("consumer_metadata_max_age_ms", _METADATA_MS)
         self._awake_at = 0.0  # from the consumer's start on it counts: an app may be made before its loop
         super().__init__(*arguments, **options)
 

@@ -18,6 +18,9 @@ _POLL_S: Final = 0.1
 
 #: After how many polls the ends of the partitions are looked up, for the lag.
 _NOTE_EVERY: Final = 8
+#: While reading waits nothing is fetched, so after so many waits the brokers are asked for the ends.
+_ASK_EVERY: Final = 10
+_ASK_S: Final = 0.5
 
 Deliver = Callable[[list[Turn]], None]
 Fail = Callable[[BaseException], None]
@@ -118,7 +121,10 @@ class Reader(threading.Thread):
 
     def _ready(self) -> bool:
         """Wait until there is something to read and room for it; False at the end."""
+        waited = 0
         while True:
+            if waited and waited % _ASK_EVERY == 0:
+                self._ask_ends()
             with self._state:
                 if self._stopping:
                     return False
@@ -126,7 +132,7 @@ class Reader(threading.Thread):
                 if wanted is not None:
                     self._current = self._opening
                 if wanted is None and (self._out >= self._depth or self._paused):
-                    self._state.wait(_POLL_S)
+                    waited += not self._state.wait(_POLL_S)
                     continue
             if wanted is not None:
                 self._reading, self._ends = tuple(wanted), {}
@@ -141,32 +147,49 @@ class Reader(threading.Thread):
     def _note_ends(self) -> None:
         # In this thread: while a poll is under way, a call from another one waits for it, again and again.
         self._polls += 1
-        if self._polls % _NOTE_EVERY:
-            return
+        if self._polls % _NOTE_EVERY == 0:
+            self._look_up_ends()
+
+    def _look_up_ends(self) -> None:
+        """As the last fetches knew them."""
         for place in self._reading:
             at = TopicPartition(place.topic, place.partition)
-            _, end = self._consumer.get_watermark_offsets(at, cached=True)
-            self._ends[place] = end
+            _, self._ends[place] = self._consumer.get_watermark_offsets(at, cached=True)
+
+    def _ask_ends(self) -> None:
+        """As the brokers know them; where they do not answer, as the last fetches did."""
+        try:
+            self._look_up_ends()
+            for place in self._reading:
+                at = TopicPartition(place.topic, place.partition)
+                _, self._ends[place] = self._consumer.get_watermark_offsets(at, timeout=_ASK_S)
+        except KafkaException:
+            return
 
     def _hand_over(self, messages: list[Message]) -> None:
-        by_place: dict[Place, list[Record]] = {}
+        # Plain tuples find their place, and records are made without their class's own constructor: together
+        # that is half of what this thread did with each record, while it holds the interpreter.
+        by_place: dict[tuple[str, int], list[Record]] = {}
+        new, record_type = tuple.__new__, Record
         message: Any  # librdkafka's fields are all optional to mypy; of a record none is
         for message in messages:
             error = message.error()
             if error is not None:
                 check_read_error(error)
                 continue
-            place = Place(message.topic(), message.partition())
-            record = Record(
-                message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers()
+            record = new(
+                record_type,
+                (message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers()),
             )
+            place = (message.topic(), message.partition())
             records = by_place.get(place)
             if records is None:
                 by_place[place] = [record]
             else:
                 records.append(record)
         by_topic: dict[str, list[Batch]] = {}
-        for place, records in by_place.items():
+        for (topic, partition), records in by_place.items():
+            place = Place(topic, partition)
             by_topic.setdefault(place.topic, []).append(Batch(place, records))
         turns = [Turn(topic, self._current, batches) for topic, batches in by_topic.items()]
         with self._state:

@@ -8,18 +8,20 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from kernel.errors import TouchlineError
 
-#: Outputs under way at most; more, and the agents wait.
+#: Outputs under way, unless another bound is given; more, and the agents wait.
 _MAX_QUEUED: Final = 100_000
 _MAX_QUEUED_KBYTES: Final = 128 * 1024
-#: How long a barrier hopes for a moment in which nothing is under way, before it makes one.
-_PATIENCE_S: Final = 0.05
+#: How long a barrier hopes for a moment in which nothing is under way, before it makes one. To make one holds
+#: the agents for as long as all takes that is under way: with 50 ms it was a part of the latency's tail.
+_PATIENCE_S: Final = 0.5
 _STEP_S: Final = 0.001
 
 
 class Sink:
     """An idempotent producer. Its order is kept in each partition, and a lost output ends the worker."""
 
-    def __init__(self, config: Mapping[str, Any], *, linger_ms: float) -> None:
+    def __init__(self, config: Mapping[str, Any], *, linger_ms: float, max_queued: int = _MAX_QUEUED) -> None:
+        self._max_queued = max_queued
         self._error: KafkaError | None = None
         self._gate: asyncio.Future[None] | None = None
         self._written = 0
@@ -29,7 +31,8 @@ class Sink:
                 "linger.ms": linger_ms,
                 "batch.num.messages": 10_000,
                 "batch.size": 1_000_000,
-                "queue.buffering.max.messages": _MAX_QUEUED * 2,
+                # Agents look at the bound before a slice, which may have many outputs of each record.
+                "queue.buffering.max.messages": max(max_queued, _MAX_QUEUED) * 2,
                 "queue.buffering.max.kbytes": _MAX_QUEUED_KBYTES,
                 "message.max.bytes": 2 * 1024 * 1024,
                 "delivery.timeout.ms": 60_000,
@@ -50,7 +53,7 @@ class Sink:
         if self._gate is not None:
             await self._gate
         self._poll()
-        while len(self._producer) > _MAX_QUEUED:
+        while len(self._producer) > self._max_queued:
             await asyncio.sleep(_STEP_S)
             self._poll()
         # Only now, and with no await before the caller's outputs: a poll that finds nothing under way

@@ -32,7 +32,10 @@ sink = Sink(config, linger_ms=1)
 app = BatchApp(
     NAME,
     broker=f"batch://{KAFKA}",
-    store="memory://",
+    store=os.environ.get("EXAMPLE_STORE", "memory://"),
+    table_standby_replicas=int(os.environ.get("EXAMPLE_STANDBYS", "0")),
+    broker_session_timeout=6.0,
+    broker_heartbeat_interval=1.5,
     topic_partitions=2,
     topic_disable_leader=True,
     consumer_auto_offset_reset="earliest",

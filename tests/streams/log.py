@@ -19,6 +19,9 @@ _COORDINATOR_MOVES = frozenset(
         KafkaError.NOT_COORDINATOR,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
     }
 )
 
@@ -39,11 +42,20 @@ class Log:
         producer.produce(self.names.ingest[kind], value, channel.encode(), at)
         assert producer.flush(10) == 0
 
-    def post_chats(self, count: int, channels: int, rng: random.Random, *, poison: float = 0.0) -> int:
+    def post_chats(
+        self, count: int, channels: int, rng: random.Random, *, poison: float = 0.0, first: int = 0
+    ) -> int:
         """So many chat records to so many channels; returns how many of them are poison."""
-        producer = Producer({**self._servers, "linger.ms": 20, "queue.buffering.max.messages": 500_000})
+        producer = Producer(
+            {
+                **self._servers,
+                "linger.ms": 20,
+                "queue.buffering.max.messages": 500_000,
+                "enable.idempotence": True,
+            }
+        )
         encode, topic, poisoned = Codec("ingest-chat").encode, self.names.ingest[Kind.CHAT], 0
-        for number in range(count):
+        for number in range(first, first + count):
             channel = f"channel-{rng.randrange(channels)}"
             key = f"k{number}"
             event: dict[str, Any] = {"type": "message", "key": key, "sender": "ana", "client_ts": None}
@@ -73,6 +85,14 @@ class Log:
             for e in events
             if (e["channel"], e["type"]) == (channel, "audience")
         ]
+
+    def totals(self) -> dict[str, int]:
+        """The newest sums over all edges on touchline.presence; of all streams together under ""."""
+        rows: list[dict[str, Any]] = []
+        for message in self.read(self.names.presence):
+            if message.key() == b"$audience":
+                rows = Codec("presence").decode(message.value() or b"")["streams"]
+        return {row["stream"]: row["viewers"] for row in rows}
 
     def read(self, topic: str) -> Iterator[Message]:
         """All that a topic holds."""

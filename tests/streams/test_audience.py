@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streams.audience import Audience, Place, by_channel, by_stream, by_version
+from streams.audience import Audience, Place, by_channel, by_stream, by_version, totals
 
 
 def heartbeat(*rows: tuple[str, int, int, int]) -> dict[str, Any]:
@@ -36,3 +36,11 @@ def test_an_edge_that_says_goodbye_is_gone_at_once() -> None:
     audience.heard("e", heartbeat(("chat:c", 1, 0, 5)), 0.0)
     audience.heard("e", None, 1.0)
     assert audience.viewers(1.0).total() == 0
+
+
+def test_the_sums_say_how_many_there_are_in_all() -> None:
+    audience = Audience()
+    audience.heard("e1", heartbeat(("chat:c", 1, 0, 5), ("chat:c", 1, 1, 2)), 0.0)
+    audience.heard("e2", heartbeat(("broadcast:d", 1, 0, 1)), 0.0)
+    rows = totals(audience.viewers(0.0), 12)["streams"]
+    assert [(row["stream"], row["viewers"]) for row in rows] == [("", 8), ("broadcast:d", 1), ("chat:c", 7)]

@@ -116,5 +116,7 @@ def test_shards_follow_the_audience_and_a_version_ends_with_its_viewers(
         eventually("the first is retired", lambda: versions((2, 0, 9), (2, 1, 8), (2, 2, 8)).get(1) is False)
         told = eventually("the audience is told", lambda: log.audiences("final"))
         assert told[0] == {"viewers": 25, "chat": 25, "broadcast": 0, "location": 0}
+        eventually("the sums are told", lambda: log.totals() == {"": 25, "chat:final": 25})
         eventually("a dead edge's viewers are gone", lambda: log.audiences("final")[-1]["viewers"] == 0)
+        eventually("from the sums, too", lambda: log.totals() == {"": 0})
         eventually("one shard is enough for nobody", lambda: shards() == [1])
