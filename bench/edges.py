@@ -1,278 +1,196 @@
-"""How many deliveries a second one edge makes, and what each costs, with the bare server beside it.
+"""How many deliveries a second one edge makes, and what each costs, with its peers beside it in the same run.
 
-- `python -m bench.edges direct`: one event a write; bare epoll server, the edge, `websockets.broadcast`
-- `python -m bench.edges kafka`: from Kafka, at the rates of docs/performance.md
-- `python -m bench.edges crowd`: 10,000 viewers, one event; memory of an idle viewer
+- `python -m bench.edges direct`: one event a write; bare epoll server, the edge, and other WebSocket servers
+- `python -m bench.edges kafka`: from Kafka, beside the least that a Python edge could do
+- `python -m bench.edges memory`: what a viewer costs, over the number of viewers
+- `python -m bench.edges crowd`: 10,000 viewers, one event
 - `python -m bench.edges comeback`: the edge is killed, and 10,000 viewers come back at once with cursors
 
-The load generator and the bare server are Rust (bench/load); they are built when they are not there. The
-server has core 0, everything else core 1. All but `direct` need a Kafka
-(TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). Loopback only.
+Edges from Kafka ask for a token. All but `direct` need a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS).
 """
 
 import argparse
 import contextlib
 import json
-import os
-import secrets
-import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from bench.fan_servers import STREAM, body
-from kernel.topics import topics
-
-HERE = Path(__file__).parent
-LOAD = HERE / "load"
-BINARIES = LOAD / "target" / "release"
-PORT, CONTROL = 24301, 24302
-SUBSCRIBE = [
-    *("--first-frame", json.dumps({"op": "subscribe", "id": 1, "stream": STREAM})),
-    *("--ready-match", '"subscribed"'),
-]
-Report = dict[str, Any]
-
-
-def build() -> None:
-    if not (BINARIES / "fanload").exists():
-        subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=LOAD, check=True)
+from bench import centrifugo, peers
+from bench.fan_kafka import (
+    PYTHON,
+    SIZE,
+    kafka_centrifugo,
+    kafka_edge,
+    kafka_prototype,
+    publish,
+    publishing,
+    token_path,
+    wait_ready,
+)
+from bench.fan_servers import STREAM
+from bench.figures import sample
+from bench.generator import BINARIES, CONTROL, PORT, SUBSCRIBE, build, listening, load, memory, running, show
 
 
-@contextlib.contextmanager
-def running(core: int, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        ["taskset", "-c", str(core), *command],
-        env={**os.environ, **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        process.kill()
+class Peer(NamedTuple):
+    """A server under test: how it is started, where its viewers connect, and what they say first."""
+
+    command: tuple[str, ...]
+    path: str = "/"
+    asks: tuple[str, ...] = ()
 
 
-def listening(port: int) -> socket.socket:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port))
-        except OSError:
-            assert time.monotonic() < deadline, f"nobody listens on {port}"
-            time.sleep(0.05)
-
-
-def memory(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-
-
-class Load:
-    """The load generator, spoken to line by line."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._to, self._from = process.stdin, process.stdout
-
-    def ready(self, viewers: int) -> float:
-        word, opened, _, seconds = self._from.readline().split()
-        assert (word, int(opened)) == ("READY", viewers), f"{opened} of {viewers} connected"
-        return float(seconds)
-
-    def say(self, command: str) -> str:
-        self._to.write(command + "\n")
-        self._to.flush()
-        return self._from.readline()
-
-    def wait_for(self, wanted: int) -> Report:
-        """The report when all has come, or nothing more comes."""
-        last, still = -1, 0
-        while True:
-            report: Report = json.loads(self.say("report"))
-            if report["msgs"] >= wanted or still >= 20:
-                return report
-            still = still + 1 if report["msgs"] == last else 0
-            last = report["msgs"]
-            time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def load(viewers: int, pid: int, path: str, *more: str) -> Iterator[Load]:
-    command = [str(BINARIES / "fanload"), "--url", f"ws://127.0.0.1:{PORT}{path}", "--conns", str(viewers)]
-    command += ["--interactive", "--pid", str(pid), *more]
-    with running(1, *command) as process:
-        yield Load(process)
-
-
-def show(name: str, viewers: int, rate: float, *, seconds: float, report: Report, wanted: int) -> None:
-    complete = report["msgs"] == wanted and report["min"] == report["max"]
-    whole = "complete" if complete else "INCOMPLETE"
-    cpu = report["srv_cpu"] / max(report["span"], seconds)
-    print(
-        f"{name:22} {viewers:6} viewers {rate:10,.0f}/s offered"
-        f" {report['msgs'] / max(report['span'], 1e-3):10,.0f}/s delivered"
-        f"  cpu {100 * cpu:4.0f} %  {1e6 * report['srv_cpu'] / max(report['msgs'], 1):6.2f} us each"
-        f"  p50 {report['p50']:6.1f}  p99 {report['p99']:7.1f} ms  {whole}",
-        flush=True,
-    )
-
-
-# ── one event a write ────────────────────────────────────────────────────────────────────────────────
-
-
-def direct(viewers: int, rates: list[float], seconds: float) -> None:
-    python = [sys.executable, "-m", "bench.fan_servers"]
-    servers = {
-        "bare (Rust, epoll)": ([str(BINARIES / "rawfan")], "/ch/0", []),
-        "edge": ([*python, "edge"], "/v1/ws", SUBSCRIBE),
-        "websockets.broadcast": ([*python, "broadcast"], "/ch/0", []),
+def direct_peers() -> dict[str, Peer]:
+    """All that can be had here; the bare server, with which the others are compared, comes first."""
+    found = {
+        "bare (Rust, epoll)": Peer((str(BINARIES / "rawfan"),), "/ch/0"),
+        "edge": Peer((*PYTHON, "bench.fan_servers"), "/v1/ws", tuple(SUBSCRIBE)),
+        "websockets.broadcast": Peer((*PYTHON, "bench.fan_peers", "broadcast")),
     }
-    for name, (command, path, more) in servers.items():
-        with running(0, *command, "--port", str(PORT), "--ctl", str(CONTROL)) as server:
-            control = listening(CONTROL)
-            listening(PORT).close()
-            before = memory(server.pid)
-            with load(viewers, server.pid, path, *more) as generator:
-                generator.ready(viewers)
-                print(f"{name:22} {(memory(server.pid) - before) / viewers / 1024:5.1f} kB a viewer")
-                for rate in rates:
-                    generator.say("poll 5")
-                    generator.say("reset")
-                    start = time.time_ns() + 50_000_000
-                    control.sendall(f"pub {rate / viewers} {seconds} 0 200 1 {start}\n".encode())
-                    with control.makefile() as answers:
-                        count = int(answers.readline().split()[1])
-                    report = generator.wait_for(count * viewers)
-                    show(name, viewers, rate, seconds=seconds, report=report, wanted=count * viewers)
-            control.close()
-        time.sleep(0.5)
+    if "picows" not in peers.absent():
+        found["picows"] = Peer((*PYTHON, "bench.fan_peers", "picows"))
+    if "Socket.IO and ws" not in peers.absent():
+        script = (str(peers.node()), str(peers.ROOT / "bench" / "fan_node.mjs"))
+        modules = ("--modules", str(peers.node_modules()))
+        hello = ("--first-frame", "40", "--ready-match", '40{"sid"')
+        found["ws (Node)"] = Peer((*script, "ws", *modules))
+        found["Socket.IO"] = Peer(
+            (*script, "socket.io", *modules), "/socket.io/?EIO=4&transport=websocket", hello
+        )
+    return found
 
 
-def wait_ready() -> None:
-    """Wait until the edge takes viewers."""
-    from kernel.probe import answers
-
-    deadline = time.monotonic() + 20
-    while not answers(f"http://127.0.0.1:{PORT}/readyz"):
-        assert time.monotonic() < deadline, "the edge is not ready"
-        time.sleep(0.1)
-
-
-# ── from Kafka ───────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextlib.contextmanager
-def kafka_edge(**settings: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """An edge on topics of its own."""
-    from confluent_kafka.admin import AdminClient
-
-    from kernel.kafka import apply_topics, client_config
-    from kernel.settings import load_settings
-
-    given = {
-        "TOUCHLINE_TOPICS_PREFIX": f"bench{secrets.token_hex(4)}",
-        "TOUCHLINE_TOPICS_PARTITIONS": "4",
-        "TOUCHLINE_EDGE_PORT": str(PORT),
-        "TOUCHLINE_LOG_LEVEL": "warning",
-        **settings,
-    }
-    environment = {**os.environ, **given}
-    loaded = load_settings(environment)
-    apply_topics(loaded, topics(loaded))
-    try:
-        with running(0, sys.executable, "-m", "touchline", "edge", **given) as server:
-            wait_ready()
-            yield server, environment
-    finally:
-        admin = AdminClient(client_config(loaded))
-        for done in admin.delete_topics([topic.name for topic in topics(loaded)]).values():
-            done.result()
+def direct(viewers: int, rates: list[float], seconds: float, runs: int) -> None:
+    """One event a write, at each rate; the servers in turn, so that a busy machine is busy for all."""
+    for _ in range(runs):
+        for name, peer in direct_peers().items():
+            with running(0, *peer.command, "--port", str(PORT), "--ctl", str(CONTROL)) as server:
+                control = listening(CONTROL)
+                listening(PORT).close()
+                with load(viewers, server.pid, peer.path, *peer.asks) as generator:
+                    generator.ready(viewers)
+                    for rate in rates:
+                        generator.say("poll 5")
+                        generator.say("reset")
+                        start = time.time_ns() + 50_000_000
+                        control.sendall(f"pub {rate / viewers} {seconds} 0 {SIZE} 1 {start}\n".encode())
+                        with control.makefile() as answers:
+                            count = int(answers.readline().split()[1])
+                        report = generator.wait_for(count * viewers)
+                        wanted = count * viewers
+                        show("direct", name, viewers, rate, seconds=seconds, report=report, wanted=wanted)
+                control.close()
+            time.sleep(0.2)
 
 
-def publish(environment: dict[str, str], rate: float, seconds: float, size: int) -> None:
-    """Write fan-out records at a rate, each when it is due (runs as a process of its own)."""
-    from confluent_kafka import Producer
-
-    from kernel.kafka import client_config
-    from kernel.settings import load_settings
-    from kernel.topics import topic_names
-    from schemas.codec import Codec
-
-    settings = load_settings(environment)
-    producer = Producer(client_config(settings, linger_ms=0, acks="1"))
-    codec, topic = Codec("fanout"), topic_names(settings).fanout_live
-    base, start, done = time.time_ns() // 1000, time.time_ns() + 50_000_000, 0
-    while done < int(rate * seconds):
-        due = start + int(done * 1e9 / rate)
-        now = time.time_ns()
-        if due > now:
-            time.sleep((due - now) / 1e9)
+def memory_over(viewers: list[int]) -> None:
+    """What a server holds with so many viewers of one stream, each watching, none talking."""
+    with contextlib.ExitStack() as stack:
+        server, _ = stack.enter_context(kafka_edge())
+        _grow("edge", server, token_path(), tuple(SUBSCRIBE), viewers)
+    for name, peer in direct_peers().items():
+        if name in ("edge", "bare (Rust, epoll)"):
             continue
-        seq = base + done
-        record = {"stream": STREAM, "seq": seq, "server_ts": due // 1_000_000, "body": body(seq, due, size)}
-        producer.produce(topic, codec.encode(record), b"bench#1#0")
-        producer.poll(0)
-        done += 1
-    producer.flush(10)
+        with running(0, *peer.command, "--port", str(PORT), "--ctl", str(CONTROL)) as server:
+            listening(CONTROL).close()
+            listening(PORT).close()
+            _grow(name, server, peer.path, peer.asks, viewers)
 
 
-def from_kafka(viewers: int, rates: list[float], seconds: float) -> None:
-    with kafka_edge() as (server, environment), load(viewers, server.pid, "/v1/ws", *SUBSCRIBE) as generator:
-        generator.ready(viewers)
-        for rate in [20 * viewers, *rates]:
-            count = int(rate / viewers * seconds)
-            generator.say("poll 0")
-            generator.say("reset")
-            command = [sys.executable, "-m", "bench.edges", "--rate", str(rate / viewers), "publish"]
-            subprocess.run(
-                ["taskset", "-c", "1", *command, "--seconds", str(seconds)], env=environment, check=True
+def _grow(
+    name: str, server: subprocess.Popen[str], path: str, asks: tuple[str, ...], viewers: list[int]
+) -> None:
+    before, there = memory(server.pid), 0
+    with contextlib.ExitStack() as stack:
+        for wanted in viewers:
+            generator = stack.enter_context(load(wanted - there, server.pid, path, *asks))
+            generator.ready(wanted - there)
+            there = wanted
+            held = memory(server.pid) - before
+            sample("memory", name, held / 1e6, wanted)
+            sample("memory each", name, held / wanted / 1024, wanted)
+            print(
+                f"{name:22} {wanted:6} viewers {held / 1e6:7.1f} MB, {held / wanted / 1024:5.1f} kB each",
+                flush=True,
             )
-            report = generator.wait_for(count * viewers)
-            show("edge, from Kafka", viewers, rate, seconds=seconds, report=report, wanted=count * viewers)
 
 
-def crowd(viewers: int) -> None:
-    with kafka_edge() as (server, environment):
-        before = memory(server.pid)
-        with load(viewers, server.pid, "/v1/ws", *SUBSCRIBE) as generator:
-            seconds = generator.ready(viewers)
-            kilobytes = (memory(server.pid) - before) / viewers / 1024
-            print(f"{viewers} viewers connected in {seconds:.1f} s, {kilobytes:.1f} kB each")
-            for _ in range(3):
+def from_kafka(viewers: int, rates: list[float], seconds: float, runs: int) -> None:
+    servers = {
+        "prototype": (kafka_prototype, Peer(())),
+        "edge": (kafka_edge, Peer((), token_path(), tuple(SUBSCRIBE))),
+    }
+    if "Centrifugo" not in peers.absent():
+        servers["Centrifugo"] = (kafka_centrifugo, Peer((), centrifugo.PATH, centrifugo.ASKS))
+    for _ in range(runs):
+        for name, (start, peer) in servers.items():
+            with (
+                start() as (server, environment),
+                load(viewers, server.pid, peer.path, *peer.asks) as generator,
+            ):
+                generator.ready(viewers)
+                publishing(environment, 20, 1)  # assignments settle, code is warm
+                time.sleep(0.3)
+                for rate in rates:
+                    count = int(rate / viewers * seconds)
+                    generator.say("poll 0")
+                    generator.say("reset")
+                    publishing(environment, rate / viewers, seconds)
+                    report, wanted = generator.wait_for(count * viewers), count * viewers
+                    kind = "kafka" if viewers < 5000 else "many"
+                    show(kind, name, viewers, rate, seconds=seconds, report=report, wanted=wanted)
+
+
+def crowd(viewers: int, runs: int) -> None:
+    """One event for everybody: when has the last one got it? The bare server beside the edge."""
+    with (
+        kafka_edge() as (server, environment),
+        load(viewers, server.pid, token_path(), *SUBSCRIBE) as generator,
+    ):
+        print(f"{viewers} viewers connected in {generator.ready(viewers):.1f} s")
+        for _ in range(runs):
+            generator.say("reset")
+            publish(environment, 1, 1)
+            report = generator.wait_for(viewers)
+            sample("crowd", "edge", report["maxlat"], viewers)
+            print(f"edge: the last of {report['msgs']} had it after {report['maxlat']:.0f} ms", flush=True)
+    bare = direct_peers()["bare (Rust, epoll)"]
+    with running(0, *bare.command, "--port", str(PORT), "--ctl", str(CONTROL)) as server:
+        control = listening(CONTROL)
+        with load(viewers, server.pid, bare.path) as generator, control.makefile() as answers:
+            generator.ready(viewers)
+            for _ in range(runs):
                 generator.say("reset")
-                publish(environment, 1, 1, 200)
+                control.sendall(f"pub 1 1 0 {SIZE} 1 {time.time_ns() + 50_000_000}\n".encode())
+                answers.readline()
                 report = generator.wait_for(viewers)
-                print(f"one event: the last of {report['msgs']} had it after {report['maxlat']:.0f} ms")
+                sample("crowd", "bare (Rust, epoll)", report["maxlat"], viewers)
+                print(
+                    f"bare: the last of {report['msgs']} had it after {report['maxlat']:.0f} ms", flush=True
+                )
 
 
 def comeback(viewers: int, events: int = 100) -> None:
+    """kill -9, start again, and everybody asks at once for what was missed."""
     with kafka_edge() as (server, environment):
-        publish(environment, 50, events / 50, 200)
+        publish(environment, 50, events / 50)
         server.kill()
         server.wait()
         killed = time.monotonic()
-        with running(0, sys.executable, "-m", "touchline", "edge", **environment) as again:
+        with running(0, *PYTHON, "touchline", "edge", **environment) as again:
             listening(PORT).close()
             first = json.dumps({"op": "subscribe", "id": 1, "stream": STREAM, "after": 1})
             asks = ["--first-frame", first, "--ready-match", '"subscribed"', "--connect-rate", "10000"]
             wait_ready()
             ready = time.monotonic() - killed
-            with load(viewers, again.pid, "/v1/ws", *asks) as generator:
+            with load(viewers, again.pid, token_path(), *asks) as generator:
                 generator.ready(viewers)
                 report = generator.wait_for(viewers * events)
                 seconds = time.monotonic() - killed
     complete = report["msgs"] == viewers * events and report["min"] == report["max"]
+    if complete:
+        sample("comeback", "edge", seconds, viewers)
     print(
         f"killed and started again: ready after {ready:.1f} s; {viewers} viewers have all {events} events"
         f" after {seconds:.1f} s, {'complete' if complete else 'INCOMPLETE'}"
@@ -283,25 +201,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["direct", "kafka", "crowd", "comeback", "publish"])
-    parser.add_argument("--viewers", type=int, default=0)
-    parser.add_argument("--rates", default="")
-    parser.add_argument("--rate", type=float, default=0)
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("what", choices=["direct", "kafka", "memory", "crowd", "comeback"])
+    parser.add_argument("--viewers", type=int, default=0, help="0: what the measurement is made for")
+    parser.add_argument("--rates", default="", help="loads, with commas between; viewers for `memory`")
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     rates = [float(rate) for rate in given.rates.split(",") if rate]
-    if given.what == "publish":
-        publish(dict(os.environ), given.rate, given.seconds, 200)
-        return
     build()
     if given.what == "direct":
-        direct(given.viewers or 1000, rates or [100e3, 160e3, 400e3], given.seconds)
+        direct(given.viewers or 1000, rates or [50e3, 100e3, 200e3, 600e3], given.seconds, given.runs)
     elif given.what == "kafka":
-        from_kafka(given.viewers or 1000, rates or [200e3, 1.6e6], given.seconds)
+        loads = rates or [20e3, 50e3, 200e3, 800e3, 1.6e6]
+        from_kafka(given.viewers or 1000, loads, given.seconds, given.runs)
+    elif given.what == "memory":
+        memory_over([int(rate) for rate in rates] or [1000, 2500, 5000, 10_000])
     elif given.what == "comeback":
         comeback(given.viewers or 10_000)
     else:
-        crowd(given.viewers or 10_000)
+        crowd(given.viewers or 10_000, given.runs)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""Servers for bench/edges.py that are told on a control line what to publish: an edge without Kafka, and
-`websockets.broadcast` beside it.
+"""An edge without Kafka for bench/edges.py, which is told on a control line what to publish.
 
 Control line: `pub RATE SECONDS 0 SIZE 1 START_NS`; message i is due at START_NS + i/RATE, and carries that
 time, so that a publisher that lags counts as latency. The answer is `done COUNT MAX_LATENESS_MS`.
@@ -123,33 +122,11 @@ async def edge(port: int, control_port: int) -> None:
     await control(control_port, publish)
 
 
-async def broadcast(port: int, control_port: int) -> None:
-    """`websockets` as its documentation recommends it."""
-    from websockets.asyncio.server import ServerConnection, serve
-    from websockets.asyncio.server import broadcast as send
-
-    everybody: set[ServerConnection] = set()
-
-    async def handler(viewer: ServerConnection) -> None:
-        everybody.add(viewer)
-        try:
-            await viewer.wait_closed()
-        finally:
-            everybody.discard(viewer)
-
-    def publish(number: int, due: int, size: int) -> None:
-        send(everybody, body(number, due, size), text=True)
-
-    async with serve(handler, "127.0.0.1", port, compression=None, ping_interval=None, backlog=4096):
-        await control(control_port, publish)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("server", choices=["edge", "broadcast"])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ctl", type=int, required=True)
     given = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    uvloop.run({"edge": edge, "broadcast": broadcast}[given.server](given.port, given.ctl))
+    uvloop.run(edge(given.port, given.ctl))

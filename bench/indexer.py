@@ -30,6 +30,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
 from bench.corpus import clean, deployment, messages
+from bench.figures import sample
 from history import names
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
@@ -113,6 +114,8 @@ async def rate(settings: Settings, documents: int, turns: int) -> None:
                 theirs = await asyncio.to_thread(ready_made, settings, 2 * turn + 2, actions)
         if turn > 1:  # the first ones warm up
             ratios.append(ours / theirs)
+            sample("indexing", "indexer", ours)
+            sample("indexing", "parallel_bulk", theirs)
         print(f"turn {turn}: indexer {ours:,.0f}/s, parallel_bulk {theirs:,.0f}/s, {ours / theirs:.2f} of it")
     if ratios:
         print(f"indexing: {median(ratios):.2f} of parallel_bulk with ready-made documents")
@@ -161,6 +164,8 @@ async def found(settings: Settings, seconds: float) -> None:
         process.wait(20)
     delays.sort()
     p50, p99 = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
+    sample("found p50", "indexer", p50, PER_SECOND)
+    sample("found p99", "indexer", p99, PER_SECOND)
     print(f"found at {PER_SECOND}/s: p50 {p50:.2f} s, p99 {p99:.2f} s ({len(delays)} probes)")
 
 

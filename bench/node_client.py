@@ -18,6 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from bench.figures import sample
 from consumers.messages import SUBPROTOCOL
 from tests.web.test_javascript import ROOT, load_build
 
@@ -71,6 +72,9 @@ async def measure(node: str, rate: int) -> None:
         watch = await asyncio.create_subprocess_exec(*command, "quiet", stdout=asyncio.subprocess.PIPE)
         said = json.loads((await watch.communicate())[0])
     taken, busy = said["seen"] / said["ms"] * 1000, said["cpu_ms"] / said["ms"]
+    if said["ordered"]:
+        sample("JavaScript taken", "client in Node", taken, rate)
+        sample("JavaScript cpu", "client in Node", 100 * busy, rate)
     print(
         f"{rate:8,}/s offered, at most {late * 1000:.0f} ms late: {taken:8,.0f}/s taken,"
         f" {100 * busy:3.0f} % of a core, {'in order' if said['ordered'] else 'DISORDER'}",

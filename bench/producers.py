@@ -12,65 +12,25 @@ import argparse
 import asyncio
 import json
 import os
-import secrets
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from typing import Any
 
-from confluent_kafka import Producer as BareProducer
 from msgspec.structs import replace
 
+from bench import peers
+from bench.figures import sample
+from bench.producers_peers import CHANNELS, TEXTS, aiokafka, bare, faststream, performance, posts
 from kernel.kafka import apply_topics
 from kernel.positions import Kind, Stream
 from kernel.settings import Settings, as_environment, load_settings
-from kernel.topics import topic_names, topics
+from kernel.topics import topics
 from producers import Chat, Producer, SyncProducer
-from producers.outbox import properties
-from producers.preparing import Preparing
 
-CHANNELS = [f"channel-{n}" for n in range(50)]
-TEXTS = [secrets.token_hex(75) for _ in range(997)]
 GATEWAY_PORT = 22085
-
-
-def posts(count: int) -> list[Chat]:
-    return [
-        Chat(CHANNELS[n % len(CHANNELS)], TEXTS[n % len(TEXTS)], sender="ana", key=f"k{n:08}")
-        for n in range(count)
-    ]
-
-
-def bare(settings: Settings, count: int) -> float:
-    """confluent-kafka alone, with bytes that were made before."""
-    prepare = Preparing(topic_names(settings))
-    records = [prepare(post) for post in posts(2000)]
-    producer, done = BareProducer(properties(settings)), 0
-
-    def confirmed(error: Any, _: Any) -> None:
-        nonlocal done
-        assert error is None
-        done += 1
-
-    producer.list_topics(timeout=10)
-    began = time.perf_counter()
-    for n in range(count):
-        topic, key, value = records[n % len(records)]
-        while True:
-            try:
-                producer.produce(topic, value, key, on_delivery=confirmed)
-                break
-            except BufferError:
-                producer.poll(0.01)
-        if not n % 500:
-            producer.poll(0)
-    producer.flush()
-    took = time.perf_counter() - began
-    assert done == count
-    return took
 
 
 def sdk(settings: Settings, count: int) -> float:
@@ -113,60 +73,6 @@ def http(_: Settings, count: int) -> float:
     took = time.perf_counter() - began
     assert answer["accepted"] == count, answer
     return took
-
-
-def aiokafka(settings: Settings, count: int) -> float:
-    """The same job with aiokafka: check, Avro, send, all confirmed."""
-    from aiokafka import AIOKafkaProducer
-
-    async def run() -> float:
-        prepare = Preparing(topic_names(settings))
-        producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka.bootstrap_servers,
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=int(settings.producer.linger_ms),
-            max_batch_size=settings.producer.batch_bytes,
-            compression_type=None,
-        )
-        await producer.start()
-        made = posts(count)
-        began = time.perf_counter()
-        futures = []
-        for post in made:
-            topic, key, value = prepare(post)
-            futures.append(await producer.send(topic, value, key))
-        await asyncio.gather(*futures)
-        took = time.perf_counter() - began
-        await producer.stop()
-        return took
-
-    return asyncio.run(run())
-
-
-def faststream(settings: Settings, count: int) -> float:
-    """The same job with FastStream's Kafka broker (on confluent-kafka), waiting for confirmations in lots."""
-    from faststream.confluent import KafkaBroker
-
-    async def run() -> float:
-        prepare = Preparing(topic_names(settings))
-        broker = KafkaBroker(
-            settings.kafka.bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=2, logger=None
-        )
-        await broker.start()
-        made = posts(count)
-        began = time.perf_counter()
-        for start in range(0, len(made), 1000):
-            sending = []
-            for post in made[start : start + 1000]:
-                topic, key, value = prepare(post)
-                sending.append(broker.publish(value, topic=topic, key=key))
-            await asyncio.gather(*sending)
-        took = time.perf_counter() - began
-        await broker.stop()
-        return took
-
-    return asyncio.run(run())
 
 
 def latency(settings: Settings, *, rate: int = 500, seconds: int = 5) -> list[float]:
@@ -224,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kafka", default="127.0.0.1:19092")
+    parser.add_argument("--kafka", default=load_settings().kafka.bootstrap_servers)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
@@ -249,14 +155,19 @@ def main() -> None:
         "HTTP NDJSON": (http, 1),
     }
     if given.peers:
+        if "ProducerPerformance" not in peers.absent():
+            ways["ProducerPerformance (JVM)"] = (performance, 5)
         ways |= {"aiokafka": (aiokafka, 0.25), "FastStream": (faststream, 0.05)}
     process = gateway(settings)
     try:
         rates: dict[str, list[float]] = {name: [] for name in ways}
+        for way, share in ways.values():  # code, connections and the broker's files are warm when it counts
+            way(settings, max(1000, int(given.events * share / 20)))
         for _ in range(given.rounds):
             for name, (way, share) in ways.items():
                 count = int(given.events * share)
                 rates[name].append(count / way(settings, count))
+                sample("posting", name, rates[name][-1])
     finally:
         process.terminate()
         process.wait()
@@ -264,9 +175,11 @@ def main() -> None:
     for name, found in rates.items():
         middle = statistics.median(found)
         rounds = ", ".join(f"{rate:,.0f}" for rate in found)
-        print(f"{name:22} {middle:10,.0f} events/s {middle / reference:6.2f} of bare   (rounds: {rounds})")
+        print(f"{name:25} {middle:10,.0f} events/s {middle / reference:6.2f} of bare   (rounds: {rounds})")
     times = latency(settings)
     middle, slow = times[len(times) // 2], times[len(times) * 99 // 100]
+    sample("confirmation p50", "SDK, asyncio", middle, 500)
+    sample("confirmation p99", "SDK, asyncio", slow, 500)
     print(f"send to confirmation at 500/s: p50 {middle:.1f} ms, p99 {slow:.1f} ms")
 
 

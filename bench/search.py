@@ -26,6 +26,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from bench.corpus import CHANNELS, PARTITIONS, clean, deployment, messages
+from bench.figures import sample
 from bench.indexer import index_all
 from history import History, names
 from history.elastic import elastic_client
@@ -110,6 +111,9 @@ async def searches(settings: Settings) -> None:
             for _ in range(WARM + TURNS):
                 for ask, took in ((ours, mine), (direct, theirs)):
                     took.append(await timed(ask))
+            for who, took in (("search", mine), ("straight to Elasticsearch", theirs)):
+                for third in range(3):  # runs, as it were: turn by turn, in three parts
+                    sample(f"search {QUERIES.index((q, sort)) + 1}", who, median(took[WARM:][third::3]))
             mine_ms, theirs_ms = median(mine[WARM:]), median(theirs[WARM:])
             print(
                 f"search p50 {q} ({sort}): {mine_ms:.1f} ms; straight {theirs_ms:.1f} ms;"
@@ -138,6 +142,7 @@ async def pages(settings: Settings, documents: int) -> None:
                 assert (len(page.events), page.degraded) == (50, False)
             kept = sorted(took[WARM:])
             p50, p90 = median(kept), kept[len(kept) * 9 // 10]
+            sample(f"history {way}", "history", p50)
             print(f"history, 50 {way} a place in the middle: p50 {p50:.1f} ms, p90 {p90:.1f} ms")
 
 

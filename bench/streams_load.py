@@ -14,6 +14,7 @@ import psutil
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from bench import peers
 from kernel.kafka import apply_topics
 from kernel.positions import partition_of
 from kernel.settings import Settings, as_environment, load_settings
@@ -105,7 +106,7 @@ def start(name: str, settings: Settings, linger_ms: float | None = None) -> subp
         [sys.executable, "-m", "touchline", "stream"]
         if name == "touchline"
         else [
-            *(sys.executable, str(ROOT / "bench" / "streams_peers.py"), name),
+            *(peers.interpreter(name), str(ROOT / "bench" / "streams_peers.py"), name),
             *(settings.kafka.bootstrap_servers, settings.topics.prefix),
             *([] if linger_ms is None else [str(linger_ms)]),
         ]

@@ -42,6 +42,7 @@ class Cluster:
         self._links = {link: free() for link in LINKS}
         for broker in self._servers.kafka.brokers:
             self._links[f"to:kafka-{broker.node.number}"] = broker.node.advertised
+            self._links[f"to:controller-{broker.node.number}"] = broker.node.controller_advertised
         self.settings: Settings = load_settings(
             {
                 "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": self._servers.bootstrap_servers,
@@ -65,7 +66,9 @@ class Cluster:
 
     def start(self) -> None:
         """Start everything, servers first; returns when all is ready."""
-        targets = {f"to:kafka-{b.node.number}": b.node.port for b in self._servers.kafka.brokers}
+        nodes = [broker.node for broker in self._servers.kafka.brokers]
+        targets = {f"to:kafka-{node.number}": node.port for node in nodes}
+        targets |= {f"to:controller-{node.number}": node.controller_port for node in nodes}
         targets["to:elasticsearch"] = self._servers.elasticsearch.port
         targets |= {f"to:{role}": self._ports[role] for role in ROLES if role.startswith("edge")}
         for link, port in self._links.items():
@@ -116,10 +119,6 @@ class Cluster:
                 process = psutil.Process(role.pid)
                 found[name] = Size(process.memory_info().rss / 1e6, process.num_fds(), process.num_threads())
         return found
-
-    def log_of(self, name: str) -> Path:
-        """Where a role logs."""
-        return self._roles[name].log_file
 
     # ── what can be done to it ───────────────────────────────────────────────────────────────────────
 

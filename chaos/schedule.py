@@ -13,10 +13,12 @@ FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 
 BROKERS: Final = ("kafka-1", "kafka-2", "kafka-3")
 ROLES: Final = ("stream-1", "stream-2", "edge-1", "edge-2", "edge-3", "edge-own", "index", "gateway")
-#: TCP connections that go through a proxy: to the edges, to each broker, to Elasticsearch.
+#: TCP connections that go through a proxy: to the edges, to each broker, to each broker's controller, to
+#: Elasticsearch.
 LINKS: Final = (
     *(f"to:{edge}" for edge in ROLES if edge.startswith("edge")),
     *(f"to:{broker}" for broker in BROKERS),
+    *(f"to:{broker.replace('kafka', 'controller')}" for broker in BROKERS),
     "to:elasticsearch",
 )
 #: What an upgrade restarts, one after the other.
@@ -118,6 +120,11 @@ def _collide(one: Blow, other: Blow) -> bool:
     apart = one.at_s > other.at_s + other.lasts_s + margin or other.at_s > one.at_s + one.lasts_s + margin
     if apart:
         return False
-    ours, theirs = one.target.removeprefix("to:"), other.target.removeprefix("to:")
+    ours, theirs = _whose(one.target), _whose(other.target)
     same = ours == theirs or ours.startswith(f"{theirs}-") or theirs.startswith(f"{ours}-")
     return same or (ours in BROKERS and theirs in BROKERS)
+
+
+def _whose(target: str) -> str:
+    """The process that a target belongs to: a broker and its controller are one."""
+    return target.removeprefix("to:").replace("controller", "kafka")

@@ -39,13 +39,14 @@ class Node:
     """One broker, which is a controller too: its number, from 1, and where it listens.
 
     `advertised` is the port that it names to clients and to other brokers, where that is another one's: a
-    proxy's, say.
+    proxy's, say; `controller_advertised` the one at which the others find it as a controller.
     """
 
     number: int
     port: int
     controller_port: int
     advertised: int = 0
+    controller_advertised: int = 0
 
     @property
     def address(self) -> str:
@@ -54,6 +55,16 @@ class Node:
     @property
     def advertised_address(self) -> str:
         return f"{ports.LOOPBACK}:{self.advertised or self.port}"
+
+    @property
+    def controller_address(self) -> str:
+        """Where the quorum's members find each other."""
+        return f"{ports.LOOPBACK}:{self.controller_advertised or self.controller_port}"
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """All that it takes; 0 for those that it has no use for."""
+        return self.port, self.controller_port, self.advertised, self.controller_advertised
 
 
 @dataclass(frozen=True)
@@ -181,7 +192,8 @@ def nodes(count: int, *, port: int = 0, behind_proxies: bool = False) -> tuple[N
 
     for number in range(1, count + 1):
         own = port if port and number == 1 else free()
-        found.append(Node(number, own, free(), free() if behind_proxies else 0))
+        proxies = (free(), free()) if behind_proxies else (0, 0)
+        found.append(Node(number, own, free(), *proxies))
     return tuple(found)
 
 
@@ -199,7 +211,7 @@ def is_ready(address: str, *, brokers: int = 1) -> bool:
 
 def properties(layout: Layout, node: Node, data: Path) -> str:
     """The broker's server.properties."""
-    voters = ",".join(f"{n.number}@{ports.LOOPBACK}:{n.controller_port}" for n in layout.nodes)
+    voters = ",".join(f"{n.number}@{n.controller_address}" for n in layout.nodes)
     listeners = {
         "process.roles": "broker,controller",
         "node.id": node.number,

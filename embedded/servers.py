@@ -44,7 +44,7 @@ class Servers:
         if with_elasticsearch:
             avoid = {
                 elasticsearch_port,
-                *(port for node in nodes for port in (node.port, node.controller_port, node.advertised)),
+                *(port for node in nodes for port in node.ports),
             }
             port = elasticsearch_port or ports.find_free(avoid=avoid)
             transport = ports.find_free(avoid={*avoid, port})

@@ -71,6 +71,6 @@ def _public(entry: dict[str, Any]) -> PublicKey | None:
     """A public key of a kind that is used here; others in the document are for others."""
     try:
         key = jwt.PyJWK(entry).key
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError):  # of what is missing PyJWT does not always tell
         return None
     return key if isinstance(key, RSAPublicKey | Ed25519PublicKey) else None

@@ -192,7 +192,8 @@ class Verifier:
                 raise _refused("The token is of another issuer.") from None
             except (jwt.InvalidAudienceError, jwt.MissingRequiredClaimError):
                 raise _refused("The token is for another audience.") from None
-            except (jwt.InvalidTokenError, msgspec.ValidationError, RecursionError):
+            # UnicodeEncodeError: a half of a pair of surrogates, which JSON can hold and no text can.
+            except (jwt.InvalidTokenError, msgspec.ValidationError, RecursionError, UnicodeEncodeError):
                 raise _refused("The token's claims are not valid: it needs sub and exp.") from None
         raise _refused("The token's signature is wrong.")
 

@@ -1,8 +1,6 @@
 """Who may do what at an edge: tokens, origins, a channel's readers, TLS."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 import urllib.error
 import urllib.request
@@ -10,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from kernel.tokens import sign
 from streams.registry_read import send_command
+from tests.certificates import self_signed
 from tests.consumers.bare import bare
 from tests.consumers.edges import EPOCH, edges
 
@@ -136,7 +131,7 @@ async def test_a_channel_that_names_its_readers_is_read_by_those_only(
 
 
 async def test_viewers_come_over_tls(kafka_servers: str, tmp_path: Path) -> None:
-    certificate, key = self_signed(tmp_path)
+    certificate, key = self_signed(tmp_path, "edge")
     with edges(kafka_servers, tmp_path, tls_cert=certificate, tls_key=key) as (fanout, (edge,)):
         written = fanout.write("chat:tls", 3)
         context = ssl.create_default_context(cafile=str(certificate))
@@ -144,32 +139,3 @@ async def test_viewers_come_over_tls(kafka_servers: str, tmp_path: Path) -> None
             await client.say(op="subscribe", id=1, stream="chat:tls", after=EPOCH - 1)
             await client.hear("subscribed")
             assert [(await client.hear("event"))["seq"] for _ in written] == written
-
-
-def self_signed(place: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an edge")])
-    now = dt.datetime.now(dt.UTC)
-    loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(loopback, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, secret = place / "edge.pem", place / "edge.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return certificate, secret

@@ -29,6 +29,19 @@ def test_three_brokers_keep_three_copies_and_need_two() -> None:
     assert three["min.insync.replicas"] == three["transaction.state.log.min.isr"] == "2"
 
 
+def test_behind_proxies_brokers_and_controllers_are_found_there_and_listen_elsewhere() -> None:
+    nodes = kafka.nodes(2, behind_proxies=True)
+    text = kafka.properties(Layout(Path("/d"), Path("/j"), Path("/java"), nodes), nodes[0], Path("/d/data"))
+    found = dict(line.split("=", 1) for line in text.splitlines())
+    first, second = nodes
+    assert found["advertised.listeners"] == f"PLAINTEXT://127.0.0.1:{first.advertised}"
+    voters = (first.controller_advertised, second.controller_advertised)
+    assert found["controller.quorum.voters"] == "1@127.0.0.1:{},2@127.0.0.1:{}".format(*voters)
+    listeners = (first.port, first.controller_port)
+    assert found["listeners"] == "PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}".format(*listeners)
+    assert len({port for node in nodes for port in node.ports}) == 8
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_topic_is_made_on_purpose_or_not_at_all(count: int) -> None:
     assert properties(count)["auto.create.topics.enable"] == "false"

@@ -1,16 +1,11 @@
 """A registry of the user's own, with Confluent's client: its ids are written, and what it knows is read."""
 
 import asyncio
-import datetime
-import ipaddress
 import re
 import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from embedded.ports import find_free
 from kernel.errors import TouchlineError
@@ -19,6 +14,7 @@ from kernel.settings import Settings, load_settings
 from schemas.catalog import Version, built_in
 from schemas.codec import Codec, Undecodable
 from schemas.registry import RegistryAway, catalog_for, codec_for, fingerprint_of, wait_for_registry
+from tests.certificates import self_signed
 from tests.pipeline import ROOT, eventually
 from tests.registries import GIVEN, IDS, running_registry
 
@@ -134,8 +130,10 @@ def test_a_subject_that_the_registry_does_not_have_is_said() -> None:
 
 
 def test_tls_is_checked_against_the_authority_of_the_settings(tmp_path: Path) -> None:
-    certificate = tmp_path / "cert.pem"
-    with running_registry(tls=self_signed(certificate)) as registry:
+    certificate, key = self_signed(tmp_path, "registry")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    with running_registry(tls=context) as registry:
         with pytest.raises(TouchlineError, match=r"CERTIFICATE|certificate"):
             catalog_for(settings_for(registry.url))
         trusted = settings_for(registry.url, TOUCHLINE_SCHEMA_REGISTRY_CA_CERTS=str(certificate))
@@ -186,35 +184,3 @@ def test_every_part_has_its_codecs_by_the_settings() -> None:
     bare = [file.name for file in sources if re.search(r"\bCodec\(f?\"[^\"]*\"\)", file.read_text("utf-8"))]
     assert len(sources) > 100
     assert bare == []
-
-
-def self_signed(path: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "registry")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private = path.with_suffix(".key")
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(path, private)
-    return context

@@ -4,15 +4,7 @@
 use memchr::memmem::Finder;
 use std::collections::HashMap;
 use std::io::Write;
-
-fn now_ns() -> i64 {
-    let mut ts = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut ts) };
-    ts.tv_sec as i64 * 1_000_000_000 + ts.tv_nsec as i64
-}
+use touchline_load::{address, allow_files, frame, now_ns, switch_on, watch};
 
 struct Hist {
     b: Vec<u64>,
@@ -85,18 +77,6 @@ struct Conn {
     defl: bool,
 }
 
-fn mask_frame(op: u8, p: &[u8]) -> Vec<u8> {
-    let mut v = vec![0x80 | op];
-    if p.len() < 126 {
-        v.push(0x80 | p.len() as u8)
-    } else {
-        v.push(0x80 | 126);
-        v.extend((p.len() as u16).to_be_bytes())
-    }
-    v.extend([0u8; 4]);
-    v.extend(p);
-    v
-}
 fn proc_cpu(pid: i32) -> f64 {
     let s = std::fs::read_to_string(format!("/proc/{}/stat", pid)).unwrap_or_default();
     let r = match s.rfind(')') {
@@ -205,15 +185,7 @@ fn main() {
     let port: u16 = port.parse().unwrap();
     let ip: std::net::Ipv4Addr = host.parse().unwrap();
     assert!(ip.is_loopback(), "loopback only");
-    unsafe {
-        let mut r = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
-        libc::getrlimit(libc::RLIMIT_NOFILE, &mut r);
-        r.rlim_cur = r.rlim_max;
-        libc::setrlimit(libc::RLIMIT_NOFILE, &r);
-    }
+    allow_files();
 
     let mut g = G {
         frames: 0,
@@ -235,14 +207,8 @@ fn main() {
     let fnd = Finder::new(b"\"t\":");
     let rfnd = Finder::new(ready_match.as_bytes());
     let ep = unsafe { libc::epoll_create1(0) };
-    let add = |fd: i32, id: u64, ev: u32| unsafe {
-        let mut e = libc::epoll_event { events: ev, u64: id };
-        libc::epoll_ctl(ep, libc::EPOLL_CTL_ADD, fd, &mut e)
-    };
-    let md = |fd: i32, id: u64, ev: u32| unsafe {
-        let mut e = libc::epoll_event { events: ev, u64: id };
-        libc::epoll_ctl(ep, libc::EPOLL_CTL_MOD, fd, &mut e)
-    };
+    let add = |fd: i32, id: u64, ev: u32| watch(ep, libc::EPOLL_CTL_ADD, fd, id, ev);
+    let md = |fd: i32, id: u64, ev: u32| watch(ep, libc::EPOLL_CTL_MOD, fd, id, ev);
     const STDIN: u64 = u64::MAX;
     if inter {
         unsafe {
@@ -302,16 +268,8 @@ fn main() {
                 unsafe {
                     let fd = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0);
                     assert!(fd >= 0, "socket: out of fds");
-                    let one: i32 = 1;
-                    libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &one as *const _ as _, 4);
-                    let sa = libc::sockaddr_in {
-                        sin_family: libc::AF_INET as u16,
-                        sin_port: port.to_be(),
-                        sin_addr: libc::in_addr {
-                            s_addr: u32::from_ne_bytes(ip.octets()),
-                        },
-                        sin_zero: [0; 8],
-                    };
+                    switch_on(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY);
+                    let sa = address(ip, port);
                     libc::connect(fd, &sa as *const _ as _, 16);
                     add(fd, cs.len() as u64, libc::EPOLLOUT as u32);
                     cs.push(Conn {
@@ -473,7 +431,7 @@ fn main() {
                             let t = f
                                 .replace("{i}", &ci.to_string())
                                 .replace("{k}", &(ci % channels).to_string());
-                            let b = mask_frame(1, t.as_bytes());
+                            let b = frame(1, t.as_bytes(), true);
                             unsafe { libc::send(fd, b.as_ptr() as _, b.len(), libc::MSG_NOSIGNAL) };
                         }
                     }
@@ -552,7 +510,7 @@ fn main() {
                         }
                     }
                 } else if op == 9 {
-                    let b = mask_frame(10, pl);
+                    let b = frame(10, pl, true);
                     unsafe { libc::send(fd, b.as_ptr() as _, b.len(), libc::MSG_NOSIGNAL) };
                 } else if op == 8 {
                     if std::env::var("FANLOAD_DEBUG").is_ok() {

@@ -5,29 +5,8 @@ use sha1::{Digest, Sha1};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use touchline_load::{address, allow_files, frame, now_ns, switch_on, watch};
 
-fn now_ns() -> i64 {
-    let mut ts = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut ts) };
-    ts.tv_sec as i64 * 1_000_000_000 + ts.tv_nsec as i64
-}
-fn frame(p: &[u8]) -> Vec<u8> {
-    let mut v = vec![0x81];
-    if p.len() < 126 {
-        v.push(p.len() as u8)
-    } else if p.len() < 65536 {
-        v.push(126);
-        v.extend((p.len() as u16).to_be_bytes())
-    } else {
-        v.push(127);
-        v.extend((p.len() as u64).to_be_bytes())
-    }
-    v.extend(p);
-    v
-}
 fn message(id: u64, k: usize, t: i64, size: usize) -> String {
     let s = format!(
         "{{\"id\":{},\"ch\":\"c{}\",\"t\":{},\"user\":\"viewer{}\",\"text\":\"",
@@ -57,28 +36,12 @@ fn main() {
     };
     let port: u16 = arg("--port", "9001").parse().unwrap();
     let ctl: u16 = arg("--ctl", "9101").parse().unwrap();
-    unsafe {
-        let mut r = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
-        libc::getrlimit(libc::RLIMIT_NOFILE, &mut r);
-        r.rlim_cur = r.rlim_max;
-        libc::setrlimit(libc::RLIMIT_NOFILE, &r);
-    }
+    allow_files();
     let ls = unsafe {
         let s = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0);
-        let one = 1i32;
-        libc::setsockopt(s, libc::SOL_SOCKET, libc::SO_REUSEADDR, &one as *const _ as _, 4);
-        libc::setsockopt(s, libc::SOL_SOCKET, libc::SO_REUSEPORT, &one as *const _ as _, 4);
-        let sa = libc::sockaddr_in {
-            sin_family: 2,
-            sin_port: port.to_be(),
-            sin_addr: libc::in_addr {
-                s_addr: u32::from_ne_bytes([127, 0, 0, 1]),
-            },
-            sin_zero: [0; 8],
-        };
+        switch_on(s, libc::SOL_SOCKET, libc::SO_REUSEADDR);
+        switch_on(s, libc::SOL_SOCKET, libc::SO_REUSEPORT);
+        let sa = address(std::net::Ipv4Addr::LOCALHOST, port);
         assert_eq!(libc::bind(s, &sa as *const _ as _, 16), 0);
         libc::listen(s, 4096);
         s
@@ -86,13 +49,7 @@ fn main() {
     let cl = TcpListener::bind(("127.0.0.1", ctl)).unwrap();
     cl.set_nonblocking(true).unwrap();
     let ep = unsafe { libc::epoll_create1(0) };
-    let ctlop = |op: i32, fd: i32, ev: u32| unsafe {
-        let mut e = libc::epoll_event {
-            events: ev,
-            u64: fd as u64,
-        };
-        libc::epoll_ctl(ep, op, fd, &mut e)
-    };
+    let ctlop = |op: i32, fd: i32, ev: u32| watch(ep, op, fd, fd as u64, ev);
     ctlop(libc::EPOLL_CTL_ADD, ls, libc::EPOLLIN as u32);
     ctlop(libc::EPOLL_CTL_ADD, cl.as_raw_fd(), libc::EPOLLIN as u32);
     let mut by: Vec<Option<C>> = (0..70000).map(|_| None).collect();
@@ -135,7 +92,7 @@ fn main() {
                 let due = j.t0 + (j.i as f64 * 1e9 / j.rate) as i64;
                 if now >= due {
                     let k = j.i as usize % j.k;
-                    outf = Some((k, frame(message(j.i, k, due, j.size).as_bytes())));
+                    outf = Some((k, frame(1, message(j.i, k, due, j.size).as_bytes(), false)));
                     j.i += 1;
                     j.maxlate = j.maxlate.max(now - due);
                     to = 0
@@ -157,7 +114,7 @@ fn main() {
                         b += &message(j.i, 0, due, j.size);
                         j.i += 1
                     }
-                    outf = Some((0, frame(b.as_bytes())));
+                    outf = Some((0, frame(1, b.as_bytes(), false)));
                     to = 0;
                 } else {
                     to = (((tick - now) / 1_000_000) as i32).max(0)
@@ -208,10 +165,7 @@ fn main() {
                     if c < 0 {
                         break;
                     }
-                    let one = 1i32;
-                    unsafe {
-                        libc::setsockopt(c, libc::IPPROTO_TCP, libc::TCP_NODELAY, &one as *const _ as _, 4)
-                    };
+                    switch_on(c, libc::IPPROTO_TCP, libc::TCP_NODELAY);
                     by[c as usize] = Some(C {
                         fd: c,
                         open: false,

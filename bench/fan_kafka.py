@@ -1,0 +1,155 @@
+"""What bench/edges.py measures from Kafka: an edge, the prototype and Centrifugo, each on topics of its own;
+and the publisher that writes to them.
+
+    python -m bench.fan_kafka --rate EVENTS_PER_S --seconds S
+"""
+
+import argparse
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from bench import centrifugo, peers
+from bench.fan_servers import STREAM, body
+from bench.generator import PORT, listening, running
+from kernel.topics import topics
+
+PYTHON = (sys.executable, "-m")
+SECRET = secrets.token_hex(32)
+SIZE = 200
+#: In the environment of a publisher whose reader wants bare bodies, ready to be sent.
+BODIES = "BENCH_BODIES"
+Server = tuple[subprocess.Popen[str], dict[str, str]]
+
+
+def token_path() -> str:
+    """Where a viewer connects, with a token that lets him watch."""
+    from kernel.tokens import sign
+
+    can = dict.fromkeys(("subscribe", "history"), ("*",))
+    return f"/v1/ws?token={sign('ana', can, expires_s=time.time() + 3600, key=SECRET)}"
+
+
+def wait_ready() -> None:
+    """Wait until the edge takes viewers."""
+    from kernel.probe import answers
+
+    deadline = time.monotonic() + 20
+    while not answers(f"http://127.0.0.1:{PORT}/readyz"):
+        assert time.monotonic() < deadline, "the edge is not ready"
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def own_topics(**settings: str) -> Iterator[dict[str, str]]:
+    """Topics of one's own, as the environment of whoever uses them."""
+    from confluent_kafka.admin import AdminClient
+
+    from kernel.kafka import apply_topics, client_config
+    from kernel.settings import load_settings
+
+    environment = {
+        **os.environ,
+        "TOUCHLINE_TOPICS_PREFIX": f"bench{secrets.token_hex(4)}",
+        "TOUCHLINE_TOPICS_PARTITIONS": "4",
+        "TOUCHLINE_EDGE_PORT": str(PORT),
+        "TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_USER": "100000",
+        "TOUCHLINE_AUTH_SECRET": SECRET,
+        "TOUCHLINE_LOG_LEVEL": "warning",
+        **settings,
+    }
+    loaded = load_settings(environment)
+    apply_topics(loaded, topics(loaded))
+    try:
+        yield environment
+    finally:
+        admin = AdminClient(client_config(loaded))
+        for done in admin.delete_topics([topic.name for topic in topics(loaded)]).values():
+            done.result()
+
+
+@contextlib.contextmanager
+def kafka_edge() -> Iterator[Server]:
+    """An edge on topics of its own."""
+    with own_topics() as environment, running(0, *PYTHON, "touchline", "edge", **environment) as server:
+        wait_ready()
+        yield server, environment
+
+
+@contextlib.contextmanager
+def kafka_prototype() -> Iterator[Server]:
+    """The prototype of bench/fan_peers.py on topics of its own; what it reads is ready to be sent."""
+    from kernel.settings import load_settings
+    from kernel.topics import topic_names
+
+    with own_topics() as environment:
+        loaded = load_settings(environment)
+        source = ("--kafka", loaded.kafka.bootstrap_servers, "--topic", topic_names(loaded).fanout_live)
+        command = (*PYTHON, "bench.fan_peers", "prototype", "--port", str(PORT), *source)
+        with running(0, *command) as server:
+            listening(PORT).close()
+            yield server, {**environment, BODIES: "1"}
+
+
+@contextlib.contextmanager
+def kafka_centrifugo() -> Iterator[Server]:
+    """Centrifugo with its own Kafka consumer, on topics of its own."""
+    from kernel.settings import load_settings
+    from kernel.topics import topic_names
+
+    with own_topics() as environment:
+        loaded = load_settings(environment)
+        brokers, topic = loaded.kafka.bootstrap_servers, topic_names(loaded).fanout_live
+        with (
+            centrifugo.configured(PORT, brokers, topic) as config,
+            running(0, str(peers.centrifugo()), "-c", str(config)) as server,
+        ):
+            listening(PORT).close()
+            time.sleep(3)  # it joins its group; nothing tells when
+            yield server, {**environment, BODIES: "1"}
+
+
+def publish(environment: dict[str, str], rate: float, seconds: float) -> None:
+    """Write fan-out records at a rate, each when it is due (runs as a process of its own)."""
+    from confluent_kafka import Producer
+
+    from kernel.kafka import client_config
+    from kernel.settings import load_settings
+    from kernel.topics import topic_names
+    from schemas.codec import Codec
+
+    settings = load_settings(environment)
+    producer = Producer(client_config(settings, linger_ms=0, acks="1"))
+    codec, topic, ready = Codec("fanout"), topic_names(settings).fanout_live, BODIES in environment
+    base, start, done = time.time_ns() // 1000, time.time_ns() + 50_000_000, 0
+    while done < int(rate * seconds):
+        due = start + int(done * 1e9 / rate)
+        now = time.time_ns()
+        if due > now:
+            time.sleep((due - now) / 1e9)
+            continue
+        seq = base + done
+        said = body(seq, due, SIZE)
+        record = {"stream": STREAM, "seq": seq, "server_ts": due // 1_000_000, "body": said}
+        value = said if ready else codec.encode(record)
+        producer.produce(topic, value, b"bench#1#0", headers=centrifugo.HEADERS if ready else None)
+        producer.poll(0)
+        done += 1
+    producer.flush(10)
+
+
+def publishing(environment: dict[str, str], rate: float, seconds: float) -> None:
+    command = (*PYTHON, "bench.fan_kafka", "--rate", str(rate), "--seconds", str(seconds))
+    subprocess.run(["taskset", "-c", "1", *command], env=environment, check=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rate", type=float, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    given = parser.parse_args()
+    publish(dict(os.environ), given.rate, given.seconds)

@@ -1,0 +1,240 @@
+"""What `make bench` measures: the commands, in the order of an event's way, and the figures that they leave."""
+
+# ruff: noqa: E501 - words and style, a line each
+
+from typing import Final
+
+import msgspec
+
+from bench.figures import Aim, Figure
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    """One command, what it is about, what it takes less of where time is short, and its figures."""
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    quick: tuple[str, ...]
+    what: str
+    figures: tuple[Figure, ...]
+    plots: tuple[str, ...] = ()
+
+
+MEASUREMENTS: Final = (
+    Measurement(
+        "posting", "Posting",
+        ("bench.producers", "--peers"),
+        ("--events", "120000"),
+        "Chat events of 200 bytes to 50 channels, until Kafka has confirmed the last; the bare one has its bytes ready.",
+        (
+            Figure(
+                "posting", "events posted", "events/s", "bare confluent-kafka",
+                aims=(
+                    Aim("SDK, asyncio", "at least", 0.6, ratio=True),
+                    Aim("SDK, threads", "at least", 0.6, ratio=True),
+                    Aim("HTTP NDJSON", "at least", 0.3, ratio=True),
+                ),
+            ),
+            Figure("confirmation p50", "from `send` to confirmation, p50", "ms", load="events/s"),
+            Figure("confirmation p99", "from `send` to confirmation, p99", "ms", load="events/s"),
+        ),
+    ),
+    Measurement(
+        "workers", "Checking, ordering, fanning out",
+        ("bench.workers", "rate", "touchline", "aiokafka", "quix"),
+        ("--events", "30000"),
+        "The chat job of one process, beside a bare loop that only decodes and writes, and other frameworks.",
+        (
+            Figure(
+                "workers", "events of one worker", "events/s", "bare loop",
+                aims=(
+                    Aim("touchline", "at least", 0.8, ratio=True),
+                    Aim("touchline", "at least", 1.5, ratio=True, of="Quix Streams"),
+                    Aim("touchline", "at least", 1, ratio=True, of="aiokafka"),
+                ),
+            ),
+        ),
+    ),
+    Measurement(
+        "slow workers", "The same, for those that need longer",
+        ("bench.workers", "rate", "touchline", "faststream", "faust", "--events", "40000", "--as", "slow workers"),
+        ("--events", "10000"),
+        "With fewer events, or one would wait for minutes; so starting up weighs more than above, for all of them.",
+        (Figure("slow workers", "events of one worker", "events/s", "stock Faust",
+                aims=(Aim("touchline", "at least", 8, ratio=True),)),),
+    ),
+    Measurement(
+        "worker latency", "From ingest to fan-out",
+        ("bench.workers", "latency", "--rates", "500,2500,10000"),
+        ("--rates", "2500", "--seconds", "3"),
+        "Between the broker's two appends, over load; the bare loop with the same linger beside it.",
+        (
+            Figure("worker p50", "ingest to fan-out, p50", "ms", "bare loop", "events/s"),
+            Figure("worker p99", "ingest to fan-out, p99", "ms", "bare loop", "events/s",
+                   aims=(Aim("touchline", "at most", 10, 2500),)),
+        ),
+        ("worker latency",),
+    ),
+    Measurement(
+        "scaling", "Several workers",
+        ("bench.workers", "scaling"),
+        ("--events", "40000"),
+        "In one group, on one topic. Broker, workers and all share the machine's cores: where none is free, more workers"
+        " cannot be quicker.",
+        (Figure("scaling", "events of all workers", "events/s", "1 worker"),),
+        ("scaling",),
+    ),
+    Measurement(
+        "direct", "To the viewers, one event a write",
+        ("bench.edges", "direct", "--seconds", "1.5"),
+        ("--rates", "100000,600000", "--seconds", "0.3"),
+        "1,000 viewers, the server on one core. At 600,000/s all are overloaded: that is what they can do.",
+        (
+            Figure("direct delivered", "delivered, one event a write", "/s", "bare (Rust, epoll)", "/s offered",
+                   (Aim("edge", "at least", 0.8, 600e3, ratio=True),)),
+            Figure("direct each", "CPU of a delivery, one event a write", "us", "bare (Rust, epoll)", "/s offered"),
+            Figure("direct p99", "one event a write, p99", "ms", "", "/s offered"),
+        ),
+        ("direct delivered", "direct latency"),
+    ),
+    Measurement(
+        "kafka", "To the viewers, from Kafka",
+        ("bench.edges", "kafka"),
+        ("--rates", "200000,1600000", "--seconds", "1"),
+        "1,000 viewers, with tokens, rings, positions and bounds; beside a prototype that has none of them"
+        " (`bench/fan_peers.py`).",
+        (
+            Figure("kafka cpu", "CPU of the server, from Kafka", "% of a core", "prototype", "/s offered",
+                   (Aim("edge", "at most", 45, 200e3), Aim("edge", "at most", 1.3, 200e3, ratio=True))),
+            Figure("kafka delivered", "delivered, from Kafka", "/s", "prototype", "/s offered",
+                   (Aim("edge", "at least", 1.5e6, 1.6e6),)),
+            Figure("kafka p50", "from Kafka, p50", "ms", "", "/s offered"),
+            Figure("kafka p99", "from Kafka, p99", "ms", "", "/s offered", (Aim("edge", "at most", 30, 200e3),)),
+        ),
+        ("kafka delivered", "kafka latency", "kafka cpu"),
+    ),
+    Measurement(
+        "many", "5,000 viewers, from Kafka",
+        ("bench.edges", "kafka", "--viewers", "5000", "--rates", "1000000"),
+        ("--seconds", "1"),
+        "A million deliveries a second. What is delivered is taken from the first to the last that comes: of a second that ends 0.1 s late a tenth is missing, so 0.9 counts as held.",
+        (
+            Figure("many delivered", "delivered to 5,000 viewers", "/s", "prototype", "/s offered",
+                   (Aim("edge", "at least", 0.9e6, 1e6),)),
+            Figure("many cpu", "CPU of the server, 5,000 viewers", "% of a core", "prototype", "/s offered"),
+            Figure("many p99", "to 5,000 viewers, p99", "ms", "", "/s offered", (Aim("edge", "at most", 150, 1e6),)),
+        ),
+    ),
+    Measurement(
+        "pipeline", "From `send` to a viewer",
+        ("bench.pipeline",),
+        ("--seconds", "3"),
+        "SDK, Kafka, worker, Kafka, edge: all of it, each role a process; ten channels, ten viewers of each.",
+        (
+            Figure("pipeline p50", "publish to viewer, p50", "ms", load="events/s",
+                   aims=(Aim("touchline", "at most", 10, 1000),)),
+            Figure("pipeline p99", "publish to viewer, p99", "ms", load="events/s",
+                   aims=(Aim("touchline", "at most", 50, 1000),)),
+        ),
+    ),
+    Measurement(
+        "memory", "Memory of viewers",
+        ("bench.edges", "memory"),
+        ("--rates", "1000,5000"),
+        "Of one stream, each watching, none talking; the edge's have shown a token.",
+        (
+            Figure("memory each", "memory of a viewer", "kB", "", "viewers", (Aim("edge", "at most", 6, 10_000),)),
+            Figure("memory", "memory of all viewers", "MB", "", "viewers"),
+        ),
+        ("memory",),
+    ),
+    Measurement(
+        "crowd", "A crowd",
+        ("bench.edges", "crowd"),
+        (),
+        "10,000 viewers of one stream, and one event: when the last one has it.",
+        (Figure("crowd", "one event: the last of 10,000 has it", "ms", "bare (Rust, epoll)", "viewers",
+                (Aim("edge", "at most", 1000, 10_000),)),),
+    ),
+    Measurement(
+        "comeback", "Everybody comes back at once",
+        ("bench.edges", "comeback"),
+        (),
+        "The edge is killed with -9 and started again; 10,000 viewers ask for what they missed.",
+        (Figure("comeback", "10,000 are back, with all they missed", "s", "", "viewers",
+                (Aim("edge", "at most", 15, 10_000),)),),
+    ),
+    Measurement(
+        "indexing", "Indexing",
+        ("bench.indexer", "rate", "--turns", "5"),
+        ("--documents", "40000"),
+        "From the log to confirmed documents, beside `parallel_bulk` with ready-made ones; two turns before warm up.",
+        (Figure("indexing", "documents indexed", "/s", "parallel_bulk",
+                aims=(Aim("indexer", "at least", 0.8, ratio=True),)),),
+    ),
+    Measurement(
+        "findable", "Until it is found",
+        ("bench.indexer", "found"),
+        ("--seconds", "8"),
+        "From an event's append to its being found.",
+        (
+            Figure("found p50", "append to found, p50", "s", load="events/s"),
+            Figure("found p99", "append to found, p99", "s", load="events/s",
+                   aims=(Aim("indexer", "at most", 1.5, 2000),)),
+        ),
+    ),
+    Measurement(
+        "search", "Searching, and reading the past",
+        ("bench.search", "run"),
+        ("--documents", "100000"),
+        "p50 in a million messages (QUICK: 100,000), in turn with the same sent straight; pages of 50 from the middle.",
+        (
+            *(
+                Figure(f"search {n}", f"search p50, {text}", "ms", "straight to Elasticsearch",
+                       aims=(Aim("search", "at most", 1.3, ratio=True),))
+                for n, text in enumerate(("two words, newest", "two words, by relevance", "a phrase",
+                                          "a typo, without a word"), 1)
+            ),
+            Figure("history after", "a page of 50 after a place, p50", "ms", aims=(Aim("history", "at most", 20),)),
+            Figure("history before", "a page of 50 before a place, p50", "ms", aims=(Aim("history", "at most", 20),)),
+        ),
+    ),
+    Measurement(
+        "JavaScript", "The JavaScript client",
+        ("bench.node_client",),
+        ("20000",),
+        "Events a second that it takes in Node.",
+        (
+            Figure("JavaScript taken", "taken by the client in Node", "/s", load="/s offered",
+                   aims=(Aim("client in Node", "at least", 19_500, 20_000),)),
+            Figure("JavaScript cpu", "CPU of the client in Node", "% of a core", load="/s offered"),
+        ),
+    ),
+)  # fmt: skip
+FIGURES: Final = {figure.key: figure for each in MEASUREMENTS for figure in each.figures}
+
+#: How each ran, so that whoever doubts a figure can say what would be fairer.
+SETTINGS: Final = {
+    "bare confluent-kafka": "the SDK's own librdkafka settings, bytes made before, reports counted",
+    "ProducerPerformance (JVM)": "Kafka's own, of the broker's version: the SDK's linger, batch size and compression,"
+    " idempotent, acks=all, 128 MB of buffer, ready-made text without keys, a tenth more to warm the JVM up first,"
+    " five times the events of the others",
+    "aiokafka": "idempotent, acks=all, linger and batch size as above, no compression (its compressors run in the loop);"
+    " as worker: 1,000 records a fetch, uvloop, commits each second",
+    "FastStream": "on confluent-kafka, batches of 1,000; as worker without confirmation of each",
+    "Quix Streams": "in an environment of its own with the confluent-kafka 2.12.2 that it wants; the producer settings"
+    " of the bare loop",
+    "stock Faust": "aiokafka driver, memory tables, no web, linger 20 ms",
+    "bare loop": "confluent-kafka and fastavro: decodes, encodes two outputs, commits each second; no order, no repeats,"
+    " no settings, no shards",
+    "bare (Rust, epoll)": "one thread, one `send` of a ready-made frame per viewer; no protocol, no bounds",
+    "picows": "uvloop, the frame made once and written to each transport",
+    "websockets.broadcast": "as its documentation says, uvloop, no compression, no pings",
+    "ws (Node)": "one Buffer sent to each client, no compression, no client tracking",
+    "Socket.IO": "its ws engine, WebSocket transport only, no compression, `io.emit`, which makes the frame once",
+    "prototype": "uvloop, a consumer in a thread, all of 10 ms in one write of ready-made frames; no token, no history,"
+    " no positions, no bounds",
+    "Centrifugo": "its own Kafka consumer in publication mode, anonymous viewers, no compression",
+    "parallel_bulk": "of the Elasticsearch client: 4 threads, chunks of 2,000, documents made before",
+}
