@@ -42,8 +42,8 @@ from schemas.codec import Codec
 
 #: How long a process may take until the first event has come out.
 START_S = 60.0
-#: Events before the first latency that counts.
-WARM_UP = 100_000
+#: So many times the events of a latency are judged before the first one that counts.
+WARM_UP = 2
 #: Records that wait for a worker while its memory is measured: enough, and not more than that.
 BACKLOG = 100_000
 MIB = 1024 * 1024
@@ -156,7 +156,7 @@ def compare_latency(servers: str, names: Sequence[str], rate: float, seconds: fl
     A broker that has just been started compiles its code meanwhile, on the same cores: it is warmed up.
     """
     for name in names:
-        throughput(name, servers, WARM_UP)
+        throughput(name, servers, int(rate * seconds * WARM_UP))
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(runs):
         for name in names:
