@@ -54,6 +54,7 @@ class ViewerConnection(asyncio.Protocol):
         "id",
         "paused",
         "session",
+        "socket",
         "write",
     )
 
@@ -70,13 +71,13 @@ class ViewerConnection(asyncio.Protocol):
         self._service, self._transport = service, transport
         self.id, self.session, self.address, self.device = session_id, session, address, device
         self.write = transport.write
-        self.paused = False
+        self.paused = transport.get_write_buffer_size() > 0
         self._incoming: _Incoming | None = None
         self._under_way = 0
         self._stalled_since = 0.0
         self._unsent = 0
-        high = service.edge.max_unsent_bytes
-        transport.set_write_buffer_limits(high=high, low=high // 4)
+        near = None if transport.get_extra_info("sslcontext") else transport.get_extra_info("socket")
+        self.socket: int | None = None if near is None else near.fileno()
 
     # ── from the transport ───────────────────────────────────────────────────────────────────────────
 
@@ -94,23 +95,19 @@ class ViewerConnection(asyncio.Protocol):
                 self.write(out)
             else:
                 self._count_close(wire.close_sent.code if wire.close_sent else 1006)
-                self._transport.close()
+                self._close()
         self._incoming = None if incoming.at_rest else incoming
 
     def pause_writing(self) -> None:
-        self.paused = True
-        self._stalled_since = self._service.clock.monotonic()
-        self._unsent = self._transport.get_write_buffer_size()
         # Whoever does not read is not read from: what he asks for has to wait somewhere.
         if not self._transport.is_closing():
             self._transport.pause_reading()
-        for subscription in self.subscriptions:
-            subscription.pause()
+        self._pause()
 
     def resume_writing(self) -> None:
-        self.paused = False
         if self._transport.is_closing():
             return
+        self.paused = False
         self._transport.resume_reading()
         self.session.heard(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
@@ -161,10 +158,10 @@ class ViewerConnection(asyncio.Protocol):
             return
         self._count_close(code)
         self.write(close_frame(code, CLOSES[code]))
-        if self.paused or code is Close.TOO_SLOW:
+        if self.paused:
             self._transport.abort()
         else:
-            self._transport.close()
+            self._close()
 
     def perform(self, effects: list[s.Effect]) -> None:  # noqa: PLR0912 - one branch an effect
         """Do what the session asks for."""
@@ -264,12 +261,27 @@ class ViewerConnection(asyncio.Protocol):
             return None
         return m.Ok(id=request_id, user=grants.user)
 
+    def _pause(self) -> None:
+        self.paused = True
+        self._stalled_since = self._service.clock.monotonic()
+        self._unsent = self._transport.get_write_buffer_size()
+        for subscription in self.subscriptions:
+            subscription.pause()
+
+    def _close(self) -> None:
+        """Nothing follows a close frame: whoever is to be closed is not live any more."""
+        self._pause()
+        self._transport.close()
+
     def _watch_stall(self, now: float) -> None:
         unsent = self._transport.get_write_buffer_size()
         if unsent < self._unsent:
             self._unsent, self._stalled_since = unsent, now
         elif now - self._stalled_since >= self._service.edge.slow_timeout_s:
-            self.end(Close.TOO_SLOW)
+            if self._transport.is_closing():
+                self._transport.abort()  # he does not even take the close frame
+            else:
+                self.end(Close.TOO_SLOW)
 
     def _count_close(self, code: int) -> None:
         CLOSED.labels(str(int(code))).inc()

@@ -77,6 +77,9 @@ class Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none, but do the same
+        # Whatever waits in a transport pauses its viewer: so nothing of one who is live does, and the
+        # fan-out may write to his socket past it.
+        self.transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         if not self.service.connected(self):
@@ -181,9 +184,9 @@ class Door(asyncio.Protocol):
             device=asked.query.get("device", "")[:128],
         )
         welcome = service.welcome(session_id, session, by_token=asked.token is not None)
-        viewer.write(text_frame(render(welcome)))
         service.replace(self, viewer)
         self.transport.set_protocol(viewer)
+        viewer.write(text_frame(render(welcome)))
         if rest:
             viewer.data_received(rest)
         if asked.token is not None and isinstance(session, Guest) and service.verifier is not None:

@@ -13,6 +13,7 @@ from consumers.cursors import CursorBook
 from consumers.departure import depart
 from consumers.door import PATH, Door
 from consumers.fallbacks import fallback_routes
+from consumers.fan import WAY
 from consumers.hub import Hub, Raw
 from consumers.messages import Rejected
 from consumers.past import History
@@ -326,7 +327,7 @@ class Edge:
         """Viewers are taken when everything that they need is here."""
         if self.health.ready and not self.service.open:
             self.service.open = True
-            _log.info("edge is ready", edge=self.name, cell=self.service.cell)
+            _log.info("edge is ready", edge=self.name, cell=self.service.cell, writes=WAY)
 
     async def _close(self) -> None:
         self.service.open = False

@@ -71,14 +71,14 @@ def frames_in(data: bytes) -> Iterator[bytes]:
 class Fallback(asyncio.Protocol):
     """What both have in common: a session that only hears."""
 
+    socket = None  # frames are taken apart here
+
     def __init__(self, door: Door, member: Member) -> None:
         self._service, self._transport = door.service, door.transport
         self.address, self.session = door.address, member
         self.paused = False
         self.cursors: dict[str, int] = {}
         self._since = self._said = self._service.clock.monotonic()
-        high = self._service.edge.max_unsent_bytes
-        self._transport.set_write_buffer_limits(high=high, low=high // 4)
 
     def begin(self, requests: list[m.Subscribe]) -> None:
         """Watch these streams."""
@@ -271,14 +271,13 @@ def fallback_routes(service: Service) -> dict[str, Route]:
         except ValueError:
             return problem(400, "bad_request", "wait is a number of seconds.")
         head = _head("application/json" if polling else "text/event-stream", origin)
-        viewer: Fallback
-        if polling:
-            viewer = Poll(door, member, head=head, wait_s=max(wait_s, 0.0))
-        else:
-            viewer = EventSource(door, member)
-            door.transport.write(head + b"\r\n")
+        viewer = (
+            Poll(door, member, head=head, wait_s=max(wait_s, 0.0)) if polling else EventSource(door, member)
+        )
         service.replace(door, viewer)
         door.transport.set_protocol(viewer)
+        if not polling:
+            door.transport.write(head + b"\r\n")
         viewer.begin(requests)
         return None
 

@@ -8,9 +8,10 @@ each. docs/decisions/0040.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from consumers.conflation import latest_of_each
+from consumers.fan import Live, fan_out
 from consumers.frames import text_frame
 from consumers.messages import AnyReply, render
 from consumers.records import Decode, UnreadableRecord
@@ -24,7 +25,6 @@ LOCATION_RING: Final = 256  # only the latest of each sender counts
 
 _OVERHEAD: Final = 60  # what a record costs beside its bytes
 
-Write = Callable[[bytes], object]
 Place = tuple[str, int]
 
 
@@ -34,15 +34,6 @@ class Raw(NamedTuple):
     partition: int
     key: bytes
     value: bytes
-
-
-class Outlet(Protocol):
-    """Somebody to write to. `paused`: his socket is full, and what is written now waits in memory."""
-
-    @property
-    def paused(self) -> bool: ...
-
-    def write(self, data: bytes) -> None: ...
 
 
 class Feed:
@@ -67,17 +58,15 @@ class Audience:
         self.name = name
         self.shard = shard
         self.feeds: list[Feed] = []
-        #: Those who are at the head of all feeds, with the way to write to them.
-        self.live: dict[Outlet, Write] = {}
+        #: Those who are at the head of all feeds.
+        self.live = Live()
         #: Those who have seen more than this edge has: they wait until it has caught up with them.
         self.ahead: dict[object, Callable[[], None]] = {}
         self.viewers = 0
 
     def announce(self, message: AnyReply) -> None:
         """Tell something to all who are live, encoded once."""
-        frame = text_frame(render(message))
-        for write in list(self.live.values()):
-            write(frame)
+        fan_out([(text_frame(render(message)), self.live.present())])
 
 
 class Shelf:
@@ -197,11 +186,9 @@ class Hub:
                     due.setdefault(audience, []).extend(frames)
         # Everybody who is live now gets everything of this turn, even if his socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
-        turn = [(b"".join(frames), list(audience.live.values())) for audience, frames in due.items()]
-        for chunk, writes in turn:
-            for write in writes:
-                write(chunk)
-        deliveries = sum(len(due[a]) * len(t[1]) for a, t in zip(due, turn, strict=True))
+        turn = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
+        fan_out(turn)
+        deliveries = sum(len(due[a]) * present.number for a, (_, present) in zip(due, turn, strict=True))
         if deliveries:
             DELIVERED.inc(deliveries)
         for feed in fresh:

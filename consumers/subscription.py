@@ -11,7 +11,8 @@ from typing import Protocol
 from msgspec import UNSET
 
 from consumers.conflation import latest_of_each
-from consumers.hub import LOCATION_RING, Audience, Feed, Outlet
+from consumers.fan import Outlet
+from consumers.hub import LOCATION_RING, Audience, Feed
 from consumers.messages import Gap, Subscribe, Subscribed
 from kernel.errors import TouchlineError
 
@@ -79,13 +80,13 @@ class Subscription:
     def close(self) -> None:
         """Hear no more."""
         self.closed = True
-        self.audience.live.pop(self.holder, None)
+        self.audience.live.discard(self.holder)
         self.audience.ahead.pop(self, None)
 
     def pause(self) -> None:
         """His socket is full: from here on his position counts."""
         if self.positions is None:
-            del self.audience.live[self.holder]
+            self.audience.live.discard(self.holder)
             self.positions = {feed: feed.ring.head for feed in self.audience.feeds}
 
     def cursors(self) -> dict[str, int]:
@@ -121,7 +122,7 @@ class Subscription:
             return
         self.audience.ahead.pop(self, None)
         self.positions = None
-        self.audience.live[self.holder] = self.holder.write
+        self.audience.live.add(self.holder)
 
     def _begin(self, request: Subscribe, past: Past, wake: Callable[[TouchlineError | None], None]) -> bool:
         """Find where to start, and answer; False: that takes a look into history first."""

@@ -160,9 +160,6 @@ class Edge(Section, frozen=True):
         float,
         Meta(gt=0, description="messages a second that a viewer may send, with a burst of ten seconds'"),
     ] = 20.0
-    max_unsent_bytes: Annotated[
-        Count, Meta(description="bytes on the way to one viewer before the edge waits for him")
-    ] = 256 * 1024
     handshake_timeout_s: Annotated[Seconds, Meta(description="time for the HTTP request to arrive")] = 10.0
     slow_timeout_s: Annotated[
         Seconds, Meta(description="a viewer who reads nothing for so long is closed")

@@ -49,6 +49,8 @@ def split(data: bytes) -> list[bytes]:
 class Socket:
     """A viewer's socket that takes so many writes, then is full until it is drained."""
 
+    socket = None
+
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.sent: list[AnyReply] = []

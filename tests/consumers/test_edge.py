@@ -149,7 +149,7 @@ async def test_who_does_not_read_is_closed_and_who_reads_slowly_gets_everything(
     kafka_servers: str, tmp_path: Path
 ) -> None:
     """§6.3: neither costs memory, and the fast are not held up."""
-    given = {"max_unsent_bytes": 20_000, "slow_timeout_s": 2, "ring_events": 50_000}
+    given = {"slow_timeout_s": 2, "ring_events": 50_000}
     with edges(kafka_servers, tmp_path, **given) as (fanout, (edge,)):
         async with bare(edge.url, max_queue=1) as (slow, _), bare(edge.url, max_queue=1) as (dead, _):
             for client in (slow, dead):
