@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web wheel up down status test browser chaos bench soak audit unit check format docs lock clean
+.PHONY: help setup web wheel up down status test browser chaos bench profile fuzz soak audit unit check format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -55,21 +55,28 @@ chaos: setup ## try to break the pipeline (MINUTES=30 SEED=7)
 unit: setup ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest -m "not servers" $(ARGS)
 
-check: setup ## lint and types
+check: setup ## lint, types, and whether every dependency is locked
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m tests.security.locked
 	@$(BIN)/mypy
 
 bench: setup ## measure everything, on servers of its own, into docs/performance.md (QUICK=1: under ten minutes)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench -c requirements.lock
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
+profile: setup ## look where the time of an edge and of a worker goes, into docs/performance.md
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench -c requirements.lock
+	@$(BIN)/python -m bench.profiling $(ARGS)
+
+fuzz: setup ## look for inputs that break a parser, and keep them (MINUTES=10)
+	@$(BIN)/python -m tests.security.fuzz --minutes $(or $(MINUTES),10) $(ARGS)
+
 soak: setup ## the same load for a long time: does anything grow? (MINUTES=10)
 	@$(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),10) $(ARGS)
 
-audit: setup ## ask the vulnerability services about what is locked (needs the internet)
-	@$(BIN)/pip-audit --disable-pip --no-deps -r requirements-run.lock
-	@npm audit --omit=dev
+audit: setup ## ask the vulnerability services about what is locked; says so where none is in reach
+	@$(BIN)/python -m tests.security.audit
 
 format: setup ## put the code in shape
 	@$(BIN)/ruff check --fix .

@@ -46,6 +46,20 @@ class Asked(Request):
         return token.strip() if scheme.lower() == "bearer" and token else None
 
 
+#: What a request may say once: of two origins or two tokens neither can be believed.
+_ONCE: Final = ("Origin", "Authorization", "Last-Event-ID")
+
+
+def asked_by(request: Request) -> Asked | None:
+    """The request, taken apart; None if it cannot be."""
+    if any(len(request.headers.get_all(name)) > 1 for name in _ONCE):
+        return None
+    try:
+        return Asked(request)
+    except ValueError:  # an address such as //[
+        return None
+
+
 #: Takes over the connection after the request was read; returns bytes to send, or None: it has taken over.
 Route = Callable[["Door", Asked], bytes | None]
 
@@ -108,7 +122,11 @@ class Door(asyncio.Protocol):
         wire.receive_data(data[:cut])
         events = wire.events_received()
         if events and isinstance(events[0], Request):
-            self._arrived(Asked(events[0]), wire, data[cut:])
+            asked = asked_by(events[0])
+            if asked is None:
+                self.answer(400, "text/plain", b"The request's address or headers cannot be read.\n")
+            else:
+                self._arrived(asked, wire, data[cut:])
             return
         for out in wire.data_to_send():
             if out:

@@ -5,6 +5,7 @@ and is done for few. docs/protocol.md §9.
 """
 
 import asyncio
+import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -31,6 +32,10 @@ _EVENT: Final = b'{"op":"event"'
 _NEWS: Final = (b'{"op":"redirect"', b'{"op":"error"', b'{"op":"gap"', b'{"op":"drain"')
 
 
+#: Of the highest seq. A longer number is none, and one of thousands of digits would not even be read.
+_DIGITS: Final = len(str(MAX_SEQ))
+
+
 class _Place(msgspec.Struct):
     stream: str
     seq: int
@@ -44,7 +49,7 @@ def read_cursors(text: str) -> dict[str, int]:
     cursors: dict[str, int] = {}
     for part in filter(None, text.split(",")):
         stream, _, seq = part.rpartition("=")
-        if not (seq.isascii() and seq.isdigit() and int(seq) <= MAX_SEQ):
+        if not (seq.isascii() and seq.isdigit() and len(seq) <= _DIGITS and int(seq) <= MAX_SEQ):
             raise TouchlineError("bad_request", "A cursor is a list of stream=seq with commas between.")
         cursors[str(parse_stream(stream))] = int(seq)
     return cursors
@@ -263,7 +268,7 @@ def fallback_routes(service: Service) -> dict[str, Route]:
             for request in requests:
                 if not grants.allows("subscribe", request.stream):
                     return problem(403, "forbidden", f"Your token does not allow {request.stream}.")
-            wait_s = min(float(asked.query.get("wait", "25")), _MAX_WAIT_S)
+            wait_s = _wait(asked.query.get("wait", "25"))
             member = service.admit(Guest(service.rules, service.clock.monotonic()), grants)
         except TouchlineError as error:
             status = {"unauthorized": 401, "limit_reached": 503}.get(error.code, 400)
@@ -282,6 +287,14 @@ def fallback_routes(service: Service) -> dict[str, Route]:
         return None
 
     return {"/v1/sse": open_source, "/v1/poll": open_poll}
+
+
+def _wait(text: str) -> float:
+    """For how long a poll waits. Raises ValueError, also for a `nan`: no deadline would ever come."""
+    seconds = float(text)
+    if math.isnan(seconds):
+        raise ValueError(text)
+    return min(seconds, _MAX_WAIT_S)
 
 
 def _requests(asked: Asked) -> list[m.Subscribe]:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import struct
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,58 +11,12 @@ from hypothesis import strategies as st
 from bench.fan_servers import bare_service
 from consumers.connection import ViewerConnection
 from consumers.door import Door
-from consumers.fallbacks import fallback_routes
-from consumers.service import Service
 from consumers.session import Guest
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.settings import Edge, Settings
 from kernel.tokens import everything
-
-HANDSHAKE = (
-    b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-
-
-class Transport(asyncio.Transport):
-    """A socket's near end: what is written stays here."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.closed = False
-        self.protocol: asyncio.Protocol | None = None
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return ("10.0.0.1", 1) if name == "peername" else default
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
-        self.protocol = protocol
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        pass
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
+from tests.security.wire import HANDSHAKE, Transport, come
 
 
 def frame(payload: bytes, *, opcode: int = 1, fin: bool = True, masked: bool = True, bits: int = 0) -> bytes:
@@ -118,24 +71,6 @@ HEAD = st.sampled_from(
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ]
 )
-
-
-def come(service: Service, bytes_: bytes, cuts: list[int]) -> Transport:
-    """A connection that gets these bytes in pieces, and then is lost."""
-    door = Door(service, fallback_routes(service), secure=False)
-    transport = Transport()
-    transport.protocol = door
-    door.connection_made(transport)
-    at = 0
-    for cut in sorted({*(c % (len(bytes_) + 1) for c in cuts), len(bytes_)}):
-        if transport.closed:
-            break
-        assert transport.protocol is not None
-        transport.protocol.data_received(bytes_[at:cut])
-        at = cut
-    assert transport.protocol is not None
-    transport.protocol.connection_lost(None)
-    return transport
 
 
 @settings(max_examples=200, deadline=None)
@@ -248,4 +183,22 @@ async def test_frames_that_come_with_the_handshake_are_not_lost() -> None:
     service = bare_service()
     transport = come(service, HANDSHAKE + frame(b'{"op":"ping","id":8}'), [])
     assert b'{"op":"pong","id":8}' in transport.written
+    await service.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        HANDSHAKE[:-2] + b"Origin: http://a\r\nOrigin: http://b\r\n\r\n",
+        HANDSHAKE[:-2] + b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+        b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\nHost: h\r\n\r\n",
+    ],
+    ids=["two origins", "two tokens", "two cursors", "an address that is none"],
+)
+async def test_what_cannot_be_understood_in_one_way_is_refused(head: bytes) -> None:
+    service = bare_service()
+    transport = come(service, head, [])
+    assert transport.written.startswith(b"HTTP/1.1 400 ")
+    assert transport.closed
     await service.close()
