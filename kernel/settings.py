@@ -116,12 +116,11 @@ class Stream(Section, frozen=True):
     instance: Annotated[str, Meta(description="its name in the group; empty: of host and port")] = ""
     table_dir: Annotated[str, Meta(description="where rocksdb keeps its files")] = ".touchline/tables"
     linger_ms: Annotated[float, Meta(ge=0, description="how long outputs wait for one another")] = 1.0
+    max_queued: Annotated[Count, Meta(description="unconfirmed outputs; with more, reading waits")] = 100_000
     viewers_per_shard: Annotated[Count, Meta(description="viewers of a channel for one more shard")] = 20_000
     max_shards: Annotated[int, Meta(ge=1, le=256, description="most shards given by itself")] = 16
     shard_hold_s: Annotated[Seconds, Meta(description="least life of a channel's sharding")] = 30.0
-    audience_every_s: Annotated[
-        float, Meta(ge=0, description="how often audiences are told as events on broadcast:*; 0: never")
-    ] = 0.0
+    audience_every_s: Annotated[float, Meta(ge=0, description="how often audiences are told; 0: never")] = 0.0
     repeat_window_s: Annotated[
         Seconds, Meta(description="for how long a producer's key is remembered, to drop repeats")
     ] = 600.0

@@ -68,7 +68,8 @@ def _die() -> NoReturn:
 
 async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.Event) -> None:
     names, config = topic_names(settings), client_config(settings)
-    sink = Sink(config, linger_ms=settings.stream.linger_ms)
+    stream = settings.stream
+    sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued)
     worker = Worker(settings, clock, health, sink)
     steward = Steward(settings, clock, worker)
     app = make_app(settings, worker, sink, worker.topics)
