@@ -1,6 +1,6 @@
 """How a reader gets its partitions: all of them by hand, or a cell's share by Kafka's group protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
@@ -24,15 +24,15 @@ class Assigned(Protocol):
 Assign = Callable[[Consumer, Assigned], None]
 
 
-def all_of(topics: list[str], fill: int) -> Assign:
-    """Every partition, from `fill` records before its end."""
+def all_of(fills: Mapping[str, int]) -> Assign:
+    """Every partition of these topics, each from so many records before its end."""
 
     def assign(consumer: Consumer, told: Assigned) -> None:
         known = consumer.list_topics(timeout=10).topics
-        parts = [TopicPartition(topic, n) for topic in topics for n in known[topic].partitions]
-        starts, ends, whole = _starts(consumer, parts, fill)
+        parts = [TopicPartition(topic, n) for topic in fills for n in known[topic].partitions]
+        starts, ends, whole = _starts(consumer, parts, fills)
         consumer.assign(starts)
-        told.begin(ends, whole, {topic: len(known[topic].partitions) for topic in topics})
+        told.begin(ends, whole, {topic: len(known[topic].partitions) for topic in fills})
 
     return assign
 
@@ -44,7 +44,7 @@ def share_of(topic: str, fill: int) -> Assign:
         counts = {topic: len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)}
 
         def begin(_: Consumer, parts: list[TopicPartition]) -> None:
-            starts, ends, whole = _starts(consumer, parts, fill)
+            starts, ends, whole = _starts(consumer, parts, {topic: fill})
             consumer.incremental_assign(starts)
             told.begin(ends, whole, counts)
 
@@ -59,7 +59,7 @@ def share_of(topic: str, fill: int) -> Assign:
 
 
 def _starts(
-    consumer: Consumer, parts: list[TopicPartition], fill: int
+    consumer: Consumer, parts: list[TopicPartition], fills: Mapping[str, int]
 ) -> tuple[list[TopicPartition], dict[Place, int], set[Place]]:
     """Where to start reading each partition, where its end is, and which are read from their first record."""
     starts: list[TopicPartition] = []
@@ -67,7 +67,7 @@ def _starts(
     whole: set[Place] = set()
     for part in parts:
         low, end = consumer.get_watermark_offsets(TopicPartition(part.topic, part.partition), timeout=10)
-        start = max(low, end - fill)
+        start = max(low, end - fills[part.topic])
         starts.append(TopicPartition(part.topic, part.partition, start))
         ends[part.topic, part.partition] = end if end > start else -1
         if start == 0:

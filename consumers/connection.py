@@ -175,6 +175,9 @@ class ViewerConnection(asyncio.Protocol):
                     reply = service.watch(self, self.session, request, stream)
                     if reply is not None:
                         self.send(reply)
+                case s.Oversee(request):
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    service.oversee(self, self.session, request)
                 case s.Leave(request_id, name):
                     assert isinstance(self.session, s.Member)  # noqa: S101
                     service.leave(self.session, name)

@@ -31,8 +31,8 @@ from kernel.health import Health
 from kernel.jwks import JwksKeys
 from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
-from kernel.metrics import EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
-from kernel.positions import Kind, Shard
+from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
+from kernel.positions import OVERVIEW_SHARD, Kind, Shard
 from kernel.revocations import PREFIX
 from kernel.settings import Settings
 from kernel.tables import Tables
@@ -46,6 +46,8 @@ _log = get_logger("touchline.edge")
 FILL_RECORDS: Final = 20_000
 #: Of locations only what somebody watches is kept, and nobody does yet: just see that the topic is there.
 LOCATION_FILL: Final = 1
+#: The operators' figures of ten minutes.
+OVERVIEW_FILL: Final = 600
 
 
 class Edge:
@@ -169,9 +171,10 @@ class Edge:
             self._start(
                 share_of(names.fanout_live, FILL_RECORDS), group_id=f"touchline-cell-{edge.cell}", **group
             )
-            self._start(all_of([names.fanout_location], LOCATION_FILL))
+            self._start(all_of({names.fanout_location: LOCATION_FILL, names.ops: OVERVIEW_FILL}))
         else:
-            self._start(all_of([names.fanout_live, names.fanout_location], FILL_RECORDS))
+            fanout = dict.fromkeys((names.fanout_live, names.fanout_location), FILL_RECORDS)
+            self._start(all_of({**fanout, names.ops: OVERVIEW_FILL}))
         self._tables = Tables(
             client_config(
                 self._settings,
@@ -280,7 +283,9 @@ class Edge:
     # ── from the readers (it is what they are heard by) ──────────────────────────────────────────────
 
     def take(self, topic: str, records: list[Raw]) -> None:
-        if self._hub.take(topic, records):
+        deliveries = self._hub.take(topic, records)
+        if deliveries and topic != self._names.ops:  # figures do not count themselves
+            DELIVERED.inc(deliveries)
             EDGE_LATENCY.observe(max(0, self._clock.now_ms() - self._hub.server_ts) / 1000)
 
     def assigned(self, places: set[Place], whole: set[Place], counts: dict[str, int]) -> None:
@@ -307,7 +312,8 @@ class Edge:
         self._beat_now()
         # From here on these rings miss what comes. Their viewers wait where they are, and are sent on.
         self.service.suspend(self._serves)
-        self._hub.drop(lambda key: not self._places.serves(Kind.CHAT, key.decode()))
+        kept = OVERVIEW_SHARD.key.encode()
+        self._hub.drop(lambda key: key != kept and not self._places.serves(Kind.CHAT, key.decode()))
 
     def trouble(self, why: str) -> None:
         self.health.fail("kafka", why)

@@ -17,11 +17,11 @@ from consumers.messages import AnyReply, render
 from consumers.records import Decode, UnreadableRecord
 from consumers.ring import Ring
 from kernel.logs import get_logger
-from kernel.metrics import DELIVERED
-from kernel.positions import Kind, Shard, Stream, lane
+from kernel.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
 
 _log = get_logger("touchline.hub")
 LOCATION_RING: Final = 256  # only the latest of each sender counts
+OVERVIEW_RING: Final = 600  # ten minutes
 
 _OVERHEAD: Final = 60  # what a record costs beside its bytes
 
@@ -39,13 +39,15 @@ class Raw(NamedTuple):
 class Feed:
     """One stream as one shard carries it: its ring, and who hears it."""
 
-    __slots__ = ("audiences", "conflates", "key", "ring", "stream")
+    __slots__ = ("audiences", "conflates", "in_history", "key", "ring", "stream")
 
     def __init__(self, stream: str, key: bytes, ring: Ring, *, conflates: bool) -> None:
         self.stream = stream
         self.key = key
         self.ring = ring
         self.conflates = conflates
+        #: What its ring does not hold any more is to be had from history.
+        self.in_history = stream != OVERVIEW
         self.audiences: list[Audience] = []
 
 
@@ -110,6 +112,8 @@ class Hub:
         #: Channels whose older records were dropped before anybody watched.
         self._cut: set[bytes] = set()
         self._audiences: dict[tuple[str, Shard], Audience] = {}
+        #: The operators: of no channel, so not among the audiences.
+        self._overview = Audience(OVERVIEW, OVERVIEW_SHARD)
         #: Partitions that were read from their very first record: their streams' rings lack nothing.
         self.whole: set[Place] = set()
         self._given_up = False
@@ -189,8 +193,6 @@ class Hub:
         turn = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
         fan_out(turn)
         deliveries = sum(len(due[a]) * present.number for a, (_, present) in zip(due, turn, strict=True))
-        if deliveries:
-            DELIVERED.inc(deliveries)
         for feed in fresh:
             for audience in feed.audiences:
                 for advance in list(audience.ahead.values()):
@@ -209,7 +211,7 @@ class Hub:
 
     def _new_feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
         conflates = stream.startswith(f"{Kind.LOCATION}:")
-        capacity = LOCATION_RING if conflates else self._ring_events
+        capacity = LOCATION_RING if conflates else OVERVIEW_RING if stream == OVERVIEW else self._ring_events
         # Where records were given up, a new feed may be one of theirs: it lacks what they held.
         complete = whole and not self._given_up and key not in self._cut
         ring = Ring(capacity, floor=0 if complete else -1, chained=not conflates)
@@ -254,10 +256,18 @@ class Hub:
             audience.feeds.append(feed)
         return audience
 
+    def overview(self) -> Audience:
+        """Those who watch the operators' figures."""
+        if not self._overview.feeds:
+            feed = self.feed(OVERVIEW, OVERVIEW_SHARD.key.encode(), whole=False)
+            feed.audiences.append(self._overview)
+            self._overview.feeds.append(feed)
+        return self._overview
+
     def leave(self, audience: Audience) -> None:
         """Somebody left; the last one closes the door."""
         audience.viewers -= 1
-        if audience.viewers == 0:
+        if audience.viewers == 0 and audience is not self._overview:
             self._audiences.pop((audience.name, audience.shard), None)
             for feed in audience.feeds:
                 feed.audiences.remove(audience)

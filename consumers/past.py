@@ -84,6 +84,9 @@ class Past:
 
     def page(self, feed: Feed, after: int, wake: Wake) -> Page | None:
         """The page in which `after` lies, or None, and `wake` is called when it is there."""
+        if not feed.in_history:
+            floor = feed.ring.floor
+            return Page(feed, start=after, end=floor, seqs=[], frames=[], missing_below=floor + 1)
         for place, page in self._pages.items():
             if place[0] is feed and page.start <= after < page.end:
                 self._pages.move_to_end(place)
@@ -93,13 +96,15 @@ class Past:
 
     def head(self, feed: Feed, wake: Wake) -> int | None:
         """The stream's latest sequence number; history is asked only where no record has told."""
-        if feed.ring.head or feed.ring.floor == 0:
+        if feed.ring.head or feed.ring.floor == 0 or not feed.in_history:
             return feed.ring.head
         self._ask(feed).heads.append(wake)
         return None
 
     def start_of_last(self, feed: Feed, count: int, wake: Wake) -> int | None:
         """The place after which the last `count` events follow."""
+        if not feed.in_history:
+            return max(feed.ring.floor, 0)
         found = self._starts.get((feed, count, feed.ring.head))
         if found is None:
             self._ask(feed).lasts.setdefault(count, []).append(wake)

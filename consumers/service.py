@@ -25,7 +25,7 @@ from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
 from kernel.logs import get_logger
 from kernel.metrics import VIEWERS
-from kernel.positions import Kind, Shard, Stream, split_lane
+from kernel.positions import OVERVIEW, Kind, Shard, Stream, split_lane
 from kernel.revocations import Revocations
 from kernel.settings import Settings
 from kernel.tokens import Grants, UnknownKey, Verifier, everything
@@ -250,6 +250,12 @@ class Service:
         subscription.advance(self.past)
         return None
 
+    def oversee(self, holder: Holder, member: Member, request: m.Subscribe) -> None:
+        """Begin a subscription to the operators' figures: every edge has them, and no channel's settings."""
+        subscription = Subscription(holder, self.hub.overview(), request)
+        member.streams[request.stream] = subscription
+        subscription.advance(self.past)
+
     def recheck(self, channel: str) -> None:
         """The channel's settings have changed: who may not read it any more has heard the last of it."""
         for viewer, name, _ in self._subscriptions():
@@ -297,8 +303,10 @@ class Service:
             subscription.advance(self.past)
 
     def _subscriptions(self) -> list[tuple[Any, str, Subscription]]:
+        """All of channels' streams: the operators' figures neither move nor have readers."""
         members = [v for v in self.viewers() if isinstance(v.session, Member)]
-        return [(v, name, subscription) for v in members for name, subscription in v.session.streams.items()]
+        every = [(v, name, subscription) for v in members for name, subscription in v.session.streams.items()]
+        return [one for one in every if one[1] != OVERVIEW]
 
     def leave(self, member: Member, stream: str) -> None:
         """End a subscription."""

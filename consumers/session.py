@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, assert_never
 from consumers import messages as m
 from kernel.codes import Close
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.positions import OVERVIEW, Kind, Stream
 from kernel.tokens import Action, Grants, parse_stream
 
 MAX_BAD_IN_A_ROW: Final = 10
@@ -48,6 +48,12 @@ class Watch(NamedTuple):
 
     request: m.Subscribe
     stream: Stream
+
+
+class Oversee(NamedTuple):
+    """Subscribe to the operators' figures."""
+
+    request: m.Subscribe
 
 
 class Leave(NamedTuple):
@@ -97,7 +103,7 @@ class End(NamedTuple):
     code: Close
 
 
-Effect = Send | Verify | Watch | Leave | Post | ReadPast | CountViewers | Remember | SendPing | End
+Effect = Send | Verify | Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | SendPing | End
 
 
 class _Session:
@@ -223,7 +229,7 @@ class Member(_Session):
         if grants.user != self.grants.user:
             return [End(Close.FORBIDDEN)]
         self.grants = grants
-        return [Leave(None, name) for name in self.streams if not grants.allows("subscribe", name)]
+        return [Leave(None, name) for name in self.streams if not _may_watch(grants, name)]
 
     def _may(self, action: Action, request: Any) -> Stream:
         try:
@@ -237,7 +243,9 @@ class Member(_Session):
     def _handle(self, request: m.AnyRequest) -> list[Effect]:  # noqa: PLR0912 - one branch an op
         match request:
             case m.Subscribe():
-                stream = self._may("subscribe", request)
+                stream = None if request.stream == OVERVIEW else self._may("subscribe", request)
+                if not _may_watch(self.grants, request.stream):
+                    raise m.BadRequest("forbidden", "The operators' figures need admin on *.", request.id)
                 if request.after is not None and request.last is not None:
                     raise m.BadRequest("bad_request", "Give after or last, not both.", request.id)
                 if request.stream in self.streams:
@@ -245,7 +253,7 @@ class Member(_Session):
                 if len(self.streams) >= self.rules.max_subscriptions:
                     limit = f"One connection may watch {self.rules.max_subscriptions} streams."
                     return _refuse("limit_reached", request, limit)
-                return [Watch(request, stream)]
+                return [Oversee(request) if stream is None else Watch(request, stream)]
             case m.Unsubscribe():
                 if request.stream not in self.streams:
                     raise m.BadRequest("not_found", "You are not subscribed to this.", request.id)
@@ -272,6 +280,10 @@ class Member(_Session):
                 return [Send(m.render(m.Pong(id=request.id)))]
             case _:
                 assert_never(request)
+
+
+def _may_watch(grants: Grants, stream: str) -> bool:
+    return grants.allows("admin", "*") if stream == OVERVIEW else grants.allows("subscribe", stream)
 
 
 Session = Guest | Member

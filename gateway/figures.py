@@ -1,7 +1,7 @@
 """What the operators' page shows: each role's health and metrics, fetched from the roles themselves.
 
-It is asked for over HTTP, and does not come as a stream: the page must tell what is wrong also when that is
-the pipeline itself (docs/decisions/0065).
+It comes as a stream (gateway.overview), and over HTTP as well: the page must tell what is wrong also when
+that is the pipeline itself (docs/decisions/0067).
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.audience import by_channel
 from gateway.context import Context
 from gateway.operations import Operation, Parameter, Reply
+from gateway.overview import Overview
 from kernel.errors import TouchlineError
 from kernel.settings import Settings
 
@@ -99,16 +100,21 @@ async def routes(context: Context) -> Sequence[Operation]:
     roles = watched_roles(context.settings)
     figures = Figures(roles, http)
 
-    async def ops(request: web.Request) -> web.Response:
-        await context.access.require(request, "admin", "*")
+    async def gather() -> dict[str, Any]:
         latest = await figures.latest(context.clock.monotonic())
         board = context.board
-        body = {
+        return {
             "at_ms": context.clock.now_ms(),
             "roles": latest,
             "channels": by_channel(board.beats(), board.channels()),
         }
-        return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+    if context.settings.gateway.ops_every_s > 0:
+        await context.stack.enter_async_context(Overview(context.settings, context.clock, gather))
+
+    async def ops(request: web.Request) -> web.Response:
+        await context.access.require(request, "admin", "*")
+        return web.Response(body=msgspec.json.encode(await gather()), content_type="application/json")
 
     async def drain(request: web.Request) -> web.Response:
         if request.content_type != "application/json":

@@ -122,6 +122,14 @@ class Shard(NamedTuple):
         return cls(channel, int(version), int(number))
 
 
+# ── the operators' figures ───────────────────────────────────────────────────────────────────────────
+
+#: They come as a stream of their own: of no kind and in no channel, neither posted to nor kept in history.
+OVERVIEW: Final = "ops:overview"
+#: No channel's name has a `$`, so none shares this key.
+OVERVIEW_SHARD: Final = Shard("$ops", 1, 0)
+
+
 def murmur2(data: bytes) -> int:
     """The hash of Kafka's Java client (seed 0x9747b28c), as an unsigned 32-bit integer."""
     length, m = len(data), 0x5BD1E995

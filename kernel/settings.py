@@ -209,6 +209,9 @@ class Gateway(Section, frozen=True):
         tuple[str, ...],
         Meta(description="name=url of each role's operator port, for /ops; empty: those of this machine"),
     ] = ()
+    ops_every_s: Annotated[
+        float, Meta(ge=0, description="how often the operators' stream tells the roles' figures; 0: never")
+    ] = 1.0
     page_channel: Annotated[str, Meta(description="channel that the viewers' page opens first")] = "demo"
     tiles_url: Annotated[
         str, Meta(description="map tiles, with {z}, {x} and {y}; empty: the map is a plain grid")

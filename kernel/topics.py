@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from kernel.positions import Kind
 from kernel.settings import Settings
 
-DAY_MS: Final = 24 * 60 * 60 * 1000
+MINUTE_MS: Final = 60 * 1000
+DAY_MS: Final = 24 * 60 * MINUTE_MS
 MAX_EVENT_BYTES: Final = 1024 * 1024
 #: A record is the event, its key, headers and Kafka's own framing.
 MAX_RECORD_BYTES: Final = MAX_EVENT_BYTES + 64 * 1024
@@ -37,6 +38,7 @@ class TopicNames:
         self.channels = f"{prefix}.channels"
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
+        self.ops = f"{prefix}.ops"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -59,6 +61,13 @@ def topics(settings: Settings) -> list[Topic]:
     compacted = {"cleanup.policy": "compact", "segment.ms": str(DAY_MS), "min.cleanable.dirty.ratio": "0.1"}
     # The broker's append time is the clock of the pipeline: producers cannot choose it.
     append_time = {"message.timestamp.type": "LogAppendTime"}
+
+    # What operators look at now: deleted by the minute, and never indexed.
+    brief = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(10 * MINUTE_MS),
+        "segment.ms": str(MINUTE_MS),
+    }
 
     def days(kind: Kind) -> int:
         return 1 if kind is Kind.LOCATION else 30
@@ -84,6 +93,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.channels, "channel", "channel", 1, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "user#device", "cursor", partitions, compacted),
+        # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
+        Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
     ]
     shared = {
         "max.message.bytes": str(MAX_RECORD_BYTES),

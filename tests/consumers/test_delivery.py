@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from consumers.frames import event_frame, payload_of
 from consumers.hub import Feed, Hub, Raw
 from consumers.messages import AnyReply, Gap, Subscribe, Subscribed
+from consumers.past import HistoryPage, Past
 from consumers.records import FanoutRecord
 from consumers.subscription import Page, Subscription
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Shard, Stream
+from kernel.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream
 
 STREAM = Stream(Kind.CHAT, "final")
 SHARD = Shard("final", 1, 0)
@@ -396,3 +397,39 @@ def test_a_ring_gives_what_was_put_in_above_any_place_it_covers(
     ring.drop(len(ring))
     assert ring.bytes == 0
     assert ring.floor == (kept[-1] if kept else -1)
+
+
+class NoHistory:
+    """Whoever asks it has made a mistake."""
+
+    async def read(self, stream: Stream, **_: object) -> HistoryPage:
+        raise AssertionError(stream)
+
+    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+        raise AssertionError(event_id, stream)
+
+
+def test_the_operators_figures_are_told_from_the_ring_alone_and_what_it_lost_is_a_gap() -> None:
+    """§10: nobody reads history for them."""
+    edge, past = hub(), Past(NoHistory())
+    key = OVERVIEW_SHARD.key.encode()
+
+    def figures(*seqs: int) -> None:
+        edge.take("ops", [Raw(0, key, f"{OVERVIEW}@{seq}".encode()) for seq in seqs])
+
+    def watch(**asked: Any) -> Socket:
+        socket = Socket()
+        socket.subscription = Subscription(socket, edge.overview(), Subscribe(id=1, stream=OVERVIEW, **asked))
+        socket.subscription.advance(past)
+        return socket
+
+    early = watch()
+    figures(11, 12, 13)
+    assert early.seqs == [11, 12, 13]
+    assert watch(last=2).seqs == [12, 13]
+    assert watch(last=500).seqs == [11, 12, 13]
+    late = watch(after=5)
+    assert late.seqs == [11, 12, 13]
+    assert [message.recovered for message in late.sent if isinstance(message, Subscribed)] == [False]
+    assert [(m.after, m.seq) for m in late.sent if isinstance(m, Gap)] == [(5, 11)]
+    assert edge.audiences() == [], "they are no channel's audience"

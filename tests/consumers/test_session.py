@@ -211,3 +211,19 @@ def test_bytes_that_are_no_request_are_a_bad_request(line: bytes) -> None:
 def test_depth_is_no_way_to_end_an_edge() -> None:
     deep = '{"op":"publish","stream":"chat:final","data":' + '{"a":' * 20_000 + "1" + "}" * 20_001
     assert codes(member().receive(deep, 0.0)) == ["bad_request"]
+
+
+def test_the_operators_figures_want_admin_of_everything() -> None:
+    """§10"""
+    asked = text(op="subscribe", id=1, stream="ops:overview", last=5)
+    for can in ({"subscribe": ("*",)}, {"admin": ("chat:*",)}, {"admin": ("ops:overview",)}):
+        assert codes(member(Grants(user="ana", can=can)).receive(asked, 0.0)) == ["forbidden"]
+    (effect,) = member(Grants(user="ana", can={"admin": ("*",)})).receive(asked, 0.0)
+    assert isinstance(effect, s.Oversee)
+
+
+def test_a_new_token_without_admin_leaves_the_operators_figures() -> None:
+    someone = member()
+    someone.streams["ops:overview"] = object()
+    assert someone.renew(everything("ana")) == []
+    assert someone.renew(Grants(user="ana", can={"subscribe": ("*",)})) == [s.Leave(None, "ops:overview")]

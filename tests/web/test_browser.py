@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)
 MATCH = Path(__file__).parent / "match.json"
 SECRET = "a secret of the tests that is long enough"
 CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
+ORIGIN = "document.querySelector('.origin')?.textContent"
+FIGURES = "document.querySelector('.charts').textContent"
 SURE = "dialog[open] .button:not(.plain)"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
@@ -436,6 +438,29 @@ def test_the_operators_page_says_which_role_is_ill_and_reshards_and_drains_after
     page.close()
 
 
+def test_the_operators_page_lives_on_the_stream_and_by_http_while_the_edge_is_away(
+    browser: Browser, pipeline: Pipeline
+) -> None:
+    page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
+    page.until(ORIGIN + " === 'Live'")
+    # What was told before the page was opened is in its charts at once.
+    page.until("!document.querySelector('.charts').textContent.includes('–')", within=3)
+    asked = "performance.getEntriesByName(new URL('/v1/ops', location.href).href).length"
+    before = page.evaluate(asked)
+    shown = page.evaluate(FIGURES)
+    page.until(f"{FIGURES} !== {json.dumps(shown)}")
+    assert page.evaluate(asked) == before, "while the stream tells, nobody is asked"
+    pipeline.kill("edge")
+    page.until(ORIGIN + " === 'Live figures by HTTP: the edge does not answer.'")
+    page.until("document.querySelector('.verdict').textContent === 'edge needs a look'")
+    page.picture("operators-by-http")
+    pipeline.start("edge")
+    page.until(ORIGIN + " === 'Live'")
+    page.until("document.querySelector('.verdict').textContent === 'All is well'")
+    assert browser.complaints() == []
+    page.close()
+
+
 def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
     browser: Browser, pipeline: Pipeline, kafka_servers: str, elasticsearch_url: str, tmp_path: Path
 ) -> None:
@@ -476,6 +501,7 @@ def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
         give(ops, token(everything))
         ops.until("document.querySelectorAll('.role').length >= 4")
         assert ops.evaluate("document.querySelector('.trouble')") is None
+        ops.until(f"{ORIGIN} === 'Live'")
         ops.close()
 
 

@@ -34,6 +34,27 @@ export interface Snapshot {
   readonly channels: readonly Channel[];
 }
 
+/** An event of the operators' stream: the same, summed to what this page shows. */
+export interface Overview {
+  readonly at_ms: number;
+  readonly roles: readonly (Omit<Role, "metrics"> & { readonly sums: Readonly<Record<string, number | Readonly<Record<string, number>>>> })[];
+  readonly channels: readonly Channel[];
+}
+
+/** By which label the stream tells a metric; the others come as one number. */
+const LABELS: Readonly<Record<string, string>> = {
+  touchline_consumer_lag: "topic",
+  touchline_index_watermark: "topic",
+  touchline_edge_latency_seconds_bucket: "le",
+  touchline_closed_total: "code",
+};
+
+export function unpack({ at_ms, roles, channels }: Overview): Snapshot {
+  const samples = (name: string, sum: number | Readonly<Record<string, number>>): Sample[] =>
+    typeof sum === "number" ? [{ name, labels: {}, value: sum }] : Object.entries(sum).map(([own, value]) => ({ name, labels: { [LABELS[name] ?? "label"]: own }, value }));
+  return { at_ms, channels, roles: roles.map(({ sums, ...role }) => ({ ...role, metrics: Object.entries(sums).flatMap(([name, sum]) => samples(name, sum)) })) };
+}
+
 /** One point of the charts; null where nothing can be said. */
 export interface Point {
   readonly at: number;

@@ -3,45 +3,26 @@
 import "../shared/theme.css";
 import "./ops.css";
 
-import { computed, signal, useSignal } from "@preact/signals";
+import { computed, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { ask, Refused, storedToken, storeToken } from "../shared/config.ts";
+import { storedToken, storeToken } from "../shared/config.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chart } from "./chart.tsx";
-import { type Point, point, type Role, type Snapshot, total } from "./figures.ts";
+import { type Point, type Role, total } from "./figures.ts";
 import { Refusals } from "./refusals.tsx";
+import { Figures } from "./source.ts";
 import { Channels, Closings, Edges, Index, Lags } from "./tables.tsx";
 
-const EVERY_MS = 1000;
-const KEPT = 600;
-
-const latest = signal<Snapshot | null>(null);
-const points = signal<readonly Point[]>([]);
-const problem = signal<{ readonly text: string; readonly wantsToken: boolean } | null>(null);
+const figures = new Figures();
+const { latest, points, problem } = figures;
 const ill = computed(() => latest.value?.roles.filter(({ state }) => state !== "ready") ?? []);
-
-async function look(): Promise<void> {
-  try {
-    const now = await ask<Snapshot>("/v1/ops");
-    const before = latest.value;
-    if (before && now.at_ms > before.at_ms) points.value = [...points.value, point(before, now)].slice(-KEPT);
-    latest.value = now;
-    problem.value = null;
-  } catch (error) {
-    const bare = error instanceof Refused && error.status === 401 && !storedToken();
-    const text = bare ? "A token is needed here." : error instanceof Error ? error.message : "The gateway does not answer.";
-    problem.value = { text, wantsToken: error instanceof Refused && error.wantsToken };
-  }
-}
 
 function Page() {
   useEffect(() => {
-    let timer = 0;
-    const next = () => void look().finally(() => (timer = window.setTimeout(next, EVERY_MS)));
-    next();
-    return () => clearTimeout(timer);
+    figures.start();
+    return () => figures.stop();
   }, []);
   const now = latest.value;
   return (
@@ -49,6 +30,7 @@ function Page() {
       <header class="ops-head">
         <h1>Touchline operations</h1>
         <Verdict />
+        <Origin />
         <ThemeButton />
       </header>
       {problem.value && <Trouble {...problem.value} />}
@@ -79,12 +61,20 @@ function Verdict() {
   return <p class="verdict bad" role="status">{roles.map(({ name }) => name).join(", ")} {roles.length === 1 ? "needs" : "need"} a look</p>;
 }
 
+/** Whether the page lives on the stream; and if not, what is the matter with that. */
+function Origin() {
+  const { source, why } = figures;
+  if (problem.value || source.value === "none") return null;
+  if (source.value === "stream") return <p class="origin live" role="status">Live</p>;
+  return <p class="origin" role="status">{why.value ? `Live figures by HTTP: ${why.value}.` : "Connecting to an edge"}</p>;
+}
+
 function Trouble({ text, wantsToken }: { text: string; wantsToken: boolean }) {
   const token = useSignal(storedToken());
   const submit = (event: Event) => {
     event.preventDefault();
     storeToken(token.value.trim());
-    void look();
+    figures.signIn();
   };
   return (
     <form class="notice trouble" onSubmit={submit}>

@@ -1,0 +1,195 @@
+"""The operators' figures as a stream: one gateway puts what the roles say of themselves on `touchline.ops`.
+
+Which one, the topic's only partition says: all gateways are a consumer group over it, and whoever has been
+given it writes. The next one reads the last record first and numbers on from there, so the stream's `seq`
+rises whatever the machines' clocks say. docs/decisions/0067.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import isnan
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from kernel.clock import Clock, to_rfc3339
+from kernel.kafka import client_config
+from kernel.logs import get_logger
+from kernel.positions import OVERVIEW, OVERVIEW_SHARD
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Codec, Undecodable
+from schemas.registry import codec_for
+
+_log = get_logger("touchline.overview")
+#: What is told, and by which label; without one it is summed over all that it has.
+TOLD: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "touchline_ingested_total": "",
+        "touchline_accepted_total": "",
+        "touchline_delivered_total": "",
+        "touchline_indexed_total": "",
+        "touchline_rejected_total": "",
+        "touchline_viewers": "",
+        "touchline_slow_viewers": "",
+        "touchline_consumer_lag": "topic",
+        "touchline_index_watermark": "topic",
+        "touchline_edge_latency_seconds_bucket": "le",
+        "touchline_closed_total": "code",
+    }
+)
+_WAIT_S: Final = 0.25
+_RETRY_S: Final = 1.0
+_QUIET: Final = 8
+#: A gateway that was killed is replaced after this time.
+_SESSION_MS: Final = 6000
+#: Figures that could not be written by then are old.
+_TIMEOUT_MS: Final = 3000
+
+Gather = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+def summed(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Metric -> its sum, or its sums by label."""
+    told: dict[str, Any] = {}
+    for sample in metrics:
+        name, value = sample["name"], sample["value"]
+        if name not in TOLD or value is None or isnan(value):
+            continue
+        number = int(value) if float(value).is_integer() else value
+        if not (label := TOLD[name]):
+            told[name] = told.get(name, 0) + number
+        else:
+            by = told.setdefault(name, {})
+            by[sample["labels"].get(label, "")] = by.get(sample["labels"].get(label, ""), 0) + number
+    return told
+
+
+def as_event(seq: int, now_ms: int, latest: Mapping[str, Any]) -> bytes:
+    """What `GET /v1/ops` answers, as a small event of the operators' stream."""
+    roles = [
+        {**{key: role[key] for key in ("name", "url", "state", "problems")}, "sums": summed(role["metrics"])}
+        for role in latest["roles"]
+    ]
+    event = {
+        "stream": OVERVIEW,
+        "seq": seq,
+        "id": str(seq),
+        "type": "figures",
+        "server_ts": to_rfc3339(now_ms),
+        "data": {"at_ms": latest["at_ms"], "roles": roles, "channels": latest["channels"]},
+    }
+    return msgspec.json.encode(event)
+
+
+class Turn(threading.Thread):
+    """Whether it is this gateway's turn to write, and the newest `seq` on the topic."""
+
+    def __init__(self, settings: Settings, codec: Codec) -> None:
+        super().__init__(name="overview-turn", daemon=True)
+        self._settings, self._codec = settings, codec
+        self._topic = topic_names(settings).ops
+        self._stopping = threading.Event()
+        #: Where the topic's end was when it was given to us; None: it is another's.
+        self._reads_to: int | None = None
+        self._quiet = 0
+        self.mine = False
+        self.newest = 0
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        consumer = Consumer(
+            client_config(
+                self._settings,
+                group_id=f"{self._settings.topics.prefix}-gateway-ops",
+                enable_auto_commit=False,
+                session_timeout_ms=_SESSION_MS,
+                heartbeat_interval_ms=_SESSION_MS // 4,
+            )
+        )
+        try:
+            consumer.subscribe([self._topic], on_assign=self._begin, on_revoke=self._end, on_lost=self._end)
+            while not self._stopping.is_set():
+                try:
+                    self._read(consumer)
+                except KafkaException as error:
+                    _log.warning("the operators' stream waits for kafka", why=str(error))
+                    self._stopping.wait(_RETRY_S)
+        finally:
+            consumer.close()
+
+    def _read(self, consumer: Consumer) -> None:
+        message = consumer.poll(_WAIT_S)
+        if message is not None and message.error() is None:
+            with contextlib.suppress(Undecodable):
+                self.newest = max(self.newest, self._codec.decode(message.value() or b"")["seq"])
+        if self._reads_to is not None and not self.mine:
+            at = consumer.position([TopicPartition(self._topic, 0)])[0].offset
+            # The last record may have been deleted meanwhile: then quiet means the end.
+            self._quiet = self._quiet + 1 if message is None else 0
+            self.mine = at >= self._reads_to or self._quiet >= _QUIET
+
+    def _begin(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        for part in parts:
+            low, end = consumer.get_watermark_offsets(part, timeout=10)
+            part.offset = max(low, end - 1)
+            self._reads_to, self._quiet = (end if end > low else 0), 0
+        consumer.assign(parts)
+
+    def _end(self, _: Consumer, __: list[TopicPartition]) -> None:
+        self.mine, self._reads_to = False, None
+
+
+class Overview:
+    """Writes the figures while it is entered, whenever it is this gateway's turn."""
+
+    def __init__(self, settings: Settings, clock: Clock, gather: Gather) -> None:
+        self._settings, self._clock, self._gather = settings, clock, gather
+        self._codec = codec_for(settings, "fanout")
+        self._topic, self._last = topic_names(settings).ops, 0
+        self._turn = Turn(settings, self._codec)
+        self._kafka = Producer(client_config(settings, message_timeout_ms=_TIMEOUT_MS, linger_ms=0))
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Overview":
+        self._turn.start()
+        self._task = asyncio.create_task(self._write_on())
+        self._task.add_done_callback(_tell)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._turn.stop()
+        await asyncio.to_thread(self._turn.join)
+        await asyncio.to_thread(self._kafka.flush, 1)
+
+    async def _write_on(self) -> None:
+        every, monotonic = self._settings.gateway.ops_every_s, self._clock.monotonic
+        while True:
+            begun = monotonic()
+            if self._turn.mine:
+                self._write(await self._gather())
+            await asyncio.sleep(max(0.05, every - (monotonic() - begun)))
+
+    def _write(self, latest: Mapping[str, Any]) -> None:
+        now = self._clock.now_ms()
+        seq = self._last = max(now, self._last + 1, self._turn.newest + 1)
+        body = as_event(seq, now, latest)
+        value = self._codec.encode({"stream": OVERVIEW, "seq": seq, "server_ts": now, "body": body})
+        # One that is lost is replaced by the next.
+        with contextlib.suppress(BufferError, KafkaException):
+            self._kafka.produce(self._topic, value, OVERVIEW_SHARD.key.encode())
+            self._kafka.poll(0)
+
+
+def _tell(ended: asyncio.Task[None]) -> None:
+    if not ended.cancelled() and (error := ended.exception()) is not None:
+        _log.error("the operators' stream has ended; the page asks over HTTP", error=repr(error))
