@@ -131,6 +131,7 @@ class Subscribed(Reply, frozen=True, tag="subscribed"):
     recovered: bool
     shard: int
     version: int
+    behind: Annotated[int, Meta(ge=0, description="events that follow up to the head")] | UnsetType = UNSET
     cursors: dict[str, int] | UnsetType = UNSET
 
 

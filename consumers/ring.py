@@ -84,6 +84,10 @@ class Ring:
         reached = self.head if at == len(self._seqs) else self._seqs[at - 1]
         return self._frames[first:at], max(after, reached)
 
+    def count_after(self, after: int) -> int:
+        """How many events above `after` are here."""
+        return len(self._seqs) - bisect_right(self._seqs, after, lo=self._start)
+
     def start_of_last(self, count: int) -> int | None:
         """The place after which exactly the last `count` events follow; None if not so many are here."""
         if count == 0:

@@ -6,7 +6,7 @@ of history has come. docs/protocol.md §5.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import UNSET
 
@@ -16,7 +16,9 @@ from consumers.hub import LOCATION_RING, Audience, Feed
 from consumers.messages import Gap, Subscribe, Subscribed
 from kernel.errors import TouchlineError
 
-CHUNK = 64 * 1024
+CHUNK: Final = 64 * 1024
+#: More than there can be: somewhere they would have to be counted first.
+_UNCOUNTED: Final = 1 << 53
 
 
 class Page:
@@ -127,7 +129,7 @@ class Subscription:
     def _begin(self, request: Subscribe, past: Past, wake: Callable[[TouchlineError | None], None]) -> bool:
         """Find where to start, and answer; False: that takes a look into history first."""
         starts: dict[Feed, int] = {}
-        recovered = True
+        recovered, behind = True, 0
         for number, feed in enumerate(self.audience.feeds):
             head = past.head(feed, wake)
             if head is None:
@@ -135,6 +137,7 @@ class Subscription:
             # From the start is from the start of every lane; other numbers are those of the stream itself.
             given = request.after if number == 0 or request.after == 0 else None
             after = (request.cursors or {}).get(feed.stream, given)
+            page = None
             if after is not None:
                 start = after
                 if start < head and not feed.conflates and not feed.ring.covers(start):
@@ -152,6 +155,7 @@ class Subscription:
             else:
                 start = head
             starts[feed] = start
+            behind += _events_after(feed, start, page) if start < head else 0
         self.positions, self.request = starts, None
         first, shard = self.audience.feeds[0], self.audience.shard
         self.holder.send(
@@ -162,6 +166,7 @@ class Subscription:
                 recovered=recovered,
                 shard=shard.number,
                 version=shard.version,
+                behind=behind if behind < _UNCOUNTED else UNSET,
                 # Who comes back says them; else a lane without an event so far would begin at its head then.
                 cursors={feed.stream: start for feed, start in starts.items() if feed is not first} or UNSET,
             )
@@ -208,3 +213,12 @@ class Subscription:
             if self.holder.paused:
                 return False
         return not self.holder.paused
+
+
+def _events_after(feed: Feed, start: int, page: Page | None) -> int:
+    """How many events follow up to the feed's head; more than can be where only reading would tell."""
+    ring, read = feed.ring, 0
+    if page is not None:
+        read, start = sum(seq > start for seq in page.seqs), max(start, page.end)
+    countable = not feed.conflates and ring.covers(start)
+    return read + ring.count_after(start) if countable else _UNCOUNTED

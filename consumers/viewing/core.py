@@ -185,7 +185,7 @@ class Core:
         if not self._running:
             return Closed()
         if any(self._network.believes(connection) for connection in home.live):
-            return Live(caught_up=self._streams.caught_up)
+            return Live(caught_up=self._streams.caught_up, behind=self._streams.behind)
         if not self._network.online:
             return Offline()
         if home.due_at is not None and not home.connections:

@@ -31,9 +31,10 @@ class Connecting(_State, frozen=True):
 
 
 class Live(_State, frozen=True):
-    """Connected; `caught_up` is false while missed events are still coming."""
+    """Connected; `caught_up` is false while missed events are still coming: `behind` of them, where known."""
 
     caught_up: bool
+    behind: int | None
 
 
 class Waiting(_State, frozen=True):

@@ -69,6 +69,14 @@ class Streams:
     def caught_up(self) -> bool:
         return all(w.served_by is not None and w.subscription.caught_up for w in self._watches.values())
 
+    @property
+    def behind(self) -> int | None:
+        """How many missed events are still to come; None where the edges have not told."""
+        late = [w for w in self._watches.values() if w.served_by is None or not w.subscription.caught_up]
+        counts = [None if w.served_by is None else w.subscription.behind for w in late]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
     def clear(self) -> None:
         self._watches.clear()
 
@@ -114,7 +122,7 @@ class Streams:
         if watch is None or connection.awaited.get(stream) != message.get("id"):
             return
         del connection.awaited[stream]
-        watch.subscription.subscribed(message["seq"], message.get("cursors", {}))
+        watch.subscription.subscribed(message["seq"], message.get("cursors", {}), message.get("behind"))
         watch.served_by = connection
         self._host.subscribed(stream, message["seq"])
         self._prune()

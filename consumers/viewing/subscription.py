@@ -43,6 +43,8 @@ class Subscription:
         self.stream, self._start = stream, start
         #: The stream's last `seq` as the edge last told.
         self.head = 0
+        #: How many events are still to come up to there; None where the edge has not told.
+        self.behind: int | None = None
         #: The reader is slower than the stream, and what comes is asked for again later.
         self.paused = False
         #: Failed tries in a row, and when the next is due.
@@ -68,9 +70,9 @@ class Subscription:
         lanes = {lane: place.cursor for lane, place in self._lanes.items() if place.cursor is not None}
         return {**asked, "cursors": lanes} if lanes else asked
 
-    def subscribed(self, head: int, lanes: Mapping[str, int]) -> None:
+    def subscribed(self, head: int, lanes: Mapping[str, int], behind: int | None) -> None:
         """The edge took the subscription, and told the stream's head, and where it begins in each lane."""
-        self.head, self.attempt, self.retry_at = head, 0, None
+        self.head, self.behind, self.attempt, self.retry_at = head, behind, 0, None
         # Live only: from here on. The last n of an empty stream: from its beginning on.
         if self._own.cursor is None and (self._start.last is None or head == 0):
             self._own.cursor = head
@@ -104,6 +106,8 @@ class Subscription:
 
     def delivered(self, event: Event) -> None:
         self._place(event.stream).cursor = event.seq
+        if self.behind:
+            self.behind -= 1
 
     def skip_to(self, stream: str, seq: int) -> bool:
         """The edge said that nothing below `seq` is to be had any more; whether that is news."""

@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec import UNSET, UnsetType
 
 from consumers.frames import event_frame, payload_of
 from consumers.hub import Feed, Hub, Raw
@@ -145,7 +146,9 @@ def test_who_asks_for_nothing_gets_what_comes_from_now_on() -> None:
     viewer = join(edge, past)
     edge.take("live", [raw(3), raw(5)])
     assert viewer.seqs == [3, 5]
-    assert viewer.sent == [Subscribed(id=1, stream="chat:final", seq=2, recovered=True, shard=0, version=1)]
+    assert viewer.sent == [
+        Subscribed(id=1, stream="chat:final", seq=2, recovered=True, shard=0, version=1, behind=0)
+    ]
     assert [event["prev"] for event in viewer.events] == [2, 3]
 
 
@@ -397,6 +400,42 @@ def test_a_ring_gives_what_was_put_in_above_any_place_it_covers(
     ring.drop(len(ring))
     assert ring.bytes == 0
     assert ring.floor == (kept[-1] if kept else -1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "behind"),
+    [
+        ({}, 0),
+        ({"after": 30}, 0),
+        ({"after": 40}, 0),
+        ({"after": 27}, 3),
+        ({"last": 2}, 2),
+        ({"after": 24}, 6),  # a page of history reaches into the ring
+        ({"after": 3}, UNSET),  # and this one does not
+    ],
+)
+def test_who_comes_is_told_how_many_events_follow_where_that_is_known(
+    asked: dict[str, int], behind: int | UnsetType
+) -> None:
+    """§5.2"""
+    edge, past = hub(ring_events=4), Log()
+    past.seqs = list(range(1, 31))
+    edge.take("live", [raw(seq) for seq in past.seqs])
+    viewer = join(edge, past, **asked)
+    while past.waiting:
+        past.answer()
+    (told,) = (message for message in viewer.sent if isinstance(message, Subscribed))
+    assert told.behind == behind
+    assert behind is UNSET or len(viewer.seqs) == behind
+
+
+def test_what_follows_is_counted_over_all_lanes() -> None:
+    edge, past = hub(), Log()
+    edge.take("live", [raw(1), raw(2), raw(3, "final~0"), raw(4, "final~1"), raw(5, "final~1")])
+    edge.whole = {("live", 0)}
+    viewer = join(edge, past, after=0, lanes=2)
+    assert [message.behind for message in viewer.sent if isinstance(message, Subscribed)] == [5]
+    assert len(viewer.seqs) == 5
 
 
 class NoHistory:

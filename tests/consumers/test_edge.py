@@ -79,7 +79,8 @@ async def test_a_cursor_gives_what_was_missed(place: tuple[Fanout, EdgeProcess])
     written = fanout.write("broadcast:missed", 20)
     async with bare(edge.url) as (client, _):
         await client.say(op="subscribe", id=1, stream="broadcast:missed", after=written[4])
-        assert (await client.hear("subscribed"))["recovered"] is True
+        subscribed = await client.hear("subscribed")
+        assert (subscribed["recovered"], subscribed["behind"]) == (True, 15)
         assert [(await client.hear("event"))["seq"] for _ in range(15)] == written[5:]
 
 

@@ -56,9 +56,9 @@ class Page:
         path = str(PICTURES / f"{name}.png")
         self._browser.ask("screenshot", page=self._number, path=path, full=full)
 
-    def release(self) -> None:
-        """Let a page that was opened with `hold` hear what its edge has said."""
-        self._browser.ask("release", page=self._number)
+    def release(self, of: int | None = None) -> None:
+        """Let a page that was opened with `hold` hear what its edge has said, or so many messages of it."""
+        self._browser.ask("release", page=self._number, of=of)
 
     def axe(self) -> list[str]:
         """Serious problems of accessibility."""

@@ -194,8 +194,10 @@ def test_an_edge_that_is_killed_costs_nothing(browser: Browser, pipeline: Pipeli
 def test_who_is_behind_is_told_so_and_gets_everything_in_order(browser: Browser, pipeline: Pipeline) -> None:
     say(pipeline, "behind", *(f"early {n}" for n in range(30)))
     page = browser.open(f"{pipeline.gateway_url}/?channel=behind", hold=True)
-    page.until("document.querySelector('.state').textContent === 'Catching up'")
+    page.until("document.querySelector('.state').textContent === '30 behind'")
     page.picture("viewers-behind")
+    page.release(of=18)
+    page.until("document.querySelector('.state').textContent === '12 behind'")
     page.release()
     page.until(CAUGHT_UP)
     assert texts_of_everything(page) == [f"early {n}" for n in range(30)]

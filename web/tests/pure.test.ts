@@ -117,7 +117,9 @@ describe("highlights", () => {
 
 describe("words", () => {
   test("for the connection's state", () => {
-    expect(sayStatus({ state: "live", caughtUp: true }, 0).text).toBe("Live, caught up");
+    expect(sayStatus({ state: "live", caughtUp: true, behind: 0 }, 0).text).toBe("Live, caught up");
+    expect(sayStatus({ state: "live", caughtUp: false, behind: 12 }, 0).text).toBe("12 behind");
+    expect(sayStatus({ state: "live", caughtUp: false, behind: null }, 0).text).toBe("Catching up");
     expect(sayStatus({ state: "waiting", retryAt: 2_500 }, 0).text).toBe("Back in 3 s");
     expect(sayStatus({ state: "refused", code: "4003", message: "No." }, 0)).toMatchObject({ tone: "bad", detail: "No." });
   });

@@ -191,7 +191,9 @@ export class Core {
     if (this.refusal) return { state: "refused", code: this.refusal.code, message: this.refusal.message };
     if (!this.running) return { state: "closed" };
     const { home, online } = this.network;
-    if (home.live.some((connection) => this.network.believes(connection))) return { state: "live", caughtUp: this.streams.caughtUp };
+    if (home.live.some((connection) => this.network.believes(connection))) {
+      return { state: "live", caughtUp: this.streams.caughtUp, behind: this.streams.behind };
+    }
     if (!online) return { state: "offline" };
     if (home.dueAt !== null && home.connections.length === 0) return { state: "waiting", retryAt: home.dueAt };
     return { state: "connecting" };

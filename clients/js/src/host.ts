@@ -6,8 +6,8 @@ import type { Gap, Rejection, StreamEvent, TouchlineError, Message } from "./pro
 export type Status =
   | { readonly state: "closed" }
   | { readonly state: "connecting" }
-  /** Connected; `caughtUp` is false while missed events are still coming. */
-  | { readonly state: "live"; readonly caughtUp: boolean }
+  /** Connected; `caughtUp` is false while missed events are still coming: `behind` of them, or null where the edges have not told. */
+  | { readonly state: "live"; readonly caughtUp: boolean; readonly behind: number | null }
   /** The connection is lost; the next try is at `retryAt`, on the clock that the client was given. */
   | { readonly state: "waiting"; readonly retryAt: number }
   /** The machine has no network; the client comes back when it has. */

@@ -72,6 +72,17 @@ export class Streams {
     );
   }
 
+  /** How many missed events are still to come; null where the edges have not told. */
+  get behind(): number | null {
+    let behind = 0;
+    for (const { servedBy, subscription } of this.watches.values()) {
+      if (servedBy && subscription.caughtUp) continue;
+      if (!servedBy || subscription.behind === null) return null;
+      behind += subscription.behind;
+    }
+    return behind;
+  }
+
   clear(): void {
     this.watches.clear();
   }
@@ -120,7 +131,8 @@ export class Streams {
     if (!watch || connection.awaited.get(stream) !== message.id) return;
     connection.awaited.delete(stream);
     const seq = Number(message["seq"]);
-    watch.subscription.subscribed(seq, (message["cursors"] ?? {}) as Record<string, number>);
+    const { behind } = message;
+    watch.subscription.subscribed(seq, (message["cursors"] ?? {}) as Record<string, number>, typeof behind === "number" ? behind : null);
     watch.servedBy = connection;
     this.host.subscribed({ stream, seq, recovered: message["recovered"] !== false });
     this.prune();

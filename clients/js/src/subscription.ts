@@ -36,6 +36,8 @@ interface Place {
 export class Subscription {
   /** The stream's last `seq` as the edge last told. */
   head = 0;
+  /** How many events are still to come up to there; null where the edge has not told. */
+  behind: number | null = null;
   /** Paused: the reader is slower than the stream, and what comes is asked for again later. */
   paused = false;
   /** Failed tries in a row, and when the next is due. */
@@ -70,8 +72,9 @@ export class Subscription {
   }
 
   /** The edge took the subscription, and told the stream's head, and where it begins in each lane. */
-  subscribed(head: number, lanes: Readonly<Record<string, number>>): void {
+  subscribed(head: number, lanes: Readonly<Record<string, number>>, behind: number | null): void {
     this.head = head;
+    this.behind = behind;
     this.attempt = 0;
     this.retryAt = null;
     // Live only: from here on. The last n of an empty stream: from its beginning on.
@@ -105,6 +108,7 @@ export class Subscription {
 
   delivered({ stream, seq }: StreamEvent): void {
     this.place(stream).cursor = seq;
+    if (this.behind) this.behind -= 1;
   }
 
   /** The edge said that nothing below `seq` is to be had any more; whether that is news. */

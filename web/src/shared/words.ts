@@ -17,7 +17,7 @@ export function sayStatus(status: Status, now: number): Said {
     case "live":
       return status.caughtUp
         ? { tone: "good", text: "Live, caught up" }
-        : { tone: "busy", text: "Catching up", detail: "What you missed is coming, in order." };
+        : { tone: "busy", text: status.behind ? `${status.behind.toLocaleString("en")} behind` : "Catching up", detail: "What you missed is coming, in order." };
     case "connecting":
       return { tone: "busy", text: "Connecting" };
     case "waiting": {

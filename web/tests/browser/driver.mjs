@@ -75,9 +75,9 @@ const commands = {
       await new Promise((done) => setTimeout(done, 50));
     }
   },
-  release({ page }) {
-    held[page].open = true;
-    for (const send of held[page].splice(0)) send();
+  release({ page, of }) {
+    held[page].open = of === null;
+    for (const send of held[page].splice(0, of ?? Infinity)) send();
   },
   offline: ({ page, offline }) => pages[page].context().setOffline(offline),
   screenshot: async ({ page, path, full = false }) => void (await pages[page].screenshot({ path, fullPage: full })),
