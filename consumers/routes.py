@@ -27,6 +27,8 @@ def plain_routes(service: Service, health: Health, drain: Callable[[], None]) ->
     def leave(_: Door, asked: Asked) -> bytes:
         if asked.method != "POST":
             return problem(405, "bad_request", "Draining changes something: send POST.")
+        if "Origin" in asked.headers:
+            return problem(403, "forbidden", "Pages ask the gateway to drain an edge.")
         try:
             grants = service.grants_now(asked.token)
         except TouchlineError as error:

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
-from gateway.bodies import JSON, content_type_of, whole
+from gateway.bodies import JSON, json_object
 from gateway.context import Context
 from gateway.operations import Operation, Parameter, Reply
 from kernel.errors import TouchlineError
@@ -104,7 +103,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
         admin = (await access.scope(request, "admin")).patterns
         by = {"patterns": patterns, "owner": caller.user, "admin": admin}
-        given, streams = _parameters(await _body(request))
+        given, streams = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
         alert = read_alert(alert_id, given, streams=streams, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
         there = await alerts()
@@ -174,15 +173,6 @@ def _found(alerts: Mapping[str, Alert], alert_id: str) -> Alert:
     if alert_id not in alerts:
         raise TouchlineError("not_found", f"There is no alert {alert_id}.")
     return alerts[alert_id]
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    if content_type_of(request) != JSON:
-        raise TouchlineError("unsupported_media_type", f"Send {JSON}.")
-    try:
-        return msgspec.json.decode(await whole(request, _MAX_BYTES), type=dict[str, Any])
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise TouchlineError("bad_request", f"The body is not a JSON object: {error}.") from None
 
 
 def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:

@@ -2,8 +2,9 @@
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
+import msgspec
 import zstandard
 from aiohttp import web
 
@@ -20,6 +21,9 @@ _GROWTH_FREE: Final = 16 * 1024 * 1024
 
 JSON: Final = "application/json"
 NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq")
+
+
+T = TypeVar("T")
 
 
 class _Unpacking(Protocol):
@@ -122,6 +126,19 @@ async def whole(request: web.Request, limit: int) -> bytes:
                 hint="Send NDJSON: it may be of any length.",
             )
     return bytes(body)
+
+
+async def json_object(request: web.Request, limit: int, kind: type[T]) -> T:
+    """The body as a JSON object of this type. Raises `unsupported_media_type`, `too_large` or `bad_request`.
+
+    The type has to be named: a page of another origin cannot send it without being asked about first.
+    """
+    if "Content-Type" not in request.headers or request.content_type != JSON:
+        raise TouchlineError("unsupported_media_type", f"Send {JSON}.")
+    try:
+        return msgspec.json.decode(await whole(request, limit), type=kind)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise TouchlineError("bad_request", f"The body is not as it should be: {error}.") from None
 
 
 async def lines_of(request: web.Request, limit: int) -> AsyncIterator[list[bytes]]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from gateway.bodies import JSON, content_type_of, whole
+from gateway.bodies import JSON, json_object
 from gateway.context import Context
 from gateway.control import Control
 from gateway.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
@@ -85,7 +85,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def change(request: web.Request) -> web.Response:
         channel = channel_of(request)
         await context.access.require(request, "admin", channel)
-        wanted = await _body(request)
+        wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         unknown = wanted.keys() - _SETTINGS["properties"].keys()
         if unknown:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a setting of a channel.")
@@ -96,7 +96,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def reshard(request: web.Request) -> web.Response:
         channel = channel_of(request)
         await context.access.require(request, "admin", channel)
-        shards = (await _body(request)).get("shards")
+        shards = (await json_object(request, _MAX_BYTES, dict[str, Any])).get("shards")
         if not isinstance(shards, int) or isinstance(shards, bool) or not 1 <= shards <= _MAX_SHARDS:
             raise TouchlineError("bad_request", f"shards is a number from 1 to {_MAX_SHARDS}.")
         await control.send(channel, "reshard", {"shards": shards})
@@ -165,15 +165,6 @@ def _shown(channel: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
         "versions": versions or [{"version": 1, "shards": 1}],
         "settings": record.get("settings", {}),
     }
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    if content_type_of(request) != JSON:
-        raise TouchlineError("unsupported_media_type", f"Send {JSON}.")
-    try:
-        return msgspec.json.decode(await whole(request, _MAX_BYTES), type=dict[str, Any])
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise TouchlineError("bad_request", f"The body is not a JSON object: {error}.") from None
 
 
 def _check(wanted: Mapping[str, Any]) -> None:

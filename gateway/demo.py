@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from gateway.bodies import json_object
 from gateway.context import Context
 from gateway.operations import CHANNEL_PATTERN, Operation, Reply
 from kernel.errors import TouchlineError
@@ -141,13 +142,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     context.stack.push_async_callback(matches.stop)
 
     async def start(request: web.Request) -> web.Response:
-        # A page of another origin cannot send this type without being asked about first.
-        if request.content_type != "application/json":
-            raise TouchlineError("unsupported_media_type", "Send application/json.")
-        try:
-            wanted = msgspec.json.decode(await request.content.read(_MAX_BODY), type=Wanted)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise TouchlineError("bad_request", f"The body is not as it should be: {error}.") from None
+        wanted = await json_object(request, _MAX_BODY, Wanted)
         if not is_channel(wanted.channel):
             raise TouchlineError("bad_request", "That is not a channel's name.")
         for kind in ("broadcast", "chat", "location"):
@@ -165,7 +160,14 @@ async def routes(context: Context) -> Sequence[Operation]:
             tag="operations",
             body={"application/json": _BODY},
             replies={202: Reply("It has begun.", _BODY | {"required": ["channel", "seconds"]})},
-            errors=("bad_request", "unauthorized", "forbidden", "unsupported_media_type", "limit_reached"),
+            errors=(
+                "bad_request",
+                "unauthorized",
+                "forbidden",
+                "too_large",
+                "unsupported_media_type",
+                "limit_reached",
+            ),
         )
     ]
 

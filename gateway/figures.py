@@ -13,6 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.audience import by_channel
+from gateway.bodies import json_object
 from gateway.context import Context
 from gateway.operations import Operation, Parameter, Reply
 from gateway.overview import Overview
@@ -22,6 +23,7 @@ from kernel.settings import Settings
 _TIMEOUT: Final = ClientTimeout(total=2.0)
 #: Answers of this age are good enough for everybody who asks: ten open pages cost what one does.
 _FRESH_S: Final = 0.5
+_MAX_BODY: Final = 1024
 _OURS: Final = "touchline_"
 
 
@@ -117,9 +119,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         return web.Response(body=msgspec.json.encode(await gather()), content_type="application/json")
 
     async def drain(request: web.Request) -> web.Response:
-        if request.content_type != "application/json":
-            raise TouchlineError("unsupported_media_type", "Send application/json.")
         await context.access.require(request, "admin", "*")
+        await json_object(request, _MAX_BODY, dict[str, Any])
         name = request.match_info["edge"]
         url = roles.get(name, "") if name.startswith("edge") else ""
         if not url:
@@ -146,7 +147,15 @@ async def routes(context: Context) -> Sequence[Operation]:
             parameters=(Parameter("edge", "path", "The edge's name.", _TEXT, required=True),),
             body={"application/json": {"type": "object"}},
             replies={202: Reply("It has begun.", {"type": "object"})},
-            errors=("unauthorized", "forbidden", "not_found", "unsupported_media_type", "unavailable"),
+            errors=(
+                "bad_request",
+                "unauthorized",
+                "forbidden",
+                "not_found",
+                "too_large",
+                "unsupported_media_type",
+                "unavailable",
+            ),
         ),
         Operation(
             method="GET",

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from gateway.bodies import JSON, content_type_of, whole
+from gateway.bodies import JSON, json_object
 from gateway.context import Context
 from gateway.operations import Operation, Parameter, Reply
 from kernel.clock import to_rfc3339
@@ -56,13 +56,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         )
 
     async def retry(request: web.Request) -> web.Response:
-        if content_type_of(request) != JSON:
-            raise TouchlineError("unsupported_media_type", f"Send {JSON}.")
         caller = await context.access.require(request, "admin", "*")
-        try:
-            wanted = msgspec.json.decode(await whole(request, _MAX_BODY), type=Wanted)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise TouchlineError("bad_request", f"The body is not as it should be: {error}.") from None
+        wanted = await json_object(request, _MAX_BODY, Wanted)
         places = set(wanted.places)
         if not 0 < len(places) <= _MOST_PLACES:
             raise TouchlineError("bad_request", f"places names 1 to {_MOST_PLACES} refused records.")
@@ -107,6 +102,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 "unauthorized",
                 "forbidden",
                 "not_found",
+                "too_large",
                 "unsupported_media_type",
                 "not_delivered",
                 "unavailable",

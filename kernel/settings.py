@@ -93,9 +93,7 @@ class Producer(Section, frozen=True):
     compression: Annotated[
         Literal["none", "lz4", "zstd", "snappy", "gzip"], Meta(description="how batches are compressed")
     ] = "lz4"
-    max_in_flight: Annotated[Count, Meta(description="events on their way at most; then senders wait")] = (
-        100_000
-    )
+    max_in_flight: Annotated[Count, Meta(description="events on their way; then senders wait")] = 100_000
     max_in_flight_bytes: Annotated[Count, Meta(description="bytes on their way at most")] = 128 * 1024 * 1024
     delivery_timeout_s: Annotated[
         Seconds, Meta(description="for how long Kafka is tried before an event counts as not delivered")
@@ -133,9 +131,7 @@ class Edge(Section, frozen=True):
     port: Annotated[Port, Meta(description="port for viewers, /metrics and /readyz")] = 18081
     name: Annotated[str, Meta(description="name of this edge; empty: made from host and port")] = ""
     cell: Annotated[str, Meta(description="cell (consumer group) it belongs to; empty: one of its own")] = ""
-    public_url: Annotated[str, Meta(description="address that viewers are redirected to; empty: its own")] = (
-        ""
-    )
+    public_url: Annotated[str, Meta(description="where viewers are redirected to; empty: its address")] = ""
     ring_events: Annotated[Count, Meta(description="events that a stream's ring holds")] = 2048
     ring_bytes: Annotated[Count, Meta(description="bytes that all rings together may hold")] = (
         256 * 1024 * 1024

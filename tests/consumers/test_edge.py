@@ -61,6 +61,15 @@ async def test_events_come_live_and_in_order(place: tuple[Fanout, EdgeProcess]) 
         assert events[0]["data"] == {"text": "hello"}
 
 
+def test_a_page_that_somebody_happens_to_look_at_cannot_drain_an_edge(
+    place: tuple[Fanout, EdgeProcess],
+) -> None:
+    """§10: on loopback nobody needs a token, and any page may send a plain POST there."""
+    asked = urllib.request.Request(f"{place[1].http}/v1/drain", method="POST", headers={"Origin": "http://a"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(asked)
+
+
 async def test_nothing_follows_an_unsubscription(place: tuple[Fanout, EdgeProcess]) -> None:
     fanout, edge = place
     async with bare(edge.url) as (client, _):

@@ -111,7 +111,7 @@ function Charts() {
   const at = all.map((one) => one.at);
   const of = (name: keyof Point) => all.map((one) => one[name]);
   return (
-    <div class="charts">
+    <div class="charts" role="group" aria-label={`Figures of the last ${Math.round((at.at(-1) ?? 0) - (at[0] ?? 0))} seconds`}>
       <Chart title="Events in" unit="/s" at={at} lines={[{ label: "accepted", colour: "--flag-now", values: of("accepted") }, { label: "indexed", colour: "--good-now", values: of("indexed") }]} />
       <Chart title="Events out, to viewers" unit="/s" at={at} lines={[{ label: "delivered", colour: "--flag-now", values: of("delivered") }]} />
       <Chart title="From Kafka to the viewer" unit="ms" at={at} lines={[{ label: "p50", colour: "--good-now", values: of("p50") }, { label: "p99", colour: "--flag-now", values: of("p99") }]} />
