@@ -137,9 +137,12 @@ class Turn(threading.Thread):
 
     def _begin(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
         for part in parts:
-            low, end = consumer.get_watermark_offsets(part, timeout=10)
+            try:
+                low, end = consumer.get_watermark_offsets(part, timeout=10)
+            except KafkaException:
+                low, end = 0, 0  # then the clock alone says where to go on
             part.offset = max(low, end - 1)
-            self._reads_to, self._quiet = (end if end > low else 0), 0
+            self._reads_to, self._quiet = end, 0
         consumer.assign(parts)
 
     def _end(self, _: Consumer, __: list[TopicPartition]) -> None:

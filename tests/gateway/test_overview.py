@@ -50,7 +50,9 @@ def test_an_event_is_what_http_answers_and_says_what_is_wrong() -> None:
 @pytest.fixture(scope="module")
 def watched(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     logs: Path = tmp_path_factory.mktemp("overview")
-    given = {"TOUCHLINE_AUTH_SECRET": SECRET, "TOUCHLINE_GATEWAY_OPS_EVERY_S": "0.2"}
+    # In a cell, edges share the other partitions out; the figures each reads whole.
+    cell = {"TOUCHLINE_EDGE_CELL": "one"}
+    given = {**cell, "TOUCHLINE_AUTH_SECRET": SECRET, "TOUCHLINE_GATEWAY_OPS_EVERY_S": "0.2"}
     with running(kafka_servers, NO_ELASTICSEARCH, logs, "edge", "gateway", **given) as pipeline:
         yield pipeline
 

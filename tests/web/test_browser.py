@@ -112,6 +112,15 @@ def viewers_of(pipeline: Pipeline, stream: str) -> int:
         return viewers
 
 
+def in_all_lights(page: Page, name: str) -> None:
+    """Keep a picture of this state by day and by night, on a desk and in a hand."""
+    for scheme in ("light", "dark"):
+        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            page.look(scheme=scheme, **size)
+            page.picture(f"{name}-{device}-{scheme}")
+    page.look(scheme="light", **DESKTOP)
+
+
 def write(page: Page, text: str) -> None:
     page.fill("#message", text)
     page.press("Enter")
@@ -142,8 +151,7 @@ def texts_of_everything(page: Page) -> list[str]:
 def test_two_people_chat_with_each_other(browser: Browser, pipeline: Pipeline) -> None:
     first, second = visit(browser, pipeline, "talk", **DESKTOP), visit(browser, pipeline, "talk", **PHONE)
     first.until(shows(".pane-chat .empty", "Nobody has said anything yet"))
-    first.picture("viewers-empty-desktop")
-    second.picture("viewers-empty-phone")
+    in_all_lights(first, "viewers-empty")
     first.fill("#own-name", "Ana")
     write(first, "hello from here")
     second.until(reads("hello from here"))
@@ -171,7 +179,7 @@ def test_a_network_that_is_cut_and_restored_costs_nothing(browser: Browser, pipe
         page.offline(True)
         page.until("document.querySelector('.state').textContent === 'No network'")
         say(pipeline, "cut", *(f"meanwhile {n}" for n in range(50)))
-        page.picture("viewers-offline")
+        in_all_lights(page, "viewers-offline")
         wire.mend()
         page.offline(False)
         page.until(reads("meanwhile 49"))
@@ -190,7 +198,7 @@ def test_an_edge_that_is_killed_costs_nothing(browser: Browser, pipeline: Pipeli
     page.picture("viewers-back-in-a-moment")
     late = browser.open(f"{pipeline.gateway_url}/?channel=killed", scheme="dark")
     late.until(shows(".pane-chat .empty", "Getting the last messages"))
-    late.picture("viewers-loading")
+    in_all_lights(late, "viewers-loading")
     late.close()
     say(pipeline, "killed", *(f"meanwhile {n}" for n in range(20)))
     pipeline.start("edge")
@@ -208,7 +216,7 @@ def test_who_is_behind_is_told_so_and_gets_everything_in_order(browser: Browser,
     say(pipeline, "behind", *(f"early {n}" for n in range(30)))
     page = browser.open(f"{pipeline.gateway_url}/?channel=behind", hold=True)
     page.until("document.querySelector('.state').textContent === '30 behind'")
-    page.picture("viewers-behind")
+    in_all_lights(page, "viewers-behind")
     page.release(of=18)
     page.until("document.querySelector('.state').textContent === '12 behind'")
     page.release()
@@ -233,7 +241,7 @@ def test_hostile_texts_are_texts(browser: Browser, pipeline: Pipeline) -> None:
     )
     assert tall < 80, "marks do not pile up over the lines around"
     assert browser.complaints() == []
-    page.picture("viewers-hostile")
+    in_all_lights(page, "viewers-hostile")
     page.close()
 
 
@@ -295,7 +303,8 @@ def test_a_search_leads_to_the_message_in_its_context(browser: Browser, pipeline
     page.until(reads("late 399"))
     page.fill("#q", "nothingofthekind")
     page.until("document.querySelector('.found-count')?.textContent.startsWith('Nothing was found')")
-    page.picture("viewers-search-without-result")
+    page.click("[data-name=search]")
+    in_all_lights(page, "viewers-search-without-result")
     page.close()
 
 
@@ -370,7 +379,7 @@ def test_a_refused_message_says_why_and_is_posted_again_by_an_operator(
 
     eventually("a message is refused", refused)
     assert page.evaluate("document.querySelector('.problem').textContent.length") > 20
-    page.picture("viewers-refused-message")
+    in_all_lights(page, "viewers-refused-message")
     text = page.evaluate(
         "document.querySelector('.tick.refused').closest('.line').querySelector('.line-text').textContent"
     )
@@ -430,7 +439,7 @@ def test_the_operators_page_says_which_role_is_ill_and_reshards_and_drains_after
     page.until("document.querySelector('.verdict')?.textContent === 'All is well'")
     pipeline.kill("index")
     page.until("document.querySelector('.verdict').textContent === 'index needs a look'")
-    page.picture("operators-ill")
+    in_all_lights(page, "operators-ill")
     pipeline.launch("index")
 
     page.until(shows("td", "moved"))
@@ -471,7 +480,7 @@ def test_the_operators_page_lives_on_the_stream_and_by_http_while_the_edge_is_aw
     pipeline.kill("edge")
     page.until(ORIGIN + " === 'Live figures by HTTP: the edge does not answer.'")
     page.until("document.querySelector('.verdict').textContent === 'edge needs a look'")
-    page.picture("operators-by-http")
+    in_all_lights(page, "operators-by-http")
     pipeline.start("edge")
     page.until(ORIGIN + " === 'Live'")
     page.until("document.querySelector('.verdict').textContent === 'All is well'")
@@ -524,7 +533,7 @@ def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
     with guarded as closed:
         page = browser.open(f"{closed.gateway_url}/?channel=talk", **DESKTOP)
         page.until(shows(".sign-in", "You are not let in"))
-        page.picture("viewers-not-let-in")
+        in_all_lights(page, "viewers-not-let-in")
         give(page, "nonsense")
         page.until(shows(".sign-in", "missing, wrong or expired"))
         give(page, token(reader))
@@ -538,7 +547,7 @@ def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
 
         ops = browser.open(f"{closed.gateway_url}/ops", **DESKTOP)
         ops.until(shows(".trouble", "A token is needed"))
-        ops.picture("operators-not-let-in")
+        in_all_lights(ops, "operators-not-let-in")
         give(ops, token(reader))
         ops.until(shows(".trouble", "does not allow admin"))
         give(ops, token(everything))

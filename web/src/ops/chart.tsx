@@ -30,6 +30,12 @@ function span({ data: [at] }: uPlot): [number, number] {
   return [Math.min(at[0] ?? end, end - LEAST_SECONDS), end];
 }
 
+/** Values with nothing on either side, which no line would show. Where nothing was measured none is drawn across. */
+function alone({ data }: uPlot, series: number): number[] {
+  const values = data[series] ?? [];
+  return [...values.keys()].filter((n) => values[n] != null && values[n - 1] == null && values[n + 1] == null);
+}
+
 export function Chart({ title, unit, at, lines }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -49,7 +55,7 @@ export function Chart({ title, unit, at, lines }: Props) {
         { ...axis, size: 54, values: (_, splits) => splits.map(short) },
       ],
       scales: { x: { range: span }, y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.1, LEAST_TOP)] } },
-      series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: ink(colour), width: 2, points: { show: (plot: uPlot) => plot.data[0].length < 3 }, spanGaps: true }))],
+      series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: ink(colour), width: 2, points: { show: true, size: 5, filter: alone } }))],
     };
     plot.current = new uPlot(options, [[...at], ...lines.map(({ values }) => [...values])] as uPlot.AlignedData, element);
     const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));

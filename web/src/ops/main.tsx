@@ -39,11 +39,13 @@ function Page() {
           <Roles roles={now.roles} />
           <Charts />
           <div class="tables">
-            <Edges now={now} />
+            <div class="stack">
+              <Edges now={now} />
+              <Index now={now} />
+              <Closings now={now} />
+            </div>
             <Channels now={now} />
             <Lags now={now} />
-            <Index now={now} />
-            <Closings now={now} />
           </div>
           <Refusals count={total(now, "touchline_rejected_total")} />
         </main>
@@ -77,7 +79,7 @@ function Trouble({ text, wantsToken }: { text: string; wantsToken: boolean }) {
     figures.signIn();
   };
   return (
-    <form class="notice trouble" onSubmit={submit}>
+    <form class={latest.value ? "notice trouble" : "notice trouble alone"} onSubmit={submit}>
       <p>
         <span role="alert">{text}</span> {latest.value && "The figures below are the last that came. "}
         {wantsToken && <>Paste an operator’s token; <code>touchline token NAME --can admin</code> makes one.</>}

@@ -139,16 +139,19 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
     text.value = "";
     onSent();
   };
+  const { state } = room.status.value;
+  const shut = state === "refused";
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
   return (
     <form class="composer" onSubmit={send}>
+      {(state === "offline" || state === "waiting") && <p class="composer-note" role="status">You are not connected. What you write is sent when you are.</p>}
       <label class="sr-only" for="own-name">Your name</label>
-      <input id="own-name" class="field own-name" maxLength={40} placeholder="Your name" autocomplete="nickname" value={name.value}
+      <input id="own-name" class="field own-name" disabled={shut} maxLength={40} placeholder="Your name" autocomplete="nickname" value={name.value}
         onInput={(event) => { name.value = event.currentTarget.value; keepName(name.value); }} />
       <label class="sr-only" for="message">Message</label>
-      <textarea id="message" class="field" rows={1} placeholder="Say something" value={text.value} enterkeyhint="send"
+      <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
         onInput={(event) => (text.value = event.currentTarget.value)} onKeyDown={onKeyDown} />
       <button class="button" type="submit" disabled={text.value.trim() === "" || left < 0}>Send</button>
       {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}

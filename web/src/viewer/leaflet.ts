@@ -8,6 +8,8 @@ import type { Place } from "./room.ts";
 
 const MOST_MARKERS = 500;
 const STREET = 17;
+/** From the middle of a dot. */
+const NAME_AWAY = 8;
 /** Names stand to the right of their dots. */
 const ROOM_FOR_NAMES: L.PointTuple = [110, 40];
 
@@ -24,7 +26,7 @@ const Grid = L.GridLayer.extend({
     const size = this.getTileSize();
     const corner = L.CRS.EPSG3857.pointToLatLng(L.point(at.x * size.x, at.y * size.y), at.z);
     const digits = Math.max(0, Math.min(5, Math.ceil(at.z / 3) - 1));
-    tile.textContent = `${corner.lat.toFixed(digits)}, ${L.Util.wrapNum(corner.lng, [-180, 180], true).toFixed(digits)}`;
+    tile.textContent = `${corner.lat.toFixed(digits)}\n${L.Util.wrapNum(corner.lng, [-180, 180], true).toFixed(digits)}`;
     return tile;
   },
 }) as unknown as new (options?: L.GridLayerOptions) => L.GridLayer;
@@ -42,6 +44,7 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
   const resized = new ResizeObserver(() => element.clientWidth > 0 && map.invalidateSize({ animate: false }));
   resized.observe(element);
   let fitted = 0;
+  map.on("zoomend", () => makeRoom([...markers.values()].map(({ dot }) => dot)));
 
   return {
     update(places) {
@@ -62,20 +65,50 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
         }
         const dot = L.circleMarker([lat, lon], { radius: 7, className: "place" }).addTo(map);
         // A text node, so that a name is never read as HTML.
-        dot.bindTooltip(document.createTextNode(who) as unknown as HTMLElement, { permanent: latest.length <= 12, direction: "right", offset: [8, 0] });
+        dot.bindTooltip(document.createTextNode(who) as unknown as HTMLElement, { permanent: latest.length <= 12, direction: "right", offset: [NAME_AWAY, 0] });
+        dot.on("mouseover mouseout", ({ type }) => dot.getTooltip()?.getElement()?.classList.toggle("pointed", type === "mouseover"));
         const around = accuracy !== null && accuracy > 0 ? L.circle([lat, lon], { radius: accuracy, className: "accuracy", interactive: false }).addTo(map) : null;
         markers.set(who, { dot, around });
       }
       // Until somebody moves the map himself, it keeps everybody in view as they come.
-      if (moved || markers.size === fitted || markers.size === 0) return;
-      fitted = markers.size;
-      map.fitBounds(L.latLngBounds(latest.map(({ lat, lon }) => [lat, lon])), { maxZoom: STREET, paddingTopLeft: [40, 40], paddingBottomRight: ROOM_FOR_NAMES });
+      if (!moved && markers.size !== fitted && markers.size > 0) {
+        fitted = markers.size;
+        map.fitBounds(L.latLngBounds(latest.map(({ lat, lon }) => [lat, lon])), { maxZoom: STREET, paddingTopLeft: [40, 40], paddingBottomRight: ROOM_FOR_NAMES });
+      }
+      makeRoom([...markers.values()].map(({ dot }) => dot));
     },
     remove() {
       resized.disconnect();
       map.remove();
     },
   };
+}
+
+/** A name that would cover another, or a dot, stands to the left; and where that does not help, it is shown when its dot is pointed at. */
+function makeRoom(dots: readonly L.CircleMarker[]): void {
+  const named = dots.filter((dot) => dot.getTooltip()?.options.permanent);
+  const taken = named.map((dot) => ({ dot, box: dot.getElement()?.getBoundingClientRect() }));
+  for (const dot of named) {
+    const tooltip = dot.getTooltip();
+    const label = tooltip?.getElement();
+    if (!tooltip || !label) continue;
+    let free = false;
+    for (const direction of ["right", "left"] as const) {
+      tooltip.options.direction = direction;
+      tooltip.options.offset = [direction === "left" ? -NAME_AWAY : NAME_AWAY, 0];
+      tooltip.update();
+      const box = label.getBoundingClientRect();
+      free = taken.every((other) => other.dot === dot || !other.box || apart(box, other.box));
+      if (!free) continue;
+      taken.push({ dot, box });
+      break;
+    }
+    label.classList.toggle("covered", !free);
+  }
+}
+
+function apart(one: DOMRect, other: DOMRect): boolean {
+  return one.right <= other.left || other.right <= one.left || one.bottom <= other.top || other.bottom <= one.top;
 }
 
 function escape(text: string): string {

@@ -69,11 +69,17 @@ export function MapPane({ room, tiles }: { room: Room; tiles: PageConfig["tiles"
       <div class="map-body">
         <div class="map" ref={box} role="group" aria-label="Map of everybody's place" />
         {broken.value && <p class="empty over">The map could not be loaded. Everything else goes on.</p>}
-        {places.value.size === 0 && !broken.value && <p class="empty over"><strong>Nobody shares a place here yet</strong>Places appear as they are sent.</p>}
+        {places.value.size === 0 && !broken.value && <Empty room={room} />}
       </div>
       <ul class="sr-only" aria-label="Places">
         {[...places.value.values()].slice(0, 50).map(({ who, lat, lon }) => <li key={who}>{who}: {lat.toFixed(4)}, {lon.toFixed(4)}</li>)}
       </ul>
     </section>
   );
+}
+
+function Empty({ room }: { room: Room }) {
+  if (room.status.value.state === "refused") return <p class="empty over">Who is where is for those who are let in.</p>;
+  if (!room.placesLoaded.value) return <p class="empty over" aria-busy="true">Getting who is where…</p>;
+  return <p class="empty over"><strong>Nobody shares a place here yet</strong>Places appear as they are sent.</p>;
 }

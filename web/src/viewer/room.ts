@@ -33,6 +33,8 @@ export class Room {
   readonly more = signal(true);
   readonly loadingMore = signal(false);
   readonly places = signal<ReadonlyMap<string, Place>>(new Map());
+  /** Whether it is known where people were last seen. */
+  readonly placesLoaded = signal(false);
   readonly followed = signal<readonly string[]>([]);
   readonly followProblem = signal("");
   /** Older messages around a search hit; null while the newest are shown. */
@@ -260,6 +262,7 @@ export class Room {
     } catch {
       // The map fills as people move.
     }
+    if (stream === `location:${this.channel}`) this.placesLoaded.value = true;
   }
 
   private whoIn(event: StreamEvent): string {

@@ -29,7 +29,7 @@ export function Scoreboard({ room, onChannel }: { room: Room; onChannel: (channe
       <div class="board-top">
         <ChannelPicker channel={room.channel} onChannel={onChannel} />
         <div class="board-state">
-          {viewers.value !== null && <span class="viewers" title="Watching now">{plural(viewers.value, "viewer")}</span>}
+          {viewers.value !== null && status.value.state === "live" && <span class="viewers" title="Watching now">{plural(viewers.value, "viewer")}</span>}
           <span class={`state ${said.value.tone}`} role="status" title={said.value.detail}>{said.value.text}</span>
         </div>
       </div>
