@@ -288,7 +288,9 @@ def test_a_search_leads_to_the_message_in_its_context(browser: Browser, pipeline
     page.picture("viewers-search-first")
 
     def found() -> bool:
+        # What was found before has to be gone: else it is taken for the answer, again and again.
         page.fill("#q", "")
+        page.until("document.querySelector('.found-count') === null")
         page.fill("#q", "needle")
         page.until("/result|Nothing/.test(document.querySelector('.found-count')?.textContent ?? '')")
         return bool(page.evaluate("document.querySelector('.hit mark') !== null"))
