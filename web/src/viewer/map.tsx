@@ -79,7 +79,7 @@ export function MapPane({ room, tiles }: { room: Room; tiles: PageConfig["tiles"
 }
 
 function Empty({ room }: { room: Room }) {
-  if (room.status.value.state === "refused") return <p class="empty over">Who is where is for those who are let in.</p>;
+  if (room.status.value.state === "refused") return <p class="empty over">Places are for those who are let in.</p>;
   if (!room.placesLoaded.value) return <p class="empty over" aria-busy="true">Getting who is where…</p>;
   return <p class="empty over"><strong>Nobody shares a place here yet</strong>Places appear as they are sent.</p>;
 }
