@@ -112,8 +112,10 @@ def viewers_of(pipeline: Pipeline, stream: str) -> int:
         return viewers
 
 
-def in_all_lights(page: Page, name: str) -> None:
-    """Keep a picture of this state by day and by night, on a desk and in a hand."""
+def in_all_lights(page: Page, name: str, *, view: str = "") -> None:
+    """Keep a picture of this state by day and by night, on a desk and in a hand (which shows one view)."""
+    if view:
+        page.evaluate(f"document.querySelector('.view-{view}').click()")
     for scheme in ("light", "dark"):
         for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
             page.look(scheme=scheme, **size)
@@ -179,7 +181,7 @@ def test_a_network_that_is_cut_and_restored_costs_nothing(browser: Browser, pipe
         page.offline(True)
         page.until("document.querySelector('.state').textContent === 'No network'")
         say(pipeline, "cut", *(f"meanwhile {n}" for n in range(50)))
-        in_all_lights(page, "viewers-offline")
+        in_all_lights(page, "viewers-offline", view="chat")
         wire.mend()
         page.offline(False)
         page.until(reads("meanwhile 49"))
@@ -198,7 +200,7 @@ def test_an_edge_that_is_killed_costs_nothing(browser: Browser, pipeline: Pipeli
     page.picture("viewers-back-in-a-moment")
     late = browser.open(f"{pipeline.gateway_url}/?channel=killed", scheme="dark")
     late.until(shows(".pane-chat .empty", "Getting the last messages"))
-    in_all_lights(late, "viewers-loading")
+    in_all_lights(late, "viewers-loading", view="chat")
     late.close()
     say(pipeline, "killed", *(f"meanwhile {n}" for n in range(20)))
     pipeline.start("edge")
@@ -216,7 +218,7 @@ def test_who_is_behind_is_told_so_and_gets_everything_in_order(browser: Browser,
     say(pipeline, "behind", *(f"early {n}" for n in range(30)))
     page = browser.open(f"{pipeline.gateway_url}/?channel=behind", hold=True)
     page.until("document.querySelector('.state').textContent === '30 behind'")
-    in_all_lights(page, "viewers-behind")
+    in_all_lights(page, "viewers-behind", view="chat")
     page.release(of=18)
     page.until("document.querySelector('.state').textContent === '12 behind'")
     page.release()
@@ -241,7 +243,7 @@ def test_hostile_texts_are_texts(browser: Browser, pipeline: Pipeline) -> None:
     )
     assert tall < 80, "marks do not pile up over the lines around"
     assert browser.complaints() == []
-    in_all_lights(page, "viewers-hostile")
+    in_all_lights(page, "viewers-hostile", view="chat")
     page.close()
 
 
@@ -305,8 +307,7 @@ def test_a_search_leads_to_the_message_in_its_context(browser: Browser, pipeline
     page.until(reads("late 399"))
     page.fill("#q", "nothingofthekind")
     page.until("document.querySelector('.found-count')?.textContent.startsWith('Nothing was found')")
-    page.click("[data-name=search]")
-    in_all_lights(page, "viewers-search-without-result")
+    in_all_lights(page, "viewers-search-without-result", view="search")
     page.close()
 
 
@@ -385,7 +386,7 @@ def test_a_refused_message_says_why_and_is_posted_again_by_an_operator(
 
     eventually("a message is refused", refused)
     assert page.evaluate("document.querySelector('.problem').textContent.length") > 20
-    in_all_lights(page, "viewers-refused-message")
+    in_all_lights(page, "viewers-refused-message", view="chat")
     text = page.evaluate(
         "document.querySelector('.tick.refused').closest('.line').querySelector('.line-text').textContent"
     )
