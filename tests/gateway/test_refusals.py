@@ -62,3 +62,8 @@ async def test_both_ask_for_an_operators_token_and_say_what_is_wrong_with_a_requ
         assert await ask(open_to_all, "POST", retry, {"places": "t/0/1"}) == (400, "bad_request")
         async with open_to_all.post(retry, data="places=t") as answer:
             assert answer.status == 415
+        # What a page of another origin may send unasked.
+        async with open_to_all.post(
+            retry, data=b'{"places": []}', skip_auto_headers=["Content-Type"]
+        ) as bare:
+            assert bare.status == 415
