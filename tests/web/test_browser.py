@@ -32,6 +32,17 @@ SLOW = (
     "[...document.querySelectorAll('tr')].find(row => row.cells[0].textContent === 'edge')"
     ".cells[2].textContent"
 )
+#: Whether every dot is in the map's view, and every name at the height of its dot.
+NAMES_BESIDE_DOTS = """(() => {
+  const box = (element) => element.getBoundingClientRect(), map = box(document.querySelector('.map'));
+  const all = (selector) => [...document.querySelectorAll(selector)].map(box);
+  const [dots, names] = [all('.place'), all('.leaflet-tooltip')];
+  const middle = ({ top, bottom }) => (top + bottom) / 2;
+  const seen = ({ left, right, top, bottom }) =>
+    left >= map.left && right <= map.right && top >= map.top && bottom <= map.bottom;
+  const beside = (name, n) => Math.abs(middle(name) - middle(dots[n])) < 3;
+  return dots.length > 5 && dots.every(seen) && names.every(beside);
+})()"""
 SURE = "dialog[open] .button:not(.plain)"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
@@ -353,6 +364,12 @@ def test_the_demo_match_makes_the_page_live(browser: Browser, pipeline: Pipeline
     page.until(f"{places} !== {json.dumps(before)}")
     page.until("document.querySelectorAll('.item').length > 1")
     page.picture("viewers-demo")
+    # A map that is looked at again shows everybody, each with his name beside him.
+    page.click("[data-name=search]")
+    listed = "document.querySelector('[aria-label=Places]').textContent"
+    page.until(f"{listed} !== {json.dumps(page.evaluate(listed))}")
+    page.click("[data-name=map]")
+    page.until(NAMES_BESIDE_DOTS)
     page.close()
     hurried = visit(browser, pipeline, "demo-in-a-hurry", scheme="dark", **PHONE)
     hurried.until("document.querySelector('.score')?.textContent === 'Aruba31Nova Scotia'")

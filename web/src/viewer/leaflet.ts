@@ -38,17 +38,35 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
   new Grid().addTo(map);
   if (tiles) L.tileLayer(tiles.url, { attribution: escape(tiles.attribution), maxZoom: 19 }).addTo(map);
   const markers = new Map<string, { dot: L.CircleMarker; around: L.Circle | null }>();
-  let moved = false;
-  map.on("dragstart zoomstart", ({ type }) => (moved = moved || type === "dragstart"));
+  let [moved, fitting, fitted] = [false, false, 0];
+  map.on("dragstart zoomstart", () => (moved = moved || !fitting));
   // Leaflet's own watch would also look while the map is hidden and has no size, and lose the dots.
-  const resized = new ResizeObserver(() => element.clientWidth > 0 && map.invalidateSize({ animate: false }));
+  const resized = new ResizeObserver(() => {
+    if (element.clientWidth === 0) return;
+    map.invalidateSize({ animate: false });
+    arrange();
+  });
   resized.observe(element);
-  let fitted = 0;
-  map.on("zoomend", () => makeRoom([...markers.values()].map(({ dot }) => dot)));
+  let latest: readonly Place[] = [];
+  const nameAll = () => makeRoom([...markers.values()].map(({ dot }) => dot));
+  map.on("zoomend", nameAll);
+
+  /** Until somebody moves the map himself, it keeps everybody in view. A map that is hidden has no size to reckon with. */
+  function arrange(): void {
+    if (element.clientWidth === 0 || latest.length === 0) return;
+    const view = map.getBounds();
+    const all = L.latLngBounds(latest.map(({ lat, lon }) => [lat, lon]));
+    if (!moved && !(fitted === latest.length && view.contains(all))) {
+      [fitting, fitted] = [true, latest.length];
+      map.fitBounds(all, { animate: false, maxZoom: STREET, paddingTopLeft: [40, 40], paddingBottomRight: ROOM_FOR_NAMES });
+      fitting = false;
+    }
+    nameAll();
+  }
 
   return {
     update(places) {
-      const latest = places.slice(-MOST_MARKERS);
+      latest = places.slice(-MOST_MARKERS);
       const present = new Set(latest.map(({ who }) => who));
       for (const [who, { dot, around }] of markers) {
         if (present.has(who)) continue;
@@ -70,12 +88,7 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
         const around = accuracy !== null && accuracy > 0 ? L.circle([lat, lon], { radius: accuracy, className: "accuracy", interactive: false }).addTo(map) : null;
         markers.set(who, { dot, around });
       }
-      // Until somebody moves the map himself, it keeps everybody in view as they come.
-      if (!moved && markers.size !== fitted && markers.size > 0) {
-        fitted = markers.size;
-        map.fitBounds(L.latLngBounds(latest.map(({ lat, lon }) => [lat, lon])), { maxZoom: STREET, paddingTopLeft: [40, 40], paddingBottomRight: ROOM_FOR_NAMES });
-      }
-      makeRoom([...markers.values()].map(({ dot }) => dot));
+      arrange();
     },
     remove() {
       resized.disconnect();
