@@ -71,13 +71,13 @@ class ViewerConnection(asyncio.Protocol):
         self._service, self._transport = service, transport
         self.id, self.session, self.address, self.device = session_id, session, address, device
         self.write = transport.write
-        self.paused = transport.get_write_buffer_size() > 0
         self._incoming: _Incoming | None = None
         self._under_way = 0
         self._stalled_since = 0.0
         self._unsent = 0
         near = None if transport.get_extra_info("sslcontext") else transport.get_extra_info("socket")
         self.socket: int | None = None if near is None else near.fileno()
+        self.paused = self.socket is not None and transport.get_write_buffer_size() > 0
 
     # ── from the transport ───────────────────────────────────────────────────────────────────────────
 

@@ -23,6 +23,8 @@ _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
 #: What goes out in one turn is bounded, so that nobody's socket gets more than this in one go.
 MAX_TURN_BYTES: Final = 512 * 1024
+#: A turn is followed by a rest this many times as long, a tick at most: what costs little need not wait.
+_REST_OF_A_TURN: Final = 8.0
 _IDLE_S: Final = 0.25
 _QUIET_S: Final = 1.0
 #: A cell has edges without a partition when it has more edges than partitions: after this time, this is one.
@@ -110,13 +112,12 @@ class Reader(threading.Thread):
         self._tell(self._heard.revoked, places)
 
     def _read(self, consumer: Consumer) -> None:
-        monotonic, rested, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
+        monotonic, rest_until, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
         while not self._stopping.is_set():
             if monotonic() - counted >= _LAG_EVERY_S:
                 counted = monotonic()
                 _count_lag(consumer)
-            # Idle: the first record is taken as it comes. Busy: whatever comes until the tick is over joins
-            # it.
+            # Idle: the first record is taken as it comes. Busy: what comes until the rest is over joins it.
             messages = consumer.consume(1, _IDLE_S)
             if not messages:
                 quiet += 1
@@ -126,8 +127,8 @@ class Reader(threading.Thread):
                     self._look_whether_filled(consumer, at_rest=True)
                 continue
             quiet = 0
-            wait = rested + self._tick_s - monotonic()
-            messages += consumer.consume(MAX_BATCH - 1, max(wait, 0.0))
+            messages += consumer.consume(MAX_BATCH - 1, max(rest_until - monotonic(), 0.0))
+            began = monotonic()
             batches: dict[str, list[Raw]] = {}
             size = 0
             for message in messages:
@@ -144,7 +145,8 @@ class Reader(threading.Thread):
                     self._hand_over(batches)
                     batches, size = {}, 0
             self._hand_over(batches)
-            rested = monotonic()
+            ended = monotonic()
+            rest_until = ended + min(self._tick_s, _REST_OF_A_TURN * (ended - began))
             if self._ends:
                 self._look_whether_filled(consumer)
 
