@@ -211,6 +211,18 @@ async def test_what_cannot_be_taken_is_a_problem_with_a_stable_code(
     assert posted(ingesting, "refused") == []
 
 
+async def test_a_page_of_another_origin_cannot_post_unasked(http: ClientSession, ingesting: Pipeline) -> None:
+    bare = http.post(
+        url(ingesting, "refused"),
+        data=io.BytesIO(GOOD),
+        headers={"Origin": "https://evil.example"},
+        skip_auto_headers=["Content-Type"],
+    )
+    async with bare as response:
+        assert response.status == 415
+    assert posted(ingesting, "refused") == []
+
+
 async def test_a_line_that_is_too_long_is_one_result_and_the_next_line_is_taken(
     http: ClientSession, ingesting: Pipeline, channel: str
 ) -> None:
