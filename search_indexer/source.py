@@ -61,6 +61,21 @@ def _properties(settings: Settings, group: str | None) -> dict[str, Any]:
     return properties
 
 
+def _heed(error: KafkaError | None) -> None:
+    """Raises `closed` where nothing will come any more: the process ends, and is started again."""
+    if error is None:
+        return
+    if not error.fatal() and error.code() != KafkaError._FATAL:
+        _log.warning("kafka", reason=error.str())
+        return
+    raise TouchlineError(
+        "closed",
+        f"Kafka has ended this indexer's membership: {error.str()}.",
+        hint="It goes on when it is started again, unless another one has the same name:"
+        " TOUCHLINE_INDEXER_INSTANCE gives it its own.",
+    )
+
+
 @dataclass
 class Batch:
     """Events that are written together."""
@@ -155,19 +170,17 @@ class EventSource:
             count = min(_CHUNK, limits.batch_events - len(batch.records))
             messages = self._consumer.consume(count, max(left, 0))
             if self.pending is not None:
-                return Batch(generation)  # what was read belongs to the assignment before
+                # What was read belongs to the assignment before. What has gone wrong has gone wrong all the
+                # same: the end of a membership comes together with the loss of its partitions.
+                for message in messages:
+                    _heed(message.error())
+                return Batch(generation)
             for message in messages:
                 error = message.error()
                 if error is None:
                     self._add(batch, message)
-                elif error.fatal() or error.code() == KafkaError._FATAL:
-                    raise TouchlineError(
-                        "closed",
-                        f"Kafka has ended this indexer's membership: {error.str()}.",
-                        hint="Has another one the same name? TOUCHLINE_INDEXER_INSTANCE gives it its own.",
-                    )
                 else:
-                    _log.warning("kafka", reason=error.str())
+                    _heed(error)
             if len(messages) < count:
                 break
         self._outlet.poll()
@@ -235,7 +248,9 @@ class EventSource:
         message = self._consumer.poll(0)
         if self.pending is None:
             self._consumer.resume(partitions)
-            if message is not None and message.error() is None:
+        if message is not None:
+            _heed(message.error())
+            if self.pending is None and message.error() is None:
                 # A record that slipped through the pause would be left out: begin again where we are sure.
                 self.pending = [(self._kinds[p.topic], p.partition) for p in partitions]
 
