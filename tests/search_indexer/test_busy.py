@@ -32,7 +32,12 @@ def refused(pipeline: Pipeline) -> list[Any]:
 
 
 async def full_disk(client: AsyncElasticsearch, prefix: str, *, full: bool) -> None:
-    """What Elasticsearch itself does above the flood stage: each document is answered 429."""
+    """What Elasticsearch itself does above the flood stage: each document is answered 429.
+
+    It looks at its disk every now and then, and would take the block away again: not while we want it.
+    """
+    looks = {"cluster.info.update.interval": "1h" if full else None}
+    await client.cluster.put_settings(persistent=looks)
     block = {"index.blocks.read_only_allow_delete": True if full else None}
     await client.indices.put_settings(index=f"{prefix}-chat-*", settings=block)
 
