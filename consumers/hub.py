@@ -2,8 +2,8 @@
 
 A viewer who keeps up has no state here but his place in an audience's `live`: his position is the ring's
 head. A viewer who does not is taken out of `live`, gets explicit positions, and is caught up by
-`consumers.subscription`. So the loop over viewers, which is what an edge spends its time on, is one call
-each. docs/decisions/0040.
+`consumers.subscription`. So the loop over viewers, which is what an edge spends its time on, asks nothing of
+each: `consumers.fan` makes it one call for all. docs/decisions/0040, 0044.
 """
 
 from collections import OrderedDict, deque
