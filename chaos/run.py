@@ -96,12 +96,21 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
 
 
 async def _warm(cluster: Cluster) -> None:
-    """Use once what will be used in the end, so that pools and caches are filled before they are measured."""
-    log = await asyncio.to_thread(read_log, cluster.settings)
+    """Use once what will be used in the end, so that pools and caches are filled before they are measured.
+
+    Where all has just been started on few cores, a first answer may not come in time: it is asked for again.
+    """
     async with ClientSession(timeout=ClientTimeout(total=30)) as http:
         reader = Reader(http, f"http://127.0.0.1:{cluster.settings.gateway.port}")
-        for read in (reader.history, reader.found, reader.viewers):
-            await asyncio.gather(*(read(Stream.parse(stream)) for stream in log))
+
+        async def cold() -> list[str]:
+            log = await asyncio.to_thread(read_log, cluster.settings)
+            for read in (reader.history, reader.found, reader.viewers):
+                await asyncio.gather(*(read(Stream.parse(stream)) for stream in log))
+            return []
+
+        if wrong := await _until_right(cold):
+            raise TouchlineError("unavailable", f"The cluster does not do its work yet: {wrong[0]}.")
 
 
 async def _whole_again(
