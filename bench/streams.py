@@ -42,8 +42,8 @@ from schemas.codec import Codec
 
 #: How long a process may take until the first event has come out.
 START_S = 60.0
-#: So many times the events of a latency are judged before the first one that counts.
-WARM_UP = 2
+#: So long is the load, of each of those who are compared, before the first one whose latency counts.
+WARM_UP_S = 20.0
 #: Records that wait for a worker while its memory is measured: enough, and not more than that.
 BACKLOG = 100_000
 MIB = 1024 * 1024
@@ -151,12 +151,8 @@ def several(servers: str, events: int, count: int) -> Rate:
 
 
 def compare_latency(servers: str, names: Sequence[str], rate: float, seconds: float, runs: int) -> None:
-    """All names in turns; then the median of each percentile, beside the first one's.
-
-    A broker that has just been started compiles its code meanwhile, on the same cores: it is warmed up.
-    """
-    for name in names:
-        throughput(name, servers, int(rate * seconds * WARM_UP))
+    """All names in turns; then the median of each percentile, beside the first one's."""
+    warm_up(servers, names, rate)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(runs):
         for name in names:
@@ -166,6 +162,14 @@ def compare_latency(servers: str, names: Sequence[str], rate: float, seconds: fl
         for q in ("p50", "p90", "p99"):
             ours, first = (statistics.median(m[q] for m in found[n]) for n in (name, names[0]))
             print(f"{name:12} {q} {ours:5.0f} ms  {ours / max(first, 1):5.2f} of {names[0]}")
+
+
+def warm_up(servers: str, names: Sequence[str], rate: float) -> None:
+    """A broker that has just been started compiles its code, on the same cores, for half a minute."""
+    for name in names:
+        throughput(name, servers, int(rate * WARM_UP_S))
+    for name in names:
+        latency(name, servers, rate, WARM_UP_S)
 
 
 def latency(name: str, servers: str, rate: float, seconds: float) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Workers beside other frameworks, over load, and several of them: what bench/streams.py measures, kept.
 
     python -m bench.workers rate [--events 200000] [--runs 3] [--as FIGURE] WHO…   each beside `bare`, in turn
-    python -m bench.workers latency [--rates 500,2500,…] [--seconds 6] [--runs 2]
+    python -m bench.workers latency [--rates 500,2500,…] [--seconds 10] [--runs 3]
     python -m bench.workers scaling [--events 200000] [--runs 3] [--most 2]
 
 Needs a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). WHO: touchline, and those of bench/streams_peers.py.
@@ -16,8 +16,8 @@ from kernel.settings import load_settings
 
 #: What the figures call them.
 NAMES = {"bare": "bare loop", "faust": "stock Faust", "quix": "Quix Streams", "faststream": "FastStream"}
-#: A broker that was just started compiles its code meanwhile, on the same cores.
-WARM_UP = 40_000
+#: Events a second before those that count.
+WARM_UP = 2500
 
 
 def rate(servers: str, who: list[str], events: int, runs: int, figure: str) -> None:
@@ -34,8 +34,7 @@ def rate(servers: str, who: list[str], events: int, runs: int, figure: str) -> N
 
 def latency(servers: str, rates: list[float], seconds: float, runs: int) -> None:
     """Milliseconds from ingest append to fan-out append at each rate, the bare loop's beside the worker's."""
-    for name in ("bare", "touchline"):
-        streams.throughput(name, servers, WARM_UP)
+    streams.warm_up(servers, ("bare", "touchline"), WARM_UP)
     for _ in range(runs):
         for each in rates:
             for name in ("bare", "touchline"):
@@ -64,7 +63,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--rates", default="500,2500,10000,20000")
-    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--most", type=int, default=2)
     parser.add_argument("--as", dest="figure", default="workers")
     given = parser.parse_args()

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable
+from time import thread_time
 from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -23,8 +24,11 @@ _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
 #: What goes out in one turn is bounded, so that nobody's socket gets more than this in one go.
 MAX_TURN_BYTES: Final = 512 * 1024
-#: A turn is followed by a rest this many times as long, a tick at most: what costs little need not wait.
-_REST_OF_A_TURN: Final = 8.0
+#: The rest after a cheap turn is so many times as long as the turn …
+_CHEAP: Final = 1.5
+#: … and after one that takes longer than this it soon is a tick, so that more goes out in each.
+_CHEAP_S: Final = 0.001
+_DEAR: Final = 8.0
 _IDLE_S: Final = 0.25
 _QUIET_S: Final = 1.0
 #: A cell has edges without a partition when it has more edges than partitions: after this time, this is one.
@@ -66,6 +70,8 @@ class Reader(threading.Thread):
         self._heard, self._loop, self._clock = heard, loop, clock
         self._stopping = threading.Event()
         self._written = threading.Event()
+        #: What the loop has spent on the turn, in processor time: waiting for one is no reason to rest.
+        self._spent_s = 0.0
         #: Partitions that are still being filled: where their end was.
         self._ends: dict[Place, int] = {}
         self._counts: dict[str, int] | None = None
@@ -128,7 +134,7 @@ class Reader(threading.Thread):
                 continue
             quiet = 0
             messages += consumer.consume(MAX_BATCH - 1, max(rest_until - monotonic(), 0.0))
-            began = monotonic()
+            self._spent_s = 0.0
             batches: dict[str, list[Raw]] = {}
             size = 0
             for message in messages:
@@ -145,8 +151,7 @@ class Reader(threading.Thread):
                     self._hand_over(batches)
                     batches, size = {}, 0
             self._hand_over(batches)
-            ended = monotonic()
-            rest_until = ended + min(self._tick_s, _REST_OF_A_TURN * (ended - began))
+            rest_until = monotonic() + rest_after(self._spent_s, self._tick_s)
             if self._ends:
                 self._look_whether_filled(consumer)
 
@@ -157,11 +162,16 @@ class Reader(threading.Thread):
             self._written.wait()
 
     def _write(self, topic: str, batch: list[Raw]) -> None:
+        began_s = thread_time()
         try:
             self._heard.take(topic, batch)
         finally:
             # The transports write at the end of this turn of the loop: only then read on.
-            self._loop.call_soon(self._written.set)
+            self._loop.call_soon(self._wrote, began_s)
+
+    def _wrote(self, began_s: float) -> None:
+        self._spent_s += thread_time() - began_s
+        self._written.set()
 
     def _look_whether_filled(self, consumer: Consumer, *, at_rest: bool = False) -> None:
         for at in consumer.position([TopicPartition(*place) for place in self._ends]):
@@ -181,6 +191,11 @@ class Reader(threading.Thread):
     def _tell(self, call: Callable[..., object], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def rest_after(spent_s: float, tick_s: float) -> float:
+    """How long to collect after a turn: a tick at most, and hardly at all if it cost hardly anything."""
+    return min(tick_s, max(_CHEAP * spent_s, _DEAR * (spent_s - _CHEAP_S)))
 
 
 def _count_lag(consumer: Consumer) -> None:

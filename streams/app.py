@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol, cast
 from kernel.kafka import client_config
 from kernel.settings import Settings
 from streams.credentials import credentials
-from streams.judge import Outcome
+from streams.judge import Write
 from streams.transport import driver
-from streams.transport.batch import Place, Record, Turn
+from streams.transport.batch import Batch, Place, Turn, slices
 from streams.transport.driver import BatchApp, Consumer
 from streams.transport.reader import Reader
 from streams.transport.sink import Sink
@@ -40,8 +40,8 @@ class Work(Protocol):
     async def closing(self) -> None:
         """None are any more."""
 
-    def fold(self, place: Place, records: list[Record]) -> Outcome:
-        """Judge these records."""
+    def fold(self, batches: list[Batch]) -> list[Write]:
+        """Judge these records; returns what is to be written of them, in this order."""
 
 
 def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str]) -> BatchApp:
@@ -89,15 +89,12 @@ def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
         consumer = cast("Consumer", app.consumer)
         async for event in stream.noack().events():
             turn: Turn = event.value
-            for batch in turn:
-                for start in range(0, len(batch.records), _SLICE):
-                    await sink.ready()
-                    app.check_awake()
-                    outcome = work.fold(batch.place, batch.records[start : start + _SLICE])
-                    for write in outcome.writes:
-                        topic, value, key, partition, timestamp, headers = write
-                        produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
-                    await asyncio.sleep(0)
+            for part in slices(turn.batches, _SLICE):
+                await sink.ready()
+                app.check_awake()
+                for topic, value, key, partition, timestamp, headers in work.fold(part):
+                    produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
+                await asyncio.sleep(0)
             consumer.finish(turn)
             event.ack()
 

@@ -34,7 +34,8 @@ class Traffic:
         if not keys:
             return
         counts = self._counts.setdefault((topic, partition), Counter())
-        counts.update(keys)
+        for key, number in keys.items():
+            counts[key] += number
         if len(counts) > 2 * _COUNTED:
             # The small ones are forgotten; a channel that makes a partition hot is not among them.
             total, kept = counts.total(), Counter(dict(counts.most_common(_COUNTED)))

@@ -23,7 +23,7 @@ from streams.judge import Judge, Memory, Outcome, Write
 from streams.registry_log import REGISTERED, Registry
 from streams.repeats import Repeats
 from streams.takeover import recall
-from streams.transport.batch import Place, Record
+from streams.transport.batch import Batch, Place, Record
 from streams.transport.sink import Sink
 
 _log = get_logger("touchline.stream")
@@ -141,15 +141,21 @@ class Worker:
 
     # ── records ────────────────────────────────────────────────────────────────────────────────────────
 
-    def fold(self, place: Place, records: list[Record]) -> Outcome:
-        judge = self._judges.get(place)
-        outcome = self._commands(place, records) if judge is None else judge.fold(records)
-        self.positions[place] = records[-1].offset + 1
-        if judge is not None:
-            self._note(judge.kind, outcome)
-            self.traffic.note(place.topic, place.partition, outcome.accepted)
-            STREAM_LATENCY.observe(max(0, self._clock.now_ms() - records[0].append_ms) / 1000)
-        return outcome
+    def fold(self, batches: list[Batch]) -> list[Write]:
+        writes: list[Write] = []
+        eldest_ms = 0
+        for place, records in batches:
+            judge = self._judges.get(place)
+            outcome = self._commands(place, records) if judge is None else judge.fold(records)
+            self.positions[place] = records[-1].offset + 1
+            if judge is not None:
+                self._note(judge.kind, outcome)
+                self.traffic.note(place.topic, place.partition, outcome.accepted)
+                eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
+            writes += outcome.writes
+        if eldest_ms:
+            STREAM_LATENCY.observe(max(0, self._clock.now_ms() - eldest_ms) / 1000)
+        return writes
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""

@@ -5,7 +5,7 @@ is paid once for up to a thousand records.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -42,6 +42,23 @@ class Batch(NamedTuple):
     def next(self) -> int:
         """The offset after the last record."""
         return self.records[-1].offset + 1
+
+
+def slices(batches: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
+    """The same records, in their order, in parts of at most `most`: partitions with few records share one."""
+    part: list[Batch] = []
+    room = most
+    for place, records in batches:
+        start = 0
+        while start < len(records):
+            part.append(Batch(place, records[start : start + room]))
+            taken = len(part[-1].records)
+            start, room = start + taken, room - taken
+            if not room:
+                yield part
+                part, room = [], most
+    if part:
+        yield part
 
 
 class Turn:

@@ -7,6 +7,7 @@ docs/decisions/0030-batch-transport.md.
 
 import threading
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -16,6 +17,8 @@ from streams.transport.batch import Batch, Place, Record, Turn
 #: How long a poll waits for a first record: also how soon the thread notices that it should stop.
 _POLL_S: Final = 0.1
 
+#: What comes so soon after the last turns joins those that come with it: a turn costs as much as ten records.
+_TICK_S: Final = 0.002
 #: After how many polls the ends of the partitions are looked up, for the lag.
 _NOTE_EVERY: Final = 8
 #: While reading waits nothing is fetched, so after so many waits the brokers are asked for the ends.
@@ -106,14 +109,16 @@ class Reader(threading.Thread):
         return max(0, self._ends.get(place, 0) - position)
 
     def run(self) -> None:
+        rest_until = 0.0
         try:
             while self._ready():
                 self._note_ends()
                 first = self._consumer.consume(1, _POLL_S)
                 if first:
-                    # One wait for the first record, none for the others: the fewer there are, the sooner
-                    # they go on.
-                    self._hand_over(first + self._consumer.consume(self._max_records - 1, 0))
+                    # At once, with what else is there, unless turns went on just now.
+                    rest = max(rest_until - monotonic(), 0.0)
+                    self._hand_over(first + self._consumer.consume(self._max_records - 1, rest))
+                    rest_until = monotonic() + _TICK_S
         except BaseException as error:
             self._fail(error)
         finally:

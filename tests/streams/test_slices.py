@@ -1,0 +1,29 @@
+"""A turn's records go to the fold in parts: all of them, in order, and never too many at once."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.transport.batch import Batch, Place, Record, slices
+
+
+def batches(sizes: list[int]) -> list[Batch]:
+    """A batch of each size, in a partition of its own."""
+    return [
+        Batch(Place("chat", number), [Record(offset, 0, None, None) for offset in range(size)])
+        for number, size in enumerate(sizes)
+    ]
+
+
+@given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 25))
+def test_parts_hold_every_record_once_in_order_and_no_more_than_is_asked(sizes: list[int], most: int) -> None:
+    turn = batches(sizes)
+    parts = list(slices(turn, most))
+    flat = [(b.place, record) for part in parts for b in part for record in b.records]
+    assert flat == [(b.place, record) for b in turn for record in b.records]
+    assert all(sum(len(b.records) for b in part) == most for part in parts[:-1])
+    assert all(0 < sum(len(b.records) for b in part) <= most for part in parts)
+    assert all(b.records for part in parts for b in part)
+
+
+def test_partitions_with_few_records_share_a_part() -> None:
+    assert [[len(b.records) for b in part] for part in slices(batches([1, 2, 3, 1]), 250)] == [[1, 2, 3, 1]]
