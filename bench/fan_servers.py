@@ -19,7 +19,9 @@ from consumers.records import reader
 from consumers.registry import Registry
 from consumers.service import Service
 from kernel.clock import Clock, SystemClock
+from kernel.jwks import JwksKeys
 from kernel.settings import Settings
+from kernel.tokens import Verifier
 from schemas.codec import Codec
 
 STREAM = "chat:bench"
@@ -76,7 +78,13 @@ class _Nothing:
         pass
 
 
-def bare_service(settings: Settings | None = None, clock: Clock | None = None) -> Service:
+def bare_service(
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    *,
+    verifier: Verifier | None = None,
+    jwks: JwksKeys | None = None,
+) -> Service:
     """The shared part of an edge without Kafka: whatever it asks of its surroundings is nothing."""
     codec, nothing = Codec("fanout"), _Nothing()
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
@@ -86,9 +94,9 @@ def bare_service(settings: Settings | None = None, clock: Clock | None = None) -
         cell="bench",
         hub=hub,
         history=nothing,  # type: ignore[arg-type]
-        verifier=None,
-        jwks=None,
-        anonymous=True,
+        verifier=verifier,
+        jwks=jwks,
+        anonymous=verifier is None,
         on_loopback=True,
         poster=nothing,  # type: ignore[arg-type]
         counts=nothing,

@@ -5,7 +5,7 @@ An idle viewer costs this object and the transport: the parser exists only while
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 from websockets.frames import Frame, Opcode
@@ -163,7 +163,7 @@ class ViewerConnection(asyncio.Protocol):
         else:
             self._close()
 
-    def perform(self, effects: list[s.Effect]) -> None:  # noqa: PLR0912 - one branch an effect
+    def perform(self, effects: Iterable[s.Effect]) -> None:  # noqa: PLR0912 - one branch an effect
         """Do what the session asks for."""
         service = self._service
         for effect in effects:
@@ -216,7 +216,8 @@ class ViewerConnection(asyncio.Protocol):
             incoming.fragments = []
         elif frame.opcode is not Opcode.CONT or incoming.fragments is None:
             return
-        incoming.fragments.append(bytes(frame.data))
+        if frame.data:  # the parser bounds their bytes; of those that have none there may be any number
+            incoming.fragments.append(bytes(frame.data))
         if not frame.fin:
             return
         message = b"".join(incoming.fragments)

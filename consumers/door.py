@@ -22,6 +22,7 @@ from consumers.session import Guest, Verify
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
+from kernel.tokens import UnknownKey
 
 PATH: Final = "/v1/ws"
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -165,10 +166,21 @@ class Door(asyncio.Protocol):
         if route is None:
             self.answer(404, "text/plain", b"There is nothing here. Viewers connect to /v1/ws.\n")
             return
+        try:
+            self._answer(route, asked)
+        except UnknownKey:
+            self.service.spawn(self._answer_with_new_keys(route, asked))
+
+    def _answer(self, route: Route, asked: Asked) -> None:
         response = route(self, asked)
         if response is not None:
             self.transport.write(response)
             self.transport.close()
+
+    async def _answer_with_new_keys(self, route: Route, asked: Asked) -> None:
+        await self.service.fetch_keys()
+        if not self.transport.is_closing():
+            self._answer(route, asked)  # fetched just now: a key that is still unknown is a refusal
 
     def _open(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
         service = self.service

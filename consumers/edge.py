@@ -151,6 +151,7 @@ class Edge:
                 edge.port,
                 backlog=4096,
                 ssl=context,
+                ssl_handshake_timeout=edge.handshake_timeout_s if context else None,
                 reuse_port=self._share_port or None,
             )
         except OSError as error:

@@ -6,6 +6,7 @@ and is done for few. docs/protocol.md §9.
 
 import asyncio
 import math
+import socket
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -23,11 +24,13 @@ from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 from kernel.positions import MAX_SEQ
-from kernel.tokens import parse_stream
+from kernel.tokens import UnknownKey, parse_stream
 
 _MAX_WAIT_S: Final = 60.0
 _MAX_POLL_BYTES: Final = 512 * 1024
 _GATHER_S: Final = 0.01
+#: A query has no more room; `edge.max_subscriptions` may allow fewer.
+_MAX_STREAMS: Final = 32
 _EVENT: Final = b'{"op":"event"'
 _NEWS: Final = (b'{"op":"redirect"', b'{"op":"error"', b'{"op":"gap"', b'{"op":"drain"')
 
@@ -87,6 +90,11 @@ class Fallback(asyncio.Protocol):
 
     def begin(self, requests: list[m.Subscribe]) -> None:
         """Watch these streams."""
+        # Nothing ever comes from this side: it is gone when it takes nothing in for two heartbeats.
+        near = self._transport.get_extra_info("socket")
+        if near is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            silent_ms = 2 * self._service.edge.heartbeat_ms
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silent_ms)
         for request in requests:
             reply = self._service.watch(self, self.session, request, parse_stream(request.stream))
             if reply is not None:
@@ -264,12 +272,14 @@ def fallback_routes(service: Service) -> dict[str, Route]:
         try:
             service.make_room(door.address)
             grants = service.grants_now(asked.token)
-            requests = _requests(asked)
+            requests = _requests(asked, service.rules.max_subscriptions)
             for request in requests:
                 if not grants.allows("subscribe", request.stream):
                     return problem(403, "forbidden", f"Your token does not allow {request.stream}.")
             wait_s = _wait(asked.query.get("wait", "25"))
             member = service.admit(Guest(service.rules, service.clock.monotonic()), grants)
+        except UnknownKey:
+            raise
         except TouchlineError as error:
             status = {"unauthorized": 401, "limit_reached": 503}.get(error.code, 400)
             return problem(status, error.code, error.message)
@@ -297,13 +307,14 @@ def _wait(text: str) -> float:
     return min(seconds, _MAX_WAIT_S)
 
 
-def _requests(asked: Asked) -> list[m.Subscribe]:
+def _requests(asked: Asked, most: int) -> list[m.Subscribe]:
     """The subscriptions that a query asks for: each `stream`, from the cursors on, or `after`, or `last`."""
     text = asked.headers.get("Last-Event-ID") or asked.query.get("cursor", "")
     cursors = read_cursors(text)
-    streams = [value for name, value in asked.pairs if name == "stream"]
-    if not 1 <= len(streams) <= 32:
-        raise TouchlineError("bad_request", "Name 1 to 32 streams: ?stream=chat:final&stream=…")
+    streams = dict.fromkeys(value for name, value in asked.pairs if name == "stream")
+    if not 1 <= len(streams) <= min(most, _MAX_STREAMS):
+        most = min(most, _MAX_STREAMS)
+        raise TouchlineError("bad_request", f"Name 1 to {most} streams: ?stream=chat:final&stream=…")
     made = []
     for stream in streams:
         fields = {"op": "subscribe", "stream": str(parse_stream(stream))}

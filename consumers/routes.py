@@ -9,6 +9,7 @@ from consumers.door import Asked, Door, Route, http_response
 from consumers.service import Service
 from kernel.errors import TouchlineError
 from kernel.health import Health
+from kernel.tokens import UnknownKey
 
 
 def plain_routes(service: Service, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:
@@ -31,6 +32,8 @@ def plain_routes(service: Service, health: Health, drain: Callable[[], None]) ->
             return problem(403, "forbidden", "Pages ask the gateway to drain an edge.")
         try:
             grants = service.grants_now(asked.token)
+        except UnknownKey:
+            raise
         except TouchlineError as error:
             return problem(401, error.code, error.message)
         if not grants.allows("admin", "*"):

@@ -156,6 +156,11 @@ class Service:
                 raise
             return self._verify(token)
 
+    async def fetch_keys(self) -> None:
+        """Look whether the issuer has new keys."""
+        if self._jwks is not None:
+            await self._jwks.refresh()
+
     def _verify(self, token: str) -> Grants:
         if self.verifier is None:
             raise TouchlineError("unauthorized", "No keys are set here: tokens cannot be verified.")
@@ -174,9 +179,15 @@ class Service:
                 viewer.end(Close.BAD_TOKEN)
 
     def grants_now(self, token: str | None) -> Grants:
-        """What a request over plain HTTP may do. Raises TouchlineError `unauthorized`."""
+        """What a request over plain HTTP may do. Raises TouchlineError `unauthorized`; UnknownKey where
+        `fetch_keys` may bring the key."""
         if token is not None and self.verifier is not None:
-            return self._verify(token)
+            try:
+                return self._verify(token)
+            except UnknownKey as error:
+                if self._jwks is not None and self._jwks.due:
+                    raise
+                raise TouchlineError(error.code, error.message) from None
         if self.anonymous:
             return everything(f"guest-{self._new_id()[:8]}")
         raise TouchlineError("unauthorized", "A token is needed: Authorization: Bearer …, or ?token=.")

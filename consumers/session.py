@@ -5,7 +5,7 @@ anything else. `Guest.admit` returns the `Member`, who can do what his grants sa
 §3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, assert_never
 
 from consumers import messages as m
@@ -133,28 +133,31 @@ class _Session:
             return [SendPing()]
         return []
 
-    def _receive(self, text: str, now: float, handle: Callable[[m.AnyRequest], list[Effect]]) -> list[Effect]:
-        effects: list[Effect] = []
+    def _receive(
+        self, text: str, now: float, handle: Callable[[m.AnyRequest], list[Effect]]
+    ) -> Iterator[Effect]:
+        """The effects of one line are done before the next line is looked at: it may rest on them."""
         for line in text.split("\n"):
             if not line or line.isspace():
                 continue
             if not self._pay(now):
                 # Half a burst beyond what is allowed is no accident any more.
                 if self._allowance < -self.rules.max_messages_per_s * BURST_S / 2:
-                    return [*effects, End(Close.RATE_LIMIT)]
-                effects.append(Send(m.render(m.error("rate_limited"))))
+                    yield End(Close.RATE_LIMIT)
+                    return
+                yield Send(m.render(m.error("rate_limited")))
                 continue
             try:
                 request = m.parse_request(line)
-                effects += handle(request)
+                yield from handle(request)
                 self._bad = 0
             except m.BadRequest as bad:
                 self._bad += 1
                 refusal = m.error(bad.code, bad.message, request_id=bad.request_id)
-                effects.append(Send(m.render(refusal)))
+                yield Send(m.render(refusal))
                 if self._bad >= MAX_BAD_IN_A_ROW:
-                    return [*effects, End(Close.ABUSE)]
-        return effects
+                    yield End(Close.ABUSE)
+                    return
 
     def _pay(self, now: float) -> bool:
         rate = self.rules.max_messages_per_s
@@ -177,8 +180,8 @@ class Guest(_Session):
         super().__init__(rules, now)
         self._since = now
 
-    def receive(self, text: str, now: float) -> list[Effect]:
-        """A text frame came."""
+    def receive(self, text: str, now: float) -> Iterator[Effect]:
+        """A text frame came: what is to be done, to be done one by one."""
         return self._receive(text, now, self._handle)
 
     def tick(self, now: float) -> list[Effect]:
@@ -214,8 +217,8 @@ class Member(_Session):
     def user(self) -> str:
         return self.grants.user
 
-    def receive(self, text: str, now: float) -> list[Effect]:
-        """A text frame came."""
+    def receive(self, text: str, now: float) -> Iterator[Effect]:
+        """A text frame came: what is to be done, to be done one by one."""
         return self._receive(text, now, self._handle)
 
     def tick(self, now: float, now_s: float) -> list[Effect]:

@@ -36,10 +36,15 @@ class JwksKeys:
         found = named if key_id is not None else list(self._keys.values())
         return [*self._static.find(key_id, algorithm), *(k for k in found if algorithm_of(k) == algorithm)]
 
+    @property
+    def due(self) -> bool:
+        """Whether `refresh` would bring anything new."""
+        return self._fetching is not None or self._clock.monotonic() - self._fetched_at >= _AGAIN_S
+
     async def refresh(self) -> bool:
         """Fetch the document, if that was not done just now; whether it was fetched. One fetch serves all."""
         if self._fetching is None:
-            if self._clock.monotonic() - self._fetched_at < _AGAIN_S:
+            if not self.due:
                 return False
             self._fetched_at = self._clock.monotonic()
             self._fetching = asyncio.get_running_loop().create_task(self._fetch())

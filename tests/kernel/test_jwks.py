@@ -1,13 +1,8 @@
 """Keys from a JWKS document: rotation, and who may cause a fetch."""
 
 import asyncio
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -16,57 +11,15 @@ from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
 from kernel.revocations import Revocations
 from kernel.settings import Auth
-from kernel.tokens import Grants, StaticKeys, Verifier, everything, sign
-
-NOW_S = 1_767_225_600
-
-
-class Issuer:
-    """A real HTTP server with a document that changes."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, Ed25519PrivateKey] = {}
-        self.fetches = 0
-        self.broken = False
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.fetches += 1
-                body = b"nonsense" if outer.broken else outer.document()
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/jwks.json"
-
-    def document(self) -> bytes:
-        listed = [
-            {**json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key())), "kid": name}
-            for name, key in self.keys.items()
-        ]
-        return json.dumps(
-            {"keys": [*listed, {"kty": "oct", "kid": "x", "k": "c2VjcmV0"}, {"kty": "new"}]}
-        ).encode()
-
-    def token(self, name: str) -> str:
-        return sign("ana", {}, expires_s=NOW_S + 60, key=self.keys[name], key_id=name)
+from kernel.tokens import Grants, StaticKeys, Verifier, everything
+from tests.kernel.issuer import NOW_S, Issuer
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
     made = Issuer()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 async def test_keys_are_fetched_when_a_token_names_a_new_one_and_go_when_the_issuer_drops_them(

@@ -70,7 +70,8 @@ def protocol(data: bytes) -> None:
     with contextlib.suppress(BadRequest):
         parse_request(data)
     for session in sessions():
-        session.receive(text_of(data), 0.0)
+        for _ in session.receive(text_of(data), 0.0):
+            pass
 
 
 def sessions() -> tuple[Guest, Member]:
