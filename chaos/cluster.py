@@ -14,11 +14,11 @@ import psutil
 from chaos.invariants import Size
 from chaos.proxy import Proxies
 from chaos.schedule import BROKERS, LINKS, ROLES
-from embedded import ports
+from embedded import ports, probe
 from embedded.process import Command, Process
 from embedded.servers import Servers
 from kernel.kafka import apply_topics
-from kernel.probe import answers
+from kernel.probe import answers, get
 from kernel.settings import PREFIX, Settings, as_environment, load_settings
 from kernel.topics import topics
 
@@ -117,7 +117,11 @@ class Cluster:
         for name, role in self._roles.items():
             if role.pid is not None:
                 process = psutil.Process(role.pid)
-                found[name] = Size(process.memory_info().rss / 1e6, process.num_fds(), process.num_threads())
+                answer = get(f"{self.operators[name]}/metrics")
+                tasks = probe.tasks(answer[1].decode().splitlines()) if answer else None
+                found[name] = Size(
+                    process.memory_info().rss / 1e6, process.num_fds(), process.num_threads(), tasks or 0
+                )
         return found
 
     # ── what can be done to it ───────────────────────────────────────────────────────────────────────

@@ -42,6 +42,7 @@ class Size(NamedTuple):
     megabytes: float
     files: int
     threads: int
+    tasks: int = 0
 
 
 Log = Mapping[str, Sequence[Seen]]

@@ -24,7 +24,7 @@ _WARM_S: Final = 6.0
 _LOOK_S: Final = 0.25
 #: What a role may hold more at the end than when it was warm: rings and caches that have filled, and a pool
 #: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
-_GRACE: Final = Size(megabytes=120, files=80, threads=40)
+_GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
 
 
 class Plan(NamedTuple):
@@ -84,7 +84,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         for task in (posting, supervising, *watching):
             task.cancel()
         await asyncio.gather(posting, supervising, *watching, return_exceptions=True)
-    findings["memory, files and threads return"] = invariants.sizes_return(before, cluster.sizes(), _GRACE)
+    findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, cluster.sizes(), _GRACE)
     report.findings = findings
     report.posted = sum(map(len, poster.posted.values()))
     report.acknowledged = sum(map(len, poster.acknowledged.values()))

@@ -28,6 +28,7 @@ BOUNDS: Final = {
     "MB": Bound(0.08, 4.0),
     "files": Bound(0.0, 4.0),
     "threads": Bound(0.0, 2.0),
+    "tasks": Bound(0.0, 4.0),
     "records": Bound(0.5, 200.0),
     "ms": Bound(0.5, 20.0),
 }
@@ -57,6 +58,7 @@ def sample(cluster: Cluster, into: defaultdict[str, list[float]]) -> None:
         into[f"{role} MB"].append(size.megabytes)
         into[f"{role} files"].append(size.files)
         into[f"{role} threads"].append(size.threads)
+        into[f"{role} tasks"].append(size.tasks)
     for role, url in cluster.operators.items():
         answer = get(f"{url}/metrics")
         if answer is not None and (behind := probe.lag(answer[1].decode().splitlines())) is not None:

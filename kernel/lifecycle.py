@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
+from kernel.metrics import TASKS
 
 
 async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await main(stop)

@@ -6,12 +6,14 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-# ── every role that consumes ─────────────────────────────────────────────────────────────────────────
+# ── every role ──────────────────────────────────────────────────────────────────────────────────────
 CONSUMER_LAG = Gauge(
     "touchline_consumer_lag",
     "Records between the position of this consumer and the end of the log.",
     ["topic"],
 )
+
+TASKS = Gauge("touchline_tasks", "Tasks of this process's event loop. They come and go; a leak only comes.")
 
 # ── gateway ──────────────────────────────────────────────────────────────────────────────────────────
 INGESTED = Counter("touchline_ingested", "Events that Kafka confirmed to the gateway.", ["kind"])

@@ -54,6 +54,10 @@ WRONG: dict[str, tuple[Callable[[], list[str]], str]] = {
         lambda: i.sizes_return({"edge": Size(90, 30, 9)}, {"edge": Size(90, 90, 9)}, Size(10, 5, 2)),
         "edge held 30 files before and 90 after",
     ),
+    "tasks that nobody ends": (
+        lambda: i.sizes_return({"edge": Size(9, 3, 9, 20)}, {"edge": Size(9, 3, 9, 80)}, Size(10, 5, 2, 20)),
+        "edge held 20 tasks before and 80 after",
+    ),
 }
 
 

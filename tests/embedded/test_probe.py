@@ -22,3 +22,7 @@ def test_a_role_that_says_nothing_of_lag_has_none() -> None:
 def test_nobody_there_is_no_answer() -> None:
     assert get(f"http://127.0.0.1:{ports.find_free()}/readyz") is None
     assert not probe.is_ready(f"http://127.0.0.1:{ports.find_free()}")
+
+
+def test_tasks_are_told_apart_from_what_begins_like_them() -> None:
+    assert probe.tasks(["touchline_tasks_more 9.0", "touchline_tasks 31.0"]) == 31
