@@ -67,7 +67,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     try:
         await asyncio.sleep(_WARM_S)
         await _warm(cluster)
-        before = cluster.sizes()
+        before = await asyncio.to_thread(cluster.sizes)
         await faults.carry_out(plan.blows)
         tell("the last fault is over: everything has to become whole again")
         rested = loop.time()
@@ -84,7 +84,8 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         for task in (posting, supervising, *watching):
             task.cancel()
         await asyncio.gather(posting, supervising, *watching, return_exceptions=True)
-    findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, cluster.sizes(), _GRACE)
+    after = await asyncio.to_thread(cluster.sizes)
+    findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
     report.posted = sum(map(len, poster.posted.values()))
     report.acknowledged = sum(map(len, poster.acknowledged.values()))
