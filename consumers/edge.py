@@ -33,6 +33,7 @@ from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
 from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import OVERVIEW_SHARD, Kind, Shard
+from kernel.retention import Retention
 from kernel.revocations import PREFIX
 from kernel.settings import Settings
 from kernel.tables import Tables
@@ -54,7 +55,13 @@ class Edge:
     """One edge."""
 
     def __init__(
-        self, settings: Settings, *, clock: Clock, history: History, share_port: bool = False
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        history: History,
+        retention: Retention,
+        share_port: bool = False,
     ) -> None:
         edge = settings.edge
         self._settings, self._clock, self._share_port = settings, clock, share_port
@@ -63,7 +70,7 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        self._registry = Registry(codec_for(settings, "channel"))
+        self._registry = Registry(codec_for(settings, "channel"), retention)
         self._hub = Hub(
             _decoder(settings),
             ring_events=edge.ring_events,

@@ -6,6 +6,8 @@ from zlib import crc32
 from kernel.logs import get_logger
 from kernel.positions import Shard
 from kernel.readers import Readers
+from kernel.retention import Retention
+from kernel.settings import Indexer
 from schemas.codec import Codec, Undecodable
 
 _log = get_logger("touchline.registry")
@@ -25,9 +27,10 @@ _DEFAULT = Layout()
 class Registry:
     """Channel -> layout; channels that nobody has changed have one version of one shard."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, retention: Retention | None = None) -> None:
         self._layouts: dict[str, Layout] = {}
         self.readers = Readers()
+        self._retention = retention or Retention(Indexer())
         self._codec = codec
 
     def learn(self, channel: str, layout: Layout | None) -> bool:
@@ -45,6 +48,7 @@ class Registry:
             return False
         if value is None:
             self.readers.learn(channel, ())
+            self._retention.learn(channel, None)
             return self.learn(channel, None)
         try:
             said = self._codec.decode(value)
@@ -52,6 +56,7 @@ class Registry:
             _log.warning("a channel's record is not readable", channel=channel, why=str(error))
             return False
         self.readers.learn(channel, said["settings"]["readers"])
+        self._retention.learn(channel, said["settings"]["retention"])
         newest = max(said["versions"], key=lambda v: v["version"], default={"version": 1, "shards": 1})
         return self.learn(channel, Layout(newest["version"], max(1, newest["shards"]), said["lanes"]))
 

@@ -86,7 +86,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             health=health,
             access=Access(settings, board, clock),
             board=board,
-            history=await stack.enter_async_context(History(settings, clock)),
+            history=await stack.enter_async_context(History(settings, clock, board.retention)),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
             catalog=catalog_for(settings),
             stack=stack,

@@ -11,6 +11,7 @@ from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.positions import Stream
 from kernel.readers import Readers
+from kernel.retention import Retention
 from kernel.revocations import Revocations
 from kernel.settings import Settings
 from kernel.tables import Tables
@@ -40,6 +41,8 @@ class Board:
         self._heard: dict[str, float] = {}
         self._control = codec_for(settings, "control")
         self._readers = Readers()
+        #: For how long each channel's events are kept: history keeps to it.
+        self.retention = Retention(settings.indexer)
         self._read = False
         self._tables: Tables | None = None
         self._revocations = Revocations()
@@ -121,6 +124,7 @@ class Board:
             self._said[topic].pop(key, None)
             if topic == self._names.channels:
                 self._readers.learn(key, ())
+                self.retention.learn(key, None)
             return
         try:
             said = self._said[topic][key] = self._codecs[topic].decode(value)
@@ -129,5 +133,6 @@ class Board:
             return
         if topic == self._names.channels:
             self._readers.learn(key, said["settings"]["readers"])
+            self.retention.learn(key, said["settings"]["retention"])
         else:
             self._heard[key] = self._clock.monotonic()

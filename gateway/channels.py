@@ -12,6 +12,7 @@ from gateway.control import Control
 from gateway.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ
+from kernel.retention import check_class
 from schemas.catalog import built_in
 
 _MAX_BYTES: Final = 64 * 1024
@@ -90,6 +91,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         if unknown:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a setting of a channel.")
         _check(wanted)
+        check_class(context.settings.indexer, wanted.get("retention"))
         await control.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 
@@ -168,7 +170,7 @@ def _shown(channel: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _check(wanted: Mapping[str, Any]) -> None:
-    """Types only: the worker that applies the command knows the rest."""
+    """Types only: the worker that applies the command knows the rest, but for the retention classes."""
     for name, value in wanted.items():
         schema = _SETTINGS["properties"][name]
         allowed = schema.get("anyOf", [schema])

@@ -7,7 +7,7 @@ from elasticsearch import AsyncElasticsearch, NotFoundError
 
 from history import names
 from history.elastic import documents_of, search_whole
-from history.pages import Entry, Watermark
+from history.pages import Entry, Span, Watermark
 from kernel.clock import Clock
 from kernel.positions import Kind, Stream
 
@@ -78,20 +78,20 @@ class StreamIndex:
             self._watermarks[key] = (now, watermark)
         return watermark
 
-    async def after(self, generation: int, stream: Stream, after: int, upto: int, limit: int) -> list[Entry]:
+    async def after(self, generation: int, span: Span, after: int, upto: int, limit: int) -> list[Entry]:
         """The first `limit` events with after < seq <= upto, in order."""
         near = after + _NEAR * limit
         if near < upto:
-            page = await self._page(generation, stream, {"gt": after, "lte": near}, limit, "asc")
+            page = await self._page(generation, span, {"gt": after, "lte": near}, limit, "asc")
             if len(page) == limit:
                 return page
-        return await self._page(generation, stream, {"gt": after, "lte": upto}, limit, "asc")
+        return await self._page(generation, span, {"gt": after, "lte": upto}, limit, "asc")
 
-    async def before(self, generation: int, stream: Stream, upto: int, limit: int) -> list[Entry]:
+    async def before(self, generation: int, span: Span, upto: int, limit: int) -> list[Entry]:
         """The last `limit` events with seq <= upto, in order."""
-        page = await self._page(generation, stream, {"gt": upto - _NEAR * limit, "lte": upto}, limit, "desc")
+        page = await self._page(generation, span, {"gt": upto - _NEAR * limit, "lte": upto}, limit, "desc")
         if len(page) < limit:
-            page = await self._page(generation, stream, {"lte": upto}, limit, "desc")
+            page = await self._page(generation, span, {"lte": upto}, limit, "desc")
         return page[::-1]
 
     async def find(self, stream: Stream, event_id: str, day: str) -> bytes | None:
@@ -111,14 +111,16 @@ class StreamIndex:
         return found["body"].encode() if found["stream"] == str(stream) else None
 
     async def _page(
-        self, generation: int, stream: Stream, seqs: dict[str, int], limit: int, order: str
+        self, generation: int, span: Span, seqs: dict[str, int], limit: int, order: str
     ) -> list[Entry]:
+        stream, since = span
+        filters: list[dict[str, Any]] = [{"term": {"stream": str(stream)}}, {"range": {"seq": seqs}}]
+        if since:
+            filters.append({"range": {"at": {"gte": since}}})
         answer = await search_whole(
             self._client,
             index=f"{names.generation_prefix(self._prefix, stream.kind, generation)}*",
-            query={
-                "bool": {"filter": [{"term": {"stream": str(stream)}}, {"range": {"seq": seqs}}]},
-            },
+            query={"bool": {"filter": filters}},
             sort=[{"seq": order}],
             size=limit,
             source_includes=["body"],

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from history.pages import Entry
+from history.pages import Entry, Span
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
 from kernel.positions import Kind, Stream
@@ -110,15 +110,16 @@ class LogReader:
                 return seq
         return None
 
-    def scan(
-        self, stream: Stream, place: Place, start: int, stop: int, deadline: Deadline
-    ) -> Iterator[Entry]:
-        """The stream's events of [start, stop), in the log's order, doubles included."""
-        key = stream.channel.encode()
+    def scan(self, span: Span, place: Place, start: int, stop: int, deadline: Deadline) -> Iterator[Entry]:
+        """The span's events of [start, stop), in the log's order, doubles included."""
+        (kind, channel), since = span
+        key = channel.encode()
         for message in self._messages(place, start, stop, deadline):
             # Other channels' records are not even decoded.
-            if message.key() == key and (event := self._decoded(stream.kind, message)) is not None:
-                yield Entry(event["seq"], render(stream.kind, event))
+            if message.key() != key or (event := self._decoded(kind, message)) is None:
+                continue
+            if event["server_ts"] >= since:
+                yield Entry(event["seq"], render(kind, event))
 
     def find(
         self, stream: Stream, place: Place, event_id: str, at_ms: int, deadline: Deadline
@@ -133,7 +134,7 @@ class LogReader:
             return None
         low, high = self.bounds(place, deadline)
         start, wanted = max(low, first.offset), b'"id":"%b"' % event_id.encode()
-        for entry in self.scan(stream, place, start, min(high, start + _NEAR), deadline):
+        for entry in self.scan(Span(stream), place, start, min(high, start + _NEAR), deadline):
             if wanted in entry.body and _id_of(entry.body) == event_id:
                 return entry.body
         return None

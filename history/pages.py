@@ -8,6 +8,8 @@ stretch; then `seq` jumps back, and rises again without leaving anything out unt
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from kernel.positions import Stream
+
 MAX_LIMIT: Final = 1000
 
 
@@ -31,6 +33,14 @@ class Watermark(NamedTuple):
     offset: int = 0
     #: The highest `seq` before that offset; 0 where there is none.
     seq: int = 0
+
+
+class Span(NamedTuple):
+    """What is read of a stream: events of an append time that its channel's retention class still keeps."""
+
+    stream: Stream
+    #: Earlier ones are not there, though the log holds them and the index may for a while. 0: all are.
+    since: int = 0
 
 
 class Entry(NamedTuple):

@@ -18,13 +18,14 @@ from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader, Place
 from history.names import day_of
-from history.pages import MAX_LIMIT, Entry, Page, Watermark, first_page, joined, last_page
+from history.pages import MAX_LIMIT, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
 from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Kind, Stream, partition_of, time_of_id
+from kernel.retention import Retention
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import codec_for
@@ -57,10 +58,14 @@ class _Topic(NamedTuple):
 
 
 class History:
-    """Reads pages of a stream's past. Use it as an async context manager, or call `close`."""
+    """Reads pages of a stream's past. Use it as an async context manager, or call `close`.
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    Whoever follows the channels gives their `retention`: else all that index and log hold is read.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, retention: Retention | None = None) -> None:
         self._settings, self._clock = settings, clock
+        self._retention = retention or Retention(settings.indexer)
         self._names = topic_names(settings).events
         self._client = elastic_client(settings, timeout_s=_INDEX_S)
         self._index = StreamIndex(self._client, settings.elasticsearch.index_prefix, clock)
@@ -99,12 +104,13 @@ class History:
         if after is not None and before is not None:
             raise TouchlineError("bad_request", "Give after or before, not both.")
         topic = await self._topic(stream.kind)
+        span = Span(stream, self._kept_since(stream))
         forward, upto = after is not None, MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
         pages = [
             await (
-                self._backward(stream, place, topic.id, upto, limit)
+                self._backward(span, place, topic.id, upto, limit)
                 if after is None
-                else self._forward(stream, place, topic.id, min(max(after, 0), MAX_SEQ), limit)
+                else self._forward(span, place, topic.id, min(max(after, 0), MAX_SEQ), limit)
             )
             for place in topic.places(stream.channel)
         ]
@@ -117,6 +123,8 @@ class History:
             day = day_of(at_ms)
         except (ValueError, OverflowError, OSError):
             return None  # a number that no event's id is
+        if at_ms < self._kept_since(stream):
+            return None
         if self._clock.monotonic() >= self._index_at:
             try:
                 if (body := await self._index.find(stream, event_id, day)) is not None:
@@ -129,15 +137,18 @@ class History:
                 return found
         return None
 
-    async def _forward(self, stream: Stream, place: Place, topic_id: str, after: int, limit: int) -> Page:
+    def _kept_since(self, stream: Stream) -> int:
+        return self._retention.kept_since(stream.channel, self._clock.now_ms())
+
+    async def _forward(self, span: Span, place: Place, topic_id: str, after: int, limit: int) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if after >= mark.seq:
                 return []
-            return await self._index.after(generation, stream, after, mark.seq, limit + 1)
+            return await self._index.after(generation, span, after, mark.seq, limit + 1)
 
-        entries, watermark, degraded = await self._indexed(stream.kind, place, topic_id, read)
+        entries, watermark, degraded = await self._indexed(span.stream.kind, place, topic_id, read)
         if len(entries) <= limit:
-            tail, wanted = Tail(stream, place, watermark), limit + 1 - len(entries)
+            tail, wanted = Tail(span, place, watermark), limit + 1 - len(entries)
             entries += await self._with_reader(
                 lambda reader, deadline: tail.after(
                     reader, max(after, watermark.seq), wanted, deadline=deadline
@@ -145,16 +156,16 @@ class History:
             )
         return first_page(entries, limit, degraded=degraded)
 
-    async def _backward(self, stream: Stream, place: Place, topic_id: str, upto: int, limit: int) -> Page:
+    async def _backward(self, span: Span, place: Place, topic_id: str, upto: int, limit: int) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if not mark.seq:
                 return []
-            return await self._index.before(generation, stream, min(upto, mark.seq), limit + 1)
+            return await self._index.before(generation, span, min(upto, mark.seq), limit + 1)
 
         # The older part first: if Elasticsearch fails now, the log answers alone.
-        entries, watermark, degraded = await self._indexed(stream.kind, place, topic_id, read)
+        entries, watermark, degraded = await self._indexed(span.stream.kind, place, topic_id, read)
         if upto > watermark.seq:
-            tail = Tail(stream, place, watermark)
+            tail = Tail(span, place, watermark)
             entries += await self._with_reader(
                 lambda reader, deadline: tail.before(reader, upto, limit + 1, deadline=deadline)
             )

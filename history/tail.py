@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from history.log import Deadline, LogReader, Place
-from history.pages import Entry, Watermark, merged, place_of
-from kernel.positions import MAX_SEQ, Stream
+from history.pages import Entry, Span, Watermark, merged, place_of
+from kernel.positions import MAX_SEQ
 
 #: A tail up to this long is read from its start; in a longer one the place is looked for first.
 _SHORT: Final = 5_000
@@ -17,7 +17,7 @@ _LARGEST_CHUNK: Final = 50_000
 class Tail:
     """What the index does not have yet of a stream; all that the log has, where the index does not answer."""
 
-    stream: Stream
+    span: Span
     place: Place
     watermark: Watermark
 
@@ -28,7 +28,7 @@ class Tail:
         if after and high - start > _SHORT:
             start = self._place_of(reader, after + 1, start, high, deadline)
         found: dict[int, Entry] = {}
-        for entry in reader.scan(self.stream, self.place, start, high, deadline):
+        for entry in reader.scan(self.span, self.place, start, high, deadline):
             if entry.seq > after:
                 found.setdefault(entry.seq, entry)
                 if len(found) >= limit:
@@ -46,14 +46,14 @@ class Tail:
         chunk = _FIRST_CHUNK
         while high > floor and len(found) < limit:
             start = max(floor, high - chunk)
-            for entry in reader.scan(self.stream, self.place, start, high, deadline):
+            for entry in reader.scan(self.span, self.place, start, high, deadline):
                 if self.watermark.seq < entry.seq <= upto:
                     found.setdefault(entry.seq, entry)
             high, chunk = start, min(chunk * 4, _LARGEST_CHUNK)
         return merged(found.values())[-limit:]
 
     def _place_of(self, reader: LogReader, seq: int, low: int, high: int, deadline: Deadline) -> int:
-        kind = self.stream.kind
+        kind = self.span.stream.kind
         return place_of(
             seq, low, high, lambda o: reader.seq_at(kind, self.place, o, high, deadline), near=_near()
         )

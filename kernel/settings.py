@@ -22,6 +22,7 @@ FILE: Final = "touchline.toml"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+NamedDays = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}=[1-9][0-9]{0,4}$")]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -182,6 +183,10 @@ class Indexer(Section, frozen=True):
     ] = 500
     parallel_requests: Annotated[Count, Meta(description="bulk requests on their way at once")] = 4
     retention_days: Annotated[Count, Meta(description="days after which whole indices are dropped")] = 30
+    retention_classes: Annotated[
+        tuple[NamedDays, ...],
+        Meta(description="name=days of each class that a channel's setting `retention` may name"),
+    ] = ("day=1", "week=7")
 
 
 class Gateway(Section, frozen=True):

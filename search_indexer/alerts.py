@@ -4,27 +4,26 @@ They live in a compacted topic, one record an alert, as commands of the schema `
 each event that it reads, in memory, with the parser and the folding of search: an alert and a search agree.
 """
 
-import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config, unreachable
+from kernel.kafka import client_config
 from kernel.positions import Kind
 from kernel.readers import Readers
 from kernel.settings import Settings
 from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
-from schemas.codec import Undecodable
 from schemas.registry import codec_for
 from search_indexer.documents import Indexable
 from search_indexer.folding import Folding
+from search_indexer.follower import Follower
 from search_indexer.geo import metres_between
 from search_indexer.query.matching import matches, text_of
 from search_indexer.query.parser import parse
@@ -172,26 +171,16 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
     return f"{PREFIX}{alert.id}".encode(), value
 
 
-class AlertLog:
-    """The compacted topics: who reads them has every alert, and who may read which channel. Blocks."""
+class AlertLog(Follower):
+    """The compacted topic: who reads it has every alert. Blocks."""
 
-    def __init__(self, settings: Settings, folding: Folding) -> None:
-        self._settings, self._folding = settings, folding
-        names = topic_names(settings)
-        self._topics = (names.alerts, names.channels)
-        self._codec, self._channel = codec_for(settings, "control"), codec_for(settings, "channel")
+    def __init__(self, settings: Settings, folding: Folding, readers: Readers | None = None) -> None:
+        super().__init__(settings, topic_names(settings).alerts, self._learn_alert)
+        self._folding = folding
+        self._codec = codec_for(settings, "control")
         self._ready: dict[str, Ready] = {}
-        self._readers = Readers()
-        self._consumer = Consumer(
-            client_config(
-                settings,
-                group_id="touchline-alerts",  # never joined
-                enable_auto_commit=False,
-                enable_partition_eof=True,
-                auto_offset_reset="earliest",
-            )
-        )
-        self._consumer.assign([TopicPartition(topic, 0, 0) for topic in self._topics])
+        #: Who may read which channel, for whoever asks what is told.
+        self._readers = readers or Readers()
 
     @property
     def alerts(self) -> Mapping[str, Ready]:
@@ -210,46 +199,11 @@ class AlertLog:
             return True
         return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
 
-    def read_all(self) -> None:
-        """Read to the end of the topics."""
-        unread = set(self._topics)
-        while unread:
-            message = self._consumer.poll(_WAIT_S)
-            if message is None:
-                raise unreachable(self._settings)
-            if not self._take(message):
-                unread.discard(str(message.topic()))
-
-    def read_news(self) -> None:
-        """Read what has come since."""
-        for message in self._consumer.consume(100, 0):
-            self._take(message)
-
-    def close(self) -> None:
-        self._consumer.close()
-
-    def _take(self, message: Any) -> bool:
-        """Whether it was a record, and not the topic's end."""
-        error = message.error()
-        if error is not None:
-            return bool(error.code() != KafkaError._PARTITION_EOF)
-        key, value = (message.key() or b"").decode("utf-8", "replace"), message.value()
-        # Not an alert or a channel, whoever wrote it.
-        with contextlib.suppress(Undecodable, msgspec.DecodeError, TouchlineError):
-            learn = self._learn_alert if message.topic() == self._topics[0] else self._learn_channel
-            learn(key, value)
-        return True
-
     def _learn_alert(self, alert_id: str, value: bytes | None) -> None:
         self._ready.pop(alert_id, None)
         if value is not None and len(self._ready) < MAX_ALERTS:
             alert = msgspec.json.decode(self._codec.decode(value)["arguments"], type=Alert)
             self._ready[alert_id] = ready(alert, self._folding)
-
-    def _learn_channel(self, channel: str, value: bytes | None) -> None:
-        self._readers.learn(
-            channel, () if value is None else self._channel.decode(value)["settings"]["readers"]
-        )
 
 
 def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> None:

@@ -173,6 +173,7 @@ class Indexer:
 
     async def take_all(self) -> None:
         """Take every partition, outside of the group."""
+        await self._blocking(self._source.read_tables)
         partitions = await self._blocking(self._source.all_partitions)
         self._source.reposition(partitions)
         await self.take(partitions)

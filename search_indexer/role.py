@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 from elasticsearch import ApiError, TransportError
@@ -16,6 +16,7 @@ from kernel.logs import get_logger
 from kernel.ops import OpsServer
 from kernel.settings import Settings
 from schemas.registry import wait_for_registry
+from search_indexer.expiry import Expiry
 from search_indexer.indexer import Indexer
 from search_indexer.source import EventSource
 
@@ -53,7 +54,8 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             health.ok("elasticsearch")
             source.subscribe()
             beside = [
-                asyncio.create_task(_sweep(indexer)),
+                asyncio.create_task(_regularly(indexer.state.sweep)),
+                asyncio.create_task(_regularly(Expiry(client, settings, clock, source.retention).sweep)),
                 asyncio.create_task(watch_kafka(settings, health)),
             ]
             try:
@@ -66,11 +68,11 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         await ops.stop()
 
 
-async def _sweep(indexer: Indexer) -> None:
+async def _regularly(sweep: Callable[[], Awaitable[object]]) -> None:
     while True:
-        # What cannot be dropped now is dropped the next time.
+        # What cannot be taken away now is taken away the next time.
         with contextlib.suppress(ApiError, TransportError):
-            await indexer.state.sweep()
+            await sweep()
         await asyncio.sleep(_SWEEP_S)
 
 

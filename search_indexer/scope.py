@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kernel.positions import MAX_LANES, lane
+from kernel.retention import with_lanes
 
 #: Stream patterns: `*` stands for anything.
 EVERYTHING: Final = ("*",)
@@ -25,9 +25,7 @@ def visible(patterns: Iterable[str]) -> dict[str, Any] | None:
 
 def unseen(channels: Iterable[str]) -> list[dict[str, Any]]:
     """What no hit may be: of these channels, or of lanes of theirs."""
-    names = [
-        name for channel in channels for name in (channel, *(lane(channel, n) for n in range(MAX_LANES)))
-    ]
+    names = with_lanes(channels)
     return [{"terms": {"channel": names}}] if names else []
 
 

@@ -28,6 +28,7 @@ from kernel.topics import topic_names
 from schemas.codec import Undecodable
 from schemas.registry import codec_for
 from search_indexer.alerts import AlertLog
+from search_indexer.channels import ChannelLog
 from search_indexer.documents import Indexable, indexable, source_of
 from search_indexer.folding import Folding
 from search_indexer.outlet import Outlet
@@ -102,8 +103,11 @@ class EventSource:
         self._folding = Folding(settings.elasticsearch.language)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
         self._member = group is not None
+        self._channels = ChannelLog(settings)
+        #: For how long each channel's events are kept.
+        self.retention = self._channels.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
-        self._alerts = AlertLog(settings, self._folding) if self._member else None
+        self._alerts = AlertLog(settings, self._folding, self._channels.readers) if self._member else None
         #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
         self._alerted: dict[Partition, int] = {}
         self._outlet = Outlet(settings)
@@ -112,8 +116,7 @@ class EventSource:
 
     def subscribe(self) -> None:
         """Join the group."""
-        if self._alerts is not None:
-            self._alerts.read_all()
+        self.read_tables()
 
         def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             # Positions come from the index itself, so they are set later, by `start_at`.
@@ -125,6 +128,12 @@ class EventSource:
             self.pending = []
 
         self._consumer.subscribe(list(self._kinds), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
+
+    def read_tables(self) -> None:
+        """Know the channels and the alerts, before any event is read."""
+        self._channels.read_all()
+        if self._alerts is not None:
+            self._alerts.read_all()
 
     def all_partitions(self) -> list[Partition]:
         """Every partition of the events topics, for an indexer that reads them all."""
@@ -160,9 +169,10 @@ class EventSource:
 
     def read(self, generation: int, wait_s: float) -> Batch:
         """What has come, at most a batch; waits for it as long as a part-filled batch may wait."""
+        self._channels.read_news()
         if self._alerts is not None:
             self._alerts.read_news()
-        limits = self._settings.indexer
+        limits, now_ms = self._settings.indexer, self._clock.now_ms()
         batch = Batch(generation)
         deadline = self._clock.monotonic() + wait_s
         while len(batch.records) < limits.batch_events and batch.size < limits.batch_bytes:
@@ -178,7 +188,7 @@ class EventSource:
             for message in messages:
                 error = message.error()
                 if error is None:
-                    self._add(batch, message)
+                    self._add(batch, message, now_ms)
                 else:
                     _heed(error)
             if len(messages) < count:
@@ -186,7 +196,7 @@ class EventSource:
         self._outlet.poll()
         return batch
 
-    def _add(self, batch: Batch, message: Message) -> None:
+    def _add(self, batch: Batch, message: Message, now_ms: int) -> None:
         kind = self._kinds[str(message.topic())]
         partition = (kind, int(message.partition() or 0))
         after, value = int(message.offset() or 0) + 1, message.value() or b""
@@ -197,6 +207,10 @@ class EventSource:
         except Undecodable as error:
             self.reject(message, error.code, error.message)
             batch.ends[partition] = Watermark(after, before.seq)
+            return
+        if event["server_ts"] < self.retention.kept_since(event["channel"], now_ms):
+            # Past its class: what was deleted stays so when the log is read again.
+            batch.ends[partition] = Watermark(after, max(before.seq, event["seq"]))
             return
         made = indexable(kind, event, self._folding)
         prefix = self._settings.elasticsearch.index_prefix
@@ -282,6 +296,7 @@ class EventSource:
 
     def close(self) -> None:
         self._outlet.close()
+        self._channels.close()
         if self._alerts is not None:
             self._alerts.close()
         self._consumer.close()

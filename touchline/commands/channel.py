@@ -44,10 +44,16 @@ def show(channel: str, *, as_json: bool) -> None:
 def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
     """Change a channel's settings; VALUE is JSON, or plain text. `null` takes a setting back.
 
+    \b
     Example: touchline channel set wc26-final slow_s=5 'blocked=["spoiler"]'
+             touchline channel set lobby retention=day
     """
+    from kernel.retention import check_class
+
     arguments = dict(_pair(text) for text in pairs)
     settings = load_settings()
+    if isinstance(retention := arguments.get("retention"), str):  # of another type: refused with the others
+        check_class(settings.indexer, retention)
 
     def done(record: "ChannelRecord") -> bool:
         from streams.commands import changed_settings

@@ -34,6 +34,7 @@ def command(ctx: click.Context, *, processes: int, share_port: bool) -> int | No
     from kernel.health import Health
     from kernel.lifecycle import run_role
     from kernel.logs import setup_logs
+    from kernel.retention import Retention
     from schemas.registry import wait_for_registry
 
     settings = load_settings()
@@ -47,8 +48,11 @@ def command(ctx: click.Context, *, processes: int, share_port: bool) -> int | No
         await wait_for_registry(settings, stop, Health())
         if stop.is_set():
             return
-        async with History(settings, clock) as history:
-            await Edge(settings, clock=clock, history=history, share_port=share_port).run(stop)
+        # The edge learns it, history keeps to it.
+        retention = Retention(settings.indexer)
+        async with History(settings, clock, retention) as history:
+            edge = Edge(settings, clock=clock, history=history, retention=retention, share_port=share_port)
+            await edge.run(stop)
 
     return run_role(main)
 
