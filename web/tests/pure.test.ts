@@ -3,7 +3,7 @@
 import type { StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
-import { closings, edges, indexed, lags, point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
+import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { pieces } from "../src/viewer/highlight.ts";
@@ -130,6 +130,17 @@ describe("words", () => {
 });
 
 describe("the operators' figures", () => {
+  const told = (...at: number[]) => at.map((at_ms) => ({ at_ms }));
+
+  test.each([
+    ["go on from one to the next", told(1, 2), told(3, 4), told(1, 2, 3, 4)],
+    ["have the stream's past in place of a first answer over HTTP", told(9), told(1, 2, 3), told(1, 2, 3)],
+    ["have it too where its first piece is one figure", joined(told(9), told(1)), told(2, 3), told(1, 2, 3)],
+    ["keep what was told before the edge went", told(1, 2, 7, 8), told(3, 4, 5), told(1, 2, 3, 4, 5)],
+    ["tell nothing twice", told(1, 2), told(2, 2, 3), told(1, 2, 3)],
+    ["stay where nothing comes", told(1, 2), told(), told(1, 2)],
+  ])("%s", (_, kept, more, all) => expect(joined(kept, more)).toEqual(all));
+
   const snapshot = (at_ms: number, accepted: number, buckets: [string, number][]): Snapshot => ({
     at_ms,
     channels: [],

@@ -206,3 +206,14 @@ export function short(value: number | null): string {
   if (value >= 1e4) return `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)} k`;
   return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
 }
+
+/**
+ * What was told until now, and from the first of `more` on what that tells. The stream's past comes in pieces, and
+ * begins before the first answer over HTTP: it replaces what was asked for meanwhile.
+ */
+export function joined<T extends { readonly at_ms: number }>(kept: readonly T[], more: readonly T[]): T[] {
+  const [first] = more;
+  const all = kept.filter(({ at_ms }) => !first || at_ms < first.at_ms);
+  for (const one of more) if (one.at_ms > (all.at(-1)?.at_ms ?? -Infinity)) all.push(one);
+  return all;
+}

@@ -4,7 +4,7 @@ import { type Client, connect } from "@touchline/client";
 import { batch, signal } from "@preact/signals";
 
 import { ask, loadConfig, Refused, storedToken } from "../shared/config.ts";
-import { type Overview, type Point, point, type Snapshot, unpack } from "./figures.ts";
+import { joined, type Overview, type Point, point, type Snapshot, unpack } from "./figures.ts";
 
 const STREAM = "ops:overview";
 /** A stream that tells every second and has told nothing for so long is not there. */
@@ -36,6 +36,7 @@ export class Figures {
   private heardAt = -Infinity;
   private refused = false;
   private fresh: Snapshot[] = [];
+  private kept: readonly Snapshot[] = [];
   private frame = 0;
 
   start(): void {
@@ -106,8 +107,6 @@ export class Figures {
     const fresh = this.fresh;
     [this.fresh, this.frame] = [[], 0];
     batch(() => {
-      // The charts begin where the stream does, and not with the first answer over HTTP.
-      if (this.source.value !== "stream" && fresh.length > 1 && this.points.value.length < fresh.length) [this.points.value, this.latest.value] = [[], null];
       this.take(fresh);
       this.source.value = "stream";
       this.why.value = "";
@@ -115,15 +114,9 @@ export class Figures {
   }
 
   private take(snapshots: readonly Snapshot[]): void {
-    const points = [...this.points.value];
-    let before = this.latest.value;
-    for (const now of snapshots) {
-      if (before && now.at_ms <= before.at_ms) continue;
-      if (before) points.push(point(before, now));
-      before = now;
-    }
-    this.points.value = points.slice(-KEPT);
-    this.latest.value = before;
+    this.kept = joined(this.kept, snapshots).slice(-KEPT - 1);
+    this.points.value = this.kept.slice(1).map((now, index) => point(this.kept[index]!, now));
+    this.latest.value = this.kept.at(-1) ?? null;
     this.problem.value = null;
   }
 }
