@@ -56,7 +56,12 @@ def measure(measurement: Measurement, *, quick: bool, environment: Mapping[str, 
     print(
         f"   {seconds:.0f} s{f', exit code {process.returncode}' if process.returncode else ''}", flush=True
     )
-    return Result(measurement.name, shown, seconds, process.returncode, "\n".join(lines), kept)
+    return Result(measurement.name, shown, seconds, process.returncode, "\n".join(lines), kept, today())
+
+
+def today() -> str:
+    """The day, for whoever reads the results later."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 def machine() -> str:
@@ -95,8 +100,7 @@ def run(chosen: Sequence[Measurement], *, quick: bool) -> Iterator[Results]:
             results: list[Result] = []
             for each in chosen:
                 results.append(measure(each, quick=quick, environment=environment))
-                when = datetime.now(UTC).strftime("%Y-%m-%d")
-                yield Results(when, machine(), quick, tuple(results), absent)
+                yield Results(today(), machine(), quick, tuple(results), absent)
 
 
 def main() -> int:

@@ -6,7 +6,7 @@
 - `python -m bench.edges crowd`: 10,000 viewers, one event
 - `python -m bench.edges comeback`: the edge is killed, and 10,000 viewers come back at once with cursors
 
-Edges from Kafka ask for a token. All but `direct` need a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS).
+Edges ask for a token. All but `direct` need a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS).
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import NamedTuple
 from bench import centrifugo, peers
 from bench.fan_kafka import (
     PYTHON,
+    SECRET,
     SIZE,
     kafka_centrifugo,
     kafka_edge,
@@ -45,7 +46,7 @@ def direct_peers() -> dict[str, Peer]:
     """All that can be had here; the bare server, with which the others are compared, comes first."""
     found = {
         "bare (Rust, epoll)": Peer((str(BINARIES / "rawfan"),), "/ch/0"),
-        "edge": Peer((*PYTHON, "bench.fan_servers"), "/v1/ws", tuple(SUBSCRIBE)),
+        "edge": Peer((*PYTHON, "bench.fan_servers", "--secret", SECRET), token_path(), tuple(SUBSCRIBE)),
         "websockets.broadcast": Peer((*PYTHON, "bench.fan_peers", "broadcast")),
     }
     if "picows" not in peers.absent():
@@ -90,7 +91,7 @@ def memory_over(viewers: list[int]) -> None:
         server, _ = stack.enter_context(kafka_edge())
         _grow("edge", server, token_path(), tuple(SUBSCRIBE), viewers)
     for name, peer in direct_peers().items():
-        if name in ("edge", "bare (Rust, epoll)"):
+        if name == "edge":
             continue
         with running(0, *peer.command, "--port", str(PORT), "--ctl", str(CONTROL)) as server:
             listening(CONTROL).close()
@@ -217,7 +218,8 @@ def main() -> None:
     elif given.what == "memory":
         memory_over([int(rate) for rate in rates] or [1000, 2500, 5000, 10_000])
     elif given.what == "comeback":
-        comeback(given.viewers or 10_000)
+        for _ in range(given.runs):
+            comeback(given.viewers or 10_000)
     else:
         crowd(given.viewers or 10_000, given.runs)
 

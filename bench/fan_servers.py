@@ -20,8 +20,8 @@ from consumers.registry import Registry
 from consumers.service import Service
 from kernel.clock import Clock, SystemClock
 from kernel.jwks import JwksKeys
-from kernel.settings import Settings
-from kernel.tokens import Verifier
+from kernel.settings import Auth, Edge, Settings
+from kernel.tokens import StaticKeys, Verifier
 from schemas.codec import Codec
 
 STREAM = "chat:bench"
@@ -111,10 +111,12 @@ def bare_service(
     return service
 
 
-async def edge(port: int, control_port: int) -> None:
+async def edge(port: int, control_port: int, secret: str) -> None:
     """The edge's connections, sessions, rings and fan-out; records come from here, not from Kafka."""
-    codec, service = Codec("fanout"), bare_service()
-    hub = service.hub
+    auth, clock = Auth(secret=secret), SystemClock()
+    settings = Settings(auth=auth, edge=Edge(max_connections_per_user=100_000))
+    service = bare_service(settings, clock, verifier=Verifier(auth, StaticKeys(auth), clock))
+    codec, hub = Codec("fanout"), service.hub
 
     def publish(number: int, due: int, size: int) -> None:
         record = {
@@ -134,7 +136,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ctl", type=int, required=True)
+    parser.add_argument("--secret", required=True, help="of the tokens that viewers show")
     given = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    uvloop.run(edge(given.port, given.ctl))
+    uvloop.run(edge(given.port, given.ctl, given.secret))

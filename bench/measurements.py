@@ -89,7 +89,7 @@ MEASUREMENTS: Final = (
         "direct", "To the viewers, one event a write",
         ("bench.edges", "direct", "--seconds", "1.5"),
         ("--rates", "100000,600000", "--seconds", "0.3"),
-        "1,000 viewers, the server on one core. At 600,000/s all are overloaded: that is what they can do.",
+        "1,000 viewers, the server on one core; the edge's have shown a token, and it has rings, positions and bounds. At 600,000/s all are overloaded: that is what they can do.",
         (
             Figure("direct delivered", "delivered, one event a write", "/s", "bare (Rust, epoll)", "/s offered",
                    (Aim("edge", "at least", 0.8, 600e3, ratio=True),)),

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from bench.figures import Figure, Sample, Summary, Verdict, judge, summarise
+from bench.figures import Aim, Figure, Sample, Spread, Summary, judge, summarise
 from bench.measurements import FIGURES, MEASUREMENTS, SETTINGS
 from bench.plots import PLOTS, draw
 
@@ -27,6 +27,8 @@ class Result(msgspec.Struct, frozen=True):
     exit_code: int
     output: str
     samples: tuple[Sample, ...] = ()
+    #: The day.
+    when: str = ""
 
 
 class Hot(msgspec.Struct, frozen=True):
@@ -114,10 +116,15 @@ def aims(summaries: Sequence[Summary]) -> str:
     """What is asked, and what came."""
     rows = ["| | asked | measured (lowest to highest) | |", "|---|---|---|---|"]
     for figure in FIGURES.values():
-        rows += [
-            f"| {_aimed(figure, verdict)} | {'held' if verdict.met else '**short of it**'} |"
-            for verdict in judge(summaries, figure)
-        ]
+        verdicts = {verdict.aim: verdict for verdict in judge(summaries, figure)}
+        for aim in figure.aims:
+            if (verdict := verdicts.get(aim)) is None:
+                rows.append(f"| {_asked(figure, aim)} | | not measured |")
+            else:
+                rows.append(
+                    f"| {_asked(figure, aim)} | {_got(verdict.got)} |"
+                    f" {'held' if verdict.met else '**short of it**'} |"
+                )
     return "\n".join(rows)
 
 
@@ -129,7 +136,8 @@ def measured(results: Results) -> str:
     for each in MEASUREMENTS:
         if (result := by_name.get(each.name)) is None:
             continue
-        parts.append(f"### {each.title}\n\n{each.what}\n")
+        day = f" (Measured on {result.when}.)" if result.when not in ("", results.when) else ""
+        parts.append(f"### {each.title}\n\n{each.what}{day}\n")
         if result.exit_code:
             parts.append(f"**It ended with exit code {result.exit_code}: what stands here is not whole.**\n")
         keys = {figure.key for figure in each.figures}
@@ -189,13 +197,14 @@ def peers(results: Results) -> str:
     return "\n".join(rows)
 
 
-def _aimed(figure: Figure, verdict: Verdict) -> str:
-    aim, got = verdict.aim, verdict.got
+def _asked(figure: Figure, aim: Aim) -> str:
     unit = f"of {aim.of or figure.reference}" if aim.ratio else figure.unit
     at = f" at {_number(aim.load)} {figure.load}" if aim.load else ""
-    spread = f" ({_number(got.low)} to {_number(got.high)})" if got.runs > 1 else ""
-    asked = f"{aim.bound} {_number(aim.value)} {unit}"
-    return f"{figure.title}{at}: {aim.who} | {asked} | {_number(got.median)}{spread}"
+    return f"{figure.title}{at}: {aim.who} | {aim.bound} {_number(aim.value)} {unit}"
+
+
+def _got(got: Spread) -> str:
+    return _number(got.median) + (f" ({_number(got.low)} to {_number(got.high)})" if got.runs > 1 else "")
 
 
 def _number(value: float) -> str:

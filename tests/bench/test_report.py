@@ -93,6 +93,19 @@ def test_a_measurement_that_failed_is_told() -> None:
     assert "make bench QUICK=1" in shown
 
 
+def test_an_aim_that_nothing_was_measured_for_is_said_to_be_so() -> None:
+    made = page(EMPTY, Results("2026-11-22", "here", False, ()))
+    aims = sum(len(figure.aims) for figure in FIGURES.values())
+    assert made.count("| not measured |") == aims > 0
+
+
+def test_a_result_that_is_older_than_the_page_says_of_when_it_is() -> None:
+    old = Result("posting", "python -m bench.producers", 1.0, 0, "said", when="2026-11-20")
+    made = page(EMPTY, Results("2026-11-22", "here", False, (old,)))
+    assert "(Measured on 2026-11-20.)" in made
+    assert "Measured on 2026-11-22 by" in made
+
+
 def test_measuring_one_thing_anew_keeps_the_others_of_the_same_kind_only() -> None:
     old = everything()
     again = Results("2026-01-02", "a machine", False, (Result("kafka", "", 1, 0, "again"),))
