@@ -1,6 +1,5 @@
 """docs/performance.md's measured part, its plots, and the data behind both, from results alone."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ import msgspec
 from bench.figures import Aim, Figure, Sample, Spread, Summary, judge, summarise
 from bench.measurements import FIGURES, MEASUREMENTS, SETTINGS
 from bench.plots import PLOTS, draw
+from chaos.page import marked
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "performance.md"
@@ -101,15 +101,6 @@ def page(before: str, results: Results) -> str:
     """The page with what is measured made anew."""
     made = {"aims": aims(results.summaries), "measured": measured(results), "peers": peers(results)}
     return marked(before, made)
-
-
-def marked(before: str, parts: Mapping[str, str]) -> str:
-    """A page with its marked parts made anew; the words around them are written by people and stay."""
-    for mark, text in parts.items():
-        made = f"<!-- {mark} -->\n{text}\n<!-- /{mark} -->"
-        pattern = f"<!-- {mark} -->.*<!-- /{mark} -->"
-        before = re.sub(pattern, lambda _, made=made: made, before, flags=re.DOTALL)  # type: ignore[misc]
-    return before
 
 
 def aims(summaries: Sequence[Summary]) -> str:

@@ -26,6 +26,7 @@ import click
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Print the faults, and start nothing.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--keep", is_flag=True, help="Keep the logs, also when everything held.")
 def command(
     *,
@@ -36,6 +37,7 @@ def command(
     rate: float,
     only_plan: bool,
     report: Path | None,
+    as_json: bool,
     keep: bool,
 ) -> None:
     """Try to break the pipeline: three brokers, Elasticsearch, two workers, four edges, all on this machine.
@@ -65,9 +67,10 @@ def command(
     click.echo(f"seed {chosen}; logs are in {directory}/logs", err=True)
     wanted = Plan(chosen, seconds, blows, viewers=viewers, events_per_s=rate)
     found = asyncio.run(run(wanted, directory, servers_dir, lambda line: click.echo(line, err=True)))
+    encoded = msgspec.json.format(msgspec.json.encode(found))
     if report is not None:
-        report.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    click.echo("\n".join(found.lines()))
+        report.write_bytes(encoded)
+    click.echo(encoded.decode() if as_json else "\n".join(found.lines()))
     if not found.passed:
         again = f"touchline chaos --minutes {minutes:g} --seed {chosen} --viewers {viewers} --rate {rate:g}"
         raise TouchlineError("not_proven", "Not everything held.", hint=f"The same again: {again}")

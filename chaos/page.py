@@ -1,0 +1,77 @@
+"""`python -m chaos.page`: the runs in docs/reliability.md, made from the reports of chaos and soak.
+
+A report is a file of chaos/results: `chaos-SEED.json` of a run, `soak.json` of a soak.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from chaos.flatness import drift
+from chaos.report import Report
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs" / "reliability.md"
+RESULTS: Final = ROOT / "chaos" / "results"
+#: Of a soak the page shows each series that is bound, but not files and threads that stayed as they were.
+_COUNTED: Final = ("files", "threads", "tasks")
+
+
+def runs(reports: Iterable[Report]) -> str:
+    """A row for each run."""
+    rows = [
+        "| seed | faults | viewers | events acknowledged | shown | gaps told | held | whole again after |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for report in sorted(reports, key=lambda report: (report.viewers, report.seed)):
+        broken = [name for name, found in report.findings.items() if found]
+        whole = "not" if report.recovered_s is None else f"{report.recovered_s:.1f} s"
+        cells = (
+            report.seed,
+            len(report.blows),
+            f"{report.viewers:,}",
+            f"{report.acknowledged:,}",
+            f"{report.shown:,}",
+            report.gaps_told,
+            "all" if not broken else f"**not**: {'; '.join(broken)}",
+            whole,
+        )
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(rows)
+
+
+def soak(measured: Mapping[str, Sequence[float]]) -> str:
+    """From where to where each series went; what is counted in ones is shown only where it moved."""
+    rows = ["| | first third | last third |", "|---|---|---|"]
+    for name, series in sorted(measured.items()):
+        gone = drift(series)
+        if not name.endswith(_COUNTED) or gone.first != gone.last:
+            rows.append(f"| {name} | {gone.first:.1f} | {gone.last:.1f} |")
+    return "\n".join(rows)
+
+
+def marked(page: str, parts: Mapping[str, str]) -> str:
+    """The page with these parts made anew; the words around them are written by people."""
+    for mark, text in parts.items():
+        pattern = f"<!-- {mark} -->.*<!-- /{mark} -->"
+        made = f"<!-- {mark} -->\n{text}\n<!-- /{mark} -->"
+        page = re.sub(pattern, lambda _, made=made: made, page, flags=re.DOTALL)  # type: ignore[misc]
+    return page
+
+
+def main() -> int:
+    """Write the page."""
+    reports = [msgspec.json.decode(path.read_bytes(), type=Report) for path in RESULTS.glob("chaos-*.json")]
+    parts = {"runs": runs(reports)}
+    if (kept := RESULTS / "soak.json").exists():
+        parts["soak"] = soak(msgspec.json.decode(kept.read_bytes(), type=dict[str, list[float]]))
+    PAGE.write_text(marked(PAGE.read_text("utf-8"), parts), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
