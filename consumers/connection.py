@@ -144,10 +144,12 @@ class ViewerConnection(asyncio.Protocol):
 
     def tick(self, now: float, now_s: float) -> None:
         """Time passed: heartbeats, the token's end, and whether a full socket drains at all."""
-        if self.paused:
+        session = self.session
+        # Who reads slowly may be paused at every look: his token ends all the same.
+        ended = isinstance(session, s.Member) and session.expired(now_s) and not self._transport.is_closing()
+        if self.paused and not ended:
             self._watch_stall(now)
             return
-        session = self.session
         effects = session.tick(now, now_s) if isinstance(session, s.Member) else session.tick(now)
         if effects:
             self.perform(effects)

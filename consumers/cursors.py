@@ -25,8 +25,8 @@ class CursorBook:
         key = (user, device)
         acked = self._devices.setdefault(key, {})
         self._devices.move_to_end(key)
-        if stream in acked or len(acked) < MAX_STREAMS:
-            acked[stream] = max(seq, acked.get(stream, 0))
+        if seq > acked.get(stream, -1) and (stream in acked or len(acked) < MAX_STREAMS):
+            acked[stream] = seq
             self._changed.add(key)
         if len(self._devices) > MAX_DEVICES:
             oldest, _ = self._devices.popitem(last=False)

@@ -223,9 +223,11 @@ class Member(_Session):
 
     def tick(self, now: float, now_s: float) -> list[Effect]:
         """Time passed: monotonic, and the wall's for the token's end."""
-        if self.grants.expires_s is not None and now_s >= self.grants.expires_s:
-            return [End(Close.RENEW_TOKEN)]
-        return self._pulse(now)
+        return [End(Close.RENEW_TOKEN)] if self.expired(now_s) else self._pulse(now)
+
+    def expired(self, now_s: float) -> bool:
+        """Whether the token has run out."""
+        return self.grants.expires_s is not None and now_s >= self.grants.expires_s
 
     def renew(self, grants: Grants) -> list[Effect]:
         """A new token came; what it does not allow any more is left (§2.2)."""

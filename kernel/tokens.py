@@ -29,6 +29,8 @@ Action = Literal["subscribe", "publish", "history", "search", "admin"]
 ACTIONS: Final[tuple[Action, ...]] = ("subscribe", "publish", "history", "search", "admin")
 EVERYTHING: Final = ("*",)
 _MIN_SECRET: Final = 32
+MAX_USER: Final = 128
+MAX_PATTERN: Final = 140
 _ALGORITHMS: Final = ("HS256", "RS256", "EdDSA")
 PublicKey = str | RSAPublicKey | Ed25519PublicKey
 
@@ -66,9 +68,9 @@ def everything(user: str) -> Grants:
 
 
 class _Claims(msgspec.Struct):
-    sub: Annotated[str, Meta(min_length=1, max_length=128)]
+    sub: Annotated[str, Meta(min_length=1, max_length=MAX_USER)]
     exp: float
-    can: dict[str, tuple[Annotated[str, Meta(max_length=140)], ...]] = {}
+    can: dict[str, tuple[Annotated[str, Meta(max_length=MAX_PATTERN)], ...]] = {}
     nbf: float | None = None
     iat: float | None = None
     jti: str | None = None

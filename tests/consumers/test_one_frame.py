@@ -17,9 +17,9 @@ from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport
 
 
-def opened(service: Service, head: bytes) -> Transport:
+def opened(service: Service, head: bytes, near: Transport | None = None) -> Transport:
     """A connection that stays."""
-    door, transport = Door(service, fallback_routes(service), secure=False), Transport()
+    door, transport = Door(service, fallback_routes(service), secure=False), near or Transport()
     transport.protocol = door
     door.connection_made(transport)
     door.data_received(head)

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
-from kernel.tokens import ACTIONS, EVERYTHING
+from kernel.settings import Auth, load_settings
+from kernel.tokens import ACTIONS, EVERYTHING, MAX_PATTERN, MAX_USER
 
 
 class Grant(click.ParamType):
@@ -22,8 +22,11 @@ class Grant(click.ParamType):
             return value
         action, equals, patterns = str(value).partition("=")
         if action not in ACTIONS:
-            self.fail(f"{action!r} is not one of {', '.join(ACTIONS)}", param, ctx)
-        return action, tuple(patterns.split(",")) if equals else EVERYTHING
+            self.fail(f"{action!r} is not one of {', '.join(ACTIONS)}.", param, ctx)
+        each = tuple(patterns.split(",")) if equals else EVERYTHING
+        if not all(1 <= len(pattern) <= MAX_PATTERN for pattern in each):
+            self.fail(f"each pattern has 1 to {MAX_PATTERN} characters.", param, ctx)
+        return action, each
 
 
 @click.command("token")
@@ -55,8 +58,10 @@ def command(
              touchline token ana --revoke
     """
     from kernel.clock import SystemClock
-    from kernel.tokens import read_private, sign
+    from kernel.tokens import StaticKeys, read_private, sign
 
+    if not 1 <= len(user) <= MAX_USER:
+        raise click.BadParameter(f"it has 1 to {MAX_USER} characters.", param_hint="USER")
     if revoke:
         _revoke(user, SystemClock().now_ms() / 1000)
         click.echo(json.dumps({"revoked": user}) if as_json else f"Tokens of {user} count no more.")
@@ -68,6 +73,8 @@ def command(
             "There is nothing to sign with.",
             hint="Set TOUCHLINE_AUTH_SECRET (32 bytes or more) for the edge, the gateway and here, or --key.",
         )
+    if key is None:
+        StaticKeys(Auth(secret=secret))  # one that no edge would start with is refused here, too
     grants: dict[str, tuple[str, ...]] = {}
     for action, patterns in can or [(action, EVERYTHING) for action in ACTIONS if action != "admin"]:
         grants[action] = (*grants.get(action, ()), *patterns)

@@ -1,0 +1,176 @@
+"""docs/protocol.md §8: how many watch a stream, over all edges, said when it changes and not too often."""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+
+import pytest
+
+from bench.fan_servers import bare_service
+from consumers.edge import Edge
+from consumers.presence import Presence
+from kernel.clock import ManualClock
+from kernel.retention import Retention
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Codec
+from tests.consumers.heard import messages
+from tests.consumers.hurry import in_no_time
+from tests.consumers.test_one_frame import ask, lose, opened, subscribe
+from tests.security.wire import HANDSHAKE, Transport
+
+CODEC = Codec("presence")
+
+
+def beat(edge: str, viewers: Mapping[str, int], *, leaving: bool = False, cell: str = "c") -> bytes:
+    """What another edge says; of each stream in two shards."""
+    streams = [
+        {"stream": stream, "version": 1, "shard": shard, "viewers": number}
+        for stream, number in viewers.items()
+        for shard in (0, 1)
+    ]
+    said = {"edge": edge, "cell": cell, "url": f"ws://{edge}", "at": 0, "partitions": [1, 2]}
+    return CODEC.encode({**said, "leaving": leaving, "streams": streams})
+
+
+class Place:
+    """An edge with its presence, and a clock."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.service = bare_service(clock=self.clock)
+        self.presence = Presence(
+            edge="me", cell="c", url="ws://me", hub=self.service.hub, clock=self.clock, codec=CODEC
+        )
+
+    def watch(self, stream: str) -> Transport:
+        viewer = opened(self.service, HANDSHAKE)
+        ask(viewer, subscribe(1, stream))
+        return viewer
+
+
+def told(viewer: Transport) -> list[int]:
+    return [message["viewers"] for message in messages(viewer, "presence")]
+
+
+def test_viewers_are_told_their_number_when_it_changes_and_only_then() -> None:
+    async def run() -> None:
+        place = Place()
+        first, other = place.watch("chat:a"), place.watch("chat:b")
+        place.presence.push()
+        place.presence.push()
+        second = place.watch("chat:a")
+        place.presence.push()
+        place.presence.push()
+        lose(second)
+        place.presence.push()
+        assert told(first) == [1, 2, 1]
+        assert told(second) == [2]
+        assert told(other) == [1]
+        await place.service.close()
+
+    asyncio.run(run())
+
+
+def test_the_number_is_over_all_edges_and_all_shards() -> None:
+    async def run() -> None:
+        place = Place()
+        viewer = place.watch("chat:a")
+        place.presence.learn("one", beat("one", {"chat:a": 10, "chat:b": 7}))
+        place.presence.learn("two", beat("two", {"chat:a": 3}, cell="another"))
+        place.presence.learn("me", beat("me", {"chat:a": 1000}))
+        place.presence.push()
+        place.presence.learn("one", beat("one", {"chat:a": 4}))
+        place.presence.push()
+        place.presence.learn("two", None)
+        place.presence.push()
+        assert told(viewer) == [27, 15, 9]
+        await place.service.close()
+
+    asyncio.run(run())
+
+
+def test_the_viewers_of_an_edge_that_died_count_for_seven_seconds_more() -> None:
+    async def run() -> None:
+        place = Place()
+        viewer = place.watch("chat:a")
+        place.presence.learn("one", beat("one", {"chat:a": 10}))
+        for seconds in (0, 6.9, 0.2):
+            place.clock.advance(seconds)
+            place.presence.push()
+        assert told(viewer) == [21, 1]
+        await place.service.close()
+
+    asyncio.run(run())
+
+
+def test_nobody_is_sent_to_an_edge_that_leaves_or_is_gone() -> None:
+    place = Place()
+    place.presence.learn("one", beat("one", {}))
+    assert (place.presence.owner(1), place.presence.owner(3)) == ("ws://one", None)
+    place.presence.learn("one", beat("one", {}, leaving=True))
+    assert place.presence.owner(1) is None
+    place.presence.learn("one", beat("one", {}))
+    place.clock.advance(7.1)
+    assert place.presence.owner(1) is None
+    place.presence.learn("two", beat("two", {}, cell="another"))
+    assert place.presence.owner(1) is None
+
+
+class Listening(Transport):
+    """A viewer who notes when he is told how many they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.when: list[float] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        super().write(data)
+        if b'"op":"presence"' in bytes(data):
+            self.when.append(asyncio.get_running_loop().time())
+
+
+class Unheard:
+    """A producer whose records nobody reads."""
+
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+
+    def post_soon(self, topic: str, key: str, value: bytes | None) -> None:
+        self.topics.append(topic)
+
+
+def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    poster = Unheard()
+    monkeypatch.setattr("consumers.edge.KafkaPoster", lambda *_: poster)
+
+    async def run() -> None:
+        settings, loop = Settings(), asyncio.get_running_loop()
+        clock, live = ManualClock(), topic_names(settings).fanout_live
+        history = bare_service().history
+        edge = Edge(settings, clock=clock, history=history, retention=Retention(settings.indexer))
+        edge.assigned({(live, 0)}, {(live, 0)}, {live: 1})
+        edge.filled((live, 0))
+        edge.service.open = True
+        listening = Listening()
+        opened(edge.service, HANDSHAKE, listening)
+        assert ask(listening, subscribe(1, "chat:a")) == [(1, "subscribed")]
+
+        def come_and_stay() -> None:
+            ask(opened(edge.service, HANDSHAKE), subscribe(1, "chat:a"))
+
+        for number in range(100):
+            loop.call_at(0.1 * number, come_and_stay)
+        beating = asyncio.create_task(edge._beat())
+        await asyncio.wait([beating], timeout=13)
+        beating.cancel()
+        assert told(listening)[-1] == 101
+        assert told(listening) == sorted(set(told(listening)))
+        assert all(later - sooner > 1.99 for sooner, later in itertools.pairwise(listening.when))
+        assert 4 <= len(listening.when) <= 6, "they are told while it goes on, too"
+        assert poster.topics.count(topic_names(settings).presence) >= 6
+        await edge.service.close()
+
+    in_no_time(run())
