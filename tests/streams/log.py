@@ -13,13 +13,17 @@ from kernel.settings import Settings
 from kernel.topics import TopicNames, topic_names
 from schemas.codec import Codec
 
-#: What a broker answers shortly after its start; librdkafka does not count all of them as worth a retry.
-_COORDINATOR_MOVES = frozenset(
+#: What is heard shortly after a broker's start or its waking up; librdkafka does not count all of them as worth
+#: a retry, nor that it has just dropped the handle of the broker by whose address it found the others.
+_NOT_YET = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError._UNKNOWN_PARTITION,
+        KafkaError._DESTROY_BROKER,
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
     }
@@ -126,9 +130,9 @@ class Log:
                     behind += ends[at.partition] - max(0, at.offset)
             return behind
         except KafkaException as error:
-            if error.args[0].code() not in _COORDINATOR_MOVES and not error.args[0].retriable():
+            if error.args[0].code() not in _NOT_YET and not error.args[0].retriable():
                 raise
-            return 1  # the group's coordinator is not there yet: ask again
+            return 1  # it cannot be told yet: ask again
         finally:
             consumer.close()
 
