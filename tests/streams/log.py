@@ -13,8 +13,8 @@ from kernel.settings import Settings
 from kernel.topics import TopicNames, topic_names
 from schemas.codec import Codec
 
-#: What is heard shortly after a broker's start or its waking up; librdkafka does not count all of them as worth
-#: a retry, nor that it has just dropped the handle of the broker by whose address it found the others.
+#: What is heard shortly after a broker's start, or its waking up. librdkafka does not count all of them as
+#: worth a retry, nor that it has just dropped the handle of the broker by which it found the others.
 _NOT_YET = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
