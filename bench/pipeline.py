@@ -24,6 +24,7 @@ from tests.pipeline import running
 
 CHANNELS, VIEWERS = 10, 100
 FILLER = "x" * 120
+WARM_UP_S = 15
 
 
 async def send(rate: float, seconds: float) -> None:
@@ -53,8 +54,8 @@ def measure(rate: float, seconds: float, runs: int) -> None:
     ):
         environment = {**os.environ, **it.environment}
         sending = [sys.executable, "-m", "bench.pipeline", "--send", "--rate", str(rate), "--seconds"]
-        # The worker's and the edge's code is warm, and their groups have settled, before it counts.
-        subprocess.run([*sending, "2"], env=environment, check=True)
+        # All code is warm, the broker's too, and groups have settled, before it counts.
+        subprocess.run([*sending, str(WARM_UP_S)], env=environment, check=True)
         viewers = load(
             *(VIEWERS, it.pid("edge"), "/v1/ws", *asks, "--channels", str(CHANNELS)),
             port=it.settings.edge.port,
