@@ -312,8 +312,8 @@ def _requests(asked: Asked, most: int) -> list[m.Subscribe]:
     text = asked.headers.get("Last-Event-ID") or asked.query.get("cursor", "")
     cursors = read_cursors(text)
     streams = dict.fromkeys(value for name, value in asked.pairs if name == "stream")
-    if not 1 <= len(streams) <= min(most, _MAX_STREAMS):
-        most = min(most, _MAX_STREAMS)
+    most = min(most, _MAX_STREAMS)
+    if not 1 <= len(streams) <= most:
         raise TouchlineError("bad_request", f"Name 1 to {most} streams: ?stream=chat:final&stream=…")
     made = []
     for stream in streams:

@@ -89,7 +89,7 @@ def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
         consumer = cast("Consumer", app.consumer)
         async for event in stream.noack().events():
             turn: Turn = event.value
-            for part in slices(turn.batches, _SLICE):
+            for part in slices(turn, _SLICE):
                 await sink.ready()
                 app.check_awake()
                 for topic, value, key, partition, timestamp, headers in work.fold(part):
