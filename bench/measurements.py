@@ -102,8 +102,8 @@ MEASUREMENTS: Final = (
         "kafka", "To the viewers, from Kafka",
         ("bench.edges", "kafka"),
         ("--rates", "200000,1600000", "--seconds", "1"),
-        "1,000 viewers, with tokens, rings, positions and bounds; beside a prototype that has none of them"
-        " (`bench/fan_peers.py`).",
+        "1,000 viewers, with tokens, rings, positions and bounds; beside servers that have none of them and write what"
+        " has come in 10 ms at once: the bare one, a prototype in Python (`bench/fan_peers.py`), `websockets.broadcast`.",
         (
             Figure("kafka cpu", "CPU of the server, from Kafka", "% of a core", "prototype", "/s offered",
                    (Aim("edge", "at most", 45, 200e3), Aim("edge", "at most", 1.3, 200e3, ratio=True))),
@@ -112,7 +112,7 @@ MEASUREMENTS: Final = (
             Figure("kafka p50", "from Kafka, p50", "ms", "", "/s offered"),
             Figure("kafka p99", "from Kafka, p99", "ms", "", "/s offered", (Aim("edge", "at most", 30, 200e3),)),
         ),
-        ("kafka delivered", "kafka latency", "kafka cpu"),
+        ("kafka delivered", "kafka median", "kafka latency", "kafka cpu"),
     ),
     Measurement(
         "many", "5,000 viewers, from Kafka",
@@ -153,7 +153,7 @@ MEASUREMENTS: Final = (
         "crowd", "A crowd",
         ("bench.edges", "crowd"),
         (),
-        "10,000 viewers of one stream, and one event: when the last one has it.",
+        "10,000 viewers of one stream, and one event: when the last one has it. The edge's comes from Kafka, the others are told of it.",
         (Figure("crowd", "one event: the last of 10,000 has it", "ms", "bare (Rust, epoll)", "viewers",
                 (Aim("edge", "at most", 1000, 10_000),)),),
     ),
@@ -228,9 +228,11 @@ SETTINGS: Final = {
     "stock Faust": "aiokafka driver, memory tables, no web, linger 20 ms",
     "bare loop": "confluent-kafka and fastavro: decodes, encodes two outputs, commits each second; no order, no repeats,"
     " no settings, no shards",
-    "bare (Rust, epoll)": "one thread, one `send` of a ready-made frame per viewer; no protocol, no bounds",
+    "bare (Rust, epoll)": "one thread, one `send` of ready-made frames per viewer; no protocol, no bounds; a Python consumer"
+    " on the same core reads Kafka for it, as the prototype's does, and its CPU counts",
     "picows": "uvloop, the frame made once and written to each transport",
-    "websockets.broadcast": "as its documentation says, uvloop, no compression, no pings",
+    "websockets.broadcast": "as its documentation says, uvloop, no compression, no pings; from Kafka: the prototype's consumer"
+    " in a thread, all of 10 ms in one message",
     "ws (Node)": "one Buffer sent to each client, no compression, no client tracking",
     "Socket.IO": "its ws engine, WebSocket transport only, no compression, `io.emit`, which makes the frame once",
     "prototype": "uvloop, a consumer in a thread, all of 10 ms in one write of ready-made frames; no token, no history,"
