@@ -54,7 +54,7 @@ def wait_ready() -> None:
     """Wait until the edge takes viewers."""
     from kernel.probe import answers
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not answers(f"http://127.0.0.1:{PORT}/readyz"):
         assert time.monotonic() < deadline, "the edge is not ready"
         time.sleep(0.1)
