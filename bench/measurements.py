@@ -12,7 +12,7 @@ from bench.figures import Aim, Figure
 class Measurement(msgspec.Struct, frozen=True):
     """One command, what it is about, what it takes less of where time is short, and its figures.
 
-    All of them, three runs each, take about 35 minutes on two cores; with `quick`, one or two each, eight.
+    All of them, three runs each, take about 35 minutes on two cores; with `quick`, most of them once, nine.
     """
 
     name: str
@@ -46,7 +46,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "workers", "Checking, ordering, fanning out",
         ("bench.workers", "rate", "touchline", "aiokafka", "quix"),
-        ("--events", "30000", "--runs", "2"),
+        ("--events", "30000", "--runs", "1"),
         "The chat job of one process, beside a bare loop that only decodes and writes, and other frameworks.",
         (
             Figure(
@@ -104,7 +104,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "kafka", "To the viewers, from Kafka",
         ("bench.edges", "kafka"),
-        ("--rates", "200000,1600000", "--seconds", "1", "--runs", "1"),
+        ("--rates", "200000,1600000", "--seconds", "1", "--runs", "1", "--warm-up", "5"),
         "1,000 viewers, with tokens, rings, positions and bounds; beside servers that have none of them and write what"
         " has come in 10 ms at once: the bare one, a prototype in Python (`bench/fan_peers.py`), `websockets.broadcast`.",
         (
@@ -120,7 +120,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "many", "5,000 viewers, from Kafka",
         ("bench.edges", "kafka", "--viewers", "5000", "--rates", "1000000"),
-        ("--seconds", "1", "--runs", "1"),
+        ("--seconds", "1", "--runs", "1", "--warm-up", "5"),
         "A million deliveries a second. What is delivered is taken from the first to the last that comes: of a second that ends 0.1 s late a tenth is missing, so 0.9 counts as held.",
         (
             Figure("many delivered", "delivered to 5,000 viewers", "/s", "prototype", "/s offered",
@@ -206,7 +206,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "JavaScript", "The JavaScript client",
         ("bench.node_client",),
-        ("20000",),
+        ("20000", "--runs", "1"),
         "Events a second that it takes in Node.",
         (
             Figure("JavaScript taken", "taken by the client in Node", "/s", load="/s offered",
