@@ -117,10 +117,11 @@ def main() -> int:
         report.keep(old)
         return 0
     chosen = [each for each in MEASUREMENTS if not given.only or each.name in given.only]
-    failed = False
+    failed, begun = False, time.monotonic()
     for new in run(chosen, quick=given.quick):  # what is measured is kept, whatever ends the run later
         report.keep(report.merged(old, new) if given.only else new)
         failed = any(result.exit_code for result in new.results)
+    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes in all")
     return 1 if failed else 0
 
 

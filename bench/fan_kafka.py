@@ -1,21 +1,25 @@
-"""What bench/edges.py measures from Kafka: an edge, the prototype and Centrifugo, each on topics of its own;
-and the publisher that writes to them.
+"""What bench/edges.py measures from Kafka: an edge and its peers, each on topics of its own; and the
+publisher that writes to them.
 
-    python -m bench.fan_kafka --rate EVENTS_PER_S --seconds S
+    python -m bench.fan_kafka [--rate EVENTS_PER_S --seconds S]
+
+Without a rate it reads lines, `EVENTS_PER_S SECONDS`, and answers each when it has written.
 """
 
 import argparse
 import contextlib
+import itertools
 import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from bench import centrifugo, peers
 from bench.fan_servers import STREAM, body
-from bench.generator import PORT, listening, running
+from bench.generator import BINARIES, CONTROL, PORT, listening, running
 from kernel.topics import topics
 
 PYTHON = (sys.executable, "-m")
@@ -23,7 +27,19 @@ SECRET = secrets.token_hex(32)
 SIZE = 200
 #: In the environment of a publisher whose reader wants bare bodies, ready to be sent.
 BODIES = "BENCH_BODIES"
-Server = tuple[subprocess.Popen[str], dict[str, str]]
+
+
+class Server(NamedTuple):
+    """What is under test, the environment of whoever writes to its topics, and who else works for it."""
+
+    process: subprocess.Popen[str]
+    environment: dict[str, str]
+    helpers: tuple[int, ...] = ()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Whose CPU counts."""
+        return self.process.pid, *self.helpers
 
 
 def token_path() -> str:
@@ -38,7 +54,7 @@ def wait_ready() -> None:
     """Wait until the edge takes viewers."""
     from kernel.probe import answers
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not answers(f"http://127.0.0.1:{PORT}/readyz"):
         assert time.monotonic() < deadline, "the edge is not ready"
         time.sleep(0.1)
@@ -77,22 +93,44 @@ def kafka_edge() -> Iterator[Server]:
     """An edge on topics of its own."""
     with own_topics() as environment, running(0, *PYTHON, "touchline", "edge", **environment) as server:
         wait_ready()
-        yield server, environment
+        yield Server(server, environment)
 
 
 @contextlib.contextmanager
-def kafka_prototype() -> Iterator[Server]:
-    """The prototype of bench/fan_peers.py on topics of its own; what it reads is ready to be sent."""
+def ready_made() -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
+    """Topics whose records are ready to be sent, and how servers of bench/fan_peers.py are told of them."""
     from kernel.settings import load_settings
     from kernel.topics import topic_names
 
     with own_topics() as environment:
         loaded = load_settings(environment)
         source = ("--kafka", loaded.kafka.bootstrap_servers, "--topic", topic_names(loaded).fanout_live)
-        command = (*PYTHON, "bench.fan_peers", "prototype", "--port", str(PORT), *source)
-        with running(0, *command) as server:
-            listening(PORT).close()
-            yield server, {**environment, BODIES: "1"}
+        yield {**environment, BODIES: "1"}, source
+
+
+@contextlib.contextmanager
+def kafka_peer(name: str) -> Iterator[Server]:
+    """The prototype, or `websockets.broadcast`."""
+    with (
+        ready_made() as (environment, source),
+        running(0, *PYTHON, "bench.fan_peers", name, "--port", str(PORT), *source) as server,
+    ):
+        listening(PORT).close()
+        yield Server(server, environment)
+
+
+@contextlib.contextmanager
+def kafka_bare() -> Iterator[Server]:
+    """The bare server, and beside it on its core a process that reads Kafka for it."""
+    with (
+        ready_made() as (environment, source),
+        running(0, str(BINARIES / "rawfan"), "--port", str(PORT), "--ctl", str(CONTROL)) as server,
+    ):
+        listening(CONTROL).close()
+        with running(0, *PYTHON, "bench.fan_peers", "feed", "--ctl", str(CONTROL), *source) as feed:
+            assert feed.stdout is not None
+            assert feed.stdout.readline(), "bench.fan_peers feed has ended"
+            yield Server(server, environment, (feed.pid,))
 
 
 @contextlib.contextmanager
@@ -110,11 +148,14 @@ def kafka_centrifugo() -> Iterator[Server]:
         ):
             listening(PORT).close()
             time.sleep(3)  # it joins its group; nothing tells when
-            yield server, {**environment, BODIES: "1"}
+            yield Server(server, {**environment, BODIES: "1"})
 
 
-def publish(environment: dict[str, str], rate: float, seconds: float) -> None:
-    """Write fan-out records at a rate, each when it is due (runs as a process of its own)."""
+Publish = Callable[[float, float], None]
+
+
+def publisher(environment: dict[str, str]) -> Publish:
+    """Gives a function that writes fan-out records at a rate for some seconds, each when it is due."""
     from confluent_kafka import Producer
 
     from kernel.kafka import client_config
@@ -125,31 +166,53 @@ def publish(environment: dict[str, str], rate: float, seconds: float) -> None:
     settings = load_settings(environment)
     producer = Producer(client_config(settings, linger_ms=0, acks="1"))
     codec, topic, ready = Codec("fanout"), topic_names(settings).fanout_live, BODIES in environment
-    base, start, done = time.time_ns() // 1000, time.time_ns() + 50_000_000, 0
-    while done < int(rate * seconds):
-        due = start + int(done * 1e9 / rate)
-        now = time.time_ns()
-        if due > now:
-            time.sleep((due - now) / 1e9)
-            continue
-        seq = base + done
-        said = body(seq, due, SIZE)
-        record = {"stream": STREAM, "seq": seq, "server_ts": due // 1_000_000, "body": said}
-        value = said if ready else codec.encode(record)
-        producer.produce(topic, value, b"bench#1#0", headers=centrifugo.HEADERS if ready else None)
-        producer.poll(0)
-        done += 1
-    producer.flush(10)
+    numbers = itertools.count(time.time_ns() // 1000)
+
+    def publish(rate: float, seconds: float) -> None:
+        start, done = time.time_ns() + 50_000_000, 0
+        while done < int(rate * seconds):
+            due = start + int(done * 1e9 / rate)
+            now = time.time_ns()
+            if due > now:
+                time.sleep((due - now) / 1e9)
+                continue
+            seq = next(numbers)
+            said = body(seq, due, SIZE)
+            record = {"stream": STREAM, "seq": seq, "server_ts": due // 1_000_000, "body": said}
+            value = said if ready else codec.encode(record)
+            producer.produce(topic, value, b"bench#1#0", headers=centrifugo.HEADERS if ready else None)
+            producer.poll(0)
+            done += 1
+        producer.flush(10)
+
+    return publish
 
 
-def publishing(environment: dict[str, str], rate: float, seconds: float) -> None:
-    command = (*PYTHON, "bench.fan_kafka", "--rate", str(rate), "--seconds", str(seconds))
-    subprocess.run(["taskset", "-c", "1", *command], env=environment, check=True)
+@contextlib.contextmanager
+def publishing(environment: dict[str, str]) -> Iterator[Publish]:
+    """A publisher as a process of its own; it keeps its connections from one rate to the next."""
+    with running(1, *PYTHON, "bench.fan_kafka", **environment) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        to, answers = process.stdin, process.stdout
+
+        def publish(rate: float, seconds: float) -> None:
+            to.write(f"{rate} {seconds}\n")
+            to.flush()
+            assert answers.readline(), "the publisher has ended"
+
+        yield publish
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rate", type=float, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--seconds", type=float, default=10)
     given = parser.parse_args()
-    publish(dict(os.environ), given.rate, given.seconds)
+    write = publisher(dict(os.environ))
+    if given.rate:
+        write(given.rate, given.seconds)
+    else:
+        for line in sys.stdin:
+            write(*map(float, line.split()))
+            print("done", flush=True)

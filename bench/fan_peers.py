@@ -2,7 +2,11 @@
 that reads Kafka and writes to viewers. Their control line is that of bench/fan_servers.py.
 
     python -m bench.fan_peers broadcast|picows --port P --ctl P
-    python -m bench.fan_peers prototype --port P --kafka SERVERS --topic T
+    python -m bench.fan_peers broadcast|prototype --port P --kafka SERVERS --topic T
+    python -m bench.fan_peers feed --ctl P --kafka SERVERS --topic T
+
+All that read Kafka read it alike (`batches`), and take the next records when the last ones are written.
+feed    reads Kafka for the bare server, whose control port it is.
 """
 
 import argparse
@@ -10,11 +14,14 @@ import asyncio
 import base64
 import hashlib
 import resource
+import socket
 import struct
 import threading
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, cast
 
 import uvloop
+from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from bench.fan_servers import body, control
 
@@ -27,8 +34,67 @@ def frame(payload: bytes) -> bytes:
     return struct.pack("!BBH" if size < 65536 else "!BBQ", 0x81, 126 if size < 65536 else 127, size) + payload
 
 
-async def broadcast(port: int, control_port: int) -> None:
-    """`websockets` as its documentation recommends it."""
+def frames(payloads: Sequence[bytes]) -> bytes:
+    """A frame for each, ready for one write."""
+    return b"".join(map(frame, payloads))
+
+
+def block(data: bytes) -> bytes:
+    """What the bare server takes as one write: its length, and the bytes."""
+    return struct.pack("!I", len(data)) + data
+
+
+class Source(NamedTuple):
+    """A topic."""
+
+    servers: str
+    topic: str
+
+
+def consumer(source: Source) -> Consumer:
+    """Reads what comes to the topic from now on."""
+    made = Consumer(
+        {
+            "bootstrap.servers": source.servers,
+            "group.id": "bench-fan-out",
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 10,
+        }
+    )
+    partitions = made.list_topics(source.topic).topics[source.topic].partitions
+    made.assign([TopicPartition(source.topic, number, OFFSET_END) for number in partitions])
+    return made
+
+
+def batches(reading: Consumer) -> Iterator[list[bytes]]:
+    """All that has come within 10 ms, again and again."""
+    while True:
+        payloads = [m.value() or b"" for m in reading.consume(2000, 0.01) if not m.error()]
+        if payloads:
+            yield payloads
+
+
+def write_from(source: Source, write: Callable[[list[bytes]], None]) -> None:
+    """Read in a thread, and have the running loop write batch by batch."""
+    loop, written = asyncio.get_running_loop(), threading.Event()
+
+    def turn(payloads: list[bytes]) -> None:
+        write(payloads)
+        written.set()
+
+    def read() -> None:
+        for payloads in batches(consumer(source)):
+            written.clear()
+            loop.call_soon_threadsafe(turn, payloads)
+            written.wait()  # the next ones only when these are written: batches grow under load
+
+    threading.Thread(target=read, daemon=True).start()
+
+
+async def broadcast(port: int, control_port: int, source: Source | None) -> None:
+    """`websockets` as its documentation recommends it. It makes a frame for each viewer, so a batch from
+    Kafka is one message, with a line for each event.
+    """
     from websockets.asyncio.server import ServerConnection, serve
     from websockets.asyncio.server import broadcast as send
 
@@ -45,7 +111,11 @@ async def broadcast(port: int, control_port: int) -> None:
         send(everybody, body(number, due, size), text=True)
 
     async with serve(handler, "127.0.0.1", port, compression=None, ping_interval=None, backlog=4096):
-        await control(control_port, publish)
+        if source is None:
+            await control(control_port, publish)
+        else:
+            write_from(source, lambda payloads: send(everybody, b"\n".join(payloads), text=True))
+            await asyncio.Event().wait()
 
 
 async def picows(port: int, control_port: int) -> None:
@@ -106,54 +176,64 @@ class _Viewer(asyncio.Protocol):
         self._everybody.discard(self._transport)
 
 
-async def prototype(port: int, servers: str, topic: str) -> None:
+async def prototype(port: int, source: Source) -> None:
     """The least that a Python edge could do: a consumer in a thread, and all that came within 10 ms in one
     write per viewer. No auth, no positions, no history, no bound: what ours costs beyond it is their price.
     """
-    from confluent_kafka import OFFSET_END, Consumer, TopicPartition
-
-    loop, everybody, written = asyncio.get_running_loop(), set[asyncio.Transport](), threading.Event()
+    everybody: set[asyncio.Transport] = set()
 
     def write(payloads: list[bytes]) -> None:
-        ready = b"".join(map(frame, payloads))
+        ready = frames(payloads)
         for viewer in everybody:
             viewer.write(ready)
-        written.set()
 
-    def read() -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": servers,
-                "group.id": "bench-prototype",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 10,
-            }
-        )
-        partitions = consumer.list_topics(topic).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, number, OFFSET_END) for number in partitions])
-        while True:
-            payloads = [m.value() or b"" for m in consumer.consume(2000, 0.01) if not m.error()]
-            if payloads:
-                written.clear()
-                loop.call_soon_threadsafe(write, payloads)
-                written.wait()  # the next ones only when these are written: batches grow under load
-
+    loop = asyncio.get_running_loop()
     await loop.create_server(lambda: _Viewer(everybody), "127.0.0.1", port, backlog=4096)
-    threading.Thread(target=read, daemon=True).start()
+    write_from(source, write)
     await asyncio.Event().wait()
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("server", choices=["broadcast", "picows", "prototype"])
-    parser.add_argument("--port", type=int, required=True)
+def feed(control_port: int, source: Source) -> None:
+    """Hand the bare server what it is to write. Says on standard output when it reads."""
+    with socket.create_connection(("127.0.0.1", control_port)) as server:
+
+        def hand_over(data: bytes) -> None:
+            server.sendall(data)
+            if not server.recv(1):
+                raise ConnectionError("the bare server has closed its control line")
+
+        hand_over(b"feed\n")
+        reading = consumer(source)
+        print("reads", flush=True)
+        for payloads in batches(reading):
+            hand_over(block(frames(payloads)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("server", choices=["broadcast", "picows", "prototype", "feed"])
+    parser.add_argument("--port", type=int)
     parser.add_argument("--ctl", type=int)
     parser.add_argument("--kafka")
     parser.add_argument("--topic")
     given = parser.parse_args()
+    source = Source(given.kafka, given.topic) if given.kafka else None
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if given.server == "prototype":
-        uvloop.run(prototype(given.port, given.kafka, given.topic))
-    else:
-        uvloop.run({"broadcast": broadcast, "picows": picows}[given.server](given.port, given.ctl))
+    match given.server:
+        case "broadcast":
+            uvloop.run(broadcast(given.port, given.ctl, source))
+        case "picows":
+            uvloop.run(picows(given.port, given.ctl))
+        case "prototype":
+            assert source is not None, "the prototype reads Kafka: --kafka and --topic"
+            uvloop.run(prototype(given.port, source))
+        case _:
+            assert source is not None, "the bare server is fed from Kafka: --kafka and --topic"
+            feed(given.ctl, source)
+
+
+if __name__ == "__main__":
+    main()

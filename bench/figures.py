@@ -87,6 +87,12 @@ def collected(path: Path) -> list[Sample]:
     return [msgspec.json.decode(line, type=Sample) for line in lines]
 
 
+def quantile(values: Iterable[float], share: float) -> float:
+    """The value that this share of all lies below."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
 def spread(values: Sequence[float]) -> Spread:
     """The middle, and how far they lie apart. The middle run, not the mean: one bad run must not count."""
     return Spread(len(values), median(values), min(values), max(values))

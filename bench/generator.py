@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,10 +111,10 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(viewers: int, pid: int, path: str, *more: str, port: int = PORT) -> Iterator[Load]:
-    """A generator with so many viewers, which also watches what the process `pid` uses."""
+def load(viewers: int, pids: Sequence[int], path: str, *more: str, port: int = PORT) -> Iterator[Load]:
+    """A generator with so many viewers, which also watches what these processes use, all together."""
     command = [str(BINARIES / "fanload"), "--url", f"ws://127.0.0.1:{port}{path}", "--conns", str(viewers)]
-    command += ["--interactive", "--pid", str(pid), *more]
+    command += ["--interactive", "--pid", ",".join(map(str, pids)), *more]
     with running(1, *command) as process:
         yield Load(process)
 

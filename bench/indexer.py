@@ -1,7 +1,7 @@
 """The indexer's speed on real servers: the rate, the time until an event is found, and the memory.
 
     python -m bench.indexer rate [--documents 100000] [--turns 3]
-    python -m bench.indexer found [--seconds 20]
+    python -m bench.indexer found [--seconds 20] [--runs 3] [--warm-up 25]
     python -m bench.indexer memory [--seconds 120]
 
 rate    from the log to confirmed documents, beside helpers.parallel_bulk with ready-made ones, turn by turn.
@@ -30,7 +30,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
 from bench.corpus import clean, deployment, messages
-from bench.figures import sample
+from bench.figures import quantile, sample
 from history import names
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
@@ -48,8 +48,6 @@ from search_indexer.source import EventSource
 from tests.accepted import write, writer
 
 PER_SECOND = 2000
-#: An Elasticsearch that was just started compiles its code, on the cores that it shares with all else.
-WARM_S = 25.0
 CLOCK = SystemClock()
 
 
@@ -142,33 +140,37 @@ async def load(settings: Settings, seconds: float) -> AsyncIterator[tuple[str, f
         yield token, time.perf_counter()
 
 
-async def found(settings: Settings, seconds: float) -> None:
-    delays: list[float] = []
+async def found(settings: Settings, seconds: float, runs: int, warm_up_s: float) -> None:
+    """One load for all runs, which warms up once: an Elasticsearch that was just started compiles its code,
+    on the cores that it shares with all else.
+    """
+    delays: list[list[float]] = [[] for _ in range(runs)]
     process = await asyncio.to_thread(start_indexer, settings)
     try:
         async with elastic_client(settings) as client, asyncio.TaskGroup() as tasks:
             searcher = Searcher(client, settings, CLOCK)
 
-            async def wait_for(token: str, at: float) -> None:
+            async def wait_for(token: str, at: float, run: int) -> None:
                 while True:
                     if (await searcher.search(Search(q=f'"{token}"'), Page(limit=1))).total:
                         break
                     await asyncio.sleep(0.02)
-                delays.append(time.perf_counter() - at)
+                delays[run].append(time.perf_counter() - at)
 
-            asked, warm = 0.0, time.perf_counter() + WARM_S
-            async for token, at in load(settings, seconds + WARM_S):
-                if at - asked >= 0.2 and at > warm:
+            asked, warm = 0.0, time.perf_counter() + warm_up_s
+            async for token, at in load(settings, warm_up_s + runs * seconds):
+                run = int((at - warm) // seconds)
+                if at - asked >= 0.2 and 0 <= run < runs:
                     asked = at
-                    tasks.create_task(wait_for(token, at))
+                    tasks.create_task(wait_for(token, at, run))
     finally:
         process.terminate()
         process.wait(20)
-    delays.sort()
-    p50, p99 = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
-    sample("found p50", "indexer", p50, PER_SECOND)
-    sample("found p99", "indexer", p99, PER_SECOND)
-    print(f"found at {PER_SECOND}/s: p50 {p50:.2f} s, p99 {p99:.2f} s ({len(delays)} probes)")
+    for each in delays:
+        p50, p99 = quantile(each, 0.5), quantile(each, 0.99)
+        sample("found p50", "indexer", p50, PER_SECOND)
+        sample("found p99", "indexer", p99, PER_SECOND)
+        print(f"found at {PER_SECOND}/s: p50 {p50:.2f} s, p99 {p99:.2f} s ({len(each)} probes)")
 
 
 async def memory(settings: Settings, seconds: float) -> None:
@@ -209,6 +211,8 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--runs", type=int, default=3, help="of `found`")
+    parser.add_argument("--warm-up", type=float, default=25.0, metavar="SECONDS", help="of `found`")
     given = parser.parse_args()
     settings = deployment(f"bench{secrets.token_hex(3)}")
     try:
@@ -216,7 +220,7 @@ def main() -> None:
             case "rate":
                 uvloop.run(rate(settings, given.documents, given.turns))
             case "found":
-                uvloop.run(found(settings, given.seconds))
+                uvloop.run(found(settings, given.seconds, given.runs, given.warm_up))
             case _:
                 uvloop.run(memory(settings, given.seconds))
     finally:

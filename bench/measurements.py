@@ -10,7 +10,10 @@ from bench.figures import Aim, Figure
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """One command, what it is about, what it takes less of where time is short, and its figures."""
+    """One command, what it is about, what it takes less of where time is short, and its figures.
+
+    All of them, three runs each, take about 35 minutes on two cores; with `quick`, most of them once, nine.
+    """
 
     name: str
     title: str
@@ -25,7 +28,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "posting", "Posting",
         ("bench.producers", "--peers"),
-        ("--events", "120000"),
+        ("--events", "120000", "--seconds", "2"),
         "Chat events of 200 bytes to 50 channels, until Kafka has confirmed the last; the bare one has its bytes ready.",
         (
             Figure(
@@ -43,7 +46,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "workers", "Checking, ordering, fanning out",
         ("bench.workers", "rate", "touchline", "aiokafka", "quix"),
-        ("--events", "30000"),
+        ("--events", "30000", "--runs", "1"),
         "The chat job of one process, beside a bare loop that only decodes and writes, and other frameworks.",
         (
             Figure(
@@ -59,7 +62,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "slow workers", "The same, for those that need longer",
         ("bench.workers", "rate", "touchline", "faststream", "faust", "--events", "40000", "--as", "slow workers"),
-        ("--events", "10000"),
+        ("--events", "10000", "--runs", "1"),
         "With fewer events, or one would wait for minutes; so starting up weighs more than above, for all of them.",
         (Figure("slow workers", "events of one worker", "events/s", "stock Faust",
                 aims=(Aim("touchline", "at least", 8, ratio=True),)),),
@@ -67,7 +70,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "worker latency", "From ingest to fan-out",
         ("bench.workers", "latency", "--rates", "500,2500,10000"),
-        ("--rates", "2500", "--seconds", "3"),
+        ("--rates", "2500", "--seconds", "3", "--runs", "1", "--warm-up", "8"),
         "Between the broker's two appends, over load; the bare loop with the same linger beside it.",
         (
             Figure("worker p50", "ingest to fan-out, p50", "ms", "bare loop", "events/s"),
@@ -79,7 +82,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "scaling", "Several workers",
         ("bench.workers", "scaling"),
-        ("--events", "40000"),
+        ("--events", "40000", "--runs", "1"),
         "In one group, on one topic. Broker, workers and all share the machine's cores: where none is free, more workers"
         " cannot be quicker.",
         (Figure("scaling", "events of all workers", "events/s", "1 worker"),),
@@ -88,7 +91,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "direct", "To the viewers, one event a write",
         ("bench.edges", "direct", "--seconds", "1.5"),
-        ("--rates", "100000,600000", "--seconds", "0.3"),
+        ("--rates", "100000,600000", "--seconds", "0.3", "--runs", "1"),
         "1,000 viewers, the server on one core; the edge's have shown a token, and it has rings, positions and bounds. At 600,000/s all are overloaded: that is what they can do.",
         (
             Figure("direct delivered", "delivered, one event a write", "/s", "bare (Rust, epoll)", "/s offered",
@@ -101,9 +104,9 @@ MEASUREMENTS: Final = (
     Measurement(
         "kafka", "To the viewers, from Kafka",
         ("bench.edges", "kafka"),
-        ("--rates", "200000,1600000", "--seconds", "1"),
-        "1,000 viewers, with tokens, rings, positions and bounds; beside a prototype that has none of them"
-        " (`bench/fan_peers.py`).",
+        ("--rates", "200000,1600000", "--seconds", "1", "--runs", "1", "--warm-up", "5"),
+        "1,000 viewers, with tokens, rings, positions and bounds; beside servers that have none of them and write what"
+        " has come in 10 ms at once: the bare one, a prototype in Python (`bench/fan_peers.py`), `websockets.broadcast`.",
         (
             Figure("kafka cpu", "CPU of the server, from Kafka", "% of a core", "prototype", "/s offered",
                    (Aim("edge", "at most", 45, 200e3), Aim("edge", "at most", 1.3, 200e3, ratio=True))),
@@ -112,12 +115,12 @@ MEASUREMENTS: Final = (
             Figure("kafka p50", "from Kafka, p50", "ms", "", "/s offered"),
             Figure("kafka p99", "from Kafka, p99", "ms", "", "/s offered", (Aim("edge", "at most", 30, 200e3),)),
         ),
-        ("kafka delivered", "kafka latency", "kafka cpu"),
+        ("kafka delivered", "kafka median", "kafka latency", "kafka cpu"),
     ),
     Measurement(
         "many", "5,000 viewers, from Kafka",
         ("bench.edges", "kafka", "--viewers", "5000", "--rates", "1000000"),
-        ("--seconds", "1"),
+        ("--seconds", "1", "--runs", "1", "--warm-up", "5"),
         "A million deliveries a second. What is delivered is taken from the first to the last that comes: of a second that ends 0.1 s late a tenth is missing, so 0.9 counts as held.",
         (
             Figure("many delivered", "delivered to 5,000 viewers", "/s", "prototype", "/s offered",
@@ -141,7 +144,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "memory", "Memory of viewers",
         ("bench.edges", "memory"),
-        ("--rates", "1000,5000"),
+        ("--rates", "1000,5000", "--runs", "1"),
         "Of one stream, each watching, none talking; the edge's have shown a token.",
         (
             Figure("memory each", "memory of a viewer", "kB", "", "viewers", (Aim("edge", "at most", 6, 10_000),)),
@@ -152,15 +155,15 @@ MEASUREMENTS: Final = (
     Measurement(
         "crowd", "A crowd",
         ("bench.edges", "crowd"),
-        (),
-        "10,000 viewers of one stream, and one event: when the last one has it.",
+        ("--runs", "1"),
+        "10,000 viewers of one stream, and one event: when the last one has it. The edge's comes from Kafka, the others are told of it.",
         (Figure("crowd", "one event: the last of 10,000 has it", "ms", "bare (Rust, epoll)", "viewers",
                 (Aim("edge", "at most", 1000, 10_000),)),),
     ),
     Measurement(
         "comeback", "Everybody comes back at once",
         ("bench.edges", "comeback"),
-        (),
+        ("--runs", "1"),
         "The edge is killed with -9 and started again; 10,000 viewers ask for what they missed.",
         (Figure("comeback", "10,000 are back, with all they missed", "s", "", "viewers",
                 (Aim("edge", "at most", 15, 10_000),)),),
@@ -168,7 +171,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "indexing", "Indexing",
         ("bench.indexer", "rate", "--turns", "5"),
-        ("--documents", "40000"),
+        ("--documents", "40000", "--turns", "4"),
         "From the log to confirmed documents, beside `parallel_bulk` with ready-made ones; two turns before warm up.",
         (Figure("indexing", "documents indexed", "/s", "parallel_bulk",
                 aims=(Aim("indexer", "at least", 0.8, ratio=True),)),),
@@ -176,7 +179,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "findable", "Until it is found",
         ("bench.indexer", "found"),
-        ("--seconds", "8"),
+        ("--seconds", "5", "--warm-up", "15"),
         "From an event's append to its being found.",
         (
             Figure("found p50", "append to found, p50", "s", load="events/s"),
@@ -203,7 +206,7 @@ MEASUREMENTS: Final = (
     Measurement(
         "JavaScript", "The JavaScript client",
         ("bench.node_client",),
-        ("20000",),
+        ("20000", "--runs", "1"),
         "Events a second that it takes in Node.",
         (
             Figure("JavaScript taken", "taken by the client in Node", "/s", load="/s offered",
@@ -228,9 +231,11 @@ SETTINGS: Final = {
     "stock Faust": "aiokafka driver, memory tables, no web, linger 20 ms",
     "bare loop": "confluent-kafka and fastavro: decodes, encodes two outputs, commits each second; no order, no repeats,"
     " no settings, no shards",
-    "bare (Rust, epoll)": "one thread, one `send` of a ready-made frame per viewer; no protocol, no bounds",
+    "bare (Rust, epoll)": "one thread, one `send` of ready-made frames per viewer; no protocol, no bounds; a Python consumer"
+    " on the same core reads Kafka for it, as the prototype's does, and its CPU counts",
     "picows": "uvloop, the frame made once and written to each transport",
-    "websockets.broadcast": "as its documentation says, uvloop, no compression, no pings",
+    "websockets.broadcast": "as its documentation says, uvloop, no compression, no pings; from Kafka: the prototype's consumer"
+    " in a thread, all of 10 ms in one message",
     "ws (Node)": "one Buffer sent to each client, no compression, no client tracking",
     "Socket.IO": "its ws engine, WebSocket transport only, no compression, `io.emit`, which makes the frame once",
     "prototype": "uvloop, a consumer in a thread, all of 10 ms in one write of ready-made frames; no token, no history,"

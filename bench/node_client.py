@@ -1,17 +1,17 @@
 """How many events a second the JavaScript client takes in Node.
 
-    python -m bench.node_client [RATE …]
+    python -m bench.node_client [RATE …] [--runs 3]
 
 It is sent an edge's frames, made before and written in ticks of 5 ms, as a busy edge does. (With an edge
 that is told of each event by itself, that edge is what is measured.) The sender has core 0, Node core 1.
 Needs `make setup`; loopback only.
 """
 
+import argparse
 import asyncio
 import contextlib
 import json
 import os
-import sys
 import time
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -83,12 +83,19 @@ async def measure(node: str, rate: int) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rates", metavar="RATE", type=int, nargs="*", default=[5000, 20_000, 50_000])
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
     os.sched_setaffinity(0, {0})
     build = load_build()
     assert build.install()
     assert build.build_client()
-    for wanted in sys.argv[1:] or ["5000", "20000", "50000"]:
-        asyncio.run(measure(str(build.NODE), int(wanted)))
+    for _ in range(given.runs):
+        for wanted in given.rates:
+            asyncio.run(measure(str(build.NODE), wanted))
 
 
 if __name__ == "__main__":

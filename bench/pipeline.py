@@ -57,7 +57,7 @@ def measure(rate: float, seconds: float, runs: int) -> None:
         # All code is warm, the broker's too, and groups have settled, before it counts.
         subprocess.run([*sending, str(WARM_UP_S)], env=environment, check=True)
         viewers = load(
-            *(VIEWERS, it.pid("edge"), "/v1/ws", *asks, "--channels", str(CHANNELS)),
+            *(VIEWERS, [it.pid("edge")], "/v1/ws", *asks, "--channels", str(CHANNELS)),
             port=it.settings.edge.port,
         )
         with viewers as generator:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from bench import peers
-from bench.figures import sample
+from bench.figures import quantile, sample
 from bench.producers_peers import CHANNELS, TEXTS, aiokafka, bare, faststream, performance, posts
 from kernel.kafka import apply_topics
 from kernel.positions import Kind, Stream
@@ -75,8 +75,8 @@ def http(_: Settings, count: int) -> float:
     return took
 
 
-def latency(settings: Settings, *, rate: int = 500, seconds: int = 5) -> list[float]:
-    """Milliseconds from `send` to Kafka's confirmation, at a steady rate, sorted."""
+def latency(settings: Settings, *, rate: int = 500, seconds: float = 5) -> list[float]:
+    """Milliseconds from `send` to Kafka's confirmation, at a steady rate."""
 
     async def run() -> list[float]:
         found: list[float] = []
@@ -89,11 +89,11 @@ def latency(settings: Settings, *, rate: int = 500, seconds: int = 5) -> list[fl
         async with Producer(settings) as producer:
             await producer.send(Chat("warm", "up"))
             began, sending = time.perf_counter(), []
-            for number in range(rate * seconds):
+            for number in range(int(rate * seconds)):
                 await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
                 sending.append(asyncio.create_task(one(producer, number)))
             await asyncio.gather(*sending)
-        return sorted(found)
+        return found
 
     return asyncio.run(run())
 
@@ -107,7 +107,7 @@ def sweep(settings: Settings, count: int, rounds: int) -> None:
             tried = replace(settings, producer=own)
             rate = statistics.median(count / sdk(tried, count) for _ in range(rounds))
             waited = latency(tried, seconds=2)
-            middle, slow = waited[len(waited) // 2], waited[len(waited) * 99 // 100]
+            middle, slow = quantile(waited, 0.5), quantile(waited, 0.99)
             print(f"{kind:11} {linger:5.0f} ms {rate:9,.0f} {middle:8.1f} {slow:8.1f}", flush=True)
 
 
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--kafka", default=load_settings().kafka.bootstrap_servers)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5, help="of each round of the time to confirmation")
     parser.add_argument(
         "--peers", action="store_true", help="aiokafka and FastStream too (uv sync --group bench)"
     )
@@ -176,11 +177,12 @@ def main() -> None:
         middle = statistics.median(found)
         rounds = ", ".join(f"{rate:,.0f}" for rate in found)
         print(f"{name:25} {middle:10,.0f} events/s {middle / reference:6.2f} of bare   (rounds: {rounds})")
-    times = latency(settings)
-    middle, slow = times[len(times) // 2], times[len(times) * 99 // 100]
-    sample("confirmation p50", "SDK, asyncio", middle, 500)
-    sample("confirmation p99", "SDK, asyncio", slow, 500)
-    print(f"send to confirmation at 500/s: p50 {middle:.1f} ms, p99 {slow:.1f} ms")
+    for _ in range(given.rounds):
+        times = latency(settings, seconds=given.seconds)
+        middle, slow = quantile(times, 0.5), quantile(times, 0.99)
+        sample("confirmation p50", "SDK, asyncio", middle, 500)
+        sample("confirmation p99", "SDK, asyncio", slow, 500)
+        print(f"send to confirmation at 500/s: p50 {middle:.1f} ms, p99 {slow:.1f} ms", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import streams_load
-from bench.fan_kafka import kafka_edge, publishing, token_path
+from bench.fan_kafka import kafka_edge, publisher, token_path
 from bench.generator import SUBSCRIBE, build, load
 from bench.report import ROOT, Hot, Profile, keep_profiles
 from embedded.servers import Servers
@@ -83,16 +83,18 @@ def source(file: str, number: int) -> str:
 def edge(seconds: float) -> Profile:
     viewers, per_s = 1000, 200
     with (
-        kafka_edge() as (server, environment),
-        load(viewers, server.pid, token_path(), *SUBSCRIBE) as generator,
+        kafka_edge() as server,
+        load(viewers, server.pids, token_path(), *SUBSCRIBE) as generator,
     ):
         generator.ready(viewers)
-        publishing(environment, 20, 1)
+        publisher(server.environment)(20, 1)
         command = [sys.executable, "-m", "bench.fan_kafka", "--rate", str(per_s)]
         command += ["--seconds", str(seconds + 3)]
-        with subprocess.Popen(["taskset", "-c", "1", *command], env=environment):
+        with subprocess.Popen(["taskset", "-c", "1", *command], env=server.environment):
             time.sleep(1)  # it is at its rate
-            return record(server.pid, seconds, "an edge: 1,000 viewers, 200,000 deliveries/s from Kafka")
+            return record(
+                server.process.pid, seconds, "an edge: 1,000 viewers, 200,000 deliveries/s from Kafka"
+            )
 
 
 def worker(seconds: float) -> Profile:

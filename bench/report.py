@@ -83,10 +83,18 @@ def keep(results: Results) -> None:
     whole = msgspec.structs.replace(results, summaries=tuple(summarise(samples, FIGURES)))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
-    PICTURES.mkdir(exist_ok=True)
-    for name, svg in draw(whole.summaries).items():
-        (PICTURES / f"{name}.svg").write_text(svg, "utf-8")
+    keep_pictures(draw(whole.summaries), PICTURES)
     PAGE.write_text(page(PAGE.read_text("utf-8"), whole), "utf-8")
+
+
+def keep_pictures(drawn: Mapping[str, str], folder: Path) -> None:
+    """Write the plots, and take away those that there is nothing for any more."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.svg"):
+        if old.stem not in drawn:
+            old.unlink()
+    for name, svg in drawn.items():
+        (folder / f"{name}.svg").write_text(svg, "utf-8")
 
 
 def keep_profiles(made: Mapping[str, Profile]) -> None:

@@ -26,7 +26,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from bench.corpus import CHANNELS, PARTITIONS, clean, deployment, messages
-from bench.figures import sample
+from bench.figures import quantile, sample
 from bench.indexer import index_all
 from history import History, names
 from history.elastic import elastic_client
@@ -83,6 +83,11 @@ async def timed(ask: Callable[[], Awaitable[Any]]) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
+def in_thirds(took: list[float]) -> list[list[float]]:
+    """Runs, as it were: turn by turn, in three parts."""
+    return [took[third::3] for third in range(3)]
+
+
 async def searches(settings: Settings) -> None:
     """p50 of ours, and of the same sent straight, turn by turn: a busy machine is busy for both."""
     async with elastic_client(settings) as client:
@@ -112,8 +117,8 @@ async def searches(settings: Settings) -> None:
                 for ask, took in ((ours, mine), (direct, theirs)):
                     took.append(await timed(ask))
             for who, took in (("search", mine), ("straight to Elasticsearch", theirs)):
-                for third in range(3):  # runs, as it were: turn by turn, in three parts
-                    sample(f"search {QUERIES.index((q, sort)) + 1}", who, median(took[WARM:][third::3]))
+                for third in in_thirds(took[WARM:]):
+                    sample(f"search {QUERIES.index((q, sort)) + 1}", who, median(third))
             mine_ms, theirs_ms = median(mine[WARM:]), median(theirs[WARM:])
             print(
                 f"search p50 {q} ({sort}): {mine_ms:.1f} ms; straight {theirs_ms:.1f} ms;"
@@ -140,9 +145,10 @@ async def pages(settings: Settings, documents: int) -> None:
                 page = await history.read(stream, limit=50, **{way: seq})
                 took.append((time.perf_counter() - begun) * 1000)
                 assert (len(page.events), page.degraded) == (50, False)
-            kept = sorted(took[WARM:])
-            p50, p90 = median(kept), kept[len(kept) * 9 // 10]
-            sample(f"history {way}", "history", p50)
+            kept = took[WARM:]
+            p50, p90 = median(kept), quantile(kept, 0.9)
+            for third in in_thirds(kept):
+                sample(f"history {way}", "history", median(third))
             print(f"history, 50 {way} a place in the middle: p50 {p50:.1f} ms, p90 {p90:.1f} ms")
 
 

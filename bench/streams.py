@@ -164,12 +164,12 @@ def compare_latency(servers: str, names: Sequence[str], rate: float, seconds: fl
             print(f"{name:12} {q} {ours:5.0f} ms  {ours / max(first, 1):5.2f} of {names[0]}")
 
 
-def warm_up(servers: str, names: Sequence[str], rate: float) -> None:
+def warm_up(servers: str, names: Sequence[str], rate: float, seconds: float = WARM_UP_S) -> None:
     """A broker that has just been started compiles its code, on the same cores, for half a minute."""
     for name in names:
-        throughput(name, servers, int(rate * WARM_UP_S))
+        throughput(name, servers, int(rate * seconds))
     for name in names:
-        latency(name, servers, rate, WARM_UP_S)
+        latency(name, servers, rate, seconds)
 
 
 def latency(name: str, servers: str, rate: float, seconds: float) -> dict[str, float]:

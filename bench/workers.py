@@ -1,7 +1,7 @@
 """Workers beside other frameworks, over load, and several of them: what bench/streams.py measures, kept.
 
     python -m bench.workers rate [--events 200000] [--runs 3] [--as FIGURE] WHO…   each beside `bare`, in turn
-    python -m bench.workers latency [--rates 500,2500,…] [--seconds 10] [--runs 3]
+    python -m bench.workers latency [--rates 500,2500,…] [--seconds 10] [--runs 3] [--warm-up 20]
     python -m bench.workers scaling [--events 200000] [--runs 3] [--most 2]
 
 Needs a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). WHO: touchline, and those of bench/streams_peers.py.
@@ -32,9 +32,9 @@ def rate(servers: str, who: list[str], events: int, runs: int, figure: str) -> N
                 sample(figure, NAMES.get(name, name), found)
 
 
-def latency(servers: str, rates: list[float], seconds: float, runs: int) -> None:
+def latency(servers: str, rates: list[float], seconds: float, runs: int, warm_up_s: float) -> None:
     """Milliseconds from ingest append to fan-out append at each rate, the bare loop's beside the worker's."""
-    streams.warm_up(servers, ("bare", "touchline"), WARM_UP)
+    streams.warm_up(servers, ("bare", "touchline"), WARM_UP, warm_up_s)
     for _ in range(runs):
         for each in rates:
             for name in ("bare", "touchline"):
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--rates", default="500,2500,10000,20000")
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--warm-up", type=float, default=streams.WARM_UP_S, metavar="SECONDS")
     parser.add_argument("--most", type=int, default=2)
     parser.add_argument("--as", dest="figure", default="workers")
     given = parser.parse_args()
@@ -72,7 +73,8 @@ def main() -> None:
         case "rate":
             rate(servers, ["bare", *given.who], given.events, given.runs, given.figure)
         case "latency":
-            latency(servers, [float(each) for each in given.rates.split(",")], given.seconds, given.runs)
+            rates = [float(each) for each in given.rates.split(",")]
+            latency(servers, rates, given.seconds, given.runs, given.warm_up)
         case _:
             scaling(servers, given.events, given.runs, given.most)
 

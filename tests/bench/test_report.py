@@ -1,13 +1,14 @@
 """The report says what was measured: ratios run by run, aims held or not; all of it from results alone."""
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from bench.figures import Aim, Figure, Sample, Spread, judge, summarise
+from bench.figures import Aim, Figure, Sample, Spread, judge, quantile, summarise
 from bench.measurements import FIGURES, MEASUREMENTS
 from bench.plots import PLOTS, decades, draw, ticks
-from bench.report import Result, Results, merged, page
+from bench.report import Result, Results, keep_pictures, merged, page
 
 RATE = Figure(
     "rate",
@@ -51,6 +52,14 @@ def test_aims_are_held_or_not_by_the_median() -> None:
     assert [verdict.met for verdict in judge(summaries, missed)] == [False]
     beside = Figure("rate", "", "", aims=(Aim("bare", "at least", 1.2, ratio=True, of="ours"),))
     assert [verdict.met for verdict in judge(summaries, beside)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "found"),
+    [(range(100), 0.5, 50), (range(100), 0.99, 99), ([3, 1, 2], 0.5, 2), ([3, 1, 2], 1.0, 3), ([7], 0.99, 7)],
+)
+def test_a_quantile_is_one_of_the_values(values: list[float], share: float, found: float) -> None:
+    assert quantile(values, share) == found
 
 
 def everything() -> Results:
@@ -124,6 +133,21 @@ def test_plots_are_pictures_for_light_and_dark_with_a_name_for_each_line() -> No
         assert root.get("aria-label")
         assert "prefers-color-scheme:dark" in svg
     assert "touchline p99" in drawn["worker-latency"]
+
+
+def test_a_plot_that_nothing_is_there_for_any_more_goes(tmp_path: Path) -> None:
+    keep_pictures({"scaling": "old", "memory": "old"}, tmp_path)
+    (tmp_path / "notes.txt").touch()
+    keep_pictures({"memory": "new"}, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"memory.svg", "notes.txt"}
+    assert (tmp_path / "memory.svg").read_text("utf-8") == "new"
+
+
+def test_each_plot_is_shown_where_what_it_shows_is_measured() -> None:
+    shown = [(name, measurement) for measurement in MEASUREMENTS for name in measurement.plots]
+    assert sorted(name for name, _ in shown) == sorted(PLOTS)
+    for name, measurement in shown:
+        assert set(PLOTS[name].series.values()) <= {figure.key for figure in measurement.figures}
 
 
 @pytest.mark.parametrize(

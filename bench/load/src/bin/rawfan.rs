@@ -1,5 +1,8 @@
 // rawfan: the ceiling. Single-thread epoll WebSocket server that writes one
 // pre-encoded frame to every socket with one send() each.
+// Control lines: `pub ...` makes messages itself; after `feed` (answered with a dot) the
+// connection carries blocks, four bytes of length (big-endian) and frames that are ready
+// to be sent: each goes to everybody in one send(), and is then answered with a dot.
 use base64::Engine;
 use sha1::{Digest, Sha1};
 use std::io::{Read, Write};
@@ -24,6 +27,37 @@ struct C {
     ch: usize,
     buf: Vec<u8>,
     pend: Vec<u8>,
+}
+
+/// One send() to each; what a socket doesn't take now waits until it does.
+fn send_to(ep: i32, by: &mut [Option<C>], fds: &[i32], bytes: &[u8]) {
+    for fd in fds {
+        let c = by[*fd as usize].as_mut().unwrap();
+        if !c.pend.is_empty() {
+            c.pend.extend_from_slice(bytes);
+            continue;
+        }
+        let r = unsafe {
+            libc::send(
+                *fd,
+                bytes.as_ptr() as _,
+                bytes.len(),
+                libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            )
+        };
+        let s = r.max(0) as usize;
+        if s < bytes.len() {
+            c.pend.extend_from_slice(&bytes[s..]);
+            let events = (libc::EPOLLIN | libc::EPOLLOUT) as u32;
+            watch(ep, libc::EPOLL_CTL_MOD, *fd, *fd as u64, events);
+        }
+    }
+}
+
+/// Where the first block ends, if all of it is there.
+fn block_end(fed: &[u8]) -> Option<usize> {
+    let end = 4 + u32::from_be_bytes(fed.get(..4)?.try_into().unwrap()) as usize;
+    (fed.len() >= end).then_some(end)
 }
 
 fn main() {
@@ -71,6 +105,7 @@ fn main() {
         maxlate: i64,
     }
     let mut job: Option<J> = None;
+    let (mut feeder, mut fed): (Option<usize>, Vec<u8>) = (None, Vec::new());
     let mut chans: Vec<Vec<i32>> = Vec::new();
     loop {
         let mut to = 1000i32;
@@ -121,26 +156,7 @@ fn main() {
                 }
             }
             if let Some((k, f)) = outf {
-                for fd in &chans[k] {
-                    let c = by[*fd as usize].as_mut().unwrap();
-                    if !c.pend.is_empty() {
-                        c.pend.extend_from_slice(&f);
-                        continue;
-                    }
-                    let r = unsafe {
-                        libc::send(
-                            *fd,
-                            f.as_ptr() as _,
-                            f.len(),
-                            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
-                        )
-                    };
-                    let s = r.max(0) as usize;
-                    if s < f.len() {
-                        c.pend.extend_from_slice(&f[s..]);
-                        ctlop(libc::EPOLL_CTL_MOD, *fd, (libc::EPOLLIN | libc::EPOLLOUT) as u32);
-                    }
-                }
+                send_to(ep, &mut by, &chans[k], &f);
             }
             if j.i >= j.n {
                 let m = format!("done {} {:.1}\n", j.n, j.maxlate as f64 / 1e6);
@@ -191,6 +207,15 @@ fn main() {
                     ctlop(libc::EPOLL_CTL_DEL, fd, 0);
                     continue;
                 }
+                if feeder == Some(ci) {
+                    fed.extend_from_slice(&rb[..r]);
+                    while let Some(end) = block_end(&fed) {
+                        send_to(ep, &mut by, &list, &fed[4..end]);
+                        fed.drain(..end);
+                        let _ = ctls[ci].write_all(b".");
+                    }
+                    continue;
+                }
                 let l = String::from_utf8_lossy(&rb[..r]).to_string();
                 let f: Vec<&str> = l.split_whitespace().collect();
                 if f[0] == "pub" {
@@ -208,6 +233,9 @@ fn main() {
                         out: ci,
                         maxlate: 0,
                     });
+                } else if f[0] == "feed" {
+                    feeder = Some(ci);
+                    let _ = ctls[ci].write_all(b".");
                 }
                 continue;
             }
