@@ -197,7 +197,8 @@ class ViewerConnection(asyncio.Protocol):
                     self.send(m.PresenceReply(id=request_id, stream=name, viewers=viewers))
                 case s.Remember(request_id, name, seq):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.cursors.remember(self.session.user, self.device, name, seq)
+                    if not self.session.grants.anonymous:  # nobody could come back for it
+                        service.cursors.remember(self.session.user, self.device, name, seq)
                     if request_id is not None:
                         self.send(m.Ok(id=request_id))
                 case s.Verify(request_id, token):

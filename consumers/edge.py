@@ -6,10 +6,11 @@ import resource
 import secrets
 import ssl
 import sys
+from functools import partial
 from typing import Any, Final
 
 from consumers.assignment import Assign, all_of, share_of
-from consumers.cursors import CursorBook
+from consumers.cursors import MAX_A_FLUSH, CursorBook
 from consumers.departure import depart
 from consumers.door import PATH, Door
 from consumers.fallbacks import fallback_routes
@@ -89,7 +90,8 @@ class Edge:
             codec=codec_for(settings, "presence"),
         )
         self._places = Places(names, self._presence.owner)
-        self._cursors = CursorBook(clock, codec_for(settings, "cursor"))
+        write = partial(self._poster.post_soon, names.cursors)
+        self._cursors = CursorBook(clock, codec_for(settings, "cursor"), write)
         self._rejection, self._control = codec_for(settings, "rejection"), codec_for(settings, "control")
         self._leaving = asyncio.Event()
         #: Whether partitions came or went since the last look at who has to move.
@@ -281,7 +283,7 @@ class Edge:
     async def _jot(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._cursors.flush(lambda key, value: self._say(self._names.cursors, key, value))
+            self._cursors.flush(MAX_A_FLUSH)
 
     def _say(self, topic: str, key: str, value: bytes | None) -> None:
         """Write without waiting; the next word replaces one that is lost."""
@@ -356,7 +358,7 @@ class Edge:
             await asyncio.to_thread(thread.join)
         if threads:
             self._say(self._names.presence, self.name, None)
-            self._cursors.flush(lambda key, value: self._say(self._names.cursors, key, value))
+            self._cursors.flush()
         await self.service.close()
         await self._poster.close()
 

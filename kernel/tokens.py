@@ -57,6 +57,11 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     token_id: str | None = None
     issued_s: float | None = None
 
+    @property
+    def anonymous(self) -> bool:
+        """Of somebody who came without a token; the next time he has another name."""
+        return self.expires_s is None
+
     def allows(self, action: Action, stream: str) -> bool:
         """Whether this may be done on this stream (`admin` and `search` ask with the stream or with `*`)."""
         return any(matches(pattern, stream) for pattern in self.can.get(action, ()))
