@@ -146,6 +146,16 @@ def test_who_is_silent_is_pinged_once_and_dropped_when_he_stays_silent() -> None
     assert someone.tick(90.0, 0) == [s.End(Close.TOO_SLOW)]
 
 
+def test_an_edge_that_was_stopped_for_minutes_asks_before_it_takes_anybody_for_dead() -> None:
+    someone = member()
+    assert someone.tick(300.0, 0) == [s.SendPing()]
+    assert someone.tick(324.9, 0) == []
+    someone.heard(325.0)
+    assert someone.tick(326.0, 0) == []
+    assert someone.tick(350.0, 0) == [s.SendPing()]
+    assert someone.tick(375.0, 0) == [s.End(Close.TOO_SLOW)]
+
+
 def test_a_token_that_runs_out_ends_the_connection_and_a_new_one_keeps_it() -> None:
     """§2.2"""
     someone = member(Grants(user="ana", can={}, expires_s=100.0))
