@@ -43,6 +43,7 @@ class ViewerConnection(asyncio.Protocol):
     """One viewer."""
 
     __slots__ = (
+        "__weakref__",
         "_incoming",
         "_service",
         "_stalled_since",
