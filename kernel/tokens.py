@@ -229,7 +229,7 @@ def sign(
     algorithm = "HS256" if isinstance(key, str) else "RS256" if isinstance(key, RSAPrivateKey) else "EdDSA"
     claims: dict[str, Any] = {"sub": user, "exp": int(expires_s), "can": can, **(extra or {})}
     if issued_s is not None:
-        claims["iat"] = int(issued_s)
+        claims["iat"] = round(issued_s, 3)  # a revocation in the same second knows which came first
     return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": key_id} if key_id else None)
 
 
