@@ -76,6 +76,7 @@ def test_a_guest_who_does_not_authenticate_is_sent_away() -> None:
         ({"op": "subscribe", "stream": "tv:final"}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:fi nal"}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:final", "after": 1, "last": 1}, "bad_request"),
+        ({"op": "subscribe", "stream": "chat:final", "last": 1001}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:final", "after": -1}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:final", "after": 2**53}, "bad_request"),
         ({"op": "unsubscribe", "stream": "chat:final"}, "not_found"),
