@@ -36,8 +36,12 @@ def several(kafka_servers: str, tmp_path: Path) -> Iterator[tuple[Fanout, EdgePr
         )
         yield fanout, edge
         edge.kill(signal.SIGTERM)
-        for pid in started:
-            eventually("it has left", lambda pid=pid: not psutil.pid_exists(pid))  # type: ignore[misc]
+        try:
+            eventually("they have left", lambda: not [pid for pid in started if psutil.pid_exists(pid)])
+        finally:
+            for pid in started:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def replaced(edge: EdgeProcess, victim: int) -> None:
