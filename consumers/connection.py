@@ -43,6 +43,7 @@ class ViewerConnection(asyncio.Protocol):
     """One viewer."""
 
     __slots__ = (
+        "__weakref__",
         "_incoming",
         "_service",
         "_stalled_since",
@@ -197,7 +198,8 @@ class ViewerConnection(asyncio.Protocol):
                     self.send(m.PresenceReply(id=request_id, stream=name, viewers=viewers))
                 case s.Remember(request_id, name, seq):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.cursors.remember(self.session.user, self.device, name, seq)
+                    if not self.session.grants.anonymous:  # nobody could come back for it
+                        service.cursors.remember(self.session.user, self.device, name, seq)
                     if request_id is not None:
                         self.send(m.Ok(id=request_id))
                 case s.Verify(request_id, token):

@@ -1,41 +1,72 @@
-"""What each device has acknowledged, written to `touchline.cursors`: the latest of each, once a second."""
+"""What each device has acknowledged, written to `touchline.cursors`: a record a stream, once a second."""
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from kernel.clock import Clock
+from kernel.errors import TouchlineError
 from schemas.codec import Codec
 
-MAX_DEVICES: Final = 100_000
-MAX_STREAMS: Final = 256
+#: All that is held, whatever viewers do: some hundred bytes each.
+MAX_CURSORS: Final = 100_000
+#: Written at once and no more: what viewers publish goes through the same queue.
+MAX_A_FLUSH: Final = 5_000
+
+#: User, device and stream.
+Place = tuple[str, str, str]
 
 
 class CursorBook:
-    """Acknowledgements are cumulative, so the latest of each stream is all that is kept."""
+    """Acknowledgements are cumulative, so of each device and stream the latest is all that is kept.
 
-    def __init__(self, clock: Clock, codec: Codec) -> None:
-        self._clock, self._codec = clock, codec
-        #: A record replaces the one before it, so it holds all that the device has acknowledged here.
-        self._devices: OrderedDict[tuple[str, str], dict[str, int]] = OrderedDict()
-        self._changed: set[tuple[str, str]] = set()
+    A record is of one of these places, so that it replaces nothing which the device has acknowledged of other
+    streams, here or at another edge.
+    """
+
+    def __init__(self, clock: Clock, codec: Codec, write: Callable[[str, bytes], None]) -> None:
+        self._clock, self._codec, self._write = clock, codec, write
+        self._acked: OrderedDict[Place, int] = OrderedDict()
+        #: In the order in which they changed: nobody waits behind those who acknowledge all the time.
+        self._changed: dict[Place, None] = {}
 
     def remember(self, user: str, device: str, stream: str, seq: int) -> None:
         """This device has seen everything of a stream up to here."""
-        key = (user, device)
-        acked = self._devices.setdefault(key, {})
-        self._devices.move_to_end(key)
-        if seq > acked.get(stream, -1) and (stream in acked or len(acked) < MAX_STREAMS):
-            acked[stream] = seq
-            self._changed.add(key)
-        if len(self._devices) > MAX_DEVICES:
-            oldest, _ = self._devices.popitem(last=False)
-            self._changed.discard(oldest)
+        place = (user, device, stream)
+        if seq > self._acked.get(place, -1):
+            self._acked[place] = seq
+            self._changed[place] = None
+        self._acked.move_to_end(place)
+        if len(self._acked) > MAX_CURSORS:
+            self._forget_oldest()
 
-    def flush(self, write: Callable[[str, bytes], None]) -> None:
-        """Hand out what has changed since the last time, by key."""
-        changed, self._changed = self._changed, set()
-        for user, device in changed:
-            acked = self._devices[user, device]
-            value = {"user": user, "device": device, "at": self._clock.now_ms(), "acked": acked}
-            write(f"{user}#{device}", self._codec.encode(value))
+    def flush(self, most: int | None = None) -> None:
+        """Write what has changed; what does not go into a full queue is written the next time."""
+        for place in list(self._changed)[:most]:
+            try:
+                self._jot(place)
+            except TouchlineError:
+                return
+            del self._changed[place]
+
+    def _forget_oldest(self) -> None:
+        oldest = next(iter(self._acked))
+        if oldest in self._changed:
+            with contextlib.suppress(TouchlineError):  # the device's next word makes up for it
+                self._jot(oldest)
+            del self._changed[oldest]
+        del self._acked[oldest]
+
+    def _jot(self, place: Place) -> None:
+        user, device, stream = place
+        acked = {stream: self._acked[place]}
+        value = {"user": user, "device": device, "at": self._clock.now_ms(), "acked": acked}
+        self._write(key_of(place), self._codec.encode(value))
+
+
+def key_of(place: Place) -> str:
+    """A JSON array: names of users and devices may hold any sign that one would put between them."""
+    return msgspec.json.encode(place).decode()

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import resource
 import secrets
-import ssl
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from consumers.assignment import Assign, all_of, share_of
-from consumers.cursors import CursorBook
+from consumers.cursors import MAX_A_FLUSH, CursorBook
 from consumers.departure import depart
 from consumers.door import PATH, Door
 from consumers.fallbacks import fallback_routes
@@ -25,6 +26,7 @@ from consumers.records import FanoutRecord, UnreadableRecord, reader
 from consumers.registry import Registry
 from consumers.routes import plain_routes
 from consumers.service import Service
+from consumers.tls import FAREWELL_S, tls_context
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -61,10 +63,10 @@ class Edge:
         clock: Clock,
         history: History,
         retention: Retention,
-        share_port: bool = False,
+        leave: Callable[[], None] | None = None,
     ) -> None:
         edge = settings.edge
-        self._settings, self._clock, self._share_port = settings, clock, share_port
+        self._settings, self._clock = settings, clock
         self.name = edge.name or f"{edge.host}:{edge.port}"
         self.health = Health("kafka", "rings", "tables")
         self._loop = asyncio.get_running_loop()
@@ -89,9 +91,10 @@ class Edge:
             codec=codec_for(settings, "presence"),
         )
         self._places = Places(names, self._presence.owner)
-        self._cursors = CursorBook(clock, codec_for(settings, "cursor"))
+        write = partial(self._poster.post_soon, names.cursors)
+        self._cursors = CursorBook(clock, codec_for(settings, "cursor"), write)
         self._rejection, self._control = codec_for(settings, "rejection"), codec_for(settings, "control")
-        self._leaving = asyncio.Event()
+        self._leave_all = leave  # of processes that share the port: asks for all of them to leave
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
         self._recovery: asyncio.Task[None] | None = None
@@ -122,18 +125,18 @@ class Edge:
         self._server: asyncio.Server | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set. Raises what makes going on impossible."""
+        """Serve until `stop` is set; a request to drain sets it. Raises what makes going on impossible."""
         _raise_file_limit()
-        await self._listen()
+        await self._listen(stop)
         chores = [self._loop.create_task(work) for work in (self.service.sweep(), self._beat(), self._jot())]
-        asked: list[asyncio.Future[Any]] = [self._loop.create_task(e.wait()) for e in (stop, self._leaving)]
+        asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
         try:
             waiting = self._loop.create_task(wait_for_kafka(self._settings))
-            await asyncio.wait([waiting, asked[0]], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([waiting, asked], return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 self.health.ok("kafka")
                 self._read()
-                await asyncio.wait([*asked, self._failed, *chores], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([asked, self._failed, *chores], return_when=asyncio.FIRST_COMPLETED)
                 for ended in (self._failed, *chores):
                     if ended.done():
                         ended.result()
@@ -141,15 +144,15 @@ class Edge:
                 await depart(self.service, self.health, seconds=self._settings.edge.drain_s)
             waiting.cancel()
         finally:
-            for task in (*asked, *chores):
+            for task in (asked, *chores):
                 task.cancel()
-            await asyncio.gather(*asked, *chores, return_exceptions=True)
+            await asyncio.gather(asked, *chores, return_exceptions=True)
             await self._close()
 
-    async def _listen(self) -> None:
+    async def _listen(self, stop: asyncio.Event) -> None:
         edge = self._settings.edge
-        context = _tls(self._settings)
-        plain = plain_routes(self.service, self.health, self._leaving.set)
+        context = tls_context(self._settings.edge)
+        plain = plain_routes(self.service, self.health, self._leave_all or stop.set)
         routes = {**plain, **fallback_routes(self.service)}
         try:
             self._server = await self._loop.create_server(
@@ -159,7 +162,8 @@ class Edge:
                 backlog=4096,
                 ssl=context,
                 ssl_handshake_timeout=edge.handshake_timeout_s if context else None,
-                reuse_port=self._share_port or None,
+                ssl_shutdown_timeout=FAREWELL_S if context else None,
+                reuse_port=self._leave_all is not None or None,
             )
         except OSError as error:
             raise TouchlineError(
@@ -281,7 +285,7 @@ class Edge:
     async def _jot(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._cursors.flush(lambda key, value: self._say(self._names.cursors, key, value))
+            self._cursors.flush(MAX_A_FLUSH)
 
     def _say(self, topic: str, key: str, value: bytes | None) -> None:
         """Write without waiting; the next word replaces one that is lost."""
@@ -356,7 +360,7 @@ class Edge:
             await asyncio.to_thread(thread.join)
         if threads:
             self._say(self._names.presence, self.name, None)
-            self._cursors.flush(lambda key, value: self._say(self._names.cursors, key, value))
+            self._cursors.flush()
         await self.service.close()
         await self._poster.close()
 
@@ -372,22 +376,6 @@ def _decoder(settings: Settings) -> Any:
         return FanoutRecord(record["stream"], record["seq"], record["server_ts"], record["body"])
 
     return reader(codec.schema_id, slow)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    edge = settings.edge
-    if not edge.tls_cert:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(edge.tls_cert, edge.tls_key or None)
-    except (OSError, ssl.SSLError) as error:
-        raise TouchlineError(
-            "bad_setting",
-            f"TOUCHLINE_EDGE_TLS_CERT ({settings.edge.tls_cert}) and TOUCHLINE_EDGE_TLS_KEY"
-            f" ({settings.edge.tls_key}) cannot be read: {error}.",
-        ) from error
-    return context
 
 
 def _raise_file_limit() -> None:

@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
+from weakref import ref
 
 import msgspec
 
@@ -88,8 +89,8 @@ class Service:
         self.users: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
         self.connections: dict[Connected, None] = {}
-        #: Who posted what lately: a refusal that comes later finds him.
-        self._posted: OrderedDict[tuple[str, str], Sender] = OrderedDict()
+        #: Who posted what lately, if he is still here: a refusal that comes later finds him.
+        self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────
@@ -336,7 +337,7 @@ class Service:
                 await check_change(self.history, stream, request.data.get("target"), sender)
             except TouchlineError as error:
                 return _refusal(error, request.id)
-        self._posted[sender, key] = connection
+        self._posted[sender, request.stream, key] = ref(connection)
         if len(self._posted) > MAX_POSTED:
             self._posted.popitem(last=False)
         try:
@@ -347,8 +348,8 @@ class Service:
 
     def rejected(self, sender: str, message: m.Rejected) -> None:
         """A posted event was refused later on: say so to whom it was posted by, if he is here."""
-        connection = self._posted.pop((sender, str(message.key)), None)
-        if connection is not None:
+        posted = self._posted.pop((sender, message.stream, str(message.key)), None)
+        if posted is not None and (connection := posted()) is not None:
             connection.send(message)
 
     async def read_past(self, request: m.History, stream: Stream, grants: Grants) -> m.AnyReply:

@@ -116,22 +116,26 @@ class _Session:
         self._heard = self._refilled = now
         self._allowance = rules.max_messages_per_s * BURST_S
         self._bad = 0
-        self._pinged = False
+        #: When he was pinged, if he has been silent since.
+        self._pinged: float | None = None
 
     def heard(self, now: float) -> None:
         """Bytes came in, of whatever sort: the other side lives."""
         self._heard = now
-        self._pinged = False
+        self._pinged = None
 
     def _pulse(self, now: float) -> list[Effect]:
-        """Ping who is silent; drop who stays silent (§2.4): a dead peer is found in two heartbeats."""
-        silent = now - self._heard
-        if silent >= 2 * self.rules.heartbeat_s:
-            return [End(Close.TOO_SLOW)]
-        if silent >= self.rules.heartbeat_s and not self._pinged:
-            self._pinged = True
-            return [SendPing()]
-        return []
+        """Ping who is silent; drop who stays silent (§2.4): a dead peer is found in two heartbeats.
+
+        Counted from the ping: an edge that was stopped for a while has heard nobody, and nobody is to blame.
+        """
+        heartbeat_s = self.rules.heartbeat_s
+        if self._pinged is not None:
+            return [End(Close.TOO_SLOW)] if now - self._pinged >= heartbeat_s else []
+        if now - self._heard < heartbeat_s:
+            return []
+        self._pinged = now
+        return [SendPing()]
 
     def _receive(
         self, text: str, now: float, handle: Callable[[m.AnyRequest], list[Effect]]

@@ -57,6 +57,11 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     token_id: str | None = None
     issued_s: float | None = None
 
+    @property
+    def anonymous(self) -> bool:
+        """Of somebody who came without a token; the next time he has another name."""
+        return self.expires_s is None
+
     def allows(self, action: Action, stream: str) -> bool:
         """Whether this may be done on this stream (`admin` and `search` ask with the stream or with `*`)."""
         return any(matches(pattern, stream) for pattern in self.can.get(action, ()))
@@ -224,7 +229,7 @@ def sign(
     algorithm = "HS256" if isinstance(key, str) else "RS256" if isinstance(key, RSAPrivateKey) else "EdDSA"
     claims: dict[str, Any] = {"sub": user, "exp": int(expires_s), "can": can, **(extra or {})}
     if issued_s is not None:
-        claims["iat"] = int(issued_s)
+        claims["iat"] = round(issued_s, 3)  # a revocation in the same second knows which came first
     return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": key_id} if key_id else None)
 
 

@@ -62,6 +62,9 @@ def topics(settings: Settings) -> list[Topic]:
     # The broker's append time is the clock of the pipeline: producers cannot choose it.
     append_time = {"message.timestamp.type": "LogAppendTime"}
 
+    # Who comes back after the events are gone has no use for his place in them.
+    cursors = {**kept(30), "cleanup.policy": "compact,delete"}
+
     # What operators look at now: deleted by the minute, and never indexed.
     brief = {
         "cleanup.policy": "delete",
@@ -92,7 +95,7 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.alerts, "alert", "control", 1, compacted),
         Topic(names.channels, "channel", "channel", 1, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
-        Topic(names.cursors, "user#device", "cursor", partitions, compacted),
+        Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
     ]

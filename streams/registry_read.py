@@ -6,7 +6,7 @@ Every call blocks for a moment: from an event loop, call it in a thread.
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
@@ -18,6 +18,7 @@ from streams.registry import ChannelRecord, from_avro
 from streams.transport.reader import check_read_error
 
 _TIMEOUT_S: Final = 10.0
+_UNKNOWN: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
 
 def read_channel(settings: Settings, channel: str) -> ChannelRecord | None:
@@ -28,7 +29,11 @@ def read_channel(settings: Settings, channel: str) -> ChannelRecord | None:
     )
     try:
         at = TopicPartition(topic, 0)
-        low, high = consumer.get_watermark_offsets(at, timeout=_TIMEOUT_S)
+        try:
+            low, high = consumer.get_watermark_offsets(at, timeout=_TIMEOUT_S)
+        except KafkaException as failed:
+            unknown = failed.args[0].code() in _UNKNOWN
+            raise (_no_topic(topic) if unknown else unreachable(settings)) from failed
         consumer.assign([TopicPartition(topic, 0, low)])
         next_ = low
         while next_ < high:
@@ -56,7 +61,12 @@ def send_command(
     """Put a command on touchline.control; returns once all in-sync replicas have it."""
     topic = topic_names(settings).control
     producer = Producer(client_config(settings, acks="all", message_timeout_ms=round(_TIMEOUT_S * 1000)))
-    partitions = len(producer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
+    try:
+        partitions = len(producer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
+    except KafkaException as error:
+        raise unreachable(settings) from error
+    if not partitions:
+        raise _no_topic(topic)
     value = codec_for(settings, "control").encode(
         {"command": command, "actor": actor, "arguments": msgspec.json.encode(arguments).decode()}
     )
@@ -65,8 +75,14 @@ def send_command(
         topic,
         value,
         channel.encode(),
-        partition_of(channel, max(1, partitions)),
+        partition_of(channel, partitions),
         on_delivery=lambda error, _: failed.append(error.str()) if error else None,
     )
     if producer.flush(_TIMEOUT_S) or failed:
         raise TouchlineError("not_delivered", "Kafka did not take the command.")
+
+
+def _no_topic(topic: str) -> TouchlineError:
+    return TouchlineError(
+        "unavailable", f"Kafka has no topic {topic}.", hint="Make it with `touchline topics apply`."
+    )

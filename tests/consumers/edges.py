@@ -89,6 +89,20 @@ class EdgeProcess:
                 stderr=log,
             )
 
+    def command(self, *arguments: str) -> tuple[int, str, str]:
+        """The command line with this edge's settings: exit code, output, errors."""
+        done = subprocess.run(
+            [sys.executable, "-m", "touchline", *arguments],
+            env=self._environment,
+            cwd=self._log.parent,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
     def restart(self) -> None:
         self.process = self._start()
         self.wait_ready()
@@ -98,7 +112,7 @@ class EdgeProcess:
             assert self.process.poll() is None, self._log.read_text()[-3000:]
             return answers(f"{self.http}/readyz")
 
-        eventually("the edge is ready", ready)
+        eventually("the edge is ready", ready, within=60)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
         if self.process.poll() is None:

@@ -5,6 +5,8 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
+
 from consumers.viewer import Viewer
 from tests.consumers.bare import bare
 from tests.consumers.edges import EPOCH, edges
@@ -12,9 +14,12 @@ from tests.consumers.edges import EPOCH, edges
 CHANNELS = [f"chat:match-{number}" for number in range(6)]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["leaves", "is killed"])
 async def test_a_cell_shares_the_streams_and_nobody_misses_an_event_when_edges_come_and_go(
-    kafka_servers: str, tmp_path: Path
+    kafka_servers: str, tmp_path: Path, how: signal.Signals
 ) -> None:
+    """Streams of one that is killed wait until Kafka has noticed: for the brokers' session timeout."""
     given = {"cell": f"cell-{random.randrange(10**9)}", "reconnect_jitter_ms": 100, "drain_s": 1}
     with edges(kafka_servers, tmp_path, 2, **given) as (fanout, two):
         for channel in CHANNELS:
@@ -46,7 +51,7 @@ async def test_a_cell_shares_the_streams_and_nobody_misses_an_event_when_edges_c
                     pass
                 answers.add(line.get("url", "here"))
             assert answers == {"here", urls[1]}
-        await asyncio.to_thread(two[1].kill, signal.SIGTERM)
+        await asyncio.to_thread(two[1].kill, how)
         for channel in CHANNELS:
             await asyncio.to_thread(fanout.write, channel, 5)
         await all_have()

@@ -1,5 +1,6 @@
 """docs/protocol.md §3.4: what a device has acknowledged, up to the record that is written of it."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from consumers import cursors
 from consumers.cursors import CursorBook
 from consumers.service import Service
 from kernel.clock import ManualClock
+from kernel.errors import TouchlineError
 from kernel.settings import Auth
 from kernel.tokens import StaticKeys, Verifier, sign
 from schemas.codec import Codec
@@ -17,24 +19,41 @@ from tests.security.wire import HANDSHAKE, Transport
 
 CODEC = Codec("cursor")
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
+PHONE = '["ana","phone","chat:a"]'
 
 
-def flushed(book: CursorBook) -> dict[str, dict[str, Any]]:
-    """What is written now, by key; no key twice."""
-    written: list[tuple[str, bytes]] = []
-    book.flush(lambda key, value: written.append((key, value)))
-    found = {key: CODEC.decode(value) for key, value in written}
-    assert len(found) == len(written)
-    return found
+class Log:
+    """What was written, by key; a queue that may be full."""
 
+    def __init__(self) -> None:
+        self.written: list[tuple[str, bytes]] = []
+        self.room = 10**9
 
-def acked(book: CursorBook) -> dict[str, dict[str, int]]:
-    return {key: value["acked"] for key, value in flushed(book).items()}
+    def write(self, key: str, value: bytes) -> None:
+        if self.room <= 0:
+            raise TouchlineError("queue_full", "Too many records are waiting for Kafka.")
+        self.room -= 1
+        self.written.append((key, value))
+
+    def taken(self) -> dict[str, dict[str, Any]]:
+        """What has been written since the last look; no key twice."""
+        written, self.written = self.written, []
+        found = {key: CODEC.decode(value) for key, value in written}
+        assert len(found) == len(written)
+        return found
+
+    def acked(self) -> dict[str, dict[str, int]]:
+        return {key: value["acked"] for key, value in self.taken().items()}
 
 
 @pytest.fixture
-def book() -> CursorBook:
-    return CursorBook(ManualClock(), CODEC)
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def book(log: Log) -> CursorBook:
+    return CursorBook(ManualClock(), CODEC, log.write)
 
 
 def edge(book: CursorBook, clock: ManualClock) -> Service:
@@ -51,83 +70,128 @@ def come(service: Service, user: str, device: str) -> Transport:
     return opened(service, HANDSHAKE.replace(b"/v1/ws", path, 1))
 
 
-async def test_what_a_viewer_acknowledges_is_written_for_his_user_and_device(book: CursorBook) -> None:
+async def test_what_a_viewer_acknowledges_is_written_for_his_user_and_device(log: Log) -> None:
     clock = ManualClock()
-    service = edge(CursorBook(clock, CODEC), clock)
-    places = [("ana", "phone", 5), ("ana", "tv", 7), ("ben", "phone", 9)]
+    service = edge(book := CursorBook(clock, CODEC, log.write), clock)
+    places = [("ana", "phone", 5), ("ana", "tv", 7), ("ben", "phone", 9), ("eve", "", 2)]
     viewers = [come(service, user, device) for user, device, _ in places]
     for viewer, (_, _, seq) in zip(viewers, places, strict=True):
         assert ask(viewer, {"op": "ack", "id": 1, "stream": "chat:a", "seq": seq}) == [(1, "ok")]
     clock.advance(2)
-    assert isinstance(service.cursors, CursorBook)
-    assert flushed(service.cursors) == {
-        f"{user}#{device}": {"user": user, "device": device, "at": clock.now_ms(), "acked": {"chat:a": seq}}
+    book.flush()
+    assert log.taken() == {
+        f'["{user}","{device}","chat:a"]': {
+            "user": user, "device": device, "at": clock.now_ms(), "acked": {"chat:a": seq},
+        }
         for user, device, seq in places
-    }
+    }  # fmt: skip
     for viewer in viewers:
         lose(viewer)
     await service.close()
 
 
-async def test_a_stream_that_one_may_not_watch_cannot_be_acknowledged(book: CursorBook) -> None:
+async def test_a_stream_that_one_may_not_watch_cannot_be_acknowledged(book: CursorBook, log: Log) -> None:
     service = edge(book, ManualClock())
     viewer = come(service, "ana", "phone")
     assert ask(viewer, {"op": "ack", "id": 1, "stream": "location:a", "seq": 3}) == [(1, "forbidden")]
-    assert flushed(book) == {}
+    book.flush()
+    assert log.taken() == {}
     lose(viewer)
     await service.close()
 
 
-async def test_an_acknowledgement_without_an_id_counts_and_is_not_answered(book: CursorBook) -> None:
+async def test_an_acknowledgement_without_an_id_counts_and_is_not_answered(
+    book: CursorBook, log: Log
+) -> None:
     service = edge(book, ManualClock())
     viewer = come(service, "ana", "phone")
     ask(viewer, {"op": "ack", "stream": "chat:a", "seq": 3})
     assert not viewer.written
-    assert acked(book) == {"ana#phone": {"chat:a": 3}}
+    book.flush()
+    assert log.acked() == {PHONE: {"chat:a": 3}}
     lose(viewer)
     await service.close()
 
 
-def test_an_acknowledgement_that_comes_late_takes_nothing_back(book: CursorBook) -> None:
+async def test_of_who_came_without_a_token_nothing_is_kept(book: CursorBook, log: Log) -> None:
+    service = bare_service()
+    service.cursors = book
+    viewer = opened(service, HANDSHAKE)
+    assert ask(viewer, {"op": "ack", "id": 1, "stream": "chat:a", "seq": 3}) == [(1, "ok")]
+    book.flush()
+    assert log.taken() == {}
+    lose(viewer)
+    await service.close()
+
+
+def test_an_acknowledgement_that_comes_late_takes_nothing_back(book: CursorBook, log: Log) -> None:
     for seq in (5, 9, 7):
         book.remember("ana", "phone", "chat:a", seq)
-    assert acked(book) == {"ana#phone": {"chat:a": 9}}
+    book.flush()
+    assert log.acked() == {PHONE: {"chat:a": 9}}
 
 
-def test_only_devices_that_have_got_on_are_written_again(book: CursorBook) -> None:
-    for device in ("phone", "tv"):
-        book.remember("ana", device, "chat:a", 5)
-    assert acked(book).keys() == {"ana#phone", "ana#tv"}
-    assert acked(book) == {}
-    book.remember("ana", "tv", "chat:a", 6)
-    book.remember("ana", "phone", "chat:a", 5)
-    book.remember("ana", "phone", "chat:a", 4)
-    assert acked(book) == {"ana#tv": {"chat:a": 6}}
+def test_only_what_has_got_on_is_written_again(book: CursorBook, log: Log) -> None:
+    for stream in ("chat:a", "chat:b"):
+        book.remember("ana", "phone", stream, 5)
+    book.flush()
+    assert log.acked() == {PHONE: {"chat:a": 5}, '["ana","phone","chat:b"]': {"chat:b": 5}}
+    book.flush()
+    assert log.acked() == {}
+    for stream, seq in (("chat:a", 6), ("chat:b", 5), ("chat:b", 4)):
+        book.remember("ana", "phone", stream, seq)
+    book.flush()
+    assert log.acked() == {PHONE: {"chat:a": 6}}
 
 
-def test_a_record_has_all_streams_of_the_device_since_it_replaces_the_one_before(book: CursorBook) -> None:
-    book.remember("ana", "phone", "chat:a", 5)
-    flushed(book)
-    book.remember("ana", "phone", "chat:b", 0)
-    assert acked(book) == {"ana#phone": {"chat:a": 5, "chat:b": 0}}
+def test_what_two_edges_write_of_a_device_stands_side_by_side(log: Log) -> None:
+    """The topic is compacted: the newest record of a key is all that stays."""
+    for stream, seq in (("chat:a", 5), ("chat:b", 7)):
+        one = CursorBook(ManualClock(), CODEC, log.write)
+        one.remember("ana", "phone", stream, seq)
+        one.flush()
+    places = [place for acked in log.acked().values() for place in acked.items()]
+    assert places == [("chat:a", 5), ("chat:b", 7)]
 
 
-def test_a_device_that_acknowledges_ever_new_streams_is_held_to_so_many(
-    book: CursorBook, monkeypatch: pytest.MonkeyPatch
+def test_no_two_devices_share_a_key_whatever_they_are_called(book: CursorBook, log: Log) -> None:
+    names = ["", "a", "#", "a#b", 'a","b', "ä", "\\", "a,b"]
+    for user, device in itertools.product(names[1:], names):
+        book.remember(user, device, "chat:a", 1)
+    book.flush()
+    assert len(log.taken()) == len(names) * (len(names) - 1)
+
+
+def test_a_full_queue_loses_nothing(book: CursorBook, log: Log) -> None:
+    log.room = 2
+    for seq, stream in enumerate(("chat:a", "chat:b", "chat:c")):
+        book.remember("ana", "phone", stream, seq)
+    book.flush()
+    assert len(log.acked()) == 2
+    log.room = 10
+    book.flush()
+    assert log.acked() == {'["ana","phone","chat:c"]': {"chat:c": 2}}
+
+
+def test_so_many_are_written_at_once_and_who_has_waited_longest_comes_first(
+    book: CursorBook, log: Log
 ) -> None:
-    monkeypatch.setattr(cursors, "MAX_STREAMS", 3)
-    for seq in range(1, 6):
-        book.remember("ana", "phone", f"chat:{seq}", seq)
-    book.remember("ana", "phone", "chat:2", 20)
-    assert acked(book) == {"ana#phone": {"chat:1": 1, "chat:2": 20, "chat:3": 3}}
-    book.remember("ana", "phone", "chat:9", 9)
-    assert acked(book) == {}, "what is not kept is no change"
+    for stream in ("chat:a", "chat:b", "chat:c"):
+        book.remember("ana", "phone", stream, 1)
+    book.flush(2)
+    assert [*log.acked().values()] == [{"chat:a": 1}, {"chat:b": 1}]
+    book.remember("ana", "phone", "chat:a", 2)
+    book.flush(1)
+    assert [*log.acked().values()] == [{"chat:c": 1}]
 
 
-def test_of_more_devices_than_it_holds_a_book_forgets_who_has_not_been_heard_for_longest(
-    book: CursorBook, monkeypatch: pytest.MonkeyPatch
+def test_a_book_holds_so_many_and_forgets_what_it_has_not_heard_of_for_longest(
+    book: CursorBook, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursors, "MAX_DEVICES", 2)
+    monkeypatch.setattr(cursors, "MAX_CURSORS", 2)
     for device, seq in (("phone", 1), ("tv", 2), ("phone", 3), ("watch", 4)):
         book.remember("ana", device, "chat:a", seq)
-    assert acked(book) == {"ana#phone": {"chat:a": 3}, "ana#watch": {"chat:a": 4}}
+    forgotten = log.acked()
+    assert forgotten == {'["ana","tv","chat:a"]': {"chat:a": 2}}, "written before it is forgotten"
+    book.flush()
+    assert log.acked() == {PHONE: {"chat:a": 3}, '["ana","watch","chat:a"]': {"chat:a": 4}}

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import random
 import signal
 import socket
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -22,7 +20,6 @@ from embedded.servers import Servers
 from kernel.probe import answers
 from tests.consumers.bare import bare
 from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
-from tests.pipeline import eventually
 
 #: Events that a ring holds where a test must not need the log behind it.
 RING = 8192
@@ -324,19 +321,3 @@ async def test_an_edge_outlives_its_broker(make_servers: Callable[..., Servers],
             written = await asyncio.to_thread(fanout.write, "chat:outage", 3)
             assert [(await anext(events)).seq for _ in written] == written
             await events.aclose()
-
-
-def test_several_processes_share_a_port_and_one_that_is_killed_comes_back(
-    kafka_servers: str, tmp_path: Path
-) -> None:
-    with edges(kafka_servers, tmp_path, more=["--processes", "2"], drain_s=1) as (_, (edge,)):
-
-        def children() -> list[int]:
-            return [child.pid for child in psutil.Process(edge.process.pid).children()]
-
-        first = eventually("two processes", lambda: children() if len(children()) == 2 else None)
-        os.kill(first[0], signal.SIGKILL)
-        eventually("another one", lambda: len(set(children()) - set(first)) == 1)
-        eventually("it answers", lambda: answers(f"{edge.http}/readyz"))
-        assert edge.kill(signal.SIGTERM) == 0
-        assert not [pid for pid in first if psutil.pid_exists(pid)]

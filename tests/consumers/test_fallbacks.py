@@ -7,6 +7,7 @@ import pytest
 from consumers.service import Service
 from kernel.positions import Kind
 from tests.consumers.heard import answer, events, status
+from tests.consumers.hurry import in_no_time
 from tests.consumers.test_one_frame import lose, opened, watching
 from tests.consumers.test_renewal import Place
 from tests.security.wire import Transport
@@ -165,3 +166,20 @@ async def test_streams_that_move_away_are_told_to_who_watches_by_a_source() -> N
     assert events(source)[before:] == [moved]
     assert [name for name, _ in place.service.hub.viewers()] == ["chat:b"]
     await place.end(source)
+
+
+def test_however_long_a_poll_wants_to_wait_it_is_answered_within_a_minute() -> None:
+    """§9.2"""
+
+    async def run() -> None:
+        place, loop = Place(), asyncio.get_running_loop()
+        poll = fetch(place.service, "/v1/poll", "chat:a&wait=3600", place.token("ana", 7200))
+        answered: list[bool] = []
+        for at in (59.9, 60.1):
+            loop.call_at(at, lambda: answered.append(poll.is_closing()))
+        await asyncio.sleep(61)
+        assert answered == [False, True]
+        assert answer(poll)["events"] == []
+        await place.end(poll)
+
+    in_no_time(run())

@@ -76,6 +76,7 @@ def test_a_guest_who_does_not_authenticate_is_sent_away() -> None:
         ({"op": "subscribe", "stream": "tv:final"}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:fi nal"}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:final", "after": 1, "last": 1}, "bad_request"),
+        ({"op": "subscribe", "stream": "chat:final", "last": 1001}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:final", "after": -1}, "bad_request"),
         ({"op": "subscribe", "stream": "chat:final", "after": 2**53}, "bad_request"),
         ({"op": "unsubscribe", "stream": "chat:final"}, "not_found"),
@@ -144,6 +145,16 @@ def test_who_is_silent_is_pinged_once_and_dropped_when_he_stays_silent() -> None
     assert someone.tick(50.0, 0) == []
     assert someone.tick(65.0, 0) == [s.SendPing()]
     assert someone.tick(90.0, 0) == [s.End(Close.TOO_SLOW)]
+
+
+def test_an_edge_that_was_stopped_for_minutes_asks_before_it_takes_anybody_for_dead() -> None:
+    someone = member()
+    assert someone.tick(300.0, 0) == [s.SendPing()]
+    assert someone.tick(324.9, 0) == []
+    someone.heard(325.0)
+    assert someone.tick(326.0, 0) == []
+    assert someone.tick(350.0, 0) == [s.SendPing()]
+    assert someone.tick(375.0, 0) == [s.End(Close.TOO_SLOW)]
 
 
 def test_a_token_that_runs_out_ends_the_connection_and_a_new_one_keeps_it() -> None:

@@ -33,6 +33,8 @@ COMMANDS = {
     ("replay", "recorded.ndjson"): "Kafka does not answer at 127.0.0.1:1.",
     ("simulate", "a", "--for", "1"): "Kafka does not answer at 127.0.0.1:1.",
     ("rejected",): "Kafka does not answer at 127.0.0.1:1.",
+    ("token", "ana", "--revoke"): "Kafka does not answer at 127.0.0.1:1.",
+    ("channel", "set", "a", "slow_s=5"): "Kafka does not answer at 127.0.0.1:1.",
     ("watch", "chat:a"): "No edge answers at ws://127.0.0.1:1/v1/ws.",
     ("search", "goal"): "No gateway answers at http://127.0.0.1:1, and Elasticsearch does not at",
 }

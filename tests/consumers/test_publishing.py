@@ -1,0 +1,101 @@
+"""docs/protocol.md §3.3 and §6.2: what is refused later finds its sender, and how much is under way."""
+
+import asyncio
+import gc
+from typing import Any
+
+from bench.fan_servers import bare_service
+from consumers.connection import ViewerConnection
+from consumers.messages import Rejected
+from consumers.service import MAX_UNDER_WAY, Service
+from consumers.session import Member
+from kernel.positions import Stream
+from tests.consumers.heard import messages
+from tests.consumers.test_one_frame import ask, lose, opened
+from tests.security.wire import HANDSHAKE, Transport
+
+
+class Kafka:
+    """Confirms what is posted when it is told to."""
+
+    def __init__(self) -> None:
+        self.confirms = asyncio.Event()
+        self.posted: list[tuple[str, str]] = []
+
+    async def post(self, stream: Stream, *, key: str, **_: Any) -> None:
+        self.posted.append((str(stream), key))
+        await self.confirms.wait()
+
+
+def edge(*, confirms: bool = True) -> tuple[Service, Kafka]:
+    service, kafka = bare_service(), Kafka()
+    service.poster = kafka
+    if confirms:
+        kafka.confirms.set()
+    return service, kafka
+
+
+def publish(number: int, stream: str, key: str) -> dict[str, Any]:
+    return {"op": "publish", "id": number, "stream": stream, "key": key, "data": {"text": "x"}}
+
+
+def user(viewer: Transport) -> str:
+    assert isinstance(viewer.protocol, ViewerConnection)
+    assert isinstance(viewer.protocol.session, Member)
+    return viewer.protocol.session.user
+
+
+def refuse(service: Service, sender: str, stream: str, key: str) -> None:
+    service.rejected(sender, Rejected(stream=stream, key=key, code="rate_limited", message="Too fast."))
+
+
+async def test_refusals_of_one_key_on_two_streams_are_both_told() -> None:
+    """A key is the stream's: another stream's is another event."""
+    service, _ = edge()
+    viewer = opened(service, HANDSHAKE)
+    ask(viewer, publish(1, "chat:a", "k"), publish(2, "chat:b", "k"))
+    await asyncio.gather(*service._tasks)
+    assert [said["id"] for said in messages(viewer, "published")] == [1, 2]
+    for stream in ("chat:a", "chat:b", "chat:a"):
+        refuse(service, user(viewer), stream, "k")
+    told = [(said["stream"], said["key"]) for said in messages(viewer, "rejected")]
+    assert told == [("chat:a", "k"), ("chat:b", "k")], "each once"
+    lose(viewer)
+    await service.close()
+
+
+async def test_who_has_posted_and_left_is_not_kept_for_refusals_that_may_come() -> None:
+    def held() -> int:
+        gc.collect()
+        return sum(isinstance(each, ViewerConnection) for each in gc.get_objects())
+
+    before, (service, _) = held(), edge()
+    viewer = opened(service, HANDSHAKE)
+    ask(viewer, publish(1, "chat:a", "k"))
+    await asyncio.gather(*service._tasks)
+    who = user(viewer)
+    assert held() == before + 1
+    lose(viewer)
+    viewer.protocol = None
+    assert held() == before
+    refuse(service, who, "chat:a", "k")
+    await service.close()
+
+
+async def test_of_one_viewer_so_many_requests_are_under_way_and_more_are_refused_until_one_is_done() -> None:
+    service, kafka = edge(confirms=False)
+    viewer, other = opened(service, HANDSHAKE), opened(service, HANDSHAKE)
+    refused = ask(viewer, *(publish(n, "chat:a", f"k{n}") for n in range(1, MAX_UNDER_WAY + 3)))
+    assert refused == [(MAX_UNDER_WAY + 1, "rate_limited"), (MAX_UNDER_WAY + 2, "rate_limited")]
+    assert ask(other, publish(1, "chat:a", "o")) == [], "he is not held up"
+    await asyncio.sleep(0)
+    assert len(kafka.posted) == MAX_UNDER_WAY + 1
+    kafka.confirms.set()
+    await asyncio.gather(*service._tasks)
+    assert len(messages(viewer, "published")) == MAX_UNDER_WAY
+    assert ask(viewer, publish(99, "chat:a", "again")) == []
+    await asyncio.gather(*service._tasks)
+    assert messages(viewer, "published")[-1]["id"] == 99
+    for each in (viewer, other):
+        lose(each)
+    await service.close()
