@@ -1,6 +1,7 @@
 """The check of dependencies finds each way in which one can come loose, and the audit tells what it knows."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -114,5 +115,7 @@ def test_what_is_known_fails_the_check_and_what_cannot_be_asked_is_said(
 
 
 def test_a_service_that_never_answers_is_not_waited_for() -> None:
+    asked = time.monotonic()
     assert audit.said([sys.executable, "-c", "import time; time.sleep(600)"], seconds=0.2) is None
+    assert time.monotonic() - asked < 60
     assert audit.said([sys.executable, "-c", "print('[1]'); raise SystemExit(1)"], seconds=60) == [1]
