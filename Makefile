@@ -55,11 +55,12 @@ chaos: setup ## try to break the pipeline (MINUTES=30 SEED=7)
 unit: setup ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest -m "not servers" $(ARGS)
 
-check: setup ## lint, types, and whether every dependency is locked
+check: setup ## lint, types, whether every dependency is locked, and whether something is known about one
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m tests.security.locked
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.security.audit --seconds 30
 
 bench: setup ## measure everything, on servers of its own, into docs/performance.md (QUICK=1: under ten minutes)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench -c requirements.lock
@@ -75,7 +76,7 @@ fuzz: setup ## look for inputs that break a parser, and keep them (MINUTES=10)
 soak: setup ## the same load for a long time: does anything grow? (MINUTES=10)
 	@$(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),10) $(ARGS)
 
-audit: setup ## ask the vulnerability services about what is locked; says so where none is in reach
+audit: setup ## only ask the vulnerability services about what is locked, with more patience
 	@$(BIN)/python -m tests.security.audit
 
 format: setup ## put the code in shape

@@ -6,14 +6,15 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
 import psutil
 
 from chaos.invariants import Size
+from chaos.links import BROKERS, EDGES, ROLES, SEARCHERS, WIRES, Behaviour, behaviour, wires
 from chaos.proxy import Proxies
-from chaos.schedule import BROKERS, LINKS, ROLES
 from embedded import ports, probe
 from embedded.process import Command, Process
 from embedded.servers import Servers
@@ -22,7 +23,8 @@ from kernel.probe import answers, get
 from kernel.settings import PREFIX, Settings, as_environment, load_settings
 from kernel.topics import topics
 
-_READY_S: Final = 90.0
+#: Where all of it is started on two cores that have other work as well.
+_READY_S: Final = 180.0
 _CELL: Final = "arena"
 
 
@@ -31,22 +33,38 @@ class Cluster:
 
     def __init__(self, directory: Path, servers_dir: Path, *, partitions: int = 4) -> None:
         self._directory = directory
-        self._servers = Servers(directory, servers_dir=servers_dir, brokers=3, behind_proxies=True)
-        taken: set[int] = set()
+        self._servers = Servers(
+            directory, servers_dir=servers_dir, brokers=len(BROKERS), behind_proxies=True, doors=ROLES
+        )
+        nodes = [broker.node for broker in self._servers.kafka.brokers]
+        #: Where each wire listens, and where it leads.
+        self._listens: dict[str, int] = {}
+        self._leads: dict[str, int] = {}
+        taken = {self._servers.elasticsearch.port, *(port for node in nodes for port in node.ports)}
 
         def free() -> int:
             taken.add(port := ports.find_free(avoid=taken))
             return port
 
         self._ports = {role: free() for role in ROLES}
-        self._links = {link: free() for link in LINKS}
-        for broker in self._servers.kafka.brokers:
-            self._links[f"to:kafka-{broker.node.number}"] = broker.node.advertised
-            self._links[f"to:controller-{broker.node.number}"] = broker.node.controller_advertised
+        for name, node in zip(BROKERS, nodes, strict=True):
+            self._wire(f"*>{name}", node.advertised, node.port)
+            controller = name.replace("kafka", "controller")
+            self._wire(f"*>{controller}", node.controller_advertised, node.controller_port)
+            for door in node.doors:
+                self._wire(f"{door.name}>{name}", door.advertised, door.port)
+        for role in (*EDGES, "gateway"):
+            self._wire(f"*>{role}", free(), self._ports[role])
+        for role in SEARCHERS:
+            self._wire(f"{role}>elasticsearch", free(), self._servers.elasticsearch.port)
+        #: What faults have said of links, and with it how wires behave; two faults may end at the same time.
+        self._said: dict[str, Behaviour] = {}
+        self._behave = dict.fromkeys(WIRES, Behaviour())
+        self._saying = threading.Lock()
         self.settings: Settings = load_settings(
             {
                 "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": self._servers.bootstrap_servers,
-                "TOUCHLINE_ELASTICSEARCH_URL": f"http://127.0.0.1:{self._links['to:elasticsearch']}",
+                "TOUCHLINE_ELASTICSEARCH_URL": f"http://127.0.0.1:{self._servers.elasticsearch.port}",
                 "TOUCHLINE_TOPICS_PARTITIONS": str(partitions),
                 "TOUCHLINE_TOPICS_REPLICATION_FACTOR": "3",
                 "TOUCHLINE_TOPICS_MIN_INSYNC_REPLICAS": "2",
@@ -66,14 +84,11 @@ class Cluster:
 
     def start(self) -> None:
         """Start everything, servers first; returns when all is ready."""
-        nodes = [broker.node for broker in self._servers.kafka.brokers]
-        targets = {f"to:kafka-{node.number}": node.port for node in nodes}
-        targets |= {f"to:controller-{node.number}": node.controller_port for node in nodes}
-        targets["to:elasticsearch"] = self._servers.elasticsearch.port
-        targets |= {f"to:{role}": self._ports[role] for role in ROLES if role.startswith("edge")}
-        for link, port in self._links.items():
-            self._proxies.say(link=link, listen=port, to=targets[link])
-        self._servers.start()
+        for wire in WIRES:
+            self._proxies.say(link=wire, listen=self._listens[wire], to=self._leads[wire])
+        self._servers.elasticsearch.launch()
+        self._servers.kafka.start(timeout_seconds=_READY_S)
+        self._servers.elasticsearch.wait_until_ready(timeout_seconds=_READY_S)
         apply_topics(self.settings, topics(self.settings))
         for role in self._roles.values():
             role.launch()
@@ -90,7 +105,12 @@ class Cluster:
     @property
     def edge_urls(self) -> list[str]:
         """Where viewers connect, through the proxies."""
-        return [self._edge_url(role) for role in ROLES if role.startswith("edge")]
+        return [self._edge_url(role) for role in EDGES]
+
+    @property
+    def gateway_url(self) -> str:
+        """Where producers and searchers find the gateway, through the proxies."""
+        return f"http://127.0.0.1:{self._listens['*>gateway']}"
 
     @property
     def operators(self) -> dict[str, str]:
@@ -115,13 +135,15 @@ class Cluster:
         """What our own roles hold now."""
         found = {}
         for name, role in self._roles.items():
-            if role.pid is not None:
-                process = psutil.Process(role.pid)
-                answer = get(f"{self.operators[name]}/metrics")
-                tasks = probe.tasks(answer[1].decode().splitlines()) if answer else None
-                found[name] = Size(
-                    process.memory_info().rss / 1e6, process.num_fds(), process.num_threads(), tasks or 0
-                )
+            # One that ends at this very moment has no size.
+            with contextlib.suppress(psutil.Error):
+                if role.pid is not None:
+                    process = psutil.Process(role.pid)
+                    answer = get(f"{self.operators[name]}/metrics")
+                    tasks = probe.tasks(answer[1].decode().splitlines()) if answer else None
+                    found[name] = Size(
+                        process.memory_info().rss / 1e6, process.num_fds(), process.num_threads(), tasks or 0
+                    )
         return found
 
     # ── what can be done to it ───────────────────────────────────────────────────────────────────────
@@ -143,11 +165,18 @@ class Cluster:
         """Send a signal to a process and those that it has started."""
         pid = self._process(name).pid
         if pid is not None:
-            os.killpg(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.killpg(pid, number)
 
     def link(self, name: str, mode: str, ms: float = 0.0) -> None:
-        """Change how a link behaves."""
-        self._proxies.say(link=name, mode=mode, ms=ms)
+        """Change how a link behaves; a wire in several faults behaves as the worst of them says."""
+        with self._saying:
+            self._said[name] = Behaviour(mode, ms)
+            for wire in wires(name):
+                now = behaviour(wire, self._said)
+                if now != self._behave[wire]:
+                    self._behave[wire] = now
+                    self._proxies.say(link=wire, mode=now.mode, ms=now.ms)
 
     def skew(self, role: str, seconds: float) -> None:
         """Move a role's wall clock."""
@@ -170,7 +199,13 @@ class Cluster:
         return self._servers.elasticsearch if name == "elasticsearch" else self._roles[name]
 
     def _edge_url(self, role: str) -> str:
-        return f"ws://127.0.0.1:{self._links[f'to:{role}']}/v1/ws"
+        return f"ws://127.0.0.1:{self._listens[f'*>{role}']}/v1/ws"
+
+    def _wire(self, wire: str, listens: int, leads: int) -> None:
+        self._listens[wire], self._leads[wire] = listens, leads
+
+    def _address(self, wire: str) -> str:
+        return f"127.0.0.1:{self._listens[wire]}"
 
     def _skew_file(self, role: str) -> Path:
         return self._directory / f"{role}.skew"
@@ -184,6 +219,9 @@ class Cluster:
             cell = "" if role == "edge-own" else _CELL
             own = {"EDGE_PORT": self._ports[role], "EDGE_NAME": role, "EDGE_CELL": cell}
             own |= {"EDGE_PUBLIC_URL": self._edge_url(role)}
+        own |= {"KAFKA_BOOTSTRAP_SERVERS": ",".join(self._address(f"{role}>{name}") for name in BROKERS)}
+        if role in SEARCHERS:
+            own |= {"ELASTICSEARCH_URL": f"http://{self._address(f'{role}>elasticsearch')}"}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         given = {f"{PREFIX}{name}": str(value) for name, value in own.items()}
         return Command(

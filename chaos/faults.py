@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chaos.cluster import Cluster
-from chaos.schedule import BROKERS, ROLES, Blow
+from chaos.links import BROKERS, ROLES
+from chaos.schedule import Blow
+from kernel.errors import TouchlineError
 
 _LOOK_S: Final = 0.5
 _UPGRADE_S: Final = 60.0
@@ -32,7 +34,7 @@ class Faults:
             for blow in blows:
                 await asyncio.sleep(max(0.0, begun + blow.at_s - loop.time()))
                 self._tell(str(blow))
-                group.create_task(self._strike(blow))
+                group.create_task(self._try(blow))
 
     async def supervise(self) -> None:
         """Start again what has ended, until cancelled."""
@@ -43,6 +45,13 @@ class Faults:
                     self._tell(f"           {name} has ended by itself, and is started again")
                     await asyncio.to_thread(self._cluster.revive, name)
             await asyncio.sleep(_LOOK_S)
+
+    async def _try(self, blow: Blow) -> None:
+        """A fault that cannot be carried out ends no run: the invariants judge what it has left."""
+        try:
+            await self._strike(blow)
+        except (TouchlineError, OSError, TimeoutError) as error:
+            self._tell(f"           {blow.fault} {blow.target} could not be carried out: {error!r}")
 
     async def _strike(self, blow: Blow) -> None:
         cluster, target = self._cluster, blow.target

@@ -17,6 +17,7 @@ class Seen(NamedTuple):
 
     seq: int
     key: str
+    sender: str = ""
 
 
 class Missing(NamedTuple):
@@ -36,6 +37,34 @@ class Viewing(NamedTuple):
     told: Sequence[Missing] = ()
 
 
+class Piece(NamedTuple):
+    """A page of history that somebody was given under faults: what follows `after`."""
+
+    stream: str
+    after: int
+    events: Sequence[Seen]
+
+
+class Place(NamedTuple):
+    """How far a viewer of a stream is."""
+
+    viewer: str
+    stream: str
+    at: int
+
+
+class Standing(NamedTuple):
+    """How everything stands at some moment after the last fault."""
+
+    #: Recorders that ended although nobody had told them to: with why.
+    ended: Sequence[str] = ()
+    #: Producers that still wait for acknowledgements.
+    waiting: Sequence[str] = ()
+    #: Processes that cannot do their work.
+    away: Sequence[str] = ()
+    places: Sequence[Place] = ()
+
+
 class Size(NamedTuple):
     """What a process holds."""
 
@@ -46,6 +75,21 @@ class Size(NamedTuple):
 
 
 Log = Mapping[str, Sequence[Seen]]
+
+
+def everything_is_whole(standing: Standing, log: Log) -> list[str]:
+    """Every role is ready, every acknowledgement is there, every viewer is at the head."""
+    heads = {stream: events[-1].seq for stream, events in log.items() if events}
+    return [
+        *(f"a recorder ended: {why}" for why in standing.ended),
+        *(f"{producer} still waits for acknowledgements" for producer in standing.waiting),
+        *(f"{name} is not ready" for name in standing.away),
+        *(
+            f"{viewer} of {stream} is at {at}, the log at {heads[stream]}"
+            for viewer, stream, at in standing.places
+            if at < heads.get(stream, 0)
+        ),
+    ][:_MOST]
 
 
 def acknowledged_is_not_lost(acknowledged: Mapping[str, Iterable[str]], log: Log) -> list[str]:
@@ -94,6 +138,45 @@ def viewers_see_each_event_once(viewings: Iterable[Viewing], log: Log) -> list[s
             wrong.append(f"{who} missed {len(missing)} of {len(expected)} events, the first is {first}")
         if surplus:
             wrong.append(f"{who} was shown {len(surplus)} events that the log has not: {min(surplus)}")
+    return wrong[:_MOST]
+
+
+def viewers_have_the_latest_positions(viewings: Iterable[Viewing], log: Log, kept: int) -> list[str]:
+    """At rest each viewer of a location stream has the latest position of each sender, and never got an older
+    one after a newer one. Others may be left out. Senders are those of the last `kept` events: edges hold so
+    many for whoever comes late.
+    """
+    wrong = []
+    for viewing in viewings:
+        who = f"{viewing.viewer} of {viewing.stream}"
+        backwards = [(a, b) for a, b in pairwise(viewing.seen) if b.seq <= a.seq]
+        if backwards:
+            wrong.append(f"{who} was shown {backwards[0][1].seq} after {backwards[0][0].seq}")
+            continue
+        there = [seen for seen in log.get(viewing.stream, ()) if seen.seq > viewing.after]
+        if surplus := set(viewing.seen) - set(there):
+            wrong.append(f"{who} was shown {len(surplus)} positions that the log has not: {min(surplus)}")
+        shown = {seen.sender: seen for seen in viewing.seen}
+        latest = {seen.sender: seen for seen in there[-kept:]}
+        for sender, position in latest.items():
+            told = any(gap.after < position.seq <= gap.until for gap in viewing.told)
+            if not told and sender not in shown:
+                wrong.append(f"{who} has no position of {sender}, whose latest is {position.seq}")
+            elif not told and shown[sender].seq < position.seq:
+                wrong.append(f"{who} has {sender} at {shown[sender].seq}, the log at {position.seq}")
+    return wrong[:_MOST]
+
+
+def history_skips_nothing(pieces: Iterable[Piece], log: Log) -> list[str]:
+    """A page of history that was given while things broke is what follows in the log, without a hole."""
+    wrong = []
+    for stream, after, events in pieces:
+        follows = [seen for seen in log.get(stream, ()) if seen.seq > after][: len(events)]
+        for number, event in enumerate(events):
+            there = follows[number] if number < len(follows) else "nothing more"
+            if event != there:
+                wrong.append(f"history of {stream} after {after} has {event} where the log has {there}")
+                break
     return wrong[:_MOST]
 
 

@@ -4,7 +4,7 @@ A report is a file of chaos/results: `chaos-SEED.json` of a run, `soak.json` of 
 """
 
 import re
-import sys
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,9 +21,40 @@ RESULTS: Final = ROOT / "chaos" / "results"
 _COUNTED: Final = ("files", "threads", "tasks")
 
 
+def spoken(reports: Sequence[Report]) -> str:
+    """How many runs there are, with which seeds, and whether everything held."""
+    many = f"{len(reports)} runs" if len(reports) != 1 else "1 run"
+    by_viewers: defaultdict[int, list[int]] = defaultdict(list)
+    for report in reports:
+        by_viewers[report.viewers].append(report.seed)
+    parts = [
+        f"with {viewers:,} viewers the {'seeds' if len(seeds) > 1 else 'seed'} {ranges(seeds)}"
+        for viewers, seeds in sorted(by_viewers.items())
+    ]
+    broken = sum(not report.passed for report in reports)
+    held = f"In {broken} something did not hold." if broken else "Everything held in each."
+    return f"{many}: {', '.join(parts)}. {held}"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """`21 to 26 and 31`."""
+    rows: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if rows and number == rows[-1][-1] + 1:
+            rows[-1].append(number)
+        else:
+            rows.append([number])
+    said: list[str] = []
+    for row in rows:
+        said += [f"{row[0]} to {row[-1]}"] if len(row) > 2 else map(str, row)
+    return " and ".join(filter(None, [", ".join(said[:-1]), *said[-1:]]))
+
+
 def runs(reports: Iterable[Report]) -> str:
-    """A row for each run."""
+    """What there is, and a row for each run."""
+    reports = list(reports)
     rows = [
+        f"{spoken(reports)}\n",
         "| seed | faults | viewers | events acknowledged | shown | gaps told | held | whole again after |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -37,7 +68,7 @@ def runs(reports: Iterable[Report]) -> str:
             f"{report.acknowledged:,}",
             f"{report.shown:,}",
             report.gaps_told,
-            "all" if not broken else f"**not**: {'; '.join(broken)}",
+            f"all {len(report.findings)}" if not broken else f"**not**: {'; '.join(broken)}",
             whole,
         )
         rows.append(f"| {' | '.join(map(str, cells))} |")
@@ -63,15 +94,14 @@ def marked(page: str, parts: Mapping[str, str]) -> str:
     return page
 
 
-def main() -> int:
-    """Write the page."""
+def made(page: str) -> str:
+    """The page with the reports that there are now."""
     reports = [msgspec.json.decode(path.read_bytes(), type=Report) for path in RESULTS.glob("chaos-*.json")]
     parts = {"runs": runs(reports)}
     if (kept := RESULTS / "soak.json").exists():
         parts["soak"] = soak(msgspec.json.decode(kept.read_bytes(), type=dict[str, list[float]]))
-    PAGE.write_text(marked(PAGE.read_text("utf-8"), parts), "utf-8")
-    return 0
+    return marked(page, parts)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    PAGE.write_text(made(PAGE.read_text("utf-8")), "utf-8")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 from typing import Any, Final
 
 _PIECE: Final = 64 * 1024
@@ -70,15 +71,18 @@ class Proxies:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chaos.proxy"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        #: Faults that begin and end at the same time speak from threads of their own.
+        self._speaking = threading.Lock()
 
     def say(self, **command: Any) -> None:
         """Give a command, and wait until it is done."""
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
         assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        if self._process.stdout.readline().strip() != "done":
-            raise RuntimeError(f"the proxies did not do {command}")
+        with self._speaking:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+            if self._process.stdout.readline().strip() != "done":
+                raise RuntimeError(f"the proxies did not do {command}")
 
     def close(self) -> None:
         """End the process."""

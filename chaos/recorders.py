@@ -1,81 +1,28 @@
-"""Those who take down what happens: producers, viewers, and at rest the log, the history and the index."""
+"""Those who take down what happens: viewers, who asks the gateway, and at rest log, history and index."""
 
 import asyncio
 import contextlib
 import random
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from aiohttp import ClientSession
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from confluent_kafka import Consumer, TopicPartition
 
-from chaos.invariants import Log, Missing, Seen, Viewing
+from chaos.invariants import Log, Missing, Piece, Seen, Viewing
 from consumers.viewer import Gap, Start, Viewer
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Stream
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from producers.posts import AnyPost, Broadcast, Chat, Location
-from producers.producer import Producer
 from schemas.codec import Codec
 
 _STAY_S: Final = 25.0
 _PAGE: Final = 500
-
-
-def streams(channels: int) -> list[str]:
-    """What is posted to and watched: of locations viewers see only the latest, so nobody counts those."""
-    return [f"{kind}:arena-{number}" for number in range(channels) for kind in ("chat", "broadcast")]
-
-
-class Poster:
-    """Posts at a steady rate, and takes down what was posted and what Kafka has confirmed."""
-
-    def __init__(self, settings: Settings, channels: int, per_s: float, chance: random.Random) -> None:
-        self._settings, self._channels, self._per_s, self._chance = settings, channels, per_s, chance
-        self.posted: defaultdict[str, list[str]] = defaultdict(list)
-        self.acknowledged: defaultdict[str, list[str]] = defaultdict(list)
-        self.failed: Counter[str] = Counter()
-
-    async def run(self, until: asyncio.Event) -> None:
-        """Until told to end; what is under way then is waited for."""
-        loop, number = asyncio.get_running_loop(), 0
-        begun, waiting = loop.time(), set()
-        async with Producer(self._settings) as producer:
-            while not until.is_set():
-                number += 1
-                post, stream, key = self._event(number)
-                self.posted[stream].append(key)
-                future = await producer.submit(post)
-                future.add_done_callback(lambda done, s=stream, k=key: self._settled(done, s, k))  # type: ignore[misc]
-                waiting.add(future)
-                future.add_done_callback(waiting.discard)
-                await asyncio.sleep(max(0.0, begun + number / self._per_s - loop.time()))
-            await asyncio.gather(*waiting, return_exceptions=True)
-
-    def _settled(self, done: "asyncio.Future[Any]", stream: str, key: str) -> None:
-        if done.cancelled():
-            return
-        if (error := done.exception()) is None:
-            self.acknowledged[stream].append(key)
-        else:
-            self.failed[getattr(error, "code", type(error).__name__)] += 1
-
-    def _event(self, number: int) -> tuple[AnyPost, str, str]:
-        channel, key = f"arena-{self._chance.randrange(self._channels)}", f"k{number}"
-        match self._chance.choice(("chat", "chat", "broadcast", "location")):
-            case "chat":
-                return Chat(channel, f"message {number}", sender="ana", key=key), f"chat:{channel}", key
-            case "broadcast":
-                return (
-                    Broadcast(channel, "score", {"number": number}, key=key),
-                    f"broadcast:{channel}",
-                    key,
-                )
-            case _:
-                return Location(channel, 12.5, -70.0, sender="ana", key=key), f"location:{channel}", key
+_ASK_S: Final = 10.0
+_ASK_EVERY_S: Final = 0.5
 
 
 class Watcher:
@@ -134,7 +81,7 @@ class Watcher:
                 else:
                     if self.forget_what_was_seen:
                         self._seen[stream].clear()
-                    self._seen[stream].append(Seen(item.seq, item.key or ""))
+                    self._seen[stream].append(Seen(item.seq, item.key or "", item.sender or ""))
 
 
 def read_log(settings: Settings) -> Log:
@@ -146,7 +93,7 @@ def read_log(settings: Settings) -> Log:
             event = codec.decode(value)
             seen = found[f"{kind}:{event['channel']}"]
             if not seen or event["seq"] > seen[-1].seq:
-                seen.append(Seen(event["seq"], event["key"] or ""))
+                seen.append(Seen(event["seq"], event["key"] or "", event["sender"] or ""))
     return found
 
 
@@ -176,17 +123,19 @@ class Reader:
     def __init__(self, http: ClientSession, gateway: str) -> None:
         self._http, self._gateway = http, gateway
 
+    async def page(self, stream: Stream, after: int, limit: int) -> tuple[list[Seen], bool]:
+        """A page of a stream's past, and whether there is more."""
+        path = f"/v1/streams/{stream.kind}/{stream.channel}/events"
+        page = await self._get(path, after=after, limit=limit)
+        return [_seen(event) for event in page["events"]], page["more"]
+
     async def history(self, stream: Stream) -> list[Seen]:
         """A stream's whole past, page by page."""
         found: list[Seen] = []
         more = True
         while more:
-            after = found[-1].seq if found else 0
-            page = await self._get(
-                f"/v1/streams/{stream.kind}/{stream.channel}/events", after=after, limit=_PAGE
-            )
-            found += [Seen(event["seq"], event.get("key", "")) for event in page["events"]]
-            more = page["more"]
+            page, more = await self.page(stream, found[-1].seq if found else 0, _PAGE)
+            found += page
         return found
 
     async def found(self, stream: Stream) -> list[Seen]:
@@ -197,10 +146,14 @@ class Reader:
         }  # fmt: skip
         while True:
             page = await self._get("/v1/search", **asked)
-            found += [Seen(hit["event"]["seq"], hit["event"].get("key", "")) for hit in page["hits"]]
+            found += [_seen(hit["event"]) for hit in page["hits"]]
             if page["next"] is None:
                 return sorted(found)
             asked["cursor"] = page["next"]
+
+    async def searched(self, stream: Stream) -> None:
+        """A search, of whose answer nothing is expected but that it is one."""
+        await self._get("/v1/search", kind=str(stream.kind), channel=stream.channel, limit=10)
 
     async def viewers(self, stream: Stream) -> int:
         """How many watch a stream, as everybody is told."""
@@ -214,3 +167,33 @@ class Reader:
             if response.status != 200:
                 raise TouchlineError("unavailable", f"{path} answered {response.status}: {body}")
             return body
+
+
+def _seen(event: Mapping[str, Any]) -> Seen:
+    return Seen(event["seq"], event.get("key") or "", event.get("sender") or "")
+
+
+class Asker:
+    """Somebody who reads history and searches while things break: a page here, a page there."""
+
+    def __init__(self, gateway: str, asked: Sequence[str], chance: random.Random) -> None:
+        self._gateway, self._asked, self._chance = gateway, asked, chance
+        #: What history answered. What could not be answered is no finding: it was said.
+        self.pieces: list[Piece] = []
+        self.unanswered = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with ClientSession(timeout=ClientTimeout(total=_ASK_S)) as http:
+            reader, at = Reader(http, self._gateway), dict.fromkeys(self._asked, 0)
+            while True:
+                stream = self._chance.choice(self._asked)
+                try:
+                    events, more = await reader.page(Stream.parse(stream), at[stream], 50)
+                    self.pieces.append(Piece(stream, at[stream], events))
+                    # At the end he begins anew: what came into the index since is read from there.
+                    at[stream] = events[-1].seq if events and more else 0
+                    await reader.searched(Stream.parse(stream))
+                except (TouchlineError, ClientError, OSError, TimeoutError):
+                    self.unanswered += 1
+                await asyncio.sleep(_ASK_EVERY_S)

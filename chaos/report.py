@@ -19,6 +19,9 @@ class Report(msgspec.Struct, kw_only=True):
     viewers: int = 0
     shown: int = 0
     gaps_told: int = 0
+    #: Pages of history that were given while things broke, and requests that were not answered then.
+    pages: int = 0
+    unanswered: int = 0
     ended_by_themselves: Mapping[str, int] = {}
     #: From the end of the last fault until everything worked again and every viewer was at the head.
     recovered_s: float | None = None
@@ -40,6 +43,7 @@ class Report(msgspec.Struct, kw_only=True):
             f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
             f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
             f"  {self.viewers} viewers were shown {self.shown:,} events, and told {self.gaps_told} gaps",
+            f"  {self.pages:,} pages of history were read, {self.unanswered:,} requests were not answered",
             f"  ended without being struck: {ended}",
             f"  whole again: {recovered}",
         ]

@@ -2,21 +2,25 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from confluent_kafka import KafkaException
 
 from chaos import invariants
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
-from chaos.invariants import Log, Seen, Size
-from chaos.recorders import Poster, Reader, Watcher, read_log, streams
+from chaos.invariants import Log, Place, Seen, Size, Standing
+from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
+from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
 from chaos.schedule import Blow
+from consumers.hub import LOCATION_RING
 from kernel.errors import TouchlineError
-from kernel.positions import Stream
+from kernel.positions import Kind, Stream
 
 #: How long everything has to be whole again after the last fault. Sessions of killed members run out in it.
 _REST_S: Final = 120.0
@@ -25,6 +29,8 @@ _LOOK_S: Final = 0.25
 #: What a role may hold more at the end than when it was warm: rings and caches that have filled, and a pool
 #: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
 _GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
+#: What asking fails with while something is away; whatever else it is, is a mistake of this harness.
+_AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
 
 
 class Plan(NamedTuple):
@@ -51,7 +57,11 @@ async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Rep
 
 async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     loop, chance = asyncio.get_running_loop(), random.Random(plan.seed)  # noqa: S311 - to be had again
-    poster = Poster(cluster.settings, plan.channels, plan.events_per_s, chance)
+    over_http = plan.events_per_s * HTTP_SHARE
+    posters: list[Poster] = [
+        KafkaPoster(cluster.settings, plan.channels, plan.events_per_s - over_http, chance),
+        HttpPoster(cluster.gateway_url, plan.channels, over_http, chance),
+    ]
     everything = streams(plan.channels)
     watchers = [
         Watcher(
@@ -59,10 +69,13 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         )
         for n in range(plan.viewers)
     ]
+    asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
     faults, enough = Faults(cluster, tell), asyncio.Event()
-    posting = loop.create_task(poster.run(enough))
+    posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
+    asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
+    everybody = [*posting.values(), *watching, asking, supervising]
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
         await asyncio.sleep(_WARM_S)
@@ -74,22 +87,24 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         enough.set()
         for watcher in watchers:
             watcher.stay()
-        late = await _whole_again(cluster, watchers, [posting, *watching])
+        late = await _whole_again(cluster, watchers, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
         findings = {"everything becomes whole again": late}
-        findings |= await _compare(cluster, poster, watchers)
+        asking.cancel()
+        findings |= await _compare(cluster, posters, watchers, asker)
     finally:
         enough.set()
-        for task in (posting, supervising, *watching):
+        for task in everybody:
             task.cancel()
-        await asyncio.gather(posting, supervising, *watching, return_exceptions=True)
+        await asyncio.gather(*everybody, return_exceptions=True)
     after = await asyncio.to_thread(cluster.sizes)
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
-    report.posted = sum(map(len, poster.posted.values()))
-    report.acknowledged = sum(map(len, poster.acknowledged.values()))
-    report.not_delivered = dict(poster.failed)
+    report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
+    report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
+    report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
+    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
     report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
     report.ended_by_themselves = dict(faults.ended_by_themselves)
@@ -115,40 +130,54 @@ async def _warm(cluster: Cluster) -> None:
 
 
 async def _whole_again(
-    cluster: Cluster, watchers: Sequence[Watcher], running: Sequence["asyncio.Task[None]"]
+    cluster: Cluster,
+    watchers: Sequence[Watcher],
+    posting: Mapping[str, "asyncio.Task[None]"],
+    everybody: Sequence["asyncio.Task[None]"],
 ) -> list[str]:
     """Wait for it; what is not whole when the time is up, in sentences."""
-    posting = running[0]
 
     async def wrong() -> list[str]:
-        for task in running:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                return [f"a recorder ended: {error!r}"]
-        if not posting.done():
-            return ["the producer still waits for acknowledgements"]
-        if away := await asyncio.to_thread(cluster.not_ready):
-            return [f"{name} is not ready" for name in away]
+        ended = [task for task in everybody if task.done() and not task.cancelled()]
+        standing = Standing(
+            ended=[repr(error) for task in ended if (error := task.exception()) is not None],
+            waiting=[name for name, task in posting.items() if not task.done()],
+            away=await asyncio.to_thread(cluster.not_ready),
+        )
+        if found := invariants.everything_is_whole(standing, {}):
+            return found
         log = await asyncio.to_thread(read_log, cluster.settings)
-        behind = [
-            f"{w.name} of {stream} is at {w.at(stream)}, the log at {log[stream][-1].seq}"
-            for w in watchers
-            for stream in w.watched
-            if log.get(stream) and w.at(stream) < log[stream][-1].seq
-        ]
-        return behind[:5]
+        places = [Place(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
+        return invariants.everything_is_whole(standing._replace(places=places), log)
 
     return await _until_right(wrong)
 
 
-async def _compare(cluster: Cluster, poster: Poster, watchers: Sequence[Watcher]) -> dict[str, list[str]]:
-    log = await asyncio.to_thread(read_log, cluster.settings)
+async def _compare(
+    cluster: Cluster, posters: Sequence[Poster], watchers: Sequence[Watcher], asker: Asker
+) -> dict[str, list[str]]:
+    log: Log = {}
+
+    async def read() -> list[str]:
+        nonlocal log
+        log = await asyncio.to_thread(read_log, cluster.settings)
+        return []
+
+    if unread := await _until_right(read):
+        return {"the log can be read": unread}
     viewings = [viewing for watcher in watchers for viewing in watcher.viewings]
+    walks = [viewing for viewing in viewings if Stream.parse(viewing.stream).kind is Kind.LOCATION]
+    others = [viewing for viewing in viewings if Stream.parse(viewing.stream).kind is not Kind.LOCATION]
+    lost = [s for p in posters for s in invariants.acknowledged_is_not_lost(p.acknowledged, log)]
+    disorder = [s for p in posters for s in invariants.order_is_that_of_the_producer(p.posted, log)]
     found = {
-        "nothing acknowledged is lost or doubled": invariants.acknowledged_is_not_lost(
-            poster.acknowledged, log
+        "nothing acknowledged is lost or doubled": lost,
+        "the log has each producer's order": disorder,
+        "each viewer sees each event once, in order": invariants.viewers_see_each_event_once(others, log),
+        "each viewer has everybody's latest position": invariants.viewers_have_the_latest_positions(
+            walks, log, LOCATION_RING
         ),
-        "the log has each producer's order": invariants.order_is_that_of_the_producer(poster.posted, log),
-        "each viewer sees each event once, in order": invariants.viewers_see_each_event_once(viewings, log),
+        "history skipped nothing while things broke": invariants.history_skips_nothing(asker.pieces, log),
     }
     gateway = f"http://127.0.0.1:{cluster.settings.gateway.port}"
     async with ClientSession(timeout=ClientTimeout(total=30)) as http:
@@ -183,7 +212,7 @@ async def _until_right(wrong: Callable[[], Awaitable[list[str]]]) -> list[str]:
     while True:
         try:
             found = await wrong()
-        except (TouchlineError, OSError, TimeoutError) as error:
+        except _AWAY as error:
             found = [f"it cannot be asked: {error!r}"]
         if not found or loop.time() >= deadline:
             return found

@@ -6,21 +6,12 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from chaos.links import BROKERS, LINKS, ROLES, TO, TO_BROKER, TO_ELASTICSEARCH, TO_KAFKA, whose
 from kernel.errors import TouchlineError
 
 Fault = Literal["kill", "freeze", "restart", "upgrade", "cut", "half_open", "slow", "disk_full", "clock"]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 
-BROKERS: Final = ("kafka-1", "kafka-2", "kafka-3")
-ROLES: Final = ("stream-1", "stream-2", "edge-1", "edge-2", "edge-3", "edge-own", "index", "gateway")
-#: TCP connections that go through a proxy: to the edges, to each broker, to each broker's controller, to
-#: Elasticsearch.
-LINKS: Final = (
-    *(f"to:{edge}" for edge in ROLES if edge.startswith("edge")),
-    *(f"to:{broker}" for broker in BROKERS),
-    *(f"to:{broker.replace('kafka', 'controller')}" for broker in BROKERS),
-    "to:elasticsearch",
-)
 #: What an upgrade restarts, one after the other.
 UPGRADES: Final = ("stream", "edge")
 _PROCESSES: Final = (*ROLES, *BROKERS, "elasticsearch")
@@ -35,6 +26,8 @@ _TARGETS: Final[dict[Fault, Sequence[str]]] = {
     "disk_full": ("elasticsearch",),
     "clock": ROLES,
 }
+#: Of the links those that are everybody's are as likely as those that are one role's, which are many more.
+_LINKS: Final = (TO, TO, TO, TO_KAFKA, TO_BROKER, TO_ELASTICSEARCH)
 _WEIGHTS: Final[dict[Fault, int]] = {
     "kill": 8,
     "freeze": 3,
@@ -75,7 +68,7 @@ def plan(seed: int, seconds: float, *, every_s: float = 4.0) -> list[Blow]:
     at = chance.uniform(0.5, every_s)
     while at < seconds:
         fault = chance.choices(kinds, weights)[0]
-        target = chance.choice(_TARGETS[fault])
+        target = chance.choice(chance.choice(_LINKS) if _TARGETS[fault] is LINKS else _TARGETS[fault])
         # Short faults are the common ones; a long one outlasts sessions and time-outs.
         lasts = min(_LONGEST_S, chance.expovariate(1 / 6), max(seconds - at, 1.0))
         blow = Blow(
@@ -120,11 +113,6 @@ def _collide(one: Blow, other: Blow) -> bool:
     apart = one.at_s > other.at_s + other.lasts_s + margin or other.at_s > one.at_s + one.lasts_s + margin
     if apart:
         return False
-    ours, theirs = _whose(one.target), _whose(other.target)
+    ours, theirs = whose(one.target), whose(other.target)
     same = ours == theirs or ours.startswith(f"{theirs}-") or theirs.startswith(f"{ours}-")
     return same or (ours in BROKERS and theirs in BROKERS)
-
-
-def _whose(target: str) -> str:
-    """The process that a target belongs to: a broker and its controller are one."""
-    return target.removeprefix("to:").replace("controller", "kafka")

@@ -15,7 +15,8 @@ import msgspec
 
 from chaos.cluster import Cluster
 from chaos.flatness import Bound, drift, not_flat
-from chaos.recorders import Poster, Watcher, streams
+from chaos.load import KafkaPoster, streams
+from chaos.recorders import Watcher
 from consumers.viewer import Viewer
 from embedded import probe
 from kernel.clock import from_rfc3339
@@ -70,7 +71,7 @@ async def soak(
 ) -> dict[str, list[float]]:
     """The series that were measured under a steady load."""
     chance, loop = random.Random(1), asyncio.get_running_loop()  # noqa: S311 - the same load each time
-    poster, everything = Poster(cluster.settings, channels, per_s, chance), streams(channels)
+    poster, everything = KafkaPoster(cluster.settings, channels, per_s, chance), streams(channels)
     watchers = [Watcher(str(n), cluster.edge_urls, chance.sample(everything, 2), n) for n in range(viewers)]
     delays, enough = Delays(), asyncio.Event()
     for watcher in watchers:

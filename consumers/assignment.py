@@ -1,18 +1,27 @@
 """How a reader gets its partitions: all of them by hand, or a cell's share by Kafka's group protocol."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumers.places import Place
+from kernel.logs import get_logger
+
+_log = get_logger("touchline.reader")
+#: How long a leader has to say where a partition's end is. While partitions are given out nothing is read.
+_ASK_S: Final = 3.0
+#: librdkafka's "so many records before the end": below this number, by so many.
+_TAIL: Final = -2000
 
 
 class Assigned(Protocol):
     """Told of what begins and what ends. Called in the reader's thread."""
 
-    def begin(self, places: dict[Place, int], whole: set[Place], counts: dict[str, int]) -> None:
-        """Partitions are read now: each with where its end was (-1: empty); and how many topics have."""
+    def begin(self, places: dict[Place, int | None], whole: set[Place], counts: dict[str, int]) -> None:
+        """Partitions are read now: each with where its end was (-1: empty; None: it could not be asked); and
+        how many topics have.
+        """
 
     def end(self, places: set[Place]) -> None:
         """Partitions are read no more."""
@@ -60,13 +69,24 @@ def share_of(topic: str, fill: int) -> Assign:
 
 def _starts(
     consumer: Consumer, parts: list[TopicPartition], fills: Mapping[str, int]
-) -> tuple[list[TopicPartition], dict[Place, int], set[Place]]:
-    """Where to start reading each partition, where its end is, and which are read from their first record."""
+) -> tuple[list[TopicPartition], dict[Place, int | None], set[Place]]:
+    """Where to start reading each partition, where its end is, and which are read from their first record.
+
+    It raises nothing where a leader does not answer: while partitions are given out an error would end the
+    reader. Then the client finds the place itself when it reaches the leader, and the others are read.
+    """
     starts: list[TopicPartition] = []
-    ends: dict[Place, int] = {}
+    ends: dict[Place, int | None] = {}
     whole: set[Place] = set()
     for part in parts:
-        low, end = consumer.get_watermark_offsets(TopicPartition(part.topic, part.partition), timeout=10)
+        place = TopicPartition(part.topic, part.partition)
+        try:
+            low, end = consumer.get_watermark_offsets(place, timeout=_ASK_S)
+        except KafkaException as error:
+            _log.warning("a partition's leader is not in reach", partition=part.partition, why=str(error))
+            starts.append(TopicPartition(part.topic, part.partition, _TAIL - fills[part.topic]))
+            ends[part.topic, part.partition] = None
+            continue
         start = max(low, end - fills[part.topic])
         starts.append(TopicPartition(part.topic, part.partition, start))
         ends[part.topic, part.partition] = end if end > start else -1

@@ -5,6 +5,7 @@ queue.
 """
 
 import asyncio
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -72,8 +73,8 @@ class Reader(threading.Thread):
         self._written = threading.Event()
         #: What the loop has spent on the turn, in processor time: waiting for one is no reason to rest.
         self._spent_s = 0.0
-        #: Partitions that are still being filled: where their end was.
-        self._ends: dict[Place, int] = {}
+        #: Partitions that are still being filled: where their end was; None: that is not known yet.
+        self._ends: dict[Place, int | None] = {}
         self._counts: dict[str, int] | None = None
 
     def stop(self) -> None:
@@ -93,18 +94,19 @@ class Reader(threading.Thread):
                     _log.warning("waiting for the fan-out topics", why=str(error))
                     self._stopping.wait(_QUIET_S)
             self._read(consumer)
-        except Exception as error:
-            self._tell(self._heard.failed, error)
+        except:  # noqa: E722 - what Kafka's callbacks raise arrives here as no exception that Python knows
+            came = sys.exc_info()[1]
+            self._tell(self._heard.failed, came if isinstance(came, Exception) else KafkaException(str(came)))
         finally:
             consumer.close()
 
     # ── of its partitions (it is what `Assign` tells) ────────────────────────────────────────────────
 
-    def begin(self, places: dict[Place, int], whole: set[Place], counts: dict[str, int]) -> None:
+    def begin(self, places: dict[Place, int | None], whole: set[Place], counts: dict[str, int]) -> None:
         self._counts = None
         self._tell(self._heard.assigned, set(places), whole, counts)
         for place, end in places.items():
-            if end < 0:
+            if end is not None and end < 0:
                 self._tell(self._heard.filled, place)
             else:
                 self._ends[place] = end
@@ -175,10 +177,16 @@ class Reader(threading.Thread):
 
     def _look_whether_filled(self, consumer: Consumer, *, at_rest: bool = False) -> None:
         for at in consumer.position([TopicPartition(*place) for place in self._ends]):
+            place = at.topic, at.partition
+            # Known since something was fetched: what a leader could not be asked it says with its records.
+            _, high = consumer.get_watermark_offsets(at, cached=True)
+            end = self._ends[place]
+            if end is None and high >= 0:
+                end = self._ends[place] = high
             # Transactions leave markers at a log's end that are not handed out: then quiet means the end.
-            if at.offset >= self._ends[at.topic, at.partition] or (at_rest and at.offset >= 0):
-                del self._ends[at.topic, at.partition]
-                self._tell(self._heard.filled, (at.topic, at.partition))
+            if end is not None and (at.offset >= end or (at_rest and max(at.offset, high) >= 0)):
+                del self._ends[place]
+                self._tell(self._heard.filled, place)
 
     def _heed(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:

@@ -4,6 +4,7 @@ import os
 import shutil
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,23 @@ logger.kafkaconfig.level = warn
 
 
 @dataclass(frozen=True)
+class Door:
+    """A listener for one client alone: who comes in by it is told of the brokers by their doors of this name.
+
+    So what lies between this client and a broker can be another way than everybody else's.
+    """
+
+    name: str
+    port: int
+    advertised: int
+
+    @property
+    def listener(self) -> str:
+        """Its name as Kafka spells names of listeners."""
+        return self.name.upper().replace("-", "_")
+
+
+@dataclass(frozen=True)
 class Node:
     """One broker, which is a controller too: its number, from 1, and where it listens.
 
@@ -47,6 +65,7 @@ class Node:
     controller_port: int
     advertised: int = 0
     controller_advertised: int = 0
+    doors: tuple[Door, ...] = ()
 
     @property
     def address(self) -> str:
@@ -64,7 +83,8 @@ class Node:
     @property
     def ports(self) -> tuple[int, ...]:
         """All that it takes; 0 for those that it has no use for."""
-        return self.port, self.controller_port, self.advertised, self.controller_advertised
+        doors = (port for door in self.doors for port in (door.port, door.advertised))
+        return self.port, self.controller_port, self.advertised, self.controller_advertised, *doors
 
 
 @dataclass(frozen=True)
@@ -183,7 +203,9 @@ class Kafka:
             broker.kill()
 
 
-def nodes(count: int, *, port: int = 0, behind_proxies: bool = False) -> tuple[Node, ...]:
+def nodes(
+    count: int, *, port: int = 0, behind_proxies: bool = False, doors: Sequence[str] = ()
+) -> tuple[Node, ...]:
     """Places for `count` brokers; `port` is the first one's, 0 means any that is free."""
     found: list[Node] = []
     taken: set[int] = set()
@@ -195,7 +217,8 @@ def nodes(count: int, *, port: int = 0, behind_proxies: bool = False) -> tuple[N
     for number in range(1, count + 1):
         own = port if port and number == 1 else free()
         proxies = (free(), free()) if behind_proxies else (0, 0)
-        found.append(Node(number, own, free(), *proxies))
+        own_doors = tuple(Door(name, free(), free()) for name in doors)
+        found.append(Node(number, own, free(), *proxies, doors=own_doors))
     return tuple(found)
 
 
@@ -214,16 +237,28 @@ def is_ready(address: str, *, brokers: int = 1) -> bool:
 def properties(layout: Layout, node: Node, data: Path) -> str:
     """The broker's server.properties."""
     voters = ",".join(f"{n.number}@{n.controller_address}" for n in layout.nodes)
+    ways = [("PLAINTEXT", node.address, node.advertised_address)]
+    ways += [
+        (door.listener, f"{ports.LOOPBACK}:{door.port}", f"{ports.LOOPBACK}:{door.advertised}")
+        for door in node.doors
+    ]
     listeners = {
         "process.roles": "broker,controller",
         "node.id": node.number,
         # A fixed quorum, and not `--standalone`: the ports may be others at the next start.
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{ports.LOOPBACK}:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{node.advertised_address}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": ",".join(
+            [f"{name}://{own}" for name, own, _ in ways]
+            + [f"CONTROLLER://{ports.LOOPBACK}:{node.controller_port}"]
+        ),
+        "advertised.listeners": ",".join(f"{name}://{advertised}" for name, _, advertised in ways),
+        "listener.security.protocol.map": ",".join(
+            f"{name}:PLAINTEXT" for name in (*(name for name, _, _ in ways), "CONTROLLER")
+        ),
         "log.dirs": data,
+        # One client needs no more.
+        **{f"listener.name.{door.listener.lower()}.num.network.threads": 1 for door in node.doors},
     }
     return "".join(f"{key}={value}\n" for key, value in {**listeners, **behaviour(len(layout.nodes))}.items())
 

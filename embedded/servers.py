@@ -1,6 +1,7 @@
 """Kafka and Elasticsearch as one thing to start and stop: `with Servers(directory) as servers: …`."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -30,6 +31,7 @@ class Servers:
         elasticsearch_heap: str = "1g",
         with_elasticsearch: bool = True,
         behind_proxies: bool = False,
+        doors: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> None:
         data_dir = data_dir.absolute()
@@ -37,7 +39,7 @@ class Servers:
         java_home = artifacts.java_home()
         homes = artifacts.install((servers_dir or data_dir / "servers").absolute(), names, progress=progress)
         logs = data_dir / "logs"
-        nodes = kafka.nodes(brokers, port=kafka_port, behind_proxies=behind_proxies)
+        nodes = kafka.nodes(brokers, port=kafka_port, behind_proxies=behind_proxies, doors=doors)
         layout = Layout(data_dir / "kafka", homes["kafka"], java_home, nodes, heap=kafka_heap)
         self.kafka: Final = Kafka(layout, logs)
         self._elasticsearch: Elasticsearch | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from chaos import invariants as i
-from chaos.invariants import Missing, Seen, Size, Viewing
+from chaos.invariants import Missing, Piece, Place, Seen, Size, Standing, Viewing
 
 A = "chat:a"
 LOG = {A: [Seen(1, "k1"), Seen(2, "k2"), Seen(5, "k3")]}
@@ -16,7 +16,36 @@ def viewing(*seqs: int, after: int = 0, told: Sequence[Missing] = ()) -> Viewing
     return Viewing("ana", A, after, [Seen(seq, keys.get(seq, "k9")) for seq in seqs], told)
 
 
+L = "location:l"
+#: Ana walks, and then ben; cem has been silent since.
+POSITIONS = {1: "cem", 2: "ana", 3: "ben", 4: "ana", 5: "ben"}
+WALKS = {L: [Seen(seq, f"k{seq}", sender) for seq, sender in POSITIONS.items()]}
+
+
+def walking(*seqs: int, after: int = 0, told: Sequence[Missing] = ()) -> Viewing:
+    return Viewing("dora", L, after, [Seen(seq, f"k{seq}", POSITIONS.get(seq, "eve")) for seq in seqs], told)
+
+
+def latest(viewed: Viewing, kept: int = 10) -> list[str]:
+    return i.viewers_have_the_latest_positions([viewed], WALKS, kept)
+
+
+def whole(**standing: Sequence[object]) -> list[str]:
+    places = [Place("ana", A, 5), Place("ana", "chat:empty", 0)]
+    return i.everything_is_whole(Standing(**{"places": places, **standing}), {**LOG, "chat:empty": []})  # type: ignore[arg-type]
+
+
 RIGHT: dict[str, Callable[[], list[str]]] = {
+    "whole": whole,
+    "ahead of the log as it was read": lambda: whole(places=[Place("ana", A, 7)]),
+    "every position": lambda: latest(walking(1, 2, 3, 4, 5)),
+    "the latest positions only": lambda: latest(walking(1, 4, 5)),
+    "the latest since he came": lambda: latest(walking(5, after=4)),
+    "who is silent for long": lambda: latest(walking(4, 5), kept=2),
+    "a position in a gap that was told": lambda: latest(walking(4, 5, told=[Missing(0, 1)])),
+    "pages": lambda: i.history_skips_nothing(
+        [Piece(A, 0, LOG[A][:2]), Piece(A, 2, LOG[A][2:]), Piece(A, 5, []), Piece("chat:b", 0, [])], LOG
+    ),
     "acknowledged": lambda: i.acknowledged_is_not_lost({A: ["k1", "k3"]}, LOG),
     "order": lambda: i.order_is_that_of_the_producer({A: ["k1", "lost", "k2", "k3"]}, LOG),
     "viewers": lambda: i.viewers_see_each_event_once([viewing(1, 2, 5), viewing(5, after=2)], LOG),
@@ -27,6 +56,25 @@ RIGHT: dict[str, Callable[[], list[str]]] = {
 }
 
 WRONG: dict[str, tuple[Callable[[], list[str]], str]] = {
+    "a recorder that ended": (lambda: whole(ended=["OSError()"]), "a recorder ended: OSError()"),
+    "a producer that waits": (lambda: whole(waiting=["producer"]), "producer still waits"),
+    "a role that is away": (lambda: whole(away=["edge-1"]), "edge-1 is not ready"),
+    "a viewer behind": (lambda: whole(places=[Place("ana", A, 2)]), "ana of chat:a is at 2, the log at 5"),
+    "a viewer who saw nothing": (lambda: whole(places=[Place("ana", A, 0)]), "is at 0, the log at 5"),
+    "an older position": (lambda: latest(walking(1, 2, 3, 5)), "has ana at 2, the log at 4"),
+    "no position": (lambda: latest(walking(4, 5)), "has no position of cem, whose latest is 1"),
+    "an older position after a newer one": (lambda: latest(walking(1, 4, 2, 5)), "was shown 2 after 4"),
+    "a position twice": (lambda: latest(walking(1, 4, 5, 5)), "was shown 5 after 5"),
+    "an invented position": (lambda: latest(walking(1, 4, 5, 6)), "1 positions that the log has not"),
+    "a position in another's name": (
+        lambda: latest(Viewing("dora", L, 2, [Seen(3, "k3", "eve"), *WALKS[L][3:]])),
+        "that the log has not",
+    ),
+    "a hole in a page": (lambda: i.history_skips_nothing([Piece(A, 0, LOG[A][1:])], LOG), "chat:a after 0"),
+    "a page with more than the log": (
+        lambda: i.history_skips_nothing([Piece(A, 2, [*LOG[A][2:], Seen(6, "k6")])], LOG),
+        "has Seen(seq=6, key='k6', sender='') where the log has nothing more",
+    ),
     "lost": (lambda: i.acknowledged_is_not_lost({A: ["k1", "k4"]}, LOG), "k4 was acknowledged, and is 0"),
     "lost with its stream": (lambda: i.acknowledged_is_not_lost({"chat:b": ["k1"]}, LOG), "is 0 times"),
     "doubled": (

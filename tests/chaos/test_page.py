@@ -1,6 +1,9 @@
 """docs/reliability.md shows the runs as their reports have them, also what did not hold."""
 
-from chaos.page import marked, runs, soak
+import msgspec
+import pytest
+
+from chaos.page import PAGE, made, marked, ranges, runs, soak, spoken
 from chaos.report import Report
 from chaos.schedule import Blow
 
@@ -14,7 +17,33 @@ BROKEN = Report(seed=2, seconds=120, blows=[], viewers=60, findings={"nothing is
 def test_a_run_is_a_row_and_what_did_not_hold_is_named() -> None:
     *_, first, second = runs([HELD, BROKEN]).splitlines()
     assert first == "| 2 | 0 | 60 | 0 | 0 | 0 | **not**: nothing is lost | not |"
-    assert second == "| 3 | 1 | 60 | 8,286 | 65,102 | 0 | all | 8.5 s |"
+    assert second == "| 3 | 1 | 60 | 8,286 | 65,102 | 0 | all 1 | 8.5 s |"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([], ""),
+        ([7], "7"),
+        ([8, 7], "7 and 8"),
+        ([23, 21, 22, 31], "21 to 23 and 31"),
+        ([1, 3, 4, 9, 10, 11], "1, 3, 4 and 9 to 11"),
+    ],
+)
+def test_seeds_are_told_in_short(numbers: list[int], said: str) -> None:
+    assert ranges(numbers) == said
+
+
+def test_how_many_runs_there_are_and_of_what_is_said_as_the_reports_have_it() -> None:
+    assert spoken([HELD]) == "1 run: with 60 viewers the seed 3. Everything held in each."
+    big = msgspec.structs.replace(HELD, seed=31, viewers=1000)
+    said = "3 runs: with 60 viewers the seeds 2 and 3, with 1,000 viewers the seed 31."
+    assert spoken([BROKEN, big, HELD]) == f"{said} In 1 something did not hold."
+
+
+def test_the_page_shows_the_reports_that_there_are() -> None:
+    page = PAGE.read_text("utf-8")
+    assert made(page) == page, "run python -m chaos.page"
 
 
 def test_of_a_soak_what_is_counted_is_shown_where_it_moved() -> None:

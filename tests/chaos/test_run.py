@@ -26,3 +26,4 @@ async def test_whatever_breaks_nothing_is_lost_doubled_or_out_of_order(tmp_path:
     assert report.passed, lines
     assert report.acknowledged > 1000
     assert report.shown > report.acknowledged
+    assert report.pages > 10

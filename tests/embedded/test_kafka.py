@@ -42,6 +42,25 @@ def test_behind_proxies_brokers_and_controllers_are_found_there_and_listen_elsew
     assert len({port for node in nodes for port in node.ports}) == 8
 
 
+def test_a_door_is_a_listener_of_its_own_and_is_named_to_those_who_come_in_by_it() -> None:
+    (node,) = kafka.nodes(1, doors=["edge-1", "index"])
+    text = kafka.properties(Layout(Path("/d"), Path("/j"), Path("/java"), (node,)), node, Path("/d/data"))
+    found = dict(line.split("=", 1) for line in text.splitlines())
+    edge, index = node.doors
+    own = (node.port, edge.port, index.port, node.controller_port)
+    listeners = (
+        "PLAINTEXT://127.0.0.1:{},EDGE_1://127.0.0.1:{},INDEX://127.0.0.1:{},CONTROLLER://127.0.0.1:{}"
+    )
+    assert found["listeners"] == listeners.format(*own)
+    named = (node.port, edge.advertised, index.advertised)
+    advertised = "PLAINTEXT://127.0.0.1:{},EDGE_1://127.0.0.1:{},INDEX://127.0.0.1:{}"
+    assert found["advertised.listeners"] == advertised.format(*named)
+    protocols = "PLAINTEXT:PLAINTEXT,EDGE_1:PLAINTEXT,INDEX:PLAINTEXT,CONTROLLER:PLAINTEXT"
+    assert found["listener.security.protocol.map"] == protocols
+    assert found["listener.name.edge_1.num.network.threads"] == "1"
+    assert len({port for port in node.ports if port}) == 6
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_topic_is_made_on_purpose_or_not_at_all(count: int) -> None:
     assert properties(count)["auto.create.topics.enable"] == "false"

@@ -1,12 +1,16 @@
-"""Asks the vulnerability services about what is locked: `python -m tests.security.audit`.
+"""Asks the vulnerability services about what is locked: `python -m tests.security.audit [--seconds 30]`.
 
 Exit code 1 where something is known, 0 where nothing is, and 0 with a sentence where a service cannot be
-reached: not knowing is no finding, and must not look like a clean one either.
+reached: not knowing is no finding, and must not look like a clean one either. Both are asked at once, and
+have the given seconds: `make check` does not wait for a network that swallows what it is asked.
 """
 
+import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +19,8 @@ from web.build import NODE
 ROOT: Final = Path(__file__).parents[2]
 
 
-def said(command: list[str], seconds: float = 120) -> Any:
-    """The JSON that a command prints, whatever its exit code; None if it prints none."""
+def said(command: list[str], seconds: float) -> Any:
+    """The JSON that a command prints, whatever its exit code; None if it prints none in time."""
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
         return json.loads(done.stdout)
@@ -46,21 +50,38 @@ def javascript_findings(report: Any) -> list[str] | None:
     return [f"{name}: {known['severity']}" for name, known in report["vulnerabilities"].items()]
 
 
-def main() -> int:
+def verdict(findings: Mapping[str, list[str] | None]) -> tuple[int, list[str]]:
+    """The exit code, and what is said of each language: what is known, that nothing is, or that nobody could
+    be asked.
+    """
+    unasked = "no vulnerability service is in reach from here, so nothing was checked."
+    lines: list[str] = []
+    for language, found in findings.items():
+        if found is None:
+            lines.append(f"{language}: {unasked}")
+        else:
+            lines += found or [f"{language}: nothing is known about what is locked."]
+    return 1 if any(findings.values()) else 0, lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask both, and say what they know."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120)
+    seconds = parser.parse_args(arguments).seconds
     pip_audit = [str(Path(sys.executable).with_name("pip-audit")), "--disable-pip", "--no-deps"]
     pip_audit += ["--requirement", "requirements-run.lock", "--format", "json", "--progress-spinner", "off"]
     npm = [str(NODE), str(next(NODE.parents[1].rglob("node_modules/npm/bin/npm-cli.js"))), "audit"]
-    asked = {
-        "Python": python_findings(said(pip_audit)),
-        "JavaScript": javascript_findings(said([*npm, "--omit=dev", "--json"])),
+    with ThreadPoolExecutor(2) as pool:
+        python = pool.submit(said, pip_audit, seconds)
+        javascript = pool.submit(said, [*npm, "--omit=dev", "--json"], seconds)
+    findings = {
+        "Python": python_findings(python.result()),
+        "JavaScript": javascript_findings(javascript.result()),
     }
-    for language, findings in asked.items():
-        if findings is None:
-            sentence = f"{language}: no vulnerability service is in reach from here, so nothing was audited."
-        else:
-            sentence = "\n".join(findings) or f"{language}: nothing is known about what is locked."
-        sys.stdout.write(sentence + "\n")
-    return 1 if any(asked.values()) else 0
+    code, lines = verdict(findings)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return code
 
 
 if __name__ == "__main__":

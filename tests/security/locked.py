@@ -5,8 +5,8 @@
 Python: every line of the locks is one exact version with hashes, the locks agree with each other and with
 pyproject.toml, what is installed is what is locked, and what is installed needs nothing that is not locked.
 JavaScript: every package has an exact version and an integrity hash, and the workspaces ask for what the lock
-has. Rust: exact versions. Licences of what is shipped are of a list. Vulnerabilities are what `make audit`
-asks the services about: those cannot be known without asking.
+has. Rust: exact versions. Licences of what is shipped are of a list. Vulnerabilities are what
+tests.security.audit asks the services about: those cannot be known without asking.
 """
 
 import importlib.metadata

@@ -1,5 +1,7 @@
 """The check of dependencies finds each way in which one can come loose, and the audit tells what it knows."""
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -92,3 +94,28 @@ def test_an_audit_tells_what_is_known_and_when_nobody_could_be_asked() -> None:
     for silent in (None, {"error": {"code": "ENOAUDIT"}}):
         assert audit.python_findings(silent) is None
         assert audit.javascript_findings(silent) is None
+
+
+@pytest.mark.parametrize(
+    ("findings", "code", "line"),
+    [
+        (None, 0, "Python: no vulnerability service is in reach from here, so nothing was checked."),
+        ([], 0, "Python: nothing is known about what is locked."),
+        (["six 1: X-1 (mended in 2)"], 1, "six 1: X-1 (mended in 2)"),
+    ],
+    ids=["out of reach", "clean", "known"],
+)
+def test_what_is_known_fails_the_check_and_what_cannot_be_asked_is_said(
+    findings: list[str] | None, code: int, line: str
+) -> None:
+    assert audit.verdict({"Python": findings, "JavaScript": []}) == (
+        code,
+        [line, "JavaScript: nothing is known about what is locked."],
+    )
+
+
+def test_a_service_that_never_answers_is_not_waited_for() -> None:
+    asked = time.monotonic()
+    assert audit.said([sys.executable, "-c", "import time; time.sleep(600)"], seconds=0.2) is None
+    assert time.monotonic() - asked < 60
+    assert audit.said([sys.executable, "-c", "print('[1]'); raise SystemExit(1)"], seconds=60) == [1]
