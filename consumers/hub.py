@@ -8,7 +8,7 @@ each: `consumers.fan` makes it one call for all. docs/decisions/0040, 0044.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from consumers.conflation import latest_of_each
 from consumers.fan import Live, fan_out
@@ -22,10 +22,14 @@ from kernel.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
 _log = get_logger("touchline.hub")
 LOCATION_RING: Final = 256  # only the latest of each sender counts
 OVERVIEW_RING: Final = 600  # ten minutes
+#: Of so many channels whose locations nobody watches here it is known how far they are: the latest ones.
+_PASSED: Final = 4096
 
 _OVERHEAD: Final = 60  # what a record costs beside its bytes
 
 Place = tuple[str, int]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Raw(NamedTuple):
@@ -39,7 +43,7 @@ class Raw(NamedTuple):
 class Feed:
     """One stream as one shard carries it: its ring, and who hears it."""
 
-    __slots__ = ("audiences", "conflates", "in_history", "key", "ring", "stream")
+    __slots__ = ("audiences", "conflates", "in_history", "key", "passed", "ring", "stream")
 
     def __init__(self, stream: str, key: bytes, ring: Ring, *, conflates: bool) -> None:
         self.stream = stream
@@ -48,6 +52,8 @@ class Feed:
         self.conflates = conflates
         #: What its ring does not hold any more is to be had from history.
         self.in_history = stream != OVERVIEW
+        #: An event that came by here and was not kept; 0: none. History may not have it yet.
+        self.passed = 0
         self.audiences: list[Audience] = []
 
 
@@ -109,6 +115,10 @@ class Hub:
         #: Channels that are or were watched: their records are decoded. Those of others wait on shelves.
         self._awake: set[bytes] = set()
         self._shelves: OrderedDict[bytes, Shelf] = OrderedDict()
+        #: Of locations: each channel's last record that was not kept, undecoded; and of feeds that were
+        #: forgotten their heads. The log lags behind the fan-out: asked in that moment it does not have them.
+        self._passed: OrderedDict[bytes, bytes] = OrderedDict()
+        self._left: OrderedDict[str, int] = OrderedDict()
         #: Channels whose older records were dropped before anybody watched.
         self._cut: set[bytes] = set()
         self._audiences: dict[tuple[str, Shard], Audience] = {}
@@ -130,7 +140,9 @@ class Hub:
         for partition, key, value in records:
             if key not in awake:
                 # Nobody watches it: it is not even decoded, and of locations not kept.
-                if not selective:
+                if selective:
+                    _note(self._passed, key, value)
+                else:
                     self._shelve((topic, partition), key, value)
                 continue
             taken = self._take_one((topic, partition), key, value)
@@ -216,8 +228,21 @@ class Hub:
         complete = whole and not self._given_up and key not in self._cut
         ring = Ring(capacity, floor=0 if complete else -1, chained=not conflates)
         feed = Feed(stream, key, ring, conflates=conflates)
+        if conflates:
+            feed.passed = self._how_far(stream, key)
         self._feeds.setdefault(key, {})[stream] = feed
         return feed
+
+    def _how_far(self, stream: str, key: bytes) -> int:
+        """The latest event of a location stream that came by and is not here."""
+        value = self._passed.pop(key, None)
+        seq = self._left.pop(stream, 0)
+        if value is not None:
+            try:
+                seq = max(seq, self._decode(value).seq)
+            except UnreadableRecord as error:
+                _log.error("a fan-out record is not readable", stream=stream, why=str(error))
+        return seq
 
     def _make_room(self) -> None:
         """Drop history down to nine tenths of the limit, of the quietest channels first."""
@@ -290,6 +315,8 @@ class Hub:
 
     def _forget(self, feed: Feed) -> None:
         self.bytes -= feed.ring.bytes
+        if feed.conflates:
+            _note(self._left, feed.stream, max(feed.ring.head, feed.passed))
         feeds = self._feeds.get(feed.key, {})
         feeds.pop(feed.stream, None)
         if not feeds:
@@ -302,3 +329,11 @@ class Hub:
     def viewers(self) -> dict[tuple[str, Shard], int]:
         """How many watch what."""
         return {place: audience.viewers for place, audience in self._audiences.items()}
+
+
+def _note(of: OrderedDict[K, V], key: K, what: V) -> None:
+    """Keep this as the latest one's; the oldest is forgotten."""
+    of[key] = what
+    of.move_to_end(key)
+    if len(of) > _PASSED:
+        of.popitem(last=False)

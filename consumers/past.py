@@ -143,7 +143,14 @@ class Past:
         stream, ring = Stream.parse(feed.stream), feed.ring
         if reads.heads:
             found = await self._history.read(stream, before=MAX_SEQ, limit=1)
-            ring.learn_head(found.seqs[-1] if found.seqs else 0)
+            head = found.seqs[-1] if found.seqs else 0
+            if head < feed.passed and ring.head == 0 and reads.fruitless < MAX_FRUITLESS:
+                # The log lags behind the fan-out; what it does not have after this time it has no more.
+                reads.fruitless += 1
+                await asyncio.sleep(FRUITLESS_PAUSE_S)
+                return []
+            reads.fruitless = feed.passed = 0
+            ring.learn_head(head)
             waiting, reads.heads = reads.heads, []
             return waiting
         if reads.lasts:

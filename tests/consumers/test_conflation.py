@@ -1,7 +1,10 @@
 """Location streams: where everybody is now, however slow one reads or late one comes."""
 
+import asyncio
 import json
+from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +12,7 @@ from consumers.conflation import latest_of_each, sender_in
 from consumers.frames import event_frame
 from consumers.hub import LOCATION_RING, Hub, Raw
 from consumers.messages import Subscribe
+from consumers.past import Past
 from consumers.records import FanoutRecord
 from consumers.subscription import Subscription
 from kernel.positions import Kind, Shard, Stream
@@ -33,10 +37,10 @@ def moved(seq: int, sender: str = "ana") -> Raw:
     return Raw(0, SHARD.key.encode(), f"{sender}@{seq}".encode())
 
 
-def watching(edge: Hub, past: Log, last: int | None = None) -> Socket:
+def watching(edge: Hub, past: Log | Past, **asked: Any) -> Socket:
     socket = Socket()
-    audience = edge.audience(STREAM, SHARD, 0, lambda _: True)
-    socket.subscription = Subscription(socket, audience, Subscribe(id=1, stream=str(STREAM), last=last))
+    audience = edge.audience(STREAM, SHARD, 0, lambda _: isinstance(past, Log))
+    socket.subscription = Subscription(socket, audience, Subscribe(id=1, stream=str(STREAM), **asked))
     socket.subscription.advance(past)
     return socket
 
@@ -85,3 +89,62 @@ def test_who_comes_late_and_asks_for_the_last_sees_where_everybody_is() -> None:
     assert viewer.seqs == [2, 4]
     edge.take("location", [moved(5)])
     assert viewer.seqs == [2, 4, 5]
+
+
+class HistoryPage(NamedTuple):
+    seqs: list[int]
+    events: list[bytes]
+    more: bool = False
+    degraded: bool = False
+
+
+class Lagging:
+    """A log that has the last event only when it is asked for the second time."""
+
+    def __init__(self, *seqs: int) -> None:
+        self.seqs, self.asked = seqs, 0
+
+    async def read(
+        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+    ) -> HistoryPage:
+        self.asked += 1
+        there = self.seqs if self.asked > 1 else self.seqs[:-1]
+        found = [seq for seq in there if (after or 0) < seq < (before or 1 << 60)]
+        found = found[:limit] if after is not None else found[-limit:]
+        return HistoryPage(found, [place(seq, "ana") for seq in found])
+
+    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+        raise AssertionError(event_id, stream)
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["nobody watched", "somebody watched, and left"])
+async def test_a_position_that_came_by_before_the_log_showed_it_is_not_missed(watched: bool) -> None:
+    """Of locations that nobody watches nothing is kept, and the log lags behind the fan-out."""
+    edge = Hub(decode, ring_events=8, ring_bytes=1 << 20, selective="location")
+    past = Past(Lagging(1, 2))
+    left = watching(edge, Log()).subscription if watched else None
+    edge.take("location", [moved(1), moved(2)])
+    if left is not None:
+        left.close()
+        edge.leave(left.audience)
+    viewer = watching(edge, past, after=1)
+    async with asyncio.timeout(10):
+        while not viewer.seqs:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+    assert viewer.seqs == [2]
+    edge.take("location", [moved(3)])
+    assert viewer.seqs == [2, 3]
+    await past.close()
+
+
+async def test_what_the_log_has_no_more_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.past.FRUITLESS_PAUSE_S", 0.001)
+    edge, past = Hub(decode, ring_events=8, ring_bytes=1 << 20, selective="location"), Past(Lagging())
+    edge.take("location", [moved(1)])
+    viewer = watching(edge, past)
+    async with asyncio.timeout(10):
+        while not viewer.sent:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+    edge.take("location", [moved(2)])
+    assert viewer.seqs == [2]
+    await past.close()
