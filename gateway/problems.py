@@ -38,6 +38,8 @@ _CODE: Final[Mapping[int, str]] = MappingProxyType({404: "not_found", 405: "bad_
 #: Seconds that a client should wait before it tries again.
 RETRY_AFTER: Final[Mapping[int, str]] = MappingProxyType({429: "1", 503: "5"})
 CONTENT_TYPE: Final = "application/problem+json"
+#: Nobody reads it but the metrics.
+_CLIENT_HAS_GONE: Final = 499
 
 
 def problem(error: TouchlineError, *, status: int | None = None) -> web.Response:
@@ -83,7 +85,7 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
             found.headers["Allow"] = error.headers["Allow"]
         return found
     except ConnectionError:  # the client has gone: nobody to answer, and nothing of note
-        raise
+        return web.Response(status=_CLIENT_HAS_GONE)
     except Exception:
         _log.exception("a request failed unexpectedly", method=request.method, route=_route(request))
         return problem(TouchlineError("unavailable", "The gateway failed; it has been logged."), status=500)

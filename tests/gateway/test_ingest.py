@@ -252,3 +252,21 @@ async def test_other_methods_and_paths_are_problems_too(http: ClientSession, ing
         assert "POST" in response.headers["Allow"]
     async with http.get(f"{ingesting.gateway_url}/v1/nothing") as response:
         assert (response.status, (await response.json(content_type=None))["code"]) == (404, "not_found")
+
+
+async def test_a_client_who_leaves_in_the_middle_of_his_body_is_nothing_of_note(
+    http: ClientSession, ingesting: Pipeline
+) -> None:
+    host, _, port = ingesting.gateway_url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"POST /v1/streams/chat/gone/events HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+    )
+    assert b"100" in await reader.readline()
+    writer.write(b'{"type": ')
+    await writer.drain()
+    writer.transport.abort()
+    async with http.get(f"{ingesting.gateway_url}/healthz") as answer:
+        assert answer.status == 200
+    assert "Traceback" not in ingesting.log("gateway")
