@@ -7,9 +7,8 @@ import json
 import socket
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,14 +17,26 @@ from websockets.uri import parse_uri
 
 from kernel.tokens import sign
 from tests.pipeline import Pipeline, eventually, running
-from tests.web.browser import Browser, Page, chromium
-from tests.web.test_javascript import load_build
+from tests.web.browser import Browser, Page
+from tests.web.pages import (
+    CAUGHT_UP,
+    DESKTOP,
+    PHONE,
+    in_all_lights,
+    post,
+    reads,
+    say,
+    send,
+    shows,
+    viewers_of,
+    visit,
+    write,
+)
 from tests.web.wire import Wire
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 MATCH = Path(__file__).parent / "match.json"
 SECRET = "a secret of the tests that is long enough"
-CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
 ORIGIN = "document.querySelector('.origin')?.textContent"
 #: What the table of edges says of slow viewers.
 SLOW = (
@@ -44,8 +55,6 @@ NAMES_BESIDE_DOTS = """(() => {
   return dots.length > 5 && dots.every(seen) && names.every(beside);
 })()"""
 SURE = "dialog[open] .button:not(.plain)"
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1440, "height": 900}
 HOSTILE = [
     "<img src=x onerror=\"document.title='taken'\">",
     "<script>document.title='taken'</script>",
@@ -54,89 +63,6 @@ HOSTILE = [
     "👩‍👩‍👧‍👦🏴‍☠️",
     "[a](javascript:alert(1)) &lt;b&gt; ${alert(1)}",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = chromium()
-    if executable is None:
-        pytest.skip("no Chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
-    build = load_build()
-    if not (build.install() and build.ready()):
-        pytest.skip("the pages could not be built: is the npm registry in reach?")
-    with Browser(build.NODE, executable) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def pipeline(
-    browser: Browser, kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pipeline]:
-    logs = tmp_path_factory.mktemp("logs")
-    roles = ("stream", "edge", "index", "gateway")
-    with running(kafka_servers, elasticsearch_url, logs, *roles, TOUCHLINE_EDGE_DRAIN_S="1") as pipeline:
-        yield pipeline
-
-
-def send(pipeline: Pipeline, method: str, path: str, body: Any) -> int:
-    request = urllib.request.Request(
-        f"{pipeline.gateway_url}{path}",
-        method=method,
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        status: int = answer.status
-        return status
-
-
-def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
-    assert send(pipeline, "POST", f"/v1/streams/{kind}/{channel}/events", events) == 202
-
-
-def say(pipeline: Pipeline, channel: str, *texts: str) -> None:
-    post(pipeline, "chat", channel, [{"sender": "ana", "data": {"text": text}} for text in texts])
-
-
-def visit(browser: Browser, pipeline: Pipeline, channel: str, **options: Any) -> Page:
-    page = browser.open(f"{pipeline.gateway_url}/?channel={channel}", **options)
-    page.until(CAUGHT_UP)
-    return page
-
-
-def reads(text: str) -> str:
-    """JavaScript: whether a chat line has this text."""
-    return (
-        f"[...document.querySelectorAll('.line-text')].some(line => line.textContent === {json.dumps(text)})"
-    )
-
-
-def shows(selector: str, text: str) -> str:
-    """JavaScript: whether something that the selector finds has this text in it."""
-    has = f"one.textContent.includes({json.dumps(text)})"
-    return f"[...document.querySelectorAll({json.dumps(selector)})].some(one => {has})"
-
-
-def viewers_of(pipeline: Pipeline, stream: str) -> int:
-    with urllib.request.urlopen(f"{pipeline.gateway_url}/v1/streams/{stream}", timeout=20) as answer:
-        viewers: int = json.load(answer)["viewers"]
-        return viewers
-
-
-def in_all_lights(page: Page, name: str, *, view: str = "") -> None:
-    """Keep a picture of this state by day and by night, on a desk and in a hand (which shows one view)."""
-    if view:
-        page.evaluate(f"document.querySelector('.view-{view}').click()")
-    for scheme in ("light", "dark"):
-        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
-            page.look(scheme=scheme, **size)
-            page.picture(f"{name}-{device}-{scheme}")
-    page.look(scheme="light", **DESKTOP)
-
-
-def write(page: Page, text: str) -> None:
-    page.fill("#message", text)
-    page.press("Enter")
 
 
 def texts_of_everything(page: Page) -> list[str]:

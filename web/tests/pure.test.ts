@@ -8,6 +8,7 @@ import { plural, sayStatus } from "../src/shared/words.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
+import { TileServer } from "../src/viewer/tiles.ts";
 import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
 
 let seq = 0;
@@ -184,5 +185,20 @@ describe("the operators' figures", () => {
 
   test("numbers are short", () => {
     expect([null, 0.25, 12, 1234.6, 54_321, 2_500_000].map(short)).toEqual(["–", "0.3", "12", "1235", "54.3 k", "2.5 M"]);
+  });
+});
+
+describe("a server of map tiles", () => {
+  test.each([
+    ["one that is missing is no reason to give up", "xxxxx", [null, null, null, null, null]],
+    ["one that sends nothing is left alone", "xxxxxx", [null, null, null, null, null, 30_000]],
+    ["a tile in between counts it anew", "xxxxx.x", [null, null, null, null, null, null]],
+    ["each time in vain, for longer", "xxxxxxxxx", [null, null, null, null, null, 30_000, 60_000, 120_000, 240_000]],
+    ["until it has sent one", "xxxxxxx.xxxxxx", [null, null, null, null, null, 30_000, 60_000, null, null, null, null, null, 30_000]],
+    ["and never for longer than ten minutes", "x".repeat(13), [null, null, null, null, null, 30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000, 600_000]],
+  ])("%s: %s", (_, told, pauses) => {
+    const server = new TileServer();
+    const said = [...told].flatMap((mark) => (mark === "x" ? [server.failed()] : (server.loaded(), [])));
+    expect(said).toEqual(pauses);
   });
 });
