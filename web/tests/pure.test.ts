@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 
 import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
+import { columns } from "../src/viewer/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
@@ -200,5 +201,20 @@ describe("a server of map tiles", () => {
     const server = new TileServer();
     const said = [...told].flatMap((mark) => (mark === "x" ? [server.failed()] : (server.loaded(), [])));
     expect(said).toEqual(pauses);
+  });
+});
+
+describe("when it was said", () => {
+  const bars = (...counts: number[]) => counts.map((count, n) => ({ start: new Date(1_784_487_600_000 + n * 5000).toISOString(), count }));
+  test.each([
+    [[1, 0, 2], 3, [1, 0, 2]], [[1, 0, 2], 2, [1, 2]], [[1, 2, 3, 4, 5], 2, [6, 9]], [[], 4, []], [[7], 4, [7]],
+  ])("%j in no more than %d columns: %j", (counts, most, expected) => {
+    const made = columns(bars(...counts), 5000, most);
+    expect(made.map(({ count }) => count)).toEqual(expected);
+  });
+
+  test("columns lie side by side and none shares a moment with another", () => {
+    const made = columns(bars(1, 2, 3, 4, 5), 5000, 2);
+    expect(made.map(({ since, until }) => [since.slice(17), until.slice(17)])).toEqual([["00.000Z", "14.999Z"], ["15.000Z", "24.999Z"]]);
   });
 });
