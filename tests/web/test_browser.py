@@ -54,6 +54,21 @@ NAMES_BESIDE_DOTS = """(() => {
   const beside = (name, n) => Math.abs(middle(name) - middle(dots[n])) < 3;
   return dots.length > 5 && dots.every(seen) && names.every(beside);
 })()"""
+#: Scrolls from the top, by more than a screen a frame, and tells how many milliseconds each frame took.
+SCROLLED = """new Promise(done => {
+  const took = [], list = document.querySelector('.list');
+  list.scrollTop = 0;
+  let last = performance.now();
+  const step = () => {
+    const now = performance.now();
+    took.push(now - last);
+    last = now;
+    if (took.length >= 120) return done(took);
+    list.scrollBy(0, 2000);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})"""
 SURE = "dialog[open] .button:not(.plain)"
 HOSTILE = [
     "<img src=x onerror=\"document.title='taken'\">",
@@ -104,6 +119,36 @@ def test_two_people_chat_with_each_other(browser: Browser, pipeline: Pipeline) -
     second.picture("viewers-chat-phone")
     first.close()
     second.close()
+
+
+def test_everything_is_done_with_the_keyboard(browser: Browser, pipeline: Pipeline) -> None:
+    page = visit(browser, pipeline, "keys", **DESKTOP)
+    page.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Go to the chat"
+    page.press("Enter")
+    page.until("document.activeElement?.id === 'message'")
+    for key in "hallo":
+        page.press(key)
+    page.press("Enter")
+    page.until(reads("hallo"))
+    page.until("document.querySelector('.mine .tick.delivered') !== null")
+    page.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.id") == "own-name"
+    page.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Messages", (
+        "the list is scrolled by keys, too"
+    )
+    page.press("/")
+    page.until("document.activeElement?.id === 'q'")
+    # Whatever can be pressed is reached, and tells what it is.
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, input, select, textarea')]"
+        ".filter(one => one.checkVisibility())"
+        ".filter(one => !(one.ariaLabel || one.textContent.trim() || one.labels?.length))"
+        ".map(one => one.outerHTML)"
+    )
+    assert nameless == []
+    page.close()
 
 
 def test_a_network_that_is_cut_and_restored_costs_nothing(browser: Browser, pipeline: Pipeline) -> None:
@@ -198,15 +243,19 @@ def test_five_thousand_messages_scroll(browser: Browser, pipeline: Pipeline) -> 
     page.evaluate("document.querySelector('.list').scrollTop = 0")
     page.until(reads("message 0"))
     assert page.evaluate("document.querySelectorAll('.line').length") < 120, "only what is in view is drawn"
-    before = page.cpu()
-    page.evaluate(
-        "new Promise(done => { let frames = 0; const step = () => {"
-        " if (++frames > 120) return done(); document.querySelector('.list').scrollBy(0, 2000);"
-        " requestAnimationFrame(step); }; requestAnimationFrame(step); })"
-    )
-    each = (page.cpu() - before) / 120
-    # Ten times what an idle machine needs: what is drawn is bounded above, and this finds a list that is not.
-    assert each < 0.15, f"a frame in which every row changes costs {each * 1000:.1f} ms"
+    passes: list[tuple[float, list[float]]] = []
+    for _ in range(3):
+        before = page.cpu()
+        frames = sorted(page.evaluate(SCROLLED))
+        passes.append(((page.cpu() - before) / len(frames), frames))
+    # The quickest counts: the machine has other things to do as well. With ten processes in line for its two
+    # cores, a frame was 5 to 11 ms of work; 95 of 100 came within 26 to 129 ms, all of 2,000 within 160 ms.
+    work = min(cpu for cpu, _ in passes)
+    assert work < 1 / 60, f"a frame in which every row changes costs {work * 1000:.1f} ms: no screen's pace"
+    slowest_5 = min(frames[len(frames) * 95 // 100] for _, frames in passes)
+    assert slowest_5 < 100, f"one frame in twenty takes {slowest_5:.0f} ms"
+    halts = [took for _, frames in passes for took in frames if took > 200]
+    assert len(halts) <= 3, f"scrolling stands still: {halts}"
     page.click(".jump")
     page.until(reads("message 4999"))
     page.close()
@@ -366,6 +415,7 @@ def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser,
             viewers.look(scheme=scheme, **size)
             viewers.picture(f"viewers-{device}-{scheme}")
             assert viewers.axe() == [], f"viewers {device} {scheme}"
+            assert viewers.evaluate("document.querySelectorAll('h1').length") == 1
     viewers.click("[data-name=map]")
     viewers.until("document.querySelectorAll('.place').length > 3")
     viewers.picture("viewers-map-phone")

@@ -1,6 +1,6 @@
 // The page's pure parts: the state of play, the chat as a list, what is drawn of it, highlights, words.
 
-import type { StreamEvent } from "@touchline/client";
+import type { Status, StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
 import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
@@ -124,6 +124,12 @@ describe("words", () => {
     expect(sayStatus({ state: "live", caughtUp: false, behind: null }, 0).text).toBe("Catching up");
     expect(sayStatus({ state: "waiting", retryAt: 2_500 }, 0).text).toBe("Back in 3 s");
     expect(sayStatus({ state: "refused", code: "4003", message: "No." }, 0)).toMatchObject({ tone: "bad", detail: "No." });
+  });
+
+  test("to be read out do not count", () => {
+    const said = (status: Status, now: number) => sayStatus(status, now).said;
+    expect(said({ state: "waiting", retryAt: 9_000 }, 0)).toBe(said({ state: "waiting", retryAt: 9_000 }, 5_000));
+    expect(said({ state: "live", caughtUp: false, behind: 12 }, 0)).toBe(said({ state: "live", caughtUp: false, behind: 3 }, 0));
   });
 
   test("for counts", () => {
