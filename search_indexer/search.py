@@ -30,7 +30,7 @@ _SORTS: Final[dict[str, list[dict[str, str]]]] = {
 }
 _MINUTE_MS: Final = 60_000
 _BUCKETS: Final = 120
-_WIDTHS: Final = tuple(_MINUTE_MS * n for n in (1, 5, 15, 60, 360, 1440))
+_WIDTHS: Final = (1000, 5000, 15_000, *(_MINUTE_MS * n for n in (1, 5, 15, 60, 360, 1440)))
 
 
 class Hit(msgspec.Struct):
@@ -53,7 +53,7 @@ class Facets(msgspec.Struct):
     kind: list[Bucket]
     channel: list[Bucket]
     sender: list[Bucket]
-    #: Over the whole span of the hits, a bar a minute, or as much wider as keeps it at 120 bars.
+    #: Over the whole span of the hits, a bar a second, or as much wider as keeps it at 120 bars.
     histogram: list[Bar]
     bar_ms: int
 

@@ -99,6 +99,11 @@ class Browser:
         found: list[str] = self.ask("complaints")
         return found
 
+    def forget_complaints(self) -> list[str]:
+        """The same, and they do not count any more."""
+        found: list[str] = self.ask("forget")
+        return found
+
     def __enter__(self) -> Self:
         return self
 

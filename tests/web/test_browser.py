@@ -7,9 +7,8 @@ import json
 import socket
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,14 +17,26 @@ from websockets.uri import parse_uri
 
 from kernel.tokens import sign
 from tests.pipeline import Pipeline, eventually, running
-from tests.web.browser import Browser, Page, chromium
-from tests.web.test_javascript import load_build
+from tests.web.browser import Browser, Page
+from tests.web.pages import (
+    CAUGHT_UP,
+    DESKTOP,
+    PHONE,
+    in_all_lights,
+    post,
+    reads,
+    say,
+    send,
+    shows,
+    viewers_of,
+    visit,
+    write,
+)
 from tests.web.wire import Wire
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 MATCH = Path(__file__).parent / "match.json"
 SECRET = "a secret of the tests that is long enough"
-CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
 ORIGIN = "document.querySelector('.origin')?.textContent"
 #: What the table of edges says of slow viewers.
 SLOW = (
@@ -43,9 +54,22 @@ NAMES_BESIDE_DOTS = """(() => {
   const beside = (name, n) => Math.abs(middle(name) - middle(dots[n])) < 3;
   return dots.length > 5 && dots.every(seen) && names.every(beside);
 })()"""
+#: Scrolls from the top, by more than a screen a frame, and tells how many milliseconds each frame took.
+SCROLLED = """new Promise(done => {
+  const took = [], list = document.querySelector('.list');
+  list.scrollTop = 0;
+  let last = performance.now();
+  const step = () => {
+    const now = performance.now();
+    took.push(now - last);
+    last = now;
+    if (took.length >= 120) return done(took);
+    list.scrollBy(0, 2000);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})"""
 SURE = "dialog[open] .button:not(.plain)"
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1440, "height": 900}
 HOSTILE = [
     "<img src=x onerror=\"document.title='taken'\">",
     "<script>document.title='taken'</script>",
@@ -54,89 +78,6 @@ HOSTILE = [
     "👩‍👩‍👧‍👦🏴‍☠️",
     "[a](javascript:alert(1)) &lt;b&gt; ${alert(1)}",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = chromium()
-    if executable is None:
-        pytest.skip("no Chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
-    build = load_build()
-    if not (build.install() and build.ready()):
-        pytest.skip("the pages could not be built: is the npm registry in reach?")
-    with Browser(build.NODE, executable) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def pipeline(
-    browser: Browser, kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pipeline]:
-    logs = tmp_path_factory.mktemp("logs")
-    roles = ("stream", "edge", "index", "gateway")
-    with running(kafka_servers, elasticsearch_url, logs, *roles, TOUCHLINE_EDGE_DRAIN_S="1") as pipeline:
-        yield pipeline
-
-
-def send(pipeline: Pipeline, method: str, path: str, body: Any) -> int:
-    request = urllib.request.Request(
-        f"{pipeline.gateway_url}{path}",
-        method=method,
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        status: int = answer.status
-        return status
-
-
-def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
-    assert send(pipeline, "POST", f"/v1/streams/{kind}/{channel}/events", events) == 202
-
-
-def say(pipeline: Pipeline, channel: str, *texts: str) -> None:
-    post(pipeline, "chat", channel, [{"sender": "ana", "data": {"text": text}} for text in texts])
-
-
-def visit(browser: Browser, pipeline: Pipeline, channel: str, **options: Any) -> Page:
-    page = browser.open(f"{pipeline.gateway_url}/?channel={channel}", **options)
-    page.until(CAUGHT_UP)
-    return page
-
-
-def reads(text: str) -> str:
-    """JavaScript: whether a chat line has this text."""
-    return (
-        f"[...document.querySelectorAll('.line-text')].some(line => line.textContent === {json.dumps(text)})"
-    )
-
-
-def shows(selector: str, text: str) -> str:
-    """JavaScript: whether something that the selector finds has this text in it."""
-    has = f"one.textContent.includes({json.dumps(text)})"
-    return f"[...document.querySelectorAll({json.dumps(selector)})].some(one => {has})"
-
-
-def viewers_of(pipeline: Pipeline, stream: str) -> int:
-    with urllib.request.urlopen(f"{pipeline.gateway_url}/v1/streams/{stream}", timeout=20) as answer:
-        viewers: int = json.load(answer)["viewers"]
-        return viewers
-
-
-def in_all_lights(page: Page, name: str, *, view: str = "") -> None:
-    """Keep a picture of this state by day and by night, on a desk and in a hand (which shows one view)."""
-    if view:
-        page.evaluate(f"document.querySelector('.view-{view}').click()")
-    for scheme in ("light", "dark"):
-        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
-            page.look(scheme=scheme, **size)
-            page.picture(f"{name}-{device}-{scheme}")
-    page.look(scheme="light", **DESKTOP)
-
-
-def write(page: Page, text: str) -> None:
-    page.fill("#message", text)
-    page.press("Enter")
 
 
 def texts_of_everything(page: Page) -> list[str]:
@@ -178,6 +119,36 @@ def test_two_people_chat_with_each_other(browser: Browser, pipeline: Pipeline) -
     second.picture("viewers-chat-phone")
     first.close()
     second.close()
+
+
+def test_everything_is_done_with_the_keyboard(browser: Browser, pipeline: Pipeline) -> None:
+    page = visit(browser, pipeline, "keys", **DESKTOP)
+    page.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Go to the chat"
+    page.press("Enter")
+    page.until("document.activeElement?.id === 'message'")
+    for key in "hallo":
+        page.press(key)
+    page.press("Enter")
+    page.until(reads("hallo"))
+    page.until("document.querySelector('.mine .tick.delivered') !== null")
+    page.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.id") == "own-name"
+    page.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Messages", (
+        "the list is scrolled by keys, too"
+    )
+    page.press("/")
+    page.until("document.activeElement?.id === 'q'")
+    # Whatever can be pressed is reached, and tells what it is.
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, input, select, textarea')]"
+        ".filter(one => one.checkVisibility())"
+        ".filter(one => !(one.ariaLabel || one.textContent.trim() || one.labels?.length))"
+        ".map(one => one.outerHTML)"
+    )
+    assert nameless == []
+    page.close()
 
 
 def test_a_network_that_is_cut_and_restored_costs_nothing(browser: Browser, pipeline: Pipeline) -> None:
@@ -272,15 +243,19 @@ def test_five_thousand_messages_scroll(browser: Browser, pipeline: Pipeline) -> 
     page.evaluate("document.querySelector('.list').scrollTop = 0")
     page.until(reads("message 0"))
     assert page.evaluate("document.querySelectorAll('.line').length") < 120, "only what is in view is drawn"
-    before = page.cpu()
-    page.evaluate(
-        "new Promise(done => { let frames = 0; const step = () => {"
-        " if (++frames > 120) return done(); document.querySelector('.list').scrollBy(0, 2000);"
-        " requestAnimationFrame(step); }; requestAnimationFrame(step); })"
-    )
-    each = (page.cpu() - before) / 120
-    # Ten times what an idle machine needs: what is drawn is bounded above, and this finds a list that is not.
-    assert each < 0.15, f"a frame in which every row changes costs {each * 1000:.1f} ms"
+    passes: list[tuple[float, list[float]]] = []
+    for _ in range(3):
+        before = page.cpu()
+        frames = sorted(page.evaluate(SCROLLED))
+        passes.append(((page.cpu() - before) / len(frames), frames))
+    # The quickest counts: the machine has other things to do as well. With ten processes in line for its two
+    # cores, a frame was 5 to 11 ms of work; 95 of 100 came within 26 to 129 ms, all of 2,000 within 160 ms.
+    work = min(cpu for cpu, _ in passes)
+    assert work < 1 / 60, f"a frame in which every row changes costs {work * 1000:.1f} ms: no screen's pace"
+    slowest_5 = min(frames[len(frames) * 95 // 100] for _, frames in passes)
+    assert slowest_5 < 100, f"one frame in twenty takes {slowest_5:.0f} ms"
+    halts = [took for _, frames in passes for took in frames if took > 200]
+    assert len(halts) <= 3, f"scrolling stands still: {halts}"
     page.click(".jump")
     page.until(reads("message 4999"))
     page.close()
@@ -440,6 +415,7 @@ def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser,
             viewers.look(scheme=scheme, **size)
             viewers.picture(f"viewers-{device}-{scheme}")
             assert viewers.axe() == [], f"viewers {device} {scheme}"
+            assert viewers.evaluate("document.querySelectorAll('h1').length") == 1
     viewers.click("[data-name=map]")
     viewers.until("document.querySelectorAll('.place').length > 3")
     viewers.picture("viewers-map-phone")

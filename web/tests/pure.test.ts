@@ -1,13 +1,15 @@
 // The page's pure parts: the state of play, the chat as a list, what is drawn of it, highlights, words.
 
-import type { StreamEvent } from "@touchline/client";
+import type { Status, StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
 import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
+import { columns } from "../src/viewer/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
+import { TileServer } from "../src/viewer/tiles.ts";
 import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
 
 let seq = 0;
@@ -124,6 +126,12 @@ describe("words", () => {
     expect(sayStatus({ state: "refused", code: "4003", message: "No." }, 0)).toMatchObject({ tone: "bad", detail: "No." });
   });
 
+  test("to be read out do not count", () => {
+    const said = (status: Status, now: number) => sayStatus(status, now).said;
+    expect(said({ state: "waiting", retryAt: 9_000 }, 0)).toBe(said({ state: "waiting", retryAt: 9_000 }, 5_000));
+    expect(said({ state: "live", caughtUp: false, behind: 12 }, 0)).toBe(said({ state: "live", caughtUp: false, behind: 3 }, 0));
+  });
+
   test("for counts", () => {
     expect([plural(1, "viewer"), plural(1200, "viewer")]).toEqual(["1 viewer", "1,200 viewers"]);
   });
@@ -184,5 +192,35 @@ describe("the operators' figures", () => {
 
   test("numbers are short", () => {
     expect([null, 0.25, 12, 1234.6, 54_321, 2_500_000].map(short)).toEqual(["–", "0.3", "12", "1235", "54.3 k", "2.5 M"]);
+  });
+});
+
+describe("a server of map tiles", () => {
+  test.each([
+    ["one that is missing is no reason to give up", "xxxxx", [null, null, null, null, null]],
+    ["one that sends nothing is left alone", "xxxxxx", [null, null, null, null, null, 30_000]],
+    ["a tile in between counts it anew", "xxxxx.x", [null, null, null, null, null, null]],
+    ["each time in vain, for longer", "xxxxxxxxx", [null, null, null, null, null, 30_000, 60_000, 120_000, 240_000]],
+    ["until it has sent one", "xxxxxxx.xxxxxx", [null, null, null, null, null, 30_000, 60_000, null, null, null, null, null, 30_000]],
+    ["and never for longer than ten minutes", "x".repeat(13), [null, null, null, null, null, 30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000, 600_000]],
+  ])("%s: %s", (_, told, pauses) => {
+    const server = new TileServer();
+    const said = [...told].flatMap((mark) => (mark === "x" ? [server.failed()] : (server.loaded(), [])));
+    expect(said).toEqual(pauses);
+  });
+});
+
+describe("when it was said", () => {
+  const bars = (...counts: number[]) => counts.map((count, n) => ({ start: new Date(1_784_487_600_000 + n * 5000).toISOString(), count }));
+  test.each([
+    [[1, 0, 2], 3, [1, 0, 2]], [[1, 0, 2], 2, [1, 2]], [[1, 2, 3, 4, 5], 2, [6, 9]], [[], 4, []], [[7], 4, [7]],
+  ])("%j in no more than %d columns: %j", (counts, most, expected) => {
+    const made = columns(bars(...counts), 5000, most);
+    expect(made.map(({ count }) => count)).toEqual(expected);
+  });
+
+  test("columns lie side by side and none shares a moment with another", () => {
+    const made = columns(bars(1, 2, 3, 4, 5), 5000, 2);
+    expect(made.map(({ since, until }) => [since.slice(17), until.slice(17)])).toEqual([["00.000Z", "14.999Z"], ["15.000Z", "24.999Z"]]);
   });
 });

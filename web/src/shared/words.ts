@@ -7,6 +7,8 @@ export type Tone = "good" | "busy" | "bad";
 export interface Said {
   readonly tone: Tone;
   readonly text: string;
+  /** The same without its numbers, where they change all the time: to be read out. */
+  readonly said?: string;
   /** More of it, where there is more to say. */
   readonly detail?: string;
 }
@@ -17,13 +19,13 @@ export function sayStatus(status: Status, now: number): Said {
     case "live":
       return status.caughtUp
         ? { tone: "good", text: "Live, caught up" }
-        : { tone: "busy", text: status.behind ? `${status.behind.toLocaleString("en")} behind` : "Catching up", detail: "What you missed is coming, in order." };
+        : { tone: "busy", text: status.behind ? `${status.behind.toLocaleString("en")} behind` : "Catching up", said: "Catching up", detail: "What you missed is coming, in order." };
     case "connecting":
       return { tone: "busy", text: "Connecting" };
     case "waiting": {
       const seconds = Math.ceil((status.retryAt - now) / 1000);
       const text = seconds > 0 ? `Back in ${seconds} s` : "Connecting";
-      return { tone: "busy", text, detail: "The connection was lost. Nothing will be missed." };
+      return { tone: "busy", text, said: "Connecting again", detail: "The connection was lost. Nothing will be missed." };
     }
     case "offline":
       return { tone: "bad", text: "No network", detail: "It goes on by itself, with everything in between." };

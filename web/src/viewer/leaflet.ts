@@ -5,6 +5,7 @@ import "leaflet/dist/leaflet.css";
 
 import type { PageConfig } from "../shared/config.ts";
 import type { Place } from "./room.ts";
+import { TileServer } from "./tiles.ts";
 
 const MOST_MARKERS = 500;
 const STREET = 17;
@@ -36,7 +37,7 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
   map.attributionControl.setPrefix("Leaflet");
   map.setView([20, 0], 2);
   new Grid().addTo(map);
-  if (tiles) L.tileLayer(tiles.url, { attribution: escape(tiles.attribution), maxZoom: 19 }).addTo(map);
+  const forgetTiles = tiles ? showTiles(map, tiles) : () => undefined;
   const markers = new Map<string, { dot: L.CircleMarker; around: L.Circle | null }>();
   let [moved, fitting, fitted] = [false, false, 0];
   map.on("dragstart zoomstart", () => (moved = moved || !fitting));
@@ -92,8 +93,33 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
     },
     remove() {
       resized.disconnect();
+      forgetTiles();
       map.remove();
     },
+  };
+}
+
+/** Tiles over the grid. Leaflet hides one that does not come, and the grid is seen; a server that sends none is left alone for a while. */
+function showTiles(map: L.Map, { url, attribution }: NonNullable<PageConfig["tiles"]>): () => void {
+  const layer = L.tileLayer(url, { attribution: escape(attribution), maxZoom: 19 });
+  const server = new TileServer();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const ask = () => {
+    clearTimeout(timer);
+    layer.addTo(map);
+  };
+  layer.on("tileload", () => server.loaded());
+  layer.on("tileerror", () => {
+    const pause = server.failed();
+    if (pause === null) return;
+    layer.remove();
+    timer = setTimeout(ask, pause);
+  });
+  ask();
+  addEventListener("online", ask);
+  return () => {
+    clearTimeout(timer);
+    removeEventListener("online", ask);
   };
 }
 

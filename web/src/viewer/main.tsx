@@ -64,6 +64,12 @@ function Page({ config }: { config: PageConfig }) {
     history.pushState(null, "", `?channel=${encodeURIComponent(channel)}`);
     open(channel, config);
   };
+  const goToMessage = (channel: string, seq: number) => {
+    goTo(channel);
+    // Where it cannot be shown, the chat itself says why.
+    void room.value?.showContext(seq).catch(() => undefined);
+    show("chat");
+  };
   return (
     <>
       <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); show("chat"); requestAnimationFrame(() => document.getElementById("message")?.focus()); }}>Go to the chat</a>
@@ -73,7 +79,7 @@ function Page({ config }: { config: PageConfig }) {
         <Timeline room={here} demo={config.demo ? <DemoButton channel={here.channel} /> : null} />
         <Chat room={here} />
         <MapPane room={here} tiles={config.tiles} />
-        <Search room={here} onContext={() => show("chat")} />
+        <Search room={here} onContext={() => show("chat")} onElsewhere={goToMessage} />
       </main>
       <nav class="views" aria-label="Parts of the page">
         {VIEWS.map(([name, label]) => <button key={name} type="button" class={`view-${name}`} data-name={name} aria-pressed={view.value === name} onClick={() => show(name)}>{label}</button>)}

@@ -18,7 +18,7 @@ export function Scoreboard({ room, onChannel }: { room: Room; onChannel: (channe
   const clock = useComputed(() => matchClock(match.value, wall.value));
   const said = useComputed(() => sayStatus(status.value, now.value || performance.now()));
   const { home, away, title } = match.value;
-  const scored = home.score !== null || away.score !== null;
+  const scored = home.score !== null || away.score !== null || home.name !== "";
   return (
     <header class="board">
       <svg class="chalk" viewBox="0 0 1200 160" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
@@ -27,13 +27,16 @@ export function Scoreboard({ room, onChannel }: { room: Room; onChannel: (channe
         <path d="M70 50a42 42 0 0 1 0 60M1130 50a42 42 0 0 0 0 60" />
       </svg>
       <div class="board-top">
+        {scored && <h1 class="sr-only">{title || room.channel}</h1>}
         <ChannelPicker channel={room.channel} onChannel={onChannel} />
         <div class="board-state">
           {viewers.value !== null && status.value.state === "live" && <span class="viewers" title="Watching now">{plural(viewers.value, "viewer")}</span>}
-          <span class={`state ${said.value.tone}`} role="status" title={said.value.detail}>{said.value.text}</span>
+          <span class={`state ${said.value.tone}`} title={said.value.detail}>{said.value.text}</span>
+          {/* Read out once a change: nobody wants to hear a countdown. */}
+          <span class="sr-only" role="status">{[said.value.said ?? said.value.text, said.value.detail].filter(Boolean).join(". ")}</span>
         </div>
       </div>
-      {scored || home.name ? (
+      {scored ? (
         <div class="score" role="group" aria-label="Score">
           <span class="team"><bdi>{home.name || "Home"}</bdi></span>
           <span class="goals">{home.score ?? 0}</span>

@@ -6,8 +6,10 @@ import { useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { type Bar, ends, type Span } from "./bars.ts";
 import { author } from "./chatlog.ts";
 import { pieces } from "./highlight.ts";
+import { Histogram } from "./histogram.tsx";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
 
@@ -23,19 +25,31 @@ interface Results {
   readonly took_ms: number;
   readonly facets: {
     readonly kind: readonly Bucket[];
+    readonly channel: readonly Bucket[];
     readonly sender: readonly Bucket[];
-    readonly histogram: readonly { readonly start: string; readonly count: number }[];
+    readonly histogram: readonly Bar[];
+    readonly bar_ms: number;
   } | null;
 }
 
 const TYPING_MS = 250;
 
-export function Search({ room, onContext }: { room: Room; onContext: () => void }) {
+interface SearchProps {
+  readonly room: Room;
+  /** The message is in view. */
+  readonly onContext: () => void;
+  /** It is of another channel's chat, and has to be shown there. */
+  readonly onElsewhere: (channel: string, seq: number) => void;
+}
+
+export function Search({ room, onContext, onElsewhere }: SearchProps) {
   const words = useSignal("");
   const sort = useSignal("relevance");
   const everywhere = useSignal(false);
   const kind = useSignal("");
+  const channel = useSignal("");
   const sender = useSignal("");
+  const span = useSignal<Span | null>(null);
   const results = useSignal<Results | null>(null);
   const problem = useSignal("");
   const busy = useSignal(false);
@@ -43,9 +57,14 @@ export function Search({ room, onContext }: { room: Room; onContext: () => void 
 
   const query = (cursor: string | null = null) => {
     const parameters = new URLSearchParams({ q: words.value.trim(), sort: sort.value, limit: "30", facets: "1" });
-    if (!everywhere.value) parameters.set("channel", room.channel);
+    const only = everywhere.value ? channel.value : room.channel;
+    if (only) parameters.set("channel", only);
     if (kind.value) parameters.set("kind", kind.value);
     if (sender.value) parameters.set("sender", sender.value);
+    if (span.value) {
+      parameters.set("since", span.value.since);
+      parameters.set("until", span.value.until);
+    }
     if (cursor) parameters.set("cursor", cursor);
     return `/v1/search?${parameters.toString()}`;
   };
@@ -69,7 +88,8 @@ export function Search({ room, onContext }: { room: Room; onContext: () => void 
   };
 
   useSignalEffect(() => {
-    const wanted = words.value.trim() !== "" || kind.value !== "" || sender.value !== "";
+    const chosen = [kind.value, channel.value, sender.value].some(Boolean) || span.value !== null;
+    const wanted = words.value.trim() !== "" || chosen;
     void [sort.value, everywhere.value];
     const timer = setTimeout(() => {
       if (wanted) return void run();
@@ -80,7 +100,8 @@ export function Search({ room, onContext }: { room: Room; onContext: () => void 
   });
 
   const open = (event: StreamEvent) => {
-    if (event.stream !== `chat:${room.channel}`) return;
+    const there = chatOf(event);
+    if (there !== room.channel) return there === null ? undefined : onElsewhere(there, event.seq);
     void room.showContext(event.seq).then(onContext, () => (problem.value = "The messages around it could not be loaded right now."));
   };
 
@@ -95,12 +116,12 @@ export function Search({ room, onContext }: { room: Room; onContext: () => void 
           <label>Order <select value={sort.value} onChange={(event) => (sort.value = event.currentTarget.value)}>
             <option value="relevance">best first</option><option value="newest">newest first</option><option value="oldest">oldest first</option>
           </select></label>
-          <label><input type="checkbox" checked={everywhere.value} onChange={(event) => (everywhere.value = event.currentTarget.checked)} /> All channels</label>
+          <label><input type="checkbox" checked={everywhere.value} onChange={(event) => { everywhere.value = event.currentTarget.checked; channel.value = ""; }} /> All channels</label>
         </div>
       </form>
       <div class="scroll" tabIndex={0} role="region" aria-label="Search results" aria-busy={busy.value}>
         {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-        {results.value && <Found results={results.value} kind={kind} sender={sender} room={room} onOpen={open} onMore={(cursor) => void run(cursor)} />}
+        {results.value && <Found results={results.value} kind={kind} channel={everywhere.value ? channel : null} sender={sender} span={span} room={room} onOpen={open} onMore={(cursor) => void run(cursor)} />}
         {!results.value && !problem.value && <p class="empty">{busy.value ? "Searching…" : <><strong>Find what was said</strong>A second after it happened, it can be found here.</>}</p>}
       </div>
     </section>
@@ -110,24 +131,33 @@ export function Search({ room, onContext }: { room: Room; onContext: () => void 
 interface FoundProps {
   readonly results: Results;
   readonly kind: { value: string };
+  /** Null where only one channel is searched. */
+  readonly channel: { value: string } | null;
   readonly sender: { value: string };
+  readonly span: { value: Span | null };
   readonly room: Room;
   readonly onOpen: (event: StreamEvent) => void;
   readonly onMore: (cursor: string) => void;
 }
 
-function Found({ results, kind, sender, room, onOpen, onMore }: FoundProps) {
+function Found({ results, kind, channel, sender, span, room, onOpen, onMore }: FoundProps) {
   const { total, hits, took_ms, next, facets } = results;
   return (
     <>
       <p class="found-count" role="status">{total === 0 ? "Nothing was found" : plural(total, "result")}, {Math.max(1, Math.round(took_ms))} ms</p>
       <Facet name="Kind" buckets={facets?.kind} chosen={kind} />
+      {channel && <Facet name="Channel" buckets={facets?.channel} chosen={channel} />}
       <Facet name="Sender" buckets={facets?.sender} chosen={sender} />
-      <Histogram bars={facets?.histogram ?? []} />
+      {span.value && (
+        <ul class="facet" aria-label="Time">
+          <li><button type="button" aria-pressed={true} onClick={() => (span.value = null)}>{ends(span.value).join(" to ")}</button></li>
+        </ul>
+      )}
+      <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => (span.value = picked)} />
       {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
       <ol class="hits">
         {hits.map(({ event, highlight }) => {
-          const here = event.stream === `chat:${room.channel}`;
+          const there = chatOf(event);
           return (
             <li key={`${event.stream} ${event.seq}`} class="hit">
               <p class="hit-head">
@@ -136,7 +166,7 @@ function Found({ results, kind, sender, room, onOpen, onMore }: FoundProps) {
                 <time dateTime={event.server_ts} title={fullTime(event.server_ts)}>{clockTime(event.server_ts)}</time>
               </p>
               <p class="hit-text" dir="auto">{highlight ? pieces(highlight).map(({ text, marked }, n) => (marked ? <mark key={n}>{text}</mark> : text)) : plainText(event)}</p>
-              {here && <button type="button" class="hit-open" onClick={() => onOpen(event)}>Show in the chat</button>}
+              {there !== null && <button type="button" class="hit-open" onClick={() => onOpen(event)}>{there === room.channel ? "Show in the chat" : `Show in the chat of ${there}`}</button>}
             </li>
           );
         })}
@@ -162,20 +192,9 @@ function Facet({ name, buckets, chosen }: { name: string; buckets: readonly Buck
   );
 }
 
-function Histogram({ bars }: { bars: readonly { start: string; count: number }[] }) {
-  if (bars.length < 2) return null;
-  const most = Math.max(...bars.map(({ count }) => count), 1);
-  const width = 100 / bars.length;
-  const first = bars[0]?.start ?? "";
-  const last = bars.at(-1)?.start ?? "";
-  return (
-    <figure class="histogram">
-      <svg viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label={`When it was said, from ${fullTime(first)} to ${fullTime(last)}`}>
-        {bars.map(({ start, count }, n) => <rect key={start} x={n * width} width={width * 0.82} y={24 - (24 * count) / most} height={(24 * count) / most}><title>{`${fullTime(start)}: ${count}`}</title></rect>)}
-      </svg>
-      <figcaption><span>{clockTime(first)}</span><span>{clockTime(last)}</span></figcaption>
-    </figure>
-  );
+/** The channel in whose chat it was said; null for what is no message. */
+function chatOf({ stream }: StreamEvent): string | null {
+  return stream.startsWith("chat:") ? stream.slice("chat:".length) : null;
 }
 
 function plainText({ data }: StreamEvent): string {

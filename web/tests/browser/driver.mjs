@@ -90,6 +90,7 @@ const commands = {
     return metrics.find(({ name }) => name === "TaskDuration").value;
   },
   complaints: async () => complaints,
+  forget: async () => complaints.splice(0),
   /** What axe-core finds, serious and critical only. The script is run by the debugger, which the policy does not bind. */
   async axe({ page }) {
     await pages[page].evaluate(AXE);

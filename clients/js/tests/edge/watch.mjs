@@ -1,11 +1,21 @@
 // Watches a stream with the built client in a plain Node, and prints what comes, a line of JSON each: for tests and measurements.
-// node watch.mjs URL STREAM AFTER COUNT [quiet]: ends when COUNT events have come; with `quiet` it prints only a summary.
+// node watch.mjs URL[,URL] STREAM AFTER COUNT [quiet]: ends when COUNT events have come; with `quiet` it prints only a summary.
+// Each connection that is opened and closed is told too, by its edge.
 
 import { connect } from "../../dist/index.js";
 
-const [url, stream, after, count, quiet] = process.argv.slice(2);
-const client = connect({ url });
+const [urls, stream, after, count, quiet] = process.argv.slice(2);
 const print = (said) => process.stdout.write(`${JSON.stringify(said)}\n`);
+
+class Told extends WebSocket {
+  constructor(url, protocol) {
+    super(url, protocol);
+    this.addEventListener("open", () => print({ opened: url }));
+    this.addEventListener("close", ({ code }) => print({ closed: url, code }));
+  }
+}
+
+const client = connect({ url: urls.split(","), ...(quiet ? {} : { WebSocket: Told }) });
 if (!quiet) client.onStatus((status) => print({ status: status.state }));
 
 let seen = 0;

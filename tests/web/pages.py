@@ -1,0 +1,73 @@
+"""What tests of the pages do again and again: visit, write, post events, wait for words, keep pictures."""
+
+import json
+import urllib.request
+from typing import Any
+
+from tests.pipeline import Pipeline
+from tests.web.browser import Browser, Page
+
+CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1440, "height": 900}
+
+
+def send(pipeline: Pipeline, method: str, path: str, body: Any) -> int:
+    request = urllib.request.Request(
+        f"{pipeline.gateway_url}{path}",
+        method=method,
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        status: int = answer.status
+        return status
+
+
+def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
+    assert send(pipeline, "POST", f"/v1/streams/{kind}/{channel}/events", events) == 202
+
+
+def say(pipeline: Pipeline, channel: str, *texts: str) -> None:
+    post(pipeline, "chat", channel, [{"sender": "ana", "data": {"text": text}} for text in texts])
+
+
+def visit(browser: Browser, pipeline: Pipeline, channel: str, **options: Any) -> Page:
+    page = browser.open(f"{pipeline.gateway_url}/?channel={channel}", **options)
+    page.until(CAUGHT_UP)
+    return page
+
+
+def reads(text: str) -> str:
+    """JavaScript: whether a chat line has this text."""
+    return (
+        f"[...document.querySelectorAll('.line-text')].some(line => line.textContent === {json.dumps(text)})"
+    )
+
+
+def shows(selector: str, text: str) -> str:
+    """JavaScript: whether something that the selector finds has this text in it."""
+    has = f"one.textContent.includes({json.dumps(text)})"
+    return f"[...document.querySelectorAll({json.dumps(selector)})].some(one => {has})"
+
+
+def viewers_of(pipeline: Pipeline, stream: str) -> int:
+    with urllib.request.urlopen(f"{pipeline.gateway_url}/v1/streams/{stream}", timeout=20) as answer:
+        viewers: int = json.load(answer)["viewers"]
+        return viewers
+
+
+def in_all_lights(page: Page, name: str, *, view: str = "") -> None:
+    """Keep a picture of this state by day and by night, on a desk and in a hand (which shows one view)."""
+    if view:
+        page.evaluate(f"document.querySelector('.view-{view}').click()")
+    for scheme in ("light", "dark"):
+        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            page.look(scheme=scheme, **size)
+            page.picture(f"{name}-{device}-{scheme}")
+    page.look(scheme="light", **DESKTOP)
+
+
+def write(page: Page, text: str) -> None:
+    page.fill("#message", text)
+    page.press("Enter")

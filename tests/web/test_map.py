@@ -1,0 +1,164 @@
+"""The map where its tile server fails: the grid is seen, nobody is told off, and the tiles come back."""
+
+import base64
+import contextlib
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from embedded.ports import find_free
+from tests.pipeline import Pipeline, eventually, running
+from tests.web.browser import Browser, Page
+from tests.web.pages import DESKTOP, PHONE, post, visit
+
+pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
+PEOPLE = {"Ana": (12.52, -70.03), "Jorge": (12.5237, -70.026), "Oona": (12.5242, -70.022)}
+#: A picture of one white point.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTUWdAAAAABJRU5ErkJggg=="
+)
+TILES = "document.querySelectorAll('.map img.leaflet-tile-loaded').length"
+#: Pictures that the map shows and has not got.
+BROKEN = (
+    "[...document.querySelectorAll('.map img')].filter(tile => tile.complete && !tile.naturalWidth"
+    " && getComputedStyle(tile).visibility === 'visible').length"
+)
+GRID = (
+    "[...document.querySelectorAll('.grid-tile')]"
+    ".filter(tile => getComputedStyle(tile).visibility === 'visible').length"
+)
+THANKED = "document.querySelector('.leaflet-control-attribution').textContent.includes('Friends of maps')"
+
+
+class TileServer(ThreadingHTTPServer):
+    """Answers with tiles, or with 500."""
+
+    def __init__(self) -> None:
+        self.ill, self.asked = False, 0
+        super().__init__(("127.0.0.1", 0), _Answer)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: TileServer
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        self.send_response(500 if self.server.ill else 200)
+        self.send_header("Content-Type", "text/plain" if self.server.ill else "image/png")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(b"out of order" if self.server.ill else PNG)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def tiles() -> Iterator[TileServer]:
+    with TileServer() as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+@contextlib.contextmanager
+def map_with(
+    browser: Browser, pipeline: Pipeline, logs: Path, tiles_url: str, **options: Any
+) -> Iterator[Page]:
+    """The page of a second gateway, which has map tiles from there, with its map in view."""
+    given = {
+        "TOUCHLINE_TOPICS_PREFIX": pipeline.name,
+        "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name,
+        "TOUCHLINE_GATEWAY_EDGES": pipeline.edge_url,
+        "TOUCHLINE_GATEWAY_TILES_URL": f"{tiles_url}/{{z}}/{{x}}/{{y}}.png",
+        "TOUCHLINE_GATEWAY_TILES_ATTRIBUTION": "Friends of maps",
+    }
+    kafka, elastic = pipeline.settings.kafka.bootstrap_servers, pipeline.settings.elasticsearch.url
+    places = [{"sender": who, "data": {"lat": lat, "lon": lon}} for who, (lat, lon) in PEOPLE.items()]
+    post(pipeline, "location", "mapped", places)
+    with running(kafka, elastic, logs, "gateway", **given) as gateway:
+        page = visit(browser, gateway, "mapped", **options)
+        page.evaluate("document.querySelector('.view-map').click()")
+        page.until("document.querySelectorAll('.place').length === 3")
+        yield page
+        assert browser.complaints() == []
+        page.close()
+
+
+def everybody_is_there(page: Page) -> None:
+    listed = page.evaluate("document.querySelector('[aria-label=Places]').textContent")
+    assert all(who in listed for who in PEOPLE)
+    box = page.evaluate(
+        "[...document.querySelectorAll('.place')].map(dot => dot.getBoundingClientRect().width)"
+    )
+    assert len(box) == 3
+    assert min(box) > 5
+    assert page.evaluate(GRID) > 3
+    assert page.evaluate(BROKEN) == 0
+    assert page.evaluate(TILES) == 0
+
+
+def test_a_tile_server_that_breaks_gives_way_to_the_grid_and_comes_back(
+    browser: Browser, pipeline: Pipeline, tmp_path: Path, tiles: TileServer
+) -> None:
+    tiles.ill = True
+    with map_with(browser, pipeline, tmp_path, tiles.url, **DESKTOP) as page:
+        page.until(f"!{THANKED}")
+        everybody_is_there(page)
+        page.picture("viewers-map-without-tiles")
+        # It is left alone, however much the map is moved.
+        asked = tiles.asked
+        assert asked > 0, "the policy lets the page ask it"
+        for _ in range(3):
+            page.click(".leaflet-control-zoom-out")
+        page.until("document.querySelectorAll('.leaflet-zoom-anim').length === 0")
+        assert tiles.asked == asked
+        everybody_is_there(page)
+        # The network came back, and the server is well: there are tiles again.
+        tiles.ill = False
+        page.evaluate("dispatchEvent(new Event('online'))")
+        page.until(f"{TILES} > 3 && {THANKED}")
+        assert page.evaluate(BROKEN) == 0
+
+
+def test_a_tile_server_that_nobody_listens_at_gives_way_to_the_grid(
+    browser: Browser, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    with map_with(browser, pipeline, tmp_path, f"http://127.0.0.1:{find_free()}", **PHONE) as page:
+        page.until(f"!{THANKED}")
+        everybody_is_there(page)
+        page.picture("viewers-map-without-tiles-phone")
+
+
+def test_pictures_come_from_the_tile_server_that_is_set_and_from_nowhere_else(
+    browser: Browser, pipeline: Pipeline, tmp_path: Path, tiles: TileServer
+) -> None:
+    refused = (
+        "new Promise(done => { const picture = new Image();"
+        " document.addEventListener('securitypolicyviolation', event => done(event.violatedDirective));"
+        " picture.onload = () => done('loaded'); picture.src = %s; })"
+    )
+    with TileServer() as stranger:
+        serving = Thread(target=stranger.serve_forever)
+        serving.start()
+        with map_with(browser, pipeline, tmp_path, tiles.url, **DESKTOP) as page:
+            eventually("tiles are asked for", lambda: tiles.asked > 0)
+            page.until(f"{TILES} > 3 && {THANKED}")
+            asked = json.dumps(f"{tiles.url}/0/0/0.png"), json.dumps(f"{stranger.url}/0/0/0.png")
+            assert [page.evaluate(refused % url) for url in asked] == ["loaded", "img-src"]
+            assert stranger.asked == 0
+            # This one was refused on purpose.
+            assert all(stranger.url in complaint for complaint in browser.forget_complaints())
+        stranger.shutdown()
+        serving.join()
