@@ -13,6 +13,7 @@ from kernel.kafka import client_config, wait_for_kafka, watch_kafka
 from kernel.logs import get_logger
 from kernel.metrics import CONSUMER_LAG, OUTPUTS_UNDER_WAY
 from kernel.ops import OpsServer
+from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import wait_for_registry
@@ -69,7 +70,9 @@ def _die() -> NoReturn:
 async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.Event) -> None:
     names, config = topic_names(settings), client_config(settings)
     stream = settings.stream
-    sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued)
+    # Viewers wait for the fan-out; the log of events may be a moment behind it.
+    apart = {names.fanout(kind) for kind in Kind}
+    sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued, apart=apart)
     worker = Worker(settings, clock, health, sink)
     steward = Steward(settings, clock, worker)
     app = make_app(settings, worker, sink, worker.topics)

@@ -1,7 +1,7 @@
-"""Where a worker's outputs go: librdkafka's producer, with a barrier that says when all is on the brokers."""
+"""Where a worker's outputs go: librdkafka's producers, and a barrier that says when all is on the brokers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -18,21 +18,43 @@ _STEP_S: Final = 0.001
 
 
 class Sink:
-    """An idempotent producer. Its order is kept in each partition, and a lost output ends the worker."""
+    """Idempotent producers. The order in each partition is kept, and a lost output ends the worker.
 
-    def __init__(self, config: Mapping[str, Any], *, linger_ms: float, max_queued: int = _MAX_QUEUED) -> None:
+    What goes to the topics `apart` has a producer of its own, and with it connections of its own: brokers do
+    the requests of one connection one after the other, so what somebody waits for does not wait for the rest.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        *,
+        linger_ms: float,
+        max_queued: int = _MAX_QUEUED,
+        apart: Collection[str] = (),
+    ) -> None:
         self._max_queued = max_queued
         self._error: KafkaError | None = None
         self._gate: asyncio.Future[None] | None = None
         self._written = 0
         self._confirmed = 0
-        self._producer = Producer(
+        self._producers = [self._producer(config, linger_ms) for _ in range(2 if apart else 1)]
+        shared, own = (producer.produce for producer in (self._producers[0], self._producers[-1]))
+        ways = dict.fromkeys(apart, own)
+
+        def produce(topic: str, *what: Any, **more: Any) -> None:
+            ways.get(topic, shared)(topic, *what, **more)
+
+        #: `produce(topic, value, key, partition, on_delivery, timestamp, headers)`: librdkafka's own.
+        self.produce = produce
+
+    def _producer(self, config: Mapping[str, Any], linger_ms: float) -> Producer:
+        return Producer(
             {
                 "linger.ms": linger_ms,
                 "batch.num.messages": 10_000,
                 "batch.size": 1_000_000,
                 # Agents look at the bound before a slice, which may have many outputs of each record.
-                "queue.buffering.max.messages": max(max_queued, _MAX_QUEUED) * 2,
+                "queue.buffering.max.messages": max(self._max_queued, _MAX_QUEUED) * 2,
                 "queue.buffering.max.kbytes": _MAX_QUEUED_KBYTES,
                 "message.max.bytes": 2 * 1024 * 1024,
                 "delivery.timeout.ms": 60_000,
@@ -45,15 +67,13 @@ class Sink:
                 "error_cb": self._on_error,
             }
         )
-        #: `produce(topic, value, key, partition, on_delivery, timestamp, headers)`: librdkafka's own, bare.
-        self.produce = self._producer.produce
 
     async def ready(self) -> None:
         """Wait for room. To be awaited before each slice of outputs; raises once any output was lost."""
         if self._gate is not None:
             await self._gate
         self._poll()
-        while len(self._producer) > self._max_queued:
+        while self.queued > self._max_queued:
             await asyncio.sleep(_STEP_S)
             self._poll()
         # Only now, and with no await before the caller's outputs: a poll that finds nothing under way
@@ -88,15 +108,16 @@ class Sink:
     @property
     def queued(self) -> int:
         """Outputs under way."""
-        return len(self._producer)
+        return sum(map(len, self._producers))
 
     def _poll(self) -> None:
-        self._producer.poll(0)
+        for producer in self._producers:
+            producer.poll(0)
         if self._error is not None:
             raise TouchlineError(
                 "not_delivered", f"Kafka did not take an output of this worker: {self._error.str()}."
             )
-        if not len(self._producer):
+        if not self.queued:
             self._confirmed = self._written
 
     def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
