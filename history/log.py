@@ -3,6 +3,7 @@
 Everything here blocks, and runs in a thread. A reader has a Kafka consumer of its own that joins no group.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -19,9 +20,16 @@ from schemas.rendering import render
 
 _WAIT_S: Final = 5.0
 _CHUNK: Final = 1000
-#: A partition whose leader is being elected, or that is quite new: it answers in a moment.
+#: A partition whose leader is being elected, or that is quite new: it answers in a moment. To the client one
+#: that had no leader when it last heard of it is not there, and without an assignment it does not ask again.
 _MOVING: Final = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+    }
 )
 _MOVING_S: Final = 0.05
 #: Records of one moment: an event that is looked for by its time lies among so many.
@@ -96,10 +104,16 @@ class LogReader:
                 )
             except KafkaException as error:
                 if error.args[0].code() not in _MOVING:
-                    raise unreachable(self._settings) from error
-                self._consumer.poll(_MOVING_S)
+                    raise unreachable(self._settings, error.args[0].str()) from error
+                self._look_again(place, deadline)
             else:
                 return low, high
+
+    def _look_again(self, place: Place, deadline: Deadline) -> None:
+        """Ask the brokers who leads; what they do not answer shows with the next question."""
+        with contextlib.suppress(KafkaException):
+            self._consumer.list_topics(place.topic, timeout=min(_MOVING_S * 20, deadline.left()))
+        self._consumer.poll(_MOVING_S)
 
     def seq_at(self, kind: Kind, place: Place, offset: int, high: int, deadline: Deadline) -> int | None:
         """The `seq` of the first readable record at or after an offset; None where there is none."""
@@ -129,7 +143,7 @@ class LogReader:
         try:
             (first,) = self._consumer.offsets_for_times(times, timeout=min(_WAIT_S, deadline.left()))
         except KafkaException as error:
-            raise unreachable(self._settings) from error
+            raise unreachable(self._settings, error.args[0].str()) from error
         if first.error is not None or first.offset < 0:
             return None
         low, high = self.bounds(place, deadline)
@@ -175,7 +189,7 @@ class LogReader:
                         if error.code() == KafkaError._AUTO_OFFSET_RESET:
                             raise GoneError
                         if error.fatal() or not error.retriable():
-                            raise unreachable(self._settings)
+                            raise unreachable(self._settings, error.str())
                         continue
                     offset = message.offset()
                     if offset is None or offset >= stop:

@@ -196,12 +196,16 @@ class History:
         now = self._clock.monotonic()
         read_at, topic = self._topics.get(kind, (float("-inf"), None))
         if topic is None or now - read_at > _TOPICS_S:
-            found = await asyncio.to_thread(self._describe, self._names[kind])
-            if topic is None or found[:3] != topic[:3]:
-                found = found._replace(earlier=await self._earlier(kind))
-            else:
+            try:
+                found = await asyncio.to_thread(self._describe, self._names[kind])
+            except TouchlineError as error:
+                if topic is None:
+                    raise
+                # What is known holds nearly always; where the log can't be read either, the read will say so.
+                _log.warning("the events' topic was not described", topic=topic.name, reason=error.message)
                 found = topic
-            topic = found
+            if topic is None or found[:3] != topic[:3]:
+                topic = found._replace(earlier=await self._earlier(kind))
             self._topics[kind] = (now, topic)
         return topic
 
@@ -215,11 +219,16 @@ class History:
         return tuple({e["partitions"] for e in epochs if e["topic"] == names.ingest[kind]})
 
     def _describe(self, name: str) -> _Topic:
+        admin = self._admin
         try:
-            asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=5)
+            asked = admin.describe_topics(TopicCollection([name]), request_timeout=5)
             found = asked[name].result(timeout=6)
         except Exception as error:
-            raise unreachable(self._settings) from error
+            # A client that has once failed may fail for ever: the next one is asked next time.
+            if self._admin is admin:
+                self._admin = AdminClient(client_config(self._settings))
+            del admin  # its end takes a moment: here, in this thread
+            raise unreachable(self._settings, str(error)) from error
         return _Topic(name, len(found.partitions), str(found.topic_id))
 
     async def _with_reader(self, read: Callable[[LogReader, Deadline], T]) -> T:
@@ -235,8 +244,12 @@ class History:
         running = asyncio.get_running_loop().run_in_executor(self._threads, insisting, read, reader, deadline)
 
         def give_back(done: "asyncio.Future[T]") -> None:
-            done.exception()  # whoever waited may be gone; then nobody else asks for it
-            self._idle.put_nowait(reader)
+            # Whoever waited may be gone; then nobody else asks for the error.
+            if done.exception() is None:
+                self._idle.put_nowait(reader)
+            else:  # as with the admin client: the next read has connections of its own
+                self._idle.put_nowait(None)
+                self._threads.submit(reader.close)
 
         running.add_done_callback(give_back)
         # Shielded: a caller that is cancelled leaves the reader to its thread until that is done with it.

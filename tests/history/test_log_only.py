@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
-from history import History, Page, tail
+from history import History, Page, log, reader, tail
+from history.log import LogReader
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.positions import Stream, make_seq, split_seq
@@ -75,3 +77,34 @@ async def test_a_kafka_that_does_not_answer_is_said() -> None:
         with pytest.raises(TouchlineError, match="Kafka does not answer") as raised:
             await history.read(FINAL)
     assert raised.value.code == "unavailable"
+
+
+async def test_what_is_known_of_a_topic_is_enough_while_its_description_is_not_to_be_had(
+    log_settings: Settings, publish_chat: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_chat("final", range(3))
+    async with History(log_settings, SystemClock()) as history:
+        assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
+        monkeypatch.setattr(reader, "_TOPICS_S", -1)
+        lost = AdminClient({"bootstrap.servers": "127.0.0.1:9", "log_level": 0})
+        monkeypatch.setattr(history, "_admin", lost)
+        assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
+        # The client that has lost its way is not asked again: a topic that nobody knows yet is described.
+        await history.read(Stream.parse("broadcast:final"), after=0)
+
+
+async def test_a_reader_that_failed_is_not_used_again(
+    log_settings: Settings, publish_chat: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_chat("final", range(3))
+    async with History(log_settings, SystemClock()) as history:
+        await history.read(FINAL, after=0)
+        nowhere = Settings(kafka=Kafka(bootstrap_servers="127.0.0.1:9"))
+        monkeypatch.setattr(log, "_WAIT_S", 0.5)
+        for _ in range(reader._READERS):
+            await history._idle.get()
+            history._idle.put_nowait(LogReader(nowhere, history._codecs))
+        for _ in range(reader._READERS):
+            with pytest.raises(TouchlineError, match="Kafka does not answer"):
+                await history.read(FINAL, after=0)
+        assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
