@@ -139,6 +139,7 @@ class LogReader:
         self, stream: Stream, place: Place, event_id: str, at_ms: int, deadline: Deadline
     ) -> bytes | None:
         """The stream's event of that id, whose record has this time."""
+        low, high = self.bounds(place, deadline)  # first: it finds who leads
         times = [TopicPartition(place.topic, place.partition, at_ms)]
         try:
             (first,) = self._consumer.offsets_for_times(times, timeout=min(_WAIT_S, deadline.left()))
@@ -146,7 +147,6 @@ class LogReader:
             raise unreachable(self._settings, error.args[0].str()) from error
         if first.error is not None or first.offset < 0:
             return None
-        low, high = self.bounds(place, deadline)
         start, wanted = max(low, first.offset), b'"id":"%b"' % event_id.encode()
         for entry in self.scan(Span(stream), place, start, min(high, start + _NEAR), deadline):
             if wanted in entry.body and _id_of(entry.body) == event_id:
