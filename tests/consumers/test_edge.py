@@ -19,6 +19,7 @@ from consumers.viewer import Viewer
 from embedded.servers import Servers
 from kernel.probe import answers
 from tests.consumers.bare import bare
+from tests.consumers.crowd import crowd, each_has
 from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
 
 #: Events that a ring holds where a test must not need the log behind it.
@@ -202,15 +203,7 @@ async def test_a_rolling_restart_and_kills_cost_nobody_an_event(
         three,
     ):
         urls = [edge.url for edge in three]
-        seen: list[list[int]] = [[] for _ in range(30)]
         first = fanout.write("chat:roll", 1)
-
-        async def watch(number: int) -> None:
-            async with Viewer(urls[number % 3 :] + urls[: number % 3], seed=seed + number) as viewer:
-                async for event in viewer.stream("chat:roll", after=EPOCH - 1):
-                    seen[number].append(event.seq)
-
-        tasks = [asyncio.create_task(watch(number)) for number in range(len(seen))]
         stop = asyncio.Event()
 
         async def load() -> None:
@@ -219,21 +212,17 @@ async def test_a_rolling_restart_and_kills_cost_nobody_an_event(
                 await asyncio.to_thread(fanout.write, "chat:roll", chance.randrange(1, 5))
                 await asyncio.sleep(0.02)
 
-        loading = asyncio.create_task(load())
-        for edge in three:
-            how = chance.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGKILL])
-            await asyncio.to_thread(edge.kill, how)
-            await asyncio.to_thread(edge.restart)
-        stop.set()
-        await loading
-        written = fanout.written["chat:roll"]
-        assert written[0] == first[0]
-        async with asyncio.timeout(60):
-            while any(len(got) < len(written) for got in seen):  # noqa: ASYNC110 - for all of them
-                await asyncio.sleep(0.05)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with crowd("chat:roll", 30, lambda n: urls[n % 3 :] + urls[: n % 3], seed=seed) as seen:
+            loading = asyncio.create_task(load())
+            for edge in three:
+                how = chance.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGKILL])
+                await asyncio.to_thread(edge.kill, how)
+                await asyncio.to_thread(edge.restart)
+            stop.set()
+            await loading
+            written = fanout.written["chat:roll"]
+            assert written[0] == first[0]
+            await each_has(seen, len(written))
         assert all(got == written for got in seen)
 
 

@@ -10,11 +10,11 @@ from aiohttp import ClientSession
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from consumers.viewer import Viewer
 from embedded.ports import find_free
 from kernel.tokens import sign
 from tests.consumers.bare import bare
-from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
+from tests.consumers.crowd import crowd, each_has
+from tests.consumers.edges import EdgeProcess, Fanout, edges
 from tests.pipeline import Pipeline, running
 from touchline.cli import run
 
@@ -39,42 +39,28 @@ async def test_an_edge_that_is_told_to_drain_sends_its_viewers_away_and_ends_and
 ) -> None:
     fanout, (leaving, staying) = two
     watcher, chief = token("ana", subscribe=("*",)), token("chief", admin=("*",))
-    seen: list[list[int]] = [[] for _ in range(VIEWERS)]
     fanout.write("chat:drained", 1)
-
-    async def watch(number: int) -> None:
-        async with Viewer([leaving.url, staying.url], token=watcher, seed=number) as viewer:
-            async for event in viewer.stream("chat:drained", after=EPOCH - 1):
-                seen[number].append(event.seq)
-
-    async with bare(f"{leaving.url}?token={watcher}") as (client, _):
-        tasks = [asyncio.create_task(watch(number)) for number in range(VIEWERS)]
-        async with asyncio.timeout(60):
-            while not all(seen):  # noqa: ASYNC110 - for all of them
-                await asyncio.sleep(0.05)
-        # As `touchline status --json` shows the address: the viewers' one.
-        asked = asyncio.create_task(
-            asyncio.to_thread(
-                leaving.command, "edge", "drain", "--url", leaving.url, "--token", chief, "--json"
+    async with crowd("chat:drained", VIEWERS, lambda _: [leaving.url, staying.url], token=watcher) as seen:
+        async with bare(f"{leaving.url}?token={watcher}") as (client, _):
+            await each_has(seen, 1)
+            # As `touchline status --json` shows the address: the viewers' one.
+            asked = asyncio.create_task(
+                asyncio.to_thread(
+                    leaving.command, "edge", "drain", "--url", leaving.url, "--token", chief, "--json"
+                )
             )
-        )
-        while leaving.process.poll() is None:
-            await asyncio.to_thread(fanout.write, "chat:drained", 2)
-        assert await asked == (0, json.dumps({"draining": leaving.http}) + "\n", "")
-        told = await client.hear("drain")
-        assert told["deadline_ms"] == 3000
-        with pytest.raises(ConnectionClosed) as closed:  # he stays, and is closed
-            await client.hear("event")
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 4201
-    assert leaving.process.wait() == 0
-    written = fanout.written["chat:drained"]
-    async with asyncio.timeout(60):
-        while any(len(got) < len(written) for got in seen):  # noqa: ASYNC110 - for all of them
-            await asyncio.sleep(0.05)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+            while leaving.process.poll() is None:
+                await asyncio.to_thread(fanout.write, "chat:drained", 2)
+            assert await asked == (0, json.dumps({"draining": leaving.http}) + "\n", "")
+            told = await client.hear("drain")
+            assert told["deadline_ms"] == 3000
+            with pytest.raises(ConnectionClosed) as closed:  # he stays, and is closed
+                await client.hear("event")
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4201
+        assert leaving.process.wait() == 0
+        written = fanout.written["chat:drained"]
+        await each_has(seen, len(written))
     assert all(got == written for got in seen)
 
 

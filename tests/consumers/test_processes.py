@@ -12,8 +12,8 @@ import psutil
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from consumers.viewer import Viewer
 from tests.consumers.bare import Bare, bare
+from tests.consumers.crowd import crowd, each_has
 from tests.consumers.edges import EPOCH, EdgeProcess, Fanout, edges
 from tests.pipeline import eventually
 
@@ -93,30 +93,16 @@ async def test_whose_process_is_killed_comes_back_to_another_and_misses_nothing(
 ) -> None:
     fanout, edge = several
     before = children(edge)
-    seen: list[list[int]] = [[] for _ in range(12)]
     fanout.write("chat:killed", 1)
-
-    async def watch(number: int) -> None:
-        async with Viewer(edge.url, seed=number) as viewer:
-            async for event in viewer.stream("chat:killed", after=EPOCH - 1):
-                seen[number].append(event.seq)
-
-    tasks = [asyncio.create_task(watch(number)) for number in range(len(seen))]
-    async with asyncio.timeout(30):
-        while not all(seen):  # noqa: ASYNC110 - for all of them
-            await asyncio.sleep(0.05)
-    for victim in before:
-        await asyncio.to_thread(fanout.write, "chat:killed", 10)
-        os.kill(victim, signal.SIGKILL)
-        await asyncio.to_thread(fanout.write, "chat:killed", 10)
-        await asyncio.to_thread(replaced, edge, victim)
-    written = fanout.written["chat:killed"]
-    async with asyncio.timeout(60):
-        while any(len(got) < len(written) for got in seen):  # noqa: ASYNC110 - for all of them
-            await asyncio.sleep(0.05)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async with crowd("chat:killed", 12, lambda _: [edge.url]) as seen:
+        await each_has(seen, 1, within=30)
+        for victim in before:
+            await asyncio.to_thread(fanout.write, "chat:killed", 10)
+            os.kill(victim, signal.SIGKILL)
+            await asyncio.to_thread(fanout.write, "chat:killed", 10)
+            await asyncio.to_thread(replaced, edge, victim)
+        written = fanout.written["chat:killed"]
+        await each_has(seen, len(written))
     assert all(got == written for got in seen)
     assert await asyncio.to_thread(edge.kill, signal.SIGTERM) == 0
 
