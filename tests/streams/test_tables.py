@@ -1,11 +1,11 @@
 """Tables beside batch topics, in RocksDB and with standbys: whoever takes over has the state already."""
 
+import http.client
 import json
 import os
 import secrets
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,7 +37,7 @@ class Member:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/count/{word}", timeout=5) as answer:
                 return int(json.load(answer)["count"])
-        except (urllib.error.URLError, ConnectionError):
+        except (OSError, http.client.HTTPException):  # not there, in the middle of a rebalance, or dying
             return -1
 
     def stores(self) -> int:
