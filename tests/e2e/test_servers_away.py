@@ -1,9 +1,12 @@
 """Servers that are away, at the start or later: roles wait, say so under /readyz, and go on by themselves."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+from elasticsearch import Elasticsearch
 
 from embedded.servers import Servers
 from kernel.probe import answers
@@ -41,11 +44,17 @@ def test_roles_outlive_their_servers_and_say_what_is_missing(
         pipeline.run("publish", "chat:away", "--text", "between")
         assert texts(pipeline, 2) == ["before", "between"]
 
+        elasticsearch = Elasticsearch(servers.elasticsearch_url)
+        elasticsearch.index(index="kept", id="1", document={"text": "kick-off"}, refresh="wait_for")
         servers.elasticsearch.kill()
         eventually("index misses Elasticsearch", lambda: not pipeline.is_ready("index"), within=60)
         pipeline.run("publish", "chat:away", "--text", "after")
         assert texts(pipeline, 3) == ["before", "between", "after"]  # viewers do not need the index
         servers.elasticsearch.start()
+        assert elasticsearch.count(index="kept", q="text:kick")["count"] == 1
+        if os.geteuid() == 0:
+            assert servers.elasticsearch.pid is not None
+            assert psutil.Process(servers.elasticsearch.pid).uids().effective != 0
         all_ready(pipeline)
         eventually("the search finds it", lambda: pipeline.lines("search", "after")[0]["hits"], within=60)
     finally:

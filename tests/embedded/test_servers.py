@@ -1,21 +1,13 @@
-"""Real servers survive what processes suffer: kill -9, restarts, a parent that dies."""
+"""A real Kafka survives what processes suffer: kill -9, and restarts."""
 
-import http.client
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from embedded.servers import Servers
-from tests.servers import data_directory, servers_dir, wait_until
+from tests.servers import wait_until
 
 
 def produce(bootstrap_servers: str, topic: str, value: bytes) -> None:
@@ -37,18 +29,6 @@ def read_all(bootstrap_servers: str, topic: str, count: int) -> list[bytes | Non
 def create(bootstrap_servers: str, topic: str, *, replicas: int = 1) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     admin.create_topics([NewTopic(topic, 1, replication_factor=replicas)])[topic].result(30)
-
-
-def request(port: int, method: str, path: str, body: object = None) -> dict[str, object]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(
-        method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"}
-    )
-    response = connection.getresponse()
-    answer: dict[str, object] = json.loads(response.read())
-    connection.close()
-    assert response.status < 300, answer
-    return answer
 
 
 def test_kafka_keeps_its_records_over_kill_9_and_over_another_start_on_other_ports(
@@ -96,38 +76,3 @@ def test_three_brokers_go_on_while_one_is_dead(make_servers: Callable[..., Serve
     produce(servers.bootstrap_servers, "replicated", b"two")
     servers.kafka.start()
     assert read_all(servers.bootstrap_servers, "replicated", 2) == [b"one", b"two"]
-
-
-@pytest.mark.slow
-def test_elasticsearch_keeps_its_documents_over_kill_9(make_servers: Callable[..., Servers]) -> None:
-    elasticsearch = make_servers().elasticsearch
-    elasticsearch.start()
-    request(elasticsearch.port, "PUT", "/kept/_doc/1?refresh=wait_for", {"text": "kick-off"})
-    elasticsearch.kill()
-    elasticsearch.start()
-    found = request(elasticsearch.port, "GET", "/kept/_search?q=text:kick&filter_path=hits.total.value")
-    assert found == {"hits": {"total": {"value": 1}}}
-    if os.geteuid() == 0:
-        assert elasticsearch.pid is not None
-        assert psutil.Process(elasticsearch.pid).uids().effective != 0
-
-
-@pytest.mark.servers
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-def test_no_server_outlives_a_parent_that_is_killed() -> None:
-    program = (
-        "import sys, time; from pathlib import Path; from embedded.servers import Servers\n"
-        "s = Servers(Path(sys.argv[1]), servers_dir=Path(sys.argv[2]))\n"
-        "s.kafka.launch(); s.elasticsearch.start(); print('up', flush=True); time.sleep(600)"
-    )
-    with data_directory() as directory:
-        argv = [sys.executable, "-c", program, str(directory), str(servers_dir())]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as parent:
-            assert parent.stdout is not None
-            assert parent.stdout.readline() == b"up\n"
-            family = psutil.Process(parent.pid).children(recursive=True)
-            assert len(family) == 3, "Kafka, Elasticsearch's launcher, and its server"
-            parent.send_signal(signal.SIGKILL)
-        _, alive = psutil.wait_procs(family, timeout=20)
-        assert not alive
