@@ -63,7 +63,9 @@ def java() -> Finding:
         [home / "bin" / "java", "-version"], capture_output=True, text=True, check=False, timeout=60
     )
     if answer.returncode == 0:
-        return Finding("Java", "ok", f"{answer.stderr.splitlines()[0]}, from the wheel.")
+        # A line before it tells of JDK_JAVA_OPTIONS, where they are set.
+        version = next(line for line in answer.stderr.splitlines() if " version " in line)
+        return Finding("Java", "ok", f"{version}, from the wheel.")
     return Finding(
         "Java",
         "fail",

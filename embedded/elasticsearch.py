@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from embedded import account, ports
+from embedded.java import java_environment
 from embedded.process import Command, Process
 from kernel.logs import get_logger
 
@@ -106,11 +107,7 @@ class Elasticsearch(Process):
                 os.chown(part, user.uid, user.gid)
         return Command(
             argv=launcher(java_home, home, config),
-            environment={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "LANG": "C.UTF-8",
-                "ES_TMPDIR": str(temporary),
-            },
+            environment=java_environment() | {"ES_TMPDIR": str(temporary)},
             directory=home,  # where the launcher looks for the modules
             account=user,
         )

@@ -1,6 +1,5 @@
 """A real Apache Kafka (KRaft): one broker for a laptop and tests, several where replication matters."""
 
-import os
 import shutil
 import uuid
 from base64 import urlsafe_b64encode
@@ -13,6 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from embedded import ports
+from embedded.java import java_environment
 from embedded.process import Command, Process
 from kernel.errors import TouchlineError
 
@@ -156,7 +156,7 @@ class KafkaBroker(Process):
                 main_class,
                 *arguments,
             ),
-            environment={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            environment=java_environment(),
             directory=self._home,
         )
 

@@ -1,5 +1,6 @@
 """Fixtures that all tests share: real servers, started once a session and only when a test asks for them."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,8 @@ def pytest_configure() -> None:
     # Under nohup, or in the background of a script, signals are ignored, and every child would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # The servers of tests live for seconds: Java's second compiler would cost them more than it brings.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_report_header() -> str:
