@@ -37,7 +37,7 @@ def several(kafka_servers: str, tmp_path: Path) -> Iterator[tuple[Fanout, EdgePr
         yield fanout, edge
         edge.kill(signal.SIGTERM)
         try:
-            eventually("they have left", lambda: not [pid for pid in started if psutil.pid_exists(pid)])
+            eventually("they have left", lambda: not any(map(psutil.pid_exists, started)))
         finally:
             for pid in started:
                 with contextlib.suppress(ProcessLookupError):
@@ -119,7 +119,7 @@ async def test_all_processes_leave_together_whichever_is_asked_to_drain(
         for viewer in (viewer for some in by_process.values() for viewer in some):
             assert (await viewer.hear("drain"))["deadline_ms"] == 2000
     assert await asyncio.to_thread(edge.process.wait, 30) == 0
-    assert not [pid for pid in started if psutil.pid_exists(pid)]
+    assert not any(map(psutil.pid_exists, started))
 
 
 async def test_processes_whose_first_is_killed_leave_and_the_port_is_free(
@@ -133,9 +133,7 @@ async def test_processes_whose_first_is_killed_leave_and_the_port_is_free(
         edge.kill(signal.SIGKILL)
         for viewer in (viewer for some in by_process.values() for viewer in some):
             await viewer.hear("drain")
-    await asyncio.to_thread(
-        eventually, "all have left", lambda: not [pid for pid in started if psutil.pid_exists(pid)]
-    )
+    await asyncio.to_thread(eventually, "all have left", lambda: not any(map(psutil.pid_exists, started)))
     await asyncio.to_thread(edge.restart)
     async with contextlib.AsyncExitStack() as stack:
         assert len(await spread(edge, stack, "chat:orphans")) == PROCESSES
