@@ -100,11 +100,12 @@ async def test_a_reader_that_failed_is_not_used_again(
     async with History(log_settings, SystemClock()) as history:
         await history.read(FINAL, after=0)
         nowhere = Settings(kafka=Kafka(bootstrap_servers="127.0.0.1:9"))
-        monkeypatch.setattr(log, "_WAIT_S", 0.5)
-        for _ in range(reader._READERS):
-            await history._idle.get()
-            history._idle.put_nowait(LogReader(nowhere, history._codecs))
-        for _ in range(reader._READERS):
-            with pytest.raises(TouchlineError, match="Kafka does not answer"):
-                await history.read(FINAL, after=0)
+        with monkeypatch.context() as hurried:
+            hurried.setattr(log, "_WAIT_S", 0.5)
+            for _ in range(reader._READERS):
+                await history._idle.get()
+                history._idle.put_nowait(LogReader(nowhere, history._codecs))
+            for _ in range(reader._READERS):
+                with pytest.raises(TouchlineError, match="Kafka does not answer"):
+                    await history.read(FINAL, after=0)
         assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
