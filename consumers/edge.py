@@ -47,8 +47,8 @@ from schemas.registry import codec_for
 _log = get_logger("touchline.edge")
 #: How many records of each partition an edge reads back when it starts.
 FILL_RECORDS: Final = 20_000
-#: Of locations only what somebody watches is kept, and nobody does yet: just see that the topic is there.
-LOCATION_FILL: Final = 1
+#: Of locations only what somebody watches is kept, and nobody does yet; but the log may lag so far behind.
+LOCATION_FILL: Final = 2_000
 #: The operators' figures of ten minutes.
 OVERVIEW_FILL: Final = 600
 

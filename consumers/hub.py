@@ -255,7 +255,10 @@ class Hub:
                 last = next(reversed(self._feeds)) == key
                 self.bytes -= feed.ring.drop(len(feed.ring) // 2 if last else len(feed.ring))
                 if not feed.audiences and not last:
+                    self._note_head(feed)
                     del feeds[stream]
+                elif feed.conflates:
+                    feed.passed = max(feed.passed, feed.ring.floor)
             if not feeds:
                 del self._feeds[key]
                 self._awake.discard(key)
@@ -315,13 +318,17 @@ class Hub:
 
     def _forget(self, feed: Feed) -> None:
         self.bytes -= feed.ring.bytes
-        if feed.conflates:
-            _note(self._left, feed.stream, max(feed.ring.head, feed.passed))
+        self._note_head(feed)
         feeds = self._feeds.get(feed.key, {})
         feeds.pop(feed.stream, None)
         if not feeds:
             self._feeds.pop(feed.key, None)
             self._awake.discard(feed.key)
+
+    def _note_head(self, feed: Feed) -> None:
+        """A feed goes, and what its ring held with it: a new one is told how far it was."""
+        if feed.conflates:
+            _note(self._left, feed.stream, max(feed.ring.head, feed.passed))
 
     def audiences(self) -> list[Audience]:
         return list(self._audiences.values())

@@ -143,28 +143,29 @@ class Past:
         stream, ring = Stream.parse(feed.stream), feed.ring
         if reads.heads:
             found = await self._history.read(stream, before=MAX_SEQ, limit=1)
-            head = found.seqs[-1] if found.seqs else 0
-            if head < feed.passed and ring.head == 0 and reads.fruitless < MAX_FRUITLESS:
-                # The log lags behind the fan-out; what it does not have after this time it has no more.
-                reads.fruitless += 1
-                await asyncio.sleep(FRUITLESS_PAUSE_S)
+            if await self._lags(reads, found):
                 return []
-            reads.fruitless = feed.passed = 0
+            head = found.seqs[-1] if found.seqs else 0
             ring.learn_head(head)
             waiting, reads.heads = reads.heads, []
             return waiting
         if reads.lasts:
             count, head = next(iter(reads.lasts)), ring.head
             before = await self._history.read(stream, before=head + 1, limit=count)
+            if await self._lags(reads, before):
+                return []
             first = before.seqs[0] - 1 if before.more else 0
             self._remember(self._starts, (feed, count, head), first)
             if before.events:
-                self._keep(_page(feed, first, before, reaches=head))
+                # Not up to the head: what the ring holds the log may not have yet.
+                self._keep(_page(feed, first, before, reaches=ring.floor))
             # If the head moves on meanwhile, what was read is still the last `count` events of the past.
             self._remember(self._starts, (feed, count, ring.head), first)
             return reads.lasts.pop(count)
         after, floor = min(place for place, _ in reads.pages), ring.floor
         found = await self._history.read(stream, after=after, limit=PAGE_EVENTS)
+        if not found.more and await self._lags(reads, found, after):
+            return []
         page = _page(
             feed,
             after,
@@ -178,7 +179,7 @@ class Past:
             # The log lags behind the fan-out, by milliseconds: it is asked again, for some time.
             reads.fruitless += 1
             if reads.fruitless > MAX_FRUITLESS:
-                raise TouchlineError("unavailable", "The log does not hold yet what has been fanned out.")
+                raise _not_yet()
             await asyncio.sleep(FRUITLESS_PAUSE_S)
         else:
             reads.fruitless = 0
@@ -186,6 +187,27 @@ class Past:
         served = [(at, wake) for at, wake in reads.pages if at <= max(page.end, after)]
         reads.pages = [entry for entry in reads.pages if entry not in served]
         return [wake for _, wake in served]
+
+    async def _lags(self, reads: _Reads, found: HistoryPage, after: int = 0) -> bool:
+        """Whether the log lacks what has come by here and was not kept: then it is to be asked again.
+
+        It lags behind the fan-out, by milliseconds, and for as long as a broker is away by seconds. Retention
+        takes the oldest first: where there is something, but not that, it is still to come. Where there is
+        nothing it is taken for gone, after some time.
+        """
+        feed = reads.feed
+        if (found.seqs[-1] if found.seqs else after) >= feed.passed:
+            if found.seqs:
+                feed.passed = 0  # from now on the log can be relied on
+            return False
+        reads.fruitless += 1
+        if reads.fruitless <= MAX_FRUITLESS:
+            await asyncio.sleep(FRUITLESS_PAUSE_S)
+            return True
+        if found.seqs or after:
+            raise _not_yet()
+        reads.fruitless = feed.passed = 0
+        return False
 
     async def _missing_below(self, feed: Feed, stream: Stream, after: int, found: HistoryPage) -> int:
         """Up to where events above `after` may be gone: retention takes the oldest first.
@@ -210,6 +232,10 @@ class Past:
         cache[key] = value
         if len(cache) > MAX_PAGES:
             cache.popitem(last=False)
+
+
+def _not_yet() -> TouchlineError:
+    return TouchlineError("unavailable", "The log does not hold yet what has been fanned out.")
 
 
 def _page(feed: Feed, start: int, found: HistoryPage, *, reaches: int, missing_below: int = 0) -> Page:

@@ -1,10 +1,8 @@
 """Location streams: where everybody is now, however slow one reads or late one comes."""
 
-import asyncio
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,62 +87,3 @@ def test_who_comes_late_and_asks_for_the_last_sees_where_everybody_is() -> None:
     assert viewer.seqs == [2, 4]
     edge.take("location", [moved(5)])
     assert viewer.seqs == [2, 4, 5]
-
-
-class HistoryPage(NamedTuple):
-    seqs: list[int]
-    events: list[bytes]
-    more: bool = False
-    degraded: bool = False
-
-
-class Lagging:
-    """A log that has the last event only when it is asked for the second time."""
-
-    def __init__(self, *seqs: int) -> None:
-        self.seqs, self.asked = seqs, 0
-
-    async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
-    ) -> HistoryPage:
-        self.asked += 1
-        there = self.seqs if self.asked > 1 else self.seqs[:-1]
-        found = [seq for seq in there if (after or 0) < seq < (before or 1 << 60)]
-        found = found[:limit] if after is not None else found[-limit:]
-        return HistoryPage(found, [place(seq, "ana") for seq in found])
-
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
-        raise AssertionError(event_id, stream)
-
-
-@pytest.mark.parametrize("watched", [False, True], ids=["nobody watched", "somebody watched, and left"])
-async def test_a_position_that_came_by_before_the_log_showed_it_is_not_missed(watched: bool) -> None:
-    """Of locations that nobody watches nothing is kept, and the log lags behind the fan-out."""
-    edge = Hub(decode, ring_events=8, ring_bytes=1 << 20, selective="location")
-    past = Past(Lagging(1, 2))
-    left = watching(edge, Log()).subscription if watched else None
-    edge.take("location", [moved(1), moved(2)])
-    if left is not None:
-        left.close()
-        edge.leave(left.audience)
-    viewer = watching(edge, past, after=1)
-    async with asyncio.timeout(10):
-        while not viewer.seqs:  # noqa: ASYNC110 - nobody is told of it
-            await asyncio.sleep(0.01)
-    assert viewer.seqs == [2]
-    edge.take("location", [moved(3)])
-    assert viewer.seqs == [2, 3]
-    await past.close()
-
-
-async def test_what_the_log_has_no_more_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.past.FRUITLESS_PAUSE_S", 0.001)
-    edge, past = Hub(decode, ring_events=8, ring_bytes=1 << 20, selective="location"), Past(Lagging())
-    edge.take("location", [moved(1)])
-    viewer = watching(edge, past)
-    async with asyncio.timeout(10):
-        while not viewer.sent:  # noqa: ASYNC110 - nobody is told of it
-            await asyncio.sleep(0.01)
-    edge.take("location", [moved(2)])
-    assert viewer.seqs == [2]
-    await past.close()
