@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from consumers.hub import Hub
+from consumers.messages import Subscribe
 from consumers.past import Past
 from consumers.subscription import Subscription
 from kernel.positions import Stream
@@ -125,7 +126,7 @@ async def test_what_the_ring_holds_and_the_log_does_not_yet_is_among_the_last() 
     edge.take("live", [chat.raw(3), chat.raw(4)])
     audience = edge.audience(chat.STREAM, chat.SHARD, 0, lambda _: False)
     viewer = Socket()
-    viewer.subscription = Subscription(viewer, audience, chat.Subscribe(id=1, stream="chat:final", last=4))
+    viewer.subscription = Subscription(viewer, audience, Subscribe(id=1, stream="chat:final", last=4))
     viewer.subscription.advance(past)
     assert await arrives(viewer) == [1, 2, 3, 4]
     await past.close()
