@@ -177,10 +177,8 @@ class Past:
             ring.learn_head(page.end)
         if page.end <= after and not ring.covers(after):
             # The log lags behind the fan-out, by milliseconds: it is asked again, for some time.
-            reads.fruitless += 1
-            if reads.fruitless > MAX_FRUITLESS:
+            if not await _once_more(reads):
                 raise _not_yet()
-            await asyncio.sleep(FRUITLESS_PAUSE_S)
         else:
             reads.fruitless = 0
         self._keep(page)
@@ -197,12 +195,10 @@ class Past:
         """
         feed = reads.feed
         if (found.seqs[-1] if found.seqs else after) >= feed.passed:
-            if found.seqs:
-                feed.passed = 0  # from now on the log can be relied on
+            if found.seqs and feed.passed:
+                feed.passed = reads.fruitless = 0  # from now on the log can be relied on
             return False
-        reads.fruitless += 1
-        if reads.fruitless <= MAX_FRUITLESS:
-            await asyncio.sleep(FRUITLESS_PAUSE_S)
+        if await _once_more(reads):
             return True
         if found.seqs or after:
             raise _not_yet()
@@ -232,6 +228,15 @@ class Past:
         cache[key] = value
         if len(cache) > MAX_PAGES:
             cache.popitem(last=False)
+
+
+async def _once_more(reads: _Reads) -> bool:
+    """Whether to ask the log again, after a pause; False when it was asked often enough."""
+    reads.fruitless += 1
+    if reads.fruitless > MAX_FRUITLESS:
+        return False
+    await asyncio.sleep(FRUITLESS_PAUSE_S)
+    return True
 
 
 def _not_yet() -> TouchlineError:

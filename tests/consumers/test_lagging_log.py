@@ -14,7 +14,7 @@ from consumers.past import Past
 from consumers.subscription import Subscription
 from kernel.positions import Stream
 from tests.consumers import test_delivery as chat
-from tests.consumers.test_conflation import decode, moved, place, watching
+from tests.consumers.test_conflation import SHARD, decode, moved, place, watching
 from tests.consumers.test_delivery import Socket
 
 
@@ -106,6 +106,28 @@ async def test_where_the_log_lags_for_long_he_is_told_to_come_again() -> None:
     assert viewer.seqs == []
     log.shown = 2
     assert await arrives(watching(edge, past, after=1)) == [2]
+    await past.close()
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["nobody watches", "somebody watches"])
+async def test_what_a_full_ring_forgot_before_the_log_showed_it_is_not_missed(watched: bool) -> None:
+    log = Lagging(lambda seq: place(seq, f"s{seq}"))
+    edge, past = Hub(decode, ring_events=8, ring_bytes=1500, selective="location"), Past(log)
+    log.seqs, log.shown = list(range(1, 10)), 1
+    if watched:
+        await arrives(watching(edge, past))
+    else:  # of the channel's chat somebody sees, so that its locations are taken, too
+        edge.feed("chat:match", SHARD.key.encode(), whole=True)
+    edge.take("location", [moved(seq, f"s{seq}") for seq in log.seqs])
+    if not watched:
+        edge.take("live", [chat.raw(seq, "other") for seq in range(1, 20)])
+        edge.feed("chat:other", b"other#1#0", whole=True)
+        edge.take("live", [chat.raw(seq, "other") for seq in range(20, 40)])
+    viewer = watching(edge, past, after=1)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    log.shown = len(log.seqs)
+    assert await arrives(viewer) == log.seqs[1:]
     await past.close()
 
 
