@@ -1,13 +1,18 @@
-"""A real Kafka survives what processes suffer: kill -9, and restarts."""
+"""Real servers survive what processes suffer: kill -9, restarts, a parent that dies."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from embedded.servers import Servers
-from tests.servers import wait_until
+from tests.servers import data_directory, servers_dir, wait_until
 
 
 def produce(bootstrap_servers: str, topic: str, value: bytes) -> None:
@@ -76,3 +81,24 @@ def test_three_brokers_go_on_while_one_is_dead(make_servers: Callable[..., Serve
     produce(servers.bootstrap_servers, "replicated", b"two")
     servers.kafka.start()
     assert read_all(servers.bootstrap_servers, "replicated", 2) == [b"one", b"two"]
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_no_server_outlives_a_parent_that_is_killed() -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from embedded.servers import Servers\n"
+        "s = Servers(Path(sys.argv[1]), servers_dir=Path(sys.argv[2]))\n"
+        "s.kafka.launch(); s.elasticsearch.start(); print('up', flush=True); time.sleep(600)"
+    )
+    with data_directory() as directory:
+        argv = [sys.executable, "-c", program, str(directory), str(servers_dir())]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as parent:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"up\n"
+            family = psutil.Process(parent.pid).children(recursive=True)
+            assert len(family) == 3, "Kafka, Elasticsearch's launcher, and its server"
+            parent.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert not alive
