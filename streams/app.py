@@ -12,7 +12,7 @@ from streams.judge import Write
 from streams.transport import driver
 from streams.transport.batch import Batch, Place, Turn, slices
 from streams.transport.driver import BatchApp, Consumer
-from streams.transport.reader import Reader
+from streams.transport.reader import Deliver, Reader
 from streams.transport.sink import Sink
 
 #: Records between two turns of the event loop, so that heartbeats and /readyz are answered under load.
@@ -49,8 +49,8 @@ def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str])
     driver.register()
     stream, config = settings.stream, client_config(settings)
 
-    def new_reader(deliver: Callable[[list[Turn]], None], fail: Callable[[BaseException], None]) -> Reader:
-        return Reader({**config, "group.id": f"{stream.group}-reader"}, deliver, fail)
+    def new_reader(deliver: Deliver) -> Reader:
+        return Reader({**config, "group.id": f"{stream.group}-reader"}, deliver)
 
     app = BatchApp(
         stream.group,
@@ -91,6 +91,8 @@ def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
             turn: Turn = event.value
             for part in slices(turn, _SLICE):
                 await sink.ready()
+                if not consumer.holds(turn):
+                    break
                 app.check_awake()
                 for topic, value, key, partition, timestamp, headers in work.fold(part):
                     produce(topic, value, key, partition, timestamp=timestamp, headers=headers)

@@ -30,6 +30,8 @@ _log = get_logger("touchline.transport")
 #: How long a rebalance waits for turns under way. They are a few milliseconds of work each; what is not
 #: done by then is done again, with the same result, by the partition's next owner.
 _HAND_OVER_S: Final = 2.0
+#: Longer than a reader needs that is at work.
+_READER_STOP_S: Final = 1.0
 #: Faust has 1500 ms, in which idle partitions hold back busy ones. This one is for ordinary topics.
 _FETCH_WAIT_MS: Final = 50
 
@@ -150,39 +152,28 @@ class Consumer(stock.Consumer):
         self.ledger = Ledger()
         self.reader: Reader | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._arrived: asyncio.Queue[Turn] = asyncio.Queue()
+        self._reading: asyncio.Task[None] | None = None
 
     def _new_consumer_thread(self) -> Any:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_start(self) -> None:
         self.app.wake()
-        loop, arrived = asyncio.get_running_loop(), self._arrived
-
-        def deliver(turns: list[Turn]) -> None:
-            for turn in turns:
-                loop.call_soon_threadsafe(arrived.put_nowait, turn)
-
-        def fail(error: BaseException) -> None:
-            loop.call_soon_threadsafe(self.app.fail, error)
-
-        self.reader = self.app.new_reader(deliver, fail)
-        self.reader.start()
+        self.reader = self.app.new_reader(self._hand_to_agent)
+        self._reading = asyncio.get_running_loop().create_task(self._read(self.reader))
         await super().on_start()
 
     # ── from the reader to the agents ──────────────────────────────────────────────────────────────────
 
-    @stock.Consumer.task
-    async def _hand_to_agents(self) -> None:
+    async def _read(self, reader: Reader) -> None:
         try:
-            while not self.should_stop:
-                turn = await self._arrived.get()
-                if self.ledger.start(turn):
-                    await self.callback(self._message(turn))
-        except asyncio.CancelledError:
-            raise
+            await reader.run()
         except Exception as error:
             self.app.fail(error)
+
+    async def _hand_to_agent(self, turn: Turn) -> None:
+        if self.ledger.start(turn):
+            await self.callback(self._message(turn))
 
     @stock.Consumer.task
     async def _stay_awake(self) -> None:
@@ -211,6 +202,10 @@ class Consumer(stock.Consumer):
             tp=place,
             generation_id=self.app.consumer_generation_id,
         )
+
+    def holds(self, turn: Turn) -> bool:
+        """Whether what is made of this turn still counts. Not if its partitions were shared out meanwhile."""
+        return turn.opening == self.ledger.opening
 
     def finish(self, turn: Turn) -> None:
         """All outputs of this turn are with the sink."""
@@ -300,8 +295,11 @@ class Consumer(stock.Consumer):
 
     async def on_stop(self) -> None:
         await super().on_stop()
-        if self.reader is not None:
+        if self.reader is not None and self._reading is not None:
             self.reader.stop()
+            # It may wait for a flow that nobody lets go on any more.
+            await asyncio.wait({self._reading}, timeout=_READER_STOP_S)
+            self._reading.cancel()
 
 
 class Transport(stock.Transport):

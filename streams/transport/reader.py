@@ -1,12 +1,13 @@
-"""A thread that reads batches with librdkafka, while Faust's consumer keeps the group's membership.
+"""Turns, read with librdkafka in the event loop itself, while Faust's consumer keeps the group's membership.
 
 aiokafka keeps one fetch in flight per broker, so idle partitions hold back busy ones for as long as the
-fetch waits, and it parses records under the interpreter's lock. librdkafka does neither; see
-docs/decisions/0030-batch-transport.md.
+fetch waits, and it parses records under the interpreter's lock. librdkafka does neither (decision 0030). It
+fetches in threads of its own; what it has is taken without a wait, and no thread of Python's stands between
+a record and its agent (0037).
 """
 
-import threading
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
@@ -14,50 +15,43 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streams.transport.batch import Batch, Place, Record, Turn
 
-#: How long a poll waits for a first record: also how soon the thread notices that it should stop.
-_POLL_S: Final = 0.1
-
-#: What comes so soon after the last turns joins those that come with it: a turn costs as much as ten records.
-_TICK_S: Final = 0.002
-#: After how many polls the ends of the partitions are looked up, for the lag.
-_NOTE_EVERY: Final = 8
-#: While reading waits nothing is fetched, so after so many waits the brokers are asked for the ends.
-_ASK_EVERY: Final = 10
+#: Between two looks at what has been fetched. What comes meanwhile shares a turn, which costs as much as ten
+#: records.
+_TICK_S: Final = 0.001
+#: Where nothing came for so long, a thread waits for the next record, and hands it over at once.
+_BUSY_S: Final = 0.02
+#: How long that thread waits at a time: also how soon it is noticed that reading should stop.
+_WAIT_S: Final = 0.1
+#: How often the ends of the partitions are looked up, for the lag.
+_NOTE_EVERY_S: Final = 0.5
+#: While there is no room nothing is fetched, so after so long the brokers are asked for the ends.
+_ASK_EVERY_S: Final = 1.0
 _ASK_S: Final = 0.5
 
-Deliver = Callable[[list[Turn]], None]
-Fail = Callable[[BaseException], None]
+Deliver = Callable[[Turn], Awaitable[None]]
 
 
-class Reader(threading.Thread):
-    """Reads the partitions that it is given, from the offsets that it is given.
+class Reader:
+    """Reads the partitions that it is given, from the offsets that it is given, into turns for `deliver`.
 
-    `deliver` and `fail` are called in this thread, and must be quick. No more than `depth` turns are out
-    at a time: when agents can't keep up the thread waits, librdkafka's queue fills, and fetching pauses.
+    No more than `depth` turns are out at a time: when agents can't keep up nothing is taken, librdkafka's
+    queue fills, and fetching pauses.
     """
 
     def __init__(
-        self,
-        config: Mapping[str, Any],
-        deliver: Deliver,
-        fail: Fail,
-        *,
-        max_records: int = 1000,
-        depth: int = 6,
+        self, config: Mapping[str, Any], deliver: Deliver, *, max_records: int = 1000, depth: int = 6
     ) -> None:
-        super().__init__(name="batch-reader", daemon=True)
-        self._deliver, self._fail = deliver, fail
+        self._deliver = deliver
         self._max_records, self._depth = max_records, depth
-        self._state = threading.Condition()
+        self._changed = asyncio.Event()
         self._out = 0
         self._opening = 0
         self._current = 0
-        self._wanted: dict[Place, int] | None = None
-        self._paused = False
+        self._wanted: Mapping[Place, int] | None = None
         self._stopping = False
         self._reading: tuple[Place, ...] = ()
         self._ends: dict[Place, int] = {}
-        self._polls = 0
+        self._noted_at = 0.0
         self._consumer = Consumer(
             {
                 "fetch.wait.max.ms": 500,
@@ -75,84 +69,85 @@ class Reader(threading.Thread):
 
     def open(self, starts: Mapping[Place, int], opening: int) -> None:
         """Read these partitions from here on (an offset below 0: from the beginning), and no others."""
-        with self._state:
-            self._wanted = dict(starts)
-            self._opening = opening
-            self._out = 0
-            self._state.notify_all()
+        self._wanted = dict(starts)
+        self._opening = opening
+        self._out = 0
+        self._changed.set()
 
     def close(self, opening: int) -> None:
         """Read nothing until opened again."""
         self.open({}, opening)
 
-    def pause(self, paused: bool) -> None:
-        """Hold back, or go on, at the same place."""
-        with self._state:
-            self._paused = paused
-            self._state.notify_all()
-
     def release(self, opening: int) -> None:
         """A turn is finished: there is room for another."""
-        with self._state:
-            if opening == self._opening:
-                self._out -= 1
-                self._state.notify_all()
+        if opening == self._opening:
+            self._out -= 1
+            self._changed.set()
 
     def stop(self) -> None:
-        """End the thread; returns at once, `join` waits."""
-        with self._state:
-            self._stopping = True
-            self._state.notify_all()
+        """Let `run` end, soon."""
+        self._stopping = True
+        self._changed.set()
 
     def lag(self, place: Place, position: int) -> int:
         """Records from `position` to the end of the partition, as the last fetches knew it."""
         return max(0, self._ends.get(place, 0) - position)
 
-    def run(self) -> None:
-        rest_until = 0.0
+    async def run(self) -> None:
+        """Read until stopped."""
+        consume, most = self._consumer.consume, self._max_records
+        busy_until = 0.0
         try:
-            while self._ready():
+            while await self._may_read():
                 self._note_ends()
-                first = self._consumer.consume(1, _POLL_S)
-                if first:
-                    # At once, with what else is there, unless turns went on just now.
-                    rest = max(rest_until - monotonic(), 0.0)
-                    self._hand_over(first + self._consumer.consume(self._max_records - 1, rest))
-                    rest_until = monotonic() + _TICK_S
-        except BaseException as error:
-            self._fail(error)
+                messages = consume(most, 0)
+                if not messages and monotonic() > busy_until:
+                    first = await asyncio.to_thread(consume, 1, _WAIT_S)
+                    messages = first and first + consume(most - 1, 0)
+                if messages:
+                    busy_until = monotonic() + _BUSY_S
+                    for turn in turns_of(messages, self._current):
+                        if turn.opening == self._opening:
+                            self._out += 1
+                        await self._deliver(turn)
+                await asyncio.sleep(_TICK_S if len(messages) < most else 0)
         finally:
-            self._consumer.close()
+            await asyncio.to_thread(self._consumer.close)
 
-    def _ready(self) -> bool:
-        """Wait until there is something to read and room for it; False at the end."""
-        waited = 0
-        while True:
-            if waited and waited % _ASK_EVERY == 0:
-                self._ask_ends()
-            with self._state:
-                if self._stopping:
-                    return False
+    async def _may_read(self) -> bool:
+        """Wait until there is room for a turn; False at the end."""
+        while not self._stopping:
+            if self._wanted is not None:
                 wanted, self._wanted = self._wanted, None
-                if wanted is not None:
-                    self._current = self._opening
-                if wanted is None and (self._out >= self._depth or self._paused):
-                    waited += not self._state.wait(_POLL_S)
-                    continue
-            if wanted is not None:
-                self._reading, self._ends = tuple(wanted), {}
-                self._consumer.assign(
-                    [
-                        TopicPartition(p.topic, p.partition, offset if offset >= 0 else OFFSET_BEGINNING)
-                        for p, offset in wanted.items()
-                    ]
-                )
-            return True
+                self._current = self._opening
+                await asyncio.to_thread(self._assign, wanted)
+            elif self._out < self._depth:
+                return True
+            else:
+                self._changed.clear()
+                try:
+                    async with asyncio.timeout(_ASK_EVERY_S):
+                        await self._changed.wait()
+                except TimeoutError:
+                    await asyncio.to_thread(self._ask_ends)
+        return False
+
+    def _assign(self, wanted: Mapping[Place, int]) -> None:
+        self._reading, self._ends = tuple(wanted), {}
+        self._consumer.assign(
+            [
+                TopicPartition(p.topic, p.partition, offset if offset >= 0 else OFFSET_BEGINNING)
+                for p, offset in wanted.items()
+            ]
+        )
+
+    # Ends are looked up between two polls only: a look from elsewhere waits for a poll that is under way, and
+    # for the next, again and again.
 
     def _note_ends(self) -> None:
-        # In this thread: while a poll is under way, a call from another one waits for it, again and again.
-        self._polls += 1
-        if self._polls % _NOTE_EVERY == 0:
+        now = monotonic()
+        if now - self._noted_at > _NOTE_EVERY_S:
+            self._noted_at = now
             self._look_up_ends()
 
     def _look_up_ends(self) -> None:
@@ -171,36 +166,33 @@ class Reader(threading.Thread):
         except KafkaException:
             return
 
-    def _hand_over(self, messages: list[Message]) -> None:
-        # Plain tuples find their place, and records are made without their class's own constructor: together
-        # that is half of what this thread did with each record, while it holds the interpreter.
-        by_place: dict[tuple[str, int], list[Record]] = {}
-        new, record_type = tuple.__new__, Record
-        message: Any  # librdkafka's fields are all optional to mypy; of a record none is
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                check_read_error(error)
-                continue
-            record = new(
-                record_type,
-                (message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers()),
-            )
-            place = (message.topic(), message.partition())
-            records = by_place.get(place)
-            if records is None:
-                by_place[place] = [record]
-            else:
-                records.append(record)
-        by_topic: dict[str, list[Batch]] = {}
-        for (topic, partition), records in by_place.items():
-            place = Place(topic, partition)
-            by_topic.setdefault(place.topic, []).append(Batch(place, records))
-        turns = [Turn(topic, self._current, batches) for topic, batches in by_topic.items()]
-        with self._state:
-            if self._current == self._opening:
-                self._out += len(turns)
-        self._deliver(turns)
+
+def turns_of(messages: list[Message], opening: int) -> list[Turn]:
+    """A turn for each topic that these records are of."""
+    # Plain tuples find their place, and records are made without their class's own constructor: together
+    # that is half of what reading costs the loop.
+    by_place: dict[tuple[str, int], list[Record]] = {}
+    new, record_type = tuple.__new__, Record
+    message: Any  # librdkafka's fields are all optional to mypy; of a record none is
+    for message in messages:
+        error = message.error()
+        if error is not None:
+            check_read_error(error)
+            continue
+        record = new(
+            record_type,
+            (message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers()),
+        )
+        place = (message.topic(), message.partition())
+        records = by_place.get(place)
+        if records is None:
+            by_place[place] = [record]
+        else:
+            records.append(record)
+    by_topic: dict[str, list[Batch]] = {}
+    for (topic, partition), records in by_place.items():
+        by_topic.setdefault(topic, []).append(Batch(Place(topic, partition), records))
+    return [Turn(topic, opening, batches) for topic, batches in by_topic.items()]
 
 
 def check_read_error(error: KafkaError) -> None:

@@ -41,7 +41,7 @@ app = BatchApp(
     consumer_auto_offset_reset="earliest",
     batch_topics=frozenset({POSTS}),
     sink=sink,
-    new_reader=lambda deliver, fail: Reader({**config, "group.id": NAME}, deliver, fail),
+    new_reader=lambda deliver: Reader({**config, "group.id": NAME}, deliver),
     on_opening=opening,
     on_closing=closing,
 )
