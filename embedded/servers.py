@@ -27,7 +27,7 @@ class Servers:
         kafka_port: int = 0,
         elasticsearch_port: int = 0,
         brokers: int = 1,
-        kafka_heap: str = "512m",
+        kafka_heap: str = "640m",
         elasticsearch_heap: str = "1g",
         with_elasticsearch: bool = True,
         behind_proxies: bool = False,

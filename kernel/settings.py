@@ -246,7 +246,7 @@ class Embedded(Section, frozen=True):
     ] = ""
     kafka_port: Annotated[Port, Meta(description="port of the embedded Kafka")] = 19092
     elasticsearch_port: Annotated[Port, Meta(description="port of the embedded Elasticsearch")] = 19200
-    kafka_heap: Annotated[str, Meta(description="Java heap of Kafka", pattern="^[0-9]+[mg]$")] = "512m"
+    kafka_heap: Annotated[str, Meta(description="Java heap of Kafka", pattern="^[0-9]+[mg]$")] = "640m"
     elasticsearch_heap: Annotated[
         str, Meta(description="Java heap of Elasticsearch", pattern="^[0-9]+[mg]$")
     ] = "1g"

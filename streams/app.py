@@ -89,14 +89,17 @@ def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
         consumer = cast("Consumer", app.consumer)
         async for event in stream.noack().events():
             turn: Turn = event.value
+            # A round of the loop costs as much as three events, and a small turn is soon over.
+            large = len(turn) > _SLICE
             for part in slices(turn, _SLICE):
                 await sink.ready()
-                if not consumer.holds(turn):
+                if not consumer.ledger.holds(turn):
                     break
                 app.check_awake()
                 for topic, value, key, partition, timestamp, headers in work.fold(part):
                     produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
-                await asyncio.sleep(0)
+                if large:
+                    await asyncio.sleep(0)
             consumer.finish(turn)
             event.ack()
 

@@ -116,9 +116,13 @@ class Ledger:
         self._settle()
         return not any(self._under_way.values())
 
+    def holds(self, turn: Turn) -> bool:
+        """Whether what is made of it counts. Not once its partitions were shared out again."""
+        return turn.opening == self._opening
+
     def start(self, turn: Turn) -> bool:
         """A turn goes to its agent. False if it is of an older opening, and must be dropped."""
-        if turn.opening != self._opening:
+        if not self.holds(turn):
             return False
         self._under_way.setdefault(turn.topic, deque()).append(turn)
         return True

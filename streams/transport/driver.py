@@ -203,10 +203,6 @@ class Consumer(stock.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
-    def holds(self, turn: Turn) -> bool:
-        """Whether what is made of this turn still counts. Not if its partitions were shared out meanwhile."""
-        return turn.opening == self.ledger.opening
-
     def finish(self, turn: Turn) -> None:
         """All outputs of this turn are with the sink."""
         turn.finished = True

@@ -76,3 +76,8 @@ def test_nodes_have_ports_of_their_own() -> None:
 def test_a_port_that_nobody_listens_on_is_no_broker() -> None:
     (node,) = kafka.nodes(1)
     assert not kafka.is_ready(node.address)
+
+
+@pytest.mark.parametrize(("heap", "young"), [("640m", "384m"), ("256m", "153m"), ("2g", "1228m")])
+def test_most_of_a_heap_is_for_what_is_young(heap: str, young: str) -> None:
+    assert kafka.young(heap) == young

@@ -58,6 +58,17 @@ def test_a_turn_of_an_older_opening_is_dropped() -> None:
     assert ledger.idle
 
 
+def test_a_turn_counts_until_its_partitions_are_shared_out_again() -> None:
+    ledger = Ledger()
+    held = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    ledger.start(held)
+    assert ledger.holds(held)
+    ledger.close()
+    assert not ledger.holds(held), "partitions are being shared out"
+    ledger.open({CHAT0: 0})
+    assert not ledger.holds(held), "they were"
+
+
 def test_what_was_finished_before_a_close_may_still_be_committed_and_nothing_else() -> None:
     ledger = Ledger()
     opening = ledger.open({CHAT0: 0})
