@@ -88,7 +88,7 @@ def bare(servers: str, prefix: str) -> None:
     consumer.subscribe([f"{prefix}.ingest.chat"])
     committed, read = time.perf_counter(), 0
     while True:
-        # As the worker polls: the first record goes on at once, with whatever else is there.
+        # The first record goes on at once, with whatever else is there.
         for message in (first := consumer.consume(1, 0.2)) and first + consumer.consume(999, 0):
             read += 1
             key: Any = message.key()

@@ -36,8 +36,8 @@ _CAUGHT_UP_S: Final = 60.0
 
 async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Run until `stop` is set, or an error comes that nobody has thought about: that one is raised."""
-    # The reader's thread has records to hand over while the loop's thread folds: with Python's 5 ms it would
-    # wait for the interpreter longer than all the rest takes.
+    # Faust's consumer and the followers have threads: with Python's 5 ms they, and the loop after them, would
+    # wait for the interpreter longer than a turn takes.
     sys.setswitchinterval(_SWITCH_S)
     health = Health("kafka", "registry", "partitions")
     ops = OpsServer(health, settings.stream.host, settings.stream.port)
