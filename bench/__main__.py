@@ -37,7 +37,7 @@ def measure(measurement: Measurement, *, quick: bool, environment: Mapping[str, 
     arguments += measurement.quick if quick else ()
     shown = " ".join(["python -m", module, *arguments])
     print(f"\n== {measurement.title}: {shown}", flush=True)
-    begun, lines = time.monotonic(), []
+    begun, lines, stolen_before = time.monotonic(), [], stolen_s()
     with tempfile.TemporaryDirectory() as folder:
         samples, said = Path(folder) / "samples", Path(folder) / "errors"
         with said.open("wb") as errors, subprocess.Popen(
@@ -53,10 +53,21 @@ def measure(measurement: Measurement, *, quick: bool, environment: Mapping[str, 
         if process.returncode:
             print(said.read_text("utf-8", "replace")[-2000:], file=sys.stderr, flush=True)
     seconds = round(time.monotonic() - begun, 1)
+    stolen = (stolen_s() - stolen_before) / seconds / (os.cpu_count() or 1)
     print(
-        f"   {seconds:.0f} s{f', exit code {process.returncode}' if process.returncode else ''}", flush=True
+        f"   {seconds:.0f} s{f', exit code {process.returncode}' if process.returncode else ''};"
+        f" other machines took {stolen:.1%} of the processors",
+        flush=True,
     )
-    return Result(measurement.name, shown, seconds, process.returncode, "\n".join(lines), kept, today())
+    output = "\n".join(lines)
+    return Result(
+        measurement.name, shown, seconds, process.returncode, output, kept, today(), round(stolen, 4)
+    )
+
+
+def stolen_s() -> float:
+    """Seconds of all processors, since the start, that a virtual machine's host gave to others."""
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))  # Linux alone tells
 
 
 def today() -> str:

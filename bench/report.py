@@ -29,6 +29,8 @@ class Result(msgspec.Struct, frozen=True):
     samples: tuple[Sample, ...] = ()
     #: The day.
     when: str = ""
+    #: The share of the processors' time that the host gave to other machines meanwhile.
+    stolen: float | None = None
 
 
 class Hot(msgspec.Struct, frozen=True):
@@ -127,6 +129,14 @@ def aims(summaries: Sequence[Summary]) -> str:
     return "\n".join(rows)
 
 
+def circumstances(result: Result, today: str) -> str:
+    """What a reader of its figures should know: the day, where it is another, and what others took."""
+    said = [f"Measured on {result.when}."] if result.when not in ("", today) else []
+    if result.stolen is not None and result.stolen >= 0.001:
+        said.append(f"Other machines took {result.stolen:.1%} of the processors meanwhile.")
+    return f" ({' '.join(said)})" if said else ""
+
+
 def measured(results: Results) -> str:
     """Each measurement: its figures, its plots, and what its command printed."""
     how = f"make bench{' QUICK=1' if results.quick else ''}"
@@ -135,8 +145,7 @@ def measured(results: Results) -> str:
     for each in MEASUREMENTS:
         if (result := by_name.get(each.name)) is None:
             continue
-        day = f" (Measured on {result.when}.)" if result.when not in ("", results.when) else ""
-        parts.append(f"### {each.title}\n\n{each.what}{day}\n")
+        parts.append(f"### {each.title}\n\n{each.what}{circumstances(result, results.when)}\n")
         if result.exit_code:
             parts.append(f"**It ended with exit code {result.exit_code}: what stands here is not whole.**\n")
         keys = {figure.key for figure in each.figures}

@@ -42,8 +42,9 @@ from schemas.codec import Codec
 
 #: How long a process may take until the first event has come out.
 START_S = 60.0
-#: So long is the load, of each of those who are compared, before the first one whose latency counts.
-WARM_UP_S = 20.0
+#: So long is the load, of each of those who are compared, before the first one whose latency counts: after
+#: 20 s the first run was the worst of three by far, the bare loop's as well.
+WARM_UP_S = 60.0
 #: Records that wait for a worker while its memory is measured: enough, and not more than that.
 BACKLOG = 100_000
 MIB = 1024 * 1024
@@ -165,7 +166,7 @@ def compare_latency(servers: str, names: Sequence[str], rate: float, seconds: fl
 
 
 def warm_up(servers: str, names: Sequence[str], rate: float, seconds: float = WARM_UP_S) -> None:
-    """A broker that has just been started compiles its code, on the same cores, for half a minute."""
+    """A broker that has just been started compiles its code, on the same cores, for minutes."""
     for name in names:
         throughput(name, servers, int(rate * seconds))
     for name in names:

@@ -1,7 +1,7 @@
 """Workers beside other frameworks, over load, and several of them: what bench/streams.py measures, kept.
 
     python -m bench.workers rate [--events 200000] [--runs 3] [--as FIGURE] WHO…   each beside `bare`, in turn
-    python -m bench.workers latency [--rates 500,2500,…] [--seconds 10] [--runs 3] [--warm-up 20]
+    python -m bench.workers latency [--rates 500,2500,…] [--seconds 10] [--runs 3] [--warm-up 60]
     python -m bench.workers scaling [--events 200000] [--runs 3] [--most 2]
 
 Needs a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). WHO: touchline, and those of bench/streams_peers.py.

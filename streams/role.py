@@ -28,7 +28,6 @@ _log = get_logger("touchline.stream")
 
 #: How long turns under way have to finish at the end, and Faust to leave the group after them.
 _STOP_S: Final = 10.0
-_SWITCH_S: Final = 0.0005
 _LOOK_EVERY_S: Final = 2.0
 #: The registry is small; if it cannot be read in this time, Kafka is not well.
 _CAUGHT_UP_S: Final = 60.0
@@ -36,9 +35,6 @@ _CAUGHT_UP_S: Final = 60.0
 
 async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Run until `stop` is set, or an error comes that nobody has thought about: that one is raised."""
-    # Faust's consumer and the followers have threads: with Python's 5 ms they, and the loop after them, would
-    # wait for the interpreter longer than a turn takes.
-    sys.setswitchinterval(_SWITCH_S)
     health = Health("kafka", "registry", "partitions")
     ops = OpsServer(health, settings.stream.host, settings.stream.port)
     await ops.start()

@@ -115,6 +115,16 @@ def test_a_result_that_is_older_than_the_page_says_of_when_it_is() -> None:
     assert "Measured on 2026-11-22 by" in made
 
 
+@pytest.mark.parametrize(
+    ("stolen", "told"),
+    [(0.031, True), (0.0004, False), (None, False)],
+)
+def test_the_page_tells_what_other_machines_took(stolen: float | None, told: bool) -> None:
+    noisy = Result("posting", "python -m bench.producers", 1.0, 0, "said", stolen=stolen)
+    made = page(EMPTY, Results("2026-11-22", "here", False, (noisy,)))
+    assert ("Other machines took 3.1% of the processors meanwhile." in made) == told
+
+
 def test_measuring_one_thing_anew_keeps_the_others_of_the_same_kind_only() -> None:
     old = everything()
     again = Results("2026-01-02", "a machine", False, (Result("kafka", "", 1, 0, "again"),))
