@@ -12,6 +12,7 @@ agents, the web and the `faust` command. What is different for the topics named 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from time import monotonic
 from typing import Any, Final, cast
 
 import faust
@@ -38,6 +39,10 @@ _FETCH_WAIT_MS: Final = 50
 #: How often the group's leader looks at what topics there are. A broker that has just come back may name none
 #: of them: everybody is assigned nothing then, and with aiokafka's 5 minutes it stayed so for that long.
 _METADATA_MS: Final = 5000
+
+#: How long a topic that was just made may have no partitions yet, and how often that is looked at.
+_NEW_TOPIC_S: Final = 10.0
+_ASK_AGAIN_S: Final = 0.05
 
 #: Three quarters of the session's time, after which the group gives a silent worker's partitions away.
 _ASLEEP_S: Final = 4.5
@@ -123,6 +128,21 @@ class _Thread(stock.AIOKafkaConsumerThread):
         self._assignor = self.app.assignor
         consumer._partition_assignment_strategy = [self._assignor]
         return consumer
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        # A changelog that has just been made may have no partitions yet, as Faust sees it. The agent fails at
+        # its first write to the table then, and what a failed agent had in hand counts as done: it is lost.
+        await self.call_thread(self._learn_of, self.app.tables.changelog_topics)
+        await super().subscribe(topics)
+
+    async def _learn_of(self, topics: set[str]) -> None:
+        """Wait until these topics have partitions, for as long as that is likely to come."""
+        client, began = self._ensure_consumer()._client, monotonic()
+        known = client.cluster.partitions_for_topic
+        while not all(map(known, topics)) and monotonic() < began + _NEW_TOPIC_S:
+            await client.set_topics(topics)
+            await client.force_metadata_update()
+            await asyncio.sleep(_ASK_AGAIN_S)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         consumer, batch_topics = self._ensure_consumer(), cast("BatchApp", self.app).batch_topics
