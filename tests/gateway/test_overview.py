@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,9 @@ async def test_of_two_gateways_one_feeds_the_stream_and_the_other_takes_over(
 
         with running(kafka_servers, NO_ELASTICSEARCH, tmp_path, "gateway", **shared):
             first = await feed(15)
-            feeders = {name for _, name in first}
-            assert len(feeders) == 1, "one gateway feeds the stream, whichever it is"
+            # Whichever it is: the one that comes may take it over, once.
+            hands = [name for name, _ in groupby(name for _, name in first)]
+            assert len(hands) <= 2, "one gateway feeds the stream at a time"
             watched.kill("gateway")
             turned = await asyncio.wait_for(until("other"), 30)
             after = await asyncio.wait_for(feed(15), 30)
