@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-HOME: Final = ROOT / ".touchline" / "bench"
+#: Not in the data directory: `touchline up` takes none that holds what it does not know.
+HOME: Final = ROOT / "build" / "bench"
 #: Names the binary of a Centrifugo, which no package registry has.
 CENTRIFUGO: Final = "TOUCHLINE_BENCH_CENTRIFUGO"
 NPM: Final = {"socket.io": "4.8.4", "ws": "8.23.0"}

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.peers import HOME, ROOT
 from embedded.datadir import DataDirectory
 from kernel.errors import TouchlineError
+from kernel.settings import load_settings
 
 
 def test_a_new_one_is_made_with_a_version(tmp_path: Path) -> None:
@@ -20,6 +22,11 @@ def test_a_new_one_is_made_with_a_version(tmp_path: Path) -> None:
 def test_one_with_only_the_servers_in_it_is_taken(tmp_path: Path) -> None:
     (tmp_path / "servers").mkdir()
     DataDirectory(tmp_path).prepare()
+
+
+def test_measuring_before_the_first_start_leaves_it_free_for_that() -> None:
+    """`make bench` installed what it compares with in the data directory, which `up` then refused."""
+    assert not HOME.is_relative_to((ROOT / load_settings({}).embedded.data_dir).absolute())
 
 
 def test_another_programs_directory_is_refused_and_left_alone(tmp_path: Path) -> None:
