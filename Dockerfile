@@ -16,6 +16,7 @@ RUN python -m venv /opt/touchline \
 COPY pyproject.toml hatch_build.py README.md ./
 COPY kernel kernel
 COPY schemas schemas
+COPY control control
 COPY history history
 COPY producers producers
 COPY streams streams

@@ -10,7 +10,7 @@ ARGS   ?=
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py consumers/fan.c
+$(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py consumers/delivery/broadcast.c
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Touchline needs Python 3.11 or newer, and this is %d.%d: run make again with PYTHON=python3.11 (or newer)." % v[:2])'
 	@echo "Installing Touchline into $(VENV) (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment: on Debian and Ubuntu install python3-venv, then run make again."; exit 1; }
@@ -85,7 +85,7 @@ format: setup ## put the code in shape
 
 docs: setup ## write the reference pages anew from the code
 	@$(BIN)/python docs/make_reference.py
-	@$(BIN)/python -m consumers.asyncapi
+	@$(BIN)/python -m consumers.protocol.asyncapi
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
 

@@ -1,4 +1,4 @@
-"""Builds consumers/fan.c where there is a C compiler; without one the package does the same in Python."""
+"""Builds broadcast.c where there is a C compiler; without one the package does the same in Python."""
 
 import os
 import shlex
@@ -10,7 +10,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE, LIBRARY = "consumers/fan.c", "consumers/libfan.so"
+SOURCE, LIBRARY = "consumers/delivery/broadcast.c", "consumers/delivery/libbroadcast.so"
 
 
 class FanOut(BuildHookInterface):  # type: ignore[type-arg]

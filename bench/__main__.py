@@ -25,7 +25,7 @@ from bench import peers, report
 from bench.figures import VARIABLE, collected
 from bench.measurements import MEASUREMENTS, Measurement
 from bench.report import RESULTS, ROOT, Result, Results
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from kernel.settings import load_settings
 
 _LONGEST_S: Final = 900

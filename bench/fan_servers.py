@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import uvloop
 
-from consumers.door import Door
-from consumers.hub import Hub, Raw
-from consumers.records import reader
-from consumers.registry import Registry
-from consumers.service import Service
+from consumers.cluster.registry import Registry
+from consumers.delivery.hub import Hub, Raw
+from consumers.delivery.records import reader
+from consumers.service.service import Service
+from consumers.transport.handshake import Door
 from kernel.clock import Clock, SystemClock
 from kernel.jwks import JwksKeys
 from kernel.settings import Auth, Edge, Settings

@@ -37,14 +37,14 @@ from kernel.clock import SystemClock
 from kernel.health import Health
 from kernel.positions import Kind
 from kernel.settings import Settings, as_environment
-from search_indexer.documents import indexable
-from search_indexer.folding import Folding
-from search_indexer.indexer import Indexer
-from search_indexer.mappings import put_templates
-from search_indexer.request import Page, Search
+from search_indexer.indexing.documents import indexable
+from search_indexer.indexing.indexer import Indexer
+from search_indexer.indexing.mappings import put_templates
+from search_indexer.indexing.source import EventSource
 from search_indexer.role import calm_collector
-from search_indexer.search import Searcher
-from search_indexer.source import EventSource
+from search_indexer.searching.request import Page, Search
+from search_indexer.searching.search import Searcher
+from search_indexer.text.folding import Folding
 from tests.accepted import write, writer
 
 PER_SECOND = 2000

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from bench.figures import sample
-from consumers.messages import SUBPROTOCOL
+from consumers.protocol.messages import SUBPROTOCOL
 from tests.web.test_javascript import ROOT, load_build
 
 STREAM = "chat:bench"

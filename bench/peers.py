@@ -78,7 +78,7 @@ def kafka_tools() -> Path:
     """The jar with Kafka's own ProducerPerformance, of the version of the broker."""
     from jgo.maven import MavenContext, PythonResolver
 
-    from embedded.pins import load
+    from embedded.backends.pins import load
 
     version = load()["kafka"].version
     jar = HOME / f"kafka-tools-{version}.jar"

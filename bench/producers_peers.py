@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import Producer as BareProducer
 
 from bench import peers
-from embedded import artifacts, pins
+from embedded.backends import artifacts, pins
 from kernel.positions import Kind
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names

@@ -25,7 +25,7 @@ from bench import streams_load
 from bench.fan_kafka import kafka_edge, publisher, token_path
 from bench.generator import SUBSCRIBE, build, load
 from bench.report import ROOT, Hot, Profile, keep_profiles
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from kernel.settings import load_settings
 
 #: A frame of py-spy's raw format.

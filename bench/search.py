@@ -35,10 +35,10 @@ from kernel.kafka import client_config
 from kernel.positions import Kind, Stream, make_seq
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from search_indexer.folding import Folding
 from search_indexer.query.parser import parse
-from search_indexer.request import Page, Search, Sort
-from search_indexer.search import Searcher, request_body
+from search_indexer.searching.request import Page, Search, Sort
+from search_indexer.searching.search import Searcher, request_body
+from search_indexer.text.folding import Folding
 from tests.accepted import write
 
 CLOCK = SystemClock()

@@ -15,9 +15,10 @@ import psutil
 from chaos.invariants import Size
 from chaos.links import BROKERS, EDGES, ROLES, SEARCHERS, WIRES, Behaviour, behaviour, wires
 from chaos.proxy import Proxies
-from embedded import ports, probe
-from embedded.process import Command, Process
-from embedded.servers import Servers
+from embedded import ports
+from embedded.backends.servers import Servers
+from embedded.supervision import probe
+from embedded.supervision.process import Command, Process
 from kernel.kafka import apply_topics
 from kernel.probe import answers, get
 from kernel.settings import PREFIX, Settings, as_environment, load_settings

@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from confluent_kafka import Consumer, TopicPartition
 
 from chaos.invariants import Log, Missing, Piece, Seen, Viewing
-from consumers.viewer import Gap, Start, Viewer
+from consumers.client.viewer import Gap, Start, Viewer
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Stream

@@ -18,7 +18,7 @@ from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
 from chaos.schedule import Blow
-from consumers.hub import LOCATION_RING
+from consumers.delivery.hub import LOCATION_RING
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, Stream
 

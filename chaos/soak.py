@@ -17,8 +17,8 @@ from chaos.cluster import Cluster
 from chaos.flatness import Bound, drift, not_flat
 from chaos.load import KafkaPoster, streams
 from chaos.recorders import Watcher
-from consumers.viewer import Viewer
-from embedded import probe
+from consumers.client.viewer import Viewer
+from embedded.supervision import probe
 from kernel.clock import from_rfc3339
 from kernel.probe import get
 from kernel.settings import load_settings

@@ -9,24 +9,27 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from consumers.assignment import Assign, all_of, share_of
-from consumers.cursors import MAX_A_FLUSH, CursorBook
-from consumers.departure import depart
-from consumers.door import PATH, Door
-from consumers.fallbacks import fallback_routes
-from consumers.fan import WAY
-from consumers.hub import Hub, Raw
-from consumers.messages import Rejected
-from consumers.past import History
-from consumers.places import Place, Places
-from consumers.poster import KafkaPoster
-from consumers.presence import BEAT_S, Presence
-from consumers.reader import Reader
-from consumers.records import FanoutRecord, UnreadableRecord, reader
-from consumers.registry import Registry
-from consumers.routes import plain_routes
-from consumers.service import Service
-from consumers.tls import FAREWELL_S, tls_context
+from consumers.cluster.assignment import Assign, all_of, share_of
+from consumers.cluster.cursors import MAX_A_FLUSH, CursorBook
+from consumers.cluster.departure import depart
+from consumers.cluster.partitions import Place, Places
+from consumers.cluster.presence import BEAT_S, Presence
+from consumers.cluster.reader import Reader
+from consumers.cluster.registry import Registry
+from consumers.delivery.backfill import History
+from consumers.delivery.broadcast import WAY
+from consumers.delivery.hub import Hub, Raw
+from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
+from consumers.protocol.messages import Rejected
+from consumers.service.poster import KafkaPoster
+from consumers.service.service import Service
+from consumers.transport.fallbacks import fallback_routes
+from consumers.transport.handshake import PATH, Door
+from consumers.transport.routes import plain_routes
+from consumers.transport.tls import FAREWELL_S, tls_context
+from control.retention import Retention
+from control.revocations import PREFIX
+from control.tables import Tables
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -35,10 +38,7 @@ from kernel.kafka import client_config, wait_for_kafka
 from kernel.logs import get_logger
 from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import OVERVIEW_SHARD, Kind, Shard
-from kernel.retention import Retention
-from kernel.revocations import PREFIX
 from kernel.settings import Settings
-from kernel.tables import Tables
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
 from schemas.codec import Undecodable

@@ -14,8 +14,9 @@ import psutil
 import requests
 from jgo.maven import MavenContext
 
-from embedded import account, artifacts, pins, ports, preflight
-from embedded.plan import Claim
+from embedded import ports, preflight
+from embedded.backends import account, artifacts, pins
+from embedded.supervision.plan import Claim
 from kernel.errors import TouchlineError
 
 Verdict = Literal["ok", "warn", "fail"]

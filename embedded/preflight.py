@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Sequence
 from typing import Final
 
-from embedded import artifacts, ports, state
+from embedded import ports
+from embedded.backends import artifacts
 from embedded.datadir import DataDirectory
-from embedded.plan import Claim, refuse_double_claims
-from embedded.process import end_group
+from embedded.supervision import state
+from embedded.supervision.plan import Claim, refuse_double_claims
+from embedded.supervision.process import end_group
 from kernel.errors import TouchlineError
 
 #: Kafka and Elasticsearch stop taking data when the disk is full: better not to start then.

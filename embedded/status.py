@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from embedded import probe, state
 from embedded.datadir import DataDirectory
-from embedded.state import Addresses, Phase, ProcessState
+from embedded.supervision import probe, state
+from embedded.supervision.state import Addresses, Phase, ProcessState
 from kernel.probe import get
 
 

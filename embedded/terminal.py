@@ -14,8 +14,8 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from embedded.progress import Changed, Download, Event, Failed, Up
-from embedded.state import Addresses
+from embedded.supervision.progress import Changed, Download, Event, Failed, Up
+from embedded.supervision.state import Addresses
 
 #: What each process is, for those who see its name for the first time.
 _WHAT: Final = {

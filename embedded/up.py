@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from embedded import artifacts, preflight, state
+from embedded import preflight
+from embedded.backends import artifacts
 from embedded.datadir import DataDirectory
-from embedded.plan import Plan
-from embedded.progress import Download, Failed, Report, Up, read
-from embedded.state import Addresses
-from embedded.supervisor import Supervisor
+from embedded.supervision import state
+from embedded.supervision.plan import Plan
+from embedded.supervision.progress import Download, Failed, Report, Up, read
+from embedded.supervision.state import Addresses
+from embedded.supervision.supervisor import Supervisor
 from kernel.errors import TouchlineError
 from kernel.settings import Settings
 

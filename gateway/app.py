@@ -9,25 +9,18 @@ from typing import Final
 from aiohttp import web
 from msgspec.structs import replace
 
-from gateway import (
-    alerts,
-    channels,
-    demo,
-    figures,
-    history,
-    ingest,
-    openapi,
-    pages,
-    reference,
-    refusals,
-    registry,
-    search,
-)
-from gateway.access import Access
+from gateway import schema_registry
 from gateway.board import Board
+from gateway.channels import channels
 from gateway.context import Context
-from gateway.operations import Operation
-from gateway.problems import as_problems
+from gateway.events import history, ingest
+from gateway.http import openapi, reference
+from gateway.http.access import Access
+from gateway.http.operations import Operation
+from gateway.http.problems import as_problems
+from gateway.operators import figures, refusals
+from gateway.pages import demo, pages
+from gateway.search import alerts, search
 from history import History
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -51,7 +44,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     search.routes,
     alerts.routes,
     channels.routes,
-    registry.routes,
+    schema_registry.routes,
     demo.routes,
     figures.routes,
     refusals.routes,

@@ -5,16 +5,16 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from control.acl import Readers
+from control.retention import Retention
+from control.revocations import Revocations
+from control.tables import Tables
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.positions import Stream
-from kernel.readers import Readers
-from kernel.retention import Retention
-from kernel.revocations import Revocations
 from kernel.settings import Settings
-from kernel.tables import Tables
 from kernel.tokens import Grants
 from kernel.topics import topic_names
 from schemas.codec import Undecodable

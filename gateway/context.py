@@ -3,8 +3,8 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from gateway.access import Access
 from gateway.board import Board
+from gateway.http.access import Access
 from history import History
 from kernel.clock import Clock
 from kernel.health import Health

@@ -14,6 +14,7 @@ from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
+from control.retention import Retention
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader, Place
@@ -25,7 +26,6 @@ from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
 from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Kind, Stream, partition_of, time_of_id
-from kernel.retention import Retention
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import codec_for

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -171,3 +171,25 @@ def _changed(admin: AdminClient, old: list[Topic]) -> dict[str, bool]:
         for future in admin.incremental_alter_configs(resources).values():
             future.result()
     return {name: bool(config) for name, config in changed.items()}
+
+
+def check_read_error(error: KafkaError) -> None:
+    """What passes by itself is left to librdkafka; anything else ends the worker."""
+    if error.fatal() or not (error.retriable() or error.code() in _PASSING):
+        raise KafkaException(error)
+
+
+_PASSING: Final = frozenset(
+    {
+        KafkaError._PARTITION_EOF,
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError._MAX_POLL_EXCEEDED,
+        KafkaError._AUTO_OFFSET_RESET,
+    }
+)

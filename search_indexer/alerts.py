@@ -11,25 +11,25 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import Producer
 
+from control.acl import Readers
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Kind
-from kernel.readers import Readers
 from kernel.settings import Settings
 from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from schemas.registry import codec_for
-from search_indexer.documents import Indexable
-from search_indexer.folding import Folding
 from search_indexer.follower import Follower
-from search_indexer.geo import metres_between
+from search_indexer.indexing.documents import Indexable
 from search_indexer.query.matching import matches, text_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
-from search_indexer.request import MAX_VALUES, Search, read_search
-from search_indexer.scope import EVERYTHING
+from search_indexer.searching.request import MAX_VALUES, Search, read_search
+from search_indexer.searching.scope import EVERYTHING
+from search_indexer.text.folding import Folding
+from search_indexer.text.geo import metres_between
 
 PREFIX: Final = "alert-"
 MAX_ALERTS: Final = 10_000

@@ -1,7 +1,7 @@
 """The channel registry as the indexer follows it: who may read a channel, how long its events are kept."""
 
-from kernel.readers import Readers
-from kernel.retention import Retention
+from control.acl import Readers
+from control.retention import Retention
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import codec_for

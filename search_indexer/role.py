@@ -16,9 +16,9 @@ from kernel.logs import get_logger
 from kernel.ops import OpsServer
 from kernel.settings import Settings
 from schemas.registry import wait_for_registry
-from search_indexer.expiry import Expiry
-from search_indexer.indexer import Indexer
-from search_indexer.source import EventSource
+from search_indexer.indexing.expiry import Expiry
+from search_indexer.indexing.indexer import Indexer
+from search_indexer.indexing.source import EventSource
 
 _log = get_logger("touchline.index")
 _SWEEP_S: Final = 600.0

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, cast
 
 from kernel.kafka import client_config
+from kernel.records import Partition, Write
 from kernel.settings import Settings
 from streams.credentials import credentials
-from streams.judge import Write
 from streams.transport import driver
-from streams.transport.batch import Batch, Place, Turn, slices
+from streams.transport.batch import Batch, Turn, slices
 from streams.transport.driver import BatchApp, Consumer
 from streams.transport.reader import Deliver, Reader
 from streams.transport.sink import Sink
@@ -34,7 +34,7 @@ def instance_id(settings: Settings) -> str | None:
 class Work(Protocol):
     """What a worker does with what it reads."""
 
-    async def opening(self, starts: Mapping[Place, int]) -> Mapping[Place, int]:
+    async def opening(self, starts: Mapping[Partition, int]) -> Mapping[Partition, int]:
         """These partitions are this worker's now; returns from where to read them."""
 
     async def closing(self) -> None:

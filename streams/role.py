@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any, Final, NoReturn, cast
 
+from control.follower import Follower
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -18,10 +19,9 @@ from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import wait_for_registry
 from streams.app import make_app
-from streams.follower import Follower
-from streams.steward import Steward
 from streams.transport.driver import BatchApp, Consumer
 from streams.transport.sink import Sink
+from streams.upkeep.channel_manager import Steward
 from streams.worker import Worker
 
 _log = get_logger("touchline.stream")

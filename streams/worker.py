@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from control.commands import apply_command
+from control.epochs import Epoch, Epochs, advance
+from control.registry_log import REGISTERED, Registry
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -11,20 +14,18 @@ from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.metrics import ACCEPTED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
 from kernel.positions import Kind, partition_of
+from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import catalog_for, codec_for
-from streams.channels import Channels
 from streams.cluster import Cluster
-from streams.commands import apply_command
-from streams.epochs import Epoch, Epochs, advance
-from streams.hot import Traffic
-from streams.judge import Judge, Memory, Outcome, Write
-from streams.registry_log import REGISTERED, Registry
-from streams.repeats import Repeats
-from streams.takeover import recall
-from streams.transport.batch import Batch, Place, Record
+from streams.fold.channels import Channels
+from streams.fold.judge import Judge, Memory, Outcome
+from streams.fold.repeats import Repeats
+from streams.recovery.restore import recall
+from streams.transport.batch import Batch
 from streams.transport.sink import Sink
+from streams.upkeep.hot import Traffic
 
 _log = get_logger("touchline.stream")
 #: How long a worker waits for the one that writes the epochs.
@@ -42,10 +43,10 @@ class Worker:
         # Looking a labelled metric up costs as much as judging a tenth of an event: at low traffic, in small
         # slices, that shows.
         self._accepted = {kind: ACCEPTED.labels(kind) for kind in Kind}
-        self._judges: dict[Place, Judge] = {}
+        self._judges: dict[Partition, Judge] = {}
         self._channels: dict[Kind, Channels] = {}
         self._control_partitions = 1
-        self.positions: dict[Place, int] = {}
+        self.positions: dict[Partition, int] = {}
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
         self._control = codec_for(settings, "control")
@@ -58,16 +59,16 @@ class Worker:
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
-        place = Place(self._names.control, partition_of(channel, self._control_partitions))
+        place = Partition(self._names.control, partition_of(channel, self._control_partitions))
         return place in self.positions
 
     # ── partitions come and go ─────────────────────────────────────────────────────────────────────────
 
-    async def opening(self, starts: Mapping[Place, int]) -> Mapping[Place, int]:
+    async def opening(self, starts: Mapping[Partition, int]) -> Mapping[Partition, int]:
         starts = {place: max(0, start) for place, start in starts.items()}
         self.partitions = await asyncio.to_thread(self._cluster.partitions)
         self._control_partitions = self.partitions[self._names.control]
-        epochs = await self._agree_on_epochs(Place(self._names.control, 0) in starts)
+        epochs = await self._agree_on_epochs(Partition(self._names.control, 0) in starts)
         self._channels = {kind: self._new_channels(kind, epochs) for kind in Kind}
         ingest = {place: start for place, start in starts.items() if place.topic in self._kind_of}
         kept = {p: j for p, j in self._judges.items() if ingest.get(p, -1) == self.positions.get(p)}
@@ -119,7 +120,7 @@ class Worker:
         fanout = self.partitions[self._names.fanout(kind)]
         return Channels(kind, self.registry.of, ingest=ingest, fanout=fanout)
 
-    def _judge(self, place: Place, epochs: Mapping[str, list[Epoch]], kept: Judge | None) -> Judge:
+    def _judge(self, place: Partition, epochs: Mapping[str, list[Epoch]], kept: Judge | None) -> Judge:
         kind = self._kind_of[place.topic]
         return Judge(
             kind,
@@ -185,7 +186,7 @@ class Worker:
         for reason, count in outcome.rejected.items():
             REJECTED.labels(reason).inc(count)
 
-    def _commands(self, place: Place, records: list[Record]) -> Outcome:
+    def _commands(self, place: Partition, records: list[Record]) -> Outcome:
         outcome = Outcome()
         for record in records:
             name = (record.key or b"").decode("utf-8", "replace")

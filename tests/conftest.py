@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from tests import servers
 
 #: A test that asks for one of these is marked `servers`, whether or not its author thought of it.

@@ -18,9 +18,9 @@ from typing import cast
 
 from aiohttp import web
 
-from gateway import registry
+from gateway import schema_registry as registry
 from gateway.context import Context
-from gateway.operations import Operation
+from gateway.http.operations import Operation
 from kernel.settings import Settings, load_settings
 from schemas.catalog import Version, built_in
 

@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from embedded import elasticsearch, kafka, ports
-from embedded.pins import load
-from embedded.servers import Servers
+from embedded import ports
+from embedded.backends import elasticsearch, kafka
+from embedded.backends.pins import load
+from embedded.backends.servers import Servers
 from kernel.settings import load_settings
 
 ROOT = Path(__file__).parents[1]

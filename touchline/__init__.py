@@ -4,12 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from consumers.viewer import Viewer as Viewer
+    from consumers.client.viewer import Viewer as Viewer
     from producers import Producer as Producer
     from producers import SyncProducer as SyncProducer
 
 #: Loaded when they are asked for: `touchline --help` needs neither Kafka's client nor a socket.
-_HOMES: Final = {"Producer": "producers", "SyncProducer": "producers", "Viewer": "consumers.viewer"}
+_HOMES: Final = {"Producer": "producers", "SyncProducer": "producers", "Viewer": "consumers.client.viewer"}
 
 __all__ = ["Producer", "SyncProducer", "Viewer"]
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from consumers.viewer import Viewer
+from consumers.client.viewer import Viewer
 from schemas.events import Event
 
 _CONNECT_S: Final = 5.0

@@ -3,9 +3,9 @@
 from html import escape
 from typing import Final
 
-from search_indexer.folding import Folding, normalised
 from search_indexer.query.matching import found_in
 from search_indexer.query.syntax import Query
+from search_indexer.text.folding import Folding, normalised
 
 LENGTH: Final = 240
 _BEFORE: Final = 60

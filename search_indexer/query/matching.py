@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from search_indexer.folding import Folding, Word, index_words
 from search_indexer.query.syntax import AnyForm, Clause, Phrase, Prefix, Query, Term, one_typo
+from search_indexer.text.folding import Folding, Word, index_words
 
 
 class Text(NamedTuple):

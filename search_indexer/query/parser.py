@@ -4,8 +4,8 @@ import re
 from typing import Final, NamedTuple
 
 from kernel.errors import TouchlineError
-from search_indexer.folding import Folding, Word
 from search_indexer.query.syntax import AnyForm, Clause, Phrase, Prefix, Query, Term
+from search_indexer.text.folding import Folding, Word
 
 MAX_LENGTH: Final = 1000
 MAX_TERMS: Final = 32

@@ -8,30 +8,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-Headers = list[tuple[str, str | bytes | None]]
-
-
-class Place(NamedTuple):
-    """A partition of a topic."""
-
-    topic: str
-    partition: int
-
-
-class Record(NamedTuple):
-    """One record of the log."""
-
-    offset: int
-    append_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers | None = None
+from kernel.records import Partition, Record
 
 
 class Batch(NamedTuple):
     """Consecutive records of one partition."""
 
-    place: Place
+    place: Partition
     records: list[Record]
 
     @property
@@ -88,11 +71,11 @@ class Ledger:
 
     def __init__(self) -> None:
         self._under_way: dict[str, deque[Turn]] = {}
-        self._reached: dict[Place, int] = {}
-        self._committed: dict[Place, int] = {}
+        self._reached: dict[Partition, int] = {}
+        self._committed: dict[Partition, int] = {}
         self._opening = 0
 
-    def open(self, starts: Mapping[Place, int]) -> int:
+    def open(self, starts: Mapping[Partition, int]) -> int:
         """Reading starts anew at these offsets; returns the number of this opening."""
         self._opening += 1
         self._under_way.clear()
@@ -127,16 +110,16 @@ class Ledger:
         self._under_way.setdefault(turn.topic, deque()).append(turn)
         return True
 
-    def committable(self) -> dict[Place, int]:
+    def committable(self) -> dict[Partition, int]:
         """Partition -> offset that may be committed and has not been yet."""
         self._settle()
         return {p: offset for p, offset in self._reached.items() if offset > self._committed.get(p, -1)}
 
-    def committed(self, offsets: Mapping[Place, int]) -> None:
+    def committed(self, offsets: Mapping[Partition, int]) -> None:
         """Kafka has taken these offsets."""
         self._committed.update(offsets)
 
-    def forget(self, places: Iterator[Place]) -> None:
+    def forget(self, places: Iterator[Partition]) -> None:
         """These partitions belong to another worker now."""
         for place in places:
             self._reached.pop(place, None)

@@ -22,7 +22,8 @@ from faust.types import TP, ConsumerMessage
 
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
-from streams.transport.batch import Ledger, Place, Turn
+from kernel.records import Partition
+from streams.transport.batch import Ledger, Turn
 from streams.transport.reader import Reader
 from streams.transport.sink import Sink
 
@@ -47,7 +48,7 @@ _ASK_AGAIN_S: Final = 0.05
 #: Three quarters of the session's time, after which the group gives a silent worker's partitions away.
 _ASLEEP_S: Final = 4.5
 
-Opening = Callable[[Mapping[Place, int]], Awaitable[Mapping[Place, int]]]
+Opening = Callable[[Mapping[Partition, int]], Awaitable[Mapping[Partition, int]]]
 Closing = Callable[[], Awaitable[None]]
 
 
@@ -254,7 +255,7 @@ class Consumer(stock.Consumer):
     async def _open(self) -> None:
         try:
             starts = {
-                Place(tp.topic, tp.partition): -1 if (read := self._read_offset[tp]) is None else read
+                Partition(tp.topic, tp.partition): -1 if (read := self._read_offset[tp]) is None else read
                 for tp in self.assignment()
                 if tp.topic in self.app.batch_topics and tp not in self._paused_partitions
             }
@@ -270,7 +271,7 @@ class Consumer(stock.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # Stock Faust forgets what was acknowledged before its last commit, so that all of it comes again.
         await self.settle(_HAND_OVER_S)
-        self.ledger.forget(Place(tp.topic, tp.partition) for tp in revoked)
+        self.ledger.forget(Partition(tp.topic, tp.partition) for tp in revoked)
         await super().on_partitions_revoked(revoked)
         await self.app.on_closing()
 
@@ -305,7 +306,7 @@ class Consumer(stock.Consumer):
         self.app.tables.on_commit(mine)
         self._committed_offset.update(mine)
         self.ledger.committed(
-            {Place(*tp): offset for tp, offset in mine.items() if tp.topic in self.app.batch_topics}
+            {Partition(*tp): offset for tp, offset in mine.items() if tp.topic in self.app.batch_topics}
         )
         return True
 

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
-from streams.transport.batch import Batch, Place, Record, Turn
+from kernel.kafka import check_read_error
+from kernel.records import Partition, Record
+from streams.transport.batch import Batch, Turn
 
 #: Between two looks at what has been fetched. What comes meanwhile shares a turn, which costs as much as ten
 #: records.
@@ -47,10 +49,10 @@ class Reader:
         self._out = 0
         self._opening = 0
         self._current = 0
-        self._wanted: Mapping[Place, int] | None = None
+        self._wanted: Mapping[Partition, int] | None = None
         self._stopping = False
-        self._reading: tuple[Place, ...] = ()
-        self._ends: dict[Place, int] = {}
+        self._reading: tuple[Partition, ...] = ()
+        self._ends: dict[Partition, int] = {}
         self._noted_at = 0.0
         self._consumer = Consumer(
             {
@@ -67,7 +69,7 @@ class Reader:
             }
         )
 
-    def open(self, starts: Mapping[Place, int], opening: int) -> None:
+    def open(self, starts: Mapping[Partition, int], opening: int) -> None:
         """Read these partitions from here on (an offset below 0: from the beginning), and no others."""
         self._wanted = dict(starts)
         self._opening = opening
@@ -89,7 +91,7 @@ class Reader:
         self._stopping = True
         self._changed.set()
 
-    def lag(self, place: Place, position: int) -> int:
+    def lag(self, place: Partition, position: int) -> int:
         """Records from `position` to the end of the partition, as the last fetches knew it."""
         return max(0, self._ends.get(place, 0) - position)
 
@@ -132,7 +134,7 @@ class Reader:
                     await asyncio.to_thread(self._ask_ends)
         return False
 
-    def _assign(self, wanted: Mapping[Place, int]) -> None:
+    def _assign(self, wanted: Mapping[Partition, int]) -> None:
         self._reading, self._ends = tuple(wanted), {}
         self._consumer.assign(
             [
@@ -191,27 +193,5 @@ def turns_of(messages: list[Message], opening: int) -> list[Turn]:
             records.append(record)
     by_topic: dict[str, list[Batch]] = {}
     for (topic, partition), records in by_place.items():
-        by_topic.setdefault(topic, []).append(Batch(Place(topic, partition), records))
+        by_topic.setdefault(topic, []).append(Batch(Partition(topic, partition), records))
     return [Turn(topic, opening, batches) for topic, batches in by_topic.items()]
-
-
-def check_read_error(error: KafkaError) -> None:
-    """What passes by itself is left to librdkafka; anything else ends the worker."""
-    if error.fatal() or not (error.retriable() or error.code() in _PASSING):
-        raise KafkaException(error)
-
-
-_PASSING: Final = frozenset(
-    {
-        KafkaError._PARTITION_EOF,
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._RESOLVE,
-        KafkaError._TIMED_OUT,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError._MAX_POLL_EXCEEDED,
-        KafkaError._AUTO_OFFSET_RESET,
-    }
-)

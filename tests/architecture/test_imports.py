@@ -1,4 +1,4 @@
-"""Imports go one way: kernel <- schemas <- history <- the four parts; only face and gateway see all."""
+"""Imports go one way: kernel, schemas, control, history, the four parts; only face and gateway see all."""
 
 import ast
 from pathlib import Path
@@ -11,12 +11,13 @@ PARTS = {"producers", "streams", "consumers", "search_indexer"}
 MAY_IMPORT: dict[str, set[str]] = {
     "kernel": set(),
     "schemas": {"kernel"},
-    "history": {"kernel", "schemas"},
-    **{part: {"kernel", "schemas", "history"} for part in PARTS},
+    "control": {"kernel", "schemas"},
+    "history": {"kernel", "schemas", "control"},
+    **{part: {"kernel", "schemas", "control", "history"} for part in PARTS},
     "embedded": {"kernel"},
-    "gateway": {"kernel", "schemas", "history", *PARTS},
-    "chaos": {"kernel", "schemas", "history", "embedded", "touchline", *PARTS},
-    "touchline": {"kernel", "schemas", "history", "embedded", "gateway", "chaos", *PARTS},
+    "gateway": {"kernel", "schemas", "control", "history", *PARTS},
+    "chaos": {"kernel", "schemas", "control", "history", "embedded", "touchline", *PARTS},
+    "touchline": {"kernel", "schemas", "control", "history", "embedded", "gateway", "chaos", *PARTS},
 }
 MODULES = sorted(file for folder in MAY_IMPORT for file in (ROOT / folder).rglob("*.py"))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from consumers.viewing.core import Core
-from consumers.viewing.host import Closed, Gap, Status
-from consumers.viewing.subscription import Start
+from consumers.client.core import Core
+from consumers.client.host import Closed, Gap, Status
+from consumers.client.subscription import Start
 from kernel.errors import TouchlineError
 from schemas.events import Event
 

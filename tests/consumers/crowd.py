@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from consumers.viewer import Viewer
+from consumers.client.viewer import Viewer
 from tests.consumers.edges import EPOCH
 
 

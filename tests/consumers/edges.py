@@ -13,6 +13,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from control.channels import ChannelRecord, to_avro
+from control.channels import Settings as ChannelSettings
 from embedded.ports import find_free
 from kernel.kafka import apply_topics, client_config
 from kernel.positions import Stream
@@ -20,8 +22,6 @@ from kernel.probe import answers
 from kernel.settings import PREFIX, Settings, as_environment, load_settings
 from kernel.topics import topic_names, topics
 from schemas.codec import Codec
-from streams.registry import ChannelRecord, to_avro
-from streams.registry import Settings as ChannelSettings
 from tests.pipeline import eventually
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from control.registry_read import send_command
 from kernel.tokens import sign
-from streams.registry_read import send_command
 from tests.certificates import self_signed
 from tests.consumers.bare import bare
 from tests.consumers.edges import EPOCH, edges

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.viewer import Viewer
+from consumers.client.viewer import Viewer
 from tests.consumers.bare import bare
 from tests.consumers.edges import EPOCH, edges
 

@@ -6,13 +6,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.conflation import latest_of_each, sender_in
-from consumers.frames import event_frame
-from consumers.hub import LOCATION_RING, Hub, Raw
-from consumers.messages import Subscribe
-from consumers.past import Past
-from consumers.records import FanoutRecord
-from consumers.subscription import Subscription
+from consumers.delivery.backfill import Past
+from consumers.delivery.conflation import latest_of_each, sender_in
+from consumers.delivery.hub import LOCATION_RING, Hub, Raw
+from consumers.delivery.records import FanoutRecord
+from consumers.delivery.subscription import Subscription
+from consumers.protocol.messages import Subscribe
+from consumers.transport.frames import event_frame
 from kernel.positions import Kind, Shard, Stream
 from schemas.rendering import render
 from tests.consumers.test_delivery import Log, Socket

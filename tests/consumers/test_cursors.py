@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers import cursors
-from consumers.cursors import CursorBook
-from consumers.service import Service
+from consumers.cluster import cursors
+from consumers.cluster.cursors import CursorBook
+from consumers.service.service import Service
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.settings import Auth

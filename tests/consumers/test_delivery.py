@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec import UNSET, UnsetType
 
-from consumers.frames import event_frame, payload_of
-from consumers.hub import Feed, Hub, Raw
-from consumers.messages import AnyReply, Gap, Subscribe, Subscribed
-from consumers.past import HistoryPage, Past
-from consumers.records import FanoutRecord
-from consumers.subscription import Page, Subscription
+from consumers.delivery.backfill import HistoryPage, Past
+from consumers.delivery.hub import Feed, Hub, Raw
+from consumers.delivery.records import FanoutRecord
+from consumers.delivery.subscription import Page, Subscription
+from consumers.protocol.messages import AnyReply, Gap, Subscribe, Subscribed
+from consumers.transport.frames import event_frame, payload_of
 from kernel.errors import TouchlineError
 from kernel.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream
 
@@ -388,7 +388,7 @@ TestEverything.settings = settings(max_examples=200, stateful_step_count=40, dea
 def test_a_ring_gives_what_was_put_in_above_any_place_it_covers(
     seqs: list[int], capacity: int, after: int
 ) -> None:
-    from consumers.ring import Ring
+    from consumers.delivery.ring import Ring
 
     ring = Ring(capacity)
     kept = [seq for seq in seqs if ring.append(seq, body(seq)) is not None]

@@ -6,10 +6,10 @@ import itertools
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.departure import depart
-from consumers.door import Door
-from consumers.routes import plain_routes
-from consumers.service import Service
+from consumers.cluster.departure import depart
+from consumers.service.service import Service
+from consumers.transport.handshake import Door
+from consumers.transport.routes import plain_routes
 from kernel.health import Health
 from tests.consumers.heard import answer, close_code, events, messages, status
 from tests.consumers.hurry import in_no_time

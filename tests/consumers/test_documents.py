@@ -3,15 +3,15 @@
 import re
 from pathlib import Path
 
-from consumers.asyncapi import FILE, document, rendered
-from consumers.messages import KNOWN_OPS
+from consumers.protocol.asyncapi import FILE, document, rendered
+from consumers.protocol.messages import KNOWN_OPS
 from kernel.codes import CLOSES, RETRY, Return, comes_back
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 
 
 def test_asyncapi_is_up_to_date() -> None:
-    assert FILE.read_text("utf-8") == rendered(), "run: python -m consumers.asyncapi"
+    assert FILE.read_text("utf-8") == rendered(), "run: python -m consumers.protocol.asyncapi"
 
 
 def test_every_op_of_the_code_is_in_the_text() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from consumers.viewer import Viewer
-from embedded.servers import Servers
+from consumers.client.viewer import Viewer
+from embedded.backends.servers import Servers
 from kernel.probe import answers
 from tests.consumers.bare import bare
 from tests.consumers.crowd import crowd, each_has

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from consumers.service import Service
+from consumers.service.service import Service
 from kernel.positions import Kind
 from tests.consumers.heard import answer, events, status
 from tests.consumers.hurry import in_no_time

@@ -15,11 +15,11 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 from bench.fan_servers import bare_service
-from consumers import fan
-from consumers.door import Door
-from consumers.frames import close_frame
-from consumers.hub import Raw
-from consumers.service import Service
+from consumers.delivery import broadcast as fan
+from consumers.delivery.hub import Raw
+from consumers.service.service import Service
+from consumers.transport.frames import close_frame
+from consumers.transport.handshake import Door
 from kernel.codes import CLOSES, Close
 from schemas.codec import Codec
 

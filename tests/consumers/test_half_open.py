@@ -16,9 +16,9 @@ import pytest
 
 from bench.fan_servers import bare_service
 from chaos.proxy import Proxies
-from consumers.connection import ViewerConnection
-from consumers.session import Member
-from consumers.subscription import Subscription
+from consumers.delivery.subscription import Subscription
+from consumers.protocol.session import Member
+from consumers.transport.connection import ViewerConnection
 from embedded.ports import find_free
 from kernel.clock import ManualClock
 from tests.certificates import self_signed

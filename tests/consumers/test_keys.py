@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.fan_servers import bare_service
-from consumers.service import Service
+from consumers.service.service import Service
 from kernel.clock import ManualClock
 from kernel.jwks import JwksKeys
 from kernel.settings import Auth

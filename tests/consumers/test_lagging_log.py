@@ -8,10 +8,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from consumers.hub import Hub
-from consumers.messages import Subscribe
-from consumers.past import Past
-from consumers.subscription import Subscription
+from consumers.delivery.backfill import Past
+from consumers.delivery.hub import Hub
+from consumers.delivery.subscription import Subscription
+from consumers.protocol.messages import Subscribe
 from kernel.positions import Stream
 from tests.consumers import test_delivery as chat
 from tests.consumers.test_conflation import SHARD, decode, moved, place, watching
@@ -47,7 +47,7 @@ class Lagging:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.past.FRUITLESS_PAUSE_S", 0)
+    monkeypatch.setattr("consumers.delivery.backfill.FRUITLESS_PAUSE_S", 0)
 
 
 def sender(seq: int) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.connection import ViewerConnection
-from consumers.door import Door
-from consumers.fallbacks import fallback_routes
-from consumers.service import Service
+from consumers.service.service import Service
+from consumers.transport.connection import ViewerConnection
+from consumers.transport.fallbacks import fallback_routes
+from consumers.transport.handshake import Door
 from kernel.settings import Edge, Settings
 from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from bench.fan_servers import bare_service
+from consumers.cluster.presence import Presence
 from consumers.edge import Edge
-from consumers.presence import Presence
+from control.retention import Retention
 from kernel.clock import ManualClock
-from kernel.retention import Retention
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec

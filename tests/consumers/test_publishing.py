@@ -5,10 +5,10 @@ import gc
 from typing import Any
 
 from bench.fan_servers import bare_service
-from consumers.connection import ViewerConnection
-from consumers.messages import Rejected
-from consumers.service import MAX_UNDER_WAY, Service
-from consumers.session import Member
+from consumers.protocol.messages import Rejected
+from consumers.protocol.session import Member
+from consumers.service.service import MAX_UNDER_WAY, Service
+from consumers.transport.connection import ViewerConnection
 from kernel.positions import Stream
 from tests.consumers.heard import messages
 from tests.consumers.test_one_frame import ask, lose, opened

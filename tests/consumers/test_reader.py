@@ -8,10 +8,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from consumers.assignment import Assign, Assigned, share_of
-from consumers.hub import Raw
-from consumers.places import Place
-from consumers.reader import Reader
+from consumers.cluster.assignment import Assign, Assigned, share_of
+from consumers.cluster.partitions import Place
+from consumers.cluster.reader import Reader
+from consumers.delivery.hub import Raw
 from kernel.clock import SystemClock
 
 RECORDS = 50

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.connection import ViewerConnection
-from consumers.service import Service
+from consumers.service.service import Service
+from consumers.transport.connection import ViewerConnection
 from kernel.clock import ManualClock
 from kernel.settings import Auth
 from kernel.tokens import StaticKeys, Verifier, sign

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumers.reader import rest_after
+from consumers.cluster.reader import rest_after
 
 MS = 1e-3
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.hub import Raw
-from consumers.past import HistoryPage, Past
-from consumers.service import Service
+from consumers.delivery.backfill import HistoryPage, Past
+from consumers.delivery.hub import Raw
+from consumers.service.service import Service
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, Stream
 from schemas.codec import Codec

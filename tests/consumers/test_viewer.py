@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from consumers.viewing import driver
-from consumers.viewing.driver import Reader
-from consumers.viewing.timing import back_off, renew_in
+from consumers.client import driver
+from consumers.client.driver import Reader
+from consumers.client.timing import back_off, renew_in
 from schemas.events import Event
 from tests.consumers.cases import Runner
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from embedded.kafka import behaviour
+from embedded.backends.kafka import behaviour
 from kernel import metrics
 from kernel.settings import Settings, load_settings
 from kernel.topics import MAX_RECORD_BYTES, topics

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from elasticsearch import Elasticsearch
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from kernel.probe import answers
 from tests.pipeline import Pipeline, eventually
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded import account
-from embedded.account import Account
+from embedded.backends import account
+from embedded.backends.account import Account
 from tests.servers import data_directory
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up being root")

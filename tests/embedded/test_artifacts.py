@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from embedded import artifacts
-from embedded.pins import Pin, Server
+from embedded.backends import artifacts
+from embedded.backends.pins import Pin, Server
 from kernel.errors import TouchlineError
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.backoff import LONGEST_SECONDS, STABLE_SECONDS, Backoff
+from embedded.supervision.backoff import LONGEST_SECONDS, STABLE_SECONDS, Backoff
 
 
 def test_waits_double_with_each_young_death() -> None:

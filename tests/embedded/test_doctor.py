@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from embedded import doctor
-from embedded.plan import Claim
+from embedded.supervision.plan import Claim
 from touchline.cli import run
 
 

@@ -3,7 +3,7 @@
 import socket
 import threading
 
-from embedded import elasticsearch
+from embedded.backends import elasticsearch
 
 DISTRIBUTED = """\
 ## a comment

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded import kafka
-from embedded.kafka import Layout, Node
+from embedded.backends import kafka
+from embedded.backends.kafka import Layout, Node
 
 
 def properties(count: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The pins name each download to the byte."""
 
-from embedded import pins
+from embedded.backends import pins
 
 TEXT = """\
 # a comment

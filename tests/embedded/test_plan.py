@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from embedded.datadir import DataDirectory
-from embedded.plan import Claim, Plan, refuse_double_claims
-from embedded.supervisor import Spec, check
+from embedded.supervision.plan import Claim, Plan, refuse_double_claims
+from embedded.supervision.supervisor import Spec, check
 from kernel.errors import TouchlineError
 from kernel.settings import Edge, Gateway, Settings
 

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from embedded import preflight, state
+from embedded import preflight
 from embedded.datadir import DataDirectory
-from embedded.plan import Claim
-from embedded.state import Addresses, Identity, ProcessState, State
+from embedded.supervision import state
+from embedded.supervision.plan import Claim
+from embedded.supervision.state import Addresses, Identity, ProcessState, State
 from kernel.errors import TouchlineError
 
 

@@ -1,6 +1,7 @@
 """A role is asked over HTTP, and one that does not answer is no reason to wait."""
 
-from embedded import ports, probe
+from embedded import ports
+from embedded.supervision import probe
 from kernel.probe import get
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from embedded.process import Command, Process, describe_exit, end_group
+from embedded.supervision.process import Command, Process, describe_exit, end_group
 from kernel.errors import TouchlineError
 from tests.servers import wait_until
 
@@ -149,7 +149,7 @@ def test_a_child_outlives_the_thread_that_started_it(make: Make) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_a_child_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     program = (
-        "import os, sys, time; from pathlib import Path; from embedded.process import *\n"
+        "import os, sys, time; from pathlib import Path; from embedded.supervision.process import *\n"
         f"c = Command((sys.executable, '-c', {FOREVER!r}), environment=os.environ)\n"
         "p = Process('child', lambda: c, Path(sys.argv[1])); p.launch()\n"
         "p.wait_until(p.log_tail, timeout_seconds=30); print(p.pid, flush=True); time.sleep(600)"

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from embedded import progress
-from embedded.progress import Changed, Download, Event, Failed, Up
+from embedded.supervision import progress
+from embedded.supervision.progress import Changed, Download, Event, Failed, Up
 
 
 @pytest.mark.parametrize(

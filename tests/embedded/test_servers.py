@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from tests.servers import data_directory, servers_dir, wait_until
 
 
@@ -88,7 +88,7 @@ def test_three_brokers_go_on_while_one_is_dead(make_servers: Callable[..., Serve
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_no_server_outlives_a_parent_that_is_killed() -> None:
     program = (
-        "import sys, time; from pathlib import Path; from embedded.servers import Servers\n"
+        "import sys, time; from pathlib import Path; from embedded.backends.servers import Servers\n"
         "s = Servers(Path(sys.argv[1]), servers_dir=Path(sys.argv[2]))\n"
         "s.kafka.launch(); s.elasticsearch.start(); print('up', flush=True); time.sleep(600)"
     )

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from embedded import state
-from embedded.state import Addresses, Identity, ProcessState, State
+from embedded.supervision import state
+from embedded.supervision.state import Addresses, Identity, ProcessState, State
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from embedded import down, ports, state, status
+from embedded import down, ports, status
 from embedded.datadir import DataDirectory
-from embedded.state import Addresses, ProcessState, State
+from embedded.supervision import state
+from embedded.supervision.state import Addresses, ProcessState, State
 from kernel.health import Health
 from kernel.metrics import CONSUMER_LAG
 from kernel.ops import OpsServer

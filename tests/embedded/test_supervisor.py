@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from embedded import state
 from embedded.datadir import DataDirectory
-from embedded.process import Process
-from embedded.state import ProcessState, State
-from embedded.supervisor import Spec, check
+from embedded.supervision import state
+from embedded.supervision.process import Process
+from embedded.supervision.state import ProcessState, State
+from embedded.supervision.supervisor import Spec, check
 from kernel.errors import TouchlineError
 from tests.servers import wait_until
 
@@ -23,10 +23,10 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from embedded.datadir import DataDirectory
-from embedded.process import Command, Process
-from embedded.progress import write_to
-from embedded.state import Addresses
-from embedded.supervisor import Spec, Supervisor
+from embedded.supervision.process import Command, Process
+from embedded.supervision.progress import write_to
+from embedded.supervision.state import Addresses
+from embedded.supervision.supervisor import Spec, Supervisor
 from kernel.errors import TouchlineError
 
 directory = DataDirectory(Path(sys.argv[1]))

@@ -8,14 +8,14 @@ import pytest
 from aiohttp import ClientSession
 from confluent_kafka import Producer
 
+from control.channels import ChannelRecord, to_avro
+from control.channels import Settings as ChannelSettings
+from control.registry_read import send_command
 from kernel.kafka import client_config
 from kernel.settings import Settings, load_settings
 from kernel.tokens import sign
 from kernel.topics import topic_names
 from schemas.codec import Codec
-from streams.registry import ChannelRecord, to_avro
-from streams.registry import Settings as ChannelSettings
-from streams.registry_read import send_command
 from tests.gateway.conftest import SECRET
 from tests.pipeline import Pipeline
 

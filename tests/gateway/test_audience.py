@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.audience import MOST_CHANNELS, by_channel
+from gateway.channels.audience import MOST_CHANNELS, by_channel
 
 
 def beat(*audiences: tuple[str, int, int]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientSession, TraceConfig
 from confluent_kafka import Consumer, TopicPartition
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from kernel.kafka import client_config
 from kernel.positions import Kind
 from kernel.topics import topic_names

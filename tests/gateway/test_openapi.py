@@ -14,7 +14,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
-from gateway import reference
+from gateway.http import reference
 from tests.pipeline import Pipeline
 
 load_all_checks()

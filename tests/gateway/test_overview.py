@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.overview import as_event, summed
+from gateway.operators.overview import as_event, summed
 from kernel.positions import OVERVIEW
 from kernel.tokens import sign
 from tests.consumers.bare import Bare, bare

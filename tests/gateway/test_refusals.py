@@ -7,11 +7,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway import refusals
-from gateway.access import Access
 from gateway.board import Board
 from gateway.context import Context
-from gateway.problems import as_problems
+from gateway.http.access import Access
+from gateway.http.problems import as_problems
+from gateway.operators import refusals
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.positions import Kind

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from control.revocations import Revocations
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
-from kernel.revocations import Revocations
 from kernel.settings import Auth
 from kernel.tokens import Grants, StaticKeys, Verifier, everything
 from tests.kernel.issuer import NOW_S, Issuer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.readers import Readers
+from control.acl import Readers
 from kernel.tokens import Grants
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from control.retention import Retention, check_class, with_lanes
 from kernel.errors import TouchlineError
-from kernel.retention import Retention, check_class, with_lanes
 from kernel.settings import Indexer, load_settings
 
 DAY_MS = 24 * 60 * 60 * 1000

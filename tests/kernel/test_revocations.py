@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from control.revocations import MAX_USERS, Revocations
 from kernel.clock import ManualClock
-from kernel.revocations import MAX_USERS, Revocations
 from kernel.settings import Auth
 from kernel.tokens import Grants, StaticKeys, Verifier, everything, sign
 

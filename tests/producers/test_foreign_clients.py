@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from embedded import artifacts
-from embedded.pins import load
+from embedded.backends import artifacts
+from embedded.backends.pins import load
 from kernel.kafka import client_config
 from kernel.positions import Kind, partition_of
 from kernel.topics import topic_names

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from kernel.kafka import apply_topics, client_config
 from kernel.positions import Kind
 from kernel.settings import Settings, load_settings

@@ -11,7 +11,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from consumers.viewer import Viewer
+from consumers.client.viewer import Viewer
 from embedded.ports import find_free
 from kernel.kafka import client_config
 from kernel.positions import Kind, split_lane

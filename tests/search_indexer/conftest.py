@@ -7,7 +7,7 @@ import pytest
 
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
-from search_indexer.search import Searcher
+from search_indexer.searching.search import Searcher
 from tests.pipeline import Pipeline, running
 
 QUICK = {"TOUCHLINE_INDEXER_REFRESH_MS": "100"}

@@ -12,7 +12,7 @@ from history.elastic import elastic_client
 from kernel.clock import ManualClock, SystemClock
 from kernel.positions import Kind
 from kernel.topics import topic_names
-from search_indexer.state import IndexState
+from search_indexer.indexing.state import IndexState
 from tests.accepted import START_MS, chat, event, write
 from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.reading import complete, documents, records

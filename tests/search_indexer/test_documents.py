@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kernel.positions import Kind
-from search_indexer.documents import (
+from search_indexer.indexing.documents import (
     Change,
     Document,
     broadcast_text,
@@ -16,7 +16,7 @@ from search_indexer.documents import (
     shown,
     source_of,
 )
-from search_indexer.folding import Folding
+from search_indexer.text.folding import Folding
 from tests.accepted import chat, event
 
 FOLDING = Folding()

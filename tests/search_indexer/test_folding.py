@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_indexer.folding import Folding, normalised
+from search_indexer.text.folding import Folding, normalised
 
 FOLDING = Folding()
 

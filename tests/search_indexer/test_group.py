@@ -14,7 +14,7 @@ from kernel.clock import SystemClock
 from kernel.kafka import client_config
 from kernel.positions import Kind
 from kernel.topics import topic_names
-from search_indexer.search import Searcher
+from search_indexer.searching.search import Searcher
 from tests.accepted import chat, write
 from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.conftest import QUICK

@@ -6,9 +6,9 @@ from html import unescape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_indexer.folding import Folding, normalised
 from search_indexer.query.highlight import LENGTH, highlight
 from search_indexer.query.parser import BadQuery, parse
+from search_indexer.text.folding import Folding, normalised
 
 FOLDING = Folding()
 

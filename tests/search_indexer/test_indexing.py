@@ -18,8 +18,8 @@ from kernel.positions import Kind, Stream, split_seq
 from kernel.topics import topic_names
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, save
-from search_indexer.request import Search
-from search_indexer.state import IndexState
+from search_indexer.indexing.state import IndexState
+from search_indexer.searching.request import Search
 from tests.accepted import START_MS, chat, event, write
 from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.reading import complete, documents, empty, records

@@ -11,7 +11,7 @@ from kernel.errors import TouchlineError
 from kernel.kafka import apply_topics
 from kernel.settings import Settings, load_settings
 from kernel.topics import topics
-from search_indexer.source import EventSource
+from search_indexer.indexing.source import EventSource
 from tests.pipeline import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]

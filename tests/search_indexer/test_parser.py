@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from search_indexer.folding import Folding
 from search_indexer.query.parser import BadQuery, parse
 from search_indexer.query.syntax import AnyForm, Clause, Phrase, Prefix, Query, one_typo
+from search_indexer.text.folding import Folding
 
 FOLDING = Folding()
 GOAL, RED = AnyForm("goal", "goal"), AnyForm("red", "red")

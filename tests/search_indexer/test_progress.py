@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from history.pages import Watermark
 from kernel.positions import Kind
-from search_indexer.bulk import parts, sort_out
-from search_indexer.progress import Progress
+from search_indexer.indexing.bulk import parts, sort_out
+from search_indexer.indexing.progress import Progress
 
 CHAT = (Kind.CHAT, 0)
 

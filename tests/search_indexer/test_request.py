@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
 from kernel.settings import Auth, Settings
-from search_indexer.cursors import Cursors
-from search_indexer.request import Near, Page, Search, read_search
-from search_indexer.scope import visible
+from search_indexer.searching.cursors import Cursors
+from search_indexer.searching.request import Near, Page, Search, read_search
+from search_indexer.searching.scope import visible
 
 
 def test_reads_what_is_given() -> None:

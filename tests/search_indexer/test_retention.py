@@ -9,18 +9,18 @@ import pytest
 from aiohttp import ClientSession
 from elasticsearch import AsyncElasticsearch
 
+from control.channels import ChannelRecord, to_avro
+from control.channels import Settings as ChannelSettings
+from control.retention import Retention
 from history import History
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.positions import Kind, Stream, split_seq
-from kernel.retention import Retention
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
-from search_indexer import expiry
-from search_indexer.expiry import Expiry
-from streams.registry import ChannelRecord, to_avro
-from streams.registry import Settings as ChannelSettings
+from search_indexer.indexing import expiry
+from search_indexer.indexing.expiry import Expiry
 from tests.accepted import START_MS, chat, event, write, writer
 from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.reading import complete, documents

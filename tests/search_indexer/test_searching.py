@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
 from search_indexer.alerts import Alert, ready, told_by
-from search_indexer.documents import indexable
-from search_indexer.folding import Folding
+from search_indexer.indexing.documents import indexable
 from search_indexer.query.parser import BadQuery
-from search_indexer.request import Near, Page, Search, read_search
-from search_indexer.search import Found, Searcher
+from search_indexer.searching.request import Near, Page, Search, read_search
+from search_indexer.searching.search import Found, Searcher
+from search_indexer.text.folding import Folding
 from tests.accepted import chat, event, write
 from tests.pipeline import Pipeline
 

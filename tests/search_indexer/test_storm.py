@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from elasticsearch import AsyncElasticsearch
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from history import History
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ, Kind, Stream, split_seq
 from schemas.rendering import render
-from search_indexer.request import Page, Search
-from search_indexer.search import Searcher
+from search_indexer.searching.request import Page, Search
+from search_indexer.searching.search import Searcher
 from tests.accepted import chat, write
 from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.conftest import QUICK

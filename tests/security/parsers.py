@@ -20,13 +20,13 @@ import msgspec
 import zstandard
 
 from bench.fan_servers import bare_service
-from consumers.fallbacks import read_cursors
-from consumers.messages import BadRequest, parse_request
-from consumers.session import Guest, Member
-from gateway.alerts import _parameters
-from gateway.bodies import _unpacking
-from gateway.channels import _SETTINGS, _check
-from gateway.ingest import _items
+from consumers.protocol.messages import BadRequest, parse_request
+from consumers.protocol.session import Guest, Member
+from consumers.transport.fallbacks import read_cursors
+from gateway.channels.channels import _SETTINGS, _check
+from gateway.events.ingest import _items
+from gateway.http.bodies import _unpacking
+from gateway.search.alerts import _parameters
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.jwks import _public
@@ -37,12 +37,12 @@ from producers.posts import read_post
 from schemas.codec import Codec
 from schemas.ingest import decode_ingest
 from search_indexer.alerts import read_alert
-from search_indexer.cursors import Cursors
-from search_indexer.folding import Folding
 from search_indexer.query.elastic import clauses
 from search_indexer.query.highlight import highlight
 from search_indexer.query.parser import parse
-from search_indexer.request import Search, read_search
+from search_indexer.searching.cursors import Cursors
+from search_indexer.searching.request import Search, read_search
+from search_indexer.text.folding import Folding
 from tests.security.wire import come
 
 SECRET: Final = "a-secret-of-the-fuzzers-with-32-bytes-and-more"

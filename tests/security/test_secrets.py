@@ -7,7 +7,7 @@ from aiohttp import ClientSession
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from consumers.viewer import Viewer
+from consumers.client.viewer import Viewer
 from kernel.probe import get
 from kernel.tokens import sign
 from tests.pipeline import running

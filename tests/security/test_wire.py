@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.fan_servers import bare_service
-from consumers.connection import ViewerConnection
-from consumers.door import Door
-from consumers.session import Guest
+from consumers.protocol.session import Guest
+from consumers.transport.connection import ViewerConnection
+from consumers.transport.handshake import Door
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.settings import Edge, Settings

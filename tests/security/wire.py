@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from consumers.door import Door
-from consumers.fallbacks import fallback_routes
-from consumers.service import Service
+from consumers.service.service import Service
+from consumers.transport.fallbacks import fallback_routes
+from consumers.transport.handshake import Door
 
 HANDSHAKE = (
     b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

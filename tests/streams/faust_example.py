@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
+from kernel.records import Partition
 from streams.transport import driver
-from streams.transport.batch import Place
 from streams.transport.driver import BatchApp
 from streams.transport.reader import Reader
 from streams.transport.sink import Sink
@@ -18,7 +18,7 @@ KAFKA, NAME = os.environ["EXAMPLE_KAFKA"], os.environ["EXAMPLE_NAME"]
 POSTS, WORDS = f"{NAME}-posts", f"{NAME}-words"
 
 
-async def opening(starts: Mapping[Place, int]) -> Mapping[Place, int]:
+async def opening(starts: Mapping[Partition, int]) -> Mapping[Partition, int]:
     return {place: max(0, start) for place, start in starts.items()}
 
 

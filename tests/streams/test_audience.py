@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streams.audience import Audience, Place, by_channel, by_stream, by_version, totals
+from control.presence import Audience, Place, by_channel, by_stream, by_version, totals
 
 
 def heartbeat(*rows: tuple[str, int, int, int]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 import psutil
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from kernel.positions import Kind
 from tests.pipeline import Pipeline, eventually, running
 from tests.streams.log import Log, Seen, accepted_offsets

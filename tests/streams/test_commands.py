@@ -5,10 +5,7 @@ from typing import Any
 
 import pytest
 
-from kernel.errors import TouchlineError
-from schemas.codec import Codec
-from streams.commands import apply_command
-from streams.registry import (
+from control.channels import (
     LEAD_MS,
     ChannelRecord,
     Settings,
@@ -18,6 +15,9 @@ from streams.registry import (
     to_avro,
     versions_at,
 )
+from control.commands import apply_command
+from kernel.errors import TouchlineError
+from schemas.codec import Codec
 
 AT = 1_767_225_600_000
 

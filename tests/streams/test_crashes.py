@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.servers import Servers
+from embedded.backends.servers import Servers
 from kernel.positions import Kind
 from tests.pipeline import Pipeline, eventually
 from tests.streams.crew import Crew, set_back

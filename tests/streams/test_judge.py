@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
+from control.channels import ChannelRecord, ChannelVersion, PastSettings, Settings
+from control.epochs import Epoch, Epochs
 from kernel.positions import Kind, make_id, make_seq, partition_of
+from kernel.records import Record
 from kernel.topics import TopicNames
 from schemas.codec import Codec
-from streams.channels import Channels
-from streams.epochs import Epoch, Epochs
-from streams.judge import ORIGIN, Judge, Memory, Outcome
-from streams.registry import ChannelRecord, ChannelVersion, PastSettings, Settings
-from streams.repeats import Repeats
-from streams.transport.batch import Record
+from streams.fold.channels import Channels
+from streams.fold.judge import ORIGIN, Judge, Memory, Outcome
+from streams.fold.repeats import Repeats
 
 NAMES = TopicNames("t")
 PARTITIONS = 8

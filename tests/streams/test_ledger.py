@@ -1,11 +1,12 @@
 """Which offsets may be committed: only those before which every turn is finished."""
 
-from streams.transport.batch import Batch, Ledger, Place, Record, Turn
+from kernel.records import Partition, Record
+from streams.transport.batch import Batch, Ledger, Turn
 
-CHAT0, CHAT1 = Place("chat", 0), Place("chat", 1)
+CHAT0, CHAT1 = Partition("chat", 0), Partition("chat", 1)
 
 
-def turn(opening: int, place: Place, *offsets: int) -> Turn:
+def turn(opening: int, place: Partition, *offsets: int) -> Turn:
     return Turn(place.topic, opening, [Batch(place, [Record(o, 0, b"k", b"v") for o in offsets])])
 
 

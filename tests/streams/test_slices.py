@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport.batch import Batch, Place, Record, slices
+from kernel.records import Partition, Record
+from streams.transport.batch import Batch, slices
 
 
 def batches(sizes: list[int]) -> list[Batch]:
     """A batch of each size, in a partition of its own."""
     return [
-        Batch(Place("chat", number), [Record(offset, 0, None, None) for offset in range(size)])
+        Batch(Partition("chat", number), [Record(offset, 0, None, None) for offset in range(size)])
         for number, size in enumerate(sizes)
     ]
 

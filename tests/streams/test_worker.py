@@ -5,8 +5,8 @@ import random
 from itertools import count
 from pathlib import Path
 
+from control.registry_read import read_channel
 from kernel.positions import Kind, partition_of
-from streams.registry_read import read_channel
 from tests.pipeline import Pipeline, eventually, running
 from tests.streams.log import Log, Seen, accepted_offsets
 

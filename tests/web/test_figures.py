@@ -4,7 +4,7 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout, web
 from aiohttp.test_utils import TestServer
 
-from gateway.figures import Figures, read_metrics, watched_roles
+from gateway.operators.figures import Figures, read_metrics, watched_roles
 from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.ops import ops_routes

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from gateway import pages
+from gateway.pages import pages
 from kernel.settings import Edge, Gateway, Settings
 
 

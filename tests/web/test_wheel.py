@@ -39,7 +39,7 @@ def test_a_wheel_serves_the_pages_from_itself(build: ModuleType, tmp_path: Path)
     assert pages | named <= names
     assert not [name for name in names if name.startswith(("tests/", "web/", "node_modules/"))]
     found = subprocess.run(
-        [sys.executable, "-c", "from gateway.pages import built_pages; print(built_pages())"],
+        [sys.executable, "-c", "from gateway.pages.pages import built_pages; print(built_pages())"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(installed)},
         check=True,

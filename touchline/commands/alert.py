@@ -42,8 +42,8 @@ def set_(
     Example: touchline alert set near-wembley --kind location --near 51.556,-0.2796 --within 1km
     """
     from search_indexer.alerts import alert_stream, read_alert, ready, save
-    from search_indexer.folding import Folding
-    from search_indexer.scope import EVERYTHING
+    from search_indexer.searching.scope import EVERYTHING
+    from search_indexer.text.folding import Folding
 
     parameters = [("q", query), *(("type", one) for one in type_)]
     for name, value in given.items():
@@ -67,7 +67,7 @@ def list_(*, as_json: bool) -> None:
     Example: touchline alert list --json
     """
     from search_indexer.alerts import AlertLog, alert_stream, shown
-    from search_indexer.folding import Folding
+    from search_indexer.text.folding import Folding
 
     settings = load_settings()
     log = AlertLog(settings, Folding(settings.elasticsearch.language))

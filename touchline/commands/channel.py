@@ -11,7 +11,7 @@ from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from streams.registry import ChannelRecord
+    from control.channels import ChannelRecord
 
 #: How long a command waits for the worker that carries it out.
 _WAIT_S = 20.0
@@ -48,7 +48,7 @@ def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
     Example: touchline channel set wc26-final slow_s=5 'blocked=["spoiler"]'
              touchline channel set lobby retention=day
     """
-    from kernel.retention import check_class
+    from control.retention import check_class
 
     arguments = dict(_pair(text) for text in pairs)
     settings = load_settings()
@@ -56,7 +56,7 @@ def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
         check_class(settings.indexer, retention)
 
     def done(record: "ChannelRecord") -> bool:
-        from streams.commands import changed_settings
+        from control.commands import changed_settings
 
         return changed_settings(record, arguments) == record.settings
 
@@ -87,7 +87,7 @@ def _named(channel: str) -> str:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    from streams.registry import Settings as ChannelSettings
+    from control.channels import Settings as ChannelSettings
 
     name, equals, value = text.partition("=")
     known = ChannelSettings.__struct_fields__
@@ -100,7 +100,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _read(settings: Settings, channel: str) -> "ChannelRecord":
-    from streams.registry_read import read_channel
+    from control.registry_read import read_channel
 
     record = read_channel(settings, channel)
     if record is None:
@@ -120,8 +120,8 @@ def _command(
     done: Callable[["ChannelRecord"], bool],
 ) -> "ChannelRecord":
     """Give the command, and wait until the channel's record says that it is carried out."""
-    from streams.commands import check_command
-    from streams.registry_read import read_channel, send_command
+    from control.commands import check_command
+    from control.registry_read import read_channel, send_command
 
     check_command(name, arguments)
     send_command(settings, channel, name, arguments)

@@ -23,7 +23,7 @@ def command(*, data_dir: Path | None, as_json: bool) -> int:
 
     from embedded import doctor, up
     from embedded.datadir import DataDirectory
-    from embedded.plan import Plan
+    from embedded.supervision.plan import Plan
 
     settings = load_settings()
     directory = DataDirectory(data_dir or Path(settings.embedded.data_dir))

@@ -30,14 +30,14 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
     """
     if ctx.invoked_subcommand is not None:
         return None
+    from consumers.cluster.processes import follow, run_many
     from consumers.edge import Edge
-    from consumers.processes import follow, run_many
+    from control.retention import Retention
     from history import History
     from kernel.clock import SystemClock
     from kernel.health import Health
     from kernel.lifecycle import run_role
     from kernel.logs import setup_logs
-    from kernel.retention import Retention
     from schemas.registry import wait_for_registry
 
     settings = load_settings()

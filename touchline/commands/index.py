@@ -39,7 +39,7 @@ async def _rebuild(settings: Settings, stop: asyncio.Event) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from search_indexer.rebuild import rebuild
+    from search_indexer.indexing.rebuild import rebuild
 
     columns = (TextColumn("Building a new index"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:

@@ -95,8 +95,8 @@ async def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | 
     import msgspec
 
     from history.elastic import elastic_client
-    from search_indexer.request import read_search
-    from search_indexer.search import Searcher
+    from search_indexer.searching.request import read_search
+    from search_indexer.searching.search import Searcher
 
     search, page = read_search(parameters)
     async with elastic_client(settings) as client:

@@ -58,7 +58,7 @@ def _replay(
     as_json: bool,
 ) -> int:
     from kernel.clock import from_rfc3339
-    from streams.replay import replay, shadow_settings
+    from streams.recovery.replay import replay, shadow_settings
 
     if since is None or until is None:
         raise click.UsageError("A replay needs both --from and --to.")

@@ -90,7 +90,7 @@ def command(
 
 
 def _revoke(user: str, before_s: float) -> None:
-    from kernel.revocations import COMMAND, PREFIX
-    from streams.registry_read import send_command
+    from control.registry_read import send_command
+    from control.revocations import COMMAND, PREFIX
 
     send_command(load_settings(), f"{PREFIX}{user}", COMMAND, {"before": before_s})

@@ -11,7 +11,7 @@ from kernel.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from embedded.datadir import DataDirectory
-    from embedded.plan import Plan
+    from embedded.supervision.plan import Plan
 
 
 @click.command("up")
@@ -28,7 +28,7 @@ def command(*, detach: bool, data_dir: Path | None, edges: int, workers: int, re
     Example: touchline up --detach --edges 2
     """
     from embedded.datadir import DataDirectory
-    from embedded.plan import Plan
+    from embedded.supervision.plan import Plan
 
     settings = load_settings()
     directory = DataDirectory(data_dir or Path(settings.embedded.data_dir))
@@ -47,7 +47,7 @@ def command(*, detach: bool, data_dir: Path | None, edges: int, workers: int, re
 def _stay(plan: "Plan", settings: Settings, directory: "DataDirectory") -> int:
     """Supervise in this process, until Ctrl-C."""
     from embedded import up
-    from embedded.progress import Event, Up
+    from embedded.supervision.progress import Event, Up
     from embedded.terminal import TerminalReport, show_final_screen
     from kernel.logs import setup_logs
 
@@ -85,7 +85,8 @@ def _detach(plan: "Plan", directory: "DataDirectory", arguments: list[str]) -> i
 
 def _report_to(number: int, plan: "Plan", settings: Settings, directory: "DataDirectory") -> int:
     """Be the supervisor that `--detach` has started."""
-    from embedded import progress, up
+    from embedded import up
+    from embedded.supervision import progress
     from kernel.logs import setup_logs
 
     setup_logs(role="up", level=settings.log.level, form=settings.log.format)

@@ -10,7 +10,7 @@ from kernel.errors import TouchlineError
 from kernel.settings import load_settings
 
 if TYPE_CHECKING:
-    from consumers.viewer import Gap, Start, Viewer
+    from consumers.client.viewer import Gap, Start, Viewer
     from schemas.events import Event
 
 _EDGE_S: Final = 5.0
@@ -55,7 +55,7 @@ def command(
 
     Example: touchline watch chat:wc26-final --last 10
     """
-    from consumers.viewer import Start, Viewer
+    from consumers.client.viewer import Start, Viewer
     from kernel.logs import setup_logs
     from kernel.tokens import parse_stream
     from touchline.addresses import edge_url
@@ -82,7 +82,7 @@ class _Shown:
 
     def show(self, item: "Event | Gap") -> bool:
         """Print one; whether more are wanted."""
-        from consumers.viewer import Gap
+        from consumers.client.viewer import Gap
 
         if isinstance(item, Gap):
             click.echo(f"[{item.stream}] events {item.after} to {item.seq} are gone: {item.reason}", err=True)

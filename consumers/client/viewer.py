@@ -1,0 +1,131 @@
+"""The Python client for viewers: each event of a stream once, in order, across reconnections.
+
+async with Viewer("ws://127.0.0.1:18081/v1/ws") as viewer:
+    async for event in viewer.stream("chat:wc26-final", last=10):
+        print(event.seq, event.data)
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncGenerator, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlencode, urlsplit
+
+from consumers.client.driver import Driver, Reader, Token
+from consumers.client.host import Gap, Refused, Status
+from consumers.client.subscription import Start
+from kernel.clock import Clock, SystemClock
+from kernel.errors import TouchlineError
+from schemas.events import Event
+
+__all__ = ["Gap", "Start", "Status", "Viewer"]
+_LIVE: Final = Start()
+
+
+class Viewer:
+    """A client of the edges that heals itself. Streams may be served by several edges; it follows.
+
+    Of several addresses the next is tried where one does not answer. A token may be an async function: it is
+    asked again before the token runs out.
+    """
+
+    def __init__(
+        self,
+        url: str | list[str],
+        *,
+        token: Token | None = None,
+        device: str | None = None,
+        seed: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._device = device
+        self._urls = [url] if isinstance(url, str) else list(url)
+        self._driver = Driver(self._urls, self._address, token, seed, clock or SystemClock())
+
+    async def __aenter__(self) -> Self:
+        self._driver.act(self._driver.core.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connected(self, within_s: float) -> None:
+        """Wait until an edge has said welcome. Raises `unavailable` where none does in time."""
+        try:
+            await asyncio.wait_for(self._driver.answered.wait(), within_s)
+        except TimeoutError:
+            raise TouchlineError(
+                "unavailable",
+                f"No edge answers at {' or '.join(self._urls)}.",
+                hint="Start one with `touchline up`, or set TOUCHLINE_EDGE_HOST and TOUCHLINE_EDGE_PORT.",
+            ) from None
+        self._raise_if_refused()
+
+    async def close(self) -> None:
+        """Leave all edges."""
+        await self._driver.end()
+
+    @property
+    def status(self) -> Status:
+        """How the connection stands."""
+        return self._driver.latest
+
+    async def stream(
+        self, name: str, *, after: int | None = None, last: int | None = None
+    ) -> AsyncGenerator[Event]:
+        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched."""
+        async with contextlib.aclosing(self.items(name, Start(after, last))) as items:
+            async for item in items:
+                if isinstance(item, Event):
+                    yield item
+
+    async def items(self, name: str, start: Start = _LIVE) -> AsyncGenerator[Event | Gap]:
+        """Like `stream`, with what is not to be had as gaps."""
+        driver = self._driver
+        self._raise_if_refused()
+        driver.act(lambda now: driver.core.subscribe(name, start, now))
+        reader = driver.readers[name] = Reader()
+        try:
+            while True:
+                item = await reader.take()
+                if reader.has_room_again():
+                    driver.act(lambda now: driver.core.resume(name, now))
+                if isinstance(item, TouchlineError):
+                    raise item
+                yield item
+        finally:
+            del driver.readers[name]
+            driver.act(lambda _: driver.core.unsubscribe(name))
+
+    async def publish(
+        self, stream: str, data: dict[str, Any], *, event_type: str | None = None, key: str | None = None
+    ) -> str:
+        """Post an event; returns its key when Kafka has it. A connection that breaks does not double it."""
+        post = {"op": "publish", "stream": stream, "key": key or uuid.uuid4().hex, "data": data}
+        reply = await self.request({**post, "type": event_type} if event_type else post)
+        return str(reply["key"])
+
+    async def request(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Any request of the protocol, and its reply. Raises TouchlineError where it is refused."""
+        driver, stream = self._driver, str(request.get("stream", ""))
+        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+
+        def ask(now: float) -> None:
+            driver.answers[driver.core.request(request, stream, now)] = future
+
+        driver.act(ask)
+        return dict(await future)
+
+    def _raise_if_refused(self) -> None:
+        if isinstance(status := self.status, Refused):
+            raise TouchlineError(status.code, status.message)
+
+    def _address(self, url: str) -> str:
+        """The address with the device's name, by which acknowledgements count."""
+        if self._device is None:
+            return url
+        return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode({'device': self._device})}"

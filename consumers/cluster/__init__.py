@@ -1,0 +1,1 @@
+"""An edge among edges: which partitions it reads, who is where, how it leaves."""

@@ -1,0 +1,42 @@
+"""How an edge leaves without anybody missing anything, in five steps. docs/protocol.md §7.
+
+Not ready for the balancer; no new viewers; each present one is told when to go, spread over the time; whoever
+stays past the deadline is closed; then the partitions are handed over (by whoever called this).
+"""
+
+import asyncio
+from typing import Final
+
+from consumers.protocol.messages import Drain
+from consumers.service.service import Service
+from kernel.codes import Close
+from kernel.health import Health
+from kernel.logs import get_logger
+
+_log = get_logger("touchline.departure")
+#: The last part of the time is for those who were told to go late to arrive elsewhere.
+_TELLING: Final = 0.7
+_LOOK_S: Final = 0.05
+_TOLD_A_TURN: Final = 500
+
+
+async def depart(service: Service, health: Health, *, seconds: float) -> None:
+    """Send everybody elsewhere. Returns when all have gone, or the time is over."""
+    health.fail("drain", "this edge is leaving")
+    service.open = False
+    present = service.viewers()
+    if not present:
+        return
+    _log.info("draining", viewers=len(present), seconds=seconds)
+    deadline = asyncio.get_running_loop().time() + seconds
+    for number, viewer in enumerate(present):
+        own_ms = round(1000 * seconds * _TELLING * number / len(present))
+        viewer.send(Drain(reconnect_in_ms=own_ms, deadline_ms=round(1000 * seconds)))
+        if number % _TOLD_A_TURN == _TOLD_A_TURN - 1:
+            await asyncio.sleep(0)
+    while service.viewers() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - seldom
+        await asyncio.sleep(_LOOK_S)
+    stayed = service.viewers()
+    for viewer in stayed:
+        viewer.end(Close.DRAINING)
+    _log.info("drained", stayed=len(stayed))

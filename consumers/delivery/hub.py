@@ -1,0 +1,346 @@
+"""Fan-out: records go into rings, and one write a turn goes to each viewer who keeps up.
+
+A viewer who keeps up has no state here but his place in an audience's `live`: his position is the ring's
+head. A viewer who does not is taken out of `live`, gets explicit positions, and is caught up by
+`delivery.subscription`. So the loop over viewers, which is what an edge spends its time on, asks nothing of
+each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeVar
+
+from consumers.delivery.broadcast import Live, fan_out
+from consumers.delivery.conflation import latest_of_each
+from consumers.delivery.records import Decode, UnreadableRecord
+from consumers.delivery.ring import Ring
+from consumers.protocol.messages import AnyReply, render
+from consumers.transport.frames import text_frame
+from kernel.logs import get_logger
+from kernel.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
+
+_log = get_logger("touchline.hub")
+LOCATION_RING: Final = 256  # only the latest of each sender counts
+OVERVIEW_RING: Final = 600  # ten minutes
+#: Of so many channels whose locations nobody watches here it is known how far they are: the latest ones.
+_PASSED: Final = 4096
+
+_OVERHEAD: Final = 60  # what a record costs beside its bytes
+
+Place = tuple[str, int]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Raw(NamedTuple):
+    """A record as Kafka has it."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class Feed:
+    """One stream as one shard carries it: its ring, and who hears it."""
+
+    __slots__ = ("audiences", "conflates", "in_history", "key", "passed", "ring", "stream")
+
+    def __init__(self, stream: str, key: bytes, ring: Ring, *, conflates: bool) -> None:
+        self.stream = stream
+        self.key = key
+        self.ring = ring
+        self.conflates = conflates
+        #: What its ring does not hold any more is to be had from history.
+        self.in_history = stream != OVERVIEW
+        #: An event that came by here and was not kept; 0: none. History may not have it yet.
+        self.passed = 0
+        self.audiences: list[Audience] = []
+
+
+class Audience:
+    """Who watches one subscription: a stream with its lanes, of one shard."""
+
+    __slots__ = ("ahead", "feeds", "live", "name", "shard", "viewers")
+
+    def __init__(self, name: str, shard: Shard) -> None:
+        self.name = name
+        self.shard = shard
+        self.feeds: list[Feed] = []
+        #: Those who are at the head of all feeds.
+        self.live = Live()
+        #: Those who have seen more than this edge has: they wait until it has caught up with them.
+        self.ahead: dict[object, Callable[[], None]] = {}
+        self.viewers = 0
+
+    def announce(self, message: AnyReply) -> None:
+        """Tell something to all who are live, encoded once."""
+        fan_out([(text_frame(render(message)), self.live.present())])
+
+
+class Shelf:
+    """The latest records of a channel that nobody watches, as they came."""
+
+    __slots__ = ("bytes", "cut", "place", "values")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.values: deque[bytes] = deque()
+        self.bytes = 0
+        #: Whether older records have been dropped.
+        self.cut = False
+
+    def put(self, value: bytes, capacity: int) -> int:
+        """Keep a record; returns by how many bytes the shelf has grown."""
+        before = self.bytes
+        self.values.append(value)
+        self.bytes += len(value) + _OVERHEAD
+        if len(self.values) > capacity:
+            self.bytes -= len(self.values.popleft()) + _OVERHEAD
+            self.cut = True
+        return self.bytes - before
+
+
+class Hub:
+    """All feeds and audiences of an edge."""
+
+    def __init__(
+        self, decode: Decode, *, ring_events: int, ring_bytes: int, selective: str | None = None
+    ) -> None:
+        self._decode = decode
+        #: The topic of which only what somebody watches is kept: that of the locations.
+        self._selective = selective
+        self._ring_events, self._ring_bytes = ring_events, ring_bytes
+        #: fan-out key -> stream -> feed; least recently used key first.
+        self._feeds: OrderedDict[bytes, dict[str, Feed]] = OrderedDict()
+        #: Channels that are or were watched: their records are decoded. Those of others wait on shelves.
+        self._awake: set[bytes] = set()
+        self._shelves: OrderedDict[bytes, Shelf] = OrderedDict()
+        #: Of locations: each channel's last record that was not kept, undecoded; and of feeds that were
+        #: forgotten their heads. The log lags behind the fan-out: asked in that moment it does not have them.
+        self._passed: OrderedDict[bytes, bytes] = OrderedDict()
+        self._left: OrderedDict[str, int] = OrderedDict()
+        #: Channels whose older records were dropped before anybody watched.
+        self._cut: set[bytes] = set()
+        self._audiences: dict[tuple[str, Shard], Audience] = {}
+        #: The operators: of no channel, so not among the audiences.
+        self._overview = Audience(OVERVIEW, OVERVIEW_SHARD)
+        #: Partitions that were read from their very first record: their streams' rings lack nothing.
+        self.whole: set[Place] = set()
+        self._given_up = False
+        self.bytes = 0
+        #: When Kafka appended the latest event that was delivered.
+        self.server_ts = 0
+
+    # ── from Kafka ───────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, topic: str, records: Iterable[Raw]) -> int:
+        """A turn: records into rings, and one write to each live viewer. Returns the deliveries."""
+        fresh: dict[Feed, list[bytes]] = {}
+        awake, selective = self._awake, topic == self._selective
+        for partition, key, value in records:
+            if key not in awake:
+                # Nobody watches it: it is not even decoded, and of locations not kept.
+                if selective:
+                    _note(self._passed, key, value)
+                else:
+                    self._shelve((topic, partition), key, value)
+                continue
+            taken = self._take_one((topic, partition), key, value)
+            if taken is not None:
+                feed, frame = taken
+                if feed.audiences:
+                    fresh.setdefault(feed, []).append(frame)
+        if self.bytes > self._ring_bytes:
+            self._make_room()
+        return self._deliver(fresh) if fresh else 0
+
+    def _take_one(self, place: Place, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
+        """One record into its ring; None if it is a repetition, or not readable."""
+        try:
+            stream, seq, server_ts, body = self._decode(value)
+        except UnreadableRecord as error:
+            _log.error("a fan-out record is not readable", topic=place[0], why=str(error))
+            return None
+        feeds = self._feeds.get(key)
+        feed = feeds.get(stream) if feeds is not None else None
+        if feed is None:
+            feed = self._new_feed(stream, key, whole=place in self.whole)
+        before = feed.ring.bytes
+        frame = feed.ring.append(seq, body)
+        if frame is None:
+            return None
+        self.bytes += feed.ring.bytes - before
+        self.server_ts = server_ts
+        return feed, frame
+
+    def _shelve(self, place: Place, key: bytes, value: bytes) -> None:
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            shelf = self._shelves[key] = Shelf(place)
+        self.bytes += shelf.put(value, self._ring_events)
+        self._shelves.move_to_end(key)
+
+    def _wake(self, key: bytes) -> None:
+        """Somebody watches this channel: what has waited undecoded goes into rings."""
+        self._awake.add(key)
+        shelf = self._shelves.pop(key, None)
+        if shelf is None:
+            return
+        self.bytes -= shelf.bytes
+        if shelf.cut:
+            self._cut.add(key)
+        for value in shelf.values:
+            self._take_one(shelf.place, key, value)
+
+    def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
+        due: dict[Audience, list[bytes]] = {}
+        for feed, came in fresh.items():
+            frames = latest_of_each(came) if feed.conflates else came
+            self._feeds.move_to_end(feed.key)
+            for audience in feed.audiences:
+                if audience.live:
+                    due.setdefault(audience, []).extend(frames)
+        # Everybody who is live now gets everything of this turn, even if his socket fills up on the way:
+        # heads have moved on already, and whoever is paused later starts from there.
+        turn = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
+        fan_out(turn)
+        deliveries = sum(len(due[a]) * present.number for a, (_, present) in zip(due, turn, strict=True))
+        for feed in fresh:
+            for audience in feed.audiences:
+                for advance in list(audience.ahead.values()):
+                    advance()
+        return deliveries
+
+    # ── rings ────────────────────────────────────────────────────────────────────────────────────────
+
+    def feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
+        """The feed of a stream in a shard; made if it is not there."""
+        if key not in self._awake:
+            self._wake(key)
+        feeds = self._feeds.get(key)
+        found = feeds.get(stream) if feeds is not None else None
+        return found or self._new_feed(stream, key, whole=whole)
+
+    def _new_feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
+        conflates = stream.startswith(f"{Kind.LOCATION}:")
+        capacity = LOCATION_RING if conflates else OVERVIEW_RING if stream == OVERVIEW else self._ring_events
+        # Where records were given up, a new feed may be one of theirs: it lacks what they held.
+        complete = whole and not self._given_up and key not in self._cut
+        ring = Ring(capacity, floor=0 if complete else -1, chained=not conflates)
+        feed = Feed(stream, key, ring, conflates=conflates)
+        if conflates:
+            feed.passed = self._how_far(stream, key)
+        self._feeds.setdefault(key, {})[stream] = feed
+        return feed
+
+    def _how_far(self, stream: str, key: bytes) -> int:
+        """The latest event of a location stream that came by and is not here."""
+        value = self._passed.pop(key, None)
+        seq = self._left.pop(stream, 0)
+        if value is not None:
+            try:
+                seq = max(seq, self._decode(value).seq)
+            except UnreadableRecord as error:
+                _log.error("a fan-out record is not readable", stream=stream, why=str(error))
+        return seq
+
+    def _make_room(self) -> None:
+        """Drop history down to nine tenths of the limit, of the quietest channels first."""
+        goal, self._given_up = self._ring_bytes * 9 // 10, True
+        while self._shelves and self.bytes > goal:
+            self.bytes -= self._shelves.popitem(last=False)[1].bytes
+        for key in list(self._feeds):
+            feeds = self._feeds[key]
+            for stream, feed in list(feeds.items()):
+                last = next(reversed(self._feeds)) == key
+                self.bytes -= feed.ring.drop(len(feed.ring) // 2 if last else len(feed.ring))
+                if not feed.audiences and not last:
+                    self._note_head(feed)
+                    del feeds[stream]
+                elif feed.conflates:
+                    feed.passed = max(feed.passed, feed.ring.floor)
+            if not feeds:
+                del self._feeds[key]
+                self._awake.discard(key)
+            if self.bytes <= goal:
+                break
+
+    # ── audiences ────────────────────────────────────────────────────────────────────────────────────
+
+    def audience(self, stream: Stream, shard: Shard, lanes: int, whole: Callable[[str], bool]) -> Audience:
+        """The audience of a stream and its lanes in a shard; made if it is not there.
+
+        `whole` tells of a fan-out key whether its partition was read from the start.
+        """
+        name = str(stream)
+        audience = self._audiences.get((name, shard))
+        if audience is None:
+            audience = self._audiences[name, shard] = Audience(name, shard)
+        wanted = [stream.channel, *(lane(stream.channel, n) for n in range(lanes))]
+        for channel in wanted[len(audience.feeds) :]:
+            key = shard._replace(channel=channel).key
+            feed = self.feed(str(Stream(stream.kind, channel)), key.encode(), whole=whole(key))
+            feed.audiences.append(audience)
+            audience.feeds.append(feed)
+        return audience
+
+    def overview(self) -> Audience:
+        """Those who watch the operators' figures."""
+        if not self._overview.feeds:
+            feed = self.feed(OVERVIEW, OVERVIEW_SHARD.key.encode(), whole=False)
+            feed.audiences.append(self._overview)
+            self._overview.feeds.append(feed)
+        return self._overview
+
+    def leave(self, audience: Audience) -> None:
+        """Somebody left; the last one closes the door."""
+        audience.viewers -= 1
+        if audience.viewers == 0 and audience is not self._overview:
+            self._audiences.pop((audience.name, audience.shard), None)
+            for feed in audience.feeds:
+                feed.audiences.remove(audience)
+                if feed.conflates and not feed.audiences:
+                    self._forget(feed)
+
+    def drop(self, gone: Callable[[bytes], bool]) -> None:
+        """Forget the rings of keys that are not read here any more, once nobody hears them."""
+        for key in [key for key in self._shelves if gone(key)]:
+            self.bytes -= self._shelves.pop(key).bytes
+        for key in [key for key in self._feeds if gone(key)]:
+            for feed in list(self._feeds[key].values()):
+                if not feed.audiences:
+                    self._forget(feed)
+
+    def reset(self, feed: Feed) -> None:
+        """The feed has missed something, or will: what its ring holds says nothing about what follows."""
+        self.bytes -= feed.ring.drop(len(feed.ring))
+        feed.ring.floor = -1
+
+    def _forget(self, feed: Feed) -> None:
+        self.bytes -= feed.ring.bytes
+        self._note_head(feed)
+        feeds = self._feeds.get(feed.key, {})
+        feeds.pop(feed.stream, None)
+        if not feeds:
+            self._feeds.pop(feed.key, None)
+            self._awake.discard(feed.key)
+
+    def _note_head(self, feed: Feed) -> None:
+        """A feed goes, and what its ring held with it: a new one is told how far it was."""
+        if feed.conflates:
+            _note(self._left, feed.stream, max(feed.ring.head, feed.passed))
+
+    def audiences(self) -> list[Audience]:
+        return list(self._audiences.values())
+
+    def viewers(self) -> dict[tuple[str, Shard], int]:
+        """How many watch what."""
+        return {place: audience.viewers for place, audience in self._audiences.items()}
+
+
+def _note(of: OrderedDict[K, V], key: K, what: V) -> None:
+    """Keep this as the latest one's; the oldest is forgotten."""
+    of[key] = what
+    of.move_to_end(key)
+    if len(of) > _PASSED:
+        of.popitem(last=False)

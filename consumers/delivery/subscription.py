@@ -1,0 +1,224 @@
+"""A viewer's way through a stream: from a cursor, through history and ring, to the head, where he is live.
+
+There is one path for whoever is not at the head, whatever the reason: he has just come, comes back, or reads
+slowly. `advance` writes as much as his socket takes, and is called again when there is room, or when a page
+of history has come. docs/protocol.md §5.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from msgspec import UNSET
+
+from consumers.delivery.broadcast import Outlet
+from consumers.delivery.conflation import latest_of_each
+from consumers.delivery.hub import LOCATION_RING, Audience, Feed
+from consumers.protocol.messages import Gap, Subscribe, Subscribed
+from kernel.errors import TouchlineError
+
+CHUNK: Final = 64 * 1024
+#: More than there can be: somewhere they would have to be counted first.
+_UNCOUNTED: Final = 1 << 53
+
+
+class Page:
+    """A piece of a stream's past as frames: complete above `start`, up to `end`."""
+
+    __slots__ = ("end", "feed", "frames", "missing_below", "seqs", "start")
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        start: int,
+        end: int,
+        seqs: list[int],
+        frames: list[bytes],
+        missing_below: int = 0,
+    ) -> None:
+        self.feed = feed
+        self.start, self.end = start, end
+        self.seqs, self.frames = seqs, frames
+        #: Events between `start` and here are gone for good; 0: none are.
+        self.missing_below = missing_below
+
+
+class Past(Protocol):
+    """Where pages come from. Each answers at once, or returns None and calls `wake` when it can."""
+
+    def page(self, feed: Feed, after: int, wake: Callable[[TouchlineError | None], None]) -> Page | None: ...
+
+    def start_of_last(
+        self, feed: Feed, count: int, wake: Callable[[TouchlineError | None], None]
+    ) -> int | None: ...
+
+    def head(self, feed: Feed, wake: Callable[[TouchlineError | None], None]) -> int | None: ...
+
+
+class Holder(Outlet, Protocol):
+    """Whoever holds subscriptions."""
+
+    def send(self, message: Subscribed | Gap) -> None: ...
+
+    def refused(self, subscription: "Subscription", error: TouchlineError) -> None:
+        """It could not begin (`request` is set), or could not go on."""
+
+
+class Subscription:
+    """One viewer's place in one audience."""
+
+    __slots__ = ("audience", "closed", "holder", "positions", "request")
+
+    def __init__(self, holder: Holder, audience: Audience, request: Subscribe) -> None:
+        self.holder = holder
+        self.audience = audience
+        #: What was asked, until it is answered.
+        self.request: Subscribe | None = request
+        #: Where he is in each feed; None: at the head of all of them, live.
+        self.positions: dict[Feed, int] | None = {}
+        self.closed = False
+        audience.viewers += 1
+
+    def close(self) -> None:
+        """Hear no more."""
+        self.closed = True
+        self.audience.live.discard(self.holder)
+        self.audience.ahead.pop(self, None)
+
+    def pause(self) -> None:
+        """His socket is full: from here on his position counts."""
+        if self.positions is None:
+            self.audience.live.discard(self.holder)
+            self.positions = {feed: feed.ring.head for feed in self.audience.feeds}
+
+    def cursors(self) -> dict[str, int]:
+        """Where he is, for whoever has to say it for him."""
+        if self.positions is None:
+            return {feed.stream: feed.ring.head for feed in self.audience.feeds}
+        return {feed.stream: position for feed, position in self.positions.items()}
+
+    def advance(self, past: Past) -> None:
+        """Write until he is live, his socket is full, or history must be read first."""
+        if self.closed or self.positions is None or self.holder.paused:
+            return
+
+        def wake(error: TouchlineError | None) -> None:
+            if self.closed:
+                return
+            if error is None:
+                self.advance(past)
+            else:
+                self.holder.refused(self, error)
+
+        if self.request is not None and not self._begin(self.request, past, wake):
+            return
+        positions = self.positions
+        for feed in self.audience.feeds:
+            # A lane that was added since: he has seen nothing of it, and its first events may be here.
+            positions.setdefault(feed, 0)
+            if not self._catch_up(feed, positions, past, wake):
+                return
+        if any(position > feed.ring.head for feed, position in positions.items()):
+            # Another edge was faster: what comes up to his cursor he has, and must not get again.
+            self.audience.ahead[self] = lambda: self.advance(past)
+            return
+        self.audience.ahead.pop(self, None)
+        self.positions = None
+        self.audience.live.add(self.holder)
+
+    def _begin(self, request: Subscribe, past: Past, wake: Callable[[TouchlineError | None], None]) -> bool:
+        """Find where to start, and answer; False: that takes a look into history first."""
+        starts: dict[Feed, int] = {}
+        recovered, behind = True, 0
+        for number, feed in enumerate(self.audience.feeds):
+            head = past.head(feed, wake)
+            if head is None:
+                return False
+            # From the start is from the start of every lane; other numbers are those of the stream itself.
+            given = request.after if number == 0 or request.after == 0 else None
+            after = (request.cursors or {}).get(feed.stream, given)
+            page = None
+            if after is not None:
+                start = after
+                if start < head and not feed.conflates and not feed.ring.covers(start):
+                    page = past.page(feed, start, wake)
+                    if page is None:
+                        return False
+                    recovered &= page.missing_below <= start
+            elif request.last:
+                found = feed.ring.start_of_last(request.last)
+                if found is None or not feed.ring.covers(found):
+                    found = past.start_of_last(feed, request.last, wake)
+                if found is None:
+                    return False
+                start = found
+            else:
+                start = head
+            starts[feed] = start
+            behind += _events_after(feed, start, page) if start < head else 0
+        self.positions, self.request = starts, None
+        first, shard = self.audience.feeds[0], self.audience.shard
+        self.holder.send(
+            Subscribed(
+                id=request.id,
+                stream=self.audience.name,
+                seq=first.ring.head,
+                recovered=recovered,
+                shard=shard.number,
+                version=shard.version,
+                behind=behind if behind < _UNCOUNTED else UNSET,
+                # Who comes back says them; else a lane without an event so far would begin at its head then.
+                cursors={feed.stream: start for feed, start in starts.items() if feed is not first} or UNSET,
+            )
+        )
+        return True
+
+    def _catch_up(
+        self,
+        feed: Feed,
+        positions: dict[Feed, int],
+        past: Past,
+        wake: Callable[[TouchlineError | None], None],
+    ) -> bool:
+        """Bring one feed to its head; False: not yet."""
+        ring = feed.ring
+        while (position := positions[feed]) < ring.head:
+            if ring.covers(position):
+                frames, reached = ring.frames_after(position, CHUNK)
+            elif feed.conflates and len(ring) == ring.capacity:
+                frames, reached = ring.latest(), ring.head
+            else:
+                if feed.conflates:
+                    start = past.start_of_last(feed, LOCATION_RING, wake)
+                    if start is None:
+                        return False
+                    position = max(position, start)
+                page = past.page(feed, position, wake)
+                if page is None:
+                    return False
+                if page.missing_below > position:
+                    self.holder.send(
+                        Gap(
+                            stream=feed.stream,
+                            after=position,
+                            seq=page.missing_below,
+                            reason="These events are older than what is kept.",
+                        )
+                    )
+                at = next((i for i, seq in enumerate(page.seqs) if seq > position), len(page.seqs))
+                frames, reached = page.frames[at:], max(page.end, position)
+            if frames:
+                self.holder.write(b"".join(latest_of_each(frames) if feed.conflates else frames))
+            positions[feed] = reached
+            if self.holder.paused:
+                return False
+        return not self.holder.paused
+
+
+def _events_after(feed: Feed, start: int, page: Page | None) -> int:
+    """How many events follow up to the feed's head; more than can be where only reading would tell."""
+    ring, read = feed.ring, 0
+    if page is not None:
+        read, start = sum(seq > start for seq in page.seqs), max(start, page.end)
+    countable = not feed.conflates and ring.covers(start)
+    return read + ring.count_after(start) if countable else _UNCOUNTED

@@ -1,0 +1,298 @@
+"""The viewer protocol without I/O: text and the time go in, effects come out. It imports no asyncio.
+
+States are types. A `Guest` has not shown who he is: he can authenticate and ping, and has no method for
+anything else. `Guest.admit` returns the `Member`, who can do what his grants say. docs/protocol.md §2 and
+§3.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple, assert_never
+
+from consumers.protocol import messages as m
+from kernel.codes import Close
+from kernel.errors import TouchlineError
+from kernel.positions import OVERVIEW, Kind, Stream
+from kernel.tokens import Action, Grants, parse_stream
+
+MAX_BAD_IN_A_ROW: Final = 10
+BURST_S: Final = 10.0
+
+
+class Rules(NamedTuple):
+    """What an edge's settings say of every session."""
+
+    heartbeat_s: float
+    auth_timeout_s: float
+    max_messages_per_s: float
+    max_subscriptions: int
+
+
+# ── effects: what the caller does for the session ────────────────────────────────────────────────────
+
+
+class Send(NamedTuple):
+    """Write this message."""
+
+    payload: bytes
+
+
+class Verify(NamedTuple):
+    """Look at the token; then `admit` or `renew`, or `refuse_token`."""
+
+    request_id: int | None
+    token: str
+
+
+class Watch(NamedTuple):
+    """Subscribe to a stream: reply `subscribed`, what was missed, then live."""
+
+    request: m.Subscribe
+    stream: Stream
+
+
+class Oversee(NamedTuple):
+    """Subscribe to the operators' figures."""
+
+    request: m.Subscribe
+
+
+class Leave(NamedTuple):
+    """Unsubscribe; nothing of the stream may follow the reply."""
+
+    request_id: int | None
+    stream: str
+
+
+class Post(NamedTuple):
+    """Publish an event in this user's name."""
+
+    request: m.Publish
+    stream: Stream
+    sender: str
+
+
+class ReadPast(NamedTuple):
+    """Read a page of history."""
+
+    request: m.History
+    stream: Stream
+
+
+class CountViewers(NamedTuple):
+    """Reply with the number of viewers."""
+
+    request_id: int | None
+    stream: str
+
+
+class Remember(NamedTuple):
+    """Keep this device's cursor; reply `ok` where there is an id."""
+
+    request_id: int | None
+    stream: str
+    seq: int
+
+
+class SendPing(NamedTuple):
+    """Send a WebSocket ping."""
+
+
+class End(NamedTuple):
+    """Close with this code."""
+
+    code: Close
+
+
+Effect = Send | Verify | Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | SendPing | End
+
+
+class _Session:
+    """What both states do alike: pace, bad requests, heartbeats."""
+
+    __slots__ = ("_allowance", "_bad", "_heard", "_pinged", "_refilled", "rules")
+
+    def __init__(self, rules: Rules, now: float) -> None:
+        self.rules = rules
+        self._heard = self._refilled = now
+        self._allowance = rules.max_messages_per_s * BURST_S
+        self._bad = 0
+        #: When he was pinged, if he has been silent since.
+        self._pinged: float | None = None
+
+    def heard(self, now: float) -> None:
+        """Bytes came in, of whatever sort: the other side lives."""
+        self._heard = now
+        self._pinged = None
+
+    def _pulse(self, now: float) -> list[Effect]:
+        """Ping who is silent; drop who stays silent (§2.4): a dead peer is found in two heartbeats.
+
+        Counted from the ping: an edge that was stopped for a while has heard nobody, and nobody is to blame.
+        """
+        heartbeat_s = self.rules.heartbeat_s
+        if self._pinged is not None:
+            return [End(Close.TOO_SLOW)] if now - self._pinged >= heartbeat_s else []
+        if now - self._heard < heartbeat_s:
+            return []
+        self._pinged = now
+        return [SendPing()]
+
+    def _receive(
+        self, text: str, now: float, handle: Callable[[m.AnyRequest], list[Effect]]
+    ) -> Iterator[Effect]:
+        """The effects of one line are done before the next line is looked at: it may rest on them."""
+        for line in text.split("\n"):
+            if not line or line.isspace():
+                continue
+            if not self._pay(now):
+                # Half a burst beyond what is allowed is no accident any more.
+                if self._allowance < -self.rules.max_messages_per_s * BURST_S / 2:
+                    yield End(Close.RATE_LIMIT)
+                    return
+                yield Send(m.render(m.error("rate_limited")))
+                continue
+            try:
+                request = m.parse_request(line)
+                yield from handle(request)
+                self._bad = 0
+            except m.BadRequest as bad:
+                self._bad += 1
+                refusal = m.error(bad.code, bad.message, request_id=bad.request_id)
+                yield Send(m.render(refusal))
+                if self._bad >= MAX_BAD_IN_A_ROW:
+                    yield End(Close.ABUSE)
+                    return
+
+    def _pay(self, now: float) -> bool:
+        rate = self.rules.max_messages_per_s
+        full = rate * BURST_S
+        self._allowance = min(full, self._allowance + (now - self._refilled) * rate) - 1
+        self._refilled = now
+        return self._allowance >= 0
+
+
+def _refuse(code: str, request: m.AnyRequest, message: str = "") -> list[Effect]:
+    return [Send(m.render(m.error(code, message, request_id=request.id)))]
+
+
+class Guest(_Session):
+    """Nobody knows yet who this is."""
+
+    __slots__ = ("_since",)
+
+    def __init__(self, rules: Rules, now: float) -> None:
+        super().__init__(rules, now)
+        self._since = now
+
+    def receive(self, text: str, now: float) -> Iterator[Effect]:
+        """A text frame came: what is to be done, to be done one by one."""
+        return self._receive(text, now, self._handle)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Time passed."""
+        if now - self._since >= self.rules.auth_timeout_s:
+            return [End(Close.BAD_TOKEN)]
+        return self._pulse(now)
+
+    def admit(self, grants: Grants, now: float) -> "Member":
+        """He has shown who he is."""
+        return Member(self.rules, now, grants)
+
+    def _handle(self, request: m.AnyRequest) -> list[Effect]:
+        if isinstance(request, m.Auth):
+            return [Verify(request.id, request.token)]
+        if isinstance(request, m.Ping):
+            return [Send(m.render(m.Pong(id=request.id)))]
+        raise m.BadRequest("unauthorized", "Authenticate first: send auth with a token.", request.id)
+
+
+class Member(_Session):
+    """Somebody who may do what his grants say."""
+
+    __slots__ = ("grants", "streams")
+
+    def __init__(self, rules: Rules, now: float, grants: Grants) -> None:
+        super().__init__(rules, now)
+        self.grants = grants
+        #: stream -> what the caller keeps for it. Its size is what the limit on subscriptions counts.
+        self.streams: dict[str, Any] = {}
+
+    @property
+    def user(self) -> str:
+        return self.grants.user
+
+    def receive(self, text: str, now: float) -> Iterator[Effect]:
+        """A text frame came: what is to be done, to be done one by one."""
+        return self._receive(text, now, self._handle)
+
+    def tick(self, now: float, now_s: float) -> list[Effect]:
+        """Time passed: monotonic, and the wall's for the token's end."""
+        return [End(Close.RENEW_TOKEN)] if self.expired(now_s) else self._pulse(now)
+
+    def expired(self, now_s: float) -> bool:
+        """Whether the token has run out."""
+        return self.grants.expires_s is not None and now_s >= self.grants.expires_s
+
+    def renew(self, grants: Grants) -> list[Effect]:
+        """A new token came; what it does not allow any more is left (§2.2)."""
+        if grants.user != self.grants.user:
+            return [End(Close.FORBIDDEN)]
+        self.grants = grants
+        return [Leave(None, name) for name in self.streams if not _may_watch(grants, name)]
+
+    def _may(self, action: Action, request: Any) -> Stream:
+        try:
+            stream = parse_stream(request.stream)
+        except TouchlineError as error:
+            raise m.BadRequest("bad_request", error.message, request.id) from None
+        if not self.grants.allows(action, request.stream):
+            raise m.BadRequest("forbidden", f"Your token does not allow this: {action}.", request.id)
+        return stream
+
+    def _handle(self, request: m.AnyRequest) -> list[Effect]:  # noqa: PLR0912 - one branch an op
+        match request:
+            case m.Subscribe():
+                stream = None if request.stream == OVERVIEW else self._may("subscribe", request)
+                if not _may_watch(self.grants, request.stream):
+                    raise m.BadRequest("forbidden", "The operators' figures need admin on *.", request.id)
+                if request.after is not None and request.last is not None:
+                    raise m.BadRequest("bad_request", "Give after or last, not both.", request.id)
+                if request.stream in self.streams:
+                    raise m.BadRequest("bad_request", "You are subscribed to this already.", request.id)
+                if len(self.streams) >= self.rules.max_subscriptions:
+                    limit = f"One connection may watch {self.rules.max_subscriptions} streams."
+                    return _refuse("limit_reached", request, limit)
+                return [Oversee(request) if stream is None else Watch(request, stream)]
+            case m.Unsubscribe():
+                if request.stream not in self.streams:
+                    raise m.BadRequest("not_found", "You are not subscribed to this.", request.id)
+                return [Leave(request.id, request.stream)]
+            case m.Publish():
+                stream = self._may("publish", request)
+                if stream.kind is Kind.BROADCAST and request.type is None:
+                    raise m.BadRequest("bad_request", "A broadcast event needs a type.", request.id)
+                return [Post(request, stream, self.user)]
+            case m.History():
+                stream = self._may("history", request)
+                if (request.before is None) == (request.after is None):
+                    raise m.BadRequest("bad_request", "Give either before or after.", request.id)
+                return [ReadPast(request, stream)]
+            case m.Ack():
+                self._may("subscribe", request)
+                return [Remember(request.id, request.stream, request.seq)]
+            case m.Presence():
+                self._may("subscribe", request)
+                return [CountViewers(request.id, request.stream)]
+            case m.Auth():
+                return [Verify(request.id, request.token)]
+            case m.Ping():
+                return [Send(m.render(m.Pong(id=request.id)))]
+            case _:
+                assert_never(request)
+
+
+def _may_watch(grants: Grants, stream: str) -> bool:
+    return grants.allows("admin", "*") if stream == OVERVIEW else grants.allows("subscribe", stream)
+
+
+Session = Guest | Member

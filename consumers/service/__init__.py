@@ -1,0 +1,1 @@
+"""What an edge does for viewers, whatever they are connected by."""

@@ -1,0 +1,1 @@
+"""How viewers reach an edge: the HTTP handshake, WebSocket frames, TLS, SSE and polling."""

@@ -1,0 +1,295 @@
+"""A viewer's WebSocket: bytes in through `websockets`' parser, effects out, frames to the transport.
+
+An idle viewer costs this object and the transport: the parser exists only while a message is incomplete.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, SERVER
+from websockets.protocol import Protocol as Wire
+
+from consumers.delivery.subscription import Subscription
+from consumers.protocol import messages as m
+from consumers.protocol import session as s
+from consumers.service.service import MAX_UNDER_WAY, Service
+from consumers.transport.frames import PING, close_frame, text_frame
+from kernel.codes import CLOSES, Close
+from kernel.errors import TouchlineError
+from kernel.metrics import CLOSED
+
+WIRE_LOG: Final = logging.getLogger("touchline.websockets")
+WIRE_LOG.setLevel(logging.WARNING)  # `websockets` logs each connection at info
+
+
+class _Incoming:
+    """The parser, and the fragments of a message that is not complete."""
+
+    __slots__ = ("fragments", "wire")
+
+    def __init__(self, max_size: int) -> None:
+        self.wire = Wire(SERVER, state=OPEN, max_size=max_size, logger=WIRE_LOG)
+        self.fragments: list[bytes] | None = None
+
+    @property
+    def at_rest(self) -> bool:
+        return not self.wire.reader.buffer and self.fragments is None
+
+
+class ViewerConnection(asyncio.Protocol):
+    """One viewer."""
+
+    __slots__ = (
+        "__weakref__",
+        "_incoming",
+        "_service",
+        "_stalled_since",
+        "_transport",
+        "_under_way",
+        "_unsent",
+        "address",
+        "device",
+        "id",
+        "paused",
+        "session",
+        "socket",
+        "write",
+    )
+
+    def __init__(
+        self,
+        service: Service,
+        transport: asyncio.Transport,
+        *,
+        session_id: str,
+        session: s.Session,
+        address: str,
+        device: str,
+    ) -> None:
+        self._service, self._transport = service, transport
+        self.id, self.session, self.address, self.device = session_id, session, address, device
+        self.write = transport.write
+        self._incoming: _Incoming | None = None
+        self._under_way = 0
+        self._stalled_since = 0.0
+        self._unsent = 0
+        near = None if transport.get_extra_info("sslcontext") else transport.get_extra_info("socket")
+        self.socket: int | None = None if near is None else near.fileno()
+        self.paused = self.socket is not None and transport.get_write_buffer_size() > 0
+
+    # ── from the transport ───────────────────────────────────────────────────────────────────────────
+
+    def data_received(self, data: bytes) -> None:
+        session, now = self.session, self._service.clock.monotonic()
+        session.heard(now)
+        incoming = self._incoming or _Incoming(self._service.edge.max_frame_bytes)
+        wire = incoming.wire
+        wire.receive_data(data)
+        for event in wire.events_received():
+            if isinstance(event, Frame):
+                self._frame(event, incoming, now)
+        for out in wire.data_to_send():
+            if out:
+                self.write(out)
+            else:
+                self._count_close(wire.close_sent.code if wire.close_sent else 1006)
+                self._close()
+        self._incoming = None if incoming.at_rest else incoming
+
+    def pause_writing(self) -> None:
+        # Whoever does not read is not read from: what he asks for has to wait somewhere.
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+        self._pause()
+
+    def resume_writing(self) -> None:
+        if self._transport.is_closing():
+            return
+        self.paused = False
+        self._transport.resume_reading()
+        self.session.heard(self._service.clock.monotonic())
+        for subscription in list(self.subscriptions):
+            subscription.advance(self._service.past)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._incoming = None
+        self._service.disconnected(self)
+
+    # ── for subscriptions (it is their Holder) ───────────────────────────────────────────────────────
+
+    @property
+    def subscriptions(self) -> "list[Subscription]":
+        return list(self.session.streams.values()) if isinstance(self.session, s.Member) else []
+
+    def send(self, message: m.AnyReply) -> None:
+        if self._transport.is_closing():
+            return
+        self.write(text_frame(m.render(message)))
+
+    def refused(self, subscription: Subscription, error: TouchlineError) -> None:
+        request = subscription.request
+        if request is None:
+            self.end(Close.UNAVAILABLE)
+            return
+        if isinstance(self.session, s.Member):
+            self._service.leave(self.session, request.stream)
+        self.send(m.error("unavailable", error.message, request_id=request.id))
+
+    # ── from the session ─────────────────────────────────────────────────────────────────────────────
+
+    def tick(self, now: float, now_s: float) -> None:
+        """Time passed: heartbeats, the token's end, and whether a full socket drains at all."""
+        session = self.session
+        # Who reads slowly may be paused at every look: his token ends all the same.
+        ended = isinstance(session, s.Member) and session.expired(now_s) and not self._transport.is_closing()
+        if self.paused and not ended:
+            self._watch_stall(now)
+            return
+        effects = session.tick(now, now_s) if isinstance(session, s.Member) else session.tick(now)
+        if effects:
+            self.perform(effects)
+
+    def end(self, code: Close) -> None:
+        """Close, saying why. Who does not read does not get to hear it."""
+        if self._transport.is_closing():
+            return
+        self._count_close(code)
+        self.write(close_frame(code, CLOSES[code]))
+        if self.paused:
+            self._transport.abort()
+        else:
+            self._close()
+
+    def perform(self, effects: Iterable[s.Effect]) -> None:  # noqa: PLR0912 - one branch an effect
+        """Do what the session asks for."""
+        service = self._service
+        for effect in effects:
+            match effect:
+                case s.Send(payload):
+                    self.write(text_frame(payload))
+                case s.Watch(request, stream):
+                    assert isinstance(self.session, s.Member)  # noqa: S101 - only a Member asks for it
+                    reply = service.watch(self, self.session, request, stream)
+                    if reply is not None:
+                        self.send(reply)
+                case s.Oversee(request):
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    service.oversee(self, self.session, request)
+                case s.Leave(request_id, name):
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    service.leave(self.session, name)
+                    if request_id is not None:
+                        self.send(m.Ok(id=request_id))
+                case s.Post(posted, stream, sender):
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    admin = self.session.grants.allows("admin", posted.stream)
+                    self._start(posted.id, service.publish(posted, stream, sender, self, admin=admin))
+                case s.ReadPast(asked, stream):
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    self._start(asked.id, service.read_past(asked, stream, self.session.grants))
+                case s.CountViewers(request_id, name):
+                    viewers = service.counts.viewers(name)
+                    self.send(m.PresenceReply(id=request_id, stream=name, viewers=viewers))
+                case s.Remember(request_id, name, seq):
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    if not self.session.grants.anonymous:  # nobody could come back for it
+                        service.cursors.remember(self.session.user, self.device, name, seq)
+                    if request_id is not None:
+                        self.send(m.Ok(id=request_id))
+                case s.Verify(request_id, token):
+                    self._start(request_id, self._authenticate(request_id, token))
+                case s.SendPing():
+                    self.write(PING)
+                case s.End(code):
+                    self.end(code)
+                    return
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _frame(self, frame: Frame, incoming: _Incoming, now: float) -> None:
+        if frame.opcode is Opcode.BINARY:
+            self.perform([s.Send(m.render(m.error("bad_request", "Send text frames, not binary ones.")))])
+            return
+        if frame.opcode is Opcode.TEXT:
+            incoming.fragments = []
+        elif frame.opcode is not Opcode.CONT or incoming.fragments is None:
+            return
+        if frame.data:  # the parser bounds their bytes; of those that have none there may be any number
+            incoming.fragments.append(bytes(frame.data))
+        if not frame.fin:
+            return
+        message = b"".join(incoming.fragments)
+        incoming.fragments = None
+        try:
+            text = message.decode()
+        except UnicodeDecodeError:
+            incoming.wire.fail(1007, "text frames are UTF-8")
+            return
+        self.perform(self.session.receive(text, now))
+
+    def _start(self, request_id: int | None, work: Coroutine[Any, Any, m.AnyReply | None]) -> None:
+        """Do what takes time, and send its reply; so many at once and no more."""
+        if self._under_way >= MAX_UNDER_WAY:
+            work.close()
+            wait = f"Wait for replies: {MAX_UNDER_WAY} requests are under way."
+            self.send(m.error("rate_limited", wait, request_id=request_id))
+            return
+        self._under_way += 1
+
+        async def run() -> None:
+            try:
+                reply = await work
+            finally:
+                self._under_way -= 1
+            if reply is not None and not self._transport.is_closing():
+                self.send(reply)
+
+        self._service.spawn(run())
+
+    async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
+        try:
+            grants = await self._service.grants(token)
+            if isinstance(self.session, s.Guest):
+                self.session = self._service.admit(self.session, grants)
+            else:
+                self.perform(self.session.renew(grants))
+        except TouchlineError as error:
+            if error.code == "limit_reached":
+                self.end(Close.FULL)
+            elif isinstance(self.session, s.Guest):
+                self.end(Close.BAD_TOKEN)
+            else:
+                return m.error("unauthorized", error.message, request_id=request_id)
+            return None
+        return m.Ok(id=request_id, user=grants.user)
+
+    def _pause(self) -> None:
+        self.paused = True
+        self._stalled_since = self._service.clock.monotonic()
+        self._unsent = self._transport.get_write_buffer_size()
+        for subscription in self.subscriptions:
+            subscription.pause()
+
+    def _close(self) -> None:
+        """Nothing follows a close frame: whoever is to be closed is not live any more."""
+        self._pause()
+        self._transport.close()
+
+    def _watch_stall(self, now: float) -> None:
+        unsent = self._transport.get_write_buffer_size()
+        if unsent < self._unsent:
+            self._unsent, self._stalled_since = unsent, now
+        elif now - self._stalled_since >= self._service.edge.slow_timeout_s:
+            if self._transport.is_closing():
+                self._transport.abort()  # he does not even take the close frame
+            else:
+                self.end(Close.TOO_SLOW)
+
+    def _count_close(self, code: int) -> None:
+        CLOSED.labels(str(int(code))).inc()

@@ -1,0 +1,255 @@
+"""Where everybody comes in: reads one HTTP request, within limits, and hands the socket on.
+
+`websockets` parses the request and does the handshake; what is not a WebSocket goes to the plain routes.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from consumers.protocol.messages import SUBPROTOCOL, render
+from consumers.protocol.session import Guest, Verify
+from consumers.service.service import Service
+from consumers.transport.connection import WIRE_LOG, ViewerConnection
+from consumers.transport.frames import close_frame, text_frame
+from kernel.codes import CLOSES, Close
+from kernel.errors import TouchlineError
+from kernel.metrics import CLOSED
+from kernel.tokens import UnknownKey
+
+PATH: Final = "/v1/ws"
+_END_OF_HEAD: Final = b"\r\n\r\n"
+
+
+class Asked(Request):
+    """A request, with its path taken apart."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.path, request.headers, request.method, request.protocol)
+        parts = urlsplit(request.path)
+        self.route = parts.path
+        self.pairs: list[tuple[str, str]] = parse_qsl(parts.query, keep_blank_values=True)
+        self.query = dict(self.pairs)
+
+    @property
+    def token(self) -> str | None:
+        """From `?token=`, or `Authorization: Bearer`."""
+        if "token" in self.query:
+            return self.query["token"]
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" and token else None
+
+
+#: What a request may say once: of two origins or two tokens neither can be believed.
+_ONCE: Final = ("Origin", "Authorization", "Last-Event-ID")
+
+
+def asked_by(request: Request) -> Asked | None:
+    """The request, taken apart; None if it cannot be."""
+    if any(len(request.headers.get_all(name)) > 1 for name in _ONCE):
+        return None
+    try:
+        return Asked(request)
+    except ValueError:  # an address such as //[
+        return None
+
+
+#: Takes over the connection after the request was read; returns bytes to send, or None: it has taken over.
+Route = Callable[["Door", Asked], bytes | None]
+
+
+class Door(asyncio.Protocol):
+    """A connection of which nothing is known yet."""
+
+    __slots__ = (
+        "_received",
+        "_routes",
+        "_tail",
+        "_wire",
+        "address",
+        "secure",
+        "service",
+        "since",
+        "transport",
+    )
+
+    def __init__(self, service: Service, routes: Mapping[str, Route], *, secure: bool) -> None:
+        self.service, self._routes, self.secure = service, routes, secure
+        self.transport: asyncio.Transport
+        self.address = ""
+        self.since = service.clock.monotonic()
+        self._received, self._tail = 0, b""
+        self._wire: ServerProtocol | None = None
+
+    # ── from the transport ───────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none, but do the same
+        if transport.get_extra_info("sslcontext") is None:
+            # Whatever waits in a transport pauses its viewer: so nothing of one who is live does, and the
+            # fan-out may write to his socket past it. (With TLS it may not; and zero would pause for ever.)
+            self.transport.set_write_buffer_limits(high=0)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        if not self.service.connected(self):
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        wire = self._wire
+        if wire is None:
+            wire = self._wire = ServerProtocol(
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                select_subprotocol=_subprotocol,
+                max_size=self.service.edge.max_frame_bytes,
+                logger=WIRE_LOG,
+            )
+        # What follows the head is not the handshake's: frames of a client that did not wait for the answer.
+        seen = self._tail + data
+        end = seen.find(_END_OF_HEAD)
+        cut = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._tail)
+        self._tail = seen[-len(_END_OF_HEAD) + 1 :]
+        self._received += cut
+        if self._received > self.service.edge.max_header_bytes:
+            self.answer(431, "text/plain", b"The request's head is larger than the limit.\n")
+            return
+        wire.receive_data(data[:cut])
+        events = wire.events_received()
+        if events and isinstance(events[0], Request):
+            asked = asked_by(events[0])
+            if asked is None:
+                self.answer(400, "text/plain", b"The request's address or headers cannot be read.\n")
+            else:
+                self._arrived(asked, wire, data[cut:])
+            return
+        for out in wire.data_to_send():
+            if out:
+                self.transport.write(out)
+            else:
+                self.transport.close()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._wire = None
+        self.service.disconnected(self)
+
+    # ── for the routes ───────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, status: int, content_type: str, body: bytes, **headers: str) -> None:
+        """A plain HTTP response; the connection ends with it."""
+        self.transport.write(http_response(status, content_type, body, **headers))
+        self.transport.close()
+
+    def tick(self, now: float, now_s: float) -> None:  # noqa: ARG002 - connections tick alike
+        """A request that does not arrive in time never will."""
+        if now - self.since >= self.service.edge.handshake_timeout_s:
+            self.transport.abort()
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _arrived(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
+        self._wire = None
+        if asked.route == PATH:
+            self._open(asked, wire, rest)
+            return
+        route = self._routes.get(asked.route)
+        if route is None:
+            self.answer(404, "text/plain", b"There is nothing here. Viewers connect to /v1/ws.\n")
+            return
+        try:
+            self._answer(route, asked)
+        except UnknownKey:
+            self.service.spawn(self._answer_with_new_keys(route, asked))
+
+    def _answer(self, route: Route, asked: Asked) -> None:
+        response = route(self, asked)
+        if response is not None:
+            self.transport.write(response)
+            self.transport.close()
+
+    async def _answer_with_new_keys(self, route: Route, asked: Asked) -> None:
+        await self.service.fetch_keys()
+        if not self.transport.is_closing():
+            self._answer(route, asked)  # fetched just now: a key that is still unknown is a refusal
+
+    def _open(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
+        service = self.service
+        if not service.open:
+            text = b"This edge takes no viewers right now: try again in a moment.\n"
+            self.answer(503, "text/plain", text, retry_after="1")
+            return
+        if not service.origin_allowed(asked.headers.get("Origin")):
+            self.answer(403, "text/plain", b"Pages of this origin may not connect here.\n")
+            return
+        response = wire.accept(asked)
+        self.transport.write(response.serialize())
+        if response.status_code != 101:
+            self.transport.close()
+            return
+        session_id = secrets.token_urlsafe(12)
+        try:
+            service.make_room(self.address)
+            session = service.arrive(session_id, asked.token)
+        except TouchlineError as error:
+            code = Close.FULL if error.code == "limit_reached" else Close.BAD_TOKEN
+            CLOSED.labels(str(int(code))).inc()
+            self.transport.write(close_frame(code, CLOSES[code]))
+            self.transport.close()
+            return
+        viewer = ViewerConnection(
+            service,
+            self.transport,
+            session_id=session_id,
+            session=session,
+            address=self.address,
+            device=asked.query.get("device", "")[:128],
+        )
+        welcome = service.welcome(session_id, session, by_token=asked.token is not None)
+        service.replace(self, viewer)
+        self.transport.set_protocol(viewer)
+        viewer.write(text_frame(render(welcome)))
+        if rest:
+            viewer.data_received(rest)
+        if asked.token is not None and isinstance(session, Guest) and service.verifier is not None:
+            viewer.perform([Verify(None, asked.token)])
+
+
+def _subprotocol(_: ServerProtocol, offered: object) -> Subprotocol | None:
+    """Ours where it is offered. Who offers none is served too: some clients cannot name one."""
+    return Subprotocol(SUBPROTOCOL) if isinstance(offered, list | tuple) and SUBPROTOCOL in offered else None
+
+
+def http_response(status: int, content_type: str, body: bytes, **headers: str) -> bytes:
+    """A response that ends its connection."""
+    named = Headers(
+        [
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+            *((name.replace("_", "-").title(), value) for name, value in headers.items()),
+        ]
+    )
+    return Response(status, _REASONS.get(status, "Error"), named, body).serialize()
+
+
+_REASONS: Final = {
+    200: "OK",
+    202: "Accepted",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}

@@ -1,0 +1,60 @@
+"""Edits and retractions that are posted: each is checked against who wrote what it is about."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from gateway.http.access import Caller
+from history.changes import Finder, check_change, is_change
+from kernel.errors import TouchlineError
+from kernel.positions import Kind, Stream
+
+#: An event's number in the request, and its JSON.
+Item = tuple[int, bytes]
+#: The events of a part that may not be posted, by their number.
+Refusals = dict[int, TouchlineError]
+Look = Callable[[Iterable[Item]], Awaitable[Refusals]]
+
+
+class _Change(msgspec.Struct):
+    type: str | None = None
+    data: Any = None
+
+
+_change: Final = msgspec.json.Decoder(_Change).decode
+
+
+def looking(finder: Finder, stream: Stream, caller: Caller) -> Look | None:
+    """How the events of a request are looked through; None where its sender may change everything."""
+    if stream.kind is not Kind.CHAT or caller.user is None or caller.speaks_for_others:
+        return None
+    user = caller.user
+
+    async def refusal(target: Any) -> TouchlineError | None:
+        try:
+            await check_change(finder, stream, target, user)
+        except TouchlineError as error:
+            return error
+        return None
+
+    async def look(items: Iterable[Item]) -> Refusals:
+        targets = {number: change[0] for number, value in items if (change := _target(stream, value))}
+        found = await asyncio.gather(*map(refusal, targets.values()))
+        return {number: error for number, error in zip(targets, found, strict=True) if error is not None}
+
+    return look
+
+
+def _target(stream: Stream, value: bytes) -> tuple[Any] | None:
+    """What an event is about, if it is about another one."""
+    if b"edit" not in value and b"retract" not in value and b"\\u" not in value:
+        return None  # nearly all of them: not worth reading twice
+    try:
+        posted = _change(value)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None  # refused when it is made ready
+    if not is_change(stream, posted.type):
+        return None
+    return (posted.data.get("target") if isinstance(posted.data, dict) else None,)

@@ -1,0 +1,90 @@
+"""GET /v1/streams/{kind}/{channel}/events: a stream's past, page by page."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from gateway.context import Context
+from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
+from history.pages import MAX_LIMIT
+from kernel.errors import TouchlineError
+from kernel.positions import MAX_SEQ
+
+_DEFAULT_LIMIT: Final = 50
+_SEQ: Final = {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}
+_PARAMETERS: Final = (
+    KIND,
+    CHANNEL,
+    Parameter("after", "query", "The first events after this `seq`; 0 is from the start.", _SEQ),
+    Parameter("before", "query", "The last events before this `seq`. Without both: the last ones.", _SEQ),
+    Parameter(
+        "limit",
+        "query",
+        "How many at most.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": _DEFAULT_LIMIT},
+    ),
+)
+_PAGE: Final = Reply(
+    "The events in order, without doubles, with nothing missing between them, up to the head of the log.",
+    {
+        "type": "object",
+        "required": ["events", "more"],
+        "properties": {
+            "events": {"type": "array", "items": {"type": "object"}},
+            "more": {"type": "boolean", "description": "Whether there are more in this direction."},
+            "degraded": {
+                "type": "boolean",
+                "description": "Elasticsearch did not answer: read from the log alone, which is slower.",
+            },
+        },
+    },
+)
+
+
+async def routes(context: Context) -> Sequence[Operation]:
+    """The operation of this module."""
+
+    async def read(request: web.Request) -> web.StreamResponse:
+        stream = stream_of(request)
+        await context.access.require(request, "history", str(stream))
+        unknown = set(request.query) - {"after", "before", "limit", "token"}
+        if unknown:
+            raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a parameter of history.")
+        limit = _number(request, "limit")
+        page = await context.history.read(
+            stream,
+            after=_number(request, "after"),
+            before=_number(request, "before"),
+            limit=_DEFAULT_LIMIT if limit is None else limit,
+        )
+        # The events are JSON already: they are put together, never parsed.
+        more, degraded = (b"true" if page.more else b"false"), (b',"degraded":true' if page.degraded else b"")
+        body = b'{"events":[%b],"more":%b%b}' % (b",".join(page.events), more, degraded)
+        return web.Response(body=body, content_type="application/json")
+
+    return [
+        Operation(
+            method="GET",
+            path="/v1/streams/{kind}/{channel}/events",
+            handler=read,
+            name="readHistory",
+            summary="Read a stream's past.",
+            tag="events",
+            parameters=_PARAMETERS,
+            replies={200: _PAGE},
+            errors=("bad_request", "unauthorized", "forbidden", "unavailable"),
+        )
+    ]
+
+
+def _number(request: web.Request, name: str) -> int | None:
+    values = request.query.getall(name, [])
+    if not values:
+        return None
+    value = values[0]
+    if len(values) > 1 or not (value.isascii() and value.isdigit() and len(value) <= 16):
+        raise TouchlineError("bad_request", f"{name} is {value[:40]!r}: it is one whole number of 0 or more.")
+    if int(value) > MAX_SEQ:
+        raise TouchlineError("bad_request", f"{name} is more than {MAX_SEQ}, the highest there is.")
+    return int(value)

@@ -1,0 +1,1 @@
+"""HTTP itself: access, bodies, problems, the table of operations and its OpenAPI document."""

@@ -1,0 +1,1 @@
+"""What operators see: the roles' figures, and what was refused."""

@@ -1,0 +1,162 @@
+"""Refused records over HTTP, for operators: the newest of them with their reasons, and posting them again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.context import Context
+from gateway.http.bodies import JSON, json_object
+from gateway.http.operations import Operation, Parameter, Reply
+from kernel.clock import to_rfc3339
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+from producers.refusals import Refusal, may_be_retried, place_of, post_again, read_refusals
+
+_log = get_logger("touchline.gateway")
+#: So many of each partition are looked at: the command line reads all of them.
+_NEWEST: Final = 500
+_MOST_SHOWN: Final = 200
+_MOST_PLACES: Final = 500
+_MAX_BODY: Final = 64 * 1024
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """The body of a retry: the places of what is posted again."""
+
+    places: list[str]
+
+
+async def routes(context: Context) -> Sequence[Operation]:
+    """`GET /v1/rejections`, `POST /v1/rejections/retry`."""
+    settings = context.settings
+    # Each look reads from Kafka in a thread: they wait for one another.
+    one = asyncio.Lock()
+
+    async def newest() -> list[Refusal]:
+        async with one:
+            return await asyncio.to_thread(read_refusals, settings, newest=_NEWEST)
+
+    async def show(request: web.Request) -> web.Response:
+        await context.access.require(request, "admin", "*")
+        reason, limit = request.query.get("reason"), _limit(request.query.get("limit", "50"))
+        found = await newest()
+        reasons = Counter(refusal["reason"] for refusal in found)
+        chosen = [refusal for refusal in reversed(found) if reason in (None, refusal["reason"])][:limit]
+        return web.json_response(
+            {
+                "reasons": dict(reasons.most_common()),
+                "rejections": [
+                    _shown(refusal, retry=may_be_retried(settings, refusal)) for refusal in chosen
+                ],
+            }
+        )
+
+    async def retry(request: web.Request) -> web.Response:
+        caller = await context.access.require(request, "admin", "*")
+        wanted = await json_object(request, _MAX_BODY, Wanted)
+        places = set(wanted.places)
+        if not 0 < len(places) <= _MOST_PLACES:
+            raise TouchlineError("bad_request", f"places names 1 to {_MOST_PLACES} refused records.")
+        chosen = [refusal for refusal in await newest() if place_of(refusal) in places]
+        if missing := places - {place_of(refusal) for refusal in chosen}:
+            raise TouchlineError(
+                "not_found",
+                f"{min(missing)[:100]} is not among the newest that were refused.",
+                hint="`touchline rejected --show PLACE --retry` reaches all that are kept.",
+            )
+        async with one:
+            done = await asyncio.to_thread(post_again, settings, chosen)
+        _log.info("refused records were posted again", records=done, user=caller.user)
+        return web.json_response({"posted": done}, status=202)
+
+    return [
+        Operation(
+            method="GET",
+            path="/v1/rejections",
+            handler=show,
+            name="getRejections",
+            summary="The newest records that were refused, with their reasons; for operators.",
+            tag="operations",
+            parameters=(
+                Parameter("limit", "query", "How many, newest first.", {"type": "integer", "minimum": 1}),
+                Parameter("reason", "query", "Only those refused for this reason.", _TEXT),
+            ),
+            replies={200: Reply("What was refused. Contents are not shown.", _SCHEMA)},
+            errors=("bad_request", "unauthorized", "forbidden", "unavailable"),
+        ),
+        Operation(
+            method="POST",
+            path="/v1/rejections/retry",
+            handler=retry,
+            name="retryRejections",
+            summary="Post refused records again, unchanged, where they came from.",
+            tag="operations",
+            body={JSON: _PLACES},
+            replies={202: Reply("Kafka has them; they are judged anew.", _POSTED)},
+            errors=(
+                "bad_request",
+                "unauthorized",
+                "forbidden",
+                "not_found",
+                "too_large",
+                "unsupported_media_type",
+                "not_delivered",
+                "unavailable",
+            ),
+        ),
+    ]
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_SHOWN:
+        raise TouchlineError("bad_request", f"limit is a number from 1 to {_MOST_SHOWN}.")
+    return int(text)
+
+
+def _shown(refusal: Refusal, *, retry: bool) -> dict[str, Any]:
+    return {
+        "place": place_of(refusal),
+        "reason": refusal["reason"],
+        "message": refusal["message"],
+        "channel": (refusal["record_key"] or b"").decode("utf-8", "replace")[:200],
+        "sender": refusal["sender"],
+        "posted_at": to_rfc3339(refusal["append_ts"]),
+        "bytes": len(refusal["value"]),
+        "retry": retry,
+    }
+
+
+_TEXT: Final = {"type": "string"}
+_INTEGER: Final = {"type": "integer"}
+_REJECTION: Final = {
+    "type": "object",
+    "required": ["place", "reason", "message", "channel", "sender", "posted_at", "bytes", "retry"],
+    "properties": {
+        "place": {**_TEXT, "description": "topic/partition/offset of the refused record"},
+        "reason": _TEXT,
+        "message": _TEXT,
+        "channel": _TEXT,
+        "sender": {"type": ["string", "null"]},
+        "posted_at": {**_TEXT, "format": "date-time"},
+        "bytes": _INTEGER,
+        "retry": {"type": "boolean", "description": "whether posting it again is of use"},
+    },
+}
+_SCHEMA: Final = {
+    "type": "object",
+    "required": ["reasons", "rejections"],
+    "properties": {
+        "reasons": {"type": "object", "additionalProperties": _INTEGER},
+        "rejections": {"type": "array", "items": _REJECTION},
+    },
+}
+_PLACES: Final = {
+    "type": "object",
+    "required": ["places"],
+    "properties": {"places": {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": _MOST_PLACES}},
+}
+_POSTED: Final = {"type": "object", "required": ["posted"], "properties": {"posted": _INTEGER}}

@@ -1,0 +1,1 @@
+"""The pages for people, and the demo match that they can start."""

@@ -1,0 +1,190 @@
+"""/v1/alerts: saved queries whose matches arrive on a stream, by those who may publish to that stream."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from aiohttp import web
+
+from gateway.context import Context
+from gateway.http.bodies import JSON, json_object
+from gateway.http.operations import Operation, Parameter, Reply
+from kernel.errors import TouchlineError
+from kernel.positions import Kind
+from kernel.tokens import matches
+from search_indexer.alerts import (
+    MAX_ALERTS,
+    MAX_PATTERN,
+    Alert,
+    AlertLog,
+    alert_stream,
+    check_id,
+    read_alert,
+    ready,
+    save,
+    shown,
+)
+from search_indexer.query.parser import MAX_LENGTH
+from search_indexer.searching.request import MAX_VALUES
+from search_indexer.searching.scope import EVERYTHING
+from search_indexer.text.folding import Folding
+
+_MAX_BYTES: Final = 64 * 1024
+#: Reading all alerts takes a Kafka consumer of its own: so many at once.
+_READERS: Final = 2
+
+_ID: Final = Parameter(
+    "id", "path", "The alert's name.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
+)
+
+
+def _texts(**each: Any) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": 256, **each}
+    return {"oneOf": [text, {"type": "array", "items": text, "maxItems": MAX_VALUES}]}
+
+
+_BODY: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "A search, as GET /v1/search has it.",
+    "properties": {
+        "q": {"type": "string", "maxLength": MAX_LENGTH},
+        "kind": _texts(enum=[str(kind) for kind in Kind]),
+        "channel": _texts(),
+        "sender": _texts(),
+        "type": _texts(),
+        "near": {"type": "string", "description": "latitude,longitude"},
+        "within": {"type": "string", "description": "A distance with its unit, like 5mi."},
+        "streams": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1, "maxLength": MAX_PATTERN},
+            "maxItems": MAX_VALUES,
+            "description": "Only streams that one of these patterns covers, like chat:wc26-*.",
+        },
+    },
+}
+_ALERT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["id", "stream"],
+    "properties": {
+        "id": {"type": "string"},
+        "stream": {"type": "string", "description": "Where its matches arrive."},
+    },
+}
+_ONE: Final = Reply("The alert.", _ALERT)
+_ALL: Final = Reply(
+    "The alerts whose streams the token may publish to.",
+    {"type": "object", "required": ["alerts"], "properties": {"alerts": {"type": "array", "items": _ALERT}}},
+)
+
+
+async def routes(context: Context) -> Sequence[Operation]:
+    """The operations of this module."""
+    settings, clock, access = context.settings, context.clock, context.access
+    folding, reading = Folding(settings.elasticsearch.language), asyncio.Semaphore(_READERS)
+
+    def read() -> dict[str, Alert]:
+        log = AlertLog(settings, folding)
+        try:
+            log.read_all()
+            return {alert_id: one.alert for alert_id, one in sorted(log.alerts.items())}
+        finally:
+            log.close()
+
+    async def alerts() -> dict[str, Alert]:
+        async with reading:
+            return await asyncio.to_thread(read)
+
+    async def put(request: web.Request) -> web.Response:
+        alert_id = _id_of(request)
+        caller = await access.require(request, "publish", alert_stream(alert_id))
+        patterns = (await access.scope(request, "search")).patterns
+        if not patterns:
+            raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
+        admin = (await access.scope(request, "admin")).patterns
+        by = {"patterns": patterns, "owner": caller.user, "admin": admin}
+        given, streams = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
+        alert = read_alert(alert_id, given, streams=streams, now_ms=clock.now_ms(), **by)
+        ready(alert, folding)  # a query that cannot be read is said now
+        there = await alerts()
+        if alert_id not in there and len(there) >= MAX_ALERTS:
+            raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
+        await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=caller.user)
+        return web.json_response(shown(alert), status=200 if alert_id in there else 201)
+
+    async def show(request: web.Request) -> web.Response:
+        alert_id = _id_of(request)
+        await access.require(request, "publish", alert_stream(alert_id))
+        return web.json_response(shown(_found(await alerts(), alert_id)))
+
+    async def show_all(request: web.Request) -> web.Response:
+        own = (await access.scope(request, "publish")).patterns
+        found = [
+            shown(alert)
+            for alert_id, alert in (await alerts()).items()
+            if any(matches(pattern, alert_stream(alert_id)) for pattern in own)
+        ]
+        return web.json_response({"alerts": found})
+
+    async def remove(request: web.Request) -> web.Response:
+        alert_id = _id_of(request)
+        caller = await access.require(request, "publish", alert_stream(alert_id))
+        alert = _found(await alerts(), alert_id)
+        await asyncio.to_thread(save, settings, clock, None, alert_id, actor=caller.user)
+        return web.json_response(shown(alert))
+
+    errors = ("bad_request", "unauthorized", "forbidden", "unavailable")
+    return [
+        Operation(
+            method="GET", path="/v1/alerts", handler=show_all, name="listAlerts",
+            summary="The saved queries.", tag="alerts", replies={200: _ALL},
+            errors=("unauthorized", "unavailable"),
+        ),
+        Operation(
+            method="GET", path="/v1/alerts/{id}", handler=show, name="showAlert",
+            summary="One saved query.", tag="alerts", parameters=(_ID,), replies={200: _ONE},
+            errors=(*errors, "not_found"),
+        ),
+        Operation(
+            method="PUT", path="/v1/alerts/{id}", handler=put, name="setAlert",
+            summary="Save a query, or change it: each new event that matches arrives on a stream.",
+            tag="alerts", parameters=(_ID,), body={JSON: _BODY},
+            replies={200: Reply("The alert was changed.", _ALERT), 201: Reply("The alert is new.", _ALERT)},
+            errors=(
+                *errors, "too_large", "unsupported_media_type", "limit_reached", "not_delivered",
+            ),
+        ),
+        Operation(
+            method="DELETE", path="/v1/alerts/{id}", handler=remove, name="removeAlert",
+            summary="Forget a saved query.", tag="alerts", parameters=(_ID,),
+            replies={200: Reply("The alert, as it was.", _ALERT)},
+            errors=(*errors, "not_found", "not_delivered"),
+        ),
+    ]  # fmt: skip
+
+
+def _id_of(request: web.Request) -> str:
+    alert_id = request.match_info["id"]
+    check_id(alert_id)
+    return alert_id
+
+
+def _found(alerts: Mapping[str, Alert], alert_id: str) -> Alert:
+    if alert_id not in alerts:
+        raise TouchlineError("not_found", f"There is no alert {alert_id}.")
+    return alerts[alert_id]
+
+
+def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """The search's parameters, and the stream patterns."""
+    given: list[tuple[str, str]] = []
+    streams: tuple[str, ...] = EVERYTHING
+    for name, value in body.items():
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str) for one in values):
+            raise TouchlineError("bad_request", f"{name[:40]!r} is a text, or several in an array.")
+        if name == "streams":
+            streams = tuple(values) or EVERYTHING
+        else:
+            given += [(name, one) for one in values]
+    return given, streams

@@ -1,0 +1,125 @@
+"""GET /v1/search: events by what they say; and GET /v1/index: how far the index is complete."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.context import Context
+from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
+from history.elastic import elastic_client
+from kernel.positions import Kind
+from search_indexer.query.parser import MAX_LENGTH
+from search_indexer.searching.request import MAX_LIMIT, read_search
+from search_indexer.searching.search import Searcher
+
+_TIMEOUT_S: Final = 10.0
+_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 256}
+_TIME: Final = {"type": "string", "format": "date-time"}
+
+
+def _query(name: str, text: str, schema: Mapping[str, Any]) -> Parameter:
+    return Parameter(name, "query", text, schema)
+
+
+_PARAMETERS: Final = (
+    _query(
+        "q",
+        'Words, "phrases", prefix*, -not, one OR other. Empty: all that the filters leave.',
+        {"type": "string", "maxLength": MAX_LENGTH},
+    ),
+    _query("kind", "Only this kind; may be repeated.", {"type": "string", "enum": [str(k) for k in Kind]}),
+    _query("channel", "Only this channel; may be repeated.", {"type": "string", "pattern": CHANNEL_PATTERN}),
+    _query("sender", "Only from this sender; may be repeated.", _TEXT),
+    _query("type", "Only of this type; may be repeated.", _TEXT),
+    _query("since", "Not before this time.", _TIME),
+    _query("until", "Not after this time.", _TIME),
+    _query("near", "Around this place: latitude,longitude.", {"type": "string"}),
+    _query("within", "How far around it, with m, km, mi, ft or yd.", {"type": "string", "default": "5km"}),
+    _query(
+        "sort",
+        "By default relevance where there is a q, else newest.",
+        {"type": "string", "enum": ["relevance", "newest", "oldest"]},
+    ),
+    _query(
+        "limit",
+        "Hits at most.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20},
+    ),
+    _query("cursor", "The `next` of the page before.", {"type": "string"}),
+    _query(
+        "facets", "1: also count by kind, channel, sender and time.", {"type": "string", "enum": ["0", "1"]}
+    ),
+)
+_FOUND: Final = Reply(
+    "The hits. `highlight` is HTML whose only markup is <mark>.",
+    {
+        "type": "object",
+        "required": ["total", "hits", "next", "took_ms"],
+        "properties": {
+            "total": {"type": "integer"},
+            "hits": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["event", "score", "highlight"],
+                    "properties": {
+                        "event": {"type": "object"},
+                        "score": {"type": ["number", "null"]},
+                        "highlight": {"type": "string"},
+                    },
+                },
+            },
+            "next": {"type": ["string", "null"]},
+            "took_ms": {"type": "integer"},
+            "facets": {"type": "object"},
+        },
+    },
+)
+_INDEX: Final = Reply(
+    "Per partition of the events topics: everything before `offset`, up to `seq`, can be found.",
+    {"type": "object", "required": ["generation", "watermarks"]},
+)
+
+
+async def routes(context: Context) -> Sequence[Operation]:
+    """The operations of this module."""
+    client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
+    searcher = Searcher(client, context.settings, context.clock)
+
+    async def find(request: web.Request) -> web.StreamResponse:
+        scope = await context.access.scope(request, "search")
+        search, page = read_search((n, v) for n, v in request.query.items() if n != "token")
+        found = await searcher.search(search, page, patterns=scope.patterns, hidden=scope.hidden)
+        return web.Response(body=msgspec.json.encode(found), content_type="application/json")
+
+    async def index(request: web.Request) -> web.StreamResponse:
+        await context.access.scope(request, "search")
+        return web.Response(
+            body=msgspec.json.encode(await searcher.watermarks()), content_type="application/json"
+        )
+
+    return [
+        Operation(
+            method="GET",
+            path="/v1/search",
+            handler=find,
+            name="search",
+            summary="Find events by what they say.",
+            tag="search",
+            parameters=_PARAMETERS,
+            replies={200: _FOUND},
+            errors=("bad_request", "unauthorized", "forbidden", "unavailable"),
+        ),
+        Operation(
+            method="GET",
+            path="/v1/index",
+            handler=index,
+            name="indexState",
+            summary="How far the index is complete.",
+            tag="search",
+            replies={200: _INDEX},
+            errors=("unauthorized", "unavailable"),
+        ),
+    ]

@@ -1,0 +1,33 @@
+"""Records of the log, as every reader and writer hands them on: where they lie, what they hold."""
+
+from typing import NamedTuple
+
+Headers = list[tuple[str, str | bytes | None]]
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Record(NamedTuple):
+    """One record of the log."""
+
+    offset: int
+    append_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None = None
+
+
+class Write(NamedTuple):
+    """A record to be written."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    partition: int
+    timestamp: int = 0
+    headers: Headers | None = None

@@ -1,0 +1,48 @@
+"""Edits and retractions: found by the target's id alone, applied to its document by a pure function."""
+
+from collections.abc import Sequence
+
+import msgspec
+from elasticsearch import AsyncElasticsearch
+
+from history.elastic import documents_of
+from history.names import day_of, index_name
+from kernel.positions import Kind, time_of_id
+from search_indexer.indexing.documents import Change, Document, changed, source_of
+from search_indexer.text.folding import Folding
+
+
+class Changes:
+    """Applies changes to documents that are in the index."""
+
+    def __init__(self, client: AsyncElasticsearch, prefix: str, folding: Folding) -> None:
+        self._client, self._prefix, self._folding = client, prefix, folding
+
+    async def lines(self, generation: int, changes: Sequence[Change]) -> list[bytes]:
+        """Bulk lines with the documents as the changes leave them. Targets that are not there have none.
+
+        Read by id, so what was written a moment ago counts although no search finds it yet.
+        """
+        wanted: dict[str, list[Change]] = {}
+        for change in changes:
+            if change.target.isascii() and change.target.isdigit() and len(change.target) <= 40:
+                wanted.setdefault(change.target, []).append(change)
+        places = []
+        for target in wanted:
+            try:
+                day = day_of(time_of_id(target))
+            except (OverflowError, ValueError, OSError):
+                continue  # a number that no event's id is
+            places.append({"_index": index_name(self._prefix, Kind.CHAT, generation, day), "_id": target})
+        if not places:
+            return []
+        answer = await self._client.mget(docs=places)
+        lines: list[bytes] = []
+        for found in documents_of(answer):
+            before = msgspec.convert(found["_source"], Document)
+            after = before
+            for change in wanted[found["_id"]]:
+                after = changed(after, change, self._folding)
+            if after != before:
+                lines.append(source_of(found["_index"], found["_id"], after))
+        return lines

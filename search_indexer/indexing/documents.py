@@ -1,0 +1,172 @@
+"""An event as the document that Elasticsearch gets: pure, so that reading again gives the same again."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from kernel.positions import Kind
+from schemas.checks import CHANGES
+from schemas.rendering import render
+from search_indexer.text.folding import Folding
+
+#: Text of one event that is searched; what lies behind it is shown, not found.
+MAX_TEXT: Final = 100_000
+#: Lucene refuses a term of more than 32,766 bytes; the mapping leaves longer values out (`ignore_above`).
+MAX_DATA_DEPTH: Final = 10
+_KIND_NUMBER: Final = {kind: number for number, kind in enumerate(Kind)}
+#: An enum's `value` costs as much as writing a whole document.
+_NAMES: Final = {kind: kind.value for kind in Kind}
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Document(msgspec.Struct, omit_defaults=True):
+    """The fields of the mapping in search_indexer/mappings.py."""
+
+    stream: str
+    kind: str
+    channel: str
+    type: str
+    seq: int
+    at: int
+    place: int
+    body: str
+    sender: str | None = None
+    words: str = ""
+    text: str = ""
+    data: dict[str, Any] | None = None
+    where: tuple[float, float] | None = None
+    hidden: bool = False
+    #: After an edit: the `seq` of the last one, and the text that counts.
+    edit: int = 0
+    edited: str | None = None
+    #: After a retraction: its `seq`.
+    retract: int = 0
+
+
+class Change(NamedTuple):
+    """What an edit or a retraction does to the event that it names."""
+
+    stream: str
+    seq: int
+    target: str
+    sender: str | None
+    #: The new text; None retracts.
+    text: str | None
+
+
+class Indexable(NamedTuple):
+    """An event with all that the index and the alerts need of it."""
+
+    kind: Kind
+    id: str
+    document: Document
+    #: The text that is searched, as its author wrote it.
+    source: str
+    change: Change | None = None
+
+
+def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexable:
+    """What to index of an event of the schema `event-<kind>`."""
+    name, channel = _NAMES[kind], event["channel"]
+    document = Document(
+        f"{name}:{channel}",
+        name,
+        channel,
+        event["type"],
+        event["seq"],
+        event["server_ts"],
+        event["partition"] << 2 | _KIND_NUMBER[kind],
+        render(kind, event).decode(),
+        event["sender"],
+    )
+    data, source, change = event["data"], "", None
+    if kind is Kind.CHAT:
+        source = data["text"]
+        if event["type"] in CHANGES:  # they change what search shows, and are not found themselves
+            document.hidden = True
+            new = source if event["type"] == "edit" else None
+            change = Change(document.stream, document.seq, data["target"] or "", document.sender, new)
+            source = ""
+    elif kind is Kind.LOCATION:
+        document.where = (data["lon"], data["lat"])
+    else:
+        fields = _decode(data["json"])
+        source = broadcast_text(event["type"], fields)
+        document.data = shallow(fields)
+    if source:
+        document.words, document.text = folding.fields(source[:MAX_TEXT])
+    return Indexable(kind, event["id"], document, source, change)
+
+
+def broadcast_text(type_: str, fields: Any) -> str:
+    """What a broadcast says, for people: its type, and every text in its data, in order."""
+    texts = [type_]
+    waiting = [fields]
+    while waiting and len(texts) < 1000:
+        value = waiting.pop()
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, dict):
+            waiting += reversed(value.values())
+        elif isinstance(value, list):
+            waiting += reversed(value)
+    return " · ".join(texts)
+
+
+def shallow(value: Any, depth: int = MAX_DATA_DEPTH) -> Any:
+    """Data without what lies too deep for a flattened field, and without names that it does not allow."""
+    if isinstance(value, dict):
+        if depth == 0:
+            return None
+        return {
+            name: shallow(inner, depth - 1)
+            for name, inner in value.items()
+            if name.strip(". ") and "\0" not in name
+        }
+    if isinstance(value, list):
+        return [shallow(inner, depth - 1) for inner in value] if depth else None
+    return value
+
+
+def changed(target: Document, change: Change, folding: Folding) -> Document:
+    """The document after a change. In whatever order changes are read (again), the result is the same.
+
+    The latest edit counts, and a retraction is never undone. Whoever has not written a message cannot edit
+    it; who may retract it, edges and gateway have decided (history/changes.py).
+    """
+    if change.stream != target.stream or (target.hidden and not target.retract):
+        return target
+    if change.text is None:
+        retract = max(change.seq, target.retract)
+        return msgspec.structs.replace(
+            target, retract=retract, hidden=True, text="", words="", edit=0, edited=None
+        )
+    if target.retract or change.seq <= target.edit or change.sender != target.sender:
+        return target
+    words, text = folding.fields(change.text[:MAX_TEXT])
+    return msgspec.structs.replace(target, edit=change.seq, edited=change.text, words=words, text=text)
+
+
+def shown(document: Document) -> bytes:
+    """The event's JSON object as search shows it: after an edit, with the text that counts."""
+    if document.edited is None:
+        return document.body.encode()
+    event = _decode(document.body)
+    event["data"]["text"] = document.edited
+    return _encode(event)
+
+
+def source_of(index: str, id_: str, document: Document) -> bytes:
+    """The two lines of a bulk request that write the document, unless it is there in this version or a later.
+
+    The version is the `seq` of what shaped the document last: the event itself, or a change of it.
+    """
+    version = max(document.seq, document.edit, document.retract)
+    return b'{"index":{"_index":"%b","_id":"%b","version":%d,"version_type":"external"}}\n%b\n' % (
+        index.encode(),
+        id_.encode(),
+        version,
+        _encode(document),
+    )

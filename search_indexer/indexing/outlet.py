@@ -1,0 +1,79 @@
+"""What the indexer itself says on Kafka: what cannot be indexed, and alerts. Blocks: runs in a thread."""
+
+from typing import Final
+
+from confluent_kafka import Message, Producer
+
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config
+from kernel.metrics import ALERTED
+from kernel.positions import Kind
+from kernel.settings import Settings
+from kernel.topics import MAX_EVENT_BYTES, topic_names
+from schemas.registry import codec_for
+from search_indexer.alerts import Alert, message_of
+from search_indexer.indexing.documents import Indexable
+
+_FULL_S: Final = 0.1
+_FLUSH_S: Final = 30.0
+
+
+class Outlet:
+    """A producer for what is seldom said. What was said is on the log when `flush` returns."""
+
+    def __init__(self, settings: Settings) -> None:
+        names = topic_names(settings)
+        self._ingest, self._rejected = names.ingest[Kind.BROADCAST], names.rejected
+        self._rejections = codec_for(settings, "rejection")
+        self._producer = Producer(
+            client_config(
+                settings,
+                enable_idempotence=True,
+                compression_type="lz4",
+                linger_ms=5,
+                partitioner="murmur2_random",
+            )
+        )
+
+    def reject(self, message: Message, reason: str, sentence: str) -> None:
+        """Put a record on touchline.rejected."""
+        value = message.value() or b""
+        rejection = {
+            "reason": reason,
+            "message": sentence,
+            "topic": message.topic(),
+            "partition": message.partition(),
+            "offset": message.offset(),
+            "append_ts": message.timestamp()[1],
+            "record_key": message.key(),
+            "value": value[:MAX_EVENT_BYTES],
+            "sender": None,
+            "key": None,
+        }
+        self._send(self._rejected, self._rejections.encode(rejection), message.key())
+
+    def tell(self, alert: Alert, event: Indexable) -> None:
+        """Send an event to the stream of an alert that it sets off."""
+        key, value = message_of(alert, event)
+        self._send(self._ingest, value, key)
+        ALERTED.inc()
+
+    def poll(self) -> None:
+        """Let the producer work off its reports."""
+        self._producer.poll(0)
+
+    def flush(self, seconds: float = _FLUSH_S) -> None:
+        """Wait until all of it is on the log."""
+        if self._producer.flush(seconds):
+            raise TouchlineError("not_delivered", "Kafka did not take the rejected records in time.")
+
+    def close(self) -> None:
+        self._producer.flush(5)
+
+    def _send(self, topic: str, value: bytes, key: bytes | None) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key=key)
+                return
+            except BufferError:  # it holds as much as it may: wait for Kafka
+                self._producer.poll(_FULL_S)

@@ -1,0 +1,302 @@
+"""The indexer's Kafka side: reads batches of events, makes documents of them. Blocks: runs in a thread."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from history.names import day_of, index_name
+from history.pages import Watermark
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.kafka import client_config
+from kernel.logs import get_logger
+from kernel.metrics import CONSUMER_LAG
+from kernel.positions import Kind
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.codec import Undecodable
+from schemas.registry import codec_for
+from search_indexer.alerts import AlertLog
+from search_indexer.channels import ChannelLog
+from search_indexer.indexing.documents import Indexable, indexable, source_of
+from search_indexer.indexing.outlet import Outlet
+from search_indexer.indexing.progress import Partition
+from search_indexer.text.folding import Folding
+
+_log = get_logger("touchline.index")
+_CHUNK: Final = 250
+_KAFKA_S: Final = 10.0
+#: The least that brokers allow as they come.
+_SESSION_MS: Final = 6_000
+#: What librdkafka holds ready; with the batches on their way, the bound of the memory.
+_QUEUED_KB: Final = 16 * 1024
+
+
+def _properties(settings: Settings, group: str | None) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "group_id": group or settings.indexer.group,
+        "enable_auto_commit": False,
+        "enable_auto_offset_store": False,
+        "auto_offset_reset": "earliest",
+        "session_timeout_ms": _SESSION_MS,
+        "heartbeat_interval_ms": _SESSION_MS // 4,
+        "fetch_wait_max_ms": 50,
+        "queued_max_messages_kbytes": _QUEUED_KB,
+    }
+    port = settings.indexer.port
+    if group and (settings.indexer.instance or port):
+        # One that was killed is known again by its name when it comes back, and goes on at once: without a
+        # name it waits until the group has given up the dead one.
+        properties["group_instance_id"] = settings.indexer.instance or f"{socket.gethostname()}-{port}"
+    return properties
+
+
+def _heed(error: KafkaError | None) -> None:
+    """Raises `closed` where nothing will come any more: the process ends, and is started again."""
+    if error is None:
+        return
+    if not error.fatal() and error.code() != KafkaError._FATAL:
+        _log.warning("kafka", reason=error.str())
+        return
+    raise TouchlineError(
+        "closed",
+        f"Kafka has ended this indexer's membership: {error.str()}.",
+        hint="It goes on when it is started again, unless another one has the same name:"
+        " TOUCHLINE_INDEXER_INSTANCE gives it its own.",
+    )
+
+
+@dataclass
+class Batch:
+    """Events that are written together."""
+
+    generation: int
+    lines: list[bytes] = field(default_factory=list)
+    #: Where each line's record lies, should it be refused.
+    records: list[Message] = field(default_factory=list)
+    events: list[Indexable] = field(default_factory=list)
+    ends: dict[Partition, Watermark] = field(default_factory=dict)
+    indices: set[str] = field(default_factory=set)
+    size: int = 0
+
+
+class EventSource:
+    """Reads `touchline.events.*` as a member of the indexers' group, or all partitions on its own."""
+
+    def __init__(self, settings: Settings, clock: Clock, *, group: str | None) -> None:
+        self._settings, self._clock = settings, clock
+        topics = topic_names(settings).events
+        self._kinds: Mapping[str, Kind] = {topics[kind]: kind for kind in Kind}
+        self._topics = topics
+        self._codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
+        self._folding = Folding(settings.elasticsearch.language)
+        self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
+        self._member = group is not None
+        self._channels = ChannelLog(settings)
+        #: For how long each channel's events are kept.
+        self.retention = self._channels.retention
+        #: Only for a member of the group: a rebuild tells nobody what was told before.
+        self._alerts = AlertLog(settings, self._folding, self._channels.readers) if self._member else None
+        #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
+        self._alerted: dict[Partition, int] = {}
+        self._outlet = Outlet(settings)
+        #: Set when the assignment has changed and positions have to be found.
+        self.pending: list[Partition] | None = None
+
+    def subscribe(self) -> None:
+        """Join the group."""
+        self.read_tables()
+
+        def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            # Positions come from the index itself, so they are set later, by `start_at`.
+            consumer.assign(partitions)
+            consumer.pause(partitions)
+            self.pending = [(self._kinds[p.topic], p.partition) for p in partitions]
+
+        def revoked(_: Consumer, __: list[TopicPartition]) -> None:
+            self.pending = []
+
+        self._consumer.subscribe(list(self._kinds), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
+
+    def read_tables(self) -> None:
+        """Know the channels and the alerts, before any event is read."""
+        self._channels.read_all()
+        if self._alerts is not None:
+            self._alerts.read_all()
+
+    def all_partitions(self) -> list[Partition]:
+        """Every partition of the events topics, for an indexer that reads them all."""
+        found = []
+        for kind, topic in self._topics.items():
+            metadata = self._consumer.list_topics(topic, timeout=10).topics[topic]
+            found += [(kind, number) for number in metadata.partitions]
+        return found
+
+    def start_at(self, asked: list[Partition], positions: Mapping[Partition, Watermark]) -> bool:
+        """Read from these offsets, if `asked` is still what is pending."""
+        if self.pending is not asked:
+            return False
+        places = [TopicPartition(self._topics[k], n, mark.offset) for (k, n), mark in positions.items()]
+        if places and self._alerts is not None:
+            # An index that is filled again does not set off alerts again: those follow the group's offsets.
+            committed = self._consumer.committed(places, timeout=_KAFKA_S)
+            self._alerted = {(self._kinds[p.topic], p.partition): p.offset for p in committed}
+        self._consumer.assign(places)
+        if places:
+            self._consumer.resume(places)
+        self.pending = None
+        return True
+
+    def moved(self) -> bool:
+        """Whether the assignment has changed, and positions have to be found."""
+        return self.pending is not None
+
+    def reposition(self, partitions: list[Partition]) -> None:
+        """Have positions found anew, unless they have to be anyway."""
+        if self.pending is None:
+            self.pending = partitions
+
+    def read(self, generation: int, wait_s: float) -> Batch:
+        """What has come, at most a batch; waits for it as long as a part-filled batch may wait."""
+        self._channels.read_news()
+        if self._alerts is not None:
+            self._alerts.read_news()
+        limits, now_ms = self._settings.indexer, self._clock.now_ms()
+        batch = Batch(generation)
+        deadline = self._clock.monotonic() + wait_s
+        while len(batch.records) < limits.batch_events and batch.size < limits.batch_bytes:
+            left = deadline - self._clock.monotonic()
+            count = min(_CHUNK, limits.batch_events - len(batch.records))
+            messages = self._consumer.consume(count, max(left, 0))
+            if self.pending is not None:
+                # What was read belongs to the assignment before. What has gone wrong has gone wrong all the
+                # same: the end of a membership comes together with the loss of its partitions.
+                for message in messages:
+                    _heed(message.error())
+                return Batch(generation)
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    self._add(batch, message, now_ms)
+                else:
+                    _heed(error)
+            if len(messages) < count:
+                break
+        self._outlet.poll()
+        return batch
+
+    def _add(self, batch: Batch, message: Message, now_ms: int) -> None:
+        kind = self._kinds[str(message.topic())]
+        partition = (kind, int(message.partition() or 0))
+        after, value = int(message.offset() or 0) + 1, message.value() or b""
+        batch.size += len(value)
+        before = batch.ends.get(partition, Watermark())
+        try:
+            event = self._codecs[kind].decode(value)
+        except Undecodable as error:
+            self.reject(message, error.code, error.message)
+            batch.ends[partition] = Watermark(after, before.seq)
+            return
+        if event["server_ts"] < self.retention.kept_since(event["channel"], now_ms):
+            # Past its class: what was deleted stays so when the log is read again.
+            batch.ends[partition] = Watermark(after, max(before.seq, event["seq"]))
+            return
+        made = indexable(kind, event, self._folding)
+        prefix = self._settings.elasticsearch.index_prefix
+        index = index_name(prefix, kind, batch.generation, day_of(made.document.at))
+        batch.indices.add(index)
+        batch.lines.append(source_of(index, made.id, made.document))
+        batch.records.append(message)
+        batch.events.append(made)
+        batch.ends[partition] = Watermark(after, max(before.seq, made.document.seq))
+        if self._alerts is not None and after > self._alerted.get(partition, 0):
+            self._tell(made)
+
+    def _tell(self, event: Indexable) -> None:
+        """Send the event to the streams of the alerts that it sets off."""
+        if self._alerts is None or not self._alerts.alerts:
+            return
+        for alert in self._alerts.told(event):
+            self._outlet.tell(alert, event)
+
+    def reject(self, message: Message, reason: str, sentence: str) -> None:
+        """Put a record on touchline.rejected; a rebuild does not, because that was done before."""
+        if self._member:
+            self._outlet.reject(message, reason, sentence)
+
+    def settle(self, confirmed: Mapping[Partition, Watermark]) -> None:
+        """What was rejected or alerted is on the log; then, and only then, tell the group how far we are.
+
+        One call, because each waits its turn behind a read.
+        """
+        self._outlet.flush()
+        self._commit(confirmed)
+        self.lag()
+
+    def _commit(self, confirmed: Mapping[Partition, Watermark]) -> None:
+        """The index's own watermarks say where to go on; this is for alerts and for lag tools."""
+        offsets = [TopicPartition(self._topics[k], n, mark.offset) for (k, n), mark in confirmed.items()]
+        if not offsets or not self._member:
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            _log.warning("kafka did not take the commit", reason=error.args[0].str())
+
+    def keep_alive(self) -> None:
+        """Stay in the group while nothing can be read, because Elasticsearch does not keep up."""
+        partitions = self._consumer.assignment()
+        if self.pending is None:
+            self._consumer.pause(partitions)
+        message = self._consumer.poll(0)
+        if self.pending is None:
+            self._consumer.resume(partitions)
+        if message is not None:
+            _heed(message.error())
+            if self.pending is None and message.error() is None:
+                # A record that slipped through the pause would be left out: begin again where we are sure.
+                self.pending = [(self._kinds[p.topic], p.partition) for p in partitions]
+
+    def lag(self) -> None:
+        """Set the gauge: records that wait to be read, as far as the last fetches told."""
+        behind = dict.fromkeys(self._topics.values(), 0)
+        for place in self._consumer.position(self._consumer.assignment()):
+            low, high = self._consumer.get_watermark_offsets(place, cached=True)
+            if high >= 0:
+                behind[place.topic] += max(0, high - max(place.offset, low, 0))
+        for topic, records in behind.items():
+            CONSUMER_LAG.labels(topic).set(records)
+
+    def remaining(self) -> int:
+        """Records between the positions and the end of the log."""
+        left = 0
+        for place in self._consumer.position(self._consumer.assignment()):
+            low, high = self._consumer.get_watermark_offsets(place, timeout=_KAFKA_S)
+            left += max(0, high - max(place.offset, low))
+        return left
+
+    def topic_ids(self) -> dict[Kind, str]:
+        """Kafka's own ids of the events topics."""
+        admin = AdminClient(client_config(self._settings))
+        asked: Mapping[str, Any] = admin.describe_topics(TopicCollection(list(self._kinds)))
+        return {
+            self._kinds[topic]: str(future.result(timeout=30).topic_id) for topic, future in asked.items()
+        }
+
+    def close(self) -> None:
+        self._outlet.close()
+        self._channels.close()
+        if self._alerts is not None:
+            self._alerts.close()
+        self._consumer.close()

@@ -1,0 +1,1 @@
+"""Searches out of Elasticsearch: requests, scopes, pages."""

@@ -1,0 +1,263 @@
+"""Search: a request, and what the caller may see, to hits with highlights, a total, facets and a cursor."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from elasticsearch import ApiError, AsyncElasticsearch, TransportError
+
+from history import names
+from history.elastic import is_away, search_whole, unreachable
+from kernel.clock import Clock, to_rfc3339
+from kernel.positions import Kind
+from kernel.settings import Settings
+from search_indexer.indexing.documents import Document, broadcast_text, shown
+from search_indexer.query import elastic
+from search_indexer.query.highlight import highlight
+from search_indexer.query.parser import parse
+from search_indexer.query.syntax import Query
+from search_indexer.searching.cursors import Cursors
+from search_indexer.searching.request import Page, Search
+from search_indexer.searching.scope import EVERYTHING, unseen, visible
+from search_indexer.text.folding import Folding
+
+#: Newest or oldest first; `seq` and `place` make the order total, so that pages never overlap.
+_NEWEST: Final = [{"at": "desc"}, {"seq": "desc"}, {"place": "desc"}]
+_SORTS: Final[dict[str, list[dict[str, str]]]] = {
+    "relevance": [{"_score": "desc"}, *_NEWEST],
+    "newest": _NEWEST,
+    "oldest": [{"at": "asc"}, {"seq": "asc"}, {"place": "asc"}],
+}
+_MINUTE_MS: Final = 60_000
+_BUCKETS: Final = 120
+_WIDTHS: Final = (1000, 5000, 15_000, *(_MINUTE_MS * n for n in (1, 5, 15, 60, 360, 1440)))
+
+
+class Hit(msgspec.Struct):
+    event: msgspec.Raw
+    score: float | None
+    highlight: str
+
+
+class Bucket(msgspec.Struct):
+    value: str
+    count: int
+
+
+class Bar(msgspec.Struct):
+    start: str
+    count: int
+
+
+class Facets(msgspec.Struct):
+    kind: list[Bucket]
+    channel: list[Bucket]
+    sender: list[Bucket]
+    #: Over the whole span of the hits, a bar a second, or as much wider as keeps it at 120 bars.
+    histogram: list[Bar]
+    bar_ms: int
+
+
+class Found(msgspec.Struct, omit_defaults=True):
+    """The answer, as HTTP shows it."""
+
+    total: int
+    hits: list[Hit]
+    next: str | None
+    took_ms: int
+    facets: Facets | None = None
+
+
+class Mark(msgspec.Struct):
+    kind: str
+    partition: int
+    offset: int
+    seq: int
+    #: When the index was found to be complete so far.
+    at: str
+
+
+class Watermarks(msgspec.Struct):
+    """Where the index is complete, as HTTP shows it."""
+
+    generation: int | None
+    watermarks: list[Mark]
+
+
+class Searcher:
+    """Answers searches from the live generation."""
+
+    def __init__(self, client: AsyncElasticsearch, settings: Settings, clock: Clock) -> None:
+        self._client, self._settings, self._clock = client, settings, clock
+        self._folding = Folding(settings.elasticsearch.language)
+        self._cursors = Cursors(settings)
+        self._prefix = settings.elasticsearch.index_prefix
+
+    async def search(
+        self,
+        search: Search,
+        page: Page,
+        *,
+        patterns: Iterable[str] = EVERYTHING,
+        hidden: Iterable[str] = (),
+    ) -> Found:
+        """Find events in the streams that `patterns` cover, none of channels that are `hidden`.
+
+        Raises `bad_request` or `unavailable`.
+        """
+        begun = self._clock.monotonic()
+        query = parse(search.q, self._folding)
+        body = request_body(search, query, page, patterns, hidden)
+        if page.cursor:
+            body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
+        kinds = search.kinds or tuple(Kind)
+        try:
+            answer = await search_whole(
+                self._client,
+                index=",".join(names.alias(self._prefix, kind) for kind in kinds),
+                ignore_unavailable=True,
+                allow_no_indices=True,
+                **body,
+            )
+            facets = await self._facets(answer, body["query"], kinds) if page.facets else None
+        except (ApiError, TransportError) as error:
+            if not is_away(error):
+                raise
+            raise unreachable(self._settings, error) from error
+        found = answer["hits"]["hits"]
+        full = len(found) == page.limit
+        return Found(
+            total=answer["hits"].get("total", {"value": 0})["value"],
+            hits=[self._hit(query, hit) for hit in found],
+            next=self._cursors.make(search, found[-1]["sort"]) if full else None,
+            took_ms=round((self._clock.monotonic() - begun) * 1000),
+            facets=facets,
+        )
+
+    async def watermarks(self) -> Watermarks:
+        """How far the live generation is complete, per partition."""
+        try:
+            answer = await self._client.search(
+                index=names.state_index(self._prefix), size=10_000, ignore_unavailable=True
+            )
+        except (ApiError, TransportError) as error:
+            if not is_away(error):
+                raise
+            raise unreachable(self._settings, error) from error
+        found = {hit["_id"]: hit["_source"] for hit in answer["hits"]["hits"]}
+        live = found.get(names.LIVE, {}).get("generation")
+        marks = [
+            Mark(about["kind"], about["partition"], about["offset"], about["seq"], to_rfc3339(about["at"]))
+            for about in found.values()
+            if "offset" in about and about["generation"] == live
+        ]
+        return Watermarks(live, sorted(marks, key=lambda mark: (mark.kind, mark.partition)))
+
+    def _hit(self, query: Query, hit: dict[str, Any]) -> Hit:
+        document = msgspec.convert(hit["_source"], Document)
+        event = shown(document)
+        return Hit(msgspec.Raw(event), hit.get("_score"), highlight(query, _text(document), self._folding))
+
+    async def _facets(self, answer: dict[str, Any], query: dict[str, Any], kinds: tuple[Kind, ...]) -> Facets:
+        counted = answer.get("aggregations", {})
+        first, last = counted.get("first", {}).get("value"), counted.get("last", {}).get("value")
+        bars: list[Bar] = []
+        width = _WIDTHS[0]
+        if first is not None and last is not None:
+            width = next((w for w in _WIDTHS if (last - first) / w < _BUCKETS), _WIDTHS[-1])
+            histogram = await search_whole(
+                self._client,
+                index=",".join(names.alias(self._prefix, kind) for kind in kinds),
+                ignore_unavailable=True,
+                query=query,
+                size=0,
+                track_total_hits=False,
+                aggregations={
+                    "bars": {
+                        "date_histogram": {
+                            "field": "at",
+                            "fixed_interval": f"{width}ms",
+                            "format": "strict_date_time",
+                            "min_doc_count": 0,
+                        }
+                    }
+                },
+            )
+            bars = [
+                Bar(bar["key_as_string"], bar["doc_count"])
+                for bar in histogram["aggregations"]["bars"]["buckets"]
+            ]
+        return Facets(
+            **{
+                name: [
+                    Bucket(bucket["key"], bucket["doc_count"])
+                    for bucket in counted.get(name, {}).get("buckets", [])
+                ]
+                for name in ("kind", "channel", "sender")
+            },
+            histogram=bars,
+            bar_ms=width,
+        )
+
+
+def request_body(
+    search: Search, query: Query, page: Page, patterns: Iterable[str], hidden: Iterable[str] = ()
+) -> dict[str, Any]:
+    """What Elasticsearch is asked."""
+    asked = elastic.clauses(query)
+    filters = _filters(search)
+    if (seen := visible(patterns)) is not None:
+        filters.append(seen)
+    must_not = [*asked["must_not"], {"term": {"hidden": True}}, *unseen(hidden)]
+    boolean: dict[str, Any] = {"filter": filters, "must_not": must_not}
+    if search.sort == "relevance":
+        boolean["must"] = asked["must"]
+    else:  # no scores where nobody looks at them
+        filters += asked["must"]
+    body: dict[str, Any] = {
+        "query": {"bool": boolean},
+        "sort": _SORTS[search.sort],
+        "size": page.limit,
+        "track_total_hits": True,
+        "source_includes": ["*"],
+        "source_excludes": ["words", "text", "data"],
+    }
+    if page.facets:
+        body["aggregations"] = {
+            "kind": {"terms": {"field": "kind"}},
+            "channel": {"terms": {"field": "channel", "size": 10}},
+            "sender": {"terms": {"field": "sender", "size": 10}},
+            "first": {"min": {"field": "at"}},
+            "last": {"max": {"field": "at"}},
+        }
+    return body
+
+
+def _filters(search: Search) -> list[dict[str, Any]]:
+    filters: list[dict[str, Any]] = []
+    for field, values in (
+        ("channel", search.channels),
+        ("sender", search.senders),
+        ("type", search.types),
+    ):
+        if values:
+            filters.append({"terms": {field: list(values)}})
+    if search.since is not None or search.until is not None:
+        bounds = {"gte": search.since, "lte": search.until}
+        filters.append({"range": {"at": {name: at for name, at in bounds.items() if at is not None}}})
+    if search.near is not None:
+        near = search.near
+        filters.append(
+            {"geo_distance": {"distance": f"{near.metres}m", "where": {"lat": near.lat, "lon": near.lon}}}
+        )
+    return filters
+
+
+def _text(document: Document) -> str:
+    """The text that was searched, as its author wrote it."""
+    if document.edited is not None:
+        return document.edited
+    event = msgspec.json.decode(document.body)
+    if document.kind == Kind.CHAT:
+        return str(event["data"].get("text", ""))
+    return broadcast_text(event["type"], event["data"]) if document.kind == Kind.BROADCAST else ""

@@ -1,0 +1,1 @@
+"""How text becomes words, and places become distances: one function for documents, queries and alerts."""

@@ -1,0 +1,1 @@
+"""The fold of ingest records into events: pure, by append time and offset."""

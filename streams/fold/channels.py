@@ -1,0 +1,95 @@
+"""What a worker knows of a channel, ready for the fold: its partition, and where its events fan out to."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from control.channels import ChannelRecord, horizon, settings_at, versions_at
+from kernel.errors import TouchlineError
+from kernel.positions import Kind, Shard, is_channel, partition_of
+from streams.fold.guards import Guard
+
+#: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.
+_REMEMBERED: Final = 200_000
+
+
+class Target(NamedTuple):
+    """Where fan-out records of one shard go."""
+
+    key: bytes
+    partition: int
+
+
+class Channel(NamedTuple):
+    """A channel as the fold of one kind sees it, for records of a span of append times."""
+
+    name: str
+    key: bytes
+    #: The ingest partition where its records belong; also their partition on events.*.
+    partition: int
+    #: One for each shard of each live version.
+    targets: tuple[Target, ...]
+    #: None where the settings forbid nothing.
+    guard: Guard | None
+    since: int
+    until: int
+
+
+def make_channel(kind: Kind, record: ChannelRecord, append_ms: int, *, ingest: int, fanout: int) -> Channel:
+    """A channel over topics of these partition counts."""
+    name = record.channel
+    # A version that nobody has yet is no reason to deliver nothing: the first one is always there.
+    versions = versions_at(record, append_ms) or record.versions[:1]
+    keys = [Shard(name, v.version, shard).key for v in versions for shard in range(v.shards)]
+    targets = tuple(Target(key.encode(), partition_of(key, fanout)) for key in keys)
+    guard = Guard(kind, name, settings_at(record, append_ms))
+    since, until = horizon(record, append_ms)
+    return Channel(
+        *(name, name.encode(), partition_of(name, ingest), targets),
+        *(None if guard.idle else guard, since, until),
+    )
+
+
+class Channels:
+    """Channels of one kind by the key of their records, each made once and kept until it changes."""
+
+    def __init__(
+        self, kind: Kind, record_of: Callable[[str], ChannelRecord], *, ingest: int, fanout: int
+    ) -> None:
+        self._kind, self._record_of = kind, record_of
+        self._ingest, self._fanout = ingest, fanout
+        self._known: dict[bytes, Channel] = {}
+
+    @property
+    def known(self) -> Mapping[bytes, Channel]:
+        """For the fold's quick look-up; what is not in it, or not for that time, is got by `find`."""
+        return self._known
+
+    def find(self, key: bytes | None, append_ms: int) -> Channel:
+        """The channel of a record's key. Raises `bad_channel`."""
+        record = self._record_of(_name(key))
+        channel = make_channel(self._kind, record, append_ms, ingest=self._ingest, fanout=self._fanout)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[channel.key] = channel
+        return channel
+
+    def forget(self, name: str) -> None:
+        """It has changed."""
+        self._known.pop(name.encode(), None)
+
+
+def _name(key: bytes | None) -> str:
+    if not key:
+        raise TouchlineError("bad_channel", "The record has no key: its key is the channel.")
+    try:
+        name = key.decode()
+    except UnicodeDecodeError:
+        raise TouchlineError(
+            "bad_channel", "The record's key is not UTF-8: its key is the channel."
+        ) from None
+    if not is_channel(name):
+        raise TouchlineError(
+            "bad_channel",
+            f"{name[:150]!r} is not a channel's name: 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
+        )
+    return name

@@ -1,0 +1,97 @@
+"""What a channel's settings forbid: who may publish, what may be said, how often. Pure, by append time."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from control.channels import Settings
+from kernel.errors import TouchlineError
+from kernel.positions import Kind
+
+#: Senders whose pace is remembered, in each ingest partition.
+_REMEMBERED: Final = 100_000
+#: A rate allows for a burst of so many seconds' worth.
+_BURST_S: Final = 2.0
+
+
+class Paces:
+    """When each sender may post again (the generic cell rate algorithm: one number a sender)."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+
+    def wait_ms(self, who: str, append_ms: int, burst_ms: float) -> float:
+        """How long this sender has to wait still; 0 or less: he may post."""
+        return self._due.get(who, 0.0) - burst_ms - append_ms
+
+    def count(self, who: str, append_ms: int, interval_ms: float) -> None:
+        """He has posted."""
+        if len(self._due) >= _REMEMBERED:
+            # Whoever may post anyway need not be remembered; if that is nobody, the longest known goes.
+            self._due = {name: due for name, due in self._due.items() if due > append_ms}
+            while len(self._due) >= _REMEMBERED:
+                self._due.pop(next(iter(self._due)))
+        self._due[who] = max(self._due.get(who, 0.0), append_ms) + interval_ms
+
+
+class Guard:
+    """A channel's settings, ready to be asked for each event of one kind."""
+
+    def __init__(self, kind: Kind, channel: str, settings: Settings) -> None:
+        self._channel = channel
+        self._publishers = frozenset(settings.publishers)
+        chat = kind is Kind.CHAT
+        self._members = frozenset(settings.members) if chat and settings.members_only else None
+        self._max_text = settings.max_text if chat else None
+        blocked = "|".join(re.escape(word) for word in settings.blocked if word)
+        self._blocked = (
+            re.compile(rf"(?<!\w)(?:{blocked})(?!\w)", re.IGNORECASE) if chat and blocked else None
+        )
+        #: (interval, burst, what to say), in milliseconds.
+        self._paces: list[tuple[float, float, str]] = []
+        if settings.slow_s is not None and chat:
+            self._paces.append((settings.slow_s * 1000, 0.0, "The channel is in slow mode"))
+        if settings.rate_per_s is not None and settings.rate_binds_producers:
+            interval = 1000 / settings.rate_per_s
+            self._paces.append((interval, max(interval, _BURST_S * 1000) - interval, "Too many events"))
+
+    @property
+    def idle(self) -> bool:
+        """Whether it forbids nothing."""
+        return not (
+            self._publishers
+            or self._members is not None
+            or self._max_text is not None
+            or self._blocked
+            or self._paces
+        )
+
+    def check(self, event: Mapping[str, Any], append_ms: int, paces: Paces) -> None:
+        """Raise `forbidden`, `moderated`, `too_large` or `rate_limited` where the event is not allowed."""
+        sender = event["sender"]
+        if self._publishers and sender not in self._publishers:
+            raise TouchlineError("forbidden", f"{self._who(sender)} may not publish in this channel.")
+        if self._members is not None and sender not in self._members:
+            raise TouchlineError("forbidden", f"{self._who(sender)} is not a member of this channel.")
+        if self._max_text is not None and len(event["data"]["text"]) > self._max_text:
+            raise TouchlineError(
+                "too_large", f"A text in this channel has at most {self._max_text} characters."
+            )
+        if self._blocked is not None and self._blocked.search(event["data"]["text"]):
+            raise TouchlineError("moderated", "The text has a word that this channel does not allow.")
+        for number, (_, burst, why) in enumerate(self._paces):
+            wait = paces.wait_ms(self._key(number, sender), append_ms, burst)
+            if wait > 0:
+                raise TouchlineError("rate_limited", f"{why}: post again in {wait / 1000:.1f} s.")
+
+    def count(self, sender: str | None, append_ms: int, paces: Paces) -> None:
+        """An event was accepted."""
+        for number, (interval, _, _) in enumerate(self._paces):
+            paces.count(self._key(number, sender), append_ms, interval)
+
+    def _key(self, number: int, sender: str | None) -> str:
+        return f"{number}\0{self._channel}\0{sender or ''}"
+
+    @staticmethod
+    def _who(sender: str | None) -> str:
+        return "An event without a sender" if sender is None else sender[:80]

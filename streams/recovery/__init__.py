@@ -1,0 +1,1 @@
+"""How a worker takes partitions over, and how a log is replayed."""

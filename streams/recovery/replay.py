@@ -1,0 +1,182 @@
+"""Replay: recorded ingest judged again, into the topics of a shadow, for audits and for testing new rules.
+
+It is the same fold over the same records, so that with the same rules the output is the same, byte by byte.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+
+from control.epochs import Epochs
+from control.registry_log import Registry
+from kernel.errors import TouchlineError
+from kernel.kafka import apply_topics, client_config, unreachable
+from kernel.positions import Kind
+from kernel.records import Partition, Record
+from kernel.settings import Settings
+from kernel.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
+from schemas.codec import Codec
+from schemas.registry import catalog_for, codec_for
+from streams.fold.channels import Channels
+from streams.fold.judge import Judge, Memory
+from streams.fold.repeats import Repeats
+from streams.recovery.restore import read_between, recall
+
+_SLICE: Final = 1000
+
+
+class Replayed(NamedTuple):
+    """What came of a replay."""
+
+    read: int
+    accepted: int
+    repeated: int
+    rejected: int
+
+
+def shadow_settings(settings: Settings, name: str) -> Settings:
+    """The same deployment, with the shadow's topics."""
+    prefix = f"{settings.topics.prefix}.shadow.{name}"
+    return msgspec.structs.replace(settings, topics=msgspec.structs.replace(settings.topics, prefix=prefix))
+
+
+def replay(
+    settings: Settings, name: str, *, since_ms: int, until_ms: int, channels: Collection[str]
+) -> Replayed:
+    """Judge what was appended from `since_ms` to before `until_ms`; no channels: all of them. Blocks."""
+    names, shadow = topic_names(settings), shadow_settings(settings, name)
+    wanted = {channel.encode() for channel in channels}
+    made = [t for t in topics(shadow) if ".events." in t.name or ".fanout." in t.name or "rejected" in t.name]
+    apply_topics(shadow, made)
+    consumer = Consumer(
+        client_config(settings, **{"group_id": "touchline-replay", "enable_auto_commit": False})
+    )
+    producer = Producer(
+        client_config(settings, acks="all", enable_idempotence=True, message_max_bytes=2 * MAX_RECORD_BYTES)
+    )
+    try:
+        counts = _counts(consumer)
+        registry = _registry(consumer, names.channels, codec_for(settings, "channel"))
+        spans = _spans(consumer, names, counts, since_ms, until_ms)
+        outputs = topic_names(shadow)
+        outputs.ingest = names.ingest  # what is read, and what rejections name
+        judges = _judges(settings, outputs, names, registry, counts)
+        # What the decisions rest on lies before the span: it is recalled from the real events.
+        recall(
+            client_config(settings),
+            {place: judges[place] for place in spans},
+            {place: start for place, (start, _) in spans.items()},
+            lambda place: names.events[judges[place].kind],
+            window_ms=round(settings.stream.repeat_window_s * 1000),
+            now_ms=since_ms,
+        )
+        total = [0, 0, 0, 0]
+        for place, records in _slices(consumer, spans, wanted):
+            judge = judges[place]
+            judge.memory.decided_until = 0
+            outcome = judge.fold(records)
+            for topic, value, key, partition, timestamp, headers in outcome.writes:
+                if topic == place.topic:
+                    continue  # it was put back in its time, and lies there
+                _produce(producer, topic, value, key, partition, timestamp, headers)
+            counted = (len(records), outcome.accepted.total(), outcome.repeated, outcome.rejected.total())
+            total = [a + b for a, b in zip(total, counted, strict=True)]
+        if producer.flush(60):
+            raise TouchlineError("not_delivered", "Kafka did not take all of the shadow's records in time.")
+        return Replayed(*total)
+    except KafkaException as error:
+        raise unreachable(settings) from error
+    finally:
+        consumer.close()
+
+
+def _counts(consumer: Consumer) -> dict[str, int]:
+    return {name: len(t.partitions) for name, t in consumer.list_topics(timeout=10).topics.items()}
+
+
+def _registry(consumer: Consumer, topic: str, codec: Codec) -> Registry:
+    registry = Registry(topic, lambda _: None, codec)
+    low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
+    for message in read_between(consumer, {Partition(topic, 0): (low, high)}):
+        registry.follow([Record(message.offset(), 0, message.key(), message.value())])
+    return registry
+
+
+def _spans(
+    consumer: Consumer, names: TopicNames, counts: Mapping[str, int], since_ms: int, until_ms: int
+) -> dict[Partition, tuple[int, int]]:
+    """Partition -> its first offset and the one after its last."""
+    places = [Partition(t, p) for t in names.ingest.values() for p in range(counts.get(t, 0))]
+
+    def offsets(at_ms: int) -> dict[Partition, int]:
+        asked = [TopicPartition(p.topic, p.partition, at_ms) for p in places]
+        return {
+            Partition(a.topic, a.partition): a.offset for a in consumer.offsets_for_times(asked, timeout=10)
+        }
+
+    firsts, ends, spans = offsets(since_ms), offsets(until_ms), {}
+    for place in places:
+        _, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=10)
+        first, end = (high if at in (-1, OFFSET_END) else at for at in (firsts[place], ends[place]))
+        if first < end:
+            spans[place] = (first, end)
+    return spans
+
+
+def _judges(
+    settings: Settings, shadow: TopicNames, names: TopicNames, registry: Registry, counts: Mapping[str, int]
+) -> dict[Partition, Judge]:
+    window_ms, judges = round(settings.stream.repeat_window_s * 1000), {}
+    for kind in Kind:
+        topic = names.ingest[kind]
+        epochs = registry.epochs.get(topic)
+        if epochs is None:
+            raise TouchlineError("not_found", "No worker has run here yet: there is nothing to replay.")
+        channels = Channels(
+            kind, registry.of, ingest=epochs[-1].partitions, fanout=counts[names.fanout(kind)]
+        )
+        for partition in range(counts[topic]):
+            judges[Partition(topic, partition)] = Judge(
+                kind,
+                partition,
+                names=shadow,
+                channels=channels,
+                epochs=Epochs(epochs, partition),
+                memory=Memory(Repeats(window_ms)),
+                catalog=catalog_for(settings),
+            )
+    return judges
+
+
+def _slices(
+    consumer: Consumer, spans: Mapping[Partition, tuple[int, int]], wanted: Collection[bytes]
+) -> Iterator[tuple[Partition, list[Record]]]:
+    waiting: dict[Partition, list[Record]] = {}
+    for message in read_between(consumer, spans):
+        if wanted and message.key() not in wanted:
+            continue
+        place = Partition(message.topic(), message.partition())
+        records = waiting.setdefault(place, [])
+        records.append(
+            Record(
+                *(message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers())
+            )
+        )
+        if len(records) >= _SLICE:
+            yield place, waiting.pop(place)
+    yield from waiting.items()
+
+
+def _produce(producer: Producer, *write: Any) -> None:
+    topic, value, key, partition, timestamp, headers = write
+    produce: Callable[..., None] = producer.produce
+    while True:
+        try:
+            produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
+        except BufferError:
+            producer.poll(0.1)
+        else:
+            producer.poll(0)
+            return

@@ -1,0 +1,143 @@
+"""Taking partitions over: what was decided lately is read from touchline.events, the log of those decisions.
+
+There is no changelog beside it: an accepted event has its key, its sender and its place. Read are the window
+in which keys are remembered, and the tail past the committed offset, where the decisions of a worker that
+died before its commit are found; they are repeated, not taken anew.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from confluent_kafka import Consumer, TopicPartition
+
+from kernel.errors import TouchlineError
+from kernel.kafka import check_read_error
+from kernel.logs import get_logger
+from kernel.positions import split_seq
+from kernel.records import Partition
+from streams.fold.judge import Judge, Past, origin_of
+
+_log = get_logger("touchline.takeover")
+
+_POLL_S: Final = 0.2
+_AT_ONCE: Final = 2000
+#: A partition that gives nothing for so many polls cannot be read: better to end than to decide blindly.
+_PATIENCE: Final = 150
+
+
+def recall(
+    config: Mapping[str, Any],
+    judges: Mapping[Partition, Judge],
+    starts: Mapping[Partition, int],
+    events_of: Callable[[Partition], str],
+    *,
+    window_ms: int,
+    now_ms: int,
+) -> int:
+    """Fill the judges' memories; returns how many events were read. Blocks: call it in a thread."""
+    if not starts:
+        return 0
+    consumer = Consumer(
+        {
+            **config,
+            "group.id": "touchline-takeover",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.queue.backoff.ms": 5,
+            "fetch.wait.max.ms": 100,
+        }
+    )
+    try:
+        since = {place: at - window_ms for place, at in _first_append(consumer, starts, now_ms).items()}
+        source = {Partition(events_of(place), place.partition): place for place in starts}
+        asked = [TopicPartition(e.topic, e.partition, max(0, since[p])) for e, p in source.items()]
+        places = {
+            Partition(a.topic, a.partition): a.offset for a in consumer.offsets_for_times(asked, timeout=10)
+        }
+        decided: dict[Partition, set[int]] = {place: set() for place in starts}
+        read = 0
+        known = {event: at for event, at in places.items() if at >= 0}
+        for message in read_between(consumer, _spans_to_end(consumer, known)):
+            place = source[Partition(message.topic(), message.partition())]
+            judge = judges[place]
+            event = judge.decode_event(message.value())
+            epoch, offset = split_seq(event["seq"])
+            if judge.epoch_of(offset) != epoch:
+                continue  # of an ingest topic that is no more: its offsets mean nothing now
+            read += 1
+            if offset >= starts[place]:
+                # It is judged again, and remembered then.
+                decided[place].add(offset)
+                continue
+            judge.recall(
+                Past(
+                    *(event["channel"], offset, event["server_ts"], event["key"], event["sender"]),
+                    origin=origin_of(message.headers()),
+                )
+            )
+        for place, offsets in decided.items():
+            judges[place].memory.decided = frozenset(offsets)
+            judges[place].memory.decided_until = max(offsets, default=-1) + 1
+        return read
+    finally:
+        consumer.close()
+
+
+def _first_append(consumer: Consumer, starts: Mapping[Partition, int], now_ms: int) -> dict[Partition, int]:
+    """When the first record that will be read was appended; now, where there is none yet."""
+    found = dict.fromkeys(starts, now_ms)
+    behind: dict[Partition, int] = {}
+    for place, start in starts.items():
+        at = TopicPartition(place.topic, place.partition)
+        low, high = consumer.get_watermark_offsets(at, timeout=10)
+        if max(start, low) < high:
+            behind[place] = max(start, low)
+    waiting = set(behind)
+    if waiting:
+        consumer.assign([TopicPartition(p.topic, p.partition, at) for p, at in behind.items()])
+    for message in _poll(consumer, lambda: bool(waiting)):
+        place = Partition(message.topic(), message.partition())
+        if place in waiting:
+            waiting.discard(place)
+            found[place] = message.timestamp()[1]
+            consumer.incremental_unassign([TopicPartition(place.topic, place.partition)])
+    return found
+
+
+def _spans_to_end(consumer: Consumer, places: Mapping[Partition, int]) -> dict[Partition, tuple[int, int]]:
+    spans = {}
+    for place, start in places.items():
+        at = TopicPartition(place.topic, place.partition)
+        low, high = consumer.get_watermark_offsets(at, timeout=10)
+        spans[place] = (max(low, start), high)
+    return spans
+
+
+def read_between(consumer: Consumer, spans: Mapping[Partition, tuple[int, int]]) -> Iterator[Any]:
+    """The records of each partition from its first offset to before its last."""
+    ends = {place: end for place, (start, end) in spans.items() if start < end}
+    if not ends:
+        return
+    consumer.assign([TopicPartition(p.topic, p.partition, spans[p][0]) for p in ends])
+    for message in _poll(consumer, lambda: bool(ends)):
+        place = Partition(message.topic(), message.partition())
+        end = ends.get(place)
+        if end is not None and message.offset() < end:
+            yield message
+        if end is not None and message.offset() + 1 >= end:
+            del ends[place]
+
+
+def _poll(consumer: Consumer, more: Callable[[], bool]) -> Iterable[Any]:
+    silent = 0
+    while more():
+        messages: list[Any] = consumer.consume(1, _POLL_S)
+        silent = 0 if messages else silent + 1
+        if silent > _PATIENCE:
+            raise TouchlineError("unavailable", "Kafka did not give the events that a takeover has to read.")
+        for message in messages + consumer.consume(_AT_ONCE, 0):
+            error = message.error()
+            if error is None:
+                yield message
+            else:
+                check_read_error(error)

@@ -1,0 +1,1 @@
+"""What a worker looks after besides its records: shards that follow audiences, hot partitions."""

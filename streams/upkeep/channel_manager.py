@@ -1,0 +1,179 @@
+"""What a worker looks after besides its records: audiences, shards that follow them, hot partitions, lag."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from control.channels import LEAD_MS, ChannelRecord, with_retired, with_shards
+from control.presence import TOTAL_KEY, Audience, Place, by_channel, by_stream, by_version, totals
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+from kernel.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
+from kernel.positions import Kind, Stream, is_channel, partition_of
+from kernel.records import Record, Write
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.registry import codec_for
+from streams.upkeep.hot import Hot
+from streams.upkeep.sharding import Policy, reshard_due, retirable
+from streams.worker import Worker
+
+_log = get_logger("touchline.steward")
+
+#: What concerns operators is told on this channel, too: `touchline watch broadcast:touchline-ops`.
+OPS_CHANNEL = "touchline-ops"
+#: Over how long traffic is compared: a worker that catches up reads its partitions in large pieces.
+_HOT_WINDOW_S = 10.0
+#: A hot partition is told again after so long.
+_TELL_AGAIN_S = 60.0
+
+
+class Steward:
+    """Called every other second; what it decides is about the channels that its worker owns."""
+
+    def __init__(self, settings: Settings, clock: Clock, worker: Worker) -> None:
+        stream = settings.stream
+        self._clock, self._worker = clock, worker
+        self._policy = Policy(stream.viewers_per_shard, stream.max_shards, round(stream.shard_hold_s * 1000))
+        self._audience_every_s = stream.audience_every_s
+        names = topic_names(settings)
+        self._ingest, self._presence_topic = names.ingest, names.presence
+        self._presence = codec_for(settings, "presence")
+        self.audience = Audience()
+        #: When Kafka appended the newest heartbeat, and when it was heard.
+        self._append_ms, self._append_at = 0, 0.0
+        self._told: dict[str, int] = {}
+        self._told_totals: Mapping[Place, int] = {}
+        self._told_at = clock.monotonic()
+        self._looked = clock.monotonic()
+        self._hot_told: dict[tuple[str, int], float] = {}
+
+    def follow(self, records: list[Record]) -> None:
+        """Edges have said this."""
+        now = self._clock.monotonic()
+        for record in records:
+            self._append_ms, self._append_at = max(self._append_ms, record.append_ms), now
+        for record in records:
+            edge = (record.key or b"").decode("utf-8", "replace")
+            if edge.startswith("$"):
+                continue
+            try:
+                value = None if record.value is None else self._presence.decode(record.value)
+            except TouchlineError as error:
+                _log.warning("a heartbeat cannot be read", edge=edge[:128], reason=error.message)
+                continue
+            # What lies on the topic from before counts from when it was said, not from when it was read.
+            age = (self._append_ms - record.append_ms) / 1000
+            self.audience.heard(edge, value, now - age)
+
+    def _now_ms(self) -> int:
+        """The broker's time, which records and a channel's versions go by; this machine's may be off.
+
+        The edges' heartbeats tell it, every few seconds.
+        """
+        if not self._append_ms:
+            return self._clock.now_ms()
+        return self._append_ms + round((self._clock.monotonic() - self._append_at) * 1000)
+
+    def look(self) -> None:
+        """Look after everything once."""
+        now = self._clock.monotonic()
+        viewers = self.audience.viewers(now)
+        EDGES.set(len(self.audience.living(now)))
+        AUDIENCE.set(viewers.total())
+        self._worker.write([*self._reshard(viewers), *self._tell_audience(viewers, now), *self._hot(now)])
+
+    def _reshard(self, viewers: Mapping[Place, int]) -> list[Write]:
+        now_ms = self._now_ms()
+        registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
+        names = set(audiences) | {
+            r.channel for r in registry.records() if len(r.live) > 1 or r.newest.shards > 1
+        }
+        writes = []
+        for name in sorted(names):
+            if not is_channel(name) or not self._worker.owns(name):
+                continue
+            before = registry.of(name)
+            after = self._changed(before, audiences.get(name, 0), versions.get(name, {}), now_ms)
+            if after is not before:
+                writes.append(registry.write(after))
+        return writes
+
+    def _changed(
+        self, record: ChannelRecord, viewers: int, by_version_: Mapping[int, int], now_ms: int
+    ) -> ChannelRecord:
+        shards = reshard_due(record, viewers, now_ms, self._policy)
+        if shards is not None:
+            _log.info("resharding", channel=record.channel, viewers=viewers, shards=shards)
+            RESHARDED.labels("added").inc()
+            record = with_shards(record, shards, now_ms)
+        for version in retirable(record, by_version_, now_ms, self._policy):
+            _log.info("version retired", channel=record.channel, version=version)
+            RESHARDED.labels("retired").inc()
+            record = with_retired(record, version, now_ms + LEAD_MS)
+        return record
+
+    def _tell_audience(self, viewers: Mapping[Place, int], now: float) -> list[Write]:
+        if not self._audience_every_s or now < self._told_at + self._audience_every_s:
+            return []
+        self._told_at = now
+        streams = by_stream(viewers)
+        writes = self._tell_totals(viewers)
+        told = {
+            name: n for name, n in by_channel(viewers).items() if is_channel(name) and self._worker.owns(name)
+        }
+        # Who has nobody left is told so, once.
+        told |= {
+            name: 0 for name, n in self._told.items() if n and name not in told and self._worker.owns(name)
+        }
+        writes += [
+            self._post(
+                name,
+                "audience",
+                {"viewers": count, **{kind: streams[str(Stream(kind, name))] for kind in Kind}},
+            )
+            for name, count in sorted(told.items())
+            if self._told.get(name) != count
+        ]
+        self._told = told
+        return writes
+
+    def _tell_totals(self, viewers: Mapping[Place, int]) -> list[Write]:
+        """All viewers, on touchline.presence: by one worker, and only where something has changed."""
+        if viewers == self._told_totals or not self._worker.owns(OPS_CHANNEL):
+            return []
+        self._told_totals = Counter(viewers)
+        value = self._presence.encode(totals(viewers, self._now_ms()))
+        return [Write(self._presence_topic, value, TOTAL_KEY.encode(), 0)]
+
+    def _hot(self, now: float) -> list[Write]:
+        seconds = now - self._looked
+        if seconds < _HOT_WINDOW_S:
+            return []
+        self._looked = now
+        mine = Counter(place.topic for place in self._worker.positions)
+        found = self._worker.traffic.look(seconds, mine)
+        HOT_PARTITION.clear()
+        writes = []
+        for hot in found:
+            HOT_PARTITION.labels(hot.topic, hot.partition).set(hot.times_share)
+            place = (hot.topic, hot.partition)
+            if now >= self._hot_told.get(place, -_TELL_AGAIN_S) + _TELL_AGAIN_S:
+                self._hot_told[place] = now
+                _log.warning("hot partition", **hot._asdict())
+                writes.append(self._post(OPS_CHANNEL, "hot_partition", _shown(hot)))
+        return writes
+
+    def _post(self, channel: str, type_: str, data: Mapping[str, object]) -> Write:
+        topic = self._ingest[Kind.BROADCAST]
+        value = msgspec.json.encode({"type": type_, "sender": "touchline", "data": data})
+        partition = partition_of(channel, self._worker.partitions[topic])
+        return Write(topic, value, channel.encode(), partition)
+
+
+def _shown(hot: Hot) -> dict[str, object]:
+    shown: dict[str, object] = json.loads(json.dumps(hot._asdict()))
+    return shown | {"per_s": round(hot.per_s), "times_share": round(hot.times_share, 1)}
