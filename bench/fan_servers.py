@@ -17,7 +17,7 @@ from consumers.cluster.registry import Registry
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.service.service import Service
-from consumers.transport.handshake import Door
+from consumers.transport.handshake import Handshake
 from kernel.clock import Clock, SystemClock
 from kernel.jwks import JwksKeys
 from kernel.settings import Auth, Edge, Settings
@@ -128,7 +128,7 @@ async def edge(port: int, control_port: int, secret: str) -> None:
         hub.take("live", [Raw(0, b"bench#1#0", codec.encode(record))])
 
     loop = asyncio.get_running_loop()
-    await loop.create_server(lambda: Door(service, {}, secure=False), "127.0.0.1", port, backlog=4096)
+    await loop.create_server(lambda: Handshake(service, {}, secure=False), "127.0.0.1", port, backlog=4096)
     await control(control_port, publish)
 
 

@@ -24,7 +24,7 @@ from consumers.protocol.messages import Rejected
 from consumers.service.poster import KafkaPoster
 from consumers.service.service import Service
 from consumers.transport.fallbacks import fallback_routes
-from consumers.transport.handshake import PATH, Door
+from consumers.transport.handshake import PATH, Handshake
 from consumers.transport.routes import plain_routes
 from consumers.transport.tls import FAREWELL_S, tls_context
 from control.retention import Retention
@@ -156,7 +156,7 @@ class Edge:
         routes = {**plain, **fallback_routes(self.service)}
         try:
             self._server = await self._loop.create_server(
-                lambda: Door(self.service, routes, secure=context is not None),
+                lambda: Handshake(self.service, routes, secure=context is not None),
                 edge.host,
                 edge.port,
                 backlog=4096,

@@ -18,7 +18,7 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Guest, Member
 from consumers.service.service import Service
 from consumers.transport.frames import payload_of
-from consumers.transport.handshake import Asked, Door, Route
+from consumers.transport.handshake import Asked, Handshake, Route
 from consumers.transport.routes import problem
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
@@ -81,7 +81,7 @@ class Fallback(asyncio.Protocol):
 
     socket = None  # frames are taken apart here
 
-    def __init__(self, door: Door, member: Member) -> None:
+    def __init__(self, door: Handshake, member: Member) -> None:
         self._service, self._transport = door.service, door.transport
         self.address, self.session = door.address, member
         self.paused = False
@@ -207,7 +207,7 @@ class EventSource(Fallback):
 class Poll(Fallback):
     """`GET /v1/poll`: answers when there is something, or when the time is over."""
 
-    def __init__(self, door: Door, member: Member, *, head: bytes, wait_s: float) -> None:
+    def __init__(self, door: Handshake, member: Member, *, head: bytes, wait_s: float) -> None:
         super().__init__(door, member)
         self._head = head
         self._events: list[bytes] = []
@@ -257,13 +257,13 @@ class Poll(Fallback):
 def fallback_routes(service: Service) -> dict[str, Route]:
     """Path -> what answers there."""
 
-    def open_source(door: Door, asked: Asked) -> bytes | None:
+    def open_source(door: Handshake, asked: Asked) -> bytes | None:
         return _open(door, asked, polling=False)
 
-    def open_poll(door: Door, asked: Asked) -> bytes | None:
+    def open_poll(door: Handshake, asked: Asked) -> bytes | None:
         return _open(door, asked, polling=True)
 
-    def _open(door: Door, asked: Asked, *, polling: bool) -> bytes | None:
+    def _open(door: Handshake, asked: Asked, *, polling: bool) -> bytes | None:
         origin = asked.headers.get("Origin")
         if not service.open:
             return problem(503, "unavailable", "This edge takes no viewers right now.")

@@ -62,10 +62,10 @@ def asked_by(request: Request) -> Asked | None:
 
 
 #: Takes over the connection after the request was read; returns bytes to send, or None: it has taken over.
-Route = Callable[["Door", Asked], bytes | None]
+Route = Callable[["Handshake", Asked], bytes | None]
 
 
-class Door(asyncio.Protocol):
+class Handshake(asyncio.Protocol):
     """A connection of which nothing is known yet."""
 
     __slots__ = (

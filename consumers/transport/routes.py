@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.service.service import Service
-from consumers.transport.handshake import Asked, Door, Route, http_response
+from consumers.transport.handshake import Asked, Handshake, Route, http_response
 from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.tokens import UnknownKey
@@ -15,17 +15,17 @@ from kernel.tokens import UnknownKey
 def plain_routes(service: Service, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:
     """Path -> what answers there."""
 
-    def healthz(_: Door, __: Asked) -> bytes:
+    def healthz(_: Handshake, __: Asked) -> bytes:
         return http_response(200, "application/json", b'{"status":"ok"}')
 
-    def readyz(_: Door, __: Asked) -> bytes:
+    def readyz(_: Handshake, __: Asked) -> bytes:
         body = json.dumps({"ready": health.ready, "problems": health.problems}).encode()
         return http_response(200 if health.ready else 503, "application/json", body)
 
-    def metrics(_: Door, __: Asked) -> bytes:
+    def metrics(_: Handshake, __: Asked) -> bytes:
         return http_response(200, CONTENT_TYPE_LATEST, generate_latest())
 
-    def leave(_: Door, asked: Asked) -> bytes:
+    def leave(_: Handshake, asked: Asked) -> bytes:
         if asked.method != "POST":
             return problem(405, "bad_request", "Draining changes something: send POST.")
         if "Origin" in asked.headers:

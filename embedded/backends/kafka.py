@@ -36,7 +36,7 @@ logger.kafkaconfig.level = warn
 
 
 @dataclass(frozen=True)
-class Door:
+class Listener:
     """A listener for one client alone: who comes in by it is told of the brokers by their doors of this name.
 
     So what lies between this client and a broker can be another way than everybody else's.
@@ -65,7 +65,7 @@ class Node:
     controller_port: int
     advertised: int = 0
     controller_advertised: int = 0
-    doors: tuple[Door, ...] = ()
+    doors: tuple[Listener, ...] = ()
 
     @property
     def address(self) -> str:
@@ -215,7 +215,7 @@ def nodes(
     for number in range(1, count + 1):
         own = port if port and number == 1 else free()
         proxies = (free(), free()) if behind_proxies else (0, 0)
-        own_doors = tuple(Door(name, free(), free()) for name in doors)
+        own_doors = tuple(Listener(name, free(), free()) for name in doors)
         found.append(Node(number, own, free(), *proxies, doors=own_doors))
     return tuple(found)
 

@@ -8,7 +8,7 @@ import pytest
 from bench.fan_servers import bare_service
 from consumers.cluster.departure import depart
 from consumers.service.service import Service
-from consumers.transport.handshake import Door
+from consumers.transport.handshake import Handshake
 from consumers.transport.routes import plain_routes
 from kernel.health import Health
 from tests.consumers.heard import answer, close_code, events, messages, status
@@ -106,7 +106,7 @@ def test_an_edge_that_leaves_is_not_ready_and_says_why() -> None:
 
     def ready() -> Transport:
         door, transport = (
-            Door(service, plain_routes(service, health, lambda: None), secure=False),
+            Handshake(service, plain_routes(service, health, lambda: None), secure=False),
             Transport(),
         )
         door.connection_made(transport)

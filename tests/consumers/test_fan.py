@@ -19,7 +19,7 @@ from consumers.delivery import broadcast as fan
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from consumers.transport.frames import close_frame
-from consumers.transport.handshake import Door
+from consumers.transport.handshake import Handshake
 from kernel.codes import CLOSES, Close
 from schemas.codec import Codec
 
@@ -96,7 +96,7 @@ def publish(service: Service, seq: int, size: int) -> None:
 @contextlib.asynccontextmanager
 async def served(viewers: int) -> AsyncIterator[tuple[Service, list[Client]]]:
     service, loop = bare_service(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Door(service, {}, secure=False), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Handshake(service, {}, secure=False), "127.0.0.1", 0)
     listening = socket.socket(fileno=os.dup(server.sockets[0].fileno()))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
     port = listening.getsockname()[1]

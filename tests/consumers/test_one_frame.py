@@ -11,7 +11,7 @@ from bench.fan_servers import bare_service
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.fallbacks import fallback_routes
-from consumers.transport.handshake import Door
+from consumers.transport.handshake import Handshake
 from kernel.settings import Edge, Settings
 from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport
@@ -19,7 +19,7 @@ from tests.security.wire import HANDSHAKE, Transport
 
 def opened(service: Service, head: bytes, near: Transport | None = None) -> Transport:
     """A connection that stays."""
-    door, transport = Door(service, fallback_routes(service), secure=False), near or Transport()
+    door, transport = Handshake(service, fallback_routes(service), secure=False), near or Transport()
     transport.protocol = door
     door.connection_made(transport)
     door.data_received(head)
@@ -130,7 +130,7 @@ class Near(Transport):
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system does not know it")
 async def test_a_source_whose_other_side_takes_nothing_in_is_given_up_in_two_heartbeats() -> None:
     service = bare_service()
-    door, transport = Door(service, fallback_routes(service), secure=False), Near()
+    door, transport = Handshake(service, fallback_routes(service), secure=False), Near()
     transport.protocol = door
     door.connection_made(transport)
     door.data_received(b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\n\r\n")

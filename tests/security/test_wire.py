@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.fan_servers import bare_service
 from consumers.protocol.session import Guest
 from consumers.transport.connection import ViewerConnection
-from consumers.transport.handshake import Door
+from consumers.transport.handshake import Handshake
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.settings import Edge, Settings
@@ -107,7 +107,7 @@ async def test_a_frame_that_announces_more_than_the_limit_ends_the_connection_at
 async def test_a_good_conversation_is_one_through_the_same_door() -> None:
     """Else the fuzzing might never get past the handshake."""
     service = bare_service()
-    door = Door(service, {}, secure=False)
+    door = Handshake(service, {}, secure=False)
     transport = Transport()
     transport.protocol = door
     door.connection_made(transport)
@@ -131,7 +131,7 @@ async def test_compression_is_not_negotiated_so_that_there_are_no_bombs() -> Non
 async def test_a_request_that_trickles_in_is_cut_off_in_time() -> None:
     clock = ManualClock()
     service = bare_service(clock=clock)
-    door, transport = Door(service, {}, secure=False), Transport()
+    door, transport = Handshake(service, {}, secure=False), Transport()
     door.connection_made(transport)
     for byte in HANDSHAKE[:9]:
         door.data_received(bytes([byte]))
@@ -150,7 +150,7 @@ async def test_connections_are_limited(edge: Edge) -> None:
     service, let_in = bare_service(Settings(edge=edge)), 3
     transports = []
     for _ in range(let_in + 2):
-        door, transport = Door(service, {}, secure=False), Transport()
+        door, transport = Handshake(service, {}, secure=False), Transport()
         transport.protocol = door
         door.connection_made(transport)
         door.data_received(HANDSHAKE)

@@ -5,7 +5,7 @@ from typing import Any
 
 from consumers.service.service import Service
 from consumers.transport.fallbacks import fallback_routes
-from consumers.transport.handshake import Door
+from consumers.transport.handshake import Handshake
 
 HANDSHAKE = (
     b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -55,7 +55,7 @@ class Transport(asyncio.Transport):
 
 def come(service: Service, bytes_: bytes, cuts: list[int]) -> Transport:
     """A connection that gets these bytes in pieces, and then is lost."""
-    door = Door(service, fallback_routes(service), secure=False)
+    door = Handshake(service, fallback_routes(service), secure=False)
     transport = Transport()
     transport.protocol = door
     door.connection_made(transport)
