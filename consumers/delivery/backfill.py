@@ -73,7 +73,7 @@ class _Reads:
         return waiting
 
 
-class Past:
+class Backfill:
     """Pages of history for subscriptions."""
 
     def __init__(self, history: History) -> None:

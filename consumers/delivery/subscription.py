@@ -43,7 +43,7 @@ class Page:
         self.missing_below = missing_below
 
 
-class Past(Protocol):
+class Backfill(Protocol):
     """Where pages come from. Each answers at once, or returns None and calls `wake` when it can."""
 
     def page(self, feed: Feed, after: int, wake: Callable[[TouchlineError | None], None]) -> Page | None: ...
@@ -97,7 +97,7 @@ class Subscription:
             return {feed.stream: feed.ring.head for feed in self.audience.feeds}
         return {feed.stream: position for feed, position in self.positions.items()}
 
-    def advance(self, past: Past) -> None:
+    def advance(self, backfill: Backfill) -> None:
         """Write until he is live, his socket is full, or history must be read first."""
         if self.closed or self.positions is None or self.holder.paused:
             return
@@ -106,32 +106,34 @@ class Subscription:
             if self.closed:
                 return
             if error is None:
-                self.advance(past)
+                self.advance(backfill)
             else:
                 self.holder.refused(self, error)
 
-        if self.request is not None and not self._begin(self.request, past, wake):
+        if self.request is not None and not self._begin(self.request, backfill, wake):
             return
         positions = self.positions
         for feed in self.audience.feeds:
             # A lane that was added since: he has seen nothing of it, and its first events may be here.
             positions.setdefault(feed, 0)
-            if not self._catch_up(feed, positions, past, wake):
+            if not self._catch_up(feed, positions, backfill, wake):
                 return
         if any(position > feed.ring.head for feed, position in positions.items()):
             # Another edge was faster: what comes up to his cursor he has, and must not get again.
-            self.audience.ahead[self] = lambda: self.advance(past)
+            self.audience.ahead[self] = lambda: self.advance(backfill)
             return
         self.audience.ahead.pop(self, None)
         self.positions = None
         self.audience.live.add(self.holder)
 
-    def _begin(self, request: Subscribe, past: Past, wake: Callable[[TouchlineError | None], None]) -> bool:
+    def _begin(
+        self, request: Subscribe, backfill: Backfill, wake: Callable[[TouchlineError | None], None]
+    ) -> bool:
         """Find where to start, and answer; False: that takes a look into history first."""
         starts: dict[Feed, int] = {}
         recovered, behind = True, 0
         for number, feed in enumerate(self.audience.feeds):
-            head = past.head(feed, wake)
+            head = backfill.head(feed, wake)
             if head is None:
                 return False
             # From the start is from the start of every lane; other numbers are those of the stream itself.
@@ -141,14 +143,14 @@ class Subscription:
             if after is not None:
                 start = after
                 if start < head and not feed.conflates and not feed.ring.covers(start):
-                    page = past.page(feed, start, wake)
+                    page = backfill.page(feed, start, wake)
                     if page is None:
                         return False
                     recovered &= page.missing_below <= start
             elif request.last:
                 found = feed.ring.start_of_last(request.last)
                 if found is None or not feed.ring.covers(found):
-                    found = past.start_of_last(feed, request.last, wake)
+                    found = backfill.start_of_last(feed, request.last, wake)
                 if found is None:
                     return False
                 start = found
@@ -177,7 +179,7 @@ class Subscription:
         self,
         feed: Feed,
         positions: dict[Feed, int],
-        past: Past,
+        backfill: Backfill,
         wake: Callable[[TouchlineError | None], None],
     ) -> bool:
         """Bring one feed to its head; False: not yet."""
@@ -189,11 +191,11 @@ class Subscription:
                 frames, reached = ring.latest(), ring.head
             else:
                 if feed.conflates:
-                    start = past.start_of_last(feed, LOCATION_RING, wake)
+                    start = backfill.start_of_last(feed, LOCATION_RING, wake)
                     if start is None:
                         return False
                     position = max(position, start)
-                page = past.page(feed, position, wake)
+                page = backfill.page(feed, position, wake)
                 if page is None:
                     return False
                 if page.missing_below > position:

@@ -13,7 +13,7 @@ from weakref import ref
 import msgspec
 
 from consumers.cluster.registry import Registry
-from consumers.delivery.backfill import History, Past
+from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.hub import Hub
 from consumers.delivery.subscription import Holder, Subscription
 from consumers.protocol import messages as m
@@ -67,7 +67,7 @@ class Service:
     ) -> None:
         edge = settings.edge
         self.settings, self.edge, self.name, self.cell = settings, edge, name, cell
-        self.hub, self.past, self.history = hub, Past(history), history
+        self.hub, self.backfill, self.history = hub, Backfill(history), history
         self.verifier, self._jwks = verifier, jwks
         self.anonymous, self._on_loopback = anonymous, on_loopback
         self.poster, self.counts, self.where, self.registry = poster, counts, where, registry
@@ -259,14 +259,14 @@ class Service:
         audience = self.hub.audience(stream, shard, lanes, partial(self.where.whole, stream.kind))
         subscription = Subscription(holder, audience, request)
         member.streams[request.stream] = subscription
-        subscription.advance(self.past)
+        subscription.advance(self.backfill)
         return None
 
     def oversee(self, holder: Holder, member: Member, request: m.Subscribe) -> None:
         """Begin a subscription to the operators' figures: every edge has them, and no channel's settings."""
         subscription = Subscription(holder, self.hub.overview(), request)
         member.streams[request.stream] = subscription
-        subscription.advance(self.past)
+        subscription.advance(self.backfill)
 
     def recheck(self, channel: str) -> None:
         """The channel's settings have changed: who may not read it any more has heard the last of it."""
@@ -291,7 +291,7 @@ class Service:
         waiting = 0
         for viewer, name, subscription in self._subscriptions():
             if serves(Stream.parse(name).kind, subscription.audience.shard):
-                subscription.advance(self.past)
+                subscription.advance(self.backfill)
             elif (url := elsewhere(subscription.audience.shard)) is None:
                 waiting += 1
             else:
@@ -312,7 +312,7 @@ class Service:
             stream = Stream.parse(audience.name)
             self.hub.audience(stream, audience.shard, lanes, partial(self.where.whole, stream.kind))
         for subscription in moved:
-            subscription.advance(self.past)
+            subscription.advance(self.backfill)
 
     def _subscriptions(self) -> list[tuple[Any, str, Subscription]]:
         """All of channels' streams: the operators' figures neither move nor have readers."""
@@ -381,7 +381,7 @@ class Service:
 
     async def close(self) -> None:
         """Stop everything that is under way."""
-        await self.past.close()
+        await self.backfill.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -112,7 +112,7 @@ class ViewerConnection(asyncio.Protocol):
         self._transport.resume_reading()
         self.session.heard(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
-            subscription.advance(self._service.past)
+            subscription.advance(self._service.backfill)
 
     def eof_received(self) -> bool:
         return False

@@ -81,9 +81,9 @@ class Fallback(asyncio.Protocol):
 
     socket = None  # frames are taken apart here
 
-    def __init__(self, door: Handshake, member: Member) -> None:
-        self._service, self._transport = door.service, door.transport
-        self.address, self.session = door.address, member
+    def __init__(self, handshake: Handshake, member: Member) -> None:
+        self._service, self._transport = handshake.service, handshake.transport
+        self.address, self.session = handshake.address, member
         self.paused = False
         self.cursors: dict[str, int] = {}
         self._since = self._said = self._service.clock.monotonic()
@@ -117,7 +117,7 @@ class Fallback(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.paused = False
         for subscription in self._subscriptions:
-            subscription.advance(self._service.past)
+            subscription.advance(self._service.backfill)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._service.disconnected(self)
@@ -207,8 +207,8 @@ class EventSource(Fallback):
 class Poll(Fallback):
     """`GET /v1/poll`: answers when there is something, or when the time is over."""
 
-    def __init__(self, door: Handshake, member: Member, *, head: bytes, wait_s: float) -> None:
-        super().__init__(door, member)
+    def __init__(self, handshake: Handshake, member: Member, *, head: bytes, wait_s: float) -> None:
+        super().__init__(handshake, member)
         self._head = head
         self._events: list[bytes] = []
         self._messages: list[bytes] = []
@@ -257,20 +257,20 @@ class Poll(Fallback):
 def fallback_routes(service: Service) -> dict[str, Route]:
     """Path -> what answers there."""
 
-    def open_source(door: Handshake, asked: Asked) -> bytes | None:
-        return _open(door, asked, polling=False)
+    def open_source(handshake: Handshake, asked: Asked) -> bytes | None:
+        return _open(handshake, asked, polling=False)
 
-    def open_poll(door: Handshake, asked: Asked) -> bytes | None:
-        return _open(door, asked, polling=True)
+    def open_poll(handshake: Handshake, asked: Asked) -> bytes | None:
+        return _open(handshake, asked, polling=True)
 
-    def _open(door: Handshake, asked: Asked, *, polling: bool) -> bytes | None:
+    def _open(handshake: Handshake, asked: Asked, *, polling: bool) -> bytes | None:
         origin = asked.headers.get("Origin")
         if not service.open:
             return problem(503, "unavailable", "This edge takes no viewers right now.")
         if not service.origin_allowed(origin):
             return problem(403, "forbidden", "Pages of this origin may not connect here.")
         try:
-            service.make_room(door.address)
+            service.make_room(handshake.address)
             grants = service.grants_now(asked.token)
             requests = _requests(asked, service.rules.max_subscriptions)
             for request in requests:
@@ -287,12 +287,14 @@ def fallback_routes(service: Service) -> dict[str, Route]:
             return problem(400, "bad_request", "wait is a number of seconds.")
         head = _head("application/json" if polling else "text/event-stream", origin)
         viewer = (
-            Poll(door, member, head=head, wait_s=max(wait_s, 0.0)) if polling else EventSource(door, member)
+            Poll(handshake, member, head=head, wait_s=max(wait_s, 0.0))
+            if polling
+            else EventSource(handshake, member)
         )
-        service.replace(door, viewer)
-        door.transport.set_protocol(viewer)
+        service.replace(handshake, viewer)
+        handshake.transport.set_protocol(viewer)
         if not polling:
-            door.transport.write(head + b"\r\n")
+            handshake.transport.write(head + b"\r\n")
         viewer.begin(requests)
         return None
 

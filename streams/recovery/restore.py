@@ -15,7 +15,7 @@ from kernel.kafka import check_read_error
 from kernel.logs import get_logger
 from kernel.positions import split_seq
 from kernel.records import Partition
-from streams.fold.judge import Judge, Past, origin_of
+from streams.fold.judge import AcceptedEvent, Judge, origin_of
 
 _log = get_logger("touchline.takeover")
 
@@ -70,7 +70,7 @@ def recall(
                 decided[place].add(offset)
                 continue
             judge.recall(
-                Past(
+                AcceptedEvent(
                     *(event["channel"], offset, event["server_ts"], event["key"], event["sender"]),
                     origin=origin_of(message.headers()),
                 )

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.delivery.backfill import Past
+from consumers.delivery.backfill import Backfill
 from consumers.delivery.conflation import latest_of_each, sender_in
 from consumers.delivery.hub import LOCATION_RING, Hub, Raw
 from consumers.delivery.records import FanoutRecord
@@ -35,7 +35,7 @@ def moved(seq: int, sender: str = "ana") -> Raw:
     return Raw(0, SHARD.key.encode(), f"{sender}@{seq}".encode())
 
 
-def watching(edge: Hub, past: Log | Past, **asked: Any) -> Socket:
+def watching(edge: Hub, past: Log | Backfill, **asked: Any) -> Socket:
     socket = Socket()
     audience = edge.audience(STREAM, SHARD, 0, lambda _: isinstance(past, Log))
     socket.subscription = Subscription(socket, audience, Subscribe(id=1, stream=str(STREAM), **asked))

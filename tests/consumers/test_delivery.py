@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec import UNSET, UnsetType
 
-from consumers.delivery.backfill import HistoryPage, Past
+from consumers.delivery.backfill import Backfill, HistoryPage
 from consumers.delivery.hub import Feed, Hub, Raw
 from consumers.delivery.records import FanoutRecord
 from consumers.delivery.subscription import Page, Subscription
@@ -313,29 +313,29 @@ class Everything(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.edge, self.past = hub(ring_events=4), Log()
+        self.edge, self.backfill = hub(ring_events=4), Log()
         self.next = 1
         self.viewers: list[tuple[int, Socket, list[int]]] = []
 
     @rule(count=st.integers(1, 6), step=st.integers(1, 3), again=st.integers(0, 3))
     def events_come(self, count: int, step: int, again: int) -> None:
         new = [self.next + step * i for i in range(count)]
-        repeated = self.past.seqs[-again:] if again else []
-        self.past.seqs += new
+        repeated = self.backfill.seqs[-again:] if again else []
+        self.backfill.seqs += new
         self.next = new[-1] + 1
         self.edge.take("live", [raw(seq) for seq in [*repeated, *new]])
 
     @precondition(lambda self: len(self.viewers) < 4)
     @rule(back=st.none() | st.integers(0, 12), room=st.integers(1, 4))
     def somebody_comes(self, back: int | None, room: int) -> None:
-        head = self.past.seqs[-1] if self.past.seqs else 0
-        after = None if back is None else ([0, *self.past.seqs][max(0, len(self.past.seqs) - back)])
+        head = self.backfill.seqs[-1] if self.backfill.seqs else 0
+        after = None if back is None else ([0, *self.backfill.seqs][max(0, len(self.backfill.seqs) - back)])
         socket = Socket()
         audience = self.edge.audience(STREAM, SHARD, 0, lambda _: True)
         request = Subscribe(id=1, stream=str(STREAM), after=after)
         socket.subscription, socket.room = Subscription(socket, audience, request), room
         self.viewers.append((head if after is None else after, socket, []))
-        socket.subscription.advance(self.past)
+        socket.subscription.advance(self.backfill)
 
     @precondition(lambda self: self.viewers)
     @rule(data=st.data(), room=st.integers(1, 4))
@@ -343,7 +343,7 @@ class Everything(RuleBasedStateMachine):
         _, socket, _ = data.draw(st.sampled_from(self.viewers))
         socket.paused, socket.room = False, room
         assert socket.subscription is not None
-        socket.subscription.advance(self.past)
+        socket.subscription.advance(self.backfill)
 
     @precondition(lambda self: self.viewers)
     @rule(data=st.data())
@@ -355,29 +355,29 @@ class Everything(RuleBasedStateMachine):
         self.edge.leave(socket.subscription.audience)
         seen = [*seen, *socket.seqs]
         cursor = seen[-1] if seen else start
-        fresh = join(self.edge, self.past, after=cursor)
+        fresh = join(self.edge, self.backfill, after=cursor)
         self.viewers[number] = (start, fresh, seen)
 
     @rule()
     def history_answers(self) -> None:
-        self.past.answer()
+        self.backfill.answer()
 
     @invariant()
     def nobody_misses_or_doubles_an_event(self) -> None:
         for start, socket, seen in self.viewers:
             got = [*seen, *socket.seqs]
-            expected = [seq for seq in self.past.seqs if seq > start]
+            expected = [seq for seq in self.backfill.seqs if seq > start]
             assert got == expected[: len(got)]
 
     def teardown(self) -> None:
         for _, socket, _ in self.viewers:
             assert socket.subscription is not None
             socket.paused, socket.room = False, 10**9
-            socket.subscription.advance(self.past)
-        while self.past.waiting:
-            self.past.answer()
+            socket.subscription.advance(self.backfill)
+        while self.backfill.waiting:
+            self.backfill.answer()
         for start, socket, seen in self.viewers:
-            assert [*seen, *socket.seqs] == [seq for seq in self.past.seqs if seq > start]
+            assert [*seen, *socket.seqs] == [seq for seq in self.backfill.seqs if seq > start]
 
 
 TestEverything = Everything.TestCase
@@ -450,7 +450,7 @@ class NoHistory:
 
 def test_the_operators_figures_are_told_from_the_ring_alone_and_what_it_lost_is_a_gap() -> None:
     """§10: nobody reads history for them."""
-    edge, past = hub(), Past(NoHistory())
+    edge, past = hub(), Backfill(NoHistory())
     key = OVERVIEW_SHARD.key.encode()
 
     def figures(*seqs: int) -> None:

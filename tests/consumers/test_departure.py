@@ -105,12 +105,12 @@ def test_an_edge_that_leaves_is_not_ready_and_says_why() -> None:
     """A balancer sends nobody to it from then on."""
 
     def ready() -> Transport:
-        door, transport = (
+        handshake, transport = (
             Handshake(service, plain_routes(service, health, lambda: None), secure=False),
             Transport(),
         )
-        door.connection_made(transport)
-        door.data_received(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n")
+        handshake.connection_made(transport)
+        handshake.data_received(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n")
         return transport
 
     async def run() -> None:

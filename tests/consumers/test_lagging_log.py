@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from consumers.delivery.backfill import Past
+from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Hub
 from consumers.delivery.subscription import Subscription
 from consumers.protocol.messages import Subscribe
@@ -54,9 +54,9 @@ def sender(seq: int) -> str:
     return "abc"[seq % 3]
 
 
-def locations() -> tuple[Hub, Lagging, Past]:
+def locations() -> tuple[Hub, Lagging, Backfill]:
     log = Lagging(lambda seq: place(seq, sender(seq)))
-    return Hub(decode, ring_events=8, ring_bytes=1 << 20, selective="location"), log, Past(log)
+    return Hub(decode, ring_events=8, ring_bytes=1 << 20, selective="location"), log, Backfill(log)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -112,7 +112,7 @@ async def test_where_the_log_lags_for_long_he_is_told_to_come_again() -> None:
 @pytest.mark.parametrize("watched", [False, True], ids=["nobody watches", "somebody watches"])
 async def test_what_a_full_ring_forgot_before_the_log_showed_it_is_not_missed(watched: bool) -> None:
     log = Lagging(lambda seq: place(seq, f"s{seq}"))
-    edge, past = Hub(decode, ring_events=8, ring_bytes=1500, selective="location"), Past(log)
+    edge, past = Hub(decode, ring_events=8, ring_bytes=1500, selective="location"), Backfill(log)
     log.seqs, log.shown = list(range(1, 10)), 1
     if watched:
         await arrives(watching(edge, past))
@@ -143,7 +143,7 @@ async def test_what_the_log_has_no_more_is_not_waited_for_for_ever() -> None:
 
 async def test_what_the_ring_holds_and_the_log_does_not_yet_is_among_the_last() -> None:
     log = Lagging(chat.body)
-    edge, past = Hub(chat.decode, ring_events=8, ring_bytes=1 << 20), Past(log)
+    edge, past = Hub(chat.decode, ring_events=8, ring_bytes=1 << 20), Backfill(log)
     log.seqs, log.shown = [1, 2, 3, 4], 2
     edge.take("live", [chat.raw(3), chat.raw(4)])
     audience = edge.audience(chat.STREAM, chat.SHARD, 0, lambda _: False)

@@ -19,10 +19,10 @@ from tests.security.wire import HANDSHAKE, Transport
 
 def opened(service: Service, head: bytes, near: Transport | None = None) -> Transport:
     """A connection that stays."""
-    door, transport = Handshake(service, fallback_routes(service), secure=False), near or Transport()
-    transport.protocol = door
-    door.connection_made(transport)
-    door.data_received(head)
+    handshake, transport = Handshake(service, fallback_routes(service), secure=False), near or Transport()
+    transport.protocol = handshake
+    handshake.connection_made(transport)
+    handshake.data_received(head)
     return transport
 
 
@@ -130,10 +130,10 @@ class Near(Transport):
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system does not know it")
 async def test_a_source_whose_other_side_takes_nothing_in_is_given_up_in_two_heartbeats() -> None:
     service = bare_service()
-    door, transport = Handshake(service, fallback_routes(service), secure=False), Near()
-    transport.protocol = door
-    door.connection_made(transport)
-    door.data_received(b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\n\r\n")
+    handshake, transport = Handshake(service, fallback_routes(service), secure=False), Near()
+    transport.protocol = handshake
+    handshake.connection_made(transport)
+    handshake.data_received(b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\n\r\n")
     given_up_ms = transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert given_up_ms == 2 * service.edge.heartbeat_ms <= 60_000
     lose(transport)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.delivery.backfill import HistoryPage, Past
+from consumers.delivery.backfill import Backfill, HistoryPage
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from kernel.errors import TouchlineError
@@ -49,7 +49,7 @@ class Here:
 
 def edge(*, whole: bool) -> Service:
     service = bare_service()
-    service.past, service.where = Past(Away()), Here(whole=whole)
+    service.backfill, service.where = Backfill(Away()), Here(whole=whole)
     return service
 
 

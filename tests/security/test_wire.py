@@ -107,11 +107,11 @@ async def test_a_frame_that_announces_more_than_the_limit_ends_the_connection_at
 async def test_a_good_conversation_is_one_through_the_same_door() -> None:
     """Else the fuzzing might never get past the handshake."""
     service = bare_service()
-    door = Handshake(service, {}, secure=False)
+    handshake = Handshake(service, {}, secure=False)
     transport = Transport()
-    transport.protocol = door
-    door.connection_made(transport)
-    door.data_received(HANDSHAKE)
+    transport.protocol = handshake
+    handshake.connection_made(transport)
+    handshake.data_received(HANDSHAKE)
     viewer: asyncio.Protocol = transport.protocol
     assert type(viewer) is ViewerConnection
     viewer.data_received(frame(b'{"op":"ping","id":7}'))
@@ -131,15 +131,15 @@ async def test_compression_is_not_negotiated_so_that_there_are_no_bombs() -> Non
 async def test_a_request_that_trickles_in_is_cut_off_in_time() -> None:
     clock = ManualClock()
     service = bare_service(clock=clock)
-    door, transport = Handshake(service, {}, secure=False), Transport()
-    door.connection_made(transport)
+    handshake, transport = Handshake(service, {}, secure=False), Transport()
+    handshake.connection_made(transport)
     for byte in HANDSHAKE[:9]:
-        door.data_received(bytes([byte]))
+        handshake.data_received(bytes([byte]))
         clock.advance(1)
-        door.tick(clock.monotonic(), 0)
+        handshake.tick(clock.monotonic(), 0)
     assert not transport.closed
     clock.advance(1)
-    door.tick(clock.monotonic(), 0)
+    handshake.tick(clock.monotonic(), 0)
     assert transport.closed
 
 
@@ -150,10 +150,10 @@ async def test_connections_are_limited(edge: Edge) -> None:
     service, let_in = bare_service(Settings(edge=edge)), 3
     transports = []
     for _ in range(let_in + 2):
-        door, transport = Handshake(service, {}, secure=False), Transport()
-        transport.protocol = door
-        door.connection_made(transport)
-        door.data_received(HANDSHAKE)
+        handshake, transport = Handshake(service, {}, secure=False), Transport()
+        transport.protocol = handshake
+        handshake.connection_made(transport)
+        handshake.data_received(HANDSHAKE)
         transports.append(transport)
     assert [transport.closed for transport in transports] == [False] * let_in + [True, True]
     assert transports[0].protocol is not None

@@ -55,10 +55,10 @@ class Transport(asyncio.Transport):
 
 def come(service: Service, bytes_: bytes, cuts: list[int]) -> Transport:
     """A connection that gets these bytes in pieces, and then is lost."""
-    door = Handshake(service, fallback_routes(service), secure=False)
+    handshake = Handshake(service, fallback_routes(service), secure=False)
     transport = Transport()
-    transport.protocol = door
-    door.connection_made(transport)
+    transport.protocol = handshake
+    handshake.connection_made(transport)
     at = 0
     for cut in sorted({*(c % (len(bytes_) + 1) for c in cuts), len(bytes_)}):
         if transport.closed:
