@@ -17,7 +17,7 @@ from consumers.cluster.presence import BEAT_S, Presence
 from consumers.cluster.reader import Reader
 from consumers.cluster.registry import Registry
 from consumers.delivery.backfill import History
-from consumers.delivery.broadcast import WAY
+from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from consumers.protocol.messages import Rejected
@@ -345,7 +345,7 @@ class Edge:
         """Viewers are taken when everything that they need is here."""
         if self.health.ready and not self.service.open:
             self.service.open = True
-            _log.info("edge is ready", edge=self.name, cell=self.service.cell, writes=WAY)
+            _log.info("edge is ready", edge=self.name, cell=self.service.cell, writes=WRITE_MODE)
 
     async def _close(self) -> None:
         self.service.open = False

@@ -70,7 +70,7 @@ class Live:
         return Present(list(self._sockets), array("i", self._sockets.values()), list(self._writes.values()))
 
 
-def fan_out(turn: Sequence[tuple[bytes, Present]]) -> None:
+def broadcast(turn: Sequence[tuple[bytes, Present]]) -> None:
     """Write each chunk to all who are present, also to those whose socket fills up on the way."""
     somebody_is_full = False
     for chunk, present in turn:
@@ -109,4 +109,4 @@ def _load() -> Callable[[int, int, bytes, int, int], int] | None:
 
 _write_to_all: Final = _load()
 #: How viewers are written to, for whoever looks after an edge.
-WAY: Final = "one write a viewer" if _write_to_all is None else "one call for all"
+WRITE_MODE: Final = "one write a viewer" if _write_to_all is None else "one call for all"

@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
-from consumers.delivery.broadcast import Live, fan_out
+from consumers.delivery.broadcast import Live, broadcast
 from consumers.delivery.conflation import latest_of_each
 from consumers.delivery.records import Decode, UnreadableRecord
 from consumers.delivery.ring import Ring
@@ -74,7 +74,7 @@ class Audience:
 
     def announce(self, message: AnyReply) -> None:
         """Tell something to all who are live, encoded once."""
-        fan_out([(text_frame(render(message)), self.live.present())])
+        broadcast([(text_frame(render(message)), self.live.present())])
 
 
 class Shelf:
@@ -203,7 +203,7 @@ class Hub:
         # Everybody who is live now gets everything of this turn, even if his socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
         turn = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
-        fan_out(turn)
+        broadcast(turn)
         deliveries = sum(len(due[a]) * present.number for a, (_, present) in zip(due, turn, strict=True))
         for feed in fresh:
             for audience in feed.audiences:
