@@ -49,10 +49,10 @@ class Outbox:
     """Records on their way."""
 
     def __init__(self, settings: Settings, on_progress: Callable[[], None]) -> None:
-        """`on_progress` is called in the delivery thread after each lot of reports: there may be room."""
+        """`on_progress` is called in the delivery thread after each batch of reports: there may be room."""
         self.contact: Final = Contact(settings)
         self._kafka = Producer({**properties(settings), "error_cb": self.contact.note})
-        #: Kafka's own, for `Lot`, which calls it with (topic, value, key, -1, on_delivery).
+        #: Kafka's own, for `Batch`, which calls it with (topic, value, key, -1, on_delivery).
         self.produce: Final[Produce] = self._kafka.produce
         self._on_progress = on_progress
         self._stopping = threading.Event()

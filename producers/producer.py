@@ -11,12 +11,12 @@ from typing import Any, Final, Self, cast
 from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
+from producers.batch import Batch, Filled, Item
 from producers.delivery import Delivered, SomeNotDelivered, where
-from producers.lot import Filled, Item, Lot
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full
 from producers.posts import AnyPost, Record
 from producers.preparing import Preparing
-from producers.ways import Ways
+from producers.send_methods import SendMethods
 from schemas.catalog import Catalog
 from schemas.registry import catalog_for
 
@@ -29,7 +29,7 @@ _REFILL: Final = 0.25
 Confirmation = asyncio.Future[Delivered]
 
 
-class Producer(Ways[Coroutine[Any, Any, Delivered]]):
+class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
     """Sends events: `async with Producer() as p: await p.chat("wc26-final", "What a goal!")`.
 
     Events are checked before they are sent. No more than `[producer] max_in_flight` are on their way: then
@@ -42,7 +42,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         self._turns = Counter()
         self._announced = {}
         self._reported: deque[tuple[Confirmation, Any, Any]] = deque()
-        self._lots: list[tuple[Lot[Any], asyncio.Future[int]]] = []
+        self._lots: list[tuple[Batch[Any], asyncio.Future[int]]] = []
         self._outbox: Outbox | None = None
         self._closed = False
 
@@ -107,16 +107,16 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         all), and so do those after it.
         """
         done: asyncio.Future[int] = self._running().create_future()
-        lot = Lot(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
+        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
         if isinstance(posts, AsyncIterable):
             async for post in posts:
-                await self._fill(lot, iter((post,)), patience_s)
+                await self._fill(batch, iter((post,)), patience_s)
         else:
-            await self._fill(lot, iter(posts), patience_s)
-        if lot.complete:
-            _settle(done, lot)
+            await self._fill(batch, iter(posts), patience_s)
+        if batch.complete:
+            _settle(done, batch)
         else:
-            self._lots.append((lot, done))
+            self._lots.append((batch, done))
         return done
 
     async def flush(self) -> None:
@@ -140,7 +140,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
         self._open()
         return self._loop
 
-    async def _fill(self, lot: Lot[Item], items: Iterator[Item], patience_s: float | None) -> None:
+    async def _fill(self, batch: Batch[Item], items: Iterator[Item], patience_s: float | None) -> None:
         """Put all items, with room for other tasks in between."""
         filled = Filled.PAUSE
         while filled is not Filled.END:
@@ -148,7 +148,7 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
             if not self._queue.locked():
                 outbox = self._open()
                 with outbox.heard_here() as hear:
-                    while (filled := lot.fill(items, outbox.produce, _TURN)) is Filled.PAUSE:
+                    while (filled := batch.fill(items, outbox.produce, _TURN)) is Filled.PAUSE:
                         hear()
                         await asyncio.sleep(0)
                         if self._outbox is None or self._queue.locked():
@@ -159,10 +159,10 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
                     continue
             try:
                 async with self._room_found(patience_s):
-                    while (filled := lot.fill(items, self._open().produce, _TURN)) is Filled.FULL:
+                    while (filled := batch.fill(items, self._open().produce, _TURN)) is Filled.FULL:
                         await self._room_made(share=_REFILL)
             except TouchlineError as error:
-                lot.give_up(items, error)
+                batch.give_up(items, error)
                 return
 
     async def _put(self, record: Record, on_delivery: OnDelivery, patience_s: float | None) -> None:
@@ -219,11 +219,11 @@ class Producer(Ways[Coroutine[Any, Any, Delivered]]):
             else:
                 confirmation.set_exception(self._explain(error))
         waiting, self._lots = self._lots, []
-        for lot, done in waiting:
-            if lot.complete:
-                _settle(done, lot)
+        for batch, done in waiting:
+            if batch.complete:
+                _settle(done, batch)
             else:
-                self._lots.append((lot, done))
+                self._lots.append((batch, done))
         self._last_heard = self._loop.time()
         self._room.set()
 
@@ -232,10 +232,10 @@ def _ignored(_: Any, __: Any) -> None:
     """A command that was not delivered is given again by the next producer; events do not wait for it."""
 
 
-def _settle(done: asyncio.Future[int], lot: Lot[Any]) -> None:
+def _settle(done: asyncio.Future[int], batch: Batch[Any]) -> None:
     if done.cancelled():
         return
     try:
-        done.set_result(lot.result())
+        done.set_result(batch.result())
     except SomeNotDelivered as error:
         done.set_exception(error)

@@ -10,12 +10,12 @@ from typing import Any, Final, Self
 
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
+from producers.batch import Batch, Filled
 from producers.delivery import Delivered, where
-from producers.lot import Filled, Lot
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
 from producers.posts import AnyPost, Record
 from producers.preparing import Preparing
-from producers.ways import Ways
+from producers.send_methods import SendMethods
 from schemas.catalog import Catalog
 from schemas.registry import catalog_for
 
@@ -25,7 +25,7 @@ _TURN: Final = 512
 _REFILL: Final = 0.25
 
 
-class SyncProducer(Ways[Delivered]):
+class SyncProducer(SendMethods[Delivered]):
     """Sends events: `with SyncProducer() as p: p.chat("wc26-final", "What a goal!")`.
 
     All that is said of `Producer` holds for it.
@@ -73,19 +73,19 @@ class SyncProducer(Ways[Delivered]):
         Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
         """
         items = iter(posts if not spread else (self.on_lane(post, spread) for post in posts))
-        lot = Lot(self.prepare, self._contact.explain)
+        batch = Batch(self.prepare, self._contact.explain)
         filled = Filled.PAUSE
         while filled is not Filled.END:
             with self._progress:
                 outbox = self._open()
                 with outbox.heard_here() as hear:
-                    filled = lot.fill(items, outbox.produce, _TURN)
+                    filled = batch.fill(items, outbox.produce, _TURN)
                     hear()
                 if filled is Filled.FULL:
                     self._wait_for_room(outbox)
         with self._progress:
-            self._progress.wait_for(lambda: lot.complete)
-        return lot.result()
+            self._progress.wait_for(lambda: batch.complete)
+        return batch.result()
 
     def flush(self) -> None:
         """Wait until all that was sent is confirmed or has failed."""

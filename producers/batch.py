@@ -25,7 +25,7 @@ class Filled(Enum):
     END = "there are no more"
 
 
-class Lot(Generic[Item]):
+class Batch(Generic[Item]):
     """The events of one call, and what becomes of them."""
 
     def __init__(self, prepare: Callable[[Item], Record], explain: Callable[[Any], TouchlineError]) -> None:
@@ -112,8 +112,8 @@ class Lot(Generic[Item]):
 class _Part(Generic[Item]):
     """The events that were put in one go: it knows which is meant when one of them fails."""
 
-    def __init__(self, lot: Lot[Item], start: int) -> None:
-        self._lot, self._start = lot, start
+    def __init__(self, batch: Batch[Item], start: int) -> None:
+        self._batch, self._start = batch, start
         #: Every event, and its bytes (none if it was refused); they go when the last one is reported. In two
         #: lists: a tuple for each would wake the garbage collector every few hundred events.
         self.items: list[Item] = []
@@ -121,7 +121,7 @@ class _Part(Generic[Item]):
 
     def report(self, error: Any, message: Any) -> None:
         if error is None:
-            self._lot.delivered += 1
+            self._batch.delivered += 1
             return
         try:
             number = self.values.index(message.value())
@@ -129,4 +129,4 @@ class _Part(Generic[Item]):
             raise AssertionError("a delivery report for an event that was not put") from None
         # Of two alike it does not matter which is told first; the second must be found, too.
         self.values[number] = b""
-        self._lot.failed(Failure(self._start + number, self.items[number], self._lot.explain(error)))
+        self._batch.failed(Failure(self._start + number, self.items[number], self._batch.explain(error)))

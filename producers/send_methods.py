@@ -17,7 +17,7 @@ from schemas.checks import check_channel, invalid
 Outcome = TypeVar("Outcome")
 
 
-class Ways(Generic[Outcome]):
+class SendMethods(Generic[Outcome]):
     """One method for each kind of event. All of them say where Kafka holds it, or raise TouchlineError.
 
     `key` is your idempotency key: the same key on the same stream within ten minutes is one event, so it
