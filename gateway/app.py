@@ -10,9 +10,9 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from gateway import schema_registry
-from gateway.board import Board
 from gateway.channels import channels
 from gateway.context import Context
+from gateway.control_state import ControlState
 from gateway.events import history, ingest
 from gateway.http import openapi, reference
 from gateway.http.access import Access
@@ -72,14 +72,16 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     if stop.is_set():
         return
     async with AsyncExitStack() as stack:
-        board = await stack.enter_async_context(Board(settings, clock, lambda: health.ok("channels")))
+        control_state = await stack.enter_async_context(
+            ControlState(settings, clock, lambda: health.ok("channels"))
+        )
         context = Context(
             settings=settings,
             clock=clock,
             health=health,
-            access=Access(settings, board, clock),
-            board=board,
-            history=await stack.enter_async_context(History(settings, clock, board.retention)),
+            access=Access(settings, control_state, clock),
+            control_state=control_state,
+            history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
             catalog=catalog_for(settings),
             stack=stack,

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from gateway.board import Board
+from gateway.control_state import ControlState
 from gateway.http.access import Access
 from history import History
 from kernel.clock import Clock
@@ -21,7 +21,7 @@ class Context:
     clock: Clock
     health: Health
     access: Access
-    board: Board
+    control_state: ControlState
     history: History
     producer: Producer
     catalog: Catalog

@@ -74,14 +74,14 @@ _GOES: Final = Reply(
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    board = context.board
+    control_state = context.control_state
     control = Control(context.settings, context.clock)
     context.stack.push_async_callback(control.close)
 
     async def show(request: web.Request) -> web.Response:
         channel = channel_of(request)
         await context.access.require(request, "admin", channel)
-        return web.json_response(_shown(channel, board.channel(channel)))
+        return web.json_response(_shown(channel, control_state.channel(channel)))
 
     async def change(request: web.Request) -> web.Response:
         channel = channel_of(request)
@@ -109,12 +109,12 @@ async def routes(context: Context) -> Sequence[Operation]:
         await context.access.require(request, "subscribe", str(stream))
         page = await context.history.read(stream, before=MAX_SEQ, limit=1)
         newest = msgspec.json.decode(page.events[-1], type=dict[str, Any])["seq"] if page.events else None
-        versions = _shown(stream.channel, board.channel(stream.channel))["versions"]
+        versions = _shown(stream.channel, control_state.channel(stream.channel))["versions"]
         return web.json_response(
             {
                 "stream": str(stream),
                 "head": newest,
-                "viewers": board.viewers(stream),
+                "viewers": control_state.viewers(stream),
                 "version": versions[-1]["version"],
                 "shards": versions[-1]["shards"],
             }

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from gateway.board import Board
+from gateway.control_state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
@@ -44,8 +44,8 @@ class Scope(NamedTuple):
 class Access:
     """Decides by the settings: without keys everybody may do everything, and only on loopback."""
 
-    def __init__(self, settings: Settings, board: Board, clock: Clock) -> None:
-        auth, self._board = settings.auth, board
+    def __init__(self, settings: Settings, control_state: ControlState, clock: Clock) -> None:
+        auth, self._board = settings.auth, control_state
         static: Keys = StaticKeys(auth)
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
         keyed = bool(auth.secret or auth.public_key or auth.jwks_url)

@@ -104,11 +104,11 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def gather() -> dict[str, Any]:
         latest = await figures.latest(context.clock.monotonic())
-        board = context.board
+        control_state = context.control_state
         return {
             "at_ms": context.clock.now_ms(),
             "roles": latest,
-            "channels": by_channel(board.beats(), board.channels()),
+            "channels": by_channel(control_state.beats(), control_state.channels()),
         }
 
     if context.settings.gateway.ops_every_s > 0:

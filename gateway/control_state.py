@@ -20,13 +20,13 @@ from kernel.topics import topic_names
 from schemas.codec import Undecodable
 from schemas.registry import codec_for
 
-_log = get_logger("touchline.board")
+_log = get_logger("touchline.control")
 #: An edge that has said nothing for so long is gone. Counted from when it was heard, by the hearer's own
 #: monotonic clock: the wall clocks of two machines may be hours apart.
 GONE_S: Final = 7.0
 
 
-class Board:
+class ControlState:
     """Reads these topics from their beginning, and follows them, while it is entered."""
 
     def __init__(self, settings: Settings, clock: Clock, on_read: Callable[[], None]) -> None:
@@ -47,8 +47,8 @@ class Board:
         self._tables: Tables | None = None
         self._revocations = Revocations()
 
-    async def __aenter__(self) -> "Board":
-        group = f"{self._settings.topics.prefix}-gateway-board"
+    async def __aenter__(self) -> "ControlState":
+        group = f"{self._settings.topics.prefix}-gateway-control_state"
         self._tables = Tables(
             client_config(
                 self._settings, group_id=group, enable_auto_commit=False, allow_auto_create_topics=False
