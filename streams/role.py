@@ -21,7 +21,7 @@ from schemas.registry import wait_for_registry
 from streams.app import make_app
 from streams.transport.driver import BatchApp, Consumer
 from streams.transport.sink import Sink
-from streams.upkeep.channel_manager import Steward
+from streams.upkeep.channel_manager import ChannelManager
 from streams.worker import Worker
 
 _log = get_logger("touchline.stream")
@@ -70,11 +70,11 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     apart = {names.fanout(kind) for kind in Kind}
     sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued, apart=apart)
     worker = Worker(settings, clock, health, sink)
-    steward = Steward(settings, clock, worker)
+    channel_manager = ChannelManager(settings, clock, worker)
     app = make_app(settings, worker, sink, worker.topics)
     fatal = app.fatal
     registry = Follower(config, names.channels, worker.follow, app.fail)
-    presence = Follower(config, names.presence, steward.follow, app.fail)
+    presence = Follower(config, names.presence, channel_manager.follow, app.fail)
     registry.start()
     presence.start()
     await asyncio.wait_for(registry.caught_up.wait(), _CAUGHT_UP_S)
@@ -84,7 +84,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     # What is there by now stays: a full collection looked through all of it for 70 ms, the longest of pauses.
     gc.collect()
     gc.freeze()
-    looking = asyncio.create_task(_look(app, worker, steward))
+    looking = asyncio.create_task(_look(app, worker, channel_manager))
     asked = asyncio.create_task(stop.wait())
     try:
         waited: set[asyncio.Future[Any]] = {asked, fatal, looking}
@@ -102,11 +102,11 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
         presence.stop()
 
 
-async def _look(app: BatchApp, worker: Worker, steward: Steward) -> None:
+async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:
     consumer = cast("Consumer", app.consumer)
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
-        steward.look()
+        channel_manager.look()
         total: dict[str, int] = dict.fromkeys(worker.topics, 0)
         for place, position in worker.positions.items():
             if consumer.reader is not None:

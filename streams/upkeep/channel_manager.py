@@ -21,7 +21,7 @@ from streams.upkeep.hot import Hot
 from streams.upkeep.sharding import Policy, reshard_due, retirable
 from streams.worker import Worker
 
-_log = get_logger("touchline.steward")
+_log = get_logger("touchline.channels")
 
 #: What concerns operators is told on this channel, too: `touchline watch broadcast:touchline-ops`.
 OPS_CHANNEL = "touchline-ops"
@@ -31,7 +31,7 @@ _HOT_WINDOW_S = 10.0
 _TELL_AGAIN_S = 60.0
 
 
-class Steward:
+class ChannelManager:
     """Called every other second; what it decides is about the channels that its worker owns."""
 
     def __init__(self, settings: Settings, clock: Clock, worker: Worker) -> None:
