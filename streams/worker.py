@@ -22,7 +22,7 @@ from streams.cluster import Cluster
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
-from streams.recovery.restore import recall
+from streams.recovery.restore import restore
 from streams.transport.batch import Batch
 from streams.transport.sink import Sink
 from streams.upkeep.hot import Traffic
@@ -75,7 +75,7 @@ class Worker:
         self._judges = {place: self._judge(place, epochs, kept.get(place)) for place in ingest}
         new = {place: start for place, start in ingest.items() if place not in kept}
         read = await asyncio.to_thread(
-            recall,
+            restore,
             client_config(self._settings),
             {place: self._judges[place] for place in new},
             new,

@@ -113,7 +113,7 @@ class Judge:
         """The epoch of the record at this offset."""
         return self._epochs.of(offset)
 
-    def recall(self, past: AcceptedEvent) -> None:
+    def restore(self, past: AcceptedEvent) -> None:
         """Remember an event that was accepted before, as if it had been judged here."""
         channel = self.channels.known.get(past.channel.encode())
         if channel is None or not channel.since <= past.append_ms < channel.until:

@@ -22,7 +22,7 @@ from schemas.registry import catalog_for, codec_for
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory
 from streams.fold.repeats import Repeats
-from streams.recovery.restore import read_between, recall
+from streams.recovery.restore import read_between
 
 _SLICE: Final = 1000
 
@@ -64,7 +64,7 @@ def replay(
         outputs.ingest = names.ingest  # what is read, and what rejections name
         judges = _judges(settings, outputs, names, registry, counts)
         # What the decisions rest on lies before the span: it is recalled from the real events.
-        recall(
+        restore(
             client_config(settings),
             {place: judges[place] for place in spans},
             {place: start for place, (start, _) in spans.items()},

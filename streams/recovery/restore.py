@@ -17,7 +17,7 @@ from kernel.positions import split_seq
 from kernel.records import Partition
 from streams.fold.judge import AcceptedEvent, Judge, origin_of
 
-_log = get_logger("touchline.takeover")
+_log = get_logger("touchline.restore")
 
 _POLL_S: Final = 0.2
 _AT_ONCE: Final = 2000
@@ -25,7 +25,7 @@ _AT_ONCE: Final = 2000
 _PATIENCE: Final = 150
 
 
-def recall(
+def restore(
     config: Mapping[str, Any],
     judges: Mapping[Partition, Judge],
     starts: Mapping[Partition, int],
@@ -40,7 +40,7 @@ def recall(
     consumer = Consumer(
         {
             **config,
-            "group.id": "touchline-takeover",
+            "group.id": "touchline-restore",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "fetch.queue.backoff.ms": 5,
@@ -69,7 +69,7 @@ def recall(
                 # It is judged again, and remembered then.
                 decided[place].add(offset)
                 continue
-            judge.recall(
+            judge.restore(
                 AcceptedEvent(
                     *(event["channel"], offset, event["server_ts"], event["key"], event["sender"]),
                     origin=origin_of(message.headers()),
@@ -134,7 +134,7 @@ def _poll(consumer: Consumer, more: Callable[[], bool]) -> Iterable[Any]:
         messages: list[Any] = consumer.consume(1, _POLL_S)
         silent = 0 if messages else silent + 1
         if silent > _PATIENCE:
-            raise TouchlineError("unavailable", "Kafka did not give the events that a takeover has to read.")
+            raise TouchlineError("unavailable", "Kafka did not give the events that restoring has to read.")
         for message in messages + consumer.consume(_AT_ONCE, 0):
             error = message.error()
             if error is None:
