@@ -6,7 +6,7 @@ from kernel.positions import split_lane
 from kernel.tokens import Grants
 
 
-class Readers:
+class ChannelAcl:
     """The channels that only some may read, and those. All other channels are for everybody."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from control.acl import Readers
+from control.acl import ChannelAcl
 from control.retention import Retention
 from control.revocations import Revocations
 from control.tables import Tables
@@ -40,7 +40,7 @@ class ControlState:
         #: Edge -> when its last heartbeat came.
         self._heard: dict[str, float] = {}
         self._control = codec_for(settings, "control")
-        self._readers = Readers()
+        self._readers = ChannelAcl()
         #: For how long each channel's events are kept: history keeps to it.
         self.retention = Retention(settings.indexer)
         self._read = False

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import Producer
 
-from control.acl import Readers
+from control.acl import ChannelAcl
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
@@ -174,13 +174,13 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
 class AlertLog(Follower):
     """The compacted topic: who reads it has every alert. Blocks."""
 
-    def __init__(self, settings: Settings, folding: Folding, readers: Readers | None = None) -> None:
+    def __init__(self, settings: Settings, folding: Folding, readers: ChannelAcl | None = None) -> None:
         super().__init__(settings, topic_names(settings).alerts, self._learn_alert)
         self._folding = folding
         self._codec = codec_for(settings, "control")
         self._ready: dict[str, Ready] = {}
         #: Who may read which channel, for whoever asks what is told.
-        self._readers = readers or Readers()
+        self._readers = readers or ChannelAcl()
 
     @property
     def alerts(self) -> Mapping[str, Ready]:

@@ -1,6 +1,6 @@
 """The channel registry as the indexer follows it: who may read a channel, how long its events are kept."""
 
-from control.acl import Readers
+from control.acl import ChannelAcl
 from control.retention import Retention
 from kernel.settings import Settings
 from kernel.topics import topic_names
@@ -13,7 +13,7 @@ class ChannelLog(Follower):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, topic_names(settings).channels, self._learn_channel)
-        self.readers, self.retention = Readers(), Retention(settings.indexer)
+        self.readers, self.retention = ChannelAcl(), Retention(settings.indexer)
         self._codec = codec_for(settings, "channel")
 
     def _learn_channel(self, channel: str, value: bytes | None) -> None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from zlib import crc32
 
-from control.acl import Readers
+from control.acl import ChannelAcl
 from control.retention import Retention
 from kernel.logs import get_logger
 from kernel.positions import Shard
@@ -29,7 +29,7 @@ class Registry:
 
     def __init__(self, codec: Codec, retention: Retention | None = None) -> None:
         self._layouts: dict[str, Layout] = {}
-        self.readers = Readers()
+        self.readers = ChannelAcl()
         self._retention = retention or Retention(Indexer())
         self._codec = codec
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from control.acl import Readers
+from control.acl import ChannelAcl
 from kernel.tokens import Grants
 
 
-def readers() -> Readers:
-    known = Readers()
+def readers() -> ChannelAcl:
+    known = ChannelAcl()
     known.learn("den", ["ben", "cleo"])
     known.learn("hall", [])
     return known
