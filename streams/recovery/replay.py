@@ -22,7 +22,7 @@ from schemas.registry import catalog_for, codec_for
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory
 from streams.fold.repeats import Repeats
-from streams.recovery.restore import read_between
+from streams.recovery.restore import read_between, restore
 
 _SLICE: Final = 1000
 

@@ -60,13 +60,11 @@ async def test_alerts_are_set_shown_and_removed_by_those_who_may(asked: Pipeline
 
 async def test_an_alert_keeps_to_the_readers_of_a_channel(asked: Pipeline) -> None:
     def channel(readers: list[str]) -> bytes:
-        about = {"channel": "control_state", "lanes": 0, "versions": [], "epochs": []}
+        about = {"channel": "board", "lanes": 0, "versions": [], "epochs": []}
         return Codec("channel").encode({**about, "settings": {**DEFAULTS, "readers": readers}})
 
     producer = writer(asked.settings)
-    producer.produce(
-        topic_names(asked.settings).channels, channel(["root"]), key=b"control_state", partition=0
-    )
+    producer.produce(topic_names(asked.settings).channels, channel(["root"]), key=b"board", partition=0)
     assert producer.flush(10) == 0
     for user in ("root", "ben"):
         may = token(user, publish=(f"broadcast:alert-{user}",), search=("*",))
@@ -80,14 +78,9 @@ async def test_an_alert_keeps_to_the_readers_of_a_channel(asked: Pipeline) -> No
 
     def speak() -> bool:
         now = SystemClock().now_ms()
-        said = [
-            chat(room, next(OFFSETS), "confidential", at=now)
-            for room in ("control_state", "control_state~1", "open")
-        ]
+        said = [chat(room, next(OFFSETS), "confidential", at=now) for room in ("board", "board~1", "open")]
         write(asked.settings, Kind.CHAT, said)
-        return {"chat:control_state", "chat:control_state~1", "chat:open"} <= told(
-            "root"
-        ) and "chat:open" in told("ben")
+        return {"chat:board", "chat:board~1", "chat:open"} <= told("root") and "chat:open" in told("ben")
 
     eventually("both are told", speak)
     assert told("ben") == {"chat:open"}
