@@ -10,12 +10,12 @@ from kernel.records import Partition, Write
 from kernel.settings import Settings
 from streams.credentials import credentials
 from streams.transport import driver
-from streams.transport.batch import Batch, Turn, slices
+from streams.transport.batch import PartitionBatch, TopicBatch, slices
 from streams.transport.driver import BatchApp, Consumer
 from streams.transport.reader import Deliver, Reader
 from streams.transport.sink import Sink
 
-#: Records between two turns of the event loop, so that heartbeats and /readyz are answered under load.
+#: Records between two batches of the event loop, so that heartbeats and /readyz are answered under load.
 _SLICE: Final = 250
 #: Above the sink's patience, so that one commit ends before the next begins.
 _COMMIT_S: Final = 1.0
@@ -40,12 +40,12 @@ class Work(Protocol):
     async def closing(self) -> None:
         """None are any more."""
 
-    def fold(self, batches: list[Batch]) -> list[Write]:
+    def fold(self, parts: list[PartitionBatch]) -> list[Write]:
         """Judge these records; returns what is to be written of them, in this order."""
 
 
 def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str]) -> BatchApp:
-    """An app that reads `topics` in turns, and writes what `work` makes of them to the sink."""
+    """An app that reads `topics` in batches, and writes what `work` makes of them to the sink."""
     driver.register()
     stream, config = settings.stream, client_config(settings)
 
@@ -85,22 +85,22 @@ def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str])
 def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
     produce = sink.produce
 
-    async def fold_turns(stream: Any) -> None:
+    async def fold_batches(stream: Any) -> None:
         consumer = cast("Consumer", app.consumer)
         async for event in stream.noack().events():
-            turn: Turn = event.value
-            # A round of the loop costs as much as three events, and a small turn is soon over.
-            large = len(turn) > _SLICE
-            for part in slices(turn, _SLICE):
+            batch: TopicBatch = event.value
+            # A round of the loop costs as much as three events, and a small batch is soon over.
+            large = len(batch) > _SLICE
+            for part in slices(batch, _SLICE):
                 await sink.ready()
-                if not consumer.ledger.holds(turn):
+                if not consumer.ledger.holds(batch):
                     break
                 app.check_awake()
                 for topic, value, key, partition, timestamp, headers in work.fold(part):
                     produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
                 if large:
                     await asyncio.sleep(0)
-            consumer.finish(turn)
+            consumer.finish(batch)
             event.ack()
 
-    return fold_turns
+    return fold_batches

@@ -23,7 +23,7 @@ from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 from streams.recovery.restore import restore
-from streams.transport.batch import Batch
+from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
 from streams.upkeep.hot import Traffic
 
@@ -142,7 +142,7 @@ class Worker:
 
     # ── records ────────────────────────────────────────────────────────────────────────────────────────
 
-    def fold(self, batches: list[Batch]) -> list[Write]:
+    def fold(self, batches: list[PartitionBatch]) -> list[Write]:
         writes: list[Write] = []
         eldest_ms = 0
         for place, records in batches:

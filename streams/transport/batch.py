@@ -1,6 +1,6 @@
-"""What an agent is handed (turns of batches of records), and the ledger of which offsets may be committed.
+"""What an agent is handed (batches of parts of records), and the ledger of which offsets may be committed.
 
-A turn is what one poll brought of one topic. Faust sees it as a single event, so that its cost per event
+A batch is what one poll brought of one topic. Faust sees it as a single event, so that its cost per event
 is paid once for up to a thousand records.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kernel.records import Partition, Record
 
 
-class Batch(NamedTuple):
+class PartitionBatch(NamedTuple):
     """Consecutive records of one partition."""
 
     place: Partition
@@ -27,14 +27,14 @@ class Batch(NamedTuple):
         return self.records[-1].offset + 1
 
 
-def slices(batches: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
+def slices(parts: Iterable[PartitionBatch], most: int) -> Iterator[list[PartitionBatch]]:
     """The same records, in their order, in parts of at most `most`: partitions with few records share one."""
-    part: list[Batch] = []
+    part: list[PartitionBatch] = []
     room = most
-    for place, records in batches:
+    for place, records in parts:
         start = 0
         while start < len(records):
-            part.append(Batch(place, records[start : start + room]))
+            part.append(PartitionBatch(place, records[start : start + room]))
             taken = len(part[-1].records)
             start, room = start + taken, room - taken
             if not room:
@@ -44,33 +44,33 @@ def slices(batches: Iterable[Batch], most: int) -> Iterator[list[Batch]]:
         yield part
 
 
-class Turn:
-    """The batches of one topic that one poll brought. `finish` says that all outputs are with the sink."""
+class TopicBatch:
+    """The parts of one topic that one poll brought. `finish` says that all outputs are with the sink."""
 
-    __slots__ = ("batches", "finished", "opening", "topic")
+    __slots__ = ("finished", "opening", "parts", "topic")
 
-    def __init__(self, topic: str, opening: int, batches: list[Batch]) -> None:
+    def __init__(self, topic: str, opening: int, parts: list[PartitionBatch]) -> None:
         self.topic = topic
-        self.batches = batches
+        self.parts = parts
         #: Which opening of the reader brought it: what an older one brought no longer counts.
         self.opening = opening
         self.finished = False
 
     def __len__(self) -> int:
-        return sum(len(batch.records) for batch in self.batches)
+        return sum(len(part.records) for part in self.parts)
 
-    def __iter__(self) -> Iterator[Batch]:
-        return iter(self.batches)
+    def __iter__(self) -> Iterator[PartitionBatch]:
+        return iter(self.parts)
 
 
 class Ledger:
-    """Which turns are under way, and up to where each partition may be committed.
+    """Which batches are under way, and up to where each partition may be committed.
 
-    Turns of a topic may finish in any order; a partition's offset moves only over finished ones.
+    Batches of a topic may finish in any order; a partition's offset moves only over finished ones.
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[str, deque[Turn]] = {}
+        self._under_way: dict[str, deque[TopicBatch]] = {}
         self._reached: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
         self._opening = 0
@@ -95,19 +95,19 @@ class Ledger:
 
     @property
     def idle(self) -> bool:
-        """Whether all turns are finished."""
+        """Whether all batches are finished."""
         self._settle()
         return not any(self._under_way.values())
 
-    def holds(self, turn: Turn) -> bool:
+    def holds(self, batch: TopicBatch) -> bool:
         """Whether what is made of it counts. Not once its partitions were shared out again."""
-        return turn.opening == self._opening
+        return batch.opening == self._opening
 
-    def start(self, turn: Turn) -> bool:
-        """A turn goes to its agent. False if it is of an older opening, and must be dropped."""
-        if not self.holds(turn):
+    def start(self, batch: TopicBatch) -> bool:
+        """A batch goes to its agent. False if it is of an older opening, and must be dropped."""
+        if not self.holds(batch):
             return False
-        self._under_way.setdefault(turn.topic, deque()).append(turn)
+        self._under_way.setdefault(batch.topic, deque()).append(batch)
         return True
 
     def committable(self) -> dict[Partition, int]:
@@ -126,7 +126,7 @@ class Ledger:
             self._committed.pop(place, None)
 
     def _settle(self) -> None:
-        for turns in self._under_way.values():
-            while turns and turns[0].finished:
-                for batch in turns.popleft():
-                    self._reached[batch.place] = batch.next
+        for batches in self._under_way.values():
+            while batches and batches[0].finished:
+                for part in batches.popleft():
+                    self._reached[part.place] = part.next

@@ -1,11 +1,11 @@
-"""The Faust transport `batch://`: turns for batch topics, and stock Faust for everything else.
+"""The Faust transport `batch://`: batches for batch topics, and stock Faust for everything else.
 
 What stays Faust's own: the group protocol and its assignor, standbys, changelogs and their recovery, ordinary
 agents, the web and the `faust` command. What is different for the topics named in `BatchApp.batch_topics`:
 
 - librdkafka reads them (`reader.py`); aiokafka is assigned them, and keeps them paused.
-- An agent gets one event per turn, and says itself, by `turn.finish()`, that it is done. Faust acknowledges
-  what it skips around a rebalance; here only a finished turn moves an offset.
+- An agent gets one event per batch, and says itself, by `batch.finish()`, that it is done. Faust acknowledges
+  what it skips around a rebalance; here only a finished batch moves an offset.
 - Offsets are committed after the sink's barrier, and before partitions are handed over.
 """
 
@@ -23,13 +23,13 @@ from faust.types import TP, ConsumerMessage
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.records import Partition
-from streams.transport.batch import Ledger, Turn
+from streams.transport.batch import Ledger, TopicBatch
 from streams.transport.reader import Reader
 from streams.transport.sink import Sink
 
 _log = get_logger("touchline.transport")
 
-#: How long a rebalance waits for turns under way. They are a few milliseconds of work each; what is not
+#: How long a rebalance waits for batches under way. They are a few milliseconds of work each; what is not
 #: done by then is done again, with the same result, by the partition's next owner.
 _HAND_OVER_S: Final = 2.0
 #: Longer than a reader needs that is at work.
@@ -53,7 +53,7 @@ Closing = Callable[[], Awaitable[None]]
 
 
 class BatchApp(faust.App):
-    """A Faust app some of whose topics are read in turns, and where an error in a turn ends the process.
+    """A Faust app some of whose topics are read in batches, and where an error in a batch ends the process.
 
     Stock Faust commits what a failed agent had in hand, and starts the agent again: records are lost. Here
     the error goes to `fatal`, on which the role waits: the process ends, is started again, and goes on from
@@ -192,9 +192,9 @@ class Consumer(stock.Consumer):
         except Exception as error:
             self.app.fail(error)
 
-    async def _hand_to_agent(self, turn: Turn) -> None:
-        if self.ledger.start(turn):
-            await self.callback(self._message(turn))
+    async def _hand_to_agent(self, batch: TopicBatch) -> None:
+        if self.ledger.start(batch):
+            await self.callback(self._message(batch))
 
     @stock.Consumer.task
     async def _stay_awake(self) -> None:
@@ -205,8 +205,8 @@ class Consumer(stock.Consumer):
             except TouchlineError as error:
                 self.app.fail(error)
 
-    def _message(self, turn: Turn) -> ConsumerMessage:
-        first = turn.batches[0]
+    def _message(self, batch: TopicBatch) -> ConsumerMessage:
+        first = batch.parts[0]
         place = TP(*first.place)
         return ConsumerMessage(
             topic=place.topic,
@@ -216,7 +216,7 @@ class Consumer(stock.Consumer):
             timestamp_type=1,
             headers=None,
             key=None,
-            value=cast("Any", turn),
+            value=cast("Any", batch),
             checksum=None,
             serialized_key_size=0,
             serialized_value_size=0,
@@ -224,11 +224,11 @@ class Consumer(stock.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
-    def finish(self, turn: Turn) -> None:
-        """All outputs of this turn are with the sink."""
-        turn.finished = True
+    def finish(self, batch: TopicBatch) -> None:
+        """All outputs of this batch are with the sink."""
+        batch.finished = True
         if self.reader is not None:
-            self.reader.release(turn.opening)
+            self.reader.release(batch.opening)
 
     # ── opening and closing around rebalances ──────────────────────────────────────────────────────────
 
@@ -276,7 +276,7 @@ class Consumer(stock.Consumer):
         await self.app.on_closing()
 
     async def settle(self, limit_s: float) -> None:
-        """Read no more, let the turns under way finish, and commit them."""
+        """Read no more, let the batches under way finish, and commit them."""
         if self.reader is not None:
             self.reader.close(self.ledger.opening + 1)
         deadline = asyncio.get_running_loop().time() + limit_s
@@ -323,9 +323,9 @@ class Transport(stock.Transport):
     """`batch://host:port`."""
 
     Consumer = Consumer
-    driver_version = f"batch with {stock.Transport.driver_version}"
+    driver_version = f"part with {stock.Transport.driver_version}"
 
 
 def register() -> None:
     """Make `batch://` known to Faust."""
-    TRANSPORTS.aliases["batch"] = "streams.transport.driver:Transport"
+    TRANSPORTS.aliases["part"] = "streams.transport.driver:Transport"

@@ -1,4 +1,4 @@
-"""Turns, read with librdkafka in the event loop itself, while Faust's consumer keeps the group's membership.
+"""Batches, read with librdkafka in the event loop itself, while Faust's consumer keeps the group's membership.
 
 aiokafka keeps one fetch in flight per broker, so idle partitions hold back busy ones for as long as the
 fetch waits, and it parses records under the interpreter's lock. librdkafka does neither (decision 0030). It
@@ -15,9 +15,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message,
 
 from kernel.kafka import check_read_error
 from kernel.records import Partition, Record
-from streams.transport.batch import Batch, Turn
+from streams.transport.batch import PartitionBatch, TopicBatch
 
-#: Between two looks at what has been fetched. What comes meanwhile shares a turn, which costs as much as ten
+#: Between two looks at what has been fetched. What comes meanwhile shares a batch, which costs as much as ten
 #: records.
 _TICK_S: Final = 0.001
 #: Where nothing came for so long, a thread waits for the next record, and hands it over at once.
@@ -30,13 +30,13 @@ _NOTE_EVERY_S: Final = 0.5
 _ASK_EVERY_S: Final = 1.0
 _ASK_S: Final = 0.5
 
-Deliver = Callable[[Turn], Awaitable[None]]
+Deliver = Callable[[TopicBatch], Awaitable[None]]
 
 
 class Reader:
-    """Reads the partitions that it is given, from the offsets that it is given, into turns for `deliver`.
+    """Reads the partitions that it is given, from the offsets that it is given, into batches for `deliver`.
 
-    No more than `depth` turns are out at a time: when agents can't keep up nothing is taken, librdkafka's
+    No more than `depth` batches are out at a time: when agents can't keep up nothing is taken, librdkafka's
     queue fills, and fetching pauses.
     """
 
@@ -81,7 +81,7 @@ class Reader:
         self.open({}, opening)
 
     def release(self, opening: int) -> None:
-        """A turn is finished: there is room for another."""
+        """A batch is finished: there is room for another."""
         if opening == self._opening:
             self._out -= 1
             self._changed.set()
@@ -108,16 +108,16 @@ class Reader:
                     messages = first and first + consume(most - 1, 0)
                 if messages:
                     busy_until = monotonic() + _BUSY_S
-                    for turn in turns_of(messages, self._current):
-                        if turn.opening == self._opening:
+                    for batch in batches_of(messages, self._current):
+                        if batch.opening == self._opening:
                             self._out += 1
-                        await self._deliver(turn)
+                        await self._deliver(batch)
                 await asyncio.sleep(_TICK_S if len(messages) < most else 0)
         finally:
             await asyncio.to_thread(self._consumer.close)
 
     async def _may_read(self) -> bool:
-        """Wait until there is room for a turn; False at the end."""
+        """Wait until there is room for a batch; False at the end."""
         while not self._stopping:
             if self._wanted is not None:
                 wanted, self._wanted = self._wanted, None
@@ -169,8 +169,8 @@ class Reader:
             return
 
 
-def turns_of(messages: list[Message], opening: int) -> list[Turn]:
-    """A turn for each topic that these records are of."""
+def batches_of(messages: list[Message], opening: int) -> list[TopicBatch]:
+    """A batch for each topic that these records are of."""
     # Plain tuples find their place, and records are made without their class's own constructor: together
     # that is half of what reading costs the loop.
     by_place: dict[tuple[str, int], list[Record]] = {}
@@ -191,7 +191,7 @@ def turns_of(messages: list[Message], opening: int) -> list[Turn]:
             by_place[place] = [record]
         else:
             records.append(record)
-    by_topic: dict[str, list[Batch]] = {}
+    by_topic: dict[str, list[PartitionBatch]] = {}
     for (topic, partition), records in by_place.items():
-        by_topic.setdefault(topic, []).append(Batch(Partition(topic, partition), records))
-    return [Turn(topic, opening, batches) for topic, batches in by_topic.items()]
+        by_topic.setdefault(topic, []).append(PartitionBatch(Partition(topic, partition), records))
+    return [TopicBatch(topic, opening, parts) for topic, parts in by_topic.items()]

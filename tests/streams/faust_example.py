@@ -1,6 +1,6 @@
-"""A Faust app over the batch transport, as one would write it: `faust -A tests.streams.faust_example worker`.
+"""A Faust app over the part transport, as one would write it: `faust -A tests.streams.faust_example worker`.
 
-Posts are read in turns and become ordinary records; an ordinary agent counts those in a table with a
+Posts are read in batches and become ordinary records; an ordinary agent counts those in a table with a
 changelog; a page of Faust's own web server shows a count.
 """
 
@@ -53,14 +53,14 @@ counts = app.Table("counts", key_type=str, default=int, partitions=2)
 @app.agent(posts, name="split")
 async def split(stream: Any) -> None:
     async for event in stream.noack().events():
-        turn = event.value
-        for batch in turn:
+        batch = event.value
+        for part in batch:
             await sink.ready()
-            for record in batch.records:
+            for record in part.records:
                 for word in record.value.split():
                     sink.produce(WORDS, word, word)
             sink.wrote()
-        cast("driver.Consumer", app.consumer).finish(turn)
+        cast("driver.Consumer", app.consumer).finish(batch)
         event.ack()
 
 

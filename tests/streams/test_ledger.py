@@ -1,19 +1,21 @@
-"""Which offsets may be committed: only those before which every turn is finished."""
+"""Which offsets may be committed: only those before which every batch is finished."""
 
 from kernel.records import Partition, Record
-from streams.transport.batch import Batch, Ledger, Turn
+from streams.transport.batch import Ledger, PartitionBatch, TopicBatch
 
 CHAT0, CHAT1 = Partition("chat", 0), Partition("chat", 1)
 
 
-def turn(opening: int, place: Partition, *offsets: int) -> Turn:
-    return Turn(place.topic, opening, [Batch(place, [Record(o, 0, b"k", b"v") for o in offsets])])
+def batch(opening: int, place: Partition, *offsets: int) -> TopicBatch:
+    return TopicBatch(
+        place.topic, opening, [PartitionBatch(place, [Record(o, 0, b"k", b"v") for o in offsets])]
+    )
 
 
 def test_an_offset_is_committable_once_its_turn_is_finished() -> None:
     ledger = Ledger()
     opening = ledger.open({CHAT0: 10})
-    first = turn(opening, CHAT0, 10, 11)
+    first = batch(opening, CHAT0, 10, 11)
     assert ledger.start(first)
     assert ledger.committable() == {}
     assert not ledger.idle
@@ -25,7 +27,7 @@ def test_an_offset_is_committable_once_its_turn_is_finished() -> None:
 def test_a_turn_that_finishes_early_waits_for_those_before_it() -> None:
     ledger = Ledger()
     opening = ledger.open({CHAT0: 0, CHAT1: 0})
-    first, second = turn(opening, CHAT0, 0), turn(opening, CHAT1, 0)
+    first, second = batch(opening, CHAT0, 0), batch(opening, CHAT1, 0)
     ledger.start(first)
     ledger.start(second)
     second.finished = True
@@ -36,7 +38,7 @@ def test_a_turn_that_finishes_early_waits_for_those_before_it() -> None:
 
 def test_offsets_that_the_log_skips_do_not_hold_back_a_commit() -> None:
     ledger = Ledger()
-    only = turn(ledger.open({CHAT0: 3}), CHAT0, 7, 9)
+    only = batch(ledger.open({CHAT0: 3}), CHAT0, 7, 9)
     ledger.start(only)
     only.finished = True
     assert ledger.committable() == {CHAT0: 10}
@@ -44,7 +46,7 @@ def test_offsets_that_the_log_skips_do_not_hold_back_a_commit() -> None:
 
 def test_what_kafka_has_taken_is_not_committed_again() -> None:
     ledger = Ledger()
-    only = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    only = batch(ledger.open({CHAT0: 0}), CHAT0, 0)
     ledger.start(only)
     only.finished = True
     ledger.committed({CHAT0: 1})
@@ -53,7 +55,7 @@ def test_what_kafka_has_taken_is_not_committed_again() -> None:
 
 def test_a_turn_of_an_older_opening_is_dropped() -> None:
     ledger = Ledger()
-    stale = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    stale = batch(ledger.open({CHAT0: 0}), CHAT0, 0)
     ledger.open({CHAT0: 0})
     assert not ledger.start(stale)
     assert ledger.idle
@@ -61,7 +63,7 @@ def test_a_turn_of_an_older_opening_is_dropped() -> None:
 
 def test_a_turn_counts_until_its_partitions_are_shared_out_again() -> None:
     ledger = Ledger()
-    held = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    held = batch(ledger.open({CHAT0: 0}), CHAT0, 0)
     ledger.start(held)
     assert ledger.holds(held)
     ledger.close()
@@ -73,7 +75,7 @@ def test_a_turn_counts_until_its_partitions_are_shared_out_again() -> None:
 def test_what_was_finished_before_a_close_may_still_be_committed_and_nothing_else() -> None:
     ledger = Ledger()
     opening = ledger.open({CHAT0: 0})
-    done, undone = turn(opening, CHAT0, 0), turn(opening, CHAT0, 1)
+    done, undone = batch(opening, CHAT0, 0), batch(opening, CHAT0, 1)
     ledger.start(done)
     ledger.start(undone)
     done.finished = True
@@ -84,7 +86,7 @@ def test_what_was_finished_before_a_close_may_still_be_committed_and_nothing_els
 
 def test_a_partition_of_another_worker_is_not_committed() -> None:
     ledger = Ledger()
-    only = turn(ledger.open({CHAT0: 0}), CHAT0, 0)
+    only = batch(ledger.open({CHAT0: 0}), CHAT0, 0)
     ledger.start(only)
     only.finished = True
     ledger.close()

@@ -1,30 +1,30 @@
-"""A turn's records go to the fold in parts: all of them, in order, and never too many at once."""
+"""A batch's records go to the fold in parts: all of them, in order, and never too many at once."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.records import Partition, Record
-from streams.transport.batch import Batch, slices
+from streams.transport.batch import PartitionBatch, slices
 
 
-def batches(sizes: list[int]) -> list[Batch]:
-    """A batch of each size, in a partition of its own."""
+def parts(sizes: list[int]) -> list[PartitionBatch]:
+    """A part of each size, in a partition of its own."""
     return [
-        Batch(Partition("chat", number), [Record(offset, 0, None, None) for offset in range(size)])
+        PartitionBatch(Partition("chat", number), [Record(offset, 0, None, None) for offset in range(size)])
         for number, size in enumerate(sizes)
     ]
 
 
 @given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 25))
 def test_parts_hold_every_record_once_in_order_and_no_more_than_is_asked(sizes: list[int], most: int) -> None:
-    turn = batches(sizes)
-    parts = list(slices(turn, most))
+    batch = parts(sizes)
+    parts = list(slices(batch, most))
     flat = [(b.place, record) for part in parts for b in part for record in b.records]
-    assert flat == [(b.place, record) for b in turn for record in b.records]
+    assert flat == [(b.place, record) for b in batch for record in b.records]
     assert all(sum(len(b.records) for b in part) == most for part in parts[:-1])
     assert all(0 < sum(len(b.records) for b in part) <= most for part in parts)
     assert all(b.records for part in parts for b in part)
 
 
 def test_partitions_with_few_records_share_a_part() -> None:
-    assert [[len(b.records) for b in part] for part in slices(batches([1, 2, 3, 1]), 250)] == [[1, 2, 3, 1]]
+    assert [[len(b.records) for b in part] for part in slices(parts([1, 2, 3, 1]), 250)] == [[1, 2, 3, 1]]
