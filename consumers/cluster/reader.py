@@ -23,9 +23,9 @@ from kernel.metrics import CONSUMER_LAG
 
 _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
-#: What goes out in one turn is bounded, so that nobody's socket gets more than this in one go.
+#: What goes out in one round is bounded, so that nobody's socket gets more than this in one go.
 MAX_TURN_BYTES: Final = 512 * 1024
-#: The rest after a cheap turn is so many times as long as the turn …
+#: The rest after a cheap round is so many times as long as the round …
 _CHEAP: Final = 1.5
 #: … and after one that takes longer than this it soon is a tick, so that more goes out in each.
 _CHEAP_S: Final = 0.001
@@ -71,7 +71,7 @@ class Reader(threading.Thread):
         self._heard, self._loop, self._clock = heard, loop, clock
         self._stopping = threading.Event()
         self._written = threading.Event()
-        #: What the loop has spent on the turn, in processor time: waiting for one is no reason to rest.
+        #: What the loop has spent on the round, in processor time: waiting for one is no reason to rest.
         self._spent_s = 0.0
         #: Partitions that are still being filled: where their end was; None: that is not known yet.
         self._ends: dict[Place, int | None] = {}
@@ -202,7 +202,7 @@ class Reader(threading.Thread):
 
 
 def rest_after(spent_s: float, tick_s: float) -> float:
-    """How long to collect after a turn: a tick at most, and hardly at all if it cost hardly anything."""
+    """How long to collect after a round: a tick at most, and hardly at all if it cost hardly anything."""
     return min(tick_s, max(_CHEAP * spent_s, _DEAR * (spent_s - _CHEAP_S)))
 
 

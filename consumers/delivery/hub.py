@@ -1,4 +1,4 @@
-"""Fan-out: records go into rings, and one write a turn goes to each viewer who keeps up.
+"""Fan-out: records go into rings, and one write a round goes to each viewer who keeps up.
 
 A viewer who keeps up has no state here but his place in an audience's `live`: his position is the ring's
 head. A viewer who does not is taken out of `live`, gets explicit positions, and is caught up by
@@ -134,7 +134,7 @@ class Hub:
     # ── from Kafka ───────────────────────────────────────────────────────────────────────────────────
 
     def take(self, topic: str, records: Iterable[Raw]) -> int:
-        """A turn: records into rings, and one write to each live viewer. Returns the deliveries."""
+        """One round: records into rings, and one write to each live viewer. Returns the deliveries."""
         fresh: dict[Feed, list[bytes]] = {}
         awake, selective = self._awake, topic == self._selective
         for partition, key, value in records:
@@ -200,11 +200,11 @@ class Hub:
             for audience in feed.audiences:
                 if audience.live:
                     due.setdefault(audience, []).extend(frames)
-        # Everybody who is live now gets everything of this turn, even if his socket fills up on the way:
+        # Everybody who is live now gets everything of this round, even if his socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
-        turn = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
-        broadcast(turn)
-        deliveries = sum(len(due[a]) * present.number for a, (_, present) in zip(due, turn, strict=True))
+        sends = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
+        broadcast(sends)
+        deliveries = sum(len(due[a]) * present.number for a, (_, present) in zip(due, sends, strict=True))
         for feed in fresh:
             for audience in feed.audiences:
                 for advance in list(audience.ahead.values()):

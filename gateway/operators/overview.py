@@ -86,11 +86,11 @@ def as_event(seq: int, now_ms: int, latest: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(event)
 
 
-class Turn(threading.Thread):
-    """Whether it is this gateway's turn to write, and the newest `seq` on the topic."""
+class Leadership(threading.Thread):
+    """Whether this gateway is the one that writes, and the newest `seq` on the topic."""
 
     def __init__(self, settings: Settings, codec: Codec) -> None:
-        super().__init__(name="overview-turn", daemon=True)
+        super().__init__(name="overview-leadership", daemon=True)
         self._settings, self._codec = settings, codec
         self._topic = topic_names(settings).ops
         self._stopping = threading.Event()
@@ -150,18 +150,18 @@ class Turn(threading.Thread):
 
 
 class Overview:
-    """Writes the figures while it is entered, whenever it is this gateway's turn."""
+    """Writes the figures while it is entered, while this gateway is the one that writes."""
 
     def __init__(self, settings: Settings, clock: Clock, gather: Gather) -> None:
         self._settings, self._clock, self._gather = settings, clock, gather
         self._codec = codec_for(settings, "fanout")
         self._topic, self._last = topic_names(settings).ops, 0
-        self._turn = Turn(settings, self._codec)
+        self._leadership = Leadership(settings, self._codec)
         self._kafka = Producer(client_config(settings, message_timeout_ms=_TIMEOUT_MS, linger_ms=0))
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Overview":
-        self._turn.start()
+        self._leadership.start()
         self._task = asyncio.create_task(self._write_on())
         self._task.add_done_callback(_tell)
         return self
@@ -170,21 +170,21 @@ class Overview:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._turn.stop()
-        await asyncio.to_thread(self._turn.join)
+        self._leadership.stop()
+        await asyncio.to_thread(self._leadership.join)
         await asyncio.to_thread(self._kafka.flush, 1)
 
     async def _write_on(self) -> None:
         every, monotonic = self._settings.gateway.ops_every_s, self._clock.monotonic
         while True:
             begun = monotonic()
-            if self._turn.mine:
+            if self._leadership.mine:
                 self._write(await self._gather())
             await asyncio.sleep(max(0.05, every - (monotonic() - begun)))
 
     def _write(self, latest: Mapping[str, Any]) -> None:
         now = self._clock.now_ms()
-        seq = self._last = max(now, self._last + 1, self._turn.newest + 1)
+        seq = self._last = max(now, self._last + 1, self._leadership.newest + 1)
         body = as_event(seq, now, latest)
         value = self._codec.encode({"stream": OVERVIEW, "seq": seq, "server_ts": now, "body": body})
         # One that is lost is replaced by the next.
