@@ -45,7 +45,7 @@ class Piece(NamedTuple):
     events: Sequence[Seen]
 
 
-class Place(NamedTuple):
+class Watched(NamedTuple):
     """How far a viewer of a stream is."""
 
     viewer: str
@@ -62,7 +62,7 @@ class Standing(NamedTuple):
     waiting: Sequence[str] = ()
     #: Processes that cannot do their work.
     away: Sequence[str] = ()
-    places: Sequence[Place] = ()
+    places: Sequence[Watched] = ()
 
 
 class Size(NamedTuple):

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 from chaos import invariants
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
-from chaos.invariants import Log, Place, Seen, Size, Standing
+from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
@@ -147,7 +147,7 @@ async def _whole_again(
         if found := invariants.everything_is_whole(standing, {}):
             return found
         log = await asyncio.to_thread(read_log, cluster.settings)
-        places = [Place(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
+        places = [Watched(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
     return await _until_right(wrong)

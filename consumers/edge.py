@@ -12,7 +12,7 @@ from typing import Any, Final
 from consumers.cluster.assignment import Assign, all_of, share_of
 from consumers.cluster.cursors import MAX_A_FLUSH, CursorBook
 from consumers.cluster.departure import depart
-from consumers.cluster.partitions import Place, Places
+from consumers.cluster.partitions import Partition, ServedPartitions
 from consumers.cluster.presence import BEAT_S, Presence
 from consumers.cluster.reader import Reader
 from consumers.cluster.registry import Registry
@@ -90,7 +90,7 @@ class Edge:
             clock=clock,
             codec=codec_for(settings, "presence"),
         )
-        self._places = Places(names, self._presence.owner)
+        self._served = ServedPartitions(names, self._presence.owner)
         write = partial(self._poster.post_soon, names.cursors)
         self._cursors = CursorBook(clock, codec_for(settings, "cursor"), write)
         self._rejection, self._control = codec_for(settings, "rejection"), codec_for(settings, "control")
@@ -114,7 +114,7 @@ class Edge:
             on_loopback=loopback,
             poster=self._poster,
             counts=self._presence,
-            where=self._places,
+            where=self._served,
             cursors=self._cursors,
             registry=self._registry,
             clock=clock,
@@ -274,13 +274,13 @@ class Edge:
                     self._changed = self.service.move(self._serves, self._elsewhere) > 0
 
     def _beat_now(self) -> None:
-        self._say(self._names.presence, self.name, self._presence.heartbeat(self._places.partitions()))
+        self._say(self._names.presence, self.name, self._presence.heartbeat(self._served.partitions()))
 
     def _serves(self, kind: Kind, shard: Shard) -> bool:
-        return self._places.serves(kind, shard.key)
+        return self._served.serves(kind, shard.key)
 
     def _elsewhere(self, shard: Shard) -> str | None:
-        return self._places.elsewhere(shard.key)
+        return self._served.elsewhere(shard.key)
 
     async def _jot(self) -> None:
         while True:
@@ -300,32 +300,32 @@ class Edge:
             DELIVERED.inc(deliveries)
             EDGE_LATENCY.observe(max(0, self._clock.now_ms() - self._hub.server_ts) / 1000)
 
-    def assigned(self, places: set[Place], whole: set[Place], counts: dict[str, int]) -> None:
-        self._places.total = counts.get(self._names.fanout_live, self._places.total)
-        self._places.assigned(places, whole)
+    def assigned(self, places: set[Partition], whole: set[Partition], counts: dict[str, int]) -> None:
+        self._served.total = counts.get(self._names.fanout_live, self._served.total)
+        self._served.assigned(places, whole)
         self._hub.whole |= whole
         self._settle()
 
-    def filled(self, place: Place) -> None:
-        self._places.filled(place)
+    def filled(self, place: Partition) -> None:
+        self._served.filled(place)
         self._settle()
 
     def _settle(self) -> None:
-        if self._places.settled:
+        if self._served.settled:
             self._changed = True
             self.health.ok("rings")
             self._open()
             self._beat_now()
 
-    def revoked(self, places: set[Place]) -> None:
-        self._places.revoked(places)
+    def revoked(self, places: set[Partition]) -> None:
+        self._served.revoked(places)
         self._hub.whole -= places
         self._changed = True
         self._beat_now()
         # From here on these rings miss what comes. Their viewers wait where they are, and are sent on.
         self.service.suspend(self._serves)
         kept = OVERVIEW_SHARD.key.encode()
-        self._hub.drop(lambda key: key != kept and not self._places.serves(Kind.CHAT, key.decode()))
+        self._hub.drop(lambda key: key != kept and not self._served.serves(Kind.CHAT, key.decode()))
 
     def trouble(self, why: str) -> None:
         self.health.fail("kafka", why)

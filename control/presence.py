@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 DEAD_AFTER_S: Final = 8.0
 
 
-class Place(NamedTuple):
+class Slot(NamedTuple):
     """A share of a stream's viewers."""
 
     stream: str
@@ -25,7 +25,7 @@ _TOLD: Final = 5000
 
 class _Edge(NamedTuple):
     heard: float
-    viewers: Mapping[Place, int]
+    viewers: Mapping[Slot, int]
 
 
 class Audience:
@@ -39,10 +39,10 @@ class Audience:
         if value is None:
             self._edges.pop(edge, None)
             return
-        viewers: Counter[Place] = Counter()
+        viewers: Counter[Slot] = Counter()
         for row in value["streams"]:
             if row["viewers"] > 0:
-                viewers[Place(row["stream"], row["version"], row["shard"])] += row["viewers"]
+                viewers[Slot(row["stream"], row["version"], row["shard"])] += row["viewers"]
         self._edges[edge] = _Edge(now, viewers)
 
     def living(self, now: float) -> list[str]:
@@ -50,16 +50,16 @@ class Audience:
         self._edges = {name: e for name, e in self._edges.items() if now - e.heard < DEAD_AFTER_S}
         return sorted(self._edges)
 
-    def viewers(self, now: float) -> Counter[Place]:
+    def viewers(self, now: float) -> Counter[Slot]:
         """Viewers of each place, over all living edges."""
         self.living(now)
-        total: Counter[Place] = Counter()
+        total: Counter[Slot] = Counter()
         for edge in self._edges.values():
             total.update(edge.viewers)
         return total
 
 
-def by_stream(viewers: Mapping[Place, int]) -> Counter[str]:
+def by_stream(viewers: Mapping[Slot, int]) -> Counter[str]:
     """Viewers of each stream."""
     total: Counter[str] = Counter()
     for place, count in viewers.items():
@@ -67,7 +67,7 @@ def by_stream(viewers: Mapping[Place, int]) -> Counter[str]:
     return total
 
 
-def by_channel(viewers: Mapping[Place, int]) -> dict[str, int]:
+def by_channel(viewers: Mapping[Slot, int]) -> dict[str, int]:
     """Viewers that a channel's shards carry: who watches its chat and its broadcasts is most likely one
     person, so the larger of the streams counts, not their sum."""
     total: dict[str, int] = {}
@@ -77,7 +77,7 @@ def by_channel(viewers: Mapping[Place, int]) -> dict[str, int]:
     return total
 
 
-def totals(viewers: Mapping[Place, int], at_ms: int) -> dict[str, Any]:
+def totals(viewers: Mapping[Slot, int], at_ms: int) -> dict[str, Any]:
     """The record under TOTAL_KEY: all viewers (the row without a stream), and those of each stream."""
     streams = by_stream(viewers).most_common(_TOLD)
     rows = [("", sum(viewers.values())), *sorted(streams)]
@@ -85,7 +85,7 @@ def totals(viewers: Mapping[Place, int], at_ms: int) -> dict[str, Any]:
     return {"edge": TOTAL_KEY, "cell": "", "at": at_ms, "streams": named}
 
 
-def by_version(viewers: Mapping[Place, int]) -> dict[str, Counter[int]]:
+def by_version(viewers: Mapping[Slot, int]) -> dict[str, Counter[int]]:
     """Channel -> version -> viewers."""
     total: dict[str, Counter[int]] = {}
     for place, count in viewers.items():

@@ -66,7 +66,7 @@ class GoneError(Exception):
     """Retention has taken what was to be read since the bounds were asked for: ask again."""
 
 
-class Place(NamedTuple):
+class Partition(NamedTuple):
     """A partition of an events topic."""
 
     topic: str
@@ -95,7 +95,7 @@ class LogReader:
     def close(self) -> None:
         self._consumer.close()
 
-    def bounds(self, place: Place, deadline: Deadline) -> tuple[int, int]:
+    def bounds(self, place: Partition, deadline: Deadline) -> tuple[int, int]:
         """The first offset that the log still holds, and the one that the next record will get."""
         while True:
             try:
@@ -109,13 +109,13 @@ class LogReader:
             else:
                 return low, high
 
-    def _look_again(self, place: Place, deadline: Deadline) -> None:
+    def _look_again(self, place: Partition, deadline: Deadline) -> None:
         """Ask the brokers who leads; what they do not answer shows with the next question."""
         with contextlib.suppress(KafkaException):
             self._consumer.list_topics(place.topic, timeout=min(_MOVING_S * 20, deadline.left()))
         self._consumer.poll(_MOVING_S)
 
-    def seq_at(self, kind: Kind, place: Place, offset: int, high: int, deadline: Deadline) -> int | None:
+    def seq_at(self, kind: Kind, place: Partition, offset: int, high: int, deadline: Deadline) -> int | None:
         """The `seq` of the first readable record at or after an offset; None where there is none."""
         for message in self._messages(place, offset, high, deadline):
             event = self._decoded(kind, message)
@@ -124,7 +124,9 @@ class LogReader:
                 return seq
         return None
 
-    def scan(self, span: Span, place: Place, start: int, stop: int, deadline: Deadline) -> Iterator[Entry]:
+    def scan(
+        self, span: Span, place: Partition, start: int, stop: int, deadline: Deadline
+    ) -> Iterator[Entry]:
         """The span's events of [start, stop), in the log's order, doubles included."""
         (kind, channel), since = span
         key = channel.encode()
@@ -136,7 +138,7 @@ class LogReader:
                 yield Entry(event["seq"], render(kind, event))
 
     def find(
-        self, stream: Stream, place: Place, event_id: str, at_ms: int, deadline: Deadline
+        self, stream: Stream, place: Partition, event_id: str, at_ms: int, deadline: Deadline
     ) -> bytes | None:
         """The stream's event of that id, whose record has this time."""
         low, high = self.bounds(place, deadline)  # first: it finds who leads
@@ -153,7 +155,7 @@ class LogReader:
                 return entry.body
         return None
 
-    def latest(self, place: Place, key: bytes, deadline: Deadline) -> bytes | None:
+    def latest(self, place: Partition, key: bytes, deadline: Deadline) -> bytes | None:
         """The last value of a key in a compacted topic."""
         low, high = self.bounds(place, deadline)
         found = None
@@ -169,7 +171,7 @@ class LogReader:
         except Undecodable:
             return None  # not an event, whoever wrote it; the indexer reports it
 
-    def _messages(self, place: Place, start: int, stop: int, deadline: Deadline) -> Iterator[Message]:
+    def _messages(self, place: Partition, start: int, stop: int, deadline: Deadline) -> Iterator[Message]:
         if start >= stop:
             return
         self._consumer.assign([TopicPartition(place.topic, place.partition, start)])

@@ -17,7 +17,7 @@ from elasticsearch import ApiError, TransportError
 from control.retention import Retention
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
-from history.log import Deadline, GoneError, LogReader, Place
+from history.log import Deadline, GoneError, LogReader, Partition
 from history.names import day_of
 from history.pages import MAX_LIMIT, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
@@ -51,10 +51,10 @@ class _Topic(NamedTuple):
     #: Partition counts that it had in earlier epochs: events of then lie where they were right then.
     earlier: tuple[int, ...] = ()
 
-    def places(self, channel: str) -> list[Place]:
+    def places(self, channel: str) -> list[Partition]:
         """Where a channel's events lie: usually one partition."""
         counts = (self.partitions, *self.earlier)
-        return [Place(self.name, n) for n in sorted({partition_of(channel, count) for count in counts})]
+        return [Partition(self.name, n) for n in sorted({partition_of(channel, count) for count in counts})]
 
 
 class History:
@@ -140,7 +140,7 @@ class History:
     def _kept_since(self, stream: Stream) -> int:
         return self._retention.kept_since(stream.channel, self._clock.now_ms())
 
-    async def _forward(self, span: Span, place: Place, topic_id: str, after: int, limit: int) -> Page:
+    async def _forward(self, span: Span, place: Partition, topic_id: str, after: int, limit: int) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if after >= mark.seq:
                 return []
@@ -156,7 +156,7 @@ class History:
             )
         return first_page(entries, limit, degraded=degraded)
 
-    async def _backward(self, span: Span, place: Place, topic_id: str, upto: int, limit: int) -> Page:
+    async def _backward(self, span: Span, place: Partition, topic_id: str, upto: int, limit: int) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if not mark.seq:
                 return []
@@ -172,7 +172,7 @@ class History:
         return last_page(entries, limit, degraded=degraded)
 
     async def _indexed(
-        self, kind: Kind, place: Place, topic_id: str, read: Read
+        self, kind: Kind, place: Partition, topic_id: str, read: Read
     ) -> tuple[list[Entry], Watermark, bool]:
         """What the index has, how far it is complete, and whether it was not to be asked at all."""
         if self._clock.monotonic() >= self._index_at:
@@ -213,7 +213,7 @@ class History:
         """Partition counts of all epochs, as the workers noted them in the channel registry."""
         names = topic_names(self._settings)
         value = await self._with_reader(
-            lambda reader, deadline: reader.latest(Place(names.channels, 0), _EPOCHS, deadline)
+            lambda reader, deadline: reader.latest(Partition(names.channels, 0), _EPOCHS, deadline)
         )
         epochs = codec_for(self._settings, "channel").decode(value)["epochs"] if value else []
         return tuple({e["partitions"] for e in epochs if e["topic"] == names.ingest[kind]})
@@ -257,7 +257,7 @@ class History:
 
 
 def _finding(
-    stream: Stream, place: Place, event_id: str, at_ms: int
+    stream: Stream, place: Partition, event_id: str, at_ms: int
 ) -> Callable[[LogReader, Deadline], bytes | None]:
     return lambda reader, deadline: reader.find(stream, place, event_id, at_ms, deadline)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from history.log import Deadline, LogReader, Place
+from history.log import Deadline, LogReader, Partition
 from history.pages import Entry, Span, Watermark, merged, place_of
 from kernel.positions import MAX_SEQ
 
@@ -18,7 +18,7 @@ class Tail:
     """What the index does not have yet of a stream; all that the log has, where the index does not answer."""
 
     span: Span
-    place: Place
+    place: Partition
     watermark: Watermark
 
     def after(self, reader: LogReader, after: int, limit: int, *, deadline: Deadline) -> list[Entry]:

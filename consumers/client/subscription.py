@@ -24,7 +24,7 @@ class Verdict(Enum):
     HOLE = auto()
 
 
-class _Place:
+class _Position:
     """The place in one feed: the stream itself, or a lane of it."""
 
     __slots__ = ("asked_again_at", "cursor")
@@ -50,8 +50,8 @@ class Subscription:
         #: Failed tries in a row, and when the next is due.
         self.attempt = 0
         self.retry_at: float | None = None
-        self._own = _Place(start.after)
-        self._lanes: dict[str, _Place] = {}
+        self._own = _Position(start.after)
+        self._lanes: dict[str, _Position] = {}
         # Of a location only the latest counts: edges leave out older ones, and say nothing of it.
         self._conflates = stream.startswith("location:")
 
@@ -77,7 +77,7 @@ class Subscription:
         if self._own.cursor is None and (self._start.last is None or head == 0):
             self._own.cursor = head
         for lane, cursor in lanes.items():
-            self._lanes.setdefault(lane, _Place(cursor))
+            self._lanes.setdefault(lane, _Position(cursor))
 
     @property
     def caught_up(self) -> bool:
@@ -88,7 +88,7 @@ class Subscription:
 
     def take(self, event: Event) -> Verdict:
         """What to do with an event. A hole is asked for again once; the caller subscribes anew."""
-        place = self._place(event.stream)
+        place = self._position(event.stream)
         if place.cursor is not None and event.seq <= place.cursor:
             return Verdict.DOUBLE
         if self.hole_before(event) is not None and place.asked_again_at != place.cursor:
@@ -98,27 +98,27 @@ class Subscription:
 
     def hole_before(self, event: Event) -> int | None:
         """The cursor behind which something is missing before this event; None where nothing is."""
-        cursor = self._place(event.stream).cursor
+        cursor = self._position(event.stream).cursor
         missing = (
             not self._conflates and cursor is not None and event.prev is not None and event.prev > cursor
         )
         return cursor if missing else None
 
     def delivered(self, event: Event) -> None:
-        self._place(event.stream).cursor = event.seq
+        self._position(event.stream).cursor = event.seq
         if self.behind:
             self.behind -= 1
 
     def skip_to(self, stream: str, seq: int) -> bool:
         """The edge said that nothing below `seq` is to be had any more; whether that is news."""
-        place = self._place(stream)
+        place = self._position(stream)
         if place.cursor is not None and seq - 1 <= place.cursor:
             return False
         place.cursor = seq - 1
         return True
 
-    def _place(self, feed: str) -> _Place:
-        return self._own if feed == self.stream else self._lanes.setdefault(feed, _Place())
+    def _position(self, feed: str) -> _Position:
+        return self._own if feed == self.stream else self._lanes.setdefault(feed, _Position())
 
 
 def whole_of(stream: str) -> str | None:

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from consumers.cluster.partitions import Place
+from consumers.cluster.partitions import Partition
 from kernel.logs import get_logger
 
 _log = get_logger("touchline.reader")
@@ -18,12 +18,14 @@ _TAIL: Final = -2000
 class Assigned(Protocol):
     """Told of what begins and what ends. Called in the reader's thread."""
 
-    def begin(self, places: dict[Place, int | None], whole: set[Place], counts: dict[str, int]) -> None:
+    def begin(
+        self, places: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
+    ) -> None:
         """Partitions are read now: each with where its end was (-1: empty; None: it could not be asked); and
         how many topics have.
         """
 
-    def end(self, places: set[Place]) -> None:
+    def end(self, places: set[Partition]) -> None:
         """Partitions are read no more."""
 
     def counted(self, counts: dict[str, int]) -> None:
@@ -69,15 +71,15 @@ def share_of(topic: str, fill: int) -> Assign:
 
 def _starts(
     consumer: Consumer, parts: list[TopicPartition], fills: Mapping[str, int]
-) -> tuple[list[TopicPartition], dict[Place, int | None], set[Place]]:
+) -> tuple[list[TopicPartition], dict[Partition, int | None], set[Partition]]:
     """Where to start reading each partition, where its end is, and which are read from their first record.
 
     It raises nothing where a leader does not answer: while partitions are given out an error would end the
     reader. Then the client finds the place itself when it reaches the leader, and the others are read.
     """
     starts: list[TopicPartition] = []
-    ends: dict[Place, int | None] = {}
-    whole: set[Place] = set()
+    ends: dict[Partition, int | None] = {}
+    whole: set[Partition] = set()
     for part in parts:
         place = TopicPartition(part.topic, part.partition)
         try:

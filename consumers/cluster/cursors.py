@@ -17,7 +17,7 @@ MAX_CURSORS: Final = 100_000
 MAX_A_FLUSH: Final = 5_000
 
 #: User, device and stream.
-Place = tuple[str, str, str]
+CursorKey = tuple[str, str, str]
 
 
 class CursorBook:
@@ -29,28 +29,28 @@ class CursorBook:
 
     def __init__(self, clock: Clock, codec: Codec, write: Callable[[str, bytes], None]) -> None:
         self._clock, self._codec, self._write = clock, codec, write
-        self._acked: OrderedDict[Place, int] = OrderedDict()
+        self._acked: OrderedDict[CursorKey, int] = OrderedDict()
         #: In the order in which they changed: nobody waits behind those who acknowledge all the time.
-        self._changed: dict[Place, None] = {}
+        self._changed: dict[CursorKey, None] = {}
 
     def remember(self, user: str, device: str, stream: str, seq: int) -> None:
         """This device has seen everything of a stream up to here."""
-        place = (user, device, stream)
-        if seq > self._acked.get(place, -1):
-            self._acked[place] = seq
-            self._changed[place] = None
-        self._acked.move_to_end(place)
+        key = (user, device, stream)
+        if seq > self._acked.get(key, -1):
+            self._acked[key] = seq
+            self._changed[key] = None
+        self._acked.move_to_end(key)
         if len(self._acked) > MAX_CURSORS:
             self._forget_oldest()
 
     def flush(self, most: int | None = None) -> None:
         """Write what has changed; what does not go into a full queue is written the next time."""
-        for place in list(self._changed)[:most]:
+        for key in list(self._changed)[:most]:
             try:
-                self._jot(place)
+                self._jot(key)
             except TouchlineError:
                 return
-            del self._changed[place]
+            del self._changed[key]
 
     def _forget_oldest(self) -> None:
         oldest = next(iter(self._acked))
@@ -60,13 +60,13 @@ class CursorBook:
             del self._changed[oldest]
         del self._acked[oldest]
 
-    def _jot(self, place: Place) -> None:
-        user, device, stream = place
-        acked = {stream: self._acked[place]}
+    def _jot(self, key: CursorKey) -> None:
+        user, device, stream = key
+        acked = {stream: self._acked[key]}
         value = {"user": user, "device": device, "at": self._clock.now_ms(), "acked": acked}
-        self._write(key_of(place), self._codec.encode(value))
+        self._write(key_of(key), self._codec.encode(value))
 
 
-def key_of(place: Place) -> str:
+def key_of(key: CursorKey) -> str:
     """A JSON array: names of users and devices may hold any sign that one would put between them."""
-    return msgspec.json.encode(place).decode()
+    return msgspec.json.encode(key).decode()

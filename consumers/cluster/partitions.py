@@ -5,10 +5,10 @@ from collections.abc import Callable
 from kernel.positions import Kind, partition_of
 from kernel.topics import TopicNames
 
-Place = tuple[str, int]
+Partition = tuple[str, int]
 
 
-class Places:
+class ServedPartitions:
     """The partitions that this edge has. In a cell of its own it has all of them.
 
     Locations are read whole by every edge, so they are served everywhere.
@@ -18,26 +18,26 @@ class Places:
         self._live, self._owner = names.fanout_live, owner
         #: How many partitions the live topic has; 0: not known yet.
         self.total = 0
-        self._filling: set[Place] = set()
-        self._ready: set[Place] = set()
-        self._whole: set[Place] = set()
+        self._filling: set[Partition] = set()
+        self._ready: set[Partition] = set()
+        self._whole: set[Partition] = set()
 
-    def assigned(self, places: set[Place], whole: set[Place]) -> None:
+    def assigned(self, partitions: set[Partition], whole: set[Partition]) -> None:
         """These partitions are read from now on; those in `whole` from their first record."""
-        self._filling |= places
-        self._whole = (self._whole - places) | whole
+        self._filling |= partitions
+        self._whole = (self._whole - partitions) | whole
 
-    def filled(self, place: Place) -> None:
+    def filled(self, partition: Partition) -> None:
         """What was on the log when this partition was assigned is in the rings."""
-        if place in self._filling:
-            self._filling.discard(place)
-            self._ready.add(place)
+        if partition in self._filling:
+            self._filling.discard(partition)
+            self._ready.add(partition)
 
-    def revoked(self, places: set[Place]) -> None:
+    def revoked(self, partitions: set[Partition]) -> None:
         """These partitions are read no more."""
-        self._filling -= places
-        self._ready -= places
-        self._whole -= places
+        self._filling -= partitions
+        self._ready -= partitions
+        self._whole -= partitions
 
     @property
     def settled(self) -> bool:

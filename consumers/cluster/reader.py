@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.cluster.assignment import Assign
-from consumers.cluster.partitions import Place
+from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
 from kernel.clock import Clock
 from kernel.logs import get_logger
@@ -42,11 +42,11 @@ class Heard(Protocol):
 
     def take(self, topic: str, records: list[Raw]) -> object: ...
 
-    def assigned(self, places: set[Place], whole: set[Place], counts: dict[str, int]) -> None: ...
+    def assigned(self, places: set[Partition], whole: set[Partition], counts: dict[str, int]) -> None: ...
 
-    def filled(self, place: Place) -> None: ...
+    def filled(self, place: Partition) -> None: ...
 
-    def revoked(self, places: set[Place]) -> None: ...
+    def revoked(self, places: set[Partition]) -> None: ...
 
     def trouble(self, why: str) -> None: ...
 
@@ -74,7 +74,7 @@ class Reader(threading.Thread):
         #: What the loop has spent on the round, in processor time: waiting for one is no reason to rest.
         self._spent_s = 0.0
         #: Partitions that are still being filled: where their end was; None: that is not known yet.
-        self._ends: dict[Place, int | None] = {}
+        self._ends: dict[Partition, int | None] = {}
         self._counts: dict[str, int] | None = None
 
     def stop(self) -> None:
@@ -102,7 +102,9 @@ class Reader(threading.Thread):
 
     # ── of its partitions (it is what `Assign` tells) ────────────────────────────────────────────────
 
-    def begin(self, places: dict[Place, int | None], whole: set[Place], counts: dict[str, int]) -> None:
+    def begin(
+        self, places: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
+    ) -> None:
         self._counts = None
         self._tell(self._heard.assigned, set(places), whole, counts)
         for place, end in places.items():
@@ -114,7 +116,7 @@ class Reader(threading.Thread):
     def counted(self, counts: dict[str, int]) -> None:
         self._counts = counts
 
-    def end(self, places: set[Place]) -> None:
+    def end(self, places: set[Partition]) -> None:
         for place in places:
             self._ends.pop(place, None)
         self._tell(self._heard.revoked, places)

@@ -27,7 +27,7 @@ _PASSED: Final = 4096
 
 _OVERHEAD: Final = 60  # what a record costs beside its bytes
 
-Place = tuple[str, int]
+Partition = tuple[str, int]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -82,7 +82,7 @@ class Shelf:
 
     __slots__ = ("bytes", "cut", "place", "values")
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Partition) -> None:
         self.place = place
         self.values: deque[bytes] = deque()
         self.bytes = 0
@@ -125,7 +125,7 @@ class Hub:
         #: The operators: of no channel, so not among the audiences.
         self._overview = Audience(OVERVIEW, OVERVIEW_SHARD)
         #: Partitions that were read from their very first record: their streams' rings lack nothing.
-        self.whole: set[Place] = set()
+        self.whole: set[Partition] = set()
         self._given_up = False
         self.bytes = 0
         #: When Kafka appended the latest event that was delivered.
@@ -154,7 +154,7 @@ class Hub:
             self._make_room()
         return self._deliver(fresh) if fresh else 0
 
-    def _take_one(self, place: Place, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
+    def _take_one(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
         """One record into its ring; None if it is a repetition, or not readable."""
         try:
             stream, seq, server_ts, body = self._decode(value)
@@ -173,7 +173,7 @@ class Hub:
         self.server_ts = server_ts
         return feed, frame
 
-    def _shelve(self, place: Place, key: bytes, value: bytes) -> None:
+    def _shelve(self, place: Partition, key: bytes, value: bytes) -> None:
         shelf = self._shelves.get(key)
         if shelf is None:
             shelf = self._shelves[key] = Shelf(place)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from control.channels import LEAD_MS, ChannelRecord, with_retired, with_shards
-from control.presence import TOTAL_KEY, Audience, Place, by_channel, by_stream, by_version, totals
+from control.presence import TOTAL_KEY, Audience, Slot, by_channel, by_stream, by_version, totals
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
@@ -46,7 +46,7 @@ class ChannelManager:
         #: When Kafka appended the newest heartbeat, and when it was heard.
         self._append_ms, self._append_at = 0, 0.0
         self._told: dict[str, int] = {}
-        self._told_totals: Mapping[Place, int] = {}
+        self._told_totals: Mapping[Slot, int] = {}
         self._told_at = clock.monotonic()
         self._looked = clock.monotonic()
         self._hot_told: dict[tuple[str, int], float] = {}
@@ -86,7 +86,7 @@ class ChannelManager:
         AUDIENCE.set(viewers.total())
         self._worker.write([*self._reshard(viewers), *self._tell_audience(viewers, now), *self._hot(now)])
 
-    def _reshard(self, viewers: Mapping[Place, int]) -> list[Write]:
+    def _reshard(self, viewers: Mapping[Slot, int]) -> list[Write]:
         now_ms = self._now_ms()
         registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
         names = set(audiences) | {
@@ -116,7 +116,7 @@ class ChannelManager:
             record = with_retired(record, version, now_ms + LEAD_MS)
         return record
 
-    def _tell_audience(self, viewers: Mapping[Place, int], now: float) -> list[Write]:
+    def _tell_audience(self, viewers: Mapping[Slot, int], now: float) -> list[Write]:
         if not self._audience_every_s or now < self._told_at + self._audience_every_s:
             return []
         self._told_at = now
@@ -141,7 +141,7 @@ class ChannelManager:
         self._told = told
         return writes
 
-    def _tell_totals(self, viewers: Mapping[Place, int]) -> list[Write]:
+    def _tell_totals(self, viewers: Mapping[Slot, int]) -> list[Write]:
         """All viewers, on touchline.presence: by one worker, and only where something has changed."""
         if viewers == self._told_totals or not self._worker.owns(OPS_CHANNEL):
             return []

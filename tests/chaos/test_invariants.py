@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from chaos import invariants as i
-from chaos.invariants import Missing, Piece, Place, Seen, Size, Standing, Viewing
+from chaos.invariants import Missing, Piece, Seen, Size, Standing, Viewing, Watched
 
 A = "chat:a"
 LOG = {A: [Seen(1, "k1"), Seen(2, "k2"), Seen(5, "k3")]}
@@ -31,13 +31,13 @@ def latest(viewed: Viewing, kept: int = 10) -> list[str]:
 
 
 def whole(**standing: Sequence[object]) -> list[str]:
-    places = [Place("ana", A, 5), Place("ana", "chat:empty", 0)]
+    places = [Watched("ana", A, 5), Watched("ana", "chat:empty", 0)]
     return i.everything_is_whole(Standing(**{"places": places, **standing}), {**LOG, "chat:empty": []})  # type: ignore[arg-type]
 
 
 RIGHT: dict[str, Callable[[], list[str]]] = {
     "whole": whole,
-    "ahead of the log as it was read": lambda: whole(places=[Place("ana", A, 7)]),
+    "ahead of the log as it was read": lambda: whole(places=[Watched("ana", A, 7)]),
     "every position": lambda: latest(walking(1, 2, 3, 4, 5)),
     "the latest positions only": lambda: latest(walking(1, 4, 5)),
     "the latest since he came": lambda: latest(walking(5, after=4)),
@@ -59,8 +59,8 @@ WRONG: dict[str, tuple[Callable[[], list[str]], str]] = {
     "a recorder that ended": (lambda: whole(ended=["OSError()"]), "a recorder ended: OSError()"),
     "a producer that waits": (lambda: whole(waiting=["producer"]), "producer still waits"),
     "a role that is away": (lambda: whole(away=["edge-1"]), "edge-1 is not ready"),
-    "a viewer behind": (lambda: whole(places=[Place("ana", A, 2)]), "ana of chat:a is at 2, the log at 5"),
-    "a viewer who saw nothing": (lambda: whole(places=[Place("ana", A, 0)]), "is at 0, the log at 5"),
+    "a viewer behind": (lambda: whole(places=[Watched("ana", A, 2)]), "ana of chat:a is at 2, the log at 5"),
+    "a viewer who saw nothing": (lambda: whole(places=[Watched("ana", A, 0)]), "is at 0, the log at 5"),
     "an older position": (lambda: latest(walking(1, 2, 3, 5)), "has ana at 2, the log at 4"),
     "no position": (lambda: latest(walking(4, 5)), "has no position of cem, whose latest is 1"),
     "an older position after a newer one": (lambda: latest(walking(1, 4, 2, 5)), "was shown 2 after 4"),

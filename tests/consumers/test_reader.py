@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from consumers.cluster.assignment import Assign, Assigned, share_of
-from consumers.cluster.partitions import Place
+from consumers.cluster.partitions import Partition
 from consumers.cluster.reader import Reader
 from consumers.delivery.hub import Raw
 from kernel.clock import SystemClock
@@ -24,20 +24,20 @@ class Heard:
 
     def __init__(self) -> None:
         self.values: list[bytes] = []
-        self.at_home: set[Place] = set()
+        self.at_home: set[Partition] = set()
         self.error: Exception | None = None
 
     def take(self, topic: str, records: list[Raw]) -> object:
         self.values += [record.value for record in records]
         return None
 
-    def assigned(self, places: set[Place], whole: set[Place], counts: dict[str, int]) -> None:
+    def assigned(self, places: set[Partition], whole: set[Partition], counts: dict[str, int]) -> None:
         assert not whole
 
-    def filled(self, place: Place) -> None:
+    def filled(self, place: Partition) -> None:
         self.at_home.add(place)
 
-    def revoked(self, places: set[Place]) -> None: ...
+    def revoked(self, places: set[Partition]) -> None: ...
 
     def trouble(self, why: str) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from control.presence import Audience, Place, by_channel, by_stream, by_version, totals
+from control.presence import Audience, Slot, by_channel, by_stream, by_version, totals
 
 
 def heartbeat(*rows: tuple[str, int, int, int]) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def test_the_latest_heartbeat_of_each_edge_counts() -> None:
     audience.heard("e1", heartbeat(("chat:c", 1, 0, 7), ("broadcast:c", 2, 1, 9)), 2.0)
     audience.heard("e2", heartbeat(("chat:c", 1, 0, 1)), 2.0)
     viewers = audience.viewers(3.0)
-    assert viewers == {Place("chat:c", 1, 0): 8, Place("broadcast:c", 2, 1): 9}
+    assert viewers == {Slot("chat:c", 1, 0): 8, Slot("broadcast:c", 2, 1): 9}
     assert by_stream(viewers) == {"chat:c": 8, "broadcast:c": 9}
     assert by_channel(viewers) == {"c": 9}
     assert by_version(viewers) == {"c": {1: 8, 2: 9}}
