@@ -5,7 +5,7 @@ Everything here blocks, and runs in a thread. A reader has a Kafka consumer of i
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -14,6 +14,7 @@ from history.pages import Entry, Span
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
 from kernel.positions import Kind, Stream
+from kernel.records import Partition
 from kernel.settings import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.rendering import render
@@ -66,15 +67,8 @@ class GoneError(Exception):
     """Retention has taken what was to be read since the bounds were asked for: ask again."""
 
 
-class Partition(NamedTuple):
-    """A partition of an events topic."""
-
-    topic: str
-    partition: int
-
-
 class LogReader:
-    """Reads places of the log, one at a time."""
+    """Reads partitions of the log, one at a time."""
 
     def __init__(self, settings: Settings, codecs: dict[Kind, Codec]) -> None:
         self._settings, self._codecs = settings, codecs
@@ -95,29 +89,31 @@ class LogReader:
     def close(self) -> None:
         self._consumer.close()
 
-    def bounds(self, place: Partition, deadline: Deadline) -> tuple[int, int]:
+    def bounds(self, partition: Partition, deadline: Deadline) -> tuple[int, int]:
         """The first offset that the log still holds, and the one that the next record will get."""
         while True:
             try:
                 low, high = self._consumer.get_watermark_offsets(
-                    TopicPartition(*place), timeout=min(_WAIT_S, deadline.left())
+                    TopicPartition(*partition), timeout=min(_WAIT_S, deadline.left())
                 )
             except KafkaException as error:
                 if error.args[0].code() not in _MOVING:
                     raise unreachable(self._settings, error.args[0].str()) from error
-                self._look_again(place, deadline)
+                self._look_again(partition, deadline)
             else:
                 return low, high
 
-    def _look_again(self, place: Partition, deadline: Deadline) -> None:
+    def _look_again(self, partition: Partition, deadline: Deadline) -> None:
         """Ask the brokers who leads; what they do not answer shows with the next question."""
         with contextlib.suppress(KafkaException):
-            self._consumer.list_topics(place.topic, timeout=min(_MOVING_S * 20, deadline.left()))
+            self._consumer.list_topics(partition.topic, timeout=min(_MOVING_S * 20, deadline.left()))
         self._consumer.poll(_MOVING_S)
 
-    def seq_at(self, kind: Kind, place: Partition, offset: int, high: int, deadline: Deadline) -> int | None:
+    def seq_at(
+        self, kind: Kind, partition: Partition, offset: int, high: int, deadline: Deadline
+    ) -> int | None:
         """The `seq` of the first readable record at or after an offset; None where there is none."""
-        for message in self._messages(place, offset, high, deadline):
+        for message in self._messages(partition, offset, high, deadline):
             event = self._decoded(kind, message)
             if event is not None:
                 seq: int = event["seq"]
@@ -125,12 +121,12 @@ class LogReader:
         return None
 
     def scan(
-        self, span: Span, place: Partition, start: int, stop: int, deadline: Deadline
+        self, span: Span, partition: Partition, start: int, stop: int, deadline: Deadline
     ) -> Iterator[Entry]:
         """The span's events of [start, stop), in the log's order, doubles included."""
         (kind, channel), since = span
         key = channel.encode()
-        for message in self._messages(place, start, stop, deadline):
+        for message in self._messages(partition, start, stop, deadline):
             # Other channels' records are not even decoded.
             if message.key() != key or (event := self._decoded(kind, message)) is None:
                 continue
@@ -138,11 +134,11 @@ class LogReader:
                 yield Entry(event["seq"], render(kind, event))
 
     def find(
-        self, stream: Stream, place: Partition, event_id: str, at_ms: int, deadline: Deadline
+        self, stream: Stream, partition: Partition, event_id: str, at_ms: int, deadline: Deadline
     ) -> bytes | None:
         """The stream's event of that id, whose record has this time."""
-        low, high = self.bounds(place, deadline)  # first: it finds who leads
-        times = [TopicPartition(place.topic, place.partition, at_ms)]
+        low, high = self.bounds(partition, deadline)  # first: it finds who leads
+        times = [TopicPartition(partition.topic, partition.partition, at_ms)]
         try:
             (first,) = self._consumer.offsets_for_times(times, timeout=min(_WAIT_S, deadline.left()))
         except KafkaException as error:
@@ -150,16 +146,16 @@ class LogReader:
         if first.error is not None or first.offset < 0:
             return None
         start, wanted = max(low, first.offset), b'"id":"%b"' % event_id.encode()
-        for entry in self.scan(Span(stream), place, start, min(high, start + _NEAR), deadline):
+        for entry in self.scan(Span(stream), partition, start, min(high, start + _NEAR), deadline):
             if wanted in entry.body and _id_of(entry.body) == event_id:
                 return entry.body
         return None
 
-    def latest(self, place: Partition, key: bytes, deadline: Deadline) -> bytes | None:
+    def latest(self, partition: Partition, key: bytes, deadline: Deadline) -> bytes | None:
         """The last value of a key in a compacted topic."""
-        low, high = self.bounds(place, deadline)
+        low, high = self.bounds(partition, deadline)
         found = None
-        for message in self._messages(place, low, high, deadline):
+        for message in self._messages(partition, low, high, deadline):
             if message.key() == key:
                 found = message.value()
         return found
@@ -171,10 +167,10 @@ class LogReader:
         except Undecodable:
             return None  # not an event, whoever wrote it; the indexer reports it
 
-    def _messages(self, place: Partition, start: int, stop: int, deadline: Deadline) -> Iterator[Message]:
+    def _messages(self, partition: Partition, start: int, stop: int, deadline: Deadline) -> Iterator[Message]:
         if start >= stop:
             return
-        self._consumer.assign([TopicPartition(place.topic, place.partition, start)])
+        self._consumer.assign([TopicPartition(partition.topic, partition.partition, start)])
         try:
             while True:
                 first = self._consumer.poll(deadline.left())

@@ -17,7 +17,7 @@ from elasticsearch import ApiError, TransportError
 from control.retention import Retention
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
-from history.log import Deadline, GoneError, LogReader, Partition
+from history.log import Deadline, GoneError, LogReader
 from history.names import day_of
 from history.pages import MAX_LIMIT, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
@@ -26,6 +26,7 @@ from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
 from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Kind, Stream, partition_of, time_of_id
+from kernel.records import Partition
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.registry import codec_for
@@ -51,7 +52,7 @@ class _Topic(NamedTuple):
     #: Partition counts that it had in earlier epochs: events of then lie where they were right then.
     earlier: tuple[int, ...] = ()
 
-    def places(self, channel: str) -> list[Partition]:
+    def partitions(self, channel: str) -> list[Partition]:
         """Where a channel's events lie: usually one partition."""
         counts = (self.partitions, *self.earlier)
         return [Partition(self.name, n) for n in sorted({partition_of(channel, count) for count in counts})]
@@ -108,11 +109,11 @@ class History:
         forward, upto = after is not None, MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
         pages = [
             await (
-                self._backward(span, place, topic.id, upto, limit)
+                self._backward(span, partition, topic.id, upto, limit)
                 if after is None
-                else self._forward(span, place, topic.id, min(max(after, 0), MAX_SEQ), limit)
+                else self._forward(span, partition, topic.id, min(max(after, 0), MAX_SEQ), limit)
             )
-            for place in topic.places(stream.channel)
+            for partition in topic.partitions(stream.channel)
         ]
         return pages[0] if len(pages) == 1 else joined(pages, limit, forward=forward)
 
@@ -131,8 +132,8 @@ class History:
                     return body
             except (ApiError, TransportError) as error:
                 self._index_failed(error)
-        for place in (await self._topic(stream.kind)).places(stream.channel):
-            found = await self._with_reader(_finding(stream, place, event_id, at_ms))
+        for partition in (await self._topic(stream.kind)).partitions(stream.channel):
+            found = await self._with_reader(_finding(stream, partition, event_id, at_ms))
             if found is not None:
                 return found
         return None
@@ -140,15 +141,15 @@ class History:
     def _kept_since(self, stream: Stream) -> int:
         return self._retention.kept_since(stream.channel, self._clock.now_ms())
 
-    async def _forward(self, span: Span, place: Partition, topic_id: str, after: int, limit: int) -> Page:
+    async def _forward(self, span: Span, partition: Partition, topic_id: str, after: int, limit: int) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if after >= mark.seq:
                 return []
             return await self._index.after(generation, span, after, mark.seq, limit + 1)
 
-        entries, watermark, degraded = await self._indexed(span.stream.kind, place, topic_id, read)
+        entries, watermark, degraded = await self._indexed(span.stream.kind, partition, topic_id, read)
         if len(entries) <= limit:
-            tail, wanted = Tail(span, place, watermark), limit + 1 - len(entries)
+            tail, wanted = Tail(span, partition, watermark), limit + 1 - len(entries)
             entries += await self._with_reader(
                 lambda reader, deadline: tail.after(
                     reader, max(after, watermark.seq), wanted, deadline=deadline
@@ -156,28 +157,28 @@ class History:
             )
         return first_page(entries, limit, degraded=degraded)
 
-    async def _backward(self, span: Span, place: Partition, topic_id: str, upto: int, limit: int) -> Page:
+    async def _backward(self, span: Span, partition: Partition, topic_id: str, upto: int, limit: int) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if not mark.seq:
                 return []
             return await self._index.before(generation, span, min(upto, mark.seq), limit + 1)
 
         # The older part first: if Elasticsearch fails now, the log answers alone.
-        entries, watermark, degraded = await self._indexed(span.stream.kind, place, topic_id, read)
+        entries, watermark, degraded = await self._indexed(span.stream.kind, partition, topic_id, read)
         if upto > watermark.seq:
-            tail = Tail(span, place, watermark)
+            tail = Tail(span, partition, watermark)
             entries += await self._with_reader(
                 lambda reader, deadline: tail.before(reader, upto, limit + 1, deadline=deadline)
             )
         return last_page(entries, limit, degraded=degraded)
 
     async def _indexed(
-        self, kind: Kind, place: Partition, topic_id: str, read: Read
+        self, kind: Kind, partition: Partition, topic_id: str, read: Read
     ) -> tuple[list[Entry], Watermark, bool]:
         """What the index has, how far it is complete, and whether it was not to be asked at all."""
         if self._clock.monotonic() >= self._index_at:
             try:
-                entries, watermark = await self._index.complete(kind, place.partition, topic_id, read)
+                entries, watermark = await self._index.complete(kind, partition.partition, topic_id, read)
             except (ApiError, TransportError) as error:
                 self._index_failed(error)
             else:
@@ -257,9 +258,9 @@ class History:
 
 
 def _finding(
-    stream: Stream, place: Partition, event_id: str, at_ms: int
+    stream: Stream, partition: Partition, event_id: str, at_ms: int
 ) -> Callable[[LogReader, Deadline], bytes | None]:
-    return lambda reader, deadline: reader.find(stream, place, event_id, at_ms, deadline)
+    return lambda reader, deadline: reader.find(stream, partition, event_id, at_ms, deadline)
 
 
 def insisting(read: Callable[[LogReader, Deadline], T], reader: LogReader, deadline: Deadline) -> T:

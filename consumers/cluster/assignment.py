@@ -19,13 +19,13 @@ class Assigned(Protocol):
     """Told of what begins and what ends. Called in the reader's thread."""
 
     def begin(
-        self, places: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
+        self, partitions: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
     ) -> None:
         """Partitions are read now: each with where its end was (-1: empty; None: it could not be asked); and
         how many topics have.
         """
 
-    def end(self, places: set[Partition]) -> None:
+    def end(self, partitions: set[Partition]) -> None:
         """Partitions are read no more."""
 
     def counted(self, counts: dict[str, int]) -> None:
@@ -49,7 +49,7 @@ def all_of(fills: Mapping[str, int]) -> Assign:
 
 
 def share_of(topic: str, fill: int) -> Assign:
-    """What the cell's group gives this edge. A new owner starts before the old one's place: `fill` back."""
+    """What the cell's group gives this edge. A new owner starts before the old one's partition: `fill` back."""
 
     def assign(consumer: Consumer, told: Assigned) -> None:
         counts = {topic: len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)}
@@ -75,15 +75,15 @@ def _starts(
     """Where to start reading each partition, where its end is, and which are read from their first record.
 
     It raises nothing where a leader does not answer: while partitions are given out an error would end the
-    reader. Then the client finds the place itself when it reaches the leader, and the others are read.
+    reader. Then the client finds the partition itself when it reaches the leader, and the others are read.
     """
     starts: list[TopicPartition] = []
     ends: dict[Partition, int | None] = {}
     whole: set[Partition] = set()
     for part in parts:
-        place = TopicPartition(part.topic, part.partition)
+        partition = TopicPartition(part.topic, part.partition)
         try:
-            low, end = consumer.get_watermark_offsets(place, timeout=_ASK_S)
+            low, end = consumer.get_watermark_offsets(partition, timeout=_ASK_S)
         except KafkaException as error:
             _log.warning("a partition's leader is not in reach", partition=part.partition, why=str(error))
             starts.append(TopicPartition(part.topic, part.partition, _TAIL - fills[part.topic]))

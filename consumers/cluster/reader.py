@@ -42,11 +42,11 @@ class Heard(Protocol):
 
     def take(self, topic: str, records: list[Raw]) -> object: ...
 
-    def assigned(self, places: set[Partition], whole: set[Partition], counts: dict[str, int]) -> None: ...
+    def assigned(self, partitions: set[Partition], whole: set[Partition], counts: dict[str, int]) -> None: ...
 
-    def filled(self, place: Partition) -> None: ...
+    def filled(self, partition: Partition) -> None: ...
 
-    def revoked(self, places: set[Partition]) -> None: ...
+    def revoked(self, partitions: set[Partition]) -> None: ...
 
     def trouble(self, why: str) -> None: ...
 
@@ -103,23 +103,23 @@ class Reader(threading.Thread):
     # ── of its partitions (it is what `Assign` tells) ────────────────────────────────────────────────
 
     def begin(
-        self, places: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
+        self, partitions: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
     ) -> None:
         self._counts = None
-        self._tell(self._heard.assigned, set(places), whole, counts)
-        for place, end in places.items():
+        self._tell(self._heard.assigned, set(partitions), whole, counts)
+        for partition, end in partitions.items():
             if end is not None and end < 0:
-                self._tell(self._heard.filled, place)
+                self._tell(self._heard.filled, partition)
             else:
-                self._ends[place] = end
+                self._ends[partition] = end
 
     def counted(self, counts: dict[str, int]) -> None:
         self._counts = counts
 
-    def end(self, places: set[Partition]) -> None:
-        for place in places:
-            self._ends.pop(place, None)
-        self._tell(self._heard.revoked, places)
+    def end(self, partitions: set[Partition]) -> None:
+        for partition in partitions:
+            self._ends.pop(partition, None)
+        self._tell(self._heard.revoked, partitions)
 
     def _read(self, consumer: Consumer) -> None:
         monotonic, rest_until, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
@@ -178,17 +178,17 @@ class Reader(threading.Thread):
         self._written.set()
 
     def _look_whether_filled(self, consumer: Consumer, *, at_rest: bool = False) -> None:
-        for at in consumer.position([TopicPartition(*place) for place in self._ends]):
-            place = at.topic, at.partition
+        for at in consumer.position([TopicPartition(*partition) for partition in self._ends]):
+            partition = at.topic, at.partition
             # Known since something was fetched: what a leader could not be asked it says with its records.
             _, high = consumer.get_watermark_offsets(at, cached=True)
-            end = self._ends[place]
+            end = self._ends[partition]
             if end is None and high >= 0:
-                end = self._ends[place] = high
+                end = self._ends[partition] = high
             # Transactions leave markers at a log's end that are not handed out: then quiet means the end.
             if end is not None and (at.offset >= end or (at_rest and max(at.offset, high) >= 0)):
-                del self._ends[place]
-                self._tell(self._heard.filled, place)
+                del self._ends[partition]
+                self._tell(self._heard.filled, partition)
 
     def _heed(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:

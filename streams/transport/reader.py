@@ -1,4 +1,4 @@
-"""Batches, read with librdkafka in the event loop itself, while Faust's consumer keeps the group's membership.
+"""Batches, read with librdkafka in the event loop, while Faust's consumer keeps the group's membership.
 
 aiokafka keeps one fetch in flight per broker, so idle partitions hold back busy ones for as long as the
 fetch waits, and it parses records under the interpreter's lock. librdkafka does neither (decision 0030). It

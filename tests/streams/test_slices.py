@@ -18,12 +18,12 @@ def parts(sizes: list[int]) -> list[PartitionBatch]:
 @given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 25))
 def test_parts_hold_every_record_once_in_order_and_no_more_than_is_asked(sizes: list[int], most: int) -> None:
     batch = parts(sizes)
-    parts = list(slices(batch, most))
-    flat = [(b.place, record) for part in parts for b in part for record in b.records]
+    made = list(slices(batch, most))
+    flat = [(b.place, record) for part in made for b in part for record in b.records]
     assert flat == [(b.place, record) for b in batch for record in b.records]
-    assert all(sum(len(b.records) for b in part) == most for part in parts[:-1])
-    assert all(0 < sum(len(b.records) for b in part) <= most for part in parts)
-    assert all(b.records for part in parts for b in part)
+    assert all(sum(len(b.records) for b in part) == most for part in made[:-1])
+    assert all(0 < sum(len(b.records) for b in part) <= most for part in made)
+    assert all(b.records for part in made for b in part)
 
 
 def test_partitions_with_few_records_share_a_part() -> None:
