@@ -128,7 +128,10 @@ class Edge:
         """Serve until `stop` is set; a request to drain sets it. Raises what makes going on impossible."""
         _raise_file_limit()
         await self._listen(stop)
-        chores = [self._loop.create_task(work) for work in (self.service.sweep(), self._beat(), self._jot())]
+        chores = [
+            self._loop.create_task(work)
+            for work in (self.service.sweep(), self._beat(), self._flush_cursors())
+        ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
         try:
             waiting = self._loop.create_task(wait_for_kafka(self._settings))
@@ -232,11 +235,11 @@ class Edge:
             self.service.widen(key)
             self.service.recheck(key)
         elif topic == self._names.control:
-            self._heed_command(key, value)
+            self._handle_command(key, value)
         elif value is not None:
-            self._heed_rejection(value)
+            self._handle_rejection(value)
 
-    def _heed_command(self, key: str, value: bytes | None) -> None:
+    def _handle_command(self, key: str, value: bytes | None) -> None:
         if value is None or not key.startswith(PREFIX):
             return
         with contextlib.suppress(Undecodable):
@@ -244,7 +247,7 @@ class Edge:
             if user is not None:
                 self.service.revoke(user)
 
-    def _heed_rejection(self, value: bytes) -> None:
+    def _handle_rejection(self, value: bytes) -> None:
         try:
             said = self._rejection.decode(value)
             kind = next((k for k, name in self._names.ingest.items() if name == said["topic"]), None)
@@ -274,7 +277,7 @@ class Edge:
                     self._changed = self.service.move(self._serves, self._elsewhere) > 0
 
     def _beat_now(self) -> None:
-        self._say(self._names.presence, self.name, self._presence.heartbeat(self._served.partitions()))
+        self._publish(self._names.presence, self.name, self._presence.heartbeat(self._served.partitions()))
 
     def _serves(self, kind: Kind, shard: Shard) -> bool:
         return self._served.serves(kind, shard.key)
@@ -282,12 +285,12 @@ class Edge:
     def _elsewhere(self, shard: Shard) -> str | None:
         return self._served.elsewhere(shard.key)
 
-    async def _jot(self) -> None:
+    async def _flush_cursors(self) -> None:
         while True:
             await asyncio.sleep(1)
             self._cursors.flush(MAX_A_FLUSH)
 
-    def _say(self, topic: str, key: str, value: bytes | None) -> None:
+    def _publish(self, topic: str, key: str, value: bytes | None) -> None:
         """Write without waiting; the next word replaces one that is lost."""
         with contextlib.suppress(TouchlineError):
             self._poster.post_soon(topic, key, value)
@@ -359,7 +362,7 @@ class Edge:
         for thread in threads:
             await asyncio.to_thread(thread.join)
         if threads:
-            self._say(self._names.presence, self.name, None)
+            self._publish(self._names.presence, self.name, None)
             self._cursors.flush()
         await self.service.close()
         await self._poster.close()

@@ -54,7 +54,7 @@ class Tables(threading.Thread):
                 self._take(consumer)
                 if not read and self._at_end(consumer):
                     read = True
-                    self._tell(self._on_read)
+                    self._notify(self._on_read)
         finally:
             consumer.close()
 
@@ -75,12 +75,12 @@ class Tables(threading.Thread):
         for message in consumer.consume(_BATCH, 0.25):
             if message.error() is None:
                 key, topic = (message.key() or b"").decode("utf-8", "replace"), message.topic() or ""
-                self._tell(self._learn, topic, key, message.value())
+                self._notify(self._learn, topic, key, message.value())
 
     def _at_end(self, consumer: Consumer) -> bool:
         at = consumer.position([TopicPartition(*place) for place in self._ends]) if self._ends else []
         return all(place.offset >= self._ends[place.topic, place.partition] for place in at)
 
-    def _tell(self, call: Callable[..., None], *arguments: Any) -> None:
+    def _notify(self, call: Callable[..., None], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)

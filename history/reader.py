@@ -52,7 +52,7 @@ class _Topic(NamedTuple):
     #: Partition counts that it had in earlier epochs: events of then lie where they were right then.
     earlier: tuple[int, ...] = ()
 
-    def partitions(self, channel: str) -> list[Partition]:
+    def partitions_of(self, channel: str) -> list[Partition]:
         """Where a channel's events lie: usually one partition."""
         counts = (self.partitions, *self.earlier)
         return [Partition(self.name, n) for n in sorted({partition_of(channel, count) for count in counts})]
@@ -113,7 +113,7 @@ class History:
                 if after is None
                 else self._forward(span, partition, topic.id, min(max(after, 0), MAX_SEQ), limit)
             )
-            for partition in topic.partitions(stream.channel)
+            for partition in topic.partitions_of(stream.channel)
         ]
         return pages[0] if len(pages) == 1 else joined(pages, limit, forward=forward)
 
@@ -132,7 +132,7 @@ class History:
                     return body
             except (ApiError, TransportError) as error:
                 self._index_failed(error)
-        for partition in (await self._topic(stream.kind)).partitions(stream.channel):
+        for partition in (await self._topic(stream.kind)).partitions_of(stream.channel):
             found = await self._with_reader(_finding(stream, partition, event_id, at_ms))
             if found is not None:
                 return found

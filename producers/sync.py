@@ -37,7 +37,7 @@ class SyncProducer(SendMethods[Delivered]):
         self._turns = Counter()
         self._announced = {}
         self._progress: Final = threading.Condition()
-        self._outbox: Outbox | None = Outbox(given, self._tell)
+        self._outbox: Outbox | None = Outbox(given, self._notify)
         self._contact: Final = self._outbox.contact
 
     def __enter__(self) -> Self:
@@ -119,7 +119,7 @@ class SyncProducer(SendMethods[Delivered]):
             raise closed()
         return self._outbox
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         with self._progress:
             self._progress.notify_all()
 

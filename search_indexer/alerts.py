@@ -119,7 +119,7 @@ def ready(alert: Alert, folding: Folding) -> Ready:
     return Ready(alert, parse(alert.search.q, folding))
 
 
-def told_by(alerts: Iterable[Ready], event: Indexable, folding: Folding) -> list[Alert]:
+def matching(alerts: Iterable[Ready], event: Indexable, folding: Folding) -> list[Alert]:
     """The alerts that this event sets off: those whose search would find it."""
     document = event.document
     if document.hidden or document.channel.startswith(PREFIX):
@@ -186,11 +186,11 @@ class AlertLog(Follower):
     def alerts(self) -> Mapping[str, Ready]:
         return self._ready
 
-    def told(self, event: Indexable) -> list[Alert]:
+    def matching(self, event: Indexable) -> list[Alert]:
         """The alerts that this event sets off, and whose owners may read it."""
         return [
             alert
-            for alert in told_by(self._ready.values(), event, self._folding)
+            for alert in matching(self._ready.values(), event, self._folding)
             if self._may_read(alert, event.document.channel)
         ]
 

@@ -73,12 +73,12 @@ class Core:
         self._leave_all()
         self._fail_all(TouchlineError("closed", "The client was closed."))
         self._streams.clear()
-        self._tell()
+        self._notify()
 
     def closed(self, number: int, code: int, now: float) -> None:
         """A socket has closed with this code, or did not open."""
         self._network.closed(number, code, now)
-        self._tell()
+        self._notify()
 
     def received(self, number: int, frame: bytes, now: float) -> None:
         """A text frame: messages, one a line. What is no message is left out: a newer edge may say more."""
@@ -95,7 +95,7 @@ class Core:
                     self._message(connection, _message.decode(line), now)
             except (msgspec.DecodeError, KeyError):
                 continue  # not JSON, or without what its `op` needs
-        self._tell()
+        self._notify()
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -109,7 +109,7 @@ class Core:
                 self._send(request)
         if now >= self._renew_at:
             self._want_token()
-        self._tell()
+        self._notify()
 
     @property
     def deadline(self) -> float:
@@ -139,18 +139,18 @@ class Core:
         for connection in list(self._network.connections.values()):
             if connection.phase is Phase.AUTHENTICATING:
                 self._network.drop(connection, now)
-        self._tell()
+        self._notify()
 
     # ── what the user asks for ───────────────────────────────────────────────────────────────────────
 
     def subscribe(self, stream: str, start: Start, now: float) -> None:
         self._streams.subscribe(stream, start, now)
         self._network.tick(now)
-        self._tell()
+        self._notify()
 
     def unsubscribe(self, stream: str) -> None:
         self._streams.unsubscribe(stream)
-        self._tell()
+        self._notify()
 
     def pause(self, stream: str) -> None:
         """The reader cannot keep up: no more of this stream until `resume`."""
@@ -340,7 +340,7 @@ class Core:
         for request in self._pending:
             self._fail(request.number, error)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         status = self.status
         if status != self._told:
             self._told = status

@@ -49,7 +49,7 @@ def all_of(fills: Mapping[str, int]) -> Assign:
 
 
 def share_of(topic: str, fill: int) -> Assign:
-    """What the cell's group gives this edge. A new owner starts before the old one's partition: `fill` back."""
+    """What the cell's group gives this edge. A new owner starts `fill` records earlier."""
 
     def assign(consumer: Consumer, told: Assigned) -> None:
         counts = {topic: len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)}

@@ -47,7 +47,7 @@ class CursorBook:
         """Write what has changed; what does not go into a full queue is written the next time."""
         for key in list(self._changed)[:most]:
             try:
-                self._jot(key)
+                self._write_one(key)
             except TouchlineError:
                 return
             del self._changed[key]
@@ -56,11 +56,11 @@ class CursorBook:
         oldest = next(iter(self._acked))
         if oldest in self._changed:
             with contextlib.suppress(TouchlineError):  # the device's next word makes up for it
-                self._jot(oldest)
+                self._write_one(oldest)
             del self._changed[oldest]
         del self._acked[oldest]
 
-    def _jot(self, key: CursorKey) -> None:
+    def _write_one(self, key: CursorKey) -> None:
         user, device, stream = key
         acked = {stream: self._acked[key]}
         value = {"user": user, "device": device, "at": self._clock.now_ms(), "acked": acked}

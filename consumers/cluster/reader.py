@@ -83,7 +83,7 @@ class Reader(threading.Thread):
         self._written.set()
 
     def run(self) -> None:
-        consumer = Consumer({**self._config, "error_cb": self._heed})
+        consumer = Consumer({**self._config, "error_cb": self._handle})
         try:
             while not self._stopping.is_set():
                 try:
@@ -96,7 +96,9 @@ class Reader(threading.Thread):
             self._read(consumer)
         except:  # noqa: E722 - what Kafka's callbacks raise arrives here as no exception that Python knows
             came = sys.exc_info()[1]
-            self._tell(self._heard.failed, came if isinstance(came, Exception) else KafkaException(str(came)))
+            self._notify(
+                self._heard.failed, came if isinstance(came, Exception) else KafkaException(str(came))
+            )
         finally:
             consumer.close()
 
@@ -106,10 +108,10 @@ class Reader(threading.Thread):
         self, partitions: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
     ) -> None:
         self._counts = None
-        self._tell(self._heard.assigned, set(partitions), whole, counts)
+        self._notify(self._heard.assigned, set(partitions), whole, counts)
         for partition, end in partitions.items():
             if end is not None and end < 0:
-                self._tell(self._heard.filled, partition)
+                self._notify(self._heard.filled, partition)
             else:
                 self._ends[partition] = end
 
@@ -119,7 +121,7 @@ class Reader(threading.Thread):
     def end(self, partitions: set[Partition]) -> None:
         for partition in partitions:
             self._ends.pop(partition, None)
-        self._tell(self._heard.revoked, partitions)
+        self._notify(self._heard.revoked, partitions)
 
     def _read(self, consumer: Consumer) -> None:
         monotonic, rest_until, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
@@ -143,7 +145,7 @@ class Reader(threading.Thread):
             size = 0
             for message in messages:
                 if (error := message.error()) is not None:
-                    self._heed(error)
+                    self._handle(error)
                     continue
                 value = message.value()
                 if value is None:
@@ -162,7 +164,7 @@ class Reader(threading.Thread):
     def _hand_over(self, batches: dict[str, list[Raw]]) -> None:
         for topic, batch in batches.items():
             self._written.clear()
-            self._tell(self._write, topic, batch)
+            self._notify(self._write, topic, batch)
             self._written.wait()
 
     def _write(self, topic: str, batch: list[Raw]) -> None:
@@ -188,17 +190,17 @@ class Reader(threading.Thread):
             # Transactions leave markers at a log's end that are not handed out: then quiet means the end.
             if end is not None and (at.offset >= end or (at_rest and max(at.offset, high) >= 0)):
                 del self._ends[partition]
-                self._tell(self._heard.filled, partition)
+                self._notify(self._heard.filled, partition)
 
-    def _heed(self, error: KafkaError) -> None:
+    def _handle(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._tell(self._heard.trouble, "no broker answers")
+            self._notify(self._heard.trouble, "no broker answers")
         elif error.fatal():
             raise KafkaException(error)
         else:
             _log.warning("kafka", error=error.str())
 
-    def _tell(self, call: Callable[..., object], *arguments: Any) -> None:
+    def _notify(self, call: Callable[..., object], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
 

@@ -163,7 +163,7 @@ class Overview:
     async def __aenter__(self) -> "Overview":
         self._leadership.start()
         self._task = asyncio.create_task(self._write_on())
-        self._task.add_done_callback(_tell)
+        self._task.add_done_callback(_notify)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -193,6 +193,6 @@ class Overview:
             self._kafka.poll(0)
 
 
-def _tell(ended: asyncio.Task[None]) -> None:
+def _notify(ended: asyncio.Task[None]) -> None:
     if not ended.cancelled() and (error := ended.exception()) is not None:
         _log.error("the operators' stream has ended; the page asks over HTTP", error=repr(error))

@@ -52,7 +52,7 @@ class Outlet:
         }
         self._send(self._rejected, self._rejections.encode(rejection), message.key())
 
-    def tell(self, alert: Alert, event: Indexable) -> None:
+    def publish(self, alert: Alert, event: Indexable) -> None:
         """Send an event to the stream of an alert that it sets off."""
         key, value = message_of(alert, event)
         self._send(self._ingest, value, key)

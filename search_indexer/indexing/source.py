@@ -62,7 +62,7 @@ def _properties(settings: Settings, group: str | None) -> dict[str, Any]:
     return properties
 
 
-def _heed(error: KafkaError | None) -> None:
+def _handle(error: KafkaError | None) -> None:
     """Raises `closed` where nothing will come any more: the process ends, and is started again."""
     if error is None:
         return
@@ -183,14 +183,14 @@ class EventSource:
                 # What was read belongs to the assignment before. What has gone wrong has gone wrong all the
                 # same: the end of a membership comes together with the loss of its partitions.
                 for message in messages:
-                    _heed(message.error())
+                    _handle(message.error())
                 return Batch(generation)
             for message in messages:
                 error = message.error()
                 if error is None:
                     self._add(batch, message, now_ms)
                 else:
-                    _heed(error)
+                    _handle(error)
             if len(messages) < count:
                 break
         self._outlet.poll()
@@ -221,14 +221,14 @@ class EventSource:
         batch.events.append(made)
         batch.ends[partition] = Watermark(after, max(before.seq, made.document.seq))
         if self._alerts is not None and after > self._alerted.get(partition, 0):
-            self._tell(made)
+            self._notify(made)
 
-    def _tell(self, event: Indexable) -> None:
+    def _notify(self, event: Indexable) -> None:
         """Send the event to the streams of the alerts that it sets off."""
         if self._alerts is None or not self._alerts.alerts:
             return
-        for alert in self._alerts.told(event):
-            self._outlet.tell(alert, event)
+        for alert in self._alerts.matching(event):
+            self._outlet.publish(alert, event)
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected; a rebuild does not, because that was done before."""
@@ -263,7 +263,7 @@ class EventSource:
         if self.pending is None:
             self._consumer.resume(partitions)
         if message is not None:
-            _heed(message.error())
+            _handle(message.error())
             if self.pending is None and message.error() is None:
                 # A record that slipped through the pause would be left out: begin again where we are sure.
                 self.pending = [(self._kinds[p.topic], p.partition) for p in partitions]

@@ -23,11 +23,11 @@ from streams.worker import Worker
 
 _log = get_logger("touchline.channels")
 
-#: What concerns operators is told on this channel, too: `touchline watch broadcast:touchline-ops`.
+#: What concerns operators is published on this channel, too: `touchline watch broadcast:touchline-ops`.
 OPS_CHANNEL = "touchline-ops"
 #: Over how long traffic is compared: a worker that catches up reads its partitions in large pieces.
 _HOT_WINDOW_S = 10.0
-#: A hot partition is told again after so long.
+#: A hot partition is published again after so long.
 _TELL_AGAIN_S = 60.0
 
 
@@ -45,9 +45,9 @@ class ChannelManager:
         self.audience = Audience()
         #: When Kafka appended the newest heartbeat, and when it was heard.
         self._append_ms, self._append_at = 0, 0.0
-        self._told: dict[str, int] = {}
-        self._told_totals: Mapping[Slot, int] = {}
-        self._told_at = clock.monotonic()
+        self._published: dict[str, int] = {}
+        self._published_totals: Mapping[Slot, int] = {}
+        self._published_at = clock.monotonic()
         self._looked = clock.monotonic()
         self._hot_told: dict[tuple[str, int], float] = {}
 
@@ -84,7 +84,7 @@ class ChannelManager:
         viewers = self.audience.viewers(now)
         EDGES.set(len(self.audience.living(now)))
         AUDIENCE.set(viewers.total())
-        self._worker.write([*self._reshard(viewers), *self._tell_audience(viewers, now), *self._hot(now)])
+        self._worker.write([*self._reshard(viewers), *self._publish_audience(viewers, now), *self._hot(now)])
 
     def _reshard(self, viewers: Mapping[Slot, int]) -> list[Write]:
         now_ms = self._now_ms()
@@ -116,18 +116,20 @@ class ChannelManager:
             record = with_retired(record, version, now_ms + LEAD_MS)
         return record
 
-    def _tell_audience(self, viewers: Mapping[Slot, int], now: float) -> list[Write]:
-        if not self._audience_every_s or now < self._told_at + self._audience_every_s:
+    def _publish_audience(self, viewers: Mapping[Slot, int], now: float) -> list[Write]:
+        if not self._audience_every_s or now < self._published_at + self._audience_every_s:
             return []
-        self._told_at = now
+        self._published_at = now
         streams = by_stream(viewers)
-        writes = self._tell_totals(viewers)
-        told = {
+        writes = self._publish_totals(viewers)
+        published = {
             name: n for name, n in by_channel(viewers).items() if is_channel(name) and self._worker.owns(name)
         }
-        # Who has nobody left is told so, once.
-        told |= {
-            name: 0 for name, n in self._told.items() if n and name not in told and self._worker.owns(name)
+        # Who has nobody left is published so, once.
+        published |= {
+            name: 0
+            for name, n in self._published.items()
+            if n and name not in published and self._worker.owns(name)
         }
         writes += [
             self._post(
@@ -135,17 +137,17 @@ class ChannelManager:
                 "audience",
                 {"viewers": count, **{kind: streams[str(Stream(kind, name))] for kind in Kind}},
             )
-            for name, count in sorted(told.items())
-            if self._told.get(name) != count
+            for name, count in sorted(published.items())
+            if self._published.get(name) != count
         ]
-        self._told = told
+        self._published = published
         return writes
 
-    def _tell_totals(self, viewers: Mapping[Slot, int]) -> list[Write]:
+    def _publish_totals(self, viewers: Mapping[Slot, int]) -> list[Write]:
         """All viewers, on touchline.presence: by one worker, and only where something has changed."""
-        if viewers == self._told_totals or not self._worker.owns(OPS_CHANNEL):
+        if viewers == self._published_totals or not self._worker.owns(OPS_CHANNEL):
             return []
-        self._told_totals = Counter(viewers)
+        self._published_totals = Counter(viewers)
         value = self._presence.encode(totals(viewers, self._now_ms()))
         return [Write(self._presence_topic, value, TOTAL_KEY.encode(), 0)]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
-from search_indexer.alerts import Alert, ready, told_by
+from search_indexer.alerts import Alert, matching, ready
 from search_indexer.indexing.documents import indexable
 from search_indexer.query.parser import BadQuery
 from search_indexer.searching.request import Near, Page, Search, read_search
@@ -256,7 +256,7 @@ async def test_an_alert_and_a_search_agree(searcher: Searcher, corpus: dict[str,
             alert = ready(Alert(id="a", search=search), FOLDING)
         except BadQuery:
             continue
-        by_alert = {id_ for id_, one in corpus.items() if told_by([alert], one, FOLDING)}
+        by_alert = {id_ for id_, one in corpus.items() if matching([alert], one, FOLDING)}
         by_search: set[str] = set()
         page = Page(limit=100)
         while True:
