@@ -14,21 +14,43 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 import msgspec
 
 from kernel.errors import TouchlineError
-from kernel.sections import SECTIONS as SECTIONS
-from kernel.sections import Auth as Auth
-from kernel.sections import Edge as Edge
-from kernel.sections import Elasticsearch as Elasticsearch
-from kernel.sections import Embedded as Embedded
-from kernel.sections import Gateway as Gateway
-from kernel.sections import Indexer as Indexer
-from kernel.sections import Kafka as Kafka
-from kernel.sections import Log as Log
-from kernel.sections import Producer as Producer
-from kernel.sections import SchemaRegistry as SchemaRegistry
-from kernel.sections import Section as Section
-from kernel.sections import Settings as Settings
-from kernel.sections import Stream as Stream
-from kernel.sections import Topics as Topics
+from kernel.sections import (
+    SECTIONS,
+    Auth,
+    Edge,
+    Elasticsearch,
+    Embedded,
+    Gateway,
+    Indexer,
+    Kafka,
+    Log,
+    Producer,
+    SchemaRegistry,
+    Section,
+    Settings,
+    Stream,
+    Topics,
+)
+
+__all__ = [
+    "SECTIONS",
+    "Auth",
+    "Edge",
+    "Elasticsearch",
+    "Embedded",
+    "Gateway",
+    "Indexer",
+    "Kafka",
+    "Log",
+    "Producer",
+    "SchemaRegistry",
+    "Section",
+    "Settings",
+    "Stream",
+    "Topics",
+    "as_environment",
+    "load_settings",
+]
 
 PREFIX: Final = "TOUCHLINE_"
 FILE: Final = "touchline.toml"
