@@ -5,6 +5,7 @@ stays past the deadline is closed; then the partitions are handed over (by whoev
 """
 
 import asyncio
+import contextlib
 from typing import Final
 
 from consumers.protocol.messages import Drain
@@ -28,14 +29,15 @@ async def depart(admission: Admission, health: Health, *, seconds: float) -> Non
     if not present:
         return
     _log.info("draining", viewers=len(present), seconds=seconds)
-    deadline = asyncio.get_running_loop().time() + seconds
     for number, viewer in enumerate(present):
         own_ms = round(1000 * seconds * _TELLING * number / len(present))
         viewer.send(Drain(reconnect_in_ms=own_ms, deadline_ms=round(1000 * seconds)))
         if number % _TOLD_A_TURN == _TOLD_A_TURN - 1:
             await asyncio.sleep(0)
-    while admission.viewers() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - seldom
-        await asyncio.sleep(_LOOK_S)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while admission.viewers():  # noqa: ASYNC110 - seldom
+                await asyncio.sleep(_LOOK_S)
     stayed = admission.viewers()
     for viewer in stayed:
         viewer.end(Close.DRAINING)
