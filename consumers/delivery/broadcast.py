@@ -56,7 +56,7 @@ class Live:
         return len(self._sockets) + len(self._writes)
 
     def add(self, outlet: Outlet) -> None:
-        socket = outlet.socket if _write_to_all is not None else None
+        socket = outlet.socket if write_to_all is not None else None
         if socket is None:
             self._writes[outlet] = outlet.write
         else:
@@ -88,9 +88,9 @@ def broadcast(turn: Sequence[tuple[bytes, Present]]) -> None:
 
 def _short(sockets: "array[int]", chunk: bytes) -> list[tuple[int, int]]:
     """Write to all; which of them took less than all, and how much."""
-    assert _write_to_all is not None  # noqa: S101 - without it nobody is among the outlets
+    assert write_to_all is not None  # noqa: S101 - without it nobody is among the outlets
     taken = array("i", bytes(4 * len(sockets)))
-    if not _write_to_all(sockets.buffer_info()[0], len(sockets), chunk, len(chunk), taken.buffer_info()[0]):
+    if not write_to_all(sockets.buffer_info()[0], len(sockets), chunk, len(chunk), taken.buffer_info()[0]):
         return []
     return [(index, size) for index, size in enumerate(taken) if size < len(chunk)]
 
@@ -107,6 +107,6 @@ def _load() -> Callable[[int, int, bytes, int, int], int] | None:
     return call
 
 
-_write_to_all: Final = _load()
+write_to_all: Final = _load()
 #: How viewers are written to, for whoever looks after an edge.
-WRITE_MODE: Final = "one write a viewer" if _write_to_all is None else "one call for all"
+WRITE_MODE: Final = "one write a viewer" if write_to_all is None else "one call for all"

@@ -126,6 +126,11 @@ class ViewerConnection(asyncio.Protocol):
         if isinstance(self.session, s.Member):
             self._service.subscriptions.leave_all(self.session)
 
+    @property
+    def fragments(self) -> list[bytes]:
+        """What has come of a message that is not complete."""
+        return [] if self._incoming is None else self._incoming.fragments or []
+
     # ── for subscriptions (it is their Holder) ───────────────────────────────────────────────────────
 
     @property

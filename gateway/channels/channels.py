@@ -38,7 +38,7 @@ def _json_type(avro: Any) -> dict[str, Any]:
     return {"type": {"int": "integer", "long": "integer", "double": "number"}.get(avro, avro)}
 
 
-_SETTINGS: Final = _settings_schema()
+SETTINGS_SCHEMA: Final = _settings_schema()
 _STATE: Final = Reply(
     "The channel.",
     {
@@ -48,7 +48,7 @@ _STATE: Final = Reply(
             "channel": {"type": "string"},
             "lanes": {"type": "integer"},
             "versions": {"type": "array", "items": {"type": "object"}},
-            "settings": {**_SETTINGS, "additionalProperties": True},
+            "settings": {**SETTINGS_SCHEMA, "additionalProperties": True},
         },
     },
 )
@@ -87,10 +87,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         channel = channel_of(request)
         await context.access.require(request, "admin", channel)
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
-        unknown = wanted.keys() - _SETTINGS["properties"].keys()
+        unknown = wanted.keys() - SETTINGS_SCHEMA["properties"].keys()
         if unknown:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a setting of a channel.")
-        _check(wanted)
+        check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
         await control.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
@@ -131,7 +131,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         Operation(
             method="PUT", path="/v1/channels/{channel}", handler=change, name="changeChannel",
             summary="Change settings of a channel; those that are left out stay.", tag="channels",
-            parameters=(CHANNEL,), body={JSON: _SETTINGS}, replies={202: _TAKEN}, errors=changing,
+            parameters=(CHANNEL,), body={JSON: SETTINGS_SCHEMA}, replies={202: _TAKEN}, errors=changing,
         ),
         Operation(
             method="POST", path="/v1/channels/{channel}/reshard", handler=reshard, name="reshard",
@@ -169,10 +169,10 @@ def _shown(channel: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _check(wanted: Mapping[str, Any]) -> None:
+def check_settings(wanted: Mapping[str, Any]) -> None:
     """Types only: the worker that applies the command knows the rest, but for the retention classes."""
     for name, value in wanted.items():
-        schema = _SETTINGS["properties"][name]
+        schema = SETTINGS_SCHEMA["properties"][name]
         allowed = schema.get("anyOf", [schema])
         if not any(_fits(value, kind) for kind in allowed):
             raise TouchlineError("bad_request", f"{name} has a value of another type than it should.")

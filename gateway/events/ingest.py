@@ -49,7 +49,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
-            parts = _looked(_once(_items(body) if several else [body]), look, refusals)
+            parts = _looked(_once(items_of(body) if several else [body]), look, refusals)
             return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
         finally:
             results.close()
@@ -167,7 +167,7 @@ def _preparing(
     return prepare
 
 
-def _items(body: bytes) -> list[bytes]:
+def items_of(body: bytes) -> list[bytes]:
     try:
         return [bytes(item) for item in _array(body)]
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -100,7 +100,7 @@ def content_type_of(request: web.Request) -> str:
 
 async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
     """The body, unpacked, in pieces. Raises `unsupported_media_type`, `too_large` or `bad_request`."""
-    unpacking = _unpacking(request.headers.get("Content-Encoding", "identity"))
+    unpacking = unpacking_of(request.headers.get("Content-Encoding", "identity"))
     packed_bytes, unpacked_bytes = 0, 0
     try:
         async for packed in request.content.iter_any():
@@ -163,7 +163,7 @@ async def lines_of(request: web.Request, limit: int) -> AsyncIterator[list[bytes
         yield [rest]
 
 
-def _unpacking(encoding: str) -> _Unpacking:
+def unpacking_of(encoding: str) -> _Unpacking:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return _Plain()

@@ -103,7 +103,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
         admin = (await access.scope(request, "admin")).patterns
         by = {"patterns": patterns, "owner": caller.user, "admin": admin}
-        given, streams = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
+        given, streams = parameters_of(await json_object(request, _MAX_BYTES, dict[str, Any]))
         alert = read_alert(alert_id, given, streams=streams, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
         there = await alerts()
@@ -175,7 +175,7 @@ def _found(alerts: Mapping[str, Alert], alert_id: str) -> Alert:
     return alerts[alert_id]
 
 
-def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+def parameters_of(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     """The search's parameters, and the stream patterns."""
     given: list[tuple[str, str]] = []
     streams: tuple[str, ...] = EVERYTHING

@@ -110,3 +110,53 @@ def test_clocks_are_passed_in(file: Path) -> None:
         return
     found = clocks(ast.parse(file.read_text("utf-8")))
     assert not found, f"{relative} reads the machine's clock ({found}): take a kernel.clock.Clock instead"
+
+
+OURS = MAY_IMPORT.keys() | {"bench"}
+#: Of namedtuples these names are no secrets.
+NAMEDTUPLES = {"_replace", "_asdict", "_fields", "_make"}
+
+
+def privates(tree: ast.AST) -> set[str]:
+    """Private names that a test takes from somebody else. Constants may be set to hurry a test."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls" | "KafkaError")):
+                pass  # librdkafka's own codes have such names
+            case ast.Attribute(attr=name) if name.startswith("_") and not name.startswith("__"):
+                found.add(name)
+            case ast.ImportFrom(module=str(module), names=names) if module.split(".")[0] in OURS:
+                found |= {each.name for each in names if each.name.startswith("_")}
+            case ast.Call(func=ast.Attribute(attr="setattr") | ast.Name(id="setattr" | "getattr")):
+                texts = [
+                    a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)
+                ]
+                lasts = [text.rpartition(".")[2] for text in texts]
+                found |= {last for last in lasts if last.startswith("_") and not last.isupper()}
+            case _:
+                pass
+    return {name for name in found - NAMEDTUPLES if not name.startswith("__")}
+
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_tests_reach_no_privates(file: Path) -> None:
+    found = privates(ast.parse(file.read_text("utf-8")))
+    assert not found, f"{file.relative_to(ROOT)} uses {found}: test what can be seen, or make it public"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "service._tasks",
+        "from consumers.edge import _new_id",
+        'monkeypatch.setattr(history, "_admin", None)',
+        'monkeypatch.setattr("consumers.edge._new_id", None)',
+        "getattr(edge, '_beat')()",
+    ],
+)
+def test_no_way_to_a_private_name_escapes_the_rule(text: str) -> None:
+    assert privates(ast.parse(text))
