@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web wheel client up down status test browser chaos bench profile fuzz soak audit unit check format docs lock clean
+.PHONY: help setup web wheel client up down status test browser chaos bench profile fuzz soak audit unit check format docs site lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -89,6 +89,15 @@ format: setup ## put the code in shape
 docs: setup ## write the reference pages anew from the code
 	@$(BIN)/python docs/make_reference.py
 	@$(BIN)/python -m consumers.protocol.asyncapi
+
+SITE = build/site-env
+$(SITE)/bin/zensical: $(VENV)/.ready
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SITE)
+	@$(BIN)/uv pip install --quiet --python $(SITE)/bin/python --group site
+
+site: $(SITE)/bin/zensical ## build the docs as a site with search, into build/site
+	@$(BIN)/python docs/make_site.py
+	@$(SITE)/bin/zensical build --clean --strict
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
 

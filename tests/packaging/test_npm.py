@@ -36,7 +36,8 @@ function Chat() {
 globalThis.IS_REACT_ACT_ENVIRONMENT = false;
 console.error = () => undefined;
 const tree = create(createElement(Chat));
-while (!/^(connecting|waiting) 0$/.test(tree.toJSON())) await new Promise((resolve) => setTimeout(resolve, 5));
+const later = () => new Promise((resolve) => setTimeout(resolve, 5));
+while (!/^(connecting|waiting) 0$/.test(tree.toJSON())) await later();
 tree.unmount();
 console.log("drawn, and gone");
 """
