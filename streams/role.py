@@ -68,10 +68,10 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     stream = settings.stream
     # Viewers wait for the fan-out; the log of events may be a moment behind it.
     apart = {names.fanout(kind) for kind in Kind}
-    sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued, apart=apart)
+    sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
     worker = Worker(settings, clock, health, sink)
     channel_manager = ChannelManager(settings, clock, worker)
-    app = make_app(settings, worker, sink, worker.topics)
+    app = make_app(settings, clock, worker, sink, worker.topics)
     fatal = app.fatal
     registry = Follower(config, names.channels, worker.follow, app.fail)
     presence = Follower(config, names.presence, channel_manager.follow, app.fail)

@@ -160,9 +160,7 @@ class Worker:
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""
-        for topic, value, key, partition, timestamp, headers in writes:
-            self._sink.produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
-        self._sink.wrote()
+        self._sink.write_apart(writes)
 
     def follow(self, records: list[Record]) -> None:
         """The registry's log has these."""
