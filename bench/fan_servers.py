@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import uvloop
 
-from consumers.cluster.registry import Registry
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.service.service import Service
 from consumers.transport.handshake import Handshake
+from control.state import ControlState
 from kernel.clock import Clock, SystemClock
 from kernel.jwks import JwksKeys
 from kernel.settings import Auth, Edge, Settings
@@ -102,7 +102,7 @@ def bare_service(
         counts=nothing,
         where=nothing,
         cursors=nothing,
-        registry=Registry(Codec("channel")),
+        registry=ControlState(settings or Settings(), clock or SystemClock()),
         clock=clock or SystemClock(),
         new_id=lambda: "",
     )

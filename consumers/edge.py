@@ -12,10 +12,9 @@ from typing import Any, Final
 from consumers.cluster.assignment import Assign, all_of, share_of
 from consumers.cluster.cursors import MAX_A_FLUSH, CursorBook
 from consumers.cluster.departure import depart
+from consumers.cluster.heartbeat import Heartbeat
 from consumers.cluster.partitions import Partition, ServedPartitions
-from consumers.cluster.presence import BEAT_S, Presence
 from consumers.cluster.reader import Reader
-from consumers.cluster.registry import Registry
 from consumers.delivery.backfill import History
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
@@ -27,9 +26,10 @@ from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import PATH, Handshake
 from consumers.transport.routes import plain_routes
 from consumers.transport.tls import FAREWELL_S, tls_context
-from control.retention import Retention
-from control.revocations import PREFIX
-from control.tables import Tables
+from control.following import TableThread
+from control.presence import BEAT_S
+from control.state import ControlState
+from control.table import Row, TopicTable
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -40,7 +40,7 @@ from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import OVERVIEW_SHARD, Kind, Shard
 from kernel.settings import Settings
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
-from kernel.topics import topic_names
+from kernel.topics import cell_group, topic_names
 from schemas.codec import Undecodable
 from schemas.registry import codec_for
 
@@ -62,7 +62,7 @@ class Edge:
         *,
         clock: Clock,
         history: History,
-        retention: Retention,
+        state: ControlState,
         leave: Callable[[], None] | None = None,
     ) -> None:
         edge = settings.edge
@@ -72,7 +72,7 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        self._registry = Registry(codec_for(settings, "channel"), retention)
+        self._state = state
         self._hub = Hub(
             _decoder(settings),
             ring_events=edge.ring_events,
@@ -82,18 +82,18 @@ class Edge:
         self._poster = KafkaPoster(settings, self._loop)
         cell = edge.cell or self.name
         url = edge.public_url or f"{'wss' if edge.tls_cert else 'ws'}://{edge.host}:{edge.port}{PATH}"
-        self._presence = Presence(
+        self._heartbeat = Heartbeat(
             edge=self.name,
             cell=cell,
             url=url,
             hub=self._hub,
             clock=clock,
             codec=codec_for(settings, "presence"),
+            presence=state.presence,
         )
-        self._served = ServedPartitions(names, self._presence.owner)
+        self._served = ServedPartitions(names, self._heartbeat.owner)
         write = partial(self._poster.post_soon, names.cursors)
         self._cursors = CursorBook(clock, codec_for(settings, "cursor"), write)
-        self._rejection, self._control = codec_for(settings, "rejection"), codec_for(settings, "control")
         self._leave_all = leave  # of processes that share the port: asks for all of them to leave
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
@@ -113,15 +113,17 @@ class Edge:
             anonymous=anonymous_allowed(auth, on_loopback=loopback),
             on_loopback=loopback,
             poster=self._poster,
-            counts=self._presence,
+            counts=self._heartbeat,
             where=self._served,
             cursors=self._cursors,
-            registry=self._registry,
+            registry=state,
             clock=clock,
             new_id=lambda: secrets.token_urlsafe(12),
         )
         self._readers: list[Reader] = []
-        self._tables: Tables | None = None
+        self._tables: TableThread | None = None
+        state.channels.on_change += [self.service.widen, self.service.recheck]
+        state.revocations.on_revoke.append(self.service.revoke)
         self._server: asyncio.Server | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -143,7 +145,7 @@ class Edge:
                 for ended in (self._failed, *chores):
                     if ended.done():
                         ended.result()
-                self._presence.leaving = True
+                self._heartbeat.leaving = True
                 await depart(self.service, self.health, seconds=self._settings.edge.drain_s)
             waiting.cancel()
         finally:
@@ -184,29 +186,29 @@ class Edge:
                 "auto_commit_interval_ms": 1000,
             }
             self._start(
-                share_of(names.fanout_live, FILL_RECORDS), group_id=f"touchline-cell-{edge.cell}", **group
+                share_of(names.fanout_live, FILL_RECORDS),
+                group_id=cell_group(self._settings, edge.cell),
+                **group,
             )
             self._start(all_of({names.fanout_location: LOCATION_FILL, names.ops: OVERVIEW_FILL}))
         else:
             fanout = dict.fromkeys((names.fanout_live, names.fanout_location), FILL_RECORDS)
             self._start(all_of({**fanout, names.ops: OVERVIEW_FILL}))
-        self._tables = Tables(
-            client_config(
-                self._settings,
-                group_id=f"touchline-edge-tables-{self.name}".replace(":", "-"),
-                enable_auto_commit=False,
-            ),
-            whole=[self._names.channels, self._names.presence, self._names.control],
-            tails=[self._names.rejected],
-            learn=self._learn,
-            on_read=self._tables_read,
-            loop=self._loop,
+        refusals = TopicTable(
+            names.rejected, codec_for(self._settings, "rejection"), self._handle_rejection, whole=False
+        )
+        self._tables = TableThread(
+            *(self._settings, self._clock, [*self._state.tables(), refusals]),
+            name=f"edge-{self.name}-tables".replace(":", "-"),
+            health=self.health,
+            condition="tables",
+            on_caught_up=self._tables_read,
         )
         self._tables.start()
 
     def _start(self, assign: Assign, **properties: Any) -> None:
         config = {
-            "group_id": f"touchline-edge-{self.name}".replace(":", "-"),
+            "group_id": f"{self._settings.topics.prefix}-edge-{self.name}".replace(":", "-"),
             "client_id": self.name,
             "enable_auto_commit": False,
             "fetch_wait_max_ms": 100,
@@ -227,39 +229,18 @@ class Edge:
 
     # ── from the tables ──────────────────────────────────────────────────────────────────────────────
 
-    def _learn(self, topic: str, key: str, value: bytes | None) -> None:
-        if topic == self._names.presence:
-            self._presence.learn(key, value)
-        elif topic == self._names.channels:
-            self._registry.learn_record(key, value)
-            self.service.widen(key)
-            self.service.recheck(key)
-        elif topic == self._names.control:
-            self._handle_command(key, value)
-        elif value is not None:
-            self._handle_rejection(value)
-
-    def _handle_command(self, key: str, value: bytes | None) -> None:
-        if value is None or not key.startswith(PREFIX):
+    def _handle_rejection(self, row: Row) -> None:
+        if (said := row.value) is None:
             return
-        with contextlib.suppress(Undecodable):
-            user = self.service.revocations.learn(key, self._control.decode(value)["arguments"])
-            if user is not None:
-                self.service.revoke(user)
-
-    def _handle_rejection(self, value: bytes) -> None:
-        try:
-            said = self._rejection.decode(value)
-            kind = next((k for k, name in self._names.ingest.items() if name == said["topic"]), None)
-            if kind is None or not (said["sender"] and said["key"] and said["record_key"]):
-                return
-            stream = f"{kind}:{said['record_key'].decode()}"
-        except (Undecodable, UnicodeDecodeError):
+        kind = next((k for k, name in self._names.ingest.items() if name == said["topic"]), None)
+        if kind is None or not (said["sender"] and said["key"] and said["record_key"]):
             return
+        stream = f"{kind}:{said['record_key'].decode('utf-8', 'replace')}"
         message = Rejected(stream=stream, key=said["key"], code=said["reason"], message=said["message"])
         self.service.rejected(said["sender"], message)
 
     def _tables_read(self) -> None:
+        self._state.caught_up()
         self.health.ok("tables")
         self._open()
 
@@ -268,16 +249,16 @@ class Edge:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            if self.service.open or self._presence.leaving:
+            if self.service.open or self._heartbeat.leaving:
                 self._beat_now()
-                self._presence.push()
+                self._heartbeat.push()
                 RING_BYTES.set(self._hub.bytes)
                 SLOW_VIEWERS.set(sum(1 for viewer in self.service.viewers() if viewer.paused))
                 if self._changed:
                     self._changed = self.service.move(self._serves, self._elsewhere) > 0
 
     def _beat_now(self) -> None:
-        self._publish(self._names.presence, self.name, self._presence.heartbeat(self._served.partitions()))
+        self._publish(self._names.presence, self.name, self._heartbeat.value(self._served.partitions()))
 
     def _serves(self, kind: Kind, shard: Shard) -> bool:
         return self._served.serves(kind, shard.key)

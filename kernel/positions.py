@@ -7,6 +7,8 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from kernel.users import KEPT
+
 _CHANNEL: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _OFFSET_BITS: Final = 43
 MAX_SEQ: Final = 2**53 - 1  # the largest integer that JavaScript holds exactly
@@ -65,7 +67,9 @@ def lane(channel: str, number: int) -> str:
 
 
 def split_lane(channel: str) -> tuple[str, int | None]:
-    """`final~3` -> (`final`, 3); a name that is no lane's -> (name, None)."""
+    """`final~3` -> (`final`, 3); no lane's name -> (name, None). Channels that are kept have none."""
+    if channel.rpartition(":")[2].startswith(KEPT):
+        return channel, None
     base, tilde, number = channel.rpartition("~")
     if tilde and base and number.isascii() and number.isdigit() and (number == "0" or number[0] != "0"):
         return base, int(number)

@@ -12,14 +12,13 @@ from weakref import ref
 
 import msgspec
 
-from consumers.cluster.registry import Registry
 from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.hub import Hub
 from consumers.delivery.subscription import Holder, Subscription
 from consumers.protocol import messages as m
 from consumers.protocol.session import Guest, Member, Rules
 from consumers.service.ports import Connected, Counts, Cursors, Map, Poster, Sender
-from control.revocations import Revocations
+from control.state import ControlState
 from history.changes import check_change, is_change
 from kernel.clock import Clock
 from kernel.codes import RETRY, Close
@@ -61,7 +60,7 @@ class Service:
         counts: Counts,
         where: Map,
         cursors: Cursors,
-        registry: Registry,
+        registry: ControlState,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -83,7 +82,7 @@ class Service:
             max_messages_per_s=edge.max_messages_per_s,
             max_subscriptions=edge.max_subscriptions,
         )
-        self.revocations = Revocations()
+        self.revocations = registry.revocations
         #: Whether viewers are taken; an edge that starts or leaves takes none.
         self.open = False
         self.users: Counter[str] = Counter()

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from gateway.control_state import ControlState
+from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
@@ -20,6 +20,7 @@ from kernel.tokens import (
     Verifier,
     anonymous_allowed,
     is_loopback,
+    shown_token,
 )
 
 #: What one does with what others have posted: a channel's settings may keep it to some.
@@ -96,7 +97,4 @@ class Access:
 
 def token_of(request: web.Request) -> str | None:
     """From `Authorization: Bearer`, or `?token=`."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
-    return request.query.get("token")
+    return shown_token(request.headers.get("Authorization"), request.query.get("token"))
