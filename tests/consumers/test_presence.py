@@ -19,6 +19,7 @@ from schemas.codec import Codec
 from tests.consumers.heard import messages
 from tests.consumers.hurry import in_no_time
 from tests.consumers.test_one_frame import ask, lose, opened, subscribe
+from tests.consumers.test_unreadable_history import Away
 from tests.security.wire import HANDSHAKE, Transport
 
 CODEC = Codec("presence")
@@ -42,7 +43,7 @@ class Place:
             edge="me",
             cell="c",
             url="ws://me",
-            hub=self.service.hub,
+            hub=self.service.subscriptions.hub,
             clock=self.clock,
             codec=CODEC,
             presence=self.others,
@@ -149,11 +150,11 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
     async def run() -> None:
         settings, loop = Settings(), asyncio.get_running_loop()
         clock, live = ManualClock(), topic_names(settings).fanout_live
-        history = bare_service().history
+        history = Away()
         edge = Edge(settings, clock=clock, history=history, state=ControlState(settings, clock))
         edge.assigned({(live, 0)}, {(live, 0)}, {live: 1})
         edge.filled((live, 0))
-        edge.service.open = True
+        edge.service.admission.open = True
         listening = Listening()
         opened(edge.service, HANDSHAKE, listening)
         assert ask(listening, subscribe(1, "chat:a")) == [(1, "subscribed")]
@@ -163,7 +164,7 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
 
         for number in range(100):
             loop.call_at(0.1 * number, come_and_stay)
-        beating = asyncio.create_task(edge._beat())
+        beating = asyncio.create_task(edge.beat())
         await asyncio.wait([beating], timeout=13)
         beating.cancel()
         assert told(listening)[-1] == 101
