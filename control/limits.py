@@ -1,6 +1,5 @@
 """What may be set for a channel, within what bounds: one table for HTTP, command line and workers. Pure."""
 
-import math
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -43,8 +42,7 @@ class Number(NamedTuple):
         if (
             isinstance(value, kind)
             and not isinstance(value, bool)
-            and math.isfinite(value)
-            and self.low <= value <= self.high
+            and self.low <= value <= self.high  # which NaN is not
         ):
             return None
         return f"it is a {'whole ' if self.whole else ''}number from {self.low:,} to {self.high:,}"

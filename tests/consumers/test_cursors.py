@@ -69,7 +69,7 @@ class Past:
 
     async def read(self, stream: Stream, **_: int | None) -> Page:
         self.asked += 1
-        return PastPage([b"{}"], [10])
+        return Page([b"{}"], more=True, seqs=[10])
 
     async def find(self, stream: Stream, event_id: str) -> bytes | None:
         raise NotImplementedError
