@@ -41,6 +41,7 @@ def examine(
     settings: Settings, *, data_dir: Path, servers_dir: Path, claims: list[Claim], is_up: bool
 ) -> Iterator[Finding]:
     """Run all checks, one after the other; each one is told as soon as it is known."""
+    yield pipeline(settings)
     yield python()
     yield java()
     yield memory()
@@ -50,7 +51,6 @@ def examine(
     yield installed
     yield registry(needed=installed.verdict != "ok")
     yield user()
-    yield pipeline(settings)
     yield from taken_ports(claims, is_up=is_up)
 
 
