@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from control.acl import ChannelAcl
 from control.retention import Retention
 from control.revocations import Revocations
@@ -53,7 +55,7 @@ class ControlState:
             client_config(
                 self._settings, group_id=group, enable_auto_commit=False, allow_auto_create_topics=False
             ),
-            whole=[self._names.channels, self._names.presence, self._names.control],
+            whole=[self._names.channels, self._names.presence, self._names.control, self._names.alerts],
             tails=[],
             learn=self._learn,
             on_read=self._all_read,
@@ -91,10 +93,11 @@ class ControlState:
         self._must_be_read()
         return self._readers.allow(grants, channel)
 
-    def hidden_from(self, grants: Grants) -> list[str]:
-        """The channels that this user may not read, whatever his token says. Raises `unavailable`."""
+    def hidden_from(self, grants: Grants) -> tuple[list[str], list[str] | None]:
+        """The channels that this user may not read, whatever his token says; and of those whose names close
+        them the ones that are open to him all the same (None: all). Raises `unavailable`."""
         self._must_be_read()
-        return self._readers.hidden_from(grants)
+        return self._readers.hidden_from(grants), self._readers.open_to(grants)
 
     def revokes(self, grants: Grants) -> bool:
         """Whether the token of these grants was revoked. Raises `unavailable` before that is known."""
@@ -119,6 +122,11 @@ class ControlState:
             if value is not None:
                 with contextlib.suppress(Undecodable):
                     self._revocations.learn(key, self._control.decode(value)["arguments"])
+            return
+        if topic == self._names.alerts:
+            with contextlib.suppress(Undecodable, msgspec.DecodeError):
+                saved = None if value is None else self._control.decode(value)["arguments"]
+                self._readers.learn_alert(key, saved)
             return
         if value is None:
             self._said[topic].pop(key, None)

@@ -20,6 +20,8 @@ from kernel.settings import Settings
 from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
+from kernel.users import ALERT as PREFIX
+from kernel.users import check_user
 from schemas.registry import codec_for
 from search_indexer.follower import Follower
 from search_indexer.indexing.documents import Indexable
@@ -31,9 +33,9 @@ from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 from search_indexer.text.geo import metres_between
 
-PREFIX: Final = "alert-"
 MAX_ALERTS: Final = 10_000
 MAX_PATTERN: Final = 140
+MAX_READERS: Final = 100
 #: Those of a search that an alert has too: it is about what comes, in the order in which it comes.
 PARAMETERS: Final = ("q", "kind", "channel", "sender", "type", "near", "within")
 _SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
@@ -54,6 +56,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     #: Who saved it, and what he administers: for channels that only some may read. None: an operator.
     owner: str | None = None
     admin: tuple[str, ...] = ()
+    #: Who may read its stream, beside whoever saved it.
+    readers: tuple[str, ...] = ()
     #: When it was saved: earlier events are not told of.
     since_ms: int = 0
 
@@ -78,6 +82,7 @@ def read_alert(
     given: Iterable[tuple[str, str]],
     *,
     streams: Sequence[str] = EVERYTHING,
+    readers: Sequence[str] = (),
     now_ms: int,
     **by: Any,
 ) -> Alert:
@@ -92,8 +97,10 @@ def read_alert(
             "bad_request",
             f"streams are 1 to {MAX_VALUES} patterns of at most {MAX_PATTERN} characters, like chat:wc26-*.",
         )
-    search = read_search(given)[0]
-    return Alert(id=alert_id, search=search, streams=tuple(streams), since_ms=now_ms, **by)
+    if len(readers) > MAX_READERS:
+        raise TouchlineError("bad_request", f"readers are at most {MAX_READERS} users.")
+    search, names = read_search(given)[0], tuple(map(check_user, readers))
+    return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
 
 
 def shown(alert: Alert) -> dict[str, Any]:
@@ -106,6 +113,7 @@ def shown(alert: Alert) -> dict[str, Any]:
         "sender": list(search.senders),
         "type": list(search.types),
         "streams": [] if alert.streams == EVERYTHING else list(alert.streams),
+        "readers": list(alert.readers),
     }
     if search.near is not None:
         about["near"] = f"{search.near.lat},{search.near.lon}"

@@ -1,8 +1,9 @@
 """Who may find what: stream patterns of a token's grants as a filter that every search carries."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
+from control.acl import CLOSED
 from control.retention import with_lanes
 
 #: Stream patterns: `*` stands for anything.
@@ -23,10 +24,31 @@ def visible(patterns: Iterable[str]) -> dict[str, Any] | None:
     return {"bool": {"should": ways, "minimum_should_match": 1}}
 
 
-def unseen(channels: Iterable[str]) -> list[dict[str, Any]]:
+class Seen(NamedTuple):
+    """What a caller may see of channels that are not for everybody, whatever the patterns cover."""
+
+    #: Channels whose settings keep the caller out.
+    hidden: Sequence[str] = ()
+    #: Of the channels whose names close them (`user-…`, `alert-…`), those that are open to the caller all the
+    #: same, and the patterns that the caller administers; None: all are open.
+    own: Sequence[str] | None = None
+    admin: Sequence[str] = ()
+
+
+ALL: Final = Seen()
+
+
+def beyond(seen: Seen) -> list[dict[str, Any]]:
     """What no hit may be: of these channels, or of lanes of theirs."""
-    names = with_lanes(channels)
-    return [{"terms": {"channel": names}}] if names else []
+    names = with_lanes(seen.hidden)
+    found: list[dict[str, Any]] = [{"terms": {"channel": names}}] if names else []
+    if seen.own is not None:
+        ways = [{"prefix": {"channel": {"value": prefix}}} for prefix in CLOSED]
+        open_: list[dict[str, Any]] = [{"terms": {"channel": list(seen.own)}}]
+        if (administered := visible(seen.admin)) is not None:
+            open_.append(administered)
+        found.append({"bool": {"should": ways, "minimum_should_match": 1, "must_not": open_}})
+    return found
 
 
 def _regexp(pattern: str) -> str:
