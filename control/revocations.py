@@ -50,4 +50,4 @@ class Revocations:
     def covers(self, grants: Grants) -> bool:
         """Whether these grants are revoked. A token that does not say when it was issued is an old one."""
         before = self._before.get(grants.user)
-        return before is not None and not grants.anonymous and (grants.issued_s or 0.0) < before
+        return before is not None and grants.by_token and (grants.issued_s or 0.0) < before

@@ -1,5 +1,6 @@
 """What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from control.acl import ChannelAcl
@@ -8,7 +9,7 @@ from control.presence import Presence
 from control.registry import Registry
 from control.retention import Retention
 from control.revocations import Revocations
-from control.table import Row, TopicTable
+from control.table import Learn, Row, TopicTable
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.positions import Shard
@@ -17,8 +18,8 @@ from kernel.tokens import Grants
 from kernel.topics import topic_names
 from schemas.registry import codec_for
 
-Part = Literal["channels", "presence", "revocations"]
-EVERYTHING: Final[tuple[Part, ...]] = ("channels", "presence", "revocations")
+Part = Literal["channels", "presence", "revocations", "alerts"]
+EVERYTHING: Final[tuple[Part, ...]] = ("channels", "presence", "revocations", "alerts")
 
 
 class ControlState:
@@ -28,8 +29,7 @@ class ControlState:
     """
 
     def __init__(self, settings: Settings, clock: Clock, *, sparse: bool = False) -> None:
-        self._settings = settings
-        names = self._names = topic_names(settings)
+        names = topic_names(settings)
         self.channels = Registry(names.channels, codec_for(settings, "channel"), sparse=sparse)
         self.presence = Presence(clock)
         self.readers, self.retention = ChannelAcl(), Retention(settings.indexer)
@@ -37,17 +37,19 @@ class ControlState:
         #: Whether all that was there at the start is known.
         self.known = False
         self.channels.on_change.append(self._channel_changed)
-
-    def tables(self, *parts: Part) -> list[TopicTable]:
-        """What has to be followed for these parts; none named: all of them."""
-        names, settings = self._names, self._settings
+        #: Called with each record of an alert.
+        self.on_alert: list[Learn] = [self._alert]
         control = codec_for(settings, "control")
-        made = {
+        self.table: Mapping[Part, TopicTable] = {
             "channels": TopicTable(names.channels, codec_for(settings, "channel"), self.channels.learn),
             "presence": TopicTable(names.presence, codec_for(settings, "presence"), self.presence.learn),
             "revocations": TopicTable(names.control, control, self._revoke, wants=Revocations.wants),
+            "alerts": TopicTable(names.alerts, control, self._alerts),
         }
-        return [made[part] for part in parts or EVERYTHING]
+
+    def tables(self, *parts: Part) -> list[TopicTable]:
+        """What has to be followed for these parts; none named: all of them."""
+        return [self.table[part] for part in parts or EVERYTHING]
 
     def caught_up(self) -> None:
         """All that was there is taken in."""
@@ -75,10 +77,11 @@ class ControlState:
         self._must_be_known()
         return self.readers.allow(grants, channel)
 
-    def hidden_from(self, grants: Grants) -> list[str]:
-        """The channels that this user may not read, whatever their token says. Raises `unavailable`."""
+    def hidden_from(self, grants: Grants) -> tuple[list[str], list[str] | None]:
+        """The channels that this user may not read, whatever their token says; and of those whose names close
+        them the ones that are open to them all the same (None: all). Raises `unavailable`."""
         self._must_be_known()
-        return self.readers.hidden_from(grants)
+        return self.readers.hidden_from(grants), self.readers.open_to(grants)
 
     def revokes(self, grants: Grants) -> bool:
         """Whether the token of these grants was revoked. Raises `unavailable` before that is known."""
@@ -102,3 +105,11 @@ class ControlState:
     def _revoke(self, row: Row) -> None:
         if row.value is not None:
             self.revocations.learn(row.key, row.value["arguments"])
+
+    def _alerts(self, row: Row) -> None:
+        for learn in self.on_alert:
+            learn(row)
+
+    def _alert(self, row: Row) -> None:
+        """Who may read an alert's stream."""
+        self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])

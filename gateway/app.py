@@ -76,9 +76,10 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         return
     async with AsyncExitStack() as stack:
         control_state, alerts = ControlState(settings, clock), AlertBook(settings)
+        control_state.on_alert.append(alerts.learn)
         following = await stack.enter_async_context(
             TableThread(
-                *(settings, clock, [*control_state.tables(), alerts.table]),
+                *(settings, clock, control_state.tables()),
                 name="gateway-tables",
                 health=health,
                 condition="channels",

@@ -66,8 +66,17 @@ def lane(channel: str, number: int) -> str:
     return f"{channel}~{number}"
 
 
+def choose_lane(channel: str, lanes: int, *, sender: str | None, key: str | None, turn: int) -> str:
+    """The lane of a spread channel for an event: its sender's, whose events keep their order.
+
+    Without a sender it is its key's, so that what is sent again meets the first; without both, the turn's.
+    """
+    who = sender if sender is not None else key
+    return lane(channel, turn % lanes if who is None else partition_of(who, lanes))
+
+
 def split_lane(channel: str) -> tuple[str, int | None]:
-    """`final~3` -> (`final`, 3); no lane's name -> (name, None). Channels that are kept have none."""
+    """`final~3` -> (`final`, 3); a name that is no lane's -> (name, None). Kept channels have none."""
     if channel.rpartition(":")[2].startswith(KEPT):
         return channel, None
     base, tilde, number = channel.rpartition("~")

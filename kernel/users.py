@@ -16,7 +16,7 @@ ALERT, FENCE, SYSTEM = "alert-", "fence-", "touchline-"
 KEPT: Final = (USER, NOTIFY, ROOM, ALERT, FENCE, SYSTEM)
 #: Into those of them only roles write.
 _WRITTEN_BY_ROLES: Final = (NOTIFY, ROOM, ALERT, FENCE, SYSTEM)
-#: So the system's own senders begin; and what it says of itself in channels of others.
+#: So the system's own senders begin; and what it says of itself in others' channels.
 SENDERS: Final = "touchline"
 TYPES: Final = frozenset({"room", "poll", "poll_closed", "audience", "counters"})
 

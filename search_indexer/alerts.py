@@ -22,6 +22,8 @@ from kernel.settings import Settings
 from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
+from kernel.users import ALERT as PREFIX
+from kernel.users import check_user
 from schemas.registry import codec_for
 from search_indexer.indexing.documents import Indexable
 from search_indexer.query.matching import matches, text_of
@@ -32,9 +34,9 @@ from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 from search_indexer.text.geo import metres_between
 
-PREFIX: Final = "alert-"
 MAX_ALERTS: Final = 10_000
 MAX_PATTERN: Final = 140
+MAX_READERS: Final = 100
 #: Those of a search that an alert has too: it is about what comes, in the order in which it comes.
 PARAMETERS: Final = ("q", "kind", "channel", "sender", "type", "near", "within")
 _SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
@@ -55,6 +57,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     #: Who saved it, and what he administers: for channels that only some may read. None: an operator.
     owner: str | None = None
     admin: tuple[str, ...] = ()
+    #: Who may read its stream, beside whoever saved it.
+    readers: tuple[str, ...] = ()
     #: When it was saved: earlier events are not told of.
     since_ms: int = 0
 
@@ -79,6 +83,7 @@ def read_alert(
     given: Iterable[tuple[str, str]],
     *,
     streams: Sequence[str] = EVERYTHING,
+    readers: Sequence[str] = (),
     now_ms: int,
     **by: Any,
 ) -> Alert:
@@ -93,8 +98,10 @@ def read_alert(
             "bad_request",
             f"streams are 1 to {MAX_VALUES} patterns of at most {MAX_PATTERN} characters, like chat:wc26-*.",
         )
-    search = read_search(given)[0]
-    return Alert(id=alert_id, search=search, streams=tuple(streams), since_ms=now_ms, **by)
+    if len(readers) > MAX_READERS:
+        raise TouchlineError("bad_request", f"readers are at most {MAX_READERS} users.")
+    search, names = read_search(given)[0], tuple(map(check_user, readers))
+    return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
 
 
 def shown(alert: Alert) -> dict[str, Any]:
@@ -107,6 +114,7 @@ def shown(alert: Alert) -> dict[str, Any]:
         "sender": list(search.senders),
         "type": list(search.types),
         "streams": [] if alert.streams == EVERYTHING else list(alert.streams),
+        "readers": list(alert.readers),
     }
     if search.near is not None:
         about["near"] = f"{search.near.lat},{search.near.lon}"
@@ -173,14 +181,13 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
 
 
 class AlertBook:
-    """All alerts, as the compacted topic says: `table` is followed by whoever has it."""
+    """All alerts, as the compacted topic says: whoever follows it has them learnt here."""
 
     def __init__(self, settings: Settings, readers: ChannelAcl | None = None) -> None:
         self._folding = Folding(settings.elasticsearch.language)
         self._ready: dict[str, Ready] = {}
         #: Who may read which channel, for whoever asks what is told.
         self._readers = readers or ChannelAcl()
-        self.table = TopicTable(topic_names(settings).alerts, codec_for(settings, "control"), self._learn)
 
     @property
     def alerts(self) -> Mapping[str, Ready]:
@@ -199,7 +206,8 @@ class AlertBook:
             return True
         return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
 
-    def _learn(self, row: Row) -> None:
+    def learn(self, row: Row) -> None:
+        """Take an alert in, or out."""
         self._ready.pop(row.key, None)
         if row.value is not None and len(self._ready) < MAX_ALERTS:
             alert = msgspec.json.decode(row.value["arguments"], type=Alert)
@@ -209,7 +217,8 @@ class AlertBook:
 def read_alerts(settings: Settings, clock: Clock) -> AlertBook:
     """All alerts as they are now, for a program that runs for a moment. Blocks."""
     book = AlertBook(settings)
-    reader = TableReader(settings, clock, [book.table], name="look")
+    table = TopicTable(topic_names(settings).alerts, codec_for(settings, "control"), book.learn)
+    reader = TableReader(settings, clock, [table], name="look")
     try:
         reader.read_all()
     finally:

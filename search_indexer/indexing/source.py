@@ -112,7 +112,9 @@ class EventSource:
         self.retention = state.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
         self._alerts = AlertBook(settings, state.readers) if self._member else None
-        tables = [*state.tables("channels"), *([self._alerts.table] if self._alerts else [])]
+        if self._alerts is not None:
+            state.on_alert.append(self._alerts.learn)
+        tables = state.tables("channels", "alerts")
         self._tables = TableReader(settings, clock, tables, name="index-tables", health=health)
         #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
         self._alerted: dict[Partition, int] = {}

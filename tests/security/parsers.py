@@ -210,9 +210,10 @@ def alert(data: bytes) -> None:
         body = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError, RecursionError):
         return
-    given, streams = _parameters(body)
+    given, lists = _parameters(body)
     patterns = ("*",)
-    read_alert("a", given, streams=streams, now_ms=0, patterns=patterns, owner="ana", admin=patterns)
+    by: dict[str, Any] = {"patterns": patterns, "owner": "ana", "admin": patterns}
+    read_alert("a", given, **lists, now_ms=0, **by)
 
 
 TARGETS: Final[dict[str, Target]] = {

@@ -7,7 +7,8 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings import Auth, load_settings
-from kernel.tokens import ACTIONS, EVERYTHING, MAX_PATTERN, MAX_USER
+from kernel.tokens import ACTIONS, EVERYTHING, MAX_PATTERN
+from kernel.users import MAX_USER
 
 
 class Grant(click.ParamType):
