@@ -7,6 +7,8 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from kernel.users import KEPT
+
 MAX_CHANNEL: Final = 128
 #: What a channel may be called, in words that JavaScript reads alike.
 CHANNEL: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CHANNEL}}}")
@@ -66,8 +68,19 @@ def lane(channel: str, number: int) -> str:
     return f"{channel}~{number}"
 
 
+def choose_lane(channel: str, lanes: int, *, sender: str | None, key: str | None, turn: int) -> str:
+    """The lane of a spread channel for an event: its sender's, whose events keep their order.
+
+    Without a sender it is its key's, so that what is sent again meets the first; without both, the turn's.
+    """
+    who = sender if sender is not None else key
+    return lane(channel, turn % lanes if who is None else partition_of(who, lanes))
+
+
 def split_lane(channel: str) -> tuple[str, int | None]:
-    """`final~3` -> (`final`, 3); a name that is no lane's -> (name, None)."""
+    """`final~3` -> (`final`, 3); a name that is no lane's -> (name, None). Kept channels have none."""
+    if channel.rpartition(":")[2].startswith(KEPT):
+        return channel, None
     base, tilde, number = channel.rpartition("~")
     if tilde and base and number.isascii() and number.isdigit() and (number == "0" or number[0] != "0"):
         return base, int(number)

@@ -206,9 +206,12 @@ class ViewerConnection(asyncio.Protocol):
                 case s.ReadPast(asked, stream):
                     self._start(asked.id, requests.history(asked, stream, member))
                 case s.CountViewers(count):
-                    self._reply(requests.presence(count))
+                    self._reply(requests.presence(count, member))
                 case s.Remember(ack):
-                    self._reply(requests.ack(ack, member, self.device))
+                    if not requests.acked(ack, member, self.device):
+                        self._start(ack.id, requests.ack(ack, member, self.device))
+                    elif ack.id is not None:
+                        self.send(m.Ok(id=ack.id))
                 case _:
                     if not self._do(effect):
                         return

@@ -22,7 +22,7 @@ from consumers.transport.http import http_response
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
-from kernel.tokens import UnknownKey
+from kernel.tokens import UnknownKey, shown_token
 
 PATH: Final = "/v1/ws"
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -40,11 +40,8 @@ class Asked(Request):
 
     @property
     def token(self) -> str | None:
-        """From `?token=`, or `Authorization: Bearer`."""
-        if "token" in self.query:
-            return self.query["token"]
-        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" and token else None
+        """From `Authorization: Bearer`, or `?token=`."""
+        return shown_token(self.headers.get("Authorization"), self.query.get("token"))
 
 
 #: What a request may say once: of two origins or two tokens neither can be believed.

@@ -23,7 +23,7 @@ from bench.fan_servers import bare_service
 from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
 from consumers.transport.oneway import read_cursors
-from gateway.channels.channels import SETTINGS_SCHEMA, check_settings
+from control.commands import check_command
 from gateway.events.ingest import items_of
 from gateway.http.bodies import unpacking_of
 from gateway.search.alerts import parameters_of
@@ -200,10 +200,8 @@ def channel(data: bytes) -> None:
         wanted = json.loads(data)
     except (ValueError, RecursionError):
         return
-    if isinstance(wanted, dict):  # unknown names are refused before
-        check_settings(
-            {name: value for name, value in wanted.items() if name in SETTINGS_SCHEMA["properties"]}
-        )
+    if isinstance(wanted, dict):
+        check_command("a", "set_channel", wanted)
 
 
 def alert(data: bytes) -> None:
@@ -212,9 +210,10 @@ def alert(data: bytes) -> None:
         body = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError, RecursionError):
         return
-    given, streams = parameters_of(body)
+    given, lists = parameters_of(body)
     patterns = ("*",)
-    read_alert("a", given, streams=streams, now_ms=0, patterns=patterns, owner="ana", admin=patterns)
+    by: dict[str, Any] = {"patterns": patterns, "owner": "ana", "admin": patterns}
+    read_alert("a", given, **lists, now_ms=0, **by)
 
 
 TARGETS: Final[dict[str, Target]] = {
