@@ -15,10 +15,10 @@ Write = Callable[[bytes], object]
 
 
 class Outlet(Protocol):
-    """Somebody to write to. `paused`: his socket is full, and what is written now waits in his transport.
+    """Somebody to write to. `paused`: the socket is full, and what is written now waits in the transport.
 
     `socket` is the descriptor of a socket that may be written to past its transport, because nothing waits
-    there while he is not paused. None: only `write` will do, as with TLS.
+    there while it is not paused. None: only `write` will do, as with TLS.
     """
 
     @property
@@ -77,7 +77,7 @@ def broadcast(turn: Sequence[tuple[bytes, Present]]) -> None:
         for write in present.writes:
             write(chunk)
         if somebody_is_full:
-            # What did not fit before waits in his transport, and goes first.
+            # What did not fit before waits in the transport, and goes first.
             for outlet in present.outlets:
                 outlet.write(chunk)
         elif present.outlets:

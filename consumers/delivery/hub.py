@@ -1,6 +1,6 @@
 """Fan-out: records go into rings, and one write a round goes to each viewer who keeps up.
 
-A viewer who keeps up has no state here but his place in an audience's `live`: his position is the ring's
+A viewer who keeps up has no state here but an entry in an audience's `live`: the position is the ring's
 head. A viewer who does not is taken out of `live`, gets explicit positions, and is caught up by
 `delivery.subscription`. So the loop over viewers, which is what an edge spends its time on, asks nothing of
 each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
@@ -220,7 +220,7 @@ class Hub:
                     due.setdefault(audience, []).extend(frames)
                 if audience.followers:
                     deliveries += len(frames) * len(audience.followers)
-        # Everybody who is live now gets everything of this round, even if his socket fills up on the way:
+        # Everybody who is live now gets everything of this round, even if the socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
         sends = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
         broadcast(sends)

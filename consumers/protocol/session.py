@@ -1,7 +1,7 @@
 """The viewer protocol without I/O: text and the time go in, effects come out. It imports no asyncio.
 
-States are types. A `Guest` has not shown who he is: he can authenticate and ping, and has no method for
-anything else. `Guest.admit` returns the `Member`, who can do what his grants say. docs/protocol.md §2 and
+States are types. A `Guest` has not shown who it is: it can authenticate and ping, and has no method for
+anything else. `Guest.admit` returns the `Member`, which can do what its grants say. docs/protocol.md §2 and
 §3.
 """
 
@@ -115,7 +115,7 @@ class _Session:
         self._heard = self._refilled = now
         self._allowance = rules.max_messages_per_s * BURST_S
         self._bad = 0
-        #: When he was pinged, if he has been silent since.
+        #: When the viewer was pinged, if silent since.
         self._pinged: float | None = None
 
     def heard(self, now: float) -> None:
@@ -190,7 +190,7 @@ class Guest(_Session):
         return self._pulse(now)
 
     def admit(self, grants: Grants, now: float) -> "Member":
-        """He has shown who he is."""
+        """The viewer has shown who they are."""
         return Member(self.rules, now, grants)
 
     def _handle(self, request: m.AnyRequest) -> list[Effect]:
@@ -202,7 +202,7 @@ class Guest(_Session):
 
 
 class Member(_Session):
-    """Somebody who may do what his grants say."""
+    """Somebody who may do what their grants say."""
 
     __slots__ = ("grants", "streams")
 

@@ -103,7 +103,7 @@ class ViewerConnection(asyncio.Protocol):
         self._incoming = None if incoming.at_rest else incoming
 
     def pause_writing(self) -> None:
-        # Whoever does not read is not read from: what he asks for has to wait somewhere.
+        # Whoever does not read is not read from: what they ask for has to wait somewhere.
         if not self._transport.is_closing():
             self._transport.pause_reading()
         self._pause()
@@ -163,7 +163,7 @@ class ViewerConnection(asyncio.Protocol):
     def tick(self, now: float, now_s: float) -> None:
         """Time passed: heartbeats, the token's end, and whether a full socket drains at all."""
         session = self.session
-        # Who reads slowly may be paused at every look: his token ends all the same.
+        # Who reads slowly may be paused at every look: the token ends all the same.
         ended = isinstance(session, s.Member) and session.expired(now_s) and not self._transport.is_closing()
         if self.paused and not ended:
             self._watch_stall(now)
@@ -317,7 +317,7 @@ class ViewerConnection(asyncio.Protocol):
             self._unsent, self._stalled_since = unsent, now
         elif now - self._stalled_since >= self._service.edge.slow_timeout_s:
             if self._transport.is_closing():
-                self._transport.abort()  # he does not even take the close frame
+                self._transport.abort()  # not even the close frame is taken
             else:
                 self.end(Close.TOO_SLOW)
 

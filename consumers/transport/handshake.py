@@ -91,7 +91,7 @@ class Handshake(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none, but do the same
         if transport.get_extra_info("sslcontext") is None:
             # Whatever waits in a transport pauses its viewer: so nothing of one who is live does, and the
-            # fan-out may write to his socket past it. (With TLS it may not; and zero would pause for ever.)
+            # fan-out may write to the socket past it. (With TLS it may not; and zero would pause for ever.)
             self.transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""

@@ -1,7 +1,7 @@
 """Cursors: where a page of hits ended, signed, so that what comes back is what was given out.
 
 A cursor holds nothing of a server's: it outlives restarts of indexer, gateway and Elasticsearch. It gives no
-rights either: whoever brings one sees what his own grants show.
+rights either: whoever brings one sees what their own grants show.
 """
 
 import base64

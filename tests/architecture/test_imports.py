@@ -1,6 +1,7 @@
 """Imports go one way: kernel, schemas, control, history, the four parts; only face and gateway see all."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,20 @@ def test_tests_reach_no_privates(file: Path) -> None:
 )
 def test_no_way_to_a_private_name_escapes_the_rule(text: str) -> None:
     assert privates(ast.parse(text))
+
+
+PERSON = re.compile(r"\b(he|his|him|himself)\b", re.IGNORECASE)
+#: Words of chats that are made up; and records of what was decided, which are not written anew.
+SPEAKS_FREELY = {"bench/corpus.py", "producers/simulation.py", "tests/architecture/test_imports.py"}
+TEXTS = [
+    file
+    for pattern in ("docs/*.md", "*.md", "web/src/**/*.ts*", "clients/js/src/*.ts", "consumers/**/*.c")
+    for file in sorted(ROOT.glob(pattern))
+]
+
+
+@pytest.mark.parametrize("file", [*MODULES, *TESTS, *TEXTS], ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_viewer_is_the_viewer(file: Path) -> None:
+    if str(file.relative_to(ROOT)) not in SPEAKS_FREELY:
+        found = [line for line in file.read_text("utf-8").splitlines() if PERSON.search(line)]
+        assert not found, f"{file.relative_to(ROOT)}: say the viewer, or they"

@@ -45,7 +45,7 @@ def said(**message: object) -> bytes:
 
 
 class Client:
-    """A viewer of both streams who reads when he is told to, from a socket that holds little."""
+    """A viewer of both streams who reads when told to, from a socket that holds little."""
 
     def __init__(self, port: int, number: int) -> None:
         self.socket = socket.socket()

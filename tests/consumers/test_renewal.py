@@ -135,7 +135,7 @@ async def test_who_reads_too_slowly_to_be_told_does_not_outstay_his_token() -> N
     viewer.protocol.pause_writing()
     for _ in range(3):
         place.pass_(21)
-    assert close_code(viewer) is None, "he reads, if slowly"
+    assert close_code(viewer) is None, "the viewer reads, if slowly"
     place.pass_(3)
     assert close_code(viewer) == 4203
     await place.end(viewer)
