@@ -145,7 +145,7 @@ class Edge:
 
     def _read(self) -> None:
         self._readers = start_readers(
-            self._settings, name=self.name, heard=self, loop=self._loop, clock=self._clock
+            self._settings, name=self.name, listener=self, loop=self._loop, clock=self._clock
         )
         self._tables = self._control.follow(self.name, self.health, self._tables_read)
 
@@ -186,7 +186,7 @@ class Edge:
         with contextlib.suppress(TouchlineError):
             self._poster.post_soon(topic, key, value)
 
-    # ── from the readers (it is what they are heard by) ──────────────────────────────────────────────
+    # ── from the readers (it is their Listener) ──────────────────────────────────────────────
 
     def take(self, topic: str, records: list[Raw]) -> None:
         deliveries = self._hub.take(topic, records)

@@ -1,6 +1,6 @@
 """One chunk to everybody who is live: a single call into C where that was built, else one write each.
 
-A call for each viewer is what an edge's time goes into once an event is encoded only once. `fan.c` makes the
+A call for each viewer is what an edge's time goes into once an event is encoded only once. `broadcast.c` makes the
 same system call for all sockets of an audience in a row, and lets other threads run meanwhile.
 docs/decisions/0044.
 """
@@ -70,10 +70,10 @@ class Live:
         return Present(list(self._sockets), array("i", self._sockets.values()), list(self._writes.values()))
 
 
-def broadcast(turn: Sequence[tuple[bytes, Present]]) -> None:
+def broadcast(round_: Sequence[tuple[bytes, Present]]) -> None:
     """Write each chunk to all who are present, also to those whose socket fills up on the way."""
     somebody_is_full = False
-    for chunk, present in turn:
+    for chunk, present in round_:
         for write in present.writes:
             write(chunk)
         if somebody_is_full:
@@ -81,22 +81,22 @@ def broadcast(turn: Sequence[tuple[bytes, Present]]) -> None:
             for outlet in present.outlets:
                 outlet.write(chunk)
         elif present.outlets:
-            for index, taken in _short(present.sockets, chunk):
-                present.outlets[index].write(chunk[taken:])
+            for index, written in _short(present.sockets, chunk):
+                present.outlets[index].write(chunk[written:])
                 somebody_is_full = True
 
 
 def _short(sockets: "array[int]", chunk: bytes) -> list[tuple[int, int]]:
     """Write to all; which of them took less than all, and how much."""
     assert write_to_all is not None  # noqa: S101 - without it nobody is among the outlets
-    taken = array("i", bytes(4 * len(sockets)))
-    if not write_to_all(sockets.buffer_info()[0], len(sockets), chunk, len(chunk), taken.buffer_info()[0]):
+    written = array("i", bytes(4 * len(sockets)))
+    if not write_to_all(sockets.buffer_info()[0], len(sockets), chunk, len(chunk), written.buffer_info()[0]):
         return []
-    return [(index, size) for index, size in enumerate(taken) if size < len(chunk)]
+    return [(index, size) for index, size in enumerate(written) if size < len(chunk)]
 
 
 def _load() -> Callable[[int, int, bytes, int, int], int] | None:
-    """`fan.c` as it was built with the package; None where it was not (no C compiler was there)."""
+    """`broadcast.c` as it was built with the package; None where it was not (no C compiler was there)."""
     try:
         function = ctypes.CDLL(str(Path(__file__).with_name("libbroadcast.so"))).touchline_write_to_all
     except OSError:

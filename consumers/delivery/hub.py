@@ -162,16 +162,16 @@ class Hub:
                 else:
                     self._shelve((topic, partition), key, value)
                 continue
-            taken = self._take_one((topic, partition), key, value)
-            if taken is not None:
-                feed, frame = taken
+            kept = self._keep((topic, partition), key, value)
+            if kept is not None:
+                feed, frame = kept
                 if feed.audiences:
                     fresh.setdefault(feed, []).append(frame)
         if self.bytes > self._ring_bytes:
             self._make_room()
         return self._deliver(fresh) if fresh else 0
 
-    def _take_one(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
+    def _keep(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
         """One record into its ring; None if it is a repetition, or not readable."""
         try:
             stream, seq, server_ts, body = self._decode(value)
@@ -207,7 +207,7 @@ class Hub:
         if shelf.cut:
             self._cut.add(key)
         for value in shelf.values:
-            self._take_one(shelf.place, key, value)
+            self._keep(shelf.place, key, value)
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}

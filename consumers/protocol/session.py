@@ -108,20 +108,20 @@ E = TypeVar("E")
 class _Session:
     """What both states do alike: pace, bad requests, heartbeats."""
 
-    __slots__ = ("_allowance", "_bad", "_heard", "_pinged", "_refilled", "rules")
+    __slots__ = ("_alive_at", "_allowance", "_bad", "_pinged_at", "_refilled", "rules")
 
     def __init__(self, rules: Rules, now: float) -> None:
         self.rules = rules
-        self._heard = self._refilled = now
+        self._alive_at = self._refilled = now
         self._allowance = rules.max_messages_per_s * BURST_S
         self._bad = 0
         #: When the viewer was pinged, if silent since.
-        self._pinged: float | None = None
+        self._pinged_at: float | None = None
 
-    def heard(self, now: float) -> None:
+    def alive(self, now: float) -> None:
         """Bytes came in, of whatever sort: the other side lives."""
-        self._heard = now
-        self._pinged = None
+        self._alive_at = now
+        self._pinged_at = None
 
     def _pulse(self, now: float) -> list[Effect]:
         """Ping who is silent; drop who stays silent (§2.4): a dead peer is found in two heartbeats.
@@ -129,11 +129,11 @@ class _Session:
         Counted from the ping: an edge that was stopped for a while has heard nobody, and nobody is to blame.
         """
         heartbeat_s = self.rules.heartbeat_s
-        if self._pinged is not None:
-            return [End(Close.TOO_SLOW)] if now - self._pinged >= heartbeat_s else []
-        if now - self._heard < heartbeat_s:
+        if self._pinged_at is not None:
+            return [End(Close.TOO_SLOW)] if now - self._pinged_at >= heartbeat_s else []
+        if now - self._alive_at < heartbeat_s:
             return []
-        self._pinged = now
+        self._pinged_at = now
         return [SendPing()]
 
     def _receive(

@@ -87,7 +87,7 @@ class ViewerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         session, now = self.session, self._service.clock.monotonic()
-        session.heard(now)
+        session.alive(now)
         incoming = self._incoming or _Incoming(self._service.edge.max_frame_bytes)
         wire = incoming.wire
         wire.receive_data(data)
@@ -113,7 +113,7 @@ class ViewerConnection(asyncio.Protocol):
             return
         self.paused = False
         self._transport.resume_reading()
-        self.session.heard(self._service.clock.monotonic())
+        self.session.alive(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
             subscription.advance(self._service.subscriptions.backfill)
 

@@ -42,7 +42,7 @@ class Place:
         self.clock.advance(seconds)
         for connection in self.service.admission.connections():
             if isinstance(connection, ViewerConnection):
-                connection.session.heard(self.clock.monotonic())
+                connection.session.alive(self.clock.monotonic())
             connection.tick(self.clock.monotonic(), self.clock.now_ms() / 1000)
 
     async def authenticate(self, viewer: Transport, token: str) -> None:
