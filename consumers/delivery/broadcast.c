@@ -1,4 +1,4 @@
-/* One chunk to many sockets, without Python between two of them: consumers/fan.py, docs/decisions/0044. */
+/* One chunk to many sockets, without Python between two of them: consumers/delivery/broadcast.py, docs/decisions/0044. */
 
 #include <stddef.h>
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 """One chunk to everybody who is live: a single call into C where that was built, else one write each.
 
-A call for each viewer is what an edge's time goes into once an event is encoded only once. `broadcast.c` makes the
-same system call for all sockets of an audience in a row, and lets other threads run meanwhile.
+A call for each viewer is what an edge's time goes into once an event is encoded only once. `broadcast.c`
+makes the same system call for all sockets of an audience in a row, and lets other threads run meanwhile.
 docs/decisions/0044.
 """
 
