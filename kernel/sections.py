@@ -186,6 +186,10 @@ class Gateway(Section, frozen=True):
     port: Annotated[Port, Meta(description="port to listen on")] = 18080
     max_event_bytes: Annotated[Count, Meta(description="largest single event")] = 1024 * 1024
     max_body_bytes: Annotated[Count, Meta(description="largest body that is not NDJSON")] = 8 * 1024 * 1024
+    max_lines: Annotated[Count, Meta(description="lines of one NDJSON body, blank ones too")] = 5_000_000
+    max_refusals: Annotated[
+        Count, Meta(description="events of one request that are refused before the rest is not read")
+    ] = 10_000
     patience_s: Annotated[
         Seconds, Meta(description="how long an event waits for room on its way to Kafka before it is refused")
     ] = 5.0

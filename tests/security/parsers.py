@@ -24,8 +24,7 @@ from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
 from consumers.transport.fallbacks import read_cursors
 from gateway.channels.channels import _SETTINGS, _check
-from gateway.events.ingest import _items
-from gateway.http.bodies import _unpacking
+from gateway.http.bodies import _unpacking, items_of
 from gateway.search.alerts import _parameters
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
@@ -110,7 +109,7 @@ def codec_of(kind: Kind) -> Codec:
 
 def post(data: bytes) -> None:
     """A body of HTTP ingest: one event, or an array of them."""
-    items = _items(data) if data.lstrip()[:1] == b"[" else [data]
+    items = list(items_of(data, 1024 * 1024)) if data.lstrip()[:1] == b"[" else [data]
     for kind, item in itertools.product(Kind, items):
         read_post(Stream(kind, "a"), item)
 
