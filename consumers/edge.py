@@ -269,15 +269,20 @@ class Edge:
         while True:
             await asyncio.sleep(BEAT_S)
             if self.service.open or self._presence.leaving:
-                self._beat_now()
-                self._presence.push()
+                for key, value in self._presence.heartbeat(self._served.partitions()):
+                    self._publish(self._names.presence, key, value)
+                    await asyncio.sleep(0)
+                for _ in self._presence.push():
+                    await asyncio.sleep(0)
                 RING_BYTES.set(self._hub.bytes)
                 SLOW_VIEWERS.set(sum(1 for viewer in self.service.viewers() if viewer.paused))
                 if self._changed:
                     self._changed = self.service.move(self._serves, self._elsewhere) > 0
 
     def _beat_now(self) -> None:
-        self._publish(self._names.presence, self.name, self._presence.heartbeat(self._served.partitions()))
+        """All of it at once, where others wait for what it says of partitions: that is in the first part."""
+        key, value = next(self._presence.heartbeat(self._served.partitions()))
+        self._publish(self._names.presence, key, value)
 
     def _serves(self, kind: Kind, shard: Shard) -> bool:
         return self._served.serves(kind, shard.key)
@@ -362,7 +367,8 @@ class Edge:
         for thread in threads:
             await asyncio.to_thread(thread.join)
         if threads:
-            self._publish(self._names.presence, self.name, None)
+            for key, value in self._presence.farewell():
+                self._publish(self._names.presence, key, value)
             self._cursors.flush()
         await self.service.close()
         await self._poster.close()

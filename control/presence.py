@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from control.heartbeats import read_part_key
+
 #: Edges say something every 2 s; one that has said nothing for so long is dead.
 DEAD_AFTER_S: Final = 8.0
 
@@ -48,7 +50,7 @@ class Audience:
     def living(self, now: float) -> list[str]:
         """The edges that count; those that don't are forgotten."""
         self._edges = {name: e for name, e in self._edges.items() if now - e.heard < DEAD_AFTER_S}
-        return sorted(self._edges)
+        return sorted({read_part_key(key)[0] for key in self._edges})
 
     def viewers(self, now: float) -> Counter[Slot]:
         """Viewers of each place, over all living edges."""

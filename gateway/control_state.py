@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from control.acl import ChannelAcl
+from control.heartbeats import StreamSums, read_part_key
 from control.retention import Retention
 from control.revocations import Revocations
 from control.tables import Tables
@@ -39,6 +40,7 @@ class ControlState:
         self._said: dict[str, dict[str, dict[str, Any]]] = {topic: {} for topic in self._codecs}
         #: Edge -> when its last heartbeat came.
         self._heard: dict[str, float] = {}
+        self._sums = StreamSums()
         self._control = codec_for(settings, "control")
         self._readers = ChannelAcl()
         #: For how long each channel's events are kept: history keeps to it.
@@ -76,15 +78,32 @@ class ControlState:
         return self._said[self._names.channels]
 
     def beats(self) -> list[Mapping[str, Any]]:
-        """What each edge that still speaks said last."""
-        oldest = self._clock.monotonic() - GONE_S
-        beats = self._said[self._names.presence].items()
-        return [beat for edge, beat in beats if self._heard[edge] >= oldest]
+        """What each edge that still speaks said last: the parts of each heartbeat put together."""
+        self._forget_silent()
+        beats: dict[str, dict[str, Any]] = {}
+        for key, part in self._said[self._names.presence].items():
+            edge, _ = read_part_key(key)
+            if edge in beats:
+                beats[edge]["streams"] += part["streams"]
+                beats[edge]["partitions"] += part["partitions"]
+            else:
+                beats[edge] = {**part, "streams": [*part["streams"]], "partitions": [*part["partitions"]]}
+        return list(beats.values())
 
     def viewers(self, stream: Stream) -> int:
         """How many watch a stream, on all edges that still speak."""
-        audiences = (audience for beat in self.beats() for audience in beat["streams"])
-        return sum(audience["viewers"] for audience in audiences if audience["stream"] == str(stream))
+        self._forget_silent()
+        return self._sums.viewers(str(stream))
+
+    def _forget_silent(self) -> None:
+        oldest = self._clock.monotonic() - GONE_S
+        for key in [key for key, heard in self._heard.items() if heard < oldest]:
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        self._said[self._names.presence].pop(key, None)
+        self._heard.pop(key, None)
+        self._sums.forget(key)
 
     def may_read(self, grants: Grants, channel: str) -> bool:
         """Whether the channel's settings let this user read. Raises `unavailable` before they are known."""
@@ -121,6 +140,8 @@ class ControlState:
                     self._revocations.learn(key, self._control.decode(value)["arguments"])
             return
         if value is None:
+            if topic == self._names.presence:
+                self._forget(key)
             self._said[topic].pop(key, None)
             if topic == self._names.channels:
                 self._readers.learn(key, ())
@@ -136,3 +157,4 @@ class ControlState:
             self.retention.learn(key, said["settings"]["retention"])
         else:
             self._heard[key] = self._clock.monotonic()
+            self._sums.heard(key, said["streams"])

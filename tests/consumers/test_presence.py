@@ -9,8 +9,10 @@ import pytest
 from bench.fan_servers import bare_service
 from consumers.cluster.presence import Presence
 from consumers.edge import Edge
+from control.presence import Audience
 from control.retention import Retention
 from kernel.clock import ManualClock
+from kernel.positions import Kind, Shard, Stream
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
@@ -57,13 +59,13 @@ def test_viewers_are_told_their_number_when_it_changes_and_only_then() -> None:
     async def run() -> None:
         place = Place()
         first, other = place.watch("chat:a"), place.watch("chat:b")
-        place.presence.push()
-        place.presence.push()
+        list(place.presence.push())
+        list(place.presence.push())
         second = place.watch("chat:a")
-        place.presence.push()
-        place.presence.push()
+        list(place.presence.push())
+        list(place.presence.push())
         lose(second)
-        place.presence.push()
+        list(place.presence.push())
         assert told(first) == [1, 2, 1]
         assert told(second) == [2]
         assert told(other) == [1]
@@ -79,11 +81,11 @@ def test_the_number_is_over_all_edges_and_all_shards() -> None:
         place.presence.learn("one", beat("one", {"chat:a": 10, "chat:b": 7}))
         place.presence.learn("two", beat("two", {"chat:a": 3}, cell="another"))
         place.presence.learn("me", beat("me", {"chat:a": 1000}))
-        place.presence.push()
+        list(place.presence.push())
         place.presence.learn("one", beat("one", {"chat:a": 4}))
-        place.presence.push()
+        list(place.presence.push())
         place.presence.learn("two", None)
-        place.presence.push()
+        list(place.presence.push())
         assert told(viewer) == [27, 15, 9]
         await place.service.close()
 
@@ -97,7 +99,7 @@ def test_the_viewers_of_an_edge_that_died_count_for_seven_seconds_more() -> None
         place.presence.learn("one", beat("one", {"chat:a": 10}))
         for seconds in (0, 6.9, 0.2):
             place.clock.advance(seconds)
-            place.presence.push()
+            list(place.presence.push())
         assert told(viewer) == [21, 1]
         await place.service.close()
 
@@ -174,3 +176,61 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
         await edge.service.close()
 
     in_no_time(run())
+
+
+MANY = 30 * 256
+
+
+class Crowd(Place):
+    """An edge on which somebody watches more streams than one record could tell of."""
+
+    def __init__(self, streams: int = MANY) -> None:
+        super().__init__()
+        for number in range(streams):
+            stream = Stream(Kind.CHAT, f"{number:0128}")
+            shard = Shard(stream.channel, 1, 0)
+            self.service.hub.audience(stream, shard, 0, lambda _: True).viewers = 1
+
+
+def said(place: Place) -> dict[str, bytes | None]:
+    return dict(place.presence.heartbeat({1, 2}))
+
+
+def test_a_heartbeat_comes_in_parts_that_a_record_may_hold_and_every_reader_sums_them_up() -> None:
+    crowd, hearer, workers = Crowd(), Place(), Audience()
+    parts = said(crowd)
+    assert len(parts) > 1
+    assert max(len(value or b"") for value in parts.values()) < 256 * 1024
+    for key, value in parts.items():
+        hearer.presence.learn(key.replace("me", "it"), value)
+        workers.heard(key, CODEC.decode(value or b""), 0.0)
+    assert sum(hearer.presence.viewers(f"chat:{number:0128}") for number in range(MANY)) == MANY
+    assert workers.viewers(0.0).total() == MANY
+    assert workers.living(0.0) == ["me"]
+    assert [hearer.presence.owner(number) for number in (1, 3)] == ["ws://me", None]
+
+
+def test_parts_that_are_not_needed_any_more_are_taken_back() -> None:
+    crowd, hearer = Crowd(2500), Place()
+    before = said(crowd)
+    for audience in crowd.service.hub.audiences()[10:]:
+        crowd.service.hub.leave(audience)
+    after = said(crowd)
+    for key, value in [*before.items(), *after.items()]:
+        hearer.presence.learn(key.replace("me", "it"), value)
+    assert [key for key, value in after.items() if value is None] == ["me#1", "me#2"]
+    assert sum(hearer.presence.viewers(f"chat:{number:0128}") for number in range(2500)) == 10
+    restarted = Place()
+    for key in before:
+        restarted.presence.learn(key, before[key])
+    assert [key for key, value in said(restarted).items() if value is None] == ["me#1", "me#2"]
+
+
+def test_asking_costs_the_same_however_many_streams_are_watched() -> None:
+    """By what is looked at, not by time: of other streams nothing is."""
+    crowd = Crowd()
+    looked_at: list[str] = []
+    hub = crowd.service.hub
+    hub.viewers = lambda: looked_at.append("all") or {}  # type: ignore[method-assign,func-returns-value]
+    assert crowd.presence.viewers(f"chat:{7:0128}") == 1
+    assert not looked_at
