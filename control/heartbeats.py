@@ -1,6 +1,6 @@
-"""A heartbeat in parts of bounded size: the first under the edge's name, the others under `<edge>#<number>`. Pure.
+"""Heartbeats in parts of bounded size: the first under the edge's name, others under `<edge>#<number>`. Pure.
 
-A part tells of streams that no other part of the edge tells of: to whoever only sums them up a part is an edge.
+A part tells of streams that no other part of the edge tells of: who only sums up may take it for an edge.
 """
 
 import re

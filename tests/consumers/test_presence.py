@@ -19,6 +19,7 @@ from schemas.codec import Codec
 from tests.consumers.heard import messages
 from tests.consumers.hurry import in_no_time
 from tests.consumers.test_one_frame import ask, lose, opened, subscribe
+from tests.consumers.test_unreadable_history import Away
 from tests.security.wire import HANDSHAKE, Transport
 
 CODEC = Codec("presence")
@@ -41,9 +42,8 @@ class Place:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.service = bare_service(clock=self.clock)
-        self.presence = Presence(
-            edge="me", cell="c", url="ws://me", hub=self.service.hub, clock=self.clock, codec=CODEC
-        )
+        hub = self.service.subscriptions.hub
+        self.presence = Presence(edge="me", cell="c", url="ws://me", hub=hub, clock=self.clock, codec=CODEC)
 
     def watch(self, stream: str) -> Transport:
         viewer = opened(self.service, HANDSHAKE)
@@ -151,11 +151,11 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
     async def run() -> None:
         settings, loop = Settings(), asyncio.get_running_loop()
         clock, live = ManualClock(), topic_names(settings).fanout_live
-        history = bare_service().history
+        history = Away()
         edge = Edge(settings, clock=clock, history=history, retention=Retention(settings.indexer))
         edge.assigned({(live, 0)}, {(live, 0)}, {live: 1})
         edge.filled((live, 0))
-        edge.service.open = True
+        edge.service.admission.open = True
         listening = Listening()
         opened(edge.service, HANDSHAKE, listening)
         assert ask(listening, subscribe(1, "chat:a")) == [(1, "subscribed")]
@@ -165,7 +165,7 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
 
         for number in range(100):
             loop.call_at(0.1 * number, come_and_stay)
-        beating = asyncio.create_task(edge._beat())
+        beating = asyncio.create_task(edge.beat())
         await asyncio.wait([beating], timeout=13)
         beating.cancel()
         assert told(listening)[-1] == 101
@@ -189,7 +189,7 @@ class Crowd(Place):
         for number in range(streams):
             stream = Stream(Kind.CHAT, f"{number:0128}")
             shard = Shard(stream.channel, 1, 0)
-            self.service.hub.audience(stream, shard, 0, lambda _: True).viewers = 1
+            self.service.subscriptions.hub.audience(stream, shard, 0, lambda _: True).viewers = 1
 
 
 def said(place: Place) -> dict[str, bytes | None]:
@@ -213,8 +213,8 @@ def test_a_heartbeat_comes_in_parts_that_a_record_may_hold_and_every_reader_sums
 def test_parts_that_are_not_needed_any_more_are_taken_back() -> None:
     crowd, hearer = Crowd(2500), Place()
     before = said(crowd)
-    for audience in crowd.service.hub.audiences()[10:]:
-        crowd.service.hub.leave(audience)
+    for audience in crowd.service.subscriptions.hub.audiences()[10:]:
+        crowd.service.subscriptions.hub.leave(audience)
     after = said(crowd)
     for key, value in [*before.items(), *after.items()]:
         hearer.presence.learn(key.replace("me", "it"), value)
@@ -230,7 +230,7 @@ def test_asking_costs_the_same_however_many_streams_are_watched() -> None:
     """By what is looked at, not by time: of other streams nothing is."""
     crowd = Crowd()
     looked_at: list[str] = []
-    hub = crowd.service.hub
+    hub = crowd.service.subscriptions.hub
     hub.viewers = lambda: looked_at.append("all") or {}  # type: ignore[method-assign,func-returns-value]
     assert crowd.presence.viewers(f"chat:{7:0128}") == 1
     assert not looked_at
