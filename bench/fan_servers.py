@@ -24,7 +24,9 @@ from consumers.service.service import Service
 from consumers.service.subscriptions import Partitions, Subscriptions
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock, SystemClock
+from kernel.hosts import loopback_origins
 from kernel.jwks import JwksKeys
 from kernel.positions import Stream
 from kernel.settings import Auth, Edge, Settings
@@ -108,24 +110,40 @@ def bare_service(
 ) -> Service:
     """The shared part of an edge without Kafka: what is not given of its surroundings is nothing."""
     codec, nothing = Codec("fanout"), _Nothing()
-    edge, clock = (settings or Settings()).edge, clock or SystemClock()
+    settings, clock = settings or Settings(), clock or SystemClock()
+    edge = settings.edge
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
     hub.whole = {("live", 0)}
     registry, past = registry or Registry(Codec("channel")), history or nothing
     tokens = Tokens(verifier, jwks, anonymous=verifier is None, new_id=lambda: "")
-    admission = Admission(edge, tokens, name="bench", cell="bench", on_loopback=True, clock=clock)
+    admission = Admission(
+        edge,
+        tokens,
+        name="bench",
+        cell="bench",
+        on_loopback=True,
+        clock=clock,
+        pages=loopback_origins(settings.gateway.port),
+    )
     admission.open = True
     return Service(
         edge,
         clock,
         admission,
-        Subscriptions(hub, Backfill(past), registry, partitions or nothing),
+        Subscriptions(
+            hub,
+            Backfill(past),
+            registry,
+            partitions or nothing,
+            most_of_a_user=edge.max_subscriptions_per_user,
+        ),
         Requests(
             poster=poster or nothing,
             history=past,
             readers=registry.readers,
             counts=nothing,
             cursors=cursors or nothing,
+            budgets=DoorBudgets(settings.limits, clock),
             new_id=lambda: "",
         ),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -31,9 +31,11 @@ from consumers.transport.listener import listen
 from consumers.transport.routes import plain_routes
 from control.retention import Retention
 from control.tables import Tables
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
+from kernel.hosts import loopback_origins
 from kernel.jwks import JwksKeys
 from kernel.kafka import wait_for_kafka
 from kernel.logs import get_logger
@@ -99,8 +101,15 @@ class Edge:
                 cell=self._presence.cell,
                 on_loopback=is_loopback(edge.host),
                 clock=clock,
+                pages=loopback_origins(settings.gateway.port),
             ),
-            Subscriptions(self._hub, Backfill(history), registry, self._served),
+            Subscriptions(
+                self._hub,
+                Backfill(history),
+                registry,
+                self._served,
+                most_of_a_user=edge.max_subscriptions_per_user,
+            ),
             Requests(
                 poster=self._poster,
                 history=history,
@@ -108,6 +117,7 @@ class Edge:
                 counts=self._presence,
                 cursors=self._cursors,
                 new_id=_new_id,
+                budgets=DoorBudgets(settings.limits, clock),
             ),
         )
         self._control = ControlTopics(settings, self.service, registry, self._presence)
@@ -161,15 +171,22 @@ class Edge:
         while True:
             await asyncio.sleep(BEAT_S)
             if self.service.admission.open or self._presence.leaving:
-                for key, value in self._presence.heartbeat(self._served.partitions()):
-                    self._publish(self._names.presence, key, value)
-                    await asyncio.sleep(0)
-                for _ in self._presence.push():
-                    await asyncio.sleep(0)
+                # Each of them by itself: what fails now is tried again in two seconds, and all else goes on.
+                await _contained("the heartbeat", self._say_all())
+                await _contained("the viewers' numbers", self._tell_all())
                 RING_BYTES.set(self._hub.bytes)
                 SLOW_VIEWERS.set(sum(1 for viewer in self.service.admission.viewers() if viewer.paused))
                 if self._changed:
                     self._changed = self.service.subscriptions.move(self._serves, self._elsewhere) > 0
+
+    async def _say_all(self) -> None:
+        for key, value in self._presence.heartbeat(self._served.partitions()):
+            self._publish(self._names.presence, key, value)
+            await asyncio.sleep(0)
+
+    async def _tell_all(self) -> None:
+        for _ in self._presence.push():
+            await asyncio.sleep(0)
 
     def _beat_now(self) -> None:
         """All of it at once, where others wait for what it says of partitions: that is in the first part."""
@@ -185,7 +202,10 @@ class Edge:
     async def _flush_cursors(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._cursors.flush(MAX_A_FLUSH)
+            await _contained("the cursors", self._flush())
+
+    async def _flush(self) -> None:
+        self._cursors.flush(MAX_A_FLUSH)
 
     def _publish(self, topic: str, key: str, value: bytes | None) -> None:
         """Write without waiting; the next word replaces one that is lost."""
@@ -264,6 +284,14 @@ class Edge:
             self._cursors.flush()
         await self.service.close()
         await self._poster.close()
+
+
+async def _contained(what: str, work: Coroutine[Any, Any, None]) -> None:
+    """What goes wrong with something that is said regularly is no end of an edge."""
+    try:
+        await work
+    except Exception:
+        _log.exception("could not be said; it is tried again", what=what)
 
 
 def _tokens(settings: Settings, clock: Clock) -> Tokens:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.sections import Limits
 
 #: Users whose buckets are not full that are remembered; the one who was quiet for longest goes first.
 _MOST_USERS = 100_000
@@ -85,3 +86,53 @@ class Budget:
         while len(self._left) > self._most:
             self._left.popitem(last=False)
         return left
+
+
+class DoorBudgets:
+    """All that one door counts for each user. None: somebody whom nothing binds."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._unbound = frozenset(limits.unbound)
+        self.events = Budget("events", rate=limits.events_per_s, at_once=limits.events_at_once, clock=clock)
+        self.bytes = Budget(
+            "bytes of events", rate=limits.bytes_per_s, at_once=limits.bytes_at_once, clock=clock
+        )
+        self.reads = Budget(
+            "pages of history and searches",
+            rate=limits.reads_per_s,
+            at_once=limits.reads_at_once,
+            clock=clock,
+        )
+        self.read_bytes = Budget(
+            "bytes of history and searches",
+            rate=limits.read_bytes_per_s,
+            at_once=limits.read_bytes_at_once,
+            clock=clock,
+        )
+
+    def bound(self, user: str | None, *, admin: bool) -> str | None:
+        """The user, if these budgets bind him; `admin`: whether he may that on everything."""
+        return None if user is None or admin or user in self._unbound else user
+
+    def take_event(self, user: str | None, size: int) -> None:
+        """An event of so many bytes. Raises RateLimitedError."""
+        if user is not None:
+            self.events.take(user)
+            self.bytes.take(user, size)
+
+    def slow_down(self, user: str | None, events: int, size: int) -> float:
+        """Events that have come: for how many seconds whoever sends them is to be kept waiting."""
+        if user is None:
+            return 0.0
+        return max(self.events.charge(user, events), self.bytes.charge(user, size))
+
+    def take_read(self, user: str | None, cost: float = 1.0) -> None:
+        """A page that is asked for. Raises RateLimitedError, also where earlier pages were too large."""
+        if user is not None:
+            self.read_bytes.take(user, 0.0)
+            self.reads.take(user, cost)
+
+    def count_read(self, user: str | None, size: int) -> None:
+        """What a page was in the end."""
+        if user is not None:
+            self.read_bytes.charge(user, size)

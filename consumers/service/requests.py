@@ -13,6 +13,7 @@ from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
 from control.acl import ChannelAcl
 from history.changes import check_change, is_change
+from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import Stream
 
@@ -58,18 +59,24 @@ class Requests:
         counts: Counts,
         cursors: Cursors,
         new_id: Callable[[], str],
+        budgets: DoorBudgets,
     ) -> None:
         self._poster, self._history, self._readers = poster, history, readers
         self._counts, self._cursors, self._new_id = counts, cursors, new_id
+        self._budgets = budgets
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
 
     async def publish(
-        self, request: m.Publish, stream: Stream, member: Member, connection: Sender
+        self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
     ) -> m.AnyReply:
-        """Post an event in the member's name; the reply comes when Kafka has it."""
+        """Post an event of this size in the member's name; the reply comes when Kafka has it."""
         key = request.key or self._new_id()
         sender, admin = member.user, member.grants.allows("admin", request.stream)
+        try:
+            self._budgets.take_event(self._bound(member), size)
+        except TouchlineError as error:
+            return refusal(error, request.id)
         if not admin and is_change(stream, request.type):
             try:
                 await check_change(self._history, stream, request.data.get("target"), sender)
@@ -96,10 +103,13 @@ class Requests:
         """A page of history, complete up to the head."""
         if not self._readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
+        user = self._bound(member)
         try:
+            self._budgets.take_read(user)
             page = await self._history.read(
                 stream, after=request.after, before=request.before, limit=request.limit
             )
+            self._budgets.count_read(user, sum(map(len, page.events)))
         except TouchlineError as error:
             return refusal(error, request.id)
         events = [msgspec.Raw(body) for body in page.events]
@@ -111,7 +121,12 @@ class Requests:
             self._cursors.remember(member.user, device, request.stream, request.seq)
         return None if request.id is None else m.Ok(id=request.id)
 
-    def presence(self, request: m.Presence) -> m.PresenceReply:
-        """How many watch a stream now."""
+    def presence(self, request: m.Presence, member: Member) -> m.AnyReply:
+        """How many watch a stream now; whoever may not read it is not told even that."""
+        if not self._readers.allow(member.grants, request.stream.partition(":")[2]):
+            return not_a_reader(request.id, request.stream)
         viewers = self._counts.viewers(request.stream)
         return m.PresenceReply(id=request.id, stream=request.stream, viewers=viewers)
+
+    def _bound(self, member: Member) -> str | None:
+        return self._budgets.bound(member.user, admin=member.grants.allows("admin", "*"))

@@ -48,6 +48,7 @@ class ViewerConnection(asyncio.Protocol):
         "__weakref__",
         "_incoming",
         "_service",
+        "_size",
         "_stalled_since",
         "_transport",
         "_under_way",
@@ -76,6 +77,8 @@ class ViewerConnection(asyncio.Protocol):
         self.write = transport.write
         self._incoming: _Incoming | None = None
         self._under_way = 0
+        #: Bytes of the frame that is being looked at.
+        self._size = 0
         self._stalled_since = 0.0
         self._unsent = 0
         near = None if transport.get_extra_info("sslcontext") else transport.get_extra_info("socket")
@@ -192,12 +195,14 @@ class ViewerConnection(asyncio.Protocol):
                         self.send(m.Ok(id=request_id))
                 case s.Post(posted, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    self._start(posted.id, service.requests.publish(posted, stream, self.session, self))
+                    size = self._size
+                    self._start(posted.id, service.requests.publish(posted, stream, self.session, self, size))
                 case s.ReadPast(asked, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
                     self._start(asked.id, service.requests.history(asked, stream, self.session))
                 case s.CountViewers(count):
-                    self.send(service.requests.presence(count))
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    self.send(service.requests.presence(count, self.session))
                 case s.Remember(ack):
                     assert isinstance(self.session, s.Member)  # noqa: S101
                     done = service.requests.ack(ack, self.session, self.device)
@@ -214,9 +219,8 @@ class ViewerConnection(asyncio.Protocol):
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
     def _frame(self, frame: Frame, incoming: _Incoming, now: float) -> None:
-        if frame.opcode is Opcode.BINARY:
-            self.perform([s.Send(m.render(m.error("bad_request", "Send text frames, not binary ones.")))])
-            return
+        if frame.opcode is not Opcode.TEXT or not frame.fin:
+            self.perform(self.session.count_frame(now, bad=frame.opcode is Opcode.BINARY))
         if frame.opcode is Opcode.TEXT:
             incoming.fragments = []
         elif frame.opcode is not Opcode.CONT or incoming.fragments is None:
@@ -232,6 +236,7 @@ class ViewerConnection(asyncio.Protocol):
         except UnicodeDecodeError:
             incoming.wire.fail(1007, "text frames are UTF-8")
             return
+        self._size = len(message)
         self.perform(self.session.receive(text, now))
 
     def _start(self, request_id: int | None, work: Coroutine[Any, Any, m.AnyReply | None]) -> None:
