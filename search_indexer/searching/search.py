@@ -1,5 +1,6 @@
 """Search: a request, and what the caller may see, to hits with highlights, a total, facets and a cursor."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from kernel.positions import Kind
 from kernel.settings import Settings
 from search_indexer.indexing.documents import Document, broadcast_text, shown
 from search_indexer.query import elastic
-from search_indexer.query.highlight import highlight
+from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.cursors import Cursors
@@ -128,7 +129,7 @@ class Searcher:
         full = len(found) == page.limit
         return Found(
             total=answer["hits"].get("total", {"value": 0})["value"],
-            hits=[self._hit(query, hit) for hit in found],
+            hits=await asyncio.to_thread(self._shown, query, found),
             next=self._cursors.make(search, found[-1]["sort"]) if full else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
@@ -153,10 +154,15 @@ class Searcher:
         ]
         return Watermarks(live, sorted(marks, key=lambda mark: (mark.kind, mark.partition)))
 
-    def _hit(self, query: Query, hit: dict[str, Any]) -> Hit:
-        document = msgspec.convert(hit["_source"], Document)
-        event = shown(document)
-        return Hit(msgspec.Raw(event), hit.get("_score"), highlight(query, _text(document), self._folding))
+    def _shown(self, query: Query, hits: list[dict[str, Any]]) -> list[Hit]:
+        """In a thread: what it takes grows with the texts that were found."""
+        share = share_of(len(hits))
+        made = []
+        for hit in hits:
+            document = msgspec.convert(hit["_source"], Document)
+            marked = highlight(query, _text(document), self._folding, share)
+            made.append(Hit(msgspec.Raw(shown(document)), hit.get("_score"), marked))
+        return made
 
     async def _facets(self, answer: dict[str, Any], query: dict[str, Any], kinds: tuple[Kind, ...]) -> Facets:
         counted = answer.get("aggregations", {})
