@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from gateway.control_state import ControlState
 from gateway.http.access import Access
 from history import History
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.health import Health
 from kernel.settings import Settings
+from kernel.slots import Slots
 from producers.producer import Producer
 from schemas.catalog import Catalog
 
@@ -24,5 +26,8 @@ class Context:
     control_state: ControlState
     history: History
     producer: Producer
+    budgets: DoorBudgets
+    #: Pages of history and hits that are on their way to clients.
+    pages: Slots
     catalog: Catalog
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)

@@ -15,6 +15,7 @@ from gateway.events.results import Results
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
+from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream
@@ -35,6 +36,10 @@ async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
     limit, max_lines = context.settings.gateway.max_event_bytes, context.settings.gateway.max_lines
 
+    def paced(parts: AsyncIterator[list[bytes]], caller: Caller) -> AsyncIterator[list[bytes]]:
+        bound = context.budgets.bound(caller.bound, admin=False)
+        return parts if bound is None else _paced(parts, context, bound)
+
     async def post_events(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
         caller = await context.access.require(request, "publish", str(stream))
@@ -46,12 +51,15 @@ async def routes(context: Context) -> Sequence[Operation]:
         try:
             if content_type_of(request) in NDJSON:
                 prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=True)
-                parts = _looked(lines_of(request, limit, max_lines), look, refusals)
+                parts = _looked(paced(lines_of(request, limit, max_lines), caller), look, refusals)
                 return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
-            parts = _looked(_parts(items_of(body, limit) if several else [body]), look, refusals)
+            if not several:
+                context.budgets.take_event(caller.bound, len(body))
+            items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])
+            parts = _looked(items, look, refusals)
             return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
         finally:
             results.close()
@@ -70,6 +78,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
                 *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
+                "rate_limited",
             ),
         )
     ]
@@ -168,6 +177,23 @@ def _preparing(
         return make(post)
 
     return prepare
+
+
+async def _paced(
+    parts: AsyncIterator[list[bytes]], context: Context, user: str
+) -> AsyncIterator[list[bytes]]:
+    """The parts, no faster than the user's budgets allow. Raises RateLimitedError where patience ends."""
+    patience_s = context.settings.gateway.patience_s
+    async for part in parts:
+        size = sum(map(len, part))
+        wait_s = context.budgets.slow_down(user, len(part), size)
+        if wait_s > patience_s:
+            context.budgets.events.give_back(user, len(part))
+            context.budgets.bytes.give_back(user, size)
+            raise RateLimitedError("You have used up your events: the rest was not read.", wait_s)
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        yield part
 
 
 async def _looked(

@@ -32,6 +32,8 @@ class Caller(NamedTuple):
     user: str | None
     #: Whether it may post events in the name of others.
     speaks_for_others: bool = False
+    #: Whose budgets this counts for; None: nobody's.
+    bound: str | None = None
 
 
 class Scope(NamedTuple):
@@ -39,6 +41,8 @@ class Scope(NamedTuple):
 
     patterns: tuple[str, ...] = EVERYTHING
     hidden: Sequence[str] = ()
+    #: As in Caller.
+    bound: str | None = None
 
 
 class Access:
@@ -61,14 +65,19 @@ class Access:
             raise TouchlineError("forbidden", f"The token does not allow {action} on {what}.")
         if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
             raise TouchlineError("forbidden", f"The channel's settings do not let {grants.user} read {what}.")
-        return Caller(grants.user, speaks_for_others=grants.allows("admin", what))
+        return Caller(grants.user, speaks_for_others=grants.allows("admin", what), bound=self._bound(grants))
 
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
         grants = await self._grants(request)
         if grants is None:
             return Scope()
-        return Scope(tuple(grants.can.get(action, ())), self._board.hidden_from(grants))
+        patterns = tuple(grants.can.get(action, ()))
+        return Scope(patterns, self._board.hidden_from(grants), self._bound(grants))
+
+    @staticmethod
+    def _bound(grants: Grants) -> str | None:
+        return None if grants.allows("admin", "*") else grants.user
 
     async def _grants(self, request: web.Request) -> Grants | None:
         token = token_of(request)

@@ -36,6 +36,8 @@ NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/json
 
 
 T = TypeVar("T")
+#: For how long nothing may come of a body.
+BODY_TIMEOUT_S: Final = web.AppKey("body_timeout_s", float)
 _item: Final = json.JSONDecoder().raw_decode
 _SPACE: Final = re.compile(r"[ \t\r\n]*").match
 
@@ -114,10 +116,11 @@ def content_type_of(request: web.Request) -> str:
 
 async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
     """The body, unpacked, in pieces. Raises `unsupported_media_type`, `too_large` or `bad_request`."""
+    patience_s = request.app[BODY_TIMEOUT_S]
     unpacking = _unpacking(request.headers.get("Content-Encoding", "identity"))
     packed_bytes, unpacked_bytes = 0, 0
     try:
-        async for packed in request.content.iter_any():
+        while packed := await _next_of(request, patience_s):
             packed_bytes += len(packed)
             for piece in unpacking.pieces(packed):
                 unpacked_bytes += len(piece)
@@ -130,6 +133,17 @@ async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
         raise TouchlineError("bad_request", f"The body cannot be unpacked: {error}.") from None
     if not unpacking.finished:
         raise TouchlineError("bad_request", "The packed body is cut short.")
+
+
+async def _next_of(request: web.Request, patience_s: float) -> bytes:
+    """What has come of the body since; empty at its end."""
+    try:
+        async with asyncio.timeout(patience_s):
+            return await request.content.readany()
+    except TimeoutError:
+        raise TouchlineError(
+            "bad_request", f"Nothing has come of the body for {patience_s:.0f} s: it is taken for broken off."
+        ) from None
 
 
 async def whole(request: web.Request, limit: int) -> bytes:

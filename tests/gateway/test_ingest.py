@@ -219,7 +219,7 @@ async def test_a_page_of_another_origin_cannot_post_unasked(http: ClientSession,
         skip_auto_headers=["Content-Type"],
     )
     async with bare as response:
-        assert response.status == 415
+        assert response.status == 403
     assert posted(ingesting, "refused") == []
 
 
