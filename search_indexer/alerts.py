@@ -5,14 +5,15 @@ each event that it reads, in memory, with the parser and the folding of search: 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
 from confluent_kafka import Producer
 
 from control.acl import ChannelAcl
-from kernel.clock import Clock
+from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Kind
@@ -21,9 +22,10 @@ from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from schemas.registry import codec_for
+from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
 from search_indexer.follower import Follower
 from search_indexer.indexing.documents import Indexable
-from search_indexer.query.matching import matches, text_of
+from search_indexer.query.matching import Text, matches, text_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.request import MAX_VALUES, Search, read_search
@@ -32,6 +34,8 @@ from search_indexer.text.folding import Folding
 from search_indexer.text.geo import metres_between
 
 PREFIX: Final = "alert-"
+#: Before an alert's id: the key of a record that says until when it rests. No alert is called so.
+REST: Final = "$rest:"
 MAX_ALERTS: Final = 10_000
 MAX_PATTERN: Final = 140
 #: Those of a search that an alert has too: it is about what comes, in the order in which it comes.
@@ -96,6 +100,33 @@ def read_alert(
     return Alert(id=alert_id, search=search, streams=tuple(streams), since_ms=now_ms, **by)
 
 
+def rest_shown(rest: Rest) -> dict[str, Any]:
+    """That an alert rests, as people and programs see it."""
+    return {"until": to_rfc3339(rest.until_ms), "why": rest.why}
+
+
+def rest_record(rest: Rest, settings: Settings, clock: Clock) -> tuple[bytes, bytes]:
+    """Key and value of the record on the alerts' topic that says so."""
+    value = codec_for(settings, "control").encode(
+        {
+            "command": "rest_alert",
+            "id": None,
+            "actor": "touchline",
+            "at": clock.now_ms(),
+            "arguments": msgspec.json.encode(rest).decode(),
+        }
+    )
+    return f"{REST}{rest.id}".encode(), value
+
+
+def rest_message(rest: Rest) -> tuple[bytes, bytes]:
+    """Key and value of the event on the alert's own stream that says so."""
+    data = msgspec.json.encode({"alert": rest.id, "suspended": rest_shown(rest)})
+    key = f"rest-{rest.until_ms}".encode()
+    value = b'{"type":"alert_suspended","key":"%b","sender":"touchline","data":%b}' % (key, data)
+    return f"{PREFIX}{rest.id}".encode(), value
+
+
 def shown(alert: Alert) -> dict[str, Any]:
     """An alert as people and programs see it: its stream, and the parameters that it was made of."""
     search = alert.search
@@ -121,19 +152,24 @@ def ready(alert: Alert, folding: Folding) -> Ready:
 
 def matching(alerts: Iterable[Ready], event: Indexable, folding: Folding) -> list[Alert]:
     """The alerts that this event sets off: those whose search would find it."""
-    document = event.document
-    if document.hidden or document.channel.startswith(PREFIX):
-        return []  # changes are no news, and an alert about alerts would never end
-    text = None
-    found = []
-    for one in alerts:
-        if not _passes(one.alert, event):
-            continue
-        if text is None and one.query.clauses:
-            text = text_of(event.source, folding)
-        if text is None or matches(one.query, text):
-            found.append(one.alert)
-    return found
+    if _is_no_news(event):
+        return []
+    text = _text_of(event, folding)
+    return [one.alert for one in alerts if _passes(one.alert, event) and (_asks(one, text))]
+
+
+def _is_no_news(event: Indexable) -> bool:
+    """Changes are none, and an alert about alerts would never end."""
+    return event.document.hidden or event.document.channel.startswith(PREFIX)
+
+
+def _text_of(event: Indexable, folding: Folding) -> Callable[[], Text]:
+    """The event's text, made when it is first asked for, and no more of it than alerts look at."""
+    return cache(lambda: text_of(event.source[:LOOKED_AT], folding))
+
+
+def _asks(one: Ready, text: Callable[[], Text]) -> bool:
+    return not one.query.clauses or matches(one.query, text())
 
 
 def _passes(alert: Alert, event: Indexable) -> bool:
@@ -174,11 +210,18 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
 class AlertLog(Follower):
     """The compacted topic: who reads it has every alert. Blocks."""
 
-    def __init__(self, settings: Settings, folding: Folding, readers: ChannelAcl | None = None) -> None:
+    def __init__(
+        self, settings: Settings, folding: Folding, clock: Clock, readers: ChannelAcl | None = None
+    ) -> None:
         super().__init__(settings, topic_names(settings).alerts, self._learn_alert)
         self._folding = folding
         self._codec = codec_for(settings, "control")
         self._ready: dict[str, Ready] = {}
+        #: Those that were too dear lately, as whoever asks for them is shown.
+        self.rests: dict[str, Rest] = {}
+        #: Those that were laid to rest here, and of which nobody has been told yet.
+        self.news: list[Rest] = []
+        self._index = AlertIndex(clock, self.news.append)
         #: Who may read which channel, for whoever asks what is told.
         self._readers = readers or ChannelAcl()
 
@@ -188,10 +231,13 @@ class AlertLog(Follower):
 
     def matching(self, event: Indexable) -> list[Alert]:
         """The alerts that this event sets off, and whose owners may read it."""
+        if _is_no_news(event):
+            return []
+        document, text = event.document, _text_of(event, self._folding)
         return [
-            alert
-            for alert in matching(self._ready.values(), event, self._folding)
-            if self._may_read(alert, event.document.channel)
+            one.alert
+            for one in self._index.may_match(document.channel, document.sender, text)
+            if _passes(one.alert, event) and _asks(one, text) and self._may_read(one.alert, document.channel)
         ]
 
     def _may_read(self, alert: Alert, channel: str) -> bool:
@@ -200,10 +246,18 @@ class AlertLog(Follower):
         return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
 
     def _learn_alert(self, alert_id: str, value: bytes | None) -> None:
+        if alert_id.startswith(REST):
+            told = value and msgspec.json.decode(self._codec.decode(value)["arguments"], type=Rest)
+            if told:
+                self.rests[told.id] = told
+            return
         self._ready.pop(alert_id, None)
+        self._index.remove(alert_id)
+        self.rests.pop(alert_id, None)
         if value is not None and len(self._ready) < MAX_ALERTS:
             alert = msgspec.json.decode(self._codec.decode(value)["arguments"], type=Alert)
             self._ready[alert_id] = ready(alert, self._folding)
+            self._index.put(alert_id, self._ready[alert_id])
 
 
 def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> None:

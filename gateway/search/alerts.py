@@ -12,6 +12,7 @@ from gateway.http.operations import Operation, Parameter, Reply
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
 from kernel.tokens import matches
+from search_indexer.alert_index import Rest
 from search_indexer.alerts import (
     MAX_ALERTS,
     MAX_PATTERN,
@@ -21,6 +22,7 @@ from search_indexer.alerts import (
     check_id,
     read_alert,
     ready,
+    rest_shown,
     save,
     shown,
 )
@@ -30,8 +32,10 @@ from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 
 _MAX_BYTES: Final = 64 * 1024
-#: Reading all alerts takes a Kafka consumer of its own: so many at once.
-_READERS: Final = 2
+#: Reading all alerts takes a Kafka consumer of its own: what was read is good for so long.
+_KNOWN_S: Final = 1.0
+#: Alerts of one user: each is asked about every event that has one of its words.
+MAX_OF_A_USER: Final = 100
 
 _ID: Final = Parameter(
     "id", "path", "The alert's name.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
@@ -69,6 +73,10 @@ _ALERT: Final[dict[str, Any]] = {
     "properties": {
         "id": {"type": "string"},
         "stream": {"type": "string", "description": "Where its matches arrive."},
+        "suspended": {
+            "type": "object",
+            "description": "It took too much of the indexer: until when it is not asked, and why.",
+        },
     },
 }
 _ONE: Final = Reply("The alert.", _ALERT)
@@ -78,22 +86,54 @@ _ALL: Final = Reply(
 )
 
 
-async def routes(context: Context) -> Sequence[Operation]:
-    """The operations of this module."""
-    settings, clock, access = context.settings, context.clock, context.access
-    folding, reading = Folding(settings.elasticsearch.language), asyncio.Semaphore(_READERS)
+class _Saved:
+    """All alerts, read at most once a second however many ask, and anew after each change here."""
 
-    def read() -> dict[str, Alert]:
-        log = AlertLog(settings, folding)
+    def __init__(self, context: Context, folding: Folding) -> None:
+        self._settings, self._clock, self._folding = context.settings, context.clock, folding
+        self._reading = asyncio.Lock()
+        self._read_at, self._alerts = float("-inf"), dict[str, Alert]()
+        self._rests: Mapping[str, Rest] = {}
+
+    async def alerts(self) -> Mapping[str, Alert]:
+        async with self._reading:
+            now = self._clock.monotonic()
+            if now - self._read_at >= _KNOWN_S:
+                self._read_at = now
+                try:
+                    await asyncio.to_thread(self._read)
+                except BaseException:
+                    self.changed()
+                    raise
+            return self._alerts
+
+    def changed(self) -> None:
+        """What is known is not all any more."""
+        self._read_at = float("-inf")
+
+    def shown(self, alert: Alert) -> dict[str, Any]:
+        """An alert, and that it rests if it does."""
+        rest = self._rests.get(alert.id)
+        if rest is None or rest.until_ms <= self._clock.now_ms():
+            return shown(alert)
+        return {**shown(alert), "suspended": rest_shown(rest)}
+
+    def _read(self) -> None:
+        log = AlertLog(self._settings, self._folding, self._clock)
         try:
             log.read_all()
-            return {alert_id: one.alert for alert_id, one in sorted(log.alerts.items())}
+            self._alerts = {alert_id: one.alert for alert_id, one in sorted(log.alerts.items())}
+            self._rests = dict(log.rests)
         finally:
             log.close()
 
-    async def alerts() -> dict[str, Alert]:
-        async with reading:
-            return await asyncio.to_thread(read)
+
+async def routes(context: Context) -> Sequence[Operation]:
+    """The operations of this module."""
+    settings, clock, access = context.settings, context.clock, context.access
+    folding = Folding(settings.elasticsearch.language)
+    saved = _Saved(context, folding)
+    alerts, with_rest = saved.alerts, saved.shown
 
     async def put(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
@@ -109,18 +149,26 @@ async def routes(context: Context) -> Sequence[Operation]:
         there = await alerts()
         if alert_id not in there and len(there) >= MAX_ALERTS:
             raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
+        of_user = sum(one.owner == caller.user for one in there.values())
+        if caller.bound is not None and alert_id not in there and of_user >= MAX_OF_A_USER:
+            raise TouchlineError(
+                "limit_reached", f"You have {MAX_OF_A_USER} alerts, as many as one may have."
+            )
         await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=caller.user)
+        saved.changed()
         return web.json_response(shown(alert), status=200 if alert_id in there else 201)
 
     async def show(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         await access.require(request, "publish", alert_stream(alert_id))
-        return web.json_response(shown(_found(await alerts(), alert_id)))
+        return web.json_response(with_rest(_found(await alerts(), alert_id)))
 
     async def show_all(request: web.Request) -> web.Response:
         own = (await access.scope(request, "publish")).patterns
+        if not own:
+            return web.json_response({"alerts": []})
         found = [
-            shown(alert)
+            with_rest(alert)
             for alert_id, alert in (await alerts()).items()
             if any(matches(pattern, alert_stream(alert_id)) for pattern in own)
         ]
@@ -131,6 +179,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         caller = await access.require(request, "publish", alert_stream(alert_id))
         alert = _found(await alerts(), alert_id)
         await asyncio.to_thread(save, settings, clock, None, alert_id, actor=caller.user)
+        saved.changed()
         return web.json_response(shown(alert))
 
     errors = ("bad_request", "unauthorized", "forbidden", "unavailable")

@@ -107,7 +107,9 @@ class EventSource:
         #: For how long each channel's events are kept.
         self.retention = self._channels.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
-        self._alerts = AlertLog(settings, self._folding, self._channels.readers) if self._member else None
+        self._alerts = (
+            AlertLog(settings, self._folding, clock, self._channels.readers) if self._member else None
+        )
         #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
         self._alerted: dict[Partition, int] = {}
         self._outlet = Outlet(settings)
@@ -229,6 +231,10 @@ class EventSource:
             return
         for alert in self._alerts.matching(event):
             self._outlet.publish(alert, event)
+        for rest in self._alerts.news:
+            _log.warning("an alert takes too much and is suspended", alert=rest.id, why=rest.why)
+            self._outlet.suspend(rest, self._clock)
+        self._alerts.news.clear()
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected; a rebuild does not, because that was done before."""

@@ -72,7 +72,10 @@ class Folding:
             return whole, (_APOSTROPHES.sub("", stem(_APOSTROPHES.sub("'", word)))[:_LONGEST] or whole)
 
         # A word may be as long as a text: hundreds of thousands of them would be remembered otherwise.
-        self._folded = lambda raw: folded(raw[:_LOOKED_AT])
+        def looked_up(raw: str) -> tuple[str, str]:
+            return folded(raw[:_LOOKED_AT])
+
+        self._folded = looked_up
 
     def words(self, text: str) -> list[Word]:
         """The words of a text, in order. Positions are those in `normalised(text)`."""

@@ -70,7 +70,7 @@ def list_(*, as_json: bool) -> None:
     from search_indexer.text.folding import Folding
 
     settings = load_settings()
-    log = AlertLog(settings, Folding(settings.elasticsearch.language))
+    log = AlertLog(settings, Folding(settings.elasticsearch.language), SystemClock())
     try:
         log.read_all()
         for alert_id, one in sorted(log.alerts.items()):
