@@ -30,6 +30,7 @@ from kernel.hosts import loopback_origins
 from kernel.jwks import JwksKeys
 from kernel.positions import Stream
 from kernel.settings import Auth, Edge, Settings
+from kernel.slots import Slots
 from kernel.tokens import StaticKeys, Verifier
 from schemas.codec import Codec
 
@@ -144,6 +145,7 @@ def bare_service(
             counts=nothing,
             cursors=cursors or nothing,
             budgets=DoorBudgets(settings.limits, clock),
+            pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
             new_id=lambda: "",
         ),
     )

@@ -42,6 +42,7 @@ from kernel.logs import get_logger
 from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import OVERVIEW_SHARD, Kind, Shard
 from kernel.settings import Settings
+from kernel.slots import Slots
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
 from schemas.registry import codec_for
@@ -118,6 +119,11 @@ class Edge:
                 cursors=self._cursors,
                 new_id=_new_id,
                 budgets=DoorBudgets(settings.limits, clock),
+                pages=Slots(
+                    "pages",
+                    each=settings.limits.pages_under_way,
+                    in_all=settings.limits.pages_under_way_in_all,
+                ),
             ),
         )
         self._control = ControlTopics(settings, self.service, registry, self._presence)

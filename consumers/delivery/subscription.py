@@ -24,7 +24,7 @@ _UNCOUNTED: Final = 1 << 53
 class Page:
     """A piece of a stream's past as frames: complete above `start`, up to `end`."""
 
-    __slots__ = ("end", "feed", "frames", "missing_below", "seqs", "start")
+    __slots__ = ("bytes", "end", "feed", "frames", "missing_below", "seqs", "start")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Page:
         self.feed = feed
         self.start, self.end = start, end
         self.seqs, self.frames = seqs, frames
+        self.bytes = sum(map(len, frames))
         #: Events between `start` and here are gone for good; 0: none are.
         self.missing_below = missing_below
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 from weakref import ref
 
@@ -16,6 +17,7 @@ from history.changes import check_change, is_change
 from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import Stream
+from kernel.slots import Slots
 
 #: Published events of which a refusal still finds the sender.
 MAX_POSTED: Final = 50_000
@@ -60,10 +62,11 @@ class Requests:
         cursors: Cursors,
         new_id: Callable[[], str],
         budgets: DoorBudgets,
+        pages: Slots,
     ) -> None:
         self._poster, self._history, self._readers = poster, history, readers
         self._counts, self._cursors, self._new_id = counts, cursors, new_id
-        self._budgets = budgets
+        self._budgets, self._pages = budgets, pages
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
 
@@ -127,6 +130,10 @@ class Requests:
             return not_a_reader(request.id, request.stream)
         viewers = self._counts.viewers(request.stream)
         return m.PresenceReply(id=request.id, stream=request.stream, viewers=viewers)
+
+    def page(self, member: Member) -> AbstractAsyncContextManager[None]:
+        """A page is on its way to a member, from when it is asked for until it is taken. Raises."""
+        return self._pages.slot(self._bound(member))
 
     def _bound(self, member: Member) -> str | None:
         return self._budgets.bound(member.user, admin=member.grants.allows("admin", "*"))

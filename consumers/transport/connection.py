@@ -15,11 +15,13 @@ from websockets.protocol import Protocol as Wire
 from consumers.delivery.subscription import Subscription
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
+from consumers.service.refusals import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
+from kernel.positions import Stream
 
 #: Requests of one viewer that may be under way at once (publishing, reading history).
 MAX_UNDER_WAY: Final = 32
@@ -46,6 +48,7 @@ class ViewerConnection(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
+        "_gone",
         "_incoming",
         "_service",
         "_size",
@@ -53,6 +56,7 @@ class ViewerConnection(asyncio.Protocol):
         "_transport",
         "_under_way",
         "_unsent",
+        "_waiting",
         "address",
         "device",
         "id",
@@ -77,6 +81,9 @@ class ViewerConnection(asyncio.Protocol):
         self.write = transport.write
         self._incoming: _Incoming | None = None
         self._under_way = 0
+        #: Pages that the socket has not taken yet.
+        self._waiting: tuple[asyncio.Future[None], ...] = ()
+        self._gone = False
         #: Bytes of the frame that is being looked at.
         self._size = 0
         self._stalled_since = 0.0
@@ -114,6 +121,7 @@ class ViewerConnection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self.paused = False
+        self._wake()
         self._transport.resume_reading()
         self.session.heard(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
@@ -124,6 +132,8 @@ class ViewerConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._incoming = None
+        self._gone = True
+        self._wake()
         self._service.admission.gone(self)
         if isinstance(self.session, s.Member):
             self._service.subscriptions.leave_all(self.session)
@@ -199,7 +209,7 @@ class ViewerConnection(asyncio.Protocol):
                     self._start(posted.id, service.requests.publish(posted, stream, self.session, self, size))
                 case s.ReadPast(asked, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    self._start(asked.id, service.requests.history(asked, stream, self.session))
+                    self._start(asked.id, self._read_past(asked, stream, self.session))
                 case s.CountViewers(count):
                     assert isinstance(self.session, s.Member)  # noqa: S101
                     self.send(service.requests.presence(count, self.session))
@@ -257,6 +267,31 @@ class ViewerConnection(asyncio.Protocol):
                 self.send(reply)
 
         self._service.tasks.spawn(run())
+
+    async def _read_past(self, asked: m.History, stream: Stream, member: s.Member) -> m.AnyReply | None:
+        """A page counts until it has been taken: whoever reads nothing cannot have many of them."""
+        requests = self._service.requests
+        try:
+            async with requests.page(member):
+                self.send(await requests.history(asked, stream, member))
+                await self._taken()
+        except TouchlineError as error:
+            return refusal(error, asked.id)
+        return None
+
+    async def _taken(self) -> None:
+        """Wait until the socket takes more, or is gone."""
+        if not self.paused or self._gone:
+            return
+        taken = asyncio.get_running_loop().create_future()
+        self._waiting = (*self._waiting, taken)
+        await taken
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, ()
+        for taken in waiting:
+            if not taken.done():
+                taken.set_result(None)
 
     async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
         try:

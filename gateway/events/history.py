@@ -55,7 +55,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         limit = _number(request, "limit")
         user = context.budgets.bound(caller.bound, admin=False)
         context.budgets.take_read(user)
-        with context.pages.slot(user):
+        async with context.pages.slot(user):
             page = await context.history.read(
                 stream,
                 after=_number(request, "after"),

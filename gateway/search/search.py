@@ -94,7 +94,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         search, page = read_search((n, v) for n, v in request.query.items() if n != "token")
         user = context.budgets.bound(scope.bound, admin=False)
         context.budgets.take_read(user, 2.0 if page.facets else 1.0)
-        with context.pages.slot(user):
+        async with context.pages.slot(user):
             found = await searcher.search(search, page, patterns=scope.patterns, hidden=scope.hidden)
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))

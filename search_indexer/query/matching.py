@@ -1,7 +1,7 @@
 """A query answered on one text in memory: for alerts and highlights. It agrees with search.
 
-What is looked up in a text is made once, when it is first asked for: a term then costs a few look-ups, also in
-a long one. `steps` counts them, for whoever has to know what an answer took.
+What is looked up in a text is made once, when it is first asked for: a term then costs a few look-ups, in a
+long one too. `steps` counts them, for whoever has to know what an answer took.
 """
 
 from bisect import bisect_left
