@@ -98,8 +98,8 @@ class History:
     ) -> Page:
         """Up to `limit` events, in order: the first ones after `after`, or the last ones before `before`.
 
-        With neither, the last ones of all. A page ends at a size too (`limits.page_bytes`): it has fewer then,
-        and `more`. Raises TouchlineError: `bad_request`, `unavailable`.
+        With neither, the last ones of all. A page ends at a size too (`limits.page_bytes`), and says `more`.
+        Raises TouchlineError: `bad_request`, `unavailable`.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise TouchlineError("bad_request", f"limit is {limit}: it must be from 1 to {MAX_LIMIT}.")
