@@ -5,7 +5,7 @@ A part tells of streams that no other part of the edge tells of: who only sums u
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 #: Streams in one part of a heartbeat: with the longest names that is a seventh of what a record may be.
@@ -33,18 +33,14 @@ class StreamSums:
     """Viewers of each stream over all parts that were heard: asking costs the same however many there are."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, dict[str, int]] = {}
+        self._parts: dict[str, Mapping[str, int]] = {}
         self._sums: Counter[str] = Counter()
 
-    def heard(self, key: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    def heard(self, key: str, streams: Mapping[str, int]) -> None:
         """What a part says now."""
         self.forget(key)
-        said: Counter[str] = Counter()
-        for row in rows:
-            if row["viewers"] > 0:
-                said[row["stream"]] += row["viewers"]
-        self._parts[key] = said
-        for stream, viewers in said.items():
+        self._parts[key] = streams
+        for stream, viewers in streams.items():
             self._sums[stream] += viewers
 
     def forget(self, key: str) -> None:

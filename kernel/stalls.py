@@ -60,7 +60,7 @@ class StallWatch(threading.Thread):
             self._stopping.set()
             return
         used, lacked = self._processor.read()
-        stood, place = 0.0, ""
+        stood, places = 0.0, list[str]()
         self._at = (0.0, 0.0)
         while not self._stopping.is_set():
             begun = time.monotonic()
@@ -70,12 +70,13 @@ class StallWatch(threading.Thread):
             stood += min(max(0.0, now - begun), 2 * _ASK_S)
             if answered:
                 break
-            place = self._place() or place
+            places.append(self._place())
         now_lacked = self._processor.read()[1]
         # While the loop's thread holds the interpreter this one does not see time pass: then its work tells.
         stalled = max(stood - (now_lacked - lacked), self._at[1] - used)
         if stalled >= STALL_S and not self._stopping.is_set():
-            self._report(stalled, place or "unknown")
+            # The first and the last may be of what came before and after.
+            self._report(stalled, places[(len(places) - 1) // 2] if places else "unknown")
 
     def _answer(self) -> None:
         """In the loop."""

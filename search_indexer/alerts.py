@@ -13,6 +13,8 @@ import msgspec
 from confluent_kafka import Producer
 
 from control.acl import ChannelAcl
+from control.following import TableReader
+from control.table import Row, TopicTable
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
@@ -21,9 +23,10 @@ from kernel.settings import Settings
 from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
+from kernel.users import ALERT as PREFIX
+from kernel.users import check_user
 from schemas.registry import codec_for
 from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
-from search_indexer.follower import Follower
 from search_indexer.indexing.documents import Indexable
 from search_indexer.query.matching import Text, matches, text_of
 from search_indexer.query.parser import parse
@@ -33,11 +36,11 @@ from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 from search_indexer.text.geo import metres_between
 
-PREFIX: Final = "alert-"
 #: Before an alert's id: the key of a record that says until when it rests. No alert is called so.
 REST: Final = "$rest:"
 MAX_ALERTS: Final = 10_000
 MAX_PATTERN: Final = 140
+MAX_READERS: Final = 100
 #: Those of a search that an alert has too: it is about what comes, in the order in which it comes.
 PARAMETERS: Final = ("q", "kind", "channel", "sender", "type", "near", "within")
 _SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
@@ -58,6 +61,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     #: Who saved it, and what he administers: for channels that only some may read. None: an operator.
     owner: str | None = None
     admin: tuple[str, ...] = ()
+    #: Who may read its stream, beside whoever saved it.
+    readers: tuple[str, ...] = ()
     #: When it was saved: earlier events are not told of.
     since_ms: int = 0
 
@@ -82,6 +87,7 @@ def read_alert(
     given: Iterable[tuple[str, str]],
     *,
     streams: Sequence[str] = EVERYTHING,
+    readers: Sequence[str] = (),
     now_ms: int,
     **by: Any,
 ) -> Alert:
@@ -96,8 +102,10 @@ def read_alert(
             "bad_request",
             f"streams are 1 to {MAX_VALUES} patterns of at most {MAX_PATTERN} characters, like chat:wc26-*.",
         )
-    search = read_search(given)[0]
-    return Alert(id=alert_id, search=search, streams=tuple(streams), since_ms=now_ms, **by)
+    if len(readers) > MAX_READERS:
+        raise TouchlineError("bad_request", f"readers are at most {MAX_READERS} users.")
+    search, names = read_search(given)[0], tuple(map(check_user, readers))
+    return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
 
 
 def rest_shown(rest: Rest) -> dict[str, Any]:
@@ -137,6 +145,7 @@ def shown(alert: Alert) -> dict[str, Any]:
         "sender": list(search.senders),
         "type": list(search.types),
         "streams": [] if alert.streams == EVERYTHING else list(alert.streams),
+        "readers": list(alert.readers),
     }
     if search.near is not None:
         about["near"] = f"{search.near.lat},{search.near.lon}"
@@ -207,15 +216,11 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
     return f"{PREFIX}{alert.id}".encode(), value
 
 
-class AlertLog(Follower):
-    """The compacted topic: who reads it has every alert. Blocks."""
+class AlertBook:
+    """All alerts, as the compacted topic says: whoever follows it has them learnt here."""
 
-    def __init__(
-        self, settings: Settings, folding: Folding, clock: Clock, readers: ChannelAcl | None = None
-    ) -> None:
-        super().__init__(settings, topic_names(settings).alerts, self._learn_alert)
-        self._folding = folding
-        self._codec = codec_for(settings, "control")
+    def __init__(self, settings: Settings, clock: Clock, readers: ChannelAcl | None = None) -> None:
+        self._folding = Folding(settings.elasticsearch.language)
         self._ready: dict[str, Ready] = {}
         #: Those that were too dear lately, as whoever asks for them is shown.
         self.rests: dict[str, Rest] = {}
@@ -245,23 +250,36 @@ class AlertLog(Follower):
             return True
         return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
 
-    def _learn_alert(self, alert_id: str, value: bytes | None) -> None:
-        if alert_id.startswith(REST):
-            told = value and msgspec.json.decode(self._codec.decode(value)["arguments"], type=Rest)
-            if told:
-                self.rests[told.id] = told
+    def learn(self, row: Row) -> None:
+        """Take an alert in, or out; or that one rests."""
+        if row.key.startswith(REST):
+            if row.value is not None:
+                rest = msgspec.json.decode(row.value["arguments"], type=Rest)
+                self.rests[rest.id] = rest
             return
-        self._ready.pop(alert_id, None)
-        self._index.remove(alert_id)
-        self.rests.pop(alert_id, None)
-        if value is not None and len(self._ready) < MAX_ALERTS:
-            alert = msgspec.json.decode(self._codec.decode(value)["arguments"], type=Alert)
-            self._ready[alert_id] = ready(alert, self._folding)
-            self._index.put(alert_id, self._ready[alert_id])
+        self._ready.pop(row.key, None)
+        self._index.remove(row.key)
+        self.rests.pop(row.key, None)
+        if row.value is not None and len(self._ready) < MAX_ALERTS:
+            alert = msgspec.json.decode(row.value["arguments"], type=Alert)
+            self._ready[row.key] = ready(alert, self._folding)
+            self._index.put(row.key, self._ready[row.key])
 
 
-def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> None:
-    """Save an alert, or remove it (None). Returns when Kafka holds it. Blocks."""
+def read_alerts(settings: Settings, clock: Clock) -> AlertBook:
+    """All alerts as they are now, for a program that runs for a moment. Blocks."""
+    book = AlertBook(settings, clock)
+    table = TopicTable(topic_names(settings).alerts, codec_for(settings, "control"), book.learn)
+    reader = TableReader(settings, clock, [table], name="look")
+    try:
+        reader.read_all()
+    finally:
+        reader.close()
+    return book
+
+
+def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
+    """Save an alert, or remove it (None). Returns its record's offset when Kafka holds it. Blocks."""
     check_id(alert_id)
     value = None
     if alert is not None:
@@ -274,17 +292,18 @@ def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *
                 "arguments": msgspec.json.encode(alert).decode(),
             }
         )
-    failed: list[Any] = []
+    told: list[tuple[Any, Any]] = []
     producer = Producer(client_config(settings, enable_idempotence=True))
     producer.produce(
         topic_names(settings).alerts,
         value,
         key=alert_id.encode(),
         partition=0,
-        on_delivery=lambda error, _: failed.append(error) if error else None,
+        on_delivery=lambda error, message: told.append((error, message)),
     )
-    if producer.flush(_WAIT_S) or failed:
+    if producer.flush(_WAIT_S) or not told or told[0][0] is not None:
         raise TouchlineError("not_delivered", "Kafka did not confirm the alert in time: try again.")
+    return int(told[0][1].offset())
 
 
 def alert_stream(alert_id: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-from consumers.cluster.registry import Registry
 from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Audience, Hub
 from consumers.delivery.subscription import Holder, Subscription
@@ -13,6 +12,7 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader
 from consumers.service.watchers import Watchers
+from control.state import ControlState
 from kernel.positions import Kind, Shard, Stream
 
 
@@ -36,7 +36,7 @@ class Subscriptions:
         self,
         hub: Hub,
         backfill: Backfill,
-        registry: Registry,
+        registry: ControlState,
         partitions: Partitions,
         *,
         most_of_a_user: int = 2000,

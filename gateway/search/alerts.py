@@ -7,17 +7,18 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.context import Context
+from gateway.http.access import Caller
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
 from kernel.tokens import matches
-from search_indexer.alert_index import Rest
+from kernel.users import MAX_USER
 from search_indexer.alerts import (
     MAX_ALERTS,
     MAX_PATTERN,
+    MAX_READERS,
     Alert,
-    AlertLog,
     alert_stream,
     check_id,
     read_alert,
@@ -28,12 +29,11 @@ from search_indexer.alerts import (
 )
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_VALUES
-from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 
 _MAX_BYTES: Final = 64 * 1024
-#: Reading all alerts takes a Kafka consumer of its own: what was read is good for so long.
-_KNOWN_S: Final = 1.0
+#: How long a change is waited for to be known here, too.
+_TAKEN_S: Final = 2.0
 #: Alerts of one user: each is asked about every event that has one of its words.
 MAX_OF_A_USER: Final = 100
 
@@ -65,6 +65,12 @@ _BODY: Final[dict[str, Any]] = {
             "maxItems": MAX_VALUES,
             "description": "Only streams that one of these patterns covers, like chat:wc26-*.",
         },
+        "readers": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1, "maxLength": MAX_USER},
+            "maxItems": MAX_READERS,
+            "description": "Who may read its stream, beside you.",
+        },
     },
 }
 _ALERT: Final[dict[str, Any]] = {
@@ -86,54 +92,30 @@ _ALL: Final = Reply(
 )
 
 
-class _Saved:
-    """All alerts, read at most once a second however many ask, and anew after each change here."""
-
-    def __init__(self, context: Context, folding: Folding) -> None:
-        self._settings, self._clock, self._folding = context.settings, context.clock, folding
-        self._reading = asyncio.Lock()
-        self._read_at, self._alerts = float("-inf"), dict[str, Alert]()
-        self._rests: Mapping[str, Rest] = {}
-
-    async def alerts(self) -> Mapping[str, Alert]:
-        async with self._reading:
-            now = self._clock.monotonic()
-            if now - self._read_at >= _KNOWN_S:
-                self._read_at = now
-                try:
-                    await asyncio.to_thread(self._read)
-                except BaseException:
-                    self.changed()
-                    raise
-            return self._alerts
-
-    def changed(self) -> None:
-        """What is known is not all any more."""
-        self._read_at = float("-inf")
-
-    def shown(self, alert: Alert) -> dict[str, Any]:
-        """An alert, and that it rests if it does."""
-        rest = self._rests.get(alert.id)
-        if rest is None or rest.until_ms <= self._clock.now_ms():
-            return shown(alert)
-        return {**shown(alert), "suspended": rest_shown(rest)}
-
-    def _read(self) -> None:
-        log = AlertLog(self._settings, self._folding, self._clock)
-        try:
-            log.read_all()
-            self._alerts = {alert_id: one.alert for alert_id, one in sorted(log.alerts.items())}
-            self._rests = dict(log.rests)
-        finally:
-            log.close()
-
-
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     settings, clock, access = context.settings, context.clock, context.access
-    folding = Folding(settings.elasticsearch.language)
-    saved = _Saved(context, folding)
-    alerts, with_rest = saved.alerts, saved.shown
+    book, folding = context.alerts, Folding(settings.elasticsearch.language)
+    table = context.control_state.table["alerts"]
+
+    def alerts() -> dict[str, Alert]:
+        if not context.control_state.known:
+            raise TouchlineError(
+                "unavailable", "The alerts have not been read from Kafka yet: try again in a moment."
+            )
+        return {alert_id: one.alert for alert_id, one in sorted(book.alerts.items())}
+
+    async def keep(alert: Alert | None, alert_id: str, actor: str | None) -> None:
+        """Save it; who asks this gateway afterwards is answered by it."""
+        offset = await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=actor)
+        await context.following.taken(table, 0, offset, within_s=_TAKEN_S)
+
+    def with_rest(alert: Alert) -> dict[str, Any]:
+        """An alert, and that it rests if it does."""
+        rest = book.rests.get(alert.id)
+        if rest is None or rest.until_ms <= clock.now_ms():
+            return shown(alert)
+        return {**shown(alert), "suspended": rest_shown(rest)}
 
     async def put(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
@@ -142,11 +124,13 @@ async def routes(context: Context) -> Sequence[Operation]:
         if not patterns:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
         admin = (await access.scope(request, "admin")).patterns
-        by = {"patterns": patterns, "owner": caller.user, "admin": admin}
-        given, streams = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
-        alert = read_alert(alert_id, given, streams=streams, now_ms=clock.now_ms(), **by)
+        by: dict[str, Any] = {"patterns": patterns, "owner": caller.user, "admin": admin}
+        given, lists = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
+        alert = read_alert(alert_id, given, **lists, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
-        there = await alerts()
+        there = alerts()
+        if alert_id in there:
+            _only_theirs(caller, there[alert_id])
         if alert_id not in there and len(there) >= MAX_ALERTS:
             raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
         of_user = sum(one.owner == caller.user for one in there.values())
@@ -154,32 +138,35 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError(
                 "limit_reached", f"You have {MAX_OF_A_USER} alerts, as many as one may have."
             )
-        await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=caller.user)
-        saved.changed()
+        await keep(alert, alert_id, caller.user)
         return web.json_response(shown(alert), status=200 if alert_id in there else 201)
 
     async def show(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
-        await access.require(request, "publish", alert_stream(alert_id))
-        return web.json_response(with_rest(_found(await alerts(), alert_id)))
+        caller = await access.require(request, "publish", alert_stream(alert_id))
+        alert = _found(alerts(), alert_id)
+        _only_theirs(caller, alert)
+        return web.json_response(with_rest(alert))
 
     async def show_all(request: web.Request) -> web.Response:
-        own = (await access.scope(request, "publish")).patterns
-        if not own:
-            return web.json_response({"alerts": []})
+        own, admin = await access.scope(request, "publish"), await access.scope(request, "admin")
         found = [
             with_rest(alert)
-            for alert_id, alert in (await alerts()).items()
-            if any(matches(pattern, alert_stream(alert_id)) for pattern in own)
+            for alert_id, alert in (alerts()).items()
+            if any(matches(pattern, alert_stream(alert_id)) for pattern in own.patterns)
+            and (
+                alert.owner in (None, own.user)
+                or any(matches(pattern, alert_stream(alert_id)) for pattern in admin.patterns)
+            )
         ]
         return web.json_response({"alerts": found})
 
     async def remove(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         caller = await access.require(request, "publish", alert_stream(alert_id))
-        alert = _found(await alerts(), alert_id)
-        await asyncio.to_thread(save, settings, clock, None, alert_id, actor=caller.user)
-        saved.changed()
+        alert = _found(alerts(), alert_id)
+        _only_theirs(caller, alert)
+        await keep(None, alert_id, caller.user)
         return web.json_response(shown(alert))
 
     errors = ("bad_request", "unauthorized", "forbidden", "unavailable")
@@ -224,16 +211,24 @@ def _found(alerts: Mapping[str, Alert], alert_id: str) -> Alert:
     return alerts[alert_id]
 
 
-def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
-    """The search's parameters, and the stream patterns."""
+def _only_theirs(caller: Caller, alert: Alert) -> None:
+    """Raise `forbidden` where an alert is somebody else's. Those of the command line are nobody's."""
+    if alert.owner in (None, caller.user) or caller.user is None or caller.speaks_for_others:
+        return
+    raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
+
+
+def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
+    """The search's parameters; and the lists that are no search's: stream patterns, readers."""
     given: list[tuple[str, str]] = []
-    streams: tuple[str, ...] = EVERYTHING
+    lists: dict[str, tuple[str, ...]] = {}
     for name, value in body.items():
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str) for one in values):
             raise TouchlineError("bad_request", f"{name[:40]!r} is a text, or several in an array.")
-        if name == "streams":
-            streams = tuple(values) or EVERYTHING
+        if name in ("streams", "readers"):
+            if values:
+                lists[name] = tuple(values)
         else:
             given += [(name, one) for one in values]
-    return given, streams
+    return given, lists

@@ -95,7 +95,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         user = context.budgets.bound(scope.bound, admin=False)
         context.budgets.take_read(user, 2.0 if page.facets else 1.0)
         async with context.pages.slot(user):
-            found = await searcher.search(search, page, patterns=scope.patterns, hidden=scope.hidden)
+            found = await searcher.search(search, page, patterns=scope.patterns, seen=scope.seen)
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))
             return await answer(request, body)

@@ -8,18 +8,17 @@ from typing import Any
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.cluster.registry import Registry
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
-from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import Handshake
+from consumers.transport.routes import fallback_routes
+from control.state import ControlState
 from history.pages import Page
 from kernel.clock import SystemClock
 from kernel.positions import Stream
 from kernel.sections import Edge, Limits
 from kernel.settings import Auth, Settings
 from kernel.tokens import Grants, StaticKeys, Verifier
-from schemas.codec import Codec
 from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport
 
@@ -34,6 +33,7 @@ class _KnowsAna(Verifier):
         return Grants(user=token, can={"subscribe": ("*",), "history": ("*",), "publish": ("*",)})
 
 
+CLOCK = SystemClock()
 KNOWS_ANA = _KnowsAna()
 ANA = HANDSHAKE.replace(b"/v1/ws", b"/v1/ws?token=ana")
 
@@ -168,7 +168,7 @@ async def test_a_user_has_so_many_subscriptions_over_all_connections() -> None:
 
 
 async def test_who_may_not_read_a_channel_is_not_told_its_audience() -> None:
-    registry = Registry(Codec("channel"))
+    registry = ControlState(Settings(), CLOCK)
     service = bare_service(verifier=KNOWS_ANA, registry=registry)
     registry.readers.learn("closed", ["ben"])
     transport = opened(service, ANA)

@@ -29,6 +29,7 @@ async def watched(during: float, *, blocking: bool) -> list[tuple[float, str]]:
     await asyncio.sleep(0.1)
     if blocking:
         stand_still(during)
+        await asyncio.sleep(0)
         await asyncio.to_thread(heard.wait, 10)
     else:
         await asyncio.sleep(during)
