@@ -19,7 +19,7 @@ from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader
 from history.names import day_of
-from history.pages import MAX_LIMIT, Entry, Page, Span, Watermark, first_page, joined, last_page
+from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -101,24 +101,26 @@ class History:
     ) -> Page:
         """Up to `limit` events, in order: the first ones after `after`, or the last ones before `before`.
 
-        With neither, the last ones of all. Raises TouchlineError: `bad_request`, `unavailable`.
+        With neither, the last ones of all. A page ends at a size too (`limits.page_bytes`), and says `more`.
+        Raises TouchlineError: `bad_request`, `unavailable`.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise TouchlineError("bad_request", f"limit is {limit}: it must be from 1 to {MAX_LIMIT}.")
         if after is not None and before is not None:
             raise TouchlineError("bad_request", "Give after or before, not both.")
         topic = await self._topic(stream.kind)
+        bound = Bound(limit, self._settings.limits.page_bytes)
         span = Span(stream, self._kept_since(stream))
         forward, upto = after is not None, MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
         pages = [
             await (
-                self._backward(span, partition, topic.id, upto, limit)
+                self._backward(span, partition, topic.id, upto, bound)
                 if after is None
-                else self._forward(span, partition, topic.id, min(max(after, 0), MAX_SEQ), limit)
+                else self._forward(span, partition, topic.id, min(max(after, 0), MAX_SEQ), bound)
             )
             for partition in topic.partitions_of(stream.channel)
         ]
-        return pages[0] if len(pages) == 1 else joined(pages, limit, forward=forward)
+        return pages[0] if len(pages) == 1 else joined(pages, bound, forward=forward)
 
     async def find(self, stream: Stream, event_id: str) -> bytes | None:
         """The event of that id as it was accepted; None where there is none. Raises `unavailable`."""
@@ -144,36 +146,42 @@ class History:
     def _kept_since(self, stream: Stream) -> int:
         return self._retention.kept_since(stream.channel, self._clock.now_ms())
 
-    async def _forward(self, span: Span, partition: Partition, topic_id: str, after: int, limit: int) -> Page:
+    async def _forward(
+        self, span: Span, partition: Partition, topic_id: str, after: int, bound: Bound
+    ) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if after >= mark.seq:
                 return []
-            return await self._index.after(generation, span, after, mark.seq, limit + 1)
+            return await self._index.after(generation, span, after, mark.seq, bound)
 
         entries, watermark, degraded = await self._indexed(span.stream.kind, partition, topic_id, read)
-        if len(entries) <= limit:
-            tail, wanted = Tail(span, partition, watermark), limit + 1 - len(entries)
+        size = sum(len(entry.body) for entry in entries)
+        if not bound.exceeded(len(entries), size):
+            tail = Tail(span, partition, watermark)
+            wanted = Bound(bound.events - len(entries), bound.bytes - size)
             entries += await self._with_reader(
                 lambda reader, deadline: tail.after(
                     reader, max(after, watermark.seq), wanted, deadline=deadline
                 )
             )
-        return first_page(entries, limit, degraded=degraded)
+        return first_page(entries, bound, degraded=degraded)
 
-    async def _backward(self, span: Span, partition: Partition, topic_id: str, upto: int, limit: int) -> Page:
+    async def _backward(
+        self, span: Span, partition: Partition, topic_id: str, upto: int, bound: Bound
+    ) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if not mark.seq:
                 return []
-            return await self._index.before(generation, span, min(upto, mark.seq), limit + 1)
+            return await self._index.before(generation, span, min(upto, mark.seq), bound)
 
         # The older part first: if Elasticsearch fails now, the log answers alone.
         entries, watermark, degraded = await self._indexed(span.stream.kind, partition, topic_id, read)
         if upto > watermark.seq:
             tail = Tail(span, partition, watermark)
             entries += await self._with_reader(
-                lambda reader, deadline: tail.before(reader, upto, limit + 1, deadline=deadline)
+                lambda reader, deadline: tail.before(reader, upto, bound, deadline=deadline)
             )
-        return last_page(entries, limit, degraded=degraded)
+        return last_page(entries, bound, degraded=degraded)
 
     async def _indexed(
         self, kind: Kind, partition: Partition, topic_id: str, read: Read

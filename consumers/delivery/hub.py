@@ -7,7 +7,7 @@ each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from consumers.delivery.broadcast import Live, broadcast
@@ -139,6 +139,8 @@ class Hub:
         #: Channels whose older records were dropped before anybody watched.
         self._cut: set[bytes] = set()
         self._audiences: dict[tuple[str, Shard], Audience] = {}
+        #: The same by stream.
+        self._by_stream: dict[str, list[Audience]] = {}
         #: The operators: of no channel, so not among the audiences.
         self._overview = Audience(OVERVIEW, OVERVIEW_SHARD)
         #: Partitions that were read from their very first record: their streams' rings lack nothing.
@@ -296,6 +298,7 @@ class Hub:
         audience = self._audiences.get((name, shard))
         if audience is None:
             audience = self._audiences[name, shard] = Audience(name, shard)
+            self._by_stream.setdefault(name, []).append(audience)
         wanted = [stream.channel, *(lane(stream.channel, n) for n in range(lanes))]
         for channel in wanted[len(audience.feeds) :]:
             key = shard._replace(channel=channel).key
@@ -316,7 +319,11 @@ class Hub:
         """Somebody left; the last one closes the door."""
         audience.viewers -= 1
         if audience.viewers == 0 and audience is not self._overview:
-            self._audiences.pop((audience.name, audience.shard), None)
+            if self._audiences.pop((audience.name, audience.shard), None) is not None:
+                of_stream = self._by_stream[audience.name]
+                of_stream.remove(audience)
+                if not of_stream:
+                    del self._by_stream[audience.name]
             for feed in audience.feeds:
                 feed.audiences.remove(audience)
                 if feed.conflates and not feed.audiences:
@@ -352,6 +359,14 @@ class Hub:
 
     def audiences(self) -> list[Audience]:
         return list(self._audiences.values())
+
+    def streams(self) -> list[str]:
+        """The streams that somebody watches here."""
+        return list(self._by_stream)
+
+    def audiences_of(self, stream: str) -> Sequence[Audience]:
+        """Those who watch a stream here, in each of its shards."""
+        return self._by_stream.get(stream, ())
 
     def viewers(self) -> dict[tuple[str, Shard], int]:
         """How many watch what."""

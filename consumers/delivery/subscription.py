@@ -25,7 +25,7 @@ _UNCOUNTED: Final = 1 << 53
 class Page:
     """A piece of a stream's past as frames: complete above `start`, up to `end`."""
 
-    __slots__ = ("end", "events", "feed", "missing_below", "start")
+    __slots__ = ("bytes", "end", "events", "feed", "missing_below", "start")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Page:
         self.feed = feed
         self.start, self.end = start, end
         self.events = Events(seqs, frames)
+        self.bytes = sum(map(len, frames))
         #: Events between `start` and here are gone for good; 0: none are.
         self.missing_below = missing_below
 

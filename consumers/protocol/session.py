@@ -16,6 +16,8 @@ from kernel.tokens import Action, Grants, parse_stream
 
 MAX_BAD_IN_A_ROW: Final = 10
 BURST_S: Final = 10.0
+#: What a frame costs that is no message by itself.
+FRAME_COST: Final = 0.1
 
 
 class Rules(NamedTuple):
@@ -140,15 +142,23 @@ class _Session:
         self, text: str, now: float, handle: Callable[[m.AnyRequest], list[E | Effect]]
     ) -> Iterator[E | Effect]:
         """The effects of one line are done before the next line is looked at: it may rest on them."""
-        for line in text.split("\n"):
-            if not line or line.isspace():
-                continue
+        start, end = 0, len(text)
+        while start < end or end == 0:
+            # One line after the other: of a frame that is too much only its beginning is looked at.
+            stop = text.find("\n", start)
+            stop = end if stop < 0 else stop
+            line, start = text[start:stop], stop + 1
+            blank = not line or line.isspace()
             if not self._pay(now):
-                # Half a burst beyond what is allowed is no accident any more.
-                if self._allowance < -self.rules.max_messages_per_s * BURST_S / 2:
+                if self._too_much:
                     yield End(Close.RATE_LIMIT)
                     return
-                yield Send(m.render(m.error("rate_limited")))
+                if not blank:
+                    yield Send(m.render(m.error("rate_limited")))
+                    blank = True
+            if blank:
+                if end == 0:
+                    return
                 continue
             try:
                 request = m.parse_request(line)
@@ -162,10 +172,29 @@ class _Session:
                     yield End(Close.ABUSE)
                     return
 
-    def _pay(self, now: float) -> bool:
+    def count_frame(self, now: float, *, bad: bool = False) -> list[Effect]:
+        """A frame came that has no line to look at: part of one, a ping, or (`bad`) what is none of ours.
+
+        Each costs a part of a message; a client that sends a message in a hundred pieces is no flood.
+        """
+        self._pay(now, 1.0 if bad else FRAME_COST)
+        if self._too_much:
+            return [End(Close.RATE_LIMIT)]
+        if not bad:
+            return []
+        self._bad += 1
+        said = Send(m.render(m.error("bad_request", "Send text frames, not binary ones.")))
+        return [said, End(Close.ABUSE)] if self._bad >= MAX_BAD_IN_A_ROW else [said]
+
+    @property
+    def _too_much(self) -> bool:
+        """Half a burst beyond what is allowed is no accident any more."""
+        return self._allowance < -self.rules.max_messages_per_s * BURST_S / 2
+
+    def _pay(self, now: float, cost: float = 1.0) -> bool:
         rate = self.rules.max_messages_per_s
         full = rate * BURST_S
-        self._allowance = min(full, self._allowance + (now - self._refilled) * rate) - 1
+        self._allowance = min(full, self._allowance + (now - self._refilled) * rate) - cost
         self._refilled = now
         return self._allowance >= 0
 

@@ -45,7 +45,7 @@ class Asked(Request):
 
 
 #: What a request may say once: of two origins or two tokens neither can be believed.
-_ONCE: Final = ("Origin", "Authorization", "Last-Event-ID")
+_ONCE: Final = ("Host", "Origin", "Authorization", "Last-Event-ID")
 
 
 def asked_by(request: Request) -> Asked | None:
@@ -156,6 +156,9 @@ class Handshake(asyncio.Protocol):
 
     def _arrived(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
         self._wire = None
+        if not self.service.admission.host_allowed(asked.headers.get("Host")):
+            self.answer(403, "text/plain", b"This edge is not called so here: see the setting edge.hosts.\n")
+            return
         if asked.route == PATH:
             self._open(asked, wire, rest)
             return

@@ -16,8 +16,8 @@ from tests.consumers.hurry import in_no_time
 from tests.consumers.test_one_frame import lose, opened
 from tests.security.wire import HANDSHAKE, Transport
 
-SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\n\r\n"
-POLL = b"GET /v1/poll?stream=chat:a&wait=25 HTTP/1.1\r\nHost: h\r\n\r\n"
+SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POLL = b"GET /v1/poll?stream=chat:a&wait=25 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 async def leaving(service: Service, health: Health, seconds: float) -> asyncio.Task[None]:
@@ -110,7 +110,7 @@ def test_an_edge_that_leaves_is_not_ready_and_says_why() -> None:
             Transport(),
         )
         handshake.connection_made(transport)
-        handshake.data_received(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n")
+        handshake.data_received(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return transport
 
     async def run() -> None:

@@ -26,7 +26,7 @@ from schemas.codec import Codec
 
 STREAMS = ("chat:one", "chat:two")
 HANDSHAKE = (
-    b"GET /v1/ws?device=%d HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /v1/ws?device=%d HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 _codec = Codec("fanout")

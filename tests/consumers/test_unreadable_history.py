@@ -18,7 +18,7 @@ from tests.consumers.test_one_frame import ask, lose, opened, subscribe, watchin
 from tests.security.wire import HANDSHAKE, Transport
 
 RING = 2048
-SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\n\r\n"
+SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Away:

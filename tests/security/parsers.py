@@ -24,8 +24,7 @@ from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
 from consumers.transport.oneway import read_cursors
 from control.commands import check_command
-from gateway.events.ingest import items_of
-from gateway.http.bodies import unpacking_of
+from gateway.http.bodies import items_of, unpacking_of
 from gateway.search.alerts import parameters_of
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
@@ -110,7 +109,7 @@ def codec_of(kind: Kind) -> Codec:
 
 def post(data: bytes) -> None:
     """A body of HTTP ingest: one event, or an array of them."""
-    items = items_of(data) if data.lstrip()[:1] == b"[" else [data]
+    items = list(items_of(data, 1024 * 1024)) if data.lstrip()[:1] == b"[" else [data]
     for kind, item in itertools.product(Kind, items):
         read_post(Stream(kind, "a"), item)
 
