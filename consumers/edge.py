@@ -24,10 +24,9 @@ from consumers.service.requests import Requests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tokens import Tokens
-from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
-from consumers.transport.routes import plain_routes
+from consumers.transport.routes import fallback_routes, plain_routes
 from control.following import TableThread
 from control.presence import BEAT_S
 from control.state import ControlState

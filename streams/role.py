@@ -69,11 +69,11 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     stream = settings.stream
     # Viewers wait for the fan-out; the log of events may be a moment behind it.
     apart = {names.fanout(kind) for kind in Kind}
-    sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued, apart=apart)
+    sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
     state = ControlState(settings, clock)
     worker = Worker(settings, clock, health, sink, state)
     channel_manager = ChannelManager(settings, clock, worker)
-    app = make_app(settings, worker, sink, worker.topics)
+    app = make_app(settings, clock, worker, sink, worker.topics)
     fatal = app.fatal
     tables = state.tables("channels", "presence")
     following = TableThread(

@@ -169,9 +169,7 @@ class Worker:
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""
-        for topic, value, key, partition, timestamp, headers in writes:
-            self._sink.produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
-        self._sink.wrote()
+        self._sink.write_apart(writes)
 
     def _write_again(self, channel: str) -> None:
         """An older record came after the newest: its owner sees to it that the newest is the last."""

@@ -4,7 +4,7 @@ It is the same fold over the same records, so that with the same rules the outpu
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
@@ -16,7 +16,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import apply_topics, client_config, unreachable
 from kernel.positions import Kind
-from kernel.records import Partition, Record
+from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
 from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
@@ -79,10 +79,9 @@ def replay(
             judge = judges[place]
             judge.memory.decided_until = 0
             outcome = judge.fold(records)
-            for topic, value, key, partition, timestamp, headers in outcome.writes:
-                if topic == place.topic:
-                    continue  # it was put back in its time, and lies there
-                _produce(producer, topic, value, key, partition, timestamp, headers)
+            for write in outcome.writes:
+                if write.topic != place.topic:  # else it was put back in its time, and lies there
+                    _produce(producer, write)
             counted = (len(records), outcome.accepted.total(), outcome.repeated, outcome.rejected.total())
             total = [a + b for a, b in zip(total, counted, strict=True)]
         if producer.flush(60):
@@ -164,7 +163,7 @@ def _slices(
     yield from waiting.items()
 
 
-def _produce(producer: Producer, *write: Any) -> None:
+def _produce(producer: Producer, write: Write) -> None:
     topic, value, key, partition, timestamp, headers = write
     produce: Callable[..., None] = producer.produce
     while True:

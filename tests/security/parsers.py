@@ -22,7 +22,7 @@ import zstandard
 from bench.fan_servers import bare_service
 from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
-from consumers.transport.fallbacks import read_cursors
+from consumers.transport.oneway import read_cursors
 from control.commands import check_command
 from gateway.events.ingest import _items
 from gateway.http.bodies import _unpacking
