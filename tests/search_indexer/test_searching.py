@@ -83,6 +83,7 @@ async def until(searcher: Searcher, search: Search, total: int) -> Found:
         ("손흥민", {"korea"}),
         ("🔥", {"fire"}),
         ("in -goal", {"kick"}),
+        ("penalty OR card -captian", {"golas", "red"}),
         ("-the -五", {"golas", "fire", "kick", "tokyo", "korea"}),
     ],
 )
