@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from kernel.errors import TouchlineError
+from touchline.printable import printable
 
 #: Command -> its module in touchline.commands and its line in `touchline --help`, in the order shown.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -85,7 +86,9 @@ def run(arguments: list[str] | None = None) -> int:
         if "--json" in (sys.argv[1:] if arguments is None else arguments):
             click.echo(json.dumps({"code": error.code, "message": str(error)}, ensure_ascii=False), err=True)
         else:
-            click.echo(f"touchline: {error}", err=True)
+            # It may quote what others wrote.
+            sentence = "\n".join(printable(line) for line in str(error).split("\n"))
+            click.echo(f"touchline: {sentence}", err=True)
         return 2 if error.code == "bad_setting" else 1
     except BrokenPipeError:
         # `touchline watch … | head`: the reader has enough. Keep Python from complaining when it flushes.
