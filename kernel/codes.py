@@ -60,6 +60,8 @@ def comes_back(code: int) -> Return:
 RETRY: Final[Mapping[str, bool]] = MappingProxyType(
     {
         "bad_request": False,
+        "bad_channel": False,
+        "invalid_event": False,
         "unknown_op": False,
         "unauthorized": False,
         "forbidden": False,

@@ -22,7 +22,7 @@ from msgspec import Meta
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.positions import Stream, split_lane
+from kernel.positions import Kind, Stream, split_lane
 from kernel.settings import Auth
 
 Action = Literal["subscribe", "publish", "history", "search", "admin"]
@@ -241,11 +241,14 @@ def anonymous_allowed(auth: Auth, *, on_loopback: bool) -> bool:
 
 
 def parse_stream(text: str) -> Stream:
-    """A stream's name from outside. Raises TouchlineError with what is wrong."""
+    """A stream's name from outside. Raises `bad_channel`, or `bad_request` where it names no kind."""
     try:
         return Stream.parse(text)
     except ValueError as error:
-        raise TouchlineError("bad_request", f"{error}.") from None
+        kind, colon, _ = text.partition(":")
+        raise TouchlineError(
+            "bad_channel" if colon and kind in set(Kind) else "bad_request", f"{error}."
+        ) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -394,6 +394,6 @@ def _not_a_reader(request_id: int | None, stream: str) -> m.Error:
 
 def _refusal(error: TouchlineError, request_id: int | None) -> m.Error:
     """An error as the viewer protocol says it: codes of other parts become the nearest of its own."""
-    nearest = {"not_delivered": "unavailable", "queue_full": "unavailable", "invalid_event": "bad_request"}
+    nearest = {"not_delivered": "unavailable", "queue_full": "unavailable"}
     code = nearest.get(error.code, error.code)
     return m.error(code if code in RETRY else "unavailable", error.message, request_id=request_id)
