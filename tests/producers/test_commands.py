@@ -10,7 +10,7 @@ from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.ingest import decode_ingest
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, imported
 
 Reading = Callable[[Settings, str], list[tuple[int, bytes, bytes]]]
 
@@ -56,6 +56,15 @@ def test_publish_goes_on_after_a_line_that_is_wrong_and_names_it(
     assert "event 2" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(posted("w")) == 2
+
+
+def test_publish_brings_no_more_than_it_needs(topics_only: Pipeline) -> None:
+    """What it does not import, nobody waits for: all of it together took a second."""
+    brought = imported(topics_only, "publish", "chat:quick", "--text", "Olé")
+    assert "confluent_kafka" in brought
+    assert brought.isdisjoint(
+        {"structlog", "rich", "pygments", "attr", "aiohttp", "elasticsearch", "requests"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,17 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
+from kernel.settings import Settings, load_settings
 from touchline.bars import histogram
 from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand
+
+_ANSWER_S: Final = 60.0
 
 
 @click.command("search", cls=QueryCommand)
@@ -55,7 +57,7 @@ def command(
         parameters += [(name, one) for one in values if one is not None]
     if not as_json:
         parameters.append(("facets", "1"))
-    answer = asyncio.run(_ask(parameters, url, token))
+    answer = _ask(parameters, url, token)
     if as_json:
         text = answer.decode()
         click.echo(text if raw else printable_json(text))
@@ -63,42 +65,52 @@ def command(
     _show(answer, str if raw else printable)
 
 
-async def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
+def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
     """From the gateway, which knows who may see what; from Elasticsearch where no gateway runs."""
-    import aiohttp
-
-    from kernel.clock import SystemClock
-    from kernel.errors import CODES
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.parse import urlencode
+    from urllib.request import ProxyHandler, Request, build_opener
 
     settings = load_settings()
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.gateway.host, settings.gateway.host)
-    address = f"{(url or f'http://{host}:{settings.gateway.port}').rstrip('/')}/v1/search"
+    address = (url or f"http://{host}:{settings.gateway.port}").rstrip("/")
+    if not address.startswith(("http://", "https://")):
+        raise TouchlineError("bad_request", f"{address} is not an address.")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    # Of the standard library, which is here at once; and straight to the gateway, as all else goes.
+    opener = build_opener(ProxyHandler({}))
     try:
-        async with (
-            aiohttp.ClientSession(headers=headers) as session,
-            session.get(address, params=parameters) as response,
-        ):
-            body = await response.read()
-            if response.status == 200:
-                return body
-            problem = _problem(body)
-            hint = "" if token else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
-            raise TouchlineError(
-                problem["code"] if problem.get("code") in CODES else "bad_request",
-                problem.get("detail") or problem.get("title") or "Refused.",
-                hint=hint if response.status == 401 else "",
-            )
-    except aiohttp.InvalidURL:
+        asked = Request(f"{address}/v1/search?{urlencode(parameters)}", headers=headers)  # noqa: S310 - see above
+        with opener.open(asked, timeout=_ANSWER_S) as response:
+            answer: bytes = response.read()
+            return answer
+    except HTTPError as refused:
+        with refused:
+            problem, status = _problem(refused.read()), refused.code
+        from kernel.errors import CODES
+
+        hint = "" if token else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
+        raise TouchlineError(
+            problem["code"] if problem.get("code") in CODES else "bad_request",
+            problem.get("detail") or problem.get("title") or "Refused.",
+            hint=hint if status == 401 else "",
+        ) from None
+    except ValueError:
         raise TouchlineError("bad_request", f"{address} is not an address.") from None
-    except aiohttp.ClientConnectionError:
+    except (OSError, HTTPException):
         if url or token:  # whoever names one, or has rights to show, means the gateway
             raise TouchlineError(
                 "unavailable", f"No gateway answers at {address}.", hint="Start it with `touchline gateway`."
             ) from None
+    return asyncio.run(_without_gateway(settings, parameters, address))
+
+
+async def _without_gateway(settings: Settings, parameters: list[tuple[str, str]], address: str) -> bytes:
     import msgspec
 
     from history.elastic import elastic_client
+    from kernel.clock import SystemClock
     from search_indexer.searching.request import read_search
     from search_indexer.searching.search import Searcher
 
@@ -111,7 +123,7 @@ async def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | 
                 raise
             raise TouchlineError(
                 "unavailable",
-                f"No gateway answers at {address.removesuffix('/v1/search')}, and Elasticsearch does not at"
+                f"No gateway answers at {address}, and Elasticsearch does not at"
                 f" {settings.elasticsearch.url}.",
                 hint="Start them with `touchline up`, or set TOUCHLINE_GATEWAY_HOST and …_PORT.",
             ) from error
