@@ -11,8 +11,9 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.kafka import client_config, wait_for_kafka, watch_kafka
+from kernel.lag import tell_lag, together
 from kernel.logs import get_logger
-from kernel.metrics import CONSUMER_LAG, OUTPUTS_UNDER_WAY
+from kernel.metrics import OUTPUTS_UNDER_WAY
 from kernel.ops import OpsServer
 from kernel.positions import Kind
 from kernel.settings import Settings
@@ -107,10 +108,9 @@ async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) 
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
-        total: dict[str, int] = dict.fromkeys(worker.topics, 0)
+        lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:
-                total[place.topic] += consumer.reader.lag(place, position)
+                lags[place.topic].append(consumer.reader.lag(place, position))
         OUTPUTS_UNDER_WAY.set(app.sink.queued)
-        for topic, behind in total.items():
-            CONSUMER_LAG.labels(topic).set(behind)
+        tell_lag({topic: together(each) for topic, each in lags.items()})
