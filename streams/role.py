@@ -1,6 +1,7 @@
 """The role `stream`: puts the parts together, runs them until asked to stop, and stops them in order."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -9,6 +10,7 @@ from typing import Any, Final, NoReturn, cast
 from control.follower import Follower
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import PRODUCER
 from kernel.health import Health
 from kernel.kafka import client_config, wait_for_kafka, watch_kafka
 from kernel.lag import tell_lag, together
@@ -36,7 +38,7 @@ _CAUGHT_UP_S: Final = 60.0
 
 async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Run until `stop` is set, or an error comes that nobody has thought about: that one is raised."""
-    health = Health("kafka", "registry", "partitions")
+    health = Health("kafka", "registry", PRODUCER, "partitions")
     ops = OpsServer(health, settings.stream.host, settings.stream.port)
     await ops.start()
     try:
@@ -72,6 +74,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued, apart=apart)
     worker = Worker(settings, clock, health, sink)
     channel_manager = ChannelManager(settings, clock, worker)
+    writing = asyncio.create_task(_first_write(sink, names.presence, health))
     app = make_app(settings, worker, sink, worker.topics)
     fatal = app.fatal
     registry = Follower(config, names.channels, worker.follow, app.fail)
@@ -90,6 +93,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     try:
         waited: set[asyncio.Future[Any]] = {asked, fatal, looking}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        writing.cancel()
         if not asked.done():
             await (fatal if fatal.done() else looking)
         looking.cancel()
@@ -101,6 +105,13 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
         looking.cancel()
         registry.stop()
         presence.stop()
+
+
+async def _first_write(sink: Sink, topic: str, health: Health) -> None:
+    # An output that is lost ends the worker all the same: whoever writes the next one hears of it.
+    with contextlib.suppress(TouchlineError):
+        await sink.first_write(topic)
+        health.ok(PRODUCER)
 
 
 async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:

@@ -5,6 +5,8 @@ from typing import Final
 from confluent_kafka import Message, Producer
 
 from kernel.errors import TouchlineError
+from kernel.first_write import first_write
+from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
 from kernel.positions import Kind
@@ -22,7 +24,7 @@ class Outlet:
     """A producer for what is seldom said. What was said is on the log when `flush` returns."""
 
     def __init__(self, settings: Settings) -> None:
-        names = topic_names(settings)
+        self._settings, names = settings, topic_names(settings)
         self._ingest, self._rejected = names.ingest[Kind.BROADCAST], names.rejected
         self._rejections = codec_for(settings, "rejection")
         self._producer = Producer(
@@ -34,6 +36,10 @@ class Outlet:
                 partitioner="murmur2_random",
             )
         )
+
+    async def first_write(self, health: Health) -> None:
+        """Return when Kafka takes what is said here; the health's condition holds from then on."""
+        await first_write(self._producer, self._settings, health)
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected."""

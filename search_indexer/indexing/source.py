@@ -111,6 +111,8 @@ class EventSource:
         #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
         self._alerted: dict[Partition, int] = {}
         self._outlet = Outlet(settings)
+        #: To be awaited once, beside reading.
+        self.first_write: Final = self._outlet.first_write
         #: Set when the assignment has changed and positions have to be found.
         self.pending: list[Partition] | None = None
 

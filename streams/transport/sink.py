@@ -7,6 +7,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Message, Producer
 
 from kernel.errors import TouchlineError
+from kernel.first_write import KEY
 
 #: Outputs under way, unless another bound is given; more, and the agents wait.
 _MAX_QUEUED: Final = 100_000
@@ -83,6 +84,13 @@ class Sink:
     def wrote(self) -> None:
         """Something was produced outside of a slice."""
         self._written += 1
+
+    async def first_write(self, topic: str) -> None:
+        """Return when each producer has written a record that means nothing: from then on, they all write."""
+        for producer in self._producers:
+            producer.produce(topic, None, KEY, 0)
+        self.wrote()
+        await self.barrier()
 
     async def barrier(self) -> None:
         """Return once every output that was produced before is on the brokers.

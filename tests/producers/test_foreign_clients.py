@@ -250,7 +250,7 @@ def test_what_was_refused_is_put_back_once_however_often_one_asks(worked: Pipeli
     try:
         worked.run("channel", "set", "retried", 'blocked=["spoiler"]')
         eventually("the word is blocked", is_refused)
-        worked.run("channel", "set", "retried", "blocked=null")
+        worked.run("channel", "set", "retried", "blocked=[]")
         eventually("the word is allowed", lambda: not is_refused())
         found, mine = refused(), ("rejected", "--channel", "retried", "--last", "1000")
         listed = worked.run(*mine).stdout
