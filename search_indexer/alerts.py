@@ -12,6 +12,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from control.acl import ChannelAcl
+from history.copies import PREFIX
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
@@ -31,7 +32,6 @@ from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 from search_indexer.text.geo import metres_between
 
-PREFIX: Final = "alert-"
 MAX_ALERTS: Final = 10_000
 MAX_PATTERN: Final = 140
 #: Those of a search that an alert has too: it is about what comes, in the order in which it comes.

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from history.copies import PREFIX, TYPE
 from kernel.positions import Kind
 from schemas.checks import CHANGES
 from schemas.rendering import render
@@ -93,8 +94,11 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
         document.where = (data["lon"], data["lat"])
     else:
         fields = _decode(data["json"])
-        source = broadcast_text(event["type"], fields)
-        document.data = shallow(fields)
+        # An alert's copy is in its stream's history. Search finds the event itself, as long as that is there.
+        document.hidden = event["type"] == TYPE and channel.startswith(PREFIX)
+        if not document.hidden:
+            source = broadcast_text(event["type"], fields)
+            document.data = shallow(fields)
     if source:
         document.words, document.text = folding.fields(source[:MAX_TEXT])
     return Indexable(kind, event["id"], document, source, change)
