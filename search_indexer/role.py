@@ -56,6 +56,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             source.subscribe()
             beside = [
                 asyncio.create_task(_regularly(indexer.state.sweep)),
+                asyncio.create_task(_regularly(indexer.make_days)),
                 asyncio.create_task(_regularly(Expiry(client, settings, clock, source.retention).sweep)),
                 asyncio.create_task(watch_kafka(settings, health)),
                 asyncio.create_task(source.first_write(health)),
