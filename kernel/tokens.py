@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
@@ -153,6 +154,11 @@ class Verifier:
         """Raises TouchlineError `unauthorized`; UnknownKey where fetching keys anew might help."""
         claims = self._verified(token)
         now_s, leeway = self._clock.now_ms() / 1000, self._auth.leeway_s
+        if not all(isfinite(at) for at in (claims.exp, claims.nbf, claims.iat) if at is not None):
+            raise _refused("The token's times are no numbers: NaN and infinity never end.")
+        if claims.iat is not None and claims.iat - leeway > now_s:
+            # It would outlive each revocation until then.
+            raise _refused("The token was issued in the future: its issuer's clock is wrong.")
         if claims.exp + leeway <= now_s:
             raise _refused("The token has expired: get a new one.")
         if claims.nbf is not None and claims.nbf - leeway > now_s:
