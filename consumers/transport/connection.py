@@ -17,7 +17,7 @@ from consumers.protocol import messages as m
 from consumers.protocol import session as s
 from consumers.service.service import MAX_UNDER_WAY, Service
 from consumers.transport.frames import PING, close_frame, text_frame
-from kernel.codes import CLOSES, Close
+from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 
@@ -292,4 +292,4 @@ class ViewerConnection(asyncio.Protocol):
                 self.end(Close.TOO_SLOW)
 
     def _count_close(self, code: int) -> None:
-        CLOSED.labels(str(int(code))).inc()
+        CLOSED.labels(close_label(code)).inc()

@@ -20,7 +20,7 @@ from consumers.service.service import Service
 from consumers.transport.frames import payload_of
 from consumers.transport.handshake import Asked, Handshake, Route
 from consumers.transport.routes import problem
-from kernel.codes import CLOSES, Close
+from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 from kernel.positions import MAX_SEQ
@@ -164,7 +164,7 @@ class Fallback(asyncio.Protocol):
         """Finish; the client comes back with its cursors."""
         if self._transport.is_closing():
             return
-        CLOSED.labels(str(int(code))).inc()
+        CLOSED.labels(close_label(code)).inc()
         self.finish(code)
         if self.paused:
             self._transport.abort()

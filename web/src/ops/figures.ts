@@ -210,6 +210,7 @@ const CLOSES: Readonly<Record<string, string>> = {
   "4201": "edge draining",
   "4202": "served elsewhere",
   "4203": "token ran out",
+  other: "a code of the client’s own",
 };
 
 export function closings({ roles }: Snapshot): { code: string; means: string; count: number }[] {
