@@ -112,7 +112,8 @@ async def routes(context: Context) -> Sequence[Operation]:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_SHOWN:
+    # Python refuses to read a number of thousands of digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= _MOST_SHOWN):
         raise TouchlineError("bad_request", f"limit is a number from 1 to {_MOST_SHOWN}.")
     return int(text)
 
