@@ -59,9 +59,8 @@ def code_of(call: Callable[[], object]) -> str:
 
 
 async def test_an_event_of_a_wrong_shape_is_invalid_event_by_every_way() -> None:
-    service, prepare = bare_service(), Preparing(topic_names(NOWHERE))
     poster = KafkaPoster(NOWHERE, asyncio.get_running_loop())
-    service.poster = poster
+    service, prepare = bare_service(poster=poster), Preparing(topic_names(NOWHERE))
     for number, (name, (kind, event)) in enumerate(WRONG.items(), 1):
         stream, value = Stream(kind, "a"), json.dumps(event).encode()
         viewer = opened(service, HANDSHAKE)

@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,6 +14,10 @@ from kernel.settings import Settings, load_settings
 from touchline.bars import histogram
 from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand
+
+if TYPE_CHECKING:
+    from search_indexer.searching.search import Searcher
+
 
 _ANSWER_S: Final = 60.0
 
@@ -67,63 +72,75 @@ def command(
 
 def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
     """From the gateway, which knows who may see what; from Elasticsearch where no gateway runs."""
-    from http.client import HTTPException
+    settings = load_settings()
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.gateway.host, settings.gateway.host)
+    address = (url or f"http://{host}:{settings.gateway.port}").rstrip("/")
+    answer = _ask_gateway(f"{address}/v1/search", parameters, token)
+    if answer is not None:
+        return answer
+    away = TouchlineError(
+        "unavailable", f"No gateway answers at {address}.", hint="Start it with `touchline gateway`."
+    )
+    if url or token:  # whoever names one, or has rights to show, means the gateway
+        raise away
+    try:
+        from search_indexer.searching.search import Searcher
+    except ModuleNotFoundError:  # who has installed clients only has no other way
+        raise away from None
+    return asyncio.run(_ask_elasticsearch(Searcher, settings, parameters, address))
+
+
+def _ask_gateway(address: str, parameters: list[tuple[str, str]], token: str | None) -> bytes | None:
+    """What it says; None where nobody answers."""
+    from http.client import HTTPException, InvalidURL
     from urllib.error import HTTPError
     from urllib.parse import urlencode
     from urllib.request import ProxyHandler, Request, build_opener
 
-    settings = load_settings()
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.gateway.host, settings.gateway.host)
-    address = (url or f"http://{host}:{settings.gateway.port}").rstrip("/")
-    if not address.startswith(("http://", "https://")):
-        raise TouchlineError("bad_request", f"{address} is not an address.")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    # Of the standard library, which is here at once; and straight to the gateway, as all else goes.
-    opener = build_opener(ProxyHandler({}))
-    try:
-        asked = Request(f"{address}/v1/search?{urlencode(parameters)}", headers=headers)  # noqa: S310 - see above
-        with opener.open(asked, timeout=_ANSWER_S) as response:
-            answer: bytes = response.read()
-            return answer
-    except HTTPError as refused:
-        with refused:
-            problem, status = _problem(refused.read()), refused.code
-        from kernel.errors import CODES
+    from kernel.errors import CODES
 
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    wrong = TouchlineError("bad_request", f"{address} is not an address.")
+    if not address.startswith(("http://", "https://")):
+        raise wrong
+    try:
+        request = Request(f"{address}?{urlencode(parameters)}", headers=headers)  # noqa: S310
+        with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_S) as response:
+            body: bytes = response.read()
+            return body
+    except HTTPError as refusal:
+        problem = _problem(refusal.read())
         hint = "" if token else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
         raise TouchlineError(
             problem["code"] if problem.get("code") in CODES else "bad_request",
             problem.get("detail") or problem.get("title") or "Refused.",
-            hint=hint if status == 401 else "",
+            hint=hint if refusal.code == HTTPStatus.UNAUTHORIZED else "",
         ) from None
-    except ValueError:
-        raise TouchlineError("bad_request", f"{address} is not an address.") from None
+    except (InvalidURL, ValueError):
+        raise wrong from None
     except (OSError, HTTPException):
-        if url or token:  # whoever names one, or has rights to show, means the gateway
-            raise TouchlineError(
-                "unavailable", f"No gateway answers at {address}.", hint="Start it with `touchline gateway`."
-            ) from None
-    return asyncio.run(_without_gateway(settings, parameters, address))
+        return None
 
 
-async def _without_gateway(settings: Settings, parameters: list[tuple[str, str]], address: str) -> bytes:
+async def _ask_elasticsearch(
+    searcher: "type[Searcher]", settings: Settings, parameters: list[tuple[str, str]], gateway: str
+) -> bytes:
     import msgspec
 
     from history.elastic import elastic_client
     from kernel.clock import SystemClock
     from search_indexer.searching.request import read_search
-    from search_indexer.searching.search import Searcher
 
     search, page = read_search(parameters)
     async with elastic_client(settings) as client:
         try:
-            return msgspec.json.encode(await Searcher(client, settings, SystemClock()).search(search, page))
+            return msgspec.json.encode(await searcher(client, settings, SystemClock()).search(search, page))
         except TouchlineError as error:
             if error.code != "unavailable":
                 raise
             raise TouchlineError(
                 "unavailable",
-                f"No gateway answers at {address}, and Elasticsearch does not at"
+                f"No gateway answers at {gateway}, and Elasticsearch does not at"
                 f" {settings.elasticsearch.url}.",
                 hint="Start them with `touchline up`, or set TOUCHLINE_GATEWAY_HOST and …_PORT.",
             ) from error
