@@ -6,9 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from kernel.positions import Kind, Stream
+from kernel.users import ALERT
 
-#: What the channel of an alert's stream begins with.
-PREFIX: Final = "alert-"
 #: The type of the events there.
 TYPE: Final = "alert"
 
@@ -18,7 +17,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def is_copied(stream: Stream) -> bool:
     """Whether events of this stream are copies of others."""
-    return stream.kind is Kind.BROADCAST and stream.channel.startswith(PREFIX)
+    return stream.kind is Kind.BROADCAST and stream.channel.startswith(ALERT)
 
 
 class _Original(msgspec.Struct):

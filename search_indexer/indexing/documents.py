@@ -5,8 +5,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from history.copies import PREFIX, TYPE
-from kernel.positions import Kind
+from history.copies import TYPE
+from kernel.positions import Kind, split_lane
+from kernel.users import ALERT
 from schemas.checks import CHANGES
 from schemas.rendering import render
 from search_indexer.text.folding import Folding
@@ -34,6 +35,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     place: int
     body: str
     sender: str | None = None
+    #: Of a lane: its channel.
+    base: str | None = None
     words: str = ""
     text: str = ""
     data: dict[str, Any] | None = None
@@ -81,6 +84,7 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
         event["partition"] << 2 | _KIND_NUMBER[kind],
         render(kind, event).decode(),
         event["sender"],
+        base_of(channel),
     )
     data, source, change = event["data"], "", None
     if kind is Kind.CHAT:
@@ -95,13 +99,19 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
     else:
         fields = _decode(data["json"])
         # An alert's copy is in its stream's history. Search finds the event itself, as long as that is there.
-        document.hidden = event["type"] == TYPE and channel.startswith(PREFIX)
+        document.hidden = event["type"] == TYPE and channel.startswith(ALERT)
         if not document.hidden:
             source = broadcast_text(event["type"], fields)
             document.data = shallow(fields)
     if source:
         document.words, document.text = folding.fields(source[:MAX_TEXT])
     return Indexable(kind, event["id"], document, source, change)
+
+
+def base_of(channel: str) -> str | None:
+    """The channel that this one is a lane of; None where it is none."""
+    base, lane = split_lane(channel)
+    return None if lane is None else base
 
 
 def broadcast_text(type_: str, fields: Any) -> str:

@@ -70,22 +70,15 @@ def list_(*, raw: bool, as_json: bool) -> None:
 
     Example: touchline alert list --json
     """
-    from search_indexer.alerts import AlertLog, alert_stream, shown
-    from search_indexer.text.folding import Folding
+    from search_indexer.alerts import alert_stream, read_alerts, shown
 
-    settings = load_settings()
-    log = AlertLog(settings, Folding(settings.elasticsearch.language))
-    try:
-        log.read_all()
-        for alert_id, one in sorted(log.alerts.items()):
-            if as_json:
-                text = json.dumps(shown(one.alert), ensure_ascii=False)
-                click.echo(text if raw else printable_json(text))
-            else:
-                q = one.alert.search.q
-                click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {q if raw else printable(q)}")
-    finally:
-        log.close()
+    for alert_id, one in sorted(read_alerts(load_settings(), SystemClock()).alerts.items()):
+        if as_json:
+            text = json.dumps(shown(one.alert), ensure_ascii=False)
+            click.echo(text if raw else printable_json(text))
+        else:
+            q = one.alert.search.q
+            click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {q if raw else printable(q)}")
 
 
 @command.command("remove")
@@ -96,22 +89,15 @@ def remove(*, alert_id: str, as_json: bool) -> None:
 
     Example: touchline alert remove own-goals
     """
-    from search_indexer.alerts import AlertLog, check_id, save
-    from search_indexer.text.folding import Folding
+    from search_indexer.alerts import check_id, read_alerts, save
 
     check_id(alert_id)
-    settings = load_settings()
-    log = AlertLog(settings, Folding(settings.elasticsearch.language))
-    try:
-        log.read_all()
-        known = alert_id in log.alerts
-    finally:
-        log.close()
-    if not known:
+    settings, clock = load_settings(), SystemClock()
+    if alert_id not in read_alerts(settings, clock).alerts:
         raise TouchlineError(
             "not_found",
             f"There is no alert {alert_id}.",
             hint="`touchline alert list` shows which there are.",
         )
-    save(settings, SystemClock(), None, alert_id, actor=None)
+    save(settings, clock, None, alert_id, actor=None)
     click.echo(json.dumps({"id": alert_id, "removed": True}) if as_json else f"{alert_id} is removed.")
