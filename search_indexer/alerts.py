@@ -54,11 +54,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     search: Search
-    #: Stream patterns that whoever saved it may search, as his token said it then.
+    #: Stream patterns that whoever saved it may search, as the token said it then.
     patterns: tuple[str, ...] = EVERYTHING
     #: Stream patterns that it is about, where those are fewer: `chat:wc26-*`.
     streams: tuple[str, ...] = EVERYTHING
-    #: Who saved it, and what he administers: for channels that only some may read. None: an operator.
+    #: Who saved it, and what they administer: for channels that only some may read. None: an operator.
     owner: str | None = None
     admin: tuple[str, ...] = ()
     #: Who may read its stream, beside whoever saved it.

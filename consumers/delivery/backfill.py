@@ -16,7 +16,7 @@ from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Stream
 
-_log = get_logger("touchline.past")
+_log = get_logger("touchline.backfill")
 PAGE_EVENTS: Final = 500
 #: Pages of the past do not change; so many of the latest stay at hand for whoever comes with a like cursor.
 MAX_PAGES: Final = 64

@@ -1,6 +1,6 @@
 """Fan-out: records go into rings, and one write a round goes to each viewer who keeps up.
 
-A viewer who keeps up has no state here but his place in an audience's `live`: his position is the ring's
+A viewer who keeps up has no state here but an entry in an audience's `live`: the position is the ring's
 head. A viewer who does not is taken out of `live`, gets explicit positions, and is caught up by
 `delivery.subscription`. So the loop over viewers, which is what an edge spends its time on, asks nothing of
 each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
@@ -164,16 +164,16 @@ class Hub:
                 else:
                     self._shelve((topic, partition), key, value)
                 continue
-            taken = self._take_one((topic, partition), key, value)
-            if taken is not None:
-                feed, frame = taken
+            kept = self._keep((topic, partition), key, value)
+            if kept is not None:
+                feed, frame = kept
                 if feed.audiences:
                     fresh.setdefault(feed, []).append(frame)
         if self.bytes > self._ring_bytes:
             self._make_room()
         return self._deliver(fresh) if fresh else 0
 
-    def _take_one(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
+    def _keep(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
         """One record into its ring; None if it is a repetition, or not readable."""
         try:
             stream, seq, server_ts, body = self._decode(value)
@@ -209,7 +209,7 @@ class Hub:
         if shelf.cut:
             self._cut.add(key)
         for value in shelf.values:
-            self._take_one(shelf.place, key, value)
+            self._keep(shelf.place, key, value)
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}
@@ -222,7 +222,7 @@ class Hub:
                     due.setdefault(audience, []).extend(frames)
                 if audience.followers:
                     deliveries += len(frames) * len(audience.followers)
-        # Everybody who is live now gets everything of this round, even if his socket fills up on the way:
+        # Everybody who is live now gets everything of this round, even if the socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
         sends = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
         broadcast(sends)

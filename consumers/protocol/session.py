@@ -1,7 +1,7 @@
 """The viewer protocol without I/O: text and the time go in, effects come out. It imports no asyncio.
 
-States are types. A `Guest` has not shown who he is: he can authenticate and ping, and has no method for
-anything else. `Guest.admit` returns the `Member`, who can do what his grants say. docs/protocol.md §2 and
+States are types. A `Guest` has not shown who it is: it can authenticate and ping, and has no method for
+anything else. `Guest.admit` returns the `Member`, which can do what its grants say. docs/protocol.md §2 and
 §3.
 """
 
@@ -110,20 +110,20 @@ E = TypeVar("E")
 class _Session:
     """What both states do alike: pace, bad requests, heartbeats."""
 
-    __slots__ = ("_allowance", "_bad", "_heard", "_pinged", "_refilled", "rules")
+    __slots__ = ("_alive_at", "_allowance", "_bad", "_pinged_at", "_refilled", "rules")
 
     def __init__(self, rules: Rules, now: float) -> None:
         self.rules = rules
-        self._heard = self._refilled = now
+        self._alive_at = self._refilled = now
         self._allowance = rules.max_messages_per_s * BURST_S
         self._bad = 0
-        #: When he was pinged, if he has been silent since.
-        self._pinged: float | None = None
+        #: When the viewer was pinged, if silent since.
+        self._pinged_at: float | None = None
 
-    def heard(self, now: float) -> None:
+    def alive(self, now: float) -> None:
         """Bytes came in, of whatever sort: the other side lives."""
-        self._heard = now
-        self._pinged = None
+        self._alive_at = now
+        self._pinged_at = None
 
     def _pulse(self, now: float) -> list[Effect]:
         """Ping who is silent; drop who stays silent (§2.4): a dead peer is found in two heartbeats.
@@ -131,11 +131,11 @@ class _Session:
         Counted from the ping: an edge that was stopped for a while has heard nobody, and nobody is to blame.
         """
         heartbeat_s = self.rules.heartbeat_s
-        if self._pinged is not None:
-            return [End(Close.TOO_SLOW)] if now - self._pinged >= heartbeat_s else []
-        if now - self._heard < heartbeat_s:
+        if self._pinged_at is not None:
+            return [End(Close.TOO_SLOW)] if now - self._pinged_at >= heartbeat_s else []
+        if now - self._alive_at < heartbeat_s:
             return []
-        self._pinged = now
+        self._pinged_at = now
         return [SendPing()]
 
     def _receive(
@@ -219,7 +219,7 @@ class Guest(_Session):
         return self._pulse(now)
 
     def admit(self, grants: Grants, now: float) -> "Member":
-        """He has shown who he is."""
+        """The viewer has shown who they are."""
         return Member(self.rules, now, grants)
 
     def _handle(self, request: m.AnyRequest) -> list[Effect]:
@@ -231,7 +231,7 @@ class Guest(_Session):
 
 
 class Member(_Session):
-    """Somebody who may do what his grants say."""
+    """Somebody who may do what their grants say."""
 
     __slots__ = ("grants", "streams")
 
@@ -268,7 +268,7 @@ class Member(_Session):
         try:
             stream = parse_stream(request.stream)
         except TouchlineError as error:
-            raise m.BadRequest("bad_request", error.message, request.id) from None
+            raise m.BadRequest(error.code, error.message, request.id) from None
         if not self.grants.allows(action, request.stream):
             raise m.BadRequest("forbidden", f"Your token does not allow this: {action}.", request.id)
         return stream
@@ -294,7 +294,7 @@ class Member(_Session):
             case m.Publish():
                 stream = self._may("publish", request)
                 if stream.kind is Kind.BROADCAST and request.type is None:
-                    raise m.BadRequest("bad_request", "A broadcast event needs a type.", request.id)
+                    raise m.BadRequest("invalid_event", "A broadcast event needs a type.", request.id)
                 return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)

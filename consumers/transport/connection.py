@@ -19,7 +19,7 @@ from consumers.protocol import session as s
 from consumers.service.refusals import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
-from kernel.codes import CLOSES, Close
+from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 from kernel.positions import Stream
@@ -97,7 +97,7 @@ class ViewerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         session, now = self.session, self._service.clock.monotonic()
-        session.heard(now)
+        session.alive(now)
         incoming = self._incoming or _Incoming(self._service.edge.max_frame_bytes)
         wire = incoming.wire
         wire.receive_data(data)
@@ -113,7 +113,7 @@ class ViewerConnection(asyncio.Protocol):
         self._incoming = None if incoming.at_rest else incoming
 
     def pause_writing(self) -> None:
-        # Whoever does not read is not read from: what he asks for has to wait somewhere.
+        # Whoever does not read is not read from: what they ask for has to wait somewhere.
         if not self._transport.is_closing():
             self._transport.pause_reading()
         self._pause()
@@ -124,7 +124,7 @@ class ViewerConnection(asyncio.Protocol):
         self.paused = False
         self._wake()
         self._transport.resume_reading()
-        self.session.heard(self._service.clock.monotonic())
+        self.session.alive(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
             subscription.advance(self._service.subscriptions.backfill)
 
@@ -138,6 +138,11 @@ class ViewerConnection(asyncio.Protocol):
         self._service.admission.gone(self)
         if isinstance(self.session, s.Member):
             self._service.subscriptions.leave_all(self.session)
+
+    @property
+    def fragments(self) -> list[bytes]:
+        """What has come of a message that is not complete."""
+        return [] if self._incoming is None else self._incoming.fragments or []
 
     # ── for subscriptions (it is their Holder) ───────────────────────────────────────────────────────
 
@@ -171,7 +176,7 @@ class ViewerConnection(asyncio.Protocol):
     def tick(self, now: float, now_s: float) -> None:
         """Time passed: heartbeats, the token's end, and whether a full socket drains at all."""
         session = self.session
-        # Who reads slowly may be paused at every look: his token ends all the same.
+        # Who reads slowly may be paused at every look: the token ends all the same.
         ended = isinstance(session, s.Member) and session.expired(now_s) and not self._transport.is_closing()
         if self.paused and not ended:
             self._watch_stall(now)
@@ -351,9 +356,9 @@ class ViewerConnection(asyncio.Protocol):
             self._unsent, self._stalled_since = unsent, now
         elif now - self._stalled_since >= self._service.edge.slow_timeout_s:
             if self._transport.is_closing():
-                self._transport.abort()  # he does not even take the close frame
+                self._transport.abort()  # not even the close frame is taken
             else:
                 self.end(Close.TOO_SLOW)
 
     def _count_close(self, code: int) -> None:
-        CLOSED.labels(str(int(code))).inc()
+        CLOSED.labels(close_label(code)).inc()

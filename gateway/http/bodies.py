@@ -118,7 +118,7 @@ def content_type_of(request: web.Request) -> str:
 async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
     """The body, unpacked, in pieces. Raises `unsupported_media_type`, `too_large` or `bad_request`."""
     patience_s = request.app.get(BODY_TIMEOUT_S, _BODY_TIMEOUT_S)
-    unpacking = _unpacking(request.headers.get("Content-Encoding", "identity"))
+    unpacking = unpacking_of(request.headers.get("Content-Encoding", "identity"))
     packed_bytes, unpacked_bytes = 0, 0
     try:
         while packed := await _next_of(request, patience_s):
@@ -263,7 +263,7 @@ def _no_array(why: object) -> Undecodable:
     return Undecodable("undecodable", f"The body is not a JSON array: {why}.")
 
 
-def _unpacking(encoding: str) -> _Unpacking:
+def unpacking_of(encoding: str) -> _Unpacking:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return _Plain()

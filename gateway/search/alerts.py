@@ -125,7 +125,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
         admin = (await access.scope(request, "admin")).patterns
         by: dict[str, Any] = {"patterns": patterns, "owner": caller.user, "admin": admin}
-        given, lists = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
+        given, lists = parameters_of(await json_object(request, _MAX_BYTES, dict[str, Any]))
         alert = read_alert(alert_id, given, **lists, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
         there = alerts()
@@ -218,7 +218,7 @@ def _only_theirs(caller: Caller, alert: Alert) -> None:
     raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
 
 
-def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
+def parameters_of(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
     """The search's parameters; and the lists that are no search's: stream patterns, readers."""
     given: list[tuple[str, str]] = []
     lists: dict[str, tuple[str, ...]] = {}

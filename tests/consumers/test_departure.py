@@ -1,4 +1,4 @@
-"""docs/protocol.md §7.1: an edge that leaves sends everybody elsewhere, each at his own time."""
+"""docs/protocol.md §7.1: an edge that leaves sends everybody elsewhere, each at a time of their own."""
 
 import asyncio
 import itertools
@@ -36,7 +36,7 @@ def test_each_viewer_is_told_a_time_of_his_own_and_all_have_a_third_of_the_time_
         assert [len(each) for each in told] == [1] * 40
         assert {each["deadline_ms"] for (each,) in told} == {20_000}
         times = sorted(each["reconnect_in_ms"] for (each,) in told)
-        # No two at once, no rush at any moment, and nobody so late that he is closed on his way.
+        # No two at once, no rush at any moment, and nobody so late that they are closed on their way.
         assert all(200 <= later - sooner <= 1000 for sooner, later in itertools.pairwise(times))
         assert times[0] >= 0
         assert 10_000 <= times[-1] <= 20_000 * 0.75

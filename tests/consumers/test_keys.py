@@ -1,4 +1,4 @@
-"""An edge fetches an issuer's new keys for whoever shows one of their tokens, by whatever way he comes."""
+"""An edge fetches an issuer's new keys for whoever shows one of their tokens, by whatever way they come."""
 
 import asyncio
 from collections.abc import Iterator

@@ -108,9 +108,7 @@ async def test_fragments_without_a_byte_are_not_collected() -> None:
     transport.protocol.data_received(frame(b'{"op":', fin=False))
     for _ in range(1000):
         transport.protocol.data_received(frame(b"", opcode=0, fin=False))
-    incoming = transport.protocol._incoming
-    assert incoming is not None
-    assert incoming.fragments == [b'{"op":']
+    assert transport.protocol.fragments == [b'{"op":']
     transport.written.clear()
     transport.protocol.data_received(frame(b'"ping","id":3}', opcode=0))
     assert b'{"op":"pong","id":3}' in transport.written

@@ -121,7 +121,7 @@ def test_an_edge_does_not_send_its_viewers_to_itself() -> None:
 
 
 class Listening(Transport):
-    """A viewer who notes when he is told how many they are."""
+    """A viewer who notes when their number is sent."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -90,7 +90,7 @@ async def test_what_is_known_of_a_topic_is_enough_while_its_description_is_not_t
         assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
         monkeypatch.setattr(reader, "_TOPICS_S", -1)
         lost = AdminClient({"bootstrap.servers": "127.0.0.1:9", "log_level": 0})
-        monkeypatch.setattr(history, "_admin", lost)
+        history.admin = lost
         assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
         # The client that has lost its way is not asked again: a topic that nobody knows yet is described.
         await history.read(Stream.parse("broadcast:final"), after=0)
@@ -101,16 +101,15 @@ async def test_a_reader_that_failed_is_not_used_again(
 ) -> None:
     publish_chat("final", range(3))
     async with History(log_settings, SystemClock()) as history:
-        await history.read(FINAL, after=0)
         nowhere = Settings(kafka=Kafka(bootstrap_servers="127.0.0.1:9"))
         with monkeypatch.context() as hurried:
             hurried.setattr(log, "_WAIT_S", 0.5)
-            for _ in range(reader._READERS):
-                await history._idle.get()
-                history._idle.put_nowait(LogReader(nowhere, history._codecs))
-            for _ in range(reader._READERS):
+            works = history.new_reader
+            history.new_reader = lambda: LogReader(nowhere, {})
+            for _ in range(reader.READERS):
                 with pytest.raises(TouchlineError, match="Kafka does not answer"):
                     await history.read(FINAL, after=0)
+        history.new_reader = works
         assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
 
 
