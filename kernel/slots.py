@@ -29,6 +29,11 @@ class Slots:
         self._all = asyncio.Semaphore(in_all)
         self._users: dict[str, _User] = {}
 
+    @property
+    def users(self) -> int:
+        """How many users have a place or want one."""
+        return len(self._users)
+
     @asynccontextmanager
     async def slot(self, user: str | None) -> AsyncIterator[None]:
         """A place, until this is left. Raises `rate_limited` where a user's own, else `unavailable`."""
