@@ -111,5 +111,7 @@ class ControlState:
             learn(row)
 
     def _alert(self, row: Row) -> None:
-        """Who may read an alert's stream."""
-        self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        """Who may read an alert's stream: it is as if its channel's settings had changed."""
+        channel = self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        for tell in self.channels.on_change:
+            tell(channel)
