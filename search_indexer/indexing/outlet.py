@@ -6,6 +6,8 @@ from confluent_kafka import Message, Producer
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import first_write
+from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
 from kernel.positions import Kind
@@ -26,7 +28,7 @@ class Outlet:
     """A producer for what is seldom said. What was said is on the log when `flush` returns."""
 
     def __init__(self, settings: Settings) -> None:
-        names = topic_names(settings)
+        self._settings, names = settings, topic_names(settings)
         self._ingest, self._rejected = names.ingest[Kind.BROADCAST], names.rejected
         self._settings, self._alerts = settings, names.alerts
         self._signer = Signer(settings.auth)
@@ -40,6 +42,10 @@ class Outlet:
                 partitioner="murmur2_random",
             )
         )
+
+    async def first_write(self, health: Health) -> None:
+        """Return when Kafka takes what is said here; the health's condition holds from then on."""
+        await first_write(self._producer, self._settings, health)
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected."""
