@@ -37,7 +37,7 @@ def test_neither_sees_the_others_events(kafka_servers: str, elasticsearch_url: s
         for pipeline in both:
             pipeline.start(*ROLES)
         for pipeline in both:
-            pipeline.run("publish", "chat:final", f"goal of {pipeline.name}")
+            pipeline.run("publish", "chat:final", json.dumps({"text": f"goal of {pipeline.name}"}))
             pipeline.run("channel", "set", "final", f'blocked=["{pipeline.name}"]')
         for pipeline in both:
             own = [f"goal of {pipeline.name}"]
