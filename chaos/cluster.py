@@ -32,7 +32,7 @@ _CELL: Final = "arena"
 class Cluster:
     """All processes by the names of chaos.schedule."""
 
-    def __init__(self, directory: Path, servers_dir: Path, *, partitions: int = 4) -> None:
+    def __init__(self, directory: Path, servers_dir: Path, *, partitions: int = 4, **given: str) -> None:
         self._directory = directory
         self._servers = Servers(
             directory, servers_dir=servers_dir, brokers=len(BROKERS), behind_proxies=True, doors=ROLES
@@ -75,6 +75,7 @@ class Cluster:
                 "TOUCHLINE_EDGE_RECONNECT_JITTER_MS": "500",
                 "TOUCHLINE_EDGE_DRAIN_S": "2",
                 "TOUCHLINE_LOG_FORMAT": "json",
+                **{f"{PREFIX}{name}": value for name, value in given.items()},
             }
         )
         self._proxies = Proxies()
