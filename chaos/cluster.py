@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -32,8 +33,18 @@ _CELL: Final = "arena"
 class Cluster:
     """All processes by the names of chaos.schedule."""
 
-    def __init__(self, directory: Path, servers_dir: Path, *, partitions: int = 4, **given: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        servers_dir: Path,
+        *,
+        partitions: int = 4,
+        before: Path | None = None,
+        **given: str,
+    ) -> None:
         self._directory = directory
+        #: The checkout of an earlier version, and the roles that run it still.
+        self._before, self._earlier = before, set(ROLES if before else ())
         self._servers = Servers(
             directory, servers_dir=servers_dir, brokers=len(BROKERS), behind_proxies=True, doors=ROLES
         )
@@ -62,22 +73,21 @@ class Cluster:
         self._said: dict[str, Behaviour] = {}
         self._behave = dict.fromkeys(WIRES, Behaviour())
         self._saying = threading.Lock()
-        self.settings: Settings = load_settings(
-            {
-                "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": self._servers.bootstrap_servers,
-                "TOUCHLINE_ELASTICSEARCH_URL": f"http://127.0.0.1:{self._servers.elasticsearch.port}",
-                "TOUCHLINE_TOPICS_PARTITIONS": str(partitions),
-                "TOUCHLINE_TOPICS_REPLICATION_FACTOR": "3",
-                "TOUCHLINE_TOPICS_MIN_INSYNC_REPLICAS": "2",
-                "TOUCHLINE_GATEWAY_PORT": str(self._ports["gateway"]),
-                "TOUCHLINE_INDEXER_PORT": str(self._ports["index"]),
-                "TOUCHLINE_EDGE_HEARTBEAT_MS": "5000",
-                "TOUCHLINE_EDGE_RECONNECT_JITTER_MS": "500",
-                "TOUCHLINE_EDGE_DRAIN_S": "2",
-                "TOUCHLINE_LOG_FORMAT": "json",
-                **{f"{PREFIX}{name}": value for name, value in given.items()},
-            }
-        )
+        self._given = {
+            "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": self._servers.bootstrap_servers,
+            "TOUCHLINE_ELASTICSEARCH_URL": f"http://127.0.0.1:{self._servers.elasticsearch.port}",
+            "TOUCHLINE_TOPICS_PARTITIONS": str(partitions),
+            "TOUCHLINE_TOPICS_REPLICATION_FACTOR": "3",
+            "TOUCHLINE_TOPICS_MIN_INSYNC_REPLICAS": "2",
+            "TOUCHLINE_GATEWAY_PORT": str(self._ports["gateway"]),
+            "TOUCHLINE_INDEXER_PORT": str(self._ports["index"]),
+            "TOUCHLINE_EDGE_HEARTBEAT_MS": "5000",
+            "TOUCHLINE_EDGE_RECONNECT_JITTER_MS": "500",
+            "TOUCHLINE_EDGE_DRAIN_S": "2",
+            "TOUCHLINE_LOG_FORMAT": "json",
+            **{f"{PREFIX}{name}": value for name, value in given.items()},
+        }
+        self.settings: Settings = load_settings(self._given)
         self._proxies = Proxies()
         self._roles = {
             role: Process(role, lambda role=role: self._command(role), directory / "logs" / f"{role}.log")  # type: ignore[misc]
@@ -91,7 +101,10 @@ class Cluster:
         self._servers.elasticsearch.launch()
         self._servers.kafka.start(timeout_seconds=_READY_S)
         self._servers.elasticsearch.wait_until_ready(timeout_seconds=_READY_S)
-        apply_topics(self.settings, topics(self.settings))
+        if self._before is None:
+            apply_topics(self.settings, topics(self.settings))
+        else:
+            self._apply_topics_of(self._before)
         for role in self._roles.values():
             role.launch()
         for name, role in self._roles.items():
@@ -163,6 +176,13 @@ class Cluster:
         self._process(name).stop(grace_seconds=30)
         self._process(name).launch()
 
+    def upgrade(self, name: str) -> None:
+        """Restart a role with this version's code. The first one makes the topics this version's."""
+        if self._earlier == set(ROLES):
+            apply_topics(self.settings, topics(self.settings))
+        self._earlier.discard(name)
+        self.restart(name)
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process and those that it has started."""
         pid = self._process(name).pid
@@ -224,12 +244,28 @@ class Cluster:
         own |= {"KAFKA_BOOTSTRAP_SERVERS": ",".join(self._address(f"{role}>{name}") for name in BROKERS)}
         if role in SEARCHERS:
             own |= {"ELASTICSEARCH_URL": f"http://{self._address(f'{role}>elasticsearch')}"}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         given = {f"{PREFIX}{name}": str(value) for name, value in own.items()}
+        earlier = self._before if role in self._earlier else None
         return Command(
             argv=(sys.executable, "-P", "-m", "chaos.skewed", str(self._skew_file(role)), kind),
-            environment={**kept, **as_environment(self.settings), **given, "PYTHONPATH": _ROOT},
+            environment={**self._environment(earlier), **given},
             directory=self._directory,
+        )
+
+    def _environment(self, earlier: Path | None) -> dict[str, str]:
+        """For a role of this version, or of an earlier one, which refuses settings that it does not know."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        settings = as_environment(self.settings) if earlier is None else self._given
+        return {**kept, **settings, "PYTHONPATH": str(earlier or _ROOT)}
+
+    def _apply_topics_of(self, earlier: Path) -> None:
+        command = (sys.executable, "-P", "-m", "touchline", "topics", "apply")
+        subprocess.run(
+            command,
+            check=True,
+            cwd=self._directory,
+            env=self._environment(earlier),
+            stdout=subprocess.DEVNULL,
         )
 
 

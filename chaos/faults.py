@@ -65,7 +65,7 @@ class Faults:
             case "upgrade":
                 for role in ROLES:
                     if role.startswith(target):
-                        await self._holding(role, asyncio.to_thread, cluster.restart, role)
+                        await self._holding(role, asyncio.to_thread, cluster.upgrade, role)
                         await self._ready(role)
             case "cut" | "half_open" | "slow":
                 await asyncio.to_thread(cluster.link, target, blow.fault, blow.amount)

@@ -42,11 +42,13 @@ class Plan(NamedTuple):
     viewers: int = 60
     channels: int = 6
     events_per_s: float = 60.0
+    #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
+    before: Path | None = None
 
 
 async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
     """Carry out a plan on a cluster of its own. Raises TouchlineError where that does not even start."""
-    cluster = Cluster(directory, servers_dir)
+    cluster = Cluster(directory, servers_dir, before=plan.before)
     try:
         tell("starting three brokers, Elasticsearch, and every role")
         await asyncio.to_thread(cluster.start)

@@ -12,14 +12,15 @@ from kernel.errors import TouchlineError
 Fault = Literal["kill", "freeze", "restart", "upgrade", "cut", "half_open", "slow", "disk_full", "clock"]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 
-#: What an upgrade restarts, one after the other.
+#: What an upgrade restarts, one after the other; and what one to another version has to, in this order.
 UPGRADES: Final = ("stream", "edge")
+TO_UPGRADE: Final = ("stream", "index", "gateway", "edge")
 _PROCESSES: Final = (*ROLES, *BROKERS, "elasticsearch")
 _TARGETS: Final[dict[Fault, Sequence[str]]] = {
     "kill": _PROCESSES,
     "freeze": _PROCESSES,
     "restart": _PROCESSES,
-    "upgrade": UPGRADES,
+    "upgrade": TO_UPGRADE,
     "cut": LINKS,
     "half_open": LINKS,
     "slow": LINKS,
@@ -68,7 +69,7 @@ def plan(seed: int, seconds: float, *, every_s: float = 4.0) -> list[Blow]:
     at = chance.uniform(0.5, every_s)
     while at < seconds:
         fault = chance.choices(kinds, weights)[0]
-        target = chance.choice(chance.choice(_LINKS) if _TARGETS[fault] is LINKS else _TARGETS[fault])
+        target = chance.choice(_choices(fault, chance))
         # Short faults are the common ones; a long one outlasts sessions and time-outs.
         lasts = min(_LONGEST_S, chance.expovariate(1 / 6), max(seconds - at, 1.0))
         blow = Blow(
@@ -78,6 +79,17 @@ def plan(seed: int, seconds: float, *, every_s: float = 4.0) -> list[Blow]:
             blows.append(blow)
         at += chance.expovariate(1 / every_s)
     return blows
+
+
+def plan_upgrade(seed: int, seconds: float) -> list[Blow]:
+    """Faults, and among them each kind of role, one after the other, begins to run another version."""
+    every = seconds / (len(TO_UPGRADE) + 1)
+    moves = [Blow(round(every * n, 2), "upgrade", what) for n, what in enumerate(TO_UPGRADE, 1)]
+    # A role that is away while its kind is upgraded would be struck twice: such faults are left out.
+    apart = [
+        b for b in plan(seed, seconds) if b.fault != "upgrade" and not any(_collide(b, m) for m in moves)
+    ]
+    return sorted([*apart, *moves], key=lambda blow: blow.at_s)
 
 
 def read(text: str) -> list[Blow]:
@@ -95,6 +107,12 @@ def read(text: str) -> list[Blow]:
 def write(blows: Sequence[Blow]) -> str:
     """The schedule as JSON, a blow a line."""
     return "[\n" + ",\n".join(msgspec.json.encode(blow).decode() for blow in blows) + "\n]\n"
+
+
+def _choices(fault: Fault, chance: random.Random) -> Sequence[str]:
+    if _TARGETS[fault] is LINKS:
+        return chance.choice(_LINKS)
+    return UPGRADES if fault == "upgrade" else _TARGETS[fault]
 
 
 def _lasts(fault: Fault) -> bool:

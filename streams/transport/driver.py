@@ -323,9 +323,9 @@ class Transport(stock.Transport):
     """`batch://host:port`."""
 
     Consumer = Consumer
-    driver_version = f"part with {stock.Transport.driver_version}"
+    driver_version = f"batch with {stock.Transport.driver_version}"
 
 
 def register() -> None:
     """Make `batch://` known to Faust."""
-    TRANSPORTS.aliases["part"] = "streams.transport.driver:Transport"
+    TRANSPORTS.aliases["batch"] = "streams.transport.driver:Transport"

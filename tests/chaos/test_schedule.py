@@ -3,7 +3,7 @@
 import pytest
 
 from chaos.links import BROKERS, LINKS
-from chaos.schedule import FAULTS, Blow, plan, read, write
+from chaos.schedule import FAULTS, TO_UPGRADE, Blow, plan, plan_upgrade, read, write
 from kernel.errors import TouchlineError
 
 
@@ -30,6 +30,14 @@ def test_faults_end_with_the_run_and_never_take_two_brokers_at_once(seed: int) -
     for number, one in enumerate(on_brokers):
         for other in on_brokers[number + 1 :]:
             assert one.at_s + one.lasts_s < other.at_s or other.at_s + other.lasts_s < one.at_s
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_upgrade_reaches_each_kind_of_role_once_among_other_faults(seed: int) -> None:
+    blows = plan_upgrade(seed, 300)
+    assert [blow.target for blow in blows if blow.fault == "upgrade"] == list(TO_UPGRADE)
+    assert len(blows) > len(TO_UPGRADE)
+    assert read(write(blows)) == blows
 
 
 @pytest.mark.parametrize(

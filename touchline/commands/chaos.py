@@ -24,6 +24,12 @@ import click
     show_default=True,
     help="Events a second.",
 )
+@click.option(
+    "--upgrade-from",
+    "before",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A checkout of an earlier version: roles begin with it, and are upgraded one after the other.",
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Print the faults, and start nothing.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -35,6 +41,7 @@ def command(
     schedule: click.utils.LazyFile | None,
     viewers: int,
     rate: float,
+    before: Path | None,
     only_plan: bool,
     report: Path | None,
     as_json: bool,
@@ -46,17 +53,21 @@ def command(
     Example: touchline chaos --minutes 30 --seed 7
              touchline chaos --plan --seed 7 > faults.json
              touchline chaos --schedule faults.json
+             touchline chaos --upgrade-from ../touchline-0.1
     """
     import msgspec
 
     from chaos.run import Plan, run
-    from chaos.schedule import plan, read, write
+    from chaos.schedule import plan, plan_upgrade, read, write
     from kernel.errors import TouchlineError
     from kernel.settings import load_settings
 
     chosen = random.SystemRandom().randrange(100_000) if seed is None else seed
     seconds = minutes * 60
-    blows = plan(chosen, seconds) if schedule is None else read(schedule.read())
+    if schedule is not None:
+        blows = read(schedule.read())
+    else:
+        blows = plan(chosen, seconds) if before is None else plan_upgrade(chosen, seconds)
     if only_plan:
         click.echo(write(blows), nl=False)
         return
@@ -65,7 +76,9 @@ def command(
     directory = Path(tempfile.mkdtemp(prefix="touchline-chaos-"))
     directory.chmod(0o711)  # Elasticsearch runs as a user without rights, and must get in
     click.echo(f"seed {chosen}; logs are in {directory}/logs", err=True)
-    wanted = Plan(chosen, seconds, blows, viewers=viewers, events_per_s=rate)
+    wanted = Plan(
+        chosen, seconds, blows, viewers=viewers, events_per_s=rate, before=before and before.absolute()
+    )
     found = asyncio.run(run(wanted, directory, servers_dir, lambda line: click.echo(line, err=True)))
     encoded = msgspec.json.format(msgspec.json.encode(found))
     if report is not None:
