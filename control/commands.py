@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from control.channels import LEAD_MS, ChannelRecord, Settings, with_settings, with_shards
+from control.channels import LEAD_MS, MAX_SHARDS, ChannelRecord, Settings, with_settings, with_shards
+from control.resharding import check_reshard
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_LANES
-
-MAX_SHARDS: Final = 256
 
 
 def apply_command(
@@ -86,6 +85,7 @@ def _reshard(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> Ch
     shards = arguments.get("shards")
     if not isinstance(shards, int) or isinstance(shards, bool) or not 1 <= shards <= MAX_SHARDS:
         raise TouchlineError("bad_request", f"shards is {shards!r}: it is a number from 1 to {MAX_SHARDS}.")
+    check_reshard(record, shards, at_ms)
     return with_shards(record, shards, at_ms)
 
 

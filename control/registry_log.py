@@ -6,6 +6,7 @@ from typing import Final
 from control.channels import (
     EPOCHS_KEY,
     ChannelRecord,
+    check_size,
     epochs_from_avro,
     epochs_to_avro,
     from_avro,
@@ -73,9 +74,11 @@ class Registry:
 
     def write(self, record: ChannelRecord) -> Write:
         """The channel is as `record` says from now on; returns what has to be written."""
+        value = self._codec.encode(to_avro(record))
+        check_size(record.channel, value)
         self._records[record.channel] = record
         self._on_change(record.channel)
-        return Write(self._topic, self._codec.encode(to_avro(record)), record.channel.encode(), 0)
+        return Write(self._topic, value, record.channel.encode(), 0)
 
     def write_epochs(self, epochs: Mapping[str, list[Epoch]]) -> Write:
         """The epochs are these from now on; returns what has to be written."""
