@@ -1,12 +1,13 @@
 """Where a worker's outputs go: librdkafka's producers, and a barrier that says when all is on the brokers."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from kernel.errors import TouchlineError
+from kernel.records import Write
 
 #: Outputs under way, unless another bound is given; more, and the agents wait.
 _MAX_QUEUED: Final = 100_000
@@ -15,6 +16,8 @@ _MAX_QUEUED_KBYTES: Final = 128 * 1024
 #: the agents for as long as all takes that is under way: with 50 ms it was a part of the latency's tail.
 _PATIENCE_S: Final = 0.5
 _STEP_S: Final = 0.001
+#: Outputs between two looks at the bound.
+_AT_ONCE: Final = 1000
 
 
 class Sink:
@@ -78,6 +81,36 @@ class Sink:
             self._poll()
         # Only now, and with no await before the caller's outputs: a poll that finds nothing under way
         # confirms everything written so far, so it must not run between this line and the outputs.
+        self._written += 1
+
+    async def put(self, writes: Sequence[Write], counts: Callable[[], bool]) -> bool:
+        """Hand these over in their order, after `ready`; waits for room within them, too.
+
+        One event may go to hundreds of shards, and a slice may hold more than there is room for. False: after
+        a wait they did not count any more (`counts`), and the rest is left to who has the partitions now.
+        """
+        produce = self.produce
+        for number, (topic, value, key, partition, timestamp, headers) in enumerate(writes):
+            if number and not number % _AT_ONCE:
+                await self.ready()
+                if not counts():
+                    return False
+            while True:
+                try:
+                    produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
+                    break
+                except BufferError:
+                    await self._some_room()
+                    if not counts():
+                        return False
+        return True
+
+    async def _some_room(self) -> None:
+        """Wait until less than half of what may be queued is."""
+        full = self.queued
+        while self.queued > full // 2:
+            await asyncio.sleep(_STEP_S)
+            self._poll()
         self._written += 1
 
     def wrote(self) -> None:
