@@ -1,8 +1,11 @@
 """Records of the log, as every reader and writer hands them on: where they lie, what they hold."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 Headers = list[tuple[str, str | bytes | None]]
+
+#: Header of a record that a door (edge, gateway) wrote for one of its users, who has a fair share.
+VIA: Final = "touchline-via"
 
 
 class Partition(NamedTuple):

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 from kernel.errors import TouchlineError
+from kernel.records import Headers
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
 from producers.batch import Batch, Filled, Item
@@ -99,6 +100,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         prepare: Callable[[Item], Record] | None = None,
         *,
         patience_s: float | None = None,
+        headers: Headers | None = None,
     ) -> asyncio.Future[int]:
         """As `send_many`, but returns when all are on their way; the future tells what became of them.
 
@@ -107,7 +109,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         all), and so do those after it.
         """
         done: asyncio.Future[int] = self._running().create_future()
-        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
+        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain, headers)
         if isinstance(posts, AsyncIterable):
             async for post in posts:
                 await self._fill(batch, iter((post,)), patience_s)

@@ -10,7 +10,14 @@ class Poster(Protocol):
     """Posts events into the ingest topics; done when all in-sync replicas have them."""
 
     async def post(
-        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
+        self,
+        stream: Stream,
+        *,
+        event_type: str | None,
+        key: str,
+        sender: str,
+        data: dict[str, Any],
+        shared: bool = False,
     ) -> None: ...
 
 

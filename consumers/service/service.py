@@ -341,7 +341,14 @@ class Service:
         if len(self._posted) > MAX_POSTED:
             self._posted.popitem(last=False)
         try:
-            await self.poster.post(stream, event_type=request.type, key=key, sender=sender, data=request.data)
+            await self.poster.post(
+                *(stream,),
+                event_type=request.type,
+                key=key,
+                sender=sender,
+                data=request.data,
+                shared=not admin,
+            )
         except TouchlineError as error:
             return _refusal(error, request.id)
         return m.Published(id=request.id, stream=request.stream, key=key)

@@ -18,6 +18,7 @@ from gateway.http.operations import Operation, stream_of
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream
+from kernel.records import VIA, Headers
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record, read_post
 from schemas.codec import Undecodable
@@ -41,16 +42,23 @@ async def routes(context: Context) -> Sequence[Operation]:
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
         results, look, refusals = Results(), looking(context.history, stream, caller), Refusals()
+        # Who may speak for others is a service, or an operator: the shares of users are not theirs.
+        shares = caller.user is not None and not caller.speaks_for_others
+        headers: Headers | None = [(VIA, b"gateway")] if shares else None
         try:
             if content_type_of(request) in NDJSON:
                 prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=True)
                 parts = _looked(lines_of(request, limit), look, refusals)
-                return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+                return await _many(
+                    context, request, stream, prepare=prepare, parts=parts, results=results, headers=headers
+                )
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
             parts = _looked(_once(_items(body) if several else [body]), look, refusals)
-            return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+            return await _many(
+                context, request, stream, prepare=prepare, parts=parts, results=results, headers=headers
+            )
         finally:
             results.close()
 
@@ -81,6 +89,7 @@ async def _many(
     prepare: Prepare,
     parts: AsyncIterator[list[bytes]],
     results: Results,
+    headers: Headers | None,
 ) -> web.StreamResponse:
     """Send the parts as they come, a bounded number at once, and answer with a result for each event."""
     streaming = await _streaming(request)
@@ -108,7 +117,7 @@ async def _many(
             items = list(enumerate(part, number))
             number += len(items)
             sent = await context.producer.submit_many(
-                items, prepare, patience_s=context.settings.gateway.patience_s
+                items, prepare, patience_s=context.settings.gateway.patience_s, headers=headers
             )
             windows.append((len(items), sent))
             while windows and (len(windows) > _WINDOWS or windows[0][1].done()):

@@ -22,6 +22,7 @@ from schemas.registry import catalog_for, codec_for
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory
 from streams.fold.repeats import Repeats
+from streams.fold.shares import Shares, rates_of
 from streams.recovery.restore import read_between, restore
 
 _SLICE: Final = 1000
@@ -144,7 +145,7 @@ def _judges(
                 names=shadow,
                 channels=channels,
                 epochs=Epochs(epochs, partition),
-                memory=Memory(Repeats(window_ms)),
+                memory=Memory(Repeats(window_ms), shares=Shares(rates_of(settings.stream))),
                 catalog=catalog_for(settings),
             )
     return judges
