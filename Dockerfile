@@ -13,7 +13,7 @@ COPY requirements.lock requirements-run.lock ./
 RUN python -m venv /opt/touchline \
  && pip install --no-cache-dir "$(grep -oE '^uv==[^ ]+' requirements.lock)" \
  && uv pip sync --python /opt/touchline/bin/python --require-hashes requirements-run.lock
-COPY pyproject.toml hatch_build.py README.md ./
+COPY pyproject.toml hatch_build.py hatch_imports.py README.md LICENSE ./
 COPY kernel kernel
 COPY schemas schemas
 COPY control control

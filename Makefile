@@ -10,7 +10,7 @@ ARGS   ?=
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py consumers/delivery/broadcast.c
+$(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py hatch_imports.py consumers/delivery/broadcast.c
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Touchline needs Python 3.11 or newer, and this is %d.%d: run make again with PYTHON=python3.11 (or newer)." % v[:2])'
 	@echo "Installing Touchline into $(VENV) (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment: on Debian and Ubuntu install python3-venv, then run make again."; exit 1; }
@@ -94,7 +94,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 
 lock: ## resolve the dependencies anew (see docs/decisions/0003)
 	@$(COMPILE) --all-extras --group dev -o requirements.lock
-	@$(COMPILE) -c requirements.lock -o requirements-run.lock
+	@$(COMPILE) --extra server -c requirements.lock -o requirements-run.lock
 
 clean: ## remove what make made (not the data)
 	rm -rf $(VENV) node_modules gateway/dist .pytest_cache .mypy_cache .ruff_cache

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from typing import Final
 
 from aiohttp import web
@@ -29,6 +28,7 @@ from kernel.kafka import watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import ops_routes
 from kernel.settings import Settings
+from kernel.version import VERSION
 from producers.producer import Producer
 from schemas.registry import catalog_for, wait_for_registry
 
@@ -60,7 +60,7 @@ async def build(context: Context) -> web.Application:
     operations = [route for route in found if isinstance(route, Operation)]
     app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])
     app.add_routes(ops_routes(context.health))
-    document = openapi.document(operations, version=version("touchline"))
+    document = openapi.document(operations, version=VERSION)
     app.add_routes([openapi.route(document), reference.route(document)])
     return app
 

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from consumers.delivery.broadcast import Outlet
 from consumers.delivery.conflation import latest_of_each
 from consumers.delivery.hub import LOCATION_RING, Audience, Feed
-from consumers.protocol.messages import Gap, Subscribe, Subscribed
+from consumers.protocol.messages import AnyReply, Gap, Subscribe, Subscribed
 from kernel.errors import TouchlineError
 
 CHUNK: Final = 64 * 1024
@@ -58,7 +58,7 @@ class Backfill(Protocol):
 class Holder(Outlet, Protocol):
     """Whoever holds subscriptions."""
 
-    def send(self, message: Subscribed | Gap) -> None: ...
+    def send(self, message: AnyReply) -> None: ...
 
     def refused(self, subscription: "Subscription", error: TouchlineError) -> None:
         """It could not begin (`request` is set), or could not go on."""

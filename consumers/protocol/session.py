@@ -68,7 +68,6 @@ class Post(NamedTuple):
 
     request: m.Publish
     stream: Stream
-    sender: str
 
 
 class ReadPast(NamedTuple):
@@ -81,16 +80,13 @@ class ReadPast(NamedTuple):
 class CountViewers(NamedTuple):
     """Reply with the number of viewers."""
 
-    request_id: int | None
-    stream: str
+    request: m.Presence
 
 
 class Remember(NamedTuple):
     """Keep this device's cursor; reply `ok` where there is an id."""
 
-    request_id: int | None
-    stream: str
-    seq: int
+    request: m.Ack
 
 
 class SendPing(NamedTuple):
@@ -271,7 +267,7 @@ class Member(_Session):
                 stream = self._may("publish", request)
                 if stream.kind is Kind.BROADCAST and request.type is None:
                     raise m.BadRequest("bad_request", "A broadcast event needs a type.", request.id)
-                return [Post(request, stream, self.user)]
+                return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)
                 if (request.before is None) == (request.after is None):
@@ -279,10 +275,10 @@ class Member(_Session):
                 return [ReadPast(request, stream)]
             case m.Ack():
                 self._may("subscribe", request)
-                return [Remember(request.id, request.stream, request.seq)]
+                return [Remember(request)]
             case m.Presence():
                 self._may("subscribe", request)
-                return [CountViewers(request.id, request.stream)]
+                return [CountViewers(request)]
             case m.Auth():
                 return [Verify(request.id, request.token)]
             case m.Ping():

@@ -15,12 +15,14 @@ from websockets.protocol import Protocol as Wire
 from consumers.delivery.subscription import Subscription
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
-from consumers.service.service import MAX_UNDER_WAY, Service
+from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 
+#: Requests of one viewer that may be under way at once (publishing, reading history).
+MAX_UNDER_WAY: Final = 32
 WIRE_LOG: Final = logging.getLogger("touchline.websockets")
 WIRE_LOG.setLevel(logging.WARNING)  # `websockets` logs each connection at info
 
@@ -112,14 +114,16 @@ class ViewerConnection(asyncio.Protocol):
         self._transport.resume_reading()
         self.session.heard(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
-            subscription.advance(self._service.backfill)
+            subscription.advance(self._service.subscriptions.backfill)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._incoming = None
-        self._service.disconnected(self)
+        self._service.admission.gone(self)
+        if isinstance(self.session, s.Member):
+            self._service.subscriptions.leave_all(self.session)
 
     # ── for subscriptions (it is their Holder) ───────────────────────────────────────────────────────
 
@@ -138,7 +142,7 @@ class ViewerConnection(asyncio.Protocol):
             self.end(Close.UNAVAILABLE)
             return
         if isinstance(self.session, s.Member):
-            self._service.leave(self.session, request.stream)
+            self._service.subscriptions.leave(self.session, request.stream)
         self.send(m.error("unavailable", error.message, request_id=request.id))
 
     # ── from the session ─────────────────────────────────────────────────────────────────────────────
@@ -175,33 +179,30 @@ class ViewerConnection(asyncio.Protocol):
                     self.write(text_frame(payload))
                 case s.Watch(request, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101 - only a Member asks for it
-                    reply = service.watch(self, self.session, request, stream)
+                    reply = service.subscriptions.watch(self, self.session, request, stream)
                     if reply is not None:
                         self.send(reply)
                 case s.Oversee(request):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.oversee(self, self.session, request)
+                    service.subscriptions.oversee(self, self.session, request)
                 case s.Leave(request_id, name):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.leave(self.session, name)
+                    service.subscriptions.leave(self.session, name)
                     if request_id is not None:
                         self.send(m.Ok(id=request_id))
-                case s.Post(posted, stream, sender):
+                case s.Post(posted, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    admin = self.session.grants.allows("admin", posted.stream)
-                    self._start(posted.id, service.publish(posted, stream, sender, self, admin=admin))
+                    self._start(posted.id, service.requests.publish(posted, stream, self.session, self))
                 case s.ReadPast(asked, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    self._start(asked.id, service.read_past(asked, stream, self.session.grants))
-                case s.CountViewers(request_id, name):
-                    viewers = service.counts.viewers(name)
-                    self.send(m.PresenceReply(id=request_id, stream=name, viewers=viewers))
-                case s.Remember(request_id, name, seq):
+                    self._start(asked.id, service.requests.history(asked, stream, self.session))
+                case s.CountViewers(count):
+                    self.send(service.requests.presence(count))
+                case s.Remember(ack):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    if not self.session.grants.anonymous:  # nobody could come back for it
-                        service.cursors.remember(self.session.user, self.device, name, seq)
-                    if request_id is not None:
-                        self.send(m.Ok(id=request_id))
+                    done = service.requests.ack(ack, self.session, self.device)
+                    if done is not None:
+                        self.send(done)
                 case s.Verify(request_id, token):
                     self._start(request_id, self._authenticate(request_id, token))
                 case s.SendPing():
@@ -250,13 +251,13 @@ class ViewerConnection(asyncio.Protocol):
             if reply is not None and not self._transport.is_closing():
                 self.send(reply)
 
-        self._service.spawn(run())
+        self._service.tasks.spawn(run())
 
     async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
         try:
-            grants = await self._service.grants(token)
+            grants = await self._service.admission.tokens.grants(token)
             if isinstance(self.session, s.Guest):
-                self.session = self._service.admit(self.session, grants)
+                self.session = self._service.admission.admit(self.session, grants)
             else:
                 self.perform(self.session.renew(grants))
         except TouchlineError as error:

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from consumers.delivery.subscription import Subscription
 from consumers.protocol import messages as m
-from consumers.protocol.session import Guest, Member
+from consumers.protocol.session import Member
 from consumers.service.service import Service
 from consumers.transport.frames import payload_of
 from consumers.transport.handshake import Asked, Handshake, Route
@@ -95,8 +95,9 @@ class Fallback(asyncio.Protocol):
         if near is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             silent_ms = 2 * self._service.edge.heartbeat_ms
             near.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silent_ms)
+        watch = self._service.subscriptions.watch
         for request in requests:
-            reply = self._service.watch(self, self.session, request, parse_stream(request.stream))
+            reply = watch(self, self.session, request, parse_stream(request.stream))
             if reply is not None:
                 self.send(reply)
 
@@ -117,10 +118,11 @@ class Fallback(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.paused = False
         for subscription in self._subscriptions:
-            subscription.advance(self._service.backfill)
+            subscription.advance(self._service.subscriptions.backfill)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._service.disconnected(self)
+        self._service.admission.gone(self)
+        self._service.subscriptions.leave_all(self.session)
 
     # ── for subscriptions ────────────────────────────────────────────────────────────────────────────
 
@@ -256,6 +258,7 @@ class Poll(Fallback):
 
 def fallback_routes(service: Service) -> dict[str, Route]:
     """Path -> what answers there."""
+    admission = service.admission
 
     def open_source(handshake: Handshake, asked: Asked) -> bytes | None:
         return _open(handshake, asked, polling=False)
@@ -265,19 +268,19 @@ def fallback_routes(service: Service) -> dict[str, Route]:
 
     def _open(handshake: Handshake, asked: Asked, *, polling: bool) -> bytes | None:
         origin = asked.headers.get("Origin")
-        if not service.open:
+        if not admission.open:
             return problem(503, "unavailable", "This edge takes no viewers right now.")
-        if not service.origin_allowed(origin):
+        if not admission.origin_allowed(origin):
             return problem(403, "forbidden", "Pages of this origin may not connect here.")
         try:
-            service.make_room(handshake.address)
-            grants = service.grants_now(asked.token)
-            requests = _requests(asked, service.rules.max_subscriptions)
+            admission.make_room(handshake.address)
+            grants = admission.tokens.grants_now(asked.token)
+            requests = _requests(asked, admission.rules.max_subscriptions)
             for request in requests:
                 if not grants.allows("subscribe", request.stream):
                     return problem(403, "forbidden", f"Your token does not allow {request.stream}.")
             wait_s = _wait(asked.query.get("wait", "25"))
-            member = service.admit(Guest(service.rules, service.clock.monotonic()), grants)
+            member = admission.admit_now(grants)
         except UnknownKey:
             raise
         except TouchlineError as error:
@@ -291,7 +294,7 @@ def fallback_routes(service: Service) -> dict[str, Route]:
             if polling
             else EventSource(handshake, member)
         )
-        service.replace(handshake, viewer)
+        admission.replace(handshake, viewer)
         handshake.transport.set_protocol(viewer)
         if not polling:
             handshake.transport.write(head + b"\r\n")

@@ -98,7 +98,7 @@ class Handshake(asyncio.Protocol):
             self.transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
-        if not self.service.connected(self):
+        if not self.service.admission.connected(self):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -141,7 +141,7 @@ class Handshake(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._wire = None
-        self.service.disconnected(self)
+        self.service.admission.refused(self)
 
     # ── for the routes ───────────────────────────────────────────────────────────────────────────────
 
@@ -169,7 +169,7 @@ class Handshake(asyncio.Protocol):
         try:
             self._answer(route, asked)
         except UnknownKey:
-            self.service.spawn(self._answer_with_new_keys(route, asked))
+            self.service.tasks.spawn(self._answer_with_new_keys(route, asked))
 
     def _answer(self, route: Route, asked: Asked) -> None:
         response = route(self, asked)
@@ -178,17 +178,17 @@ class Handshake(asyncio.Protocol):
             self.transport.close()
 
     async def _answer_with_new_keys(self, route: Route, asked: Asked) -> None:
-        await self.service.fetch_keys()
+        await self.service.admission.tokens.fetch_keys()
         if not self.transport.is_closing():
             self._answer(route, asked)  # fetched just now: a key that is still unknown is a refusal
 
     def _open(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
-        service = self.service
-        if not service.open:
+        admission = self.service.admission
+        if not admission.open:
             text = b"This edge takes no viewers right now: try again in a moment.\n"
             self.answer(503, "text/plain", text, retry_after="1")
             return
-        if not service.origin_allowed(asked.headers.get("Origin")):
+        if not admission.origin_allowed(asked.headers.get("Origin")):
             self.answer(403, "text/plain", b"Pages of this origin may not connect here.\n")
             return
         response = wire.accept(asked)
@@ -198,8 +198,8 @@ class Handshake(asyncio.Protocol):
             return
         session_id = secrets.token_urlsafe(12)
         try:
-            service.make_room(self.address)
-            session = service.arrive(session_id, asked.token)
+            admission.make_room(self.address)
+            session = admission.arrive(session_id, asked.token)
         except TouchlineError as error:
             code = Close.FULL if error.code == "limit_reached" else Close.BAD_TOKEN
             CLOSED.labels(str(int(code))).inc()
@@ -207,20 +207,20 @@ class Handshake(asyncio.Protocol):
             self.transport.close()
             return
         viewer = ViewerConnection(
-            service,
+            self.service,
             self.transport,
             session_id=session_id,
             session=session,
             address=self.address,
             device=asked.query.get("device", "")[:128],
         )
-        welcome = service.welcome(session_id, session, by_token=asked.token is not None)
-        service.replace(self, viewer)
+        welcome = admission.welcome(session_id, session, by_token=asked.token is not None)
+        admission.replace(self, viewer)
         self.transport.set_protocol(viewer)
         viewer.write(text_frame(render(welcome)))
         if rest:
             viewer.data_received(rest)
-        if asked.token is not None and isinstance(session, Guest) and service.verifier is not None:
+        if asked.token is not None and isinstance(session, Guest) and admission.tokens.verifiable:
             viewer.perform([Verify(None, asked.token)])
 
 

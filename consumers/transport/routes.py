@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from consumers.service.service import Service
+from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Asked, Handshake, Route, http_response
 from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.tokens import UnknownKey
 
 
-def plain_routes(service: Service, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:
+def plain_routes(tokens: Tokens, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:
     """Path -> what answers there."""
 
     def healthz(_: Handshake, __: Asked) -> bytes:
@@ -31,7 +31,7 @@ def plain_routes(service: Service, health: Health, drain: Callable[[], None]) ->
         if "Origin" in asked.headers:
             return problem(403, "forbidden", "Pages ask the gateway to drain an edge.")
         try:
-            grants = service.grants_now(asked.token)
+            grants = tokens.grants_now(asked.token)
         except UnknownKey:
             raise
         except TouchlineError as error:

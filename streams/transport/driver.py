@@ -328,4 +328,4 @@ class Transport(stock.Transport):
 
 def register() -> None:
     """Make `batch://` known to Faust."""
-    TRANSPORTS.aliases["batch"] = "streams.transport.driver:Transport"
+    TRANSPORTS.aliases["batch"] = f"{__name__}:{Transport.__name__}"

@@ -58,9 +58,7 @@ def book(log: Log) -> CursorBook:
 
 def edge(book: CursorBook, clock: ManualClock) -> Service:
     auth = Auth(secret=SECRET)
-    service = bare_service(clock=clock, verifier=Verifier(auth, StaticKeys(auth), clock))
-    service.cursors = book
-    return service
+    return bare_service(clock=clock, verifier=Verifier(auth, StaticKeys(auth), clock), cursors=book)
 
 
 def come(service: Service, user: str, device: str) -> Transport:
@@ -114,8 +112,7 @@ async def test_an_acknowledgement_without_an_id_counts_and_is_not_answered(
 
 
 async def test_of_who_came_without_a_token_nothing_is_kept(book: CursorBook, log: Log) -> None:
-    service = bare_service()
-    service.cursors = book
+    service = bare_service(cursors=book)
     viewer = opened(service, HANDSHAKE)
     assert ask(viewer, {"op": "ack", "id": 1, "stream": "chat:a", "seq": 3}) == [(1, "ok")]
     book.flush()

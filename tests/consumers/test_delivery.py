@@ -69,7 +69,7 @@ class Socket:
             if self.subscription is not None:
                 self.subscription.pause()
 
-    def send(self, message: Subscribed | Gap) -> None:
+    def send(self, message: AnyReply) -> None:
         self.sent.append(message)
 
     def refused(self, subscription: Subscription, error: TouchlineError) -> None:

@@ -34,7 +34,7 @@ async def test_without_a_token_where_one_is_needed_the_answer_is_401(path: str) 
         assert answer(refused)["code"] == "unauthorized"
         assert refused.is_closing()
         lose(refused)
-    assert not place.service.viewers()
+    assert not place.service.admission.viewers()
     await place.end()
 
 
@@ -45,7 +45,7 @@ async def test_a_token_lets_one_in_wherever_it_is_given(path: str, by: str) -> N
     source = fetch(place.service, path, "chat:a chat:b", place.token("ana", 60), by=by)
     assert not source.is_closing()
     assert watching(place.service) == 2
-    assert dict(place.service.users) == {"ana": 1}
+    assert dict(place.service.admission.users) == {"ana": 1}
     await place.end(source)
 
 
@@ -130,8 +130,7 @@ class Elsewhere:
 
 
 async def test_a_source_is_told_where_its_stream_is_served() -> None:
-    place = Place()
-    place.service.where = Elsewhere("ws://there/v1/ws")
+    place = Place(Elsewhere("ws://there/v1/ws"))
     source = fetch(place.service, "/v1/sse", "chat:a", place.token("ana", 60))
     assert events(source) == [{"op": "redirect", "stream": "chat:a", "url": "ws://there/v1/ws"}]
     assert watching(place.service) == 0
@@ -140,8 +139,7 @@ async def test_a_source_is_told_where_its_stream_is_served() -> None:
 
 @pytest.mark.parametrize("url", ["ws://there/v1/ws", None])
 async def test_a_poll_is_answered_at_once_where_its_stream_is_not_served(url: str | None) -> None:
-    place = Place()
-    place.service.where = Elsewhere(url)
+    place = Place(Elsewhere(url))
     poll = fetch(place.service, "/v1/poll", "chat:a", place.token("ana", 60))
     async with asyncio.timeout(10):
         while not poll.written:  # noqa: ASYNC110
@@ -160,11 +158,13 @@ async def test_streams_that_move_away_are_told_to_who_watches_by_a_source() -> N
     place = Place()
     source = fetch(place.service, "/v1/sse", "chat:a chat:b", place.token("ana", 60))
     before = len(events(source))
-    waiting = place.service.move(lambda kind, shard: shard.channel == "b", lambda shard: "ws://there/v1/ws")
+    waiting = place.service.subscriptions.move(
+        lambda kind, shard: shard.channel == "b", lambda shard: "ws://there/v1/ws"
+    )
     assert waiting == 0
     moved = {"op": "redirect", "stream": "chat:a", "url": "ws://there/v1/ws"}
     assert events(source)[before:] == [moved]
-    assert [name for name, _ in place.service.hub.viewers()] == ["chat:b"]
+    assert [name for name, _ in place.service.subscriptions.hub.viewers()] == ["chat:b"]
     await place.end(source)
 
 

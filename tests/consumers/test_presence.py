@@ -17,6 +17,7 @@ from schemas.codec import Codec
 from tests.consumers.heard import messages
 from tests.consumers.hurry import in_no_time
 from tests.consumers.test_one_frame import ask, lose, opened, subscribe
+from tests.consumers.test_unreadable_history import Away
 from tests.security.wire import HANDSHAKE, Transport
 
 CODEC = Codec("presence")
@@ -39,9 +40,8 @@ class Place:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.service = bare_service(clock=self.clock)
-        self.presence = Presence(
-            edge="me", cell="c", url="ws://me", hub=self.service.hub, clock=self.clock, codec=CODEC
-        )
+        hub = self.service.subscriptions.hub
+        self.presence = Presence(edge="me", cell="c", url="ws://me", hub=hub, clock=self.clock, codec=CODEC)
 
     def watch(self, stream: str) -> Transport:
         viewer = opened(self.service, HANDSHAKE)
@@ -149,11 +149,11 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
     async def run() -> None:
         settings, loop = Settings(), asyncio.get_running_loop()
         clock, live = ManualClock(), topic_names(settings).fanout_live
-        history = bare_service().history
+        history = Away()
         edge = Edge(settings, clock=clock, history=history, retention=Retention(settings.indexer))
         edge.assigned({(live, 0)}, {(live, 0)}, {live: 1})
         edge.filled((live, 0))
-        edge.service.open = True
+        edge.service.admission.open = True
         listening = Listening()
         opened(edge.service, HANDSHAKE, listening)
         assert ask(listening, subscribe(1, "chat:a")) == [(1, "subscribed")]
@@ -163,7 +163,7 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
 
         for number in range(100):
             loop.call_at(0.1 * number, come_and_stay)
-        beating = asyncio.create_task(edge._beat())
+        beating = asyncio.create_task(edge.beat())
         await asyncio.wait([beating], timeout=13)
         beating.cancel()
         assert told(listening)[-1] == 101

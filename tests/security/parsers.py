@@ -75,7 +75,7 @@ def protocol(data: bytes) -> None:
 
 
 def sessions() -> tuple[Guest, Member]:
-    rules = service().rules
+    rules = service().admission.rules
     return Guest(rules, 0.0), Guest(rules, 0.0).admit(everything("ana"), 0.0)
 
 
@@ -90,7 +90,7 @@ def door(data: bytes) -> None:
     async def run() -> None:
         own = bare_service()
         come(own, data, [len(data) // 2])
-        assert not own.connections
+        assert not own.admission.connections()
         await own.close()
 
     asyncio.run(run())

@@ -8,6 +8,7 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings import load_settings
+from kernel.version import VERSION
 
 if TYPE_CHECKING:
     from embedded.status import Status
@@ -41,6 +42,7 @@ def command(*, data_dir: Path | None, as_json: bool) -> None:
 def _as_json(found: "Status") -> dict[str, object]:
     addresses = found.addresses
     return {
+        "version": VERSION,
         "kafka": addresses.kafka,
         "elasticsearch": addresses.elasticsearch,
         "gateway": addresses.gateway,
