@@ -14,6 +14,7 @@ from control.epochs import Epoch
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_LANES
 from kernel.topics import MAX_EVENT_BYTES
+from schemas.codec import Codec
 
 #: The key of the record that holds the epochs.
 EPOCHS_KEY: Final = "$epochs"
@@ -117,6 +118,18 @@ def bounded(record: ChannelRecord) -> ChannelRecord:
     if kept == record.versions and lanes == record.lanes:
         return record
     return msgspec.structs.replace(record, versions=kept, lanes=lanes)
+
+
+def encoded(record: ChannelRecord, codec: Codec) -> bytes:
+    """The record as it is written. Raises `bad_request` or `too_large` where it cannot be."""
+    try:
+        value = codec.encode(to_avro(record))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise TouchlineError(
+            "bad_request", f"What is set for {record.channel} cannot be written: {error}."
+        ) from None
+    check_size(record.channel, value)
+    return value
 
 
 def check_size(channel: str, value: bytes) -> None:

@@ -24,7 +24,7 @@ def apply_command(
         return record
     try:
         arguments = msgspec.json.decode(command["arguments"], type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise TouchlineError(
             "bad_request", f"The command's arguments are not a JSON object: {error}."
         ) from None

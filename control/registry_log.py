@@ -6,11 +6,10 @@ from typing import Final
 from control.channels import (
     EPOCHS_KEY,
     ChannelRecord,
-    check_size,
+    encoded,
     epochs_from_avro,
     epochs_to_avro,
     from_avro,
-    to_avro,
 )
 from control.epochs import Epoch
 from kernel.errors import TouchlineError
@@ -74,8 +73,7 @@ class Registry:
 
     def write(self, record: ChannelRecord) -> Write:
         """The channel is as `record` says from now on; returns what has to be written."""
-        value = self._codec.encode(to_avro(record))
-        check_size(record.channel, value)
+        value = encoded(record, self._codec)
         self._records[record.channel] = record
         self._on_change(record.channel)
         return Write(self._topic, value, record.channel.encode(), 0)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from chaos.siege.attack import Attacker, Put, Step
+from chaos.siege.attack import Attacker, Put
 from control.channels import ChannelRecord, ChannelVersion, to_avro
 from control.channels import Settings as ChannelSettings
 from kernel.topics import MAX_RECORD_BYTES
@@ -79,7 +79,7 @@ def hostile_channels() -> list[Put]:
     ]
 
 
-def hostile_commands(channel: str) -> list[Step]:
+def hostile_commands(channel: str) -> list[Put]:
     """Commands whose arguments are deep, of another type, or beyond what a record holds."""
     tried = [
         ("set_channel", json.dumps({"max_text": 3_000_000_000})),

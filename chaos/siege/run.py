@@ -1,6 +1,7 @@
 """A siege from peace to report: phases of a few attackers each, and then all of them at once."""
 
 import asyncio
+import os
 import random
 import secrets
 import sys
@@ -18,9 +19,8 @@ from chaos.siege.canaries import Canaries
 from chaos.siege.report import Bounds, Phase, Report, p99
 from chaos.siege.strike import Orders, Target
 from chaos.siege.watch import Ground, Watchman
-from kernel.settings import as_environment
+from kernel.settings import PREFIX
 
-_ROOT: Final = Path(__file__).parents[2]
 Tell = Callable[[str], None]
 #: How long a role may need to be whole again after the last attacker.
 _REST_S: Final = 60.0
@@ -97,7 +97,7 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
         for names in turns:
             orders = Orders(target=target, names=names, seconds=seconds)
             before = watchman.deaths.copy()
-            answers = await _strike(orders, ground)
+            answers = await _strike(orders)
             _raise_if_ended(singing)
             phase = _since(canaries, watchman, answers)
             phase.attackers, phase.seconds = names, seconds
@@ -116,13 +116,14 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
         await asyncio.to_thread(watchman.stop)
 
 
-async def _strike(orders: Orders, ground: Ground) -> dict[str, dict[str, int]]:
+async def _strike(orders: Orders) -> dict[str, dict[str, int]]:
     """The attackers, in a process of their own."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "chaos.siege.strike"),
+        *(sys.executable, "-P", "-m", f"{__package__}.strike"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**as_environment(ground.settings), "PYTHONPATH": str(_ROOT), "PATH": ""},
+        # Nothing of whoever runs this: attackers are told all that they know.
+        env={name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
     )
     try:
         async with asyncio.timeout(orders.seconds + 30):

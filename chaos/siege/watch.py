@@ -12,8 +12,9 @@ from kernel.settings import Settings
 
 _EVERY_S: Final = 0.5
 _ANSWER_S: Final = 10.0
-#: What a role says of turns of its loop that took too long, where it says so.
-STALLS: Final = "touchline_loop_stall_seconds_count"
+#: What a role says of turns of its loop that took too long, counted by how long.
+_STALLS: Final = "touchline_loop_stall_seconds"
+_SHORT: Final = f'{_STALLS}_bucket{{le="0.1"}}'
 
 
 class Ground(Protocol):
@@ -70,14 +71,12 @@ class Watchman:
         return slowest, peaks
 
     def stalls(self) -> dict[str, float]:
-        """How often each role says that its loop stood still; nothing of those that do not say."""
-        found: dict[str, float] = {}
-        for role, url in self._ground.operators.items():
-            answer = get(f"{url}/metrics")
-            for line in answer[1].decode().splitlines() if answer else ():
-                if line.startswith(STALLS):
-                    found[role] = found.get(role, 0.0) + float(line.rpartition(" ")[2])
-        return found
+        """How often each role says that its loop stood still for more than 100 ms, by its own processor time.
+
+        Nothing of a role that does not say.
+        """
+        answers = {role: get(f"{url}/metrics") for role, url in self._ground.operators.items()}
+        return {role: long_stalls(answer[1].decode()) for role, answer in answers.items() if answer}
 
     def _ask(self, role: str, url: str) -> None:
         while not self._stopping.wait(_EVERY_S):
@@ -98,3 +97,9 @@ class Watchman:
             for role, size in self._ground.sizes().items():
                 with self._locking:
                     self._peaks[role] = max(self._peaks[role], size.megabytes)
+
+
+def long_stalls(metrics: str) -> float:
+    """Of a role's metrics: its stalls of more than 100 ms."""
+    values = dict(line.rpartition(" ")[::2] for line in metrics.splitlines() if line.startswith(_STALLS))
+    return float(values.get(f"{_STALLS}_count", 0.0)) - float(values.get(_SHORT, 0.0))
