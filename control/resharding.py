@@ -14,7 +14,7 @@ def check_reshard(record: ChannelRecord, shards: int, at_ms: int) -> None:
     if shards == record.newest.shards and record.newest.until is None:
         return
     wait = record.newest.since + RESHARD_EVERY_MS - at_ms
-    if wait > 0:
+    if record.newest.since and wait > 0:
         raise TouchlineError(
             "rate_limited",
             f"{record.channel} was resharded a moment ago: try again in {wait / 1000:.1f} s.",

@@ -15,7 +15,7 @@ from control.channels import (
     to_avro,
     with_retired,
 )
-from control.commands import apply_command
+from control.commands import apply_command, check_command
 from control.resharding import RESHARD_EVERY_MS
 from kernel.errors import TouchlineError
 
@@ -44,6 +44,10 @@ def test_a_reshard_too_soon_is_refused_with_the_wait_and_taken_after_it() -> Non
     with pytest.raises(TouchlineError, match=r"try again in 3.0 s"):
         reshard(record, 8, AT + RESHARD_EVERY_MS - 3000)
     assert reshard(record, 8, AT + RESHARD_EVERY_MS).newest.shards == 8
+
+
+def test_whether_a_reshard_could_be_carried_out_is_asked_without_a_time() -> None:
+    check_command("reshard", {"shards": 3})
 
 
 def test_a_retired_version_makes_room() -> None:
