@@ -252,7 +252,7 @@ def test_a_fault_that_says_nothing_about_the_record_ends_the_process(monkeypatch
         fold(make_judge(settings=Settings(max_text=100)), chat(1))
 
 
-LARGE = MAX_RECORD_BYTES - 200
+LARGE = MAX_RECORD_BYTES - 20
 
 
 @pytest.mark.parametrize(
