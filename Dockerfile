@@ -4,7 +4,7 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 COPY clients clients
 COPY web web
-RUN npm ci --no-audit --no-fund && (cd web && ../node_modules/.bin/vite build) \
+RUN npm ci --no-audit --no-fund && npm run build \
  && find gateway/dist -name "*.html" -o -name "*.js" -o -name "*.css" -o -name "*.svg" | xargs gzip -9nk
 
 FROM python:3.13 AS build

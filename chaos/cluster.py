@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -85,6 +86,7 @@ class Cluster:
             "TOUCHLINE_EDGE_RECONNECT_JITTER_MS": "500",
             "TOUCHLINE_EDGE_DRAIN_S": "2",
             "TOUCHLINE_LOG_FORMAT": "json",
+            "TOUCHLINE_AUTH_INTERNAL_SECRET": secrets.token_hex(32),
             **{f"{PREFIX}{name}": value for name, value in given.items()},
         }
         self.settings: Settings = load_settings(self._given)

@@ -6,13 +6,15 @@ has them.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import msgspec
 
 from control.epochs import Epoch
+from control.limits import MAX_SHARDS
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_LANES
+from kernel.positions import MAX_LANES, Shard
 from kernel.topics import MAX_EVENT_BYTES
 from schemas.codec import Codec
 
@@ -22,7 +24,6 @@ EPOCHS_KEY: Final = "$epochs"
 LEAD_MS: Final = 1000
 #: Earlier settings and retired versions that a record keeps.
 _KEPT: Final = 8
-MAX_SHARDS: Final = 256
 #: Versions that are live at a time, and all their shards: each gets every event.
 MAX_LIVE: Final = 4
 MAX_LIVE_SHARDS: Final = 512
@@ -82,6 +83,24 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     def live(self) -> tuple[ChannelVersion, ...]:
         """Those that are not retired."""
         return tuple(v for v in self.versions if v.until is None)
+
+
+class Layout(NamedTuple):
+    """How a channel is spread: shards of its newest version, and lanes."""
+
+    version: int = 1
+    shards: int = 1
+    lanes: int = 0
+
+    def shard(self, channel: str, viewer: str) -> Shard:
+        """The shard that a viewer is hashed to."""
+        return Shard(channel, self.version, crc32(viewer.encode()) % self.shards)
+
+
+def layout_of(record: ChannelRecord) -> Layout:
+    """How the channel of a record is spread now."""
+    newest = record.newest
+    return Layout(newest.version, max(1, newest.shards), record.lanes)
 
 
 def from_avro(value: Mapping[str, Any]) -> ChannelRecord:

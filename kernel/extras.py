@@ -1,5 +1,6 @@
 """What an installation can be without: which extra of the package brings which import."""
 
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -50,5 +51,6 @@ def missing(extra: str, what: str) -> TouchlineError:
 def check(extra: str, what: str) -> None:
     """Raise `not_installed` unless all of the extra is there."""
     for name in (*IMPLIES.get(extra, ()), extra):
-        if any(find_spec(module) is None for module in EXTRAS[name]):
+        # One that is loaded already may have no specification any more: Faust makes itself anew.
+        if any(module not in sys.modules and find_spec(module) is None for module in EXTRAS[name]):
             raise missing(extra, what)

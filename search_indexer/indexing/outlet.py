@@ -8,8 +8,9 @@ from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
 from kernel.positions import Kind
-from kernel.records import Record
+from kernel.records import Headers, Record
 from kernel.settings import Settings
+from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, topic_names
 from schemas.registry import catalog_for
 from schemas.rejections import Rejections
@@ -26,6 +27,7 @@ class Outlet:
     def __init__(self, settings: Settings) -> None:
         names = topic_names(settings)
         self._ingest = names.ingest[Kind.BROADCAST]
+        self._signer = Signer(settings.auth)
         self._rejections = Rejections(names.rejected, catalog_for(settings))
         self._producer = Producer(
             client_config(
@@ -49,7 +51,8 @@ class Outlet:
     def publish(self, alert: Alert, event: Indexable) -> None:
         """Send an event to the stream of an alert that it sets off."""
         key, value = message_of(alert, event)
-        self._send(self._ingest, value, key)
+        headers = self._signer.headers(Kind.BROADCAST, key.decode(), value)
+        self._send(self._ingest, value, key, headers)
         ALERTED.inc()
 
     def poll(self) -> None:
@@ -64,10 +67,10 @@ class Outlet:
     def close(self) -> None:
         self._producer.flush(5)
 
-    def _send(self, topic: str, value: bytes, key: bytes | None) -> None:
+    def _send(self, topic: str, value: bytes, key: bytes | None, headers: Headers | None = None) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key=key)
+                self._producer.produce(topic, value, key=key, headers=headers)
                 return
             except BufferError:  # it holds as much as it may: wait for Kafka
                 self._producer.poll(_FULL_S)

@@ -1,11 +1,12 @@
 """Where a worker's outputs go: librdkafka's producers, and a barrier that says when all is on the brokers."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.records import Write
 
@@ -32,23 +33,20 @@ class Sink:
         config: Mapping[str, Any],
         *,
         linger_ms: float,
+        clock: Clock,
         max_queued: int = _MAX_QUEUED,
         apart: Collection[str] = (),
     ) -> None:
-        self._max_queued = max_queued
+        self._max_queued, self._monotonic = max_queued, clock.monotonic
         self._error: KafkaError | None = None
         self._gate: asyncio.Future[None] | None = None
         self._written = 0
+        #: What belongs to no slice and found no room.
+        self._late: list[Write] = []
         self._confirmed = 0
         self._producers = [self._producer(config, linger_ms) for _ in range(2 if apart else 1)]
-        shared, own = (producer.produce for producer in (self._producers[0], self._producers[-1]))
-        ways = dict.fromkeys(apart, own)
-
-        def produce(topic: str, *what: Any, **more: Any) -> None:
-            ways.get(topic, shared)(topic, *what, **more)
-
-        #: `produce(topic, value, key, partition, on_delivery, timestamp, headers)`: librdkafka's own.
-        self.produce = produce
+        self._shared = self._producers[0].produce
+        self._apart = dict.fromkeys(apart, self._producers[-1].produce)
 
     def _producer(self, config: Mapping[str, Any], linger_ms: float) -> Producer:
         return Producer(
@@ -84,12 +82,12 @@ class Sink:
         self._written += 1
 
     async def put(self, writes: Sequence[Write], counts: Callable[[], bool]) -> bool:
-        """Hand these over in their order, after `ready`; waits for room within them, too.
+        """Write these, in this order, after `ready`; waits for room within them, too.
 
         One event may go to hundreds of shards, and a slice may hold more than there is room for. False: after
         a wait they did not count any more (`counts`), and the rest is left to who has the partitions now.
         """
-        produce = self.produce
+        apart, shared = self._apart.get, self._shared
         for number, (topic, value, key, partition, timestamp, headers) in enumerate(writes):
             if number and not number % _AT_ONCE:
                 await self.ready()
@@ -97,7 +95,7 @@ class Sink:
                     return False
             while True:
                 try:
-                    produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
+                    apart(topic, shared)(topic, value, key, partition, timestamp=timestamp, headers=headers)
                     break
                 except BufferError:
                     await self._some_room()
@@ -113,9 +111,25 @@ class Sink:
             self._poll()
         self._written += 1
 
-    def wrote(self) -> None:
-        """Something was produced outside of a slice."""
+    def write(self, writes: Iterable[Write]) -> None:
+        """Write these, in this order. Only after `ready`, with no await in between; not many."""
+        apart, shared = self._apart.get, self._shared
+        for topic, value, key, partition, timestamp, headers in writes:
+            apart(topic, shared)(topic, value, key, partition, timestamp=timestamp, headers=headers)
+
+    def write_apart(self, writes: Iterable[Write]) -> None:
+        """Write what belongs to no slice, and was not waited for with `ready`; it may be late."""
+        self._late += writes
+        self._write_late()
         self._written += 1
+
+    def _write_late(self) -> None:
+        try:
+            while self._late:
+                self.write(self._late[:1])
+                del self._late[0]
+        except BufferError:
+            return
 
     async def barrier(self) -> None:
         """Return once every output that was produced before is on the brokers.
@@ -124,13 +138,12 @@ class Sink:
         barrier. Under load there are none: then agents are held at `ready` for a few milliseconds.
         """
         target = self._written
-        loop = asyncio.get_running_loop()
-        hope = loop.time() + _PATIENCE_S
+        hope = self._monotonic() + _PATIENCE_S
         try:
             self._poll()
             while self._confirmed < target:
-                if self._gate is None and loop.time() > hope:
-                    self._gate = loop.create_future()
+                if self._gate is None and self._monotonic() > hope:
+                    self._gate = asyncio.get_running_loop().create_future()
                 await asyncio.sleep(_STEP_S)
                 self._poll()
         finally:
@@ -150,6 +163,8 @@ class Sink:
             raise TouchlineError(
                 "not_delivered", f"Kafka did not take an output of this worker: {self._error.str()}."
             )
+        if self._late:
+            self._write_late()
         if not self.queued:
             self._confirmed = self._written
 

@@ -129,7 +129,8 @@ def test_a_roles_health_check_asks_the_port_that_the_role_listens_on(name: str) 
 
 def test_nothing_that_listens_to_the_network_runs_without_a_secret() -> None:
     for service in OURS.values():
-        assert service["environment"]["TOUCHLINE_AUTH_SECRET"].startswith("${TOUCHLINE_AUTH_SECRET:?")
+        for name in ("TOUCHLINE_AUTH_SECRET", "TOUCHLINE_AUTH_INTERNAL_SECRET"):
+            assert service["environment"][name].startswith(f"${{{name}:?")
 
 
 def test_ports_are_bound_to_loopback_only() -> None:

@@ -31,7 +31,7 @@ def links(text: str) -> list[str]:
 
 
 def slug(heading: str) -> str:
-    """The anchor of a heading, as GitHub makes it, and as the site does (mkdocs.yml)."""
+    """The anchor of a heading, as GitHub makes it."""
     words = re.sub(r"\[([^]]*)]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
     return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
 

@@ -106,6 +106,9 @@ def test_the_table_of_extras_is_that_of_the_package() -> None:
 
 
 def test_everything_is_installed_where_this_runs() -> None:
+    import faust  # it takes its specification away, and is there all the same
+
+    assert faust.__name__ == "faust"
     for extra in EXTRAS:
         check(extra, "this test")
 

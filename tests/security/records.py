@@ -88,7 +88,7 @@ def channel(data: bytes) -> None:
 
 def make_any(kind: Kind, record: ChannelRecord) -> Any:
     named = msgspec.structs.replace(record, channel="final")
-    return make_channel(kind, named, APPEND_MS, ingest=8, fanout=8)
+    return make_channel(kind, "final", named, APPEND_MS, ingest=8, fanout=8)
 
 
 def command(data: bytes) -> None:

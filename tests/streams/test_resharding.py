@@ -47,7 +47,7 @@ def test_a_reshard_too_soon_is_refused_with_the_wait_and_taken_after_it() -> Non
 
 
 def test_whether_a_reshard_could_be_carried_out_is_asked_without_a_time() -> None:
-    check_command("reshard", {"shards": 3})
+    check_command("c", "reshard", {"shards": 3})
 
 
 def test_a_retired_version_makes_room() -> None:

@@ -47,6 +47,8 @@ def _as_json(found: "Status") -> dict[str, object]:
         "elasticsearch": addresses.elasticsearch,
         "gateway": addresses.gateway,
         "edges": list(addresses.edges),
+        "topics": addresses.topics,
+        "indices": addresses.indices,
         "roles": [
             {
                 "name": line.name,
@@ -78,3 +80,5 @@ def _show(found: "Status") -> None:
     if found.phase != "up":
         click.echo(f"The pipeline is {found.phase}.")
     Console(highlight=False).print(table)
+    addresses = found.addresses
+    click.echo(f"Topics are {addresses.topics}.*, indices {addresses.indices}-*.")
