@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -17,12 +17,16 @@ from gateway.context import Context
 from gateway.events import history, ingest
 from gateway.http import openapi, reference
 from gateway.http.access import Access
+from gateway.http.bodies import BODY_TIMEOUT_S
+from gateway.http.connections import Connections
+from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.search import alerts, search
 from history import History
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -30,6 +34,7 @@ from kernel.kafka import watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import ops_routes
 from kernel.settings import Settings
+from kernel.slots import Slots
 from kernel.version import VERSION
 from producers.producer import Producer
 from schemas.registry import catalog_for, wait_for_registry
@@ -55,10 +60,14 @@ MODULES: Final[tuple[Routes, ...]] = (
 )
 
 
-async def build(context: Context) -> web.Application:
+async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Application:
     """The application with all routes."""
     # Bodies are limited where they are read: an NDJSON stream may be of any length.
-    app = web.Application(middlewares=[as_problems], client_max_size=context.settings.gateway.max_body_bytes)
+    gateway = context.settings.gateway
+    app = web.Application(
+        middlewares=[*middlewares, as_problems, same_site(gateway)], client_max_size=gateway.max_body_bytes
+    )
+    app[BODY_TIMEOUT_S] = gateway.body_timeout_s
     found = [route for routes in MODULES for route in await routes(context)]
     operations = [route for route in found if isinstance(route, Operation)]
     app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])
@@ -75,7 +84,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     if stop.is_set():
         return
     async with AsyncExitStack() as stack:
-        control_state, alerts = ControlState(settings, clock), AlertBook(settings)
+        control_state, alerts = ControlState(settings, clock), AlertBook(settings, clock)
         control_state.on_alert.append(alerts.learn)
         following = await stack.enter_async_context(
             TableThread(
@@ -97,16 +106,32 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             following=following,
             history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
+            budgets=DoorBudgets(settings.limits, clock),
+            pages=Slots(
+                "pages",
+                each=settings.limits.pages_under_way,
+                in_all=settings.limits.pages_under_way_in_all,
+            ),
             catalog=catalog_for(settings),
             stack=stack,
         )
         # A query of many thousand characters is told what is wrong with it, by us and in the usual shape.
+        connections = Connections(settings.gateway, clock)
         runner = web.AppRunner(
-            await build(context), access_log=None, auto_decompress=False, max_line_size=_MAX_LINE
+            await build(context, [connections.noting]),
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=_MAX_LINE,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await _listen(runner, settings.gateway.host, settings.gateway.port)
+        assert runner.server is not None  # noqa: S101 - it is there once it is set up
+        server = await _listen(
+            connections.guarding(runner.server), settings.gateway.host, settings.gateway.port
+        )
+        stack.callback(server.close)
+        sweep = asyncio.create_task(connections.sweep())
+        stack.callback(sweep.cancel)
         watch = asyncio.create_task(watch_kafka(settings, health))
         stack.callback(watch.cancel)
         await stop.wait()
@@ -118,9 +143,9 @@ def _impatient(settings: Settings) -> Settings:
     return replace(settings, producer=replace(settings.producer, delivery_timeout_s=timeout))
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def _listen(factory: Callable[[], asyncio.Protocol], host: str, port: int) -> asyncio.Server:
     try:
-        await web.TCPSite(runner, host, port).start()
+        server = await asyncio.get_running_loop().create_server(factory, host, port, backlog=1024)
     except OSError as error:
         raise TouchlineError(
             "port_taken",
@@ -128,3 +153,4 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             hint="Stop the program that listens there, or set TOUCHLINE_GATEWAY_PORT.",
         ) from error
     _log.info("gateway is listening", host=host, port=port)
+    return server

@@ -75,7 +75,7 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def everything(user: str) -> Grants:
-    """The grants of somebody on a machine of his own: all of them."""
+    """The grants of somebody on a machine of their own: all of them."""
     return Grants(user=user, can=dict.fromkeys(ACTIONS, EVERYTHING))
 
 
@@ -229,7 +229,7 @@ class Verifier:
 
     def _intern(self, can: dict[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
         key = tuple(sorted(can.items()))
-        if len(self._interned) > 10_000:  # an issuer that writes each user's own streams into his token
+        if len(self._interned) > 10_000:  # an issuer that writes each user's own streams into their token
             self._interned.clear()
         return self._interned.setdefault(key, can)
 

@@ -24,7 +24,7 @@ from kernel.metrics import CONSUMER_LAG
 _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
 #: What goes out in one round is bounded, so that nobody's socket gets more than this in one go.
-MAX_TURN_BYTES: Final = 512 * 1024
+MAX_ROUND_BYTES: Final = 512 * 1024
 #: The rest after a cheap round is so many times as long as the round …
 _CHEAP: Final = 1.5
 #: … and after one that takes longer than this it soon is a tick, so that more goes out in each.
@@ -37,7 +37,7 @@ _SHARE_S: Final = 5.0
 _LAG_EVERY_S: Final = 2.0
 
 
-class Heard(Protocol):
+class Listener(Protocol):
     """Whoever is told, in the loop, what the reader does."""
 
     def take(self, topic: str, records: list[Raw]) -> object: ...
@@ -62,13 +62,13 @@ class Reader(threading.Thread):
         assign: Assign,
         *,
         tick_s: float,
-        heard: Heard,
+        listener: Listener,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
     ) -> None:
         super().__init__(name="fanout-reader", daemon=True)
         self._config, self._assign, self._tick_s = config, assign, tick_s
-        self._heard, self._loop, self._clock = heard, loop, clock
+        self._listener, self._loop, self._clock = listener, loop, clock
         self._stopping = threading.Event()
         self._written = threading.Event()
         #: What the loop has spent on the round, in processor time: waiting for one is no reason to rest.
@@ -97,7 +97,7 @@ class Reader(threading.Thread):
         except:  # noqa: E722 - what Kafka's callbacks raise arrives here as no exception that Python knows
             came = sys.exc_info()[1]
             self._notify(
-                self._heard.failed, came if isinstance(came, Exception) else KafkaException(str(came))
+                self._listener.failed, came if isinstance(came, Exception) else KafkaException(str(came))
             )
         finally:
             consumer.close()
@@ -108,10 +108,10 @@ class Reader(threading.Thread):
         self, partitions: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
     ) -> None:
         self._counts = None
-        self._notify(self._heard.assigned, set(partitions), whole, counts)
+        self._notify(self._listener.assigned, set(partitions), whole, counts)
         for partition, end in partitions.items():
             if end is not None and end < 0:
-                self._notify(self._heard.filled, partition)
+                self._notify(self._listener.filled, partition)
             else:
                 self._ends[partition] = end
 
@@ -121,7 +121,7 @@ class Reader(threading.Thread):
     def end(self, partitions: set[Partition]) -> None:
         for partition in partitions:
             self._ends.pop(partition, None)
-        self._notify(self._heard.revoked, partitions)
+        self._notify(self._listener.revoked, partitions)
 
     def _read(self, consumer: Consumer) -> None:
         monotonic, rest_until, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
@@ -153,7 +153,7 @@ class Reader(threading.Thread):
                 topic, partition = message.topic() or "", message.partition() or 0
                 batches.setdefault(topic, []).append(Raw(partition, message.key() or b"", value))
                 size += len(value)
-                if size >= MAX_TURN_BYTES:
+                if size >= MAX_ROUND_BYTES:
                     self._hand_over(batches)
                     batches, size = {}, 0
             self._hand_over(batches)
@@ -170,7 +170,7 @@ class Reader(threading.Thread):
     def _write(self, topic: str, batch: list[Raw]) -> None:
         began_s = thread_time()
         try:
-            self._heard.take(topic, batch)
+            self._listener.take(topic, batch)
         finally:
             # The transports write at the end of this turn of the loop: only then read on.
             self._loop.call_soon(self._wrote, began_s)
@@ -190,11 +190,11 @@ class Reader(threading.Thread):
             # Transactions leave markers at a log's end that are not handed out: then quiet means the end.
             if end is not None and (at.offset >= end or (at_rest and max(at.offset, high) >= 0)):
                 del self._ends[partition]
-                self._notify(self._heard.filled, partition)
+                self._notify(self._listener.filled, partition)
 
     def _handle(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._notify(self._heard.trouble, "no broker answers")
+            self._notify(self._listener.trouble, "no broker answers")
         elif error.fatal():
             raise KafkaException(error)
         else:

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
@@ -80,6 +80,8 @@ class KafkaPoster:
             self._producer.produce(topic, value, key.encode(), on_delivery=delivered, headers=headers)
         except BufferError:
             raise TouchlineError("queue_full", "Too many events are waiting for Kafka: try again.") from None
+        except KafkaException as error:
+            raise _refused(error) from None
         await done
 
     def post_soon(self, topic: str, key: str, value: bytes | None) -> None:
@@ -88,6 +90,8 @@ class KafkaPoster:
             self._producer.produce(topic, value, key.encode())
         except BufferError:
             raise TouchlineError("queue_full", "Too many records are waiting for Kafka.") from None
+        except KafkaException as error:
+            raise _refused(error) from None
 
     async def close(self) -> None:
         """Wait for what is under way, then stop."""
@@ -98,3 +102,11 @@ class KafkaPoster:
     def _poll(self) -> None:
         while not self._stopping.is_set():
             self._producer.poll(0.1)
+
+
+def _refused(error: KafkaException) -> TouchlineError:
+    """A record that Kafka's client does not even take: that record is refused, and nothing else ends."""
+    what = error.args[0]
+    if what.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return TouchlineError("too_large", "The event is larger than a record may be.")
+    return TouchlineError("not_delivered", f"Kafka's client did not take the event ({what.str()}).")

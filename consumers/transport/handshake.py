@@ -45,7 +45,7 @@ class Asked(Request):
 
 
 #: What a request may say once: of two origins or two tokens neither can be believed.
-_ONCE: Final = ("Origin", "Authorization", "Last-Event-ID")
+_ONCE: Final = ("Host", "Origin", "Authorization", "Last-Event-ID")
 
 
 def asked_by(request: Request) -> Asked | None:
@@ -91,7 +91,7 @@ class Handshake(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none, but do the same
         if transport.get_extra_info("sslcontext") is None:
             # Whatever waits in a transport pauses its viewer: so nothing of one who is live does, and the
-            # fan-out may write to his socket past it. (With TLS it may not; and zero would pause for ever.)
+            # fan-out may write to the socket past it. (With TLS it may not; and zero would pause for ever.)
             self.transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
@@ -156,6 +156,9 @@ class Handshake(asyncio.Protocol):
 
     def _arrived(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
         self._wire = None
+        if not self.service.admission.host_allowed(asked.headers.get("Host")):
+            self.answer(403, "text/plain", b"This edge is not called so here: see the setting edge.hosts.\n")
+            return
         if asked.route == PATH:
             self._open(asked, wire, rest)
             return

@@ -4,6 +4,7 @@ from typing import Final
 
 from confluent_kafka import Message, Producer
 
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
@@ -14,7 +15,8 @@ from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, topic_names
 from schemas.registry import catalog_for
 from schemas.rejections import Rejections
-from search_indexer.alerts import Alert, message_of
+from search_indexer.alert_index import Rest
+from search_indexer.alerts import Alert, message_of, rest_message, rest_record
 from search_indexer.indexing.documents import Indexable
 
 _FULL_S: Final = 0.1
@@ -27,6 +29,7 @@ class Outlet:
     def __init__(self, settings: Settings) -> None:
         names = topic_names(settings)
         self._ingest = names.ingest[Kind.BROADCAST]
+        self._settings, self._alerts = settings, names.alerts
         self._signer = Signer(settings.auth)
         self._rejections = Rejections(names.rejected, catalog_for(settings))
         self._producer = Producer(
@@ -54,6 +57,13 @@ class Outlet:
         headers = self._signer.headers(Kind.BROADCAST, key.decode(), value)
         self._send(self._ingest, value, key, headers)
         ALERTED.inc()
+
+    def suspend(self, rest: Rest, clock: Clock) -> None:
+        """Say on an alert's stream, and for whoever asks for the alert, that it rests."""
+        key, value = rest_message(rest)
+        self._send(self._ingest, value, key, self._signer.headers(Kind.BROADCAST, key.decode(), value))
+        key, value = rest_record(rest, self._settings, clock)
+        self._send(self._alerts, value, key)
 
     def poll(self) -> None:
         """Let the producer work off its reports."""

@@ -124,7 +124,7 @@ class EventSource:
         #: For how long each channel's events are kept.
         self.retention = state.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
-        self._alerts = AlertBook(settings, state.readers) if self._member else None
+        self._alerts = AlertBook(settings, clock, state.readers) if self._member else None
         if self._alerts is not None:
             state.on_alert.append(self._alerts.learn)
         tables = state.tables("channels", "alerts")
@@ -245,6 +245,10 @@ class EventSource:
             return
         for alert in self._alerts.matching(event):
             self._outlet.publish(alert, event)
+        for rest in self._alerts.news:
+            _log.warning("an alert takes too much and is suspended", alert=rest.id, why=rest.why)
+            self._outlet.suspend(rest, self._clock)
+        self._alerts.news.clear()
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected; a rebuild does not, because that was done before."""

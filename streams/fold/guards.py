@@ -29,11 +29,11 @@ class Paces:
         return len(self._due)
 
     def wait_ms(self, who: str, append_ms: int, burst_ms: float) -> float:
-        """How long this sender has to wait still; 0 or less: he may post."""
+        """How long this sender has to wait still; 0 or less: they may post."""
         return self._due.get(who, 0.0) - burst_ms - append_ms
 
     def count(self, who: str, append_ms: int, interval_ms: float) -> None:
-        """He has posted."""
+        """The sender has posted."""
         if len(self._due) >= self._remembered:
             self._forget(append_ms)
         self._due[who] = max(self._due.get(who, 0.0), append_ms) + interval_ms

@@ -16,7 +16,7 @@ from streams.fold.guards import Paces
 #: So many seconds' worth may come at once.
 BURST_S: Final = 10.0
 #: Broadcasts are feeds, of few senders who are given the right to: they may bring so many times as many.
-_FEED: Final = 50
+_FEED: Final = 10
 
 
 class Rates(NamedTuple):

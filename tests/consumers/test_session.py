@@ -146,7 +146,7 @@ def test_who_is_silent_is_pinged_once_and_dropped_when_he_stays_silent() -> None
     assert someone.tick(24.9, 0) == []
     assert someone.tick(25.0, 0) == [s.SendPing()]
     assert someone.tick(30.0, 0) == []
-    someone.heard(40.0)
+    someone.alive(40.0)
     assert someone.tick(50.0, 0) == []
     assert someone.tick(65.0, 0) == [s.SendPing()]
     assert someone.tick(90.0, 0) == [s.End(Close.TOO_SLOW)]
@@ -156,7 +156,7 @@ def test_an_edge_that_was_stopped_for_minutes_asks_before_it_takes_anybody_for_d
     someone = member()
     assert someone.tick(300.0, 0) == [s.SendPing()]
     assert someone.tick(324.9, 0) == []
-    someone.heard(325.0)
+    someone.alive(325.0)
     assert someone.tick(326.0, 0) == []
     assert someone.tick(350.0, 0) == [s.SendPing()]
     assert someone.tick(375.0, 0) == [s.End(Close.TOO_SLOW)]

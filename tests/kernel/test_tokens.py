@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
+from consumers.transport.handshake import Asked
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.settings import Auth
-from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, matches, sign
+from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, matches, shown_token, sign
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 NOW_S = 1_767_225_600
@@ -143,3 +146,23 @@ def test_nobody_needs_a_token_on_his_own_machine_and_everybody_elsewhere(
     auth: Auth, on_loopback: bool, allowed: bool
 ) -> None:
     assert anonymous_allowed(auth, on_loopback=on_loopback) is allowed
+
+
+@pytest.mark.parametrize(
+    ("header", "query", "token"),
+    [
+        ("Bearer a", "b", "a"),
+        ("bearer  a ", None, "a"),
+        ("Basic a", "b", "b"),
+        ("Bearer ", "b", "b"),
+        (None, "b", "b"),
+        (None, None, None),
+    ],
+)
+def test_the_header_counts_before_the_address_at_every_door(
+    header: str | None, query: str | None, token: str | None
+) -> None:
+    assert shown_token(header, query) == token
+    headers = Headers({"Authorization": header} if header is not None else {})
+    asked = Asked(Request("/v1/ws" + (f"?token={query}" if query else ""), headers))
+    assert asked.token == token

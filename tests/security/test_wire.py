@@ -65,8 +65,8 @@ HEAD = st.sampled_from(
         HANDSHAKE,
         HANDSHAKE.replace(b"13", b"12"),
         HANDSHAKE.replace(b"/v1/ws", b"/v1/ws?token=%ff&device=" + b"d" * 300),
-        b"GET /v1/sse?stream=chat:a&after=x HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"POST /v1/ws HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+        b"GET /v1/sse?stream=chat:a&after=x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /v1/ws HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
         b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ]
@@ -191,8 +191,8 @@ async def test_frames_that_come_with_the_handshake_are_not_lost() -> None:
     [
         HANDSHAKE[:-2] + b"Origin: http://a\r\nOrigin: http://b\r\n\r\n",
         HANDSHAKE[:-2] + b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
-        b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2\r\n\r\n",
-        b"GET //[ HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: [::1]\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
     ids=["two origins", "two tokens", "two cursors", "an address that is none"],
 )
