@@ -16,6 +16,7 @@ from kernel.clock import ManualClock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Kind, Stream, split_seq
+from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, save
