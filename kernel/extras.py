@@ -15,6 +15,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "server": (
             *(
                 "aiohttp",
+                "aiokafka",
                 "cryptography",
                 "elastic_transport",
                 "elasticsearch",

@@ -44,7 +44,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("up", "down", "status", "doctor", "chaos"), "embedded"),
-        **dict.fromkeys(("stream", "index", "gateway", "alert", "token"), "server"),
+        **dict.fromkeys(("stream", "index", "gateway", "alert", "channel", "token"), "server"),
     }
 )
 
