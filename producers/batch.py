@@ -5,11 +5,13 @@ It waits for nothing: both producers fill it in their own way, and share what is
 
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from confluent_kafka import KafkaException
 
 from kernel.errors import TouchlineError
+from kernel.records import Headers
 from producers.delivery import Failure, SomeNotDelivered
 from producers.outbox import OnDelivery, Produce
 from producers.posts import Record
@@ -28,8 +30,14 @@ class Filled(Enum):
 class Batch(Generic[Item]):
     """The events of one call, and what becomes of them."""
 
-    def __init__(self, prepare: Callable[[Item], Record], explain: Callable[[Any], TouchlineError]) -> None:
-        """`explain` makes an error of ours of a KafkaError."""
+    def __init__(
+        self,
+        prepare: Callable[[Item], Record],
+        explain: Callable[[Any], TouchlineError],
+        headers: Headers | None = None,
+    ) -> None:
+        """`explain` makes an error of ours of a KafkaError; `headers` are those of each record."""
+        self._headers: Final = headers
         self._prepare: Final = prepare
         self.explain: Final = explain
         self._next = 0
@@ -42,6 +50,8 @@ class Batch(Generic[Item]):
 
     def fill(self, items: Iterator[Item], produce: Produce, limit: int) -> Filled:
         """Prepare and put the next items, at most `limit`."""
+        if self._headers:
+            produce = partial(produce, headers=self._headers)
         if self._held is not None:
             (topic, key, value), on_delivery = self._held
             try:

@@ -10,6 +10,7 @@ from typing import Any, Final, Self, cast
 
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
+from kernel.records import Headers
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
 from producers.batch import Batch, Filled, Item
@@ -107,6 +108,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         prepare: Callable[[Item], Record] | None = None,
         *,
         patience_s: float | None = None,
+        headers: Headers | None = None,
     ) -> asyncio.Future[int]:
         """As `send_many`, but returns when all are on their way; the future tells what became of them.
 
@@ -115,7 +117,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         all), and so do those after it.
         """
         done: asyncio.Future[int] = self._running().create_future()
-        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
+        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain, headers)
         if isinstance(posts, AsyncIterable):
             async for post in posts:
                 await self._fill(batch, iter((post,)), patience_s)

@@ -12,6 +12,7 @@ from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.positions import Kind, Stream
+from kernel.records import VIA, Headers
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.ingest import make_ingest
@@ -48,13 +49,22 @@ class KafkaPoster:
         await first_write(self._producer, self._settings, health)
 
     async def post(
-        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
+        self,
+        stream: Stream,
+        *,
+        event_type: str | None,
+        key: str,
+        sender: str,
+        data: dict[str, Any],
+        shared: bool = False,
     ) -> None:
-        """Done when all in-sync replicas have it. Raises TouchlineError."""
+        """Done when all in-sync replicas have it. Raises TouchlineError. `shared`: of a user with a share."""
         event = make_ingest(stream.kind, event_type, data, key=key, sender=sender)
-        await self.produce(self._topics[stream.kind], stream.channel, self._codecs[stream.kind].encode(event))
+        value = self._codecs[stream.kind].encode(event)
+        headers: Headers | None = [(VIA, b"edge")] if shared else None
+        await self.produce(self._topics[stream.kind], stream.channel, value, headers)
 
-    async def produce(self, topic: str, key: str, value: bytes) -> None:
+    async def produce(self, topic: str, key: str, value: bytes, headers: Headers | None = None) -> None:
         """A record on a topic, confirmed."""
         done: asyncio.Future[None] = self._loop.create_future()
 
@@ -73,7 +83,7 @@ class KafkaPoster:
                 self._loop.call_soon_threadsafe(settle, error)
 
         try:
-            self._producer.produce(topic, value, key.encode(), on_delivery=delivered)
+            self._producer.produce(topic, value, key.encode(), on_delivery=delivered, headers=headers)
         except BufferError:
             raise TouchlineError("queue_full", "Too many events are waiting for Kafka: try again.") from None
         except KafkaException as error:

@@ -29,7 +29,14 @@ class Poster(Protocol):
     """Posts events into the ingest topics; done when all in-sync replicas have them."""
 
     async def post(
-        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
+        self,
+        stream: Stream,
+        *,
+        event_type: str | None,
+        key: str,
+        sender: str,
+        data: dict[str, Any],
+        shared: bool = False,
     ) -> None: ...
 
 
@@ -94,7 +101,12 @@ class Requests:
             self._posted.popitem(last=False)
         try:
             await self._poster.post(
-                stream, event_type=request.type, key=key, sender=sender, data=request.data
+                stream,
+                event_type=request.type,
+                key=key,
+                sender=sender,
+                data=request.data,
+                shared=self._bound(member) is not None,
             )
         except TouchlineError as error:
             return refusal(error, request.id)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream
+from kernel.records import VIA, Headers
 from kernel.users import check_post
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record, read_post
@@ -49,11 +51,14 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
         results = Results(context.settings.gateway.max_refusals)
         look, refusals = looking(context.history, stream, caller), Refusals()
+        # Who is not bound is a service, or an operator: the shares of users are not theirs.
+        headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
+        send = partial(_many, context, request, stream, results=results, headers=headers)
         try:
             if content_type_of(request) in NDJSON:
                 prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=True)
                 parts = _looked(paced(lines_of(request, limit, max_lines), caller), look, refusals)
-                return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+                return await send(prepare=prepare, parts=parts)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
@@ -61,7 +66,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])
             parts = _looked(items, look, refusals)
-            return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+            return await send(prepare=prepare, parts=parts)
         finally:
             results.close()
 
@@ -93,6 +98,7 @@ async def _many(
     prepare: Prepare,
     parts: AsyncIterator[list[bytes]],
     results: Results,
+    headers: Headers | None,
 ) -> web.StreamResponse:
     """Send the parts as they come, a bounded number at once, and answer with a result for each event."""
     streaming = await _streaming(request)
@@ -120,7 +126,7 @@ async def _many(
             items = list(enumerate(part, number))
             number += len(items)
             sent = await context.producer.submit_many(
-                items, prepare, patience_s=context.settings.gateway.patience_s
+                items, prepare, patience_s=context.settings.gateway.patience_s, headers=headers
             )
             windows.append((len(items), sent))
             while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
