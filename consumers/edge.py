@@ -33,6 +33,7 @@ from control.state import ControlState
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import PRODUCER
 from kernel.health import Health
 from kernel.hosts import loopback_origins
 from kernel.jwks import JwksKeys
@@ -64,7 +65,7 @@ class Edge:
         edge = settings.edge
         self._settings, self._clock = settings, clock
         self.name = edge.name or f"{edge.host}:{edge.port}"
-        self.health = Health("kafka", "rings", "tables")
+        self.health = Health("kafka", "rings", "tables", PRODUCER)
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
@@ -140,6 +141,7 @@ class Edge:
             for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors())
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
+        writing = self._loop.create_task(self._poster.first_write(self.health))
         try:
             waiting = self._loop.create_task(wait_for_kafka(self._settings))
             await asyncio.wait([waiting, asked], return_when=asyncio.FIRST_COMPLETED)
@@ -154,9 +156,9 @@ class Edge:
                 await depart(self.service.admission, self.health, seconds=self._settings.edge.drain_s)
             waiting.cancel()
         finally:
-            for task in (asked, *chores):
+            for task in (asked, writing, *chores):
                 task.cancel()
-            await asyncio.gather(asked, *chores, return_exceptions=True)
+            await asyncio.gather(asked, writing, *chores, return_exceptions=True)
             await self._close()
 
     def _read(self) -> None:

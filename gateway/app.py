@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -29,13 +29,16 @@ from history import History
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import KEY, PRODUCER
 from kernel.health import Health
 from kernel.kafka import watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import ops_routes
 from kernel.settings import Settings
 from kernel.slots import Slots
+from kernel.topics import topic_names
 from kernel.version import VERSION
+from producers.posts import Record
 from producers.producer import Producer
 from schemas.registry import catalog_for, wait_for_registry
 from search_indexer.alerts import AlertBook
@@ -43,6 +46,7 @@ from search_indexer.alerts import AlertBook
 _log = get_logger("touchline.gateway")
 
 _MAX_LINE: Final = 128 * 1024
+_AGAIN_S: Final = 0.2
 #: What the API consists of. A module opens what it needs on `context.stack`; what it returns as an Operation
 #: is in the OpenAPI document, and what it returns as a plain route (a page, a file) is not.
 Routes = Callable[[Context], Awaitable[Sequence[Operation | web.RouteDef]]]
@@ -79,7 +83,7 @@ async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Applic
 
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. It listens at once, and says on /readyz when it knows the channels."""
-    health = Health("kafka", "channels")
+    health = Health("kafka", "channels", PRODUCER)
     await wait_for_registry(settings, stop, health)
     if stop.is_set():
         return
@@ -132,9 +136,21 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         stack.callback(server.close)
         sweep = asyncio.create_task(connections.sweep())
         stack.callback(sweep.cancel)
-        watch = asyncio.create_task(watch_kafka(settings, health))
-        stack.callback(watch.cancel)
+        for work in (watch_kafka(settings, health), _first_write(context)):
+            stack.callback(asyncio.create_task(work).cancel)
         await stop.wait()
+
+
+async def _first_write(context: Context) -> None:
+    """Until Kafka takes what is posted here: a record that means nothing."""
+    probe = (topic_names(context.settings).presence, KEY, None)
+    while True:
+        try:
+            await (await context.producer.submit_many([probe], lambda record: cast("Record", record)))
+            break
+        except TouchlineError:
+            await asyncio.sleep(_AGAIN_S)
+    context.health.ok(PRODUCER)
 
 
 def _impatient(settings: Settings) -> Settings:

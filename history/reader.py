@@ -6,7 +6,8 @@ answers alone.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -15,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
 from control.retention import Retention
+from history.copies import is_copied, original_of, without
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader
@@ -120,7 +122,21 @@ class History:
             )
             for partition in topic.partitions_of(stream.channel)
         ]
-        return pages[0] if len(pages) == 1 else joined(pages, bound, forward=forward)
+        page = pages[0] if len(pages) == 1 else joined(pages, bound, forward=forward)
+        return await self._without_retracted(page) if is_copied(stream) else page
+
+    async def _without_retracted(self, page: Page) -> Page:
+        """A page of copies: while it is not known what was taken back, none of them says anything."""
+        days: dict[str, str] = {}
+        for id_ in filter(None, map(original_of, page.events)):
+            with contextlib.suppress(ValueError, OverflowError, OSError):
+                days[id_] = day_of(time_of_id(id_))
+        try:
+            gone: Collection[str] = await self._index.retracted(days)
+        except (ApiError, TransportError) as error:
+            self._index_failed(error)
+            return page._replace(events=without(page.events, days), degraded=True)
+        return page._replace(events=without(page.events, gone))
 
     async def find(self, stream: Stream, event_id: str) -> bytes | None:
         """The event of that id as it was accepted; None where there is none. Raises `unavailable`."""

@@ -16,6 +16,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *(
                 "ahocorasick",
                 "aiohttp",
+                "aiokafka",
                 "cryptography",
                 "elastic_transport",
                 "elasticsearch",

@@ -274,7 +274,7 @@ class Auth(Section, frozen=True):
     ] = ""
     issuer: Annotated[str, Meta(description="what a token's iss must be; empty: not checked")] = ""
     audience: Annotated[str, Meta(description="what a token's aud must contain; empty: not checked")] = ""
-    leeway_s: Annotated[float, Meta(ge=0, description="clock difference forgiven in exp and nbf")] = 10.0
+    leeway_s: Annotated[float, Meta(ge=0, description="clock difference forgiven in exp, nbf and iat")] = 10.0
 
 
 class Limits(Section, frozen=True):

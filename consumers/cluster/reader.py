@@ -7,7 +7,6 @@ queue.
 import asyncio
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from time import thread_time
 from typing import Any, Final, Protocol
@@ -18,8 +17,8 @@ from consumers.cluster.assignment import Assign
 from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
 from kernel.clock import Clock
+from kernel.lag import lags, tell_lag
 from kernel.logs import get_logger
-from kernel.metrics import CONSUMER_LAG
 
 _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
@@ -128,7 +127,7 @@ class Reader(threading.Thread):
         while not self._stopping.is_set():
             if monotonic() - counted >= _LAG_EVERY_S:
                 counted = monotonic()
-                _count_lag(consumer)
+                tell_lag(lags(consumer))
             # Idle: the first record is taken as it comes. Busy: what comes until the rest is over joins it.
             messages = consumer.consume(1, _IDLE_S)
             if not messages:
@@ -208,13 +207,3 @@ class Reader(threading.Thread):
 def rest_after(spent_s: float, tick_s: float) -> float:
     """How long to collect after a round: a tick at most, and hardly at all if it cost hardly anything."""
     return min(tick_s, max(_CHEAP * spent_s, _DEAR * (spent_s - _CHEAP_S)))
-
-
-def _count_lag(consumer: Consumer) -> None:
-    """How far it is behind, by topic. In the reader's thread: another one's call would wait for a poll."""
-    behind: Counter[str] = Counter()
-    for at in consumer.position(consumer.assignment()):
-        _, end = consumer.get_watermark_offsets(at, cached=True)
-        behind[at.topic] += max(0, end - at.offset) if at.offset >= 0 else 0
-    for topic, records in behind.items():
-        CONSUMER_LAG.labels(topic).set(records)

@@ -268,7 +268,7 @@ class Member(_Session):
         try:
             stream = parse_stream(request.stream)
         except TouchlineError as error:
-            raise m.BadRequest("bad_request", error.message, request.id) from None
+            raise m.BadRequest(error.code, error.message, request.id) from None
         if not self.grants.allows(action, request.stream):
             raise m.BadRequest("forbidden", f"Your token does not allow this: {action}.", request.id)
         return stream
@@ -294,7 +294,7 @@ class Member(_Session):
             case m.Publish():
                 stream = self._may("publish", request)
                 if stream.kind is Kind.BROADCAST and request.type is None:
-                    raise m.BadRequest("bad_request", "A broadcast event needs a type.", request.id)
+                    raise m.BadRequest("invalid_event", "A broadcast event needs a type.", request.id)
                 return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)

@@ -7,6 +7,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kernel.errors import TouchlineError
+from kernel.first_write import first_write
+from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.positions import Kind, Stream
@@ -25,7 +27,7 @@ class KafkaPoster:
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self._topics = topic_names(settings).ingest
         self._codecs = {kind: codec_for(settings, f"ingest-{kind}") for kind in Kind}
-        self._loop = loop
+        self._settings, self._loop = settings, loop
         self._producer = Producer(
             client_config(
                 settings,
@@ -41,6 +43,10 @@ class KafkaPoster:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="poster", daemon=True)
         self._thread.start()
+
+    async def first_write(self, health: Health) -> None:
+        """Return when Kafka takes what is posted; the health's condition holds from then on."""
+        await first_write(self._producer, self._settings, health)
 
     async def post(
         self,

@@ -10,7 +10,6 @@ from kernel.errors import TouchlineError
 _NEAREST: Final = {
     "not_delivered": "unavailable",
     "queue_full": "unavailable",
-    "invalid_event": "bad_request",
 }
 
 

@@ -19,7 +19,7 @@ from consumers.protocol import session as s
 from consumers.service.refusals import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
-from kernel.codes import CLOSES, Close
+from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 from kernel.positions import Stream
@@ -361,4 +361,4 @@ class ViewerConnection(asyncio.Protocol):
                 self.end(Close.TOO_SLOW)
 
     def _count_close(self, code: int) -> None:
-        CLOSED.labels(str(int(code))).inc()
+        CLOSED.labels(close_label(code)).inc()

@@ -6,6 +6,8 @@ from confluent_kafka import Message, Producer
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import first_write
+from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
 from kernel.positions import Kind
@@ -42,6 +44,10 @@ class Outlet:
                 partitioner="murmur2_random",
             )
         )
+
+    async def first_write(self, health: Health) -> None:
+        """Return when Kafka takes what is said here; the health's condition holds from then on."""
+        await first_write(self._producer, self._settings, health)
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected."""

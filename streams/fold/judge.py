@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
-from kernel.records import VIA, Headers, Record, Write
+from kernel.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.settings import Auth
 from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
@@ -29,8 +29,6 @@ from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares
 
-#: Header of a record that was put back from a wrong partition: where it first lay.
-ORIGIN: Final = "touchline-origin"
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
 #: All fan-out records of one event together: what a channel of many shards may cost.

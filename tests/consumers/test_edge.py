@@ -136,7 +136,7 @@ def raw_request(port: int, *pieces: bytes) -> bytes:
         (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"200"),
         (b"GET /v1/drain HTTP/1.1\r\nHost: localhost\r\n\r\n", b"405"),
         (b"GET /v1/ws HTTP/1.1\r\nA: " + b"x" * 20_000 + b"\r\n\r\n", b"431"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b""),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
         (
             b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"

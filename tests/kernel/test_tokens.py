@@ -73,6 +73,20 @@ def test_a_token_that_is_not_valid_yet_is_refused() -> None:
     assert "not valid yet" in refusal(verifier(), token(extra={"nbf": NOW_S + 60}))
 
 
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_time_that_is_no_time_is_refused(name: str, value: float) -> None:
+    """JSON as Python reads it knows NaN and Infinity: compared with a clock, they never come."""
+    said = jwt.encode({"sub": "ana", "exp": NOW_S + 60, name: value}, SECRET, algorithm="HS256")
+    assert "never end" in refusal(verifier(), said)
+
+
+def test_a_token_of_the_future_is_refused_because_it_would_outlive_revocations() -> None:
+    checked = verifier(leeway_s=10.0)
+    assert "issued in the future" in refusal(checked, token(issued_s=NOW_S + 11))
+    assert checked.grants(token(issued_s=NOW_S + 9)).issued_s == NOW_S + 9
+
+
 def test_issuer_and_audience_are_checked_where_they_are_set() -> None:
     checked = verifier(issuer="me", audience="touchline")
     assert checked.grants(token(extra={"iss": "me", "aud": "touchline"})).user == "ana"

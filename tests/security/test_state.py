@@ -30,12 +30,12 @@ from control.epochs import Epoch, Epochs
 from kernel.errors import TouchlineError
 from kernel.metrics import FAILED
 from kernel.positions import Kind, partition_of
-from kernel.records import VIA, Record, Write
+from kernel.records import ORIGIN, VIA, Record, Write
 from kernel.tokens import Grants
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
 from schemas.codec import Codec
 from streams.fold.channels import Channels
-from streams.fold.judge import ORIGIN, Judge, Memory
+from streams.fold.judge import Judge, Memory
 from streams.fold.repeats import Repeats
 from tests.security.parsers import service
 

@@ -8,7 +8,7 @@ import pytest
 from control.channels import ChannelRecord, ChannelVersion, PastSettings, Settings
 from control.epochs import Epoch, Epochs
 from kernel.positions import Kind, make_id, make_seq, partition_of
-from kernel.records import Record
+from kernel.records import ORIGIN, Record
 from kernel.settings import Auth
 from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
@@ -16,7 +16,7 @@ from schemas.codec import Codec
 from schemas.registry import RegistryAway
 from streams.fold.channels import Channels
 from streams.fold.guards import Guard
-from streams.fold.judge import ORIGIN, Judge, Memory, Outcome
+from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 
 NAMES = TopicNames("t")
