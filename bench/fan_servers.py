@@ -19,11 +19,14 @@ from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.service.admission import Admission
-from consumers.service.requests import Cursors, Poster, Requests
+from consumers.service.publishing import Asking, Poster, Publishing
+from consumers.service.requests import Cursors, Requests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Partitions, Subscriptions
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
+from control.answers import Question
+from control.numbering import Placed
 from kernel.clock import Clock, SystemClock
 from kernel.jwks import JwksKeys
 from kernel.positions import Stream
@@ -84,13 +87,16 @@ class _Nothing:
     def remember(self, user: str, device: str, stream: str, seq: int) -> None:
         pass
 
-    async def post(self, stream: Stream, **_: Any) -> None:
-        pass
+    async def post(self, stream: Stream, event: Any, headers: Any = None) -> Placed:
+        return Placed(0, None, None)
+
+    async def ask_soon(self) -> Question:
+        raise NotImplementedError
 
     async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
         raise NotImplementedError(stream)
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError(stream, event_id)
 
 
@@ -103,6 +109,7 @@ def bare_service(
     history: History | None = None,
     partitions: Partitions | None = None,
     poster: Poster | None = None,
+    answers: Asking | None = None,
     cursors: Cursors | None = None,
     registry: Registry | None = None,
 ) -> Service:
@@ -120,14 +127,14 @@ def bare_service(
         clock,
         admission,
         Subscriptions(hub, Backfill(past), registry, partitions or nothing),
-        Requests(
+        Publishing(
             poster=poster or nothing,
             history=past,
-            readers=registry.readers,
-            counts=nothing,
-            cursors=cursors or nothing,
+            channels=registry,
+            answers=answers or nothing,
             new_id=lambda: "",
         ),
+        Requests(history=past, readers=registry.readers, counts=nothing, cursors=cursors or nothing),
     )
 
 

@@ -21,6 +21,7 @@ from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
 from consumers.service.admission import Admission
 from consumers.service.poster import KafkaPoster
+from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
@@ -29,6 +30,7 @@ from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
 from consumers.transport.routes import plain_routes
+from control.answers import Answers
 from control.retention import Retention
 from control.tables import Tables
 from kernel.clock import Clock
@@ -66,7 +68,7 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        registry = Registry(codec_for(settings, "channel"), retention)
+        registry = Registry(codec_for(settings, "channel"), retention, names)
         self._hub = Hub(
             reader_for(settings),
             ring_events=edge.ring_events,
@@ -74,6 +76,7 @@ class Edge:
             selective=names.fanout_location,
         )
         self._poster = KafkaPoster(settings, self._loop)
+        self._answers = Answers(settings)
         self._presence = Presence(
             edge=self.name,
             cell=edge.cell or self.name,
@@ -101,14 +104,14 @@ class Edge:
                 clock=clock,
             ),
             Subscriptions(self._hub, Backfill(history), registry, self._served),
-            Requests(
+            Publishing(
                 poster=self._poster,
                 history=history,
-                readers=registry.readers,
-                counts=self._presence,
-                cursors=self._cursors,
+                channels=registry,
+                answers=self._answers,
                 new_id=_new_id,
             ),
+            Requests(history=history, readers=registry.readers, counts=self._presence, cursors=self._cursors),
         )
         self._control = ControlTopics(settings, self.service, registry, self._presence)
         self._readers: list[Reader] = []
@@ -149,6 +152,7 @@ class Edge:
             self._settings, name=self.name, heard=self, loop=self._loop, clock=self._clock
         )
         self._tables = self._control.follow(self._tables_read, self._loop)
+        self._answers.begin()
 
     def _tables_read(self) -> None:
         self.health.ok("tables")
@@ -257,6 +261,7 @@ class Edge:
             self._publish(self._names.presence, self.name, None)
             self._cursors.flush()
         await self.service.close()
+        await asyncio.to_thread(self._answers.close)
         await self._poster.close()
 
 

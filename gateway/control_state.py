@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from control.acl import ChannelAcl
+from control.channels import EPOCHS_KEY
+from control.numbering import Numbering
 from control.retention import Retention
 from control.revocations import Revocations
 from control.tables import Tables
@@ -43,6 +45,8 @@ class ControlState:
         self._heard: dict[str, float] = {}
         self._control = codec_for(settings, "control")
         self._readers = ChannelAcl()
+        #: From where a record lies to its event's place.
+        self.numbering = Numbering(self._names)
         #: For how long each channel's events are kept: history keeps to it.
         self.retention = Retention(settings.indexer)
         self._read = False
@@ -76,6 +80,11 @@ class ControlState:
     def channels(self) -> Mapping[str, Mapping[str, Any]]:
         """The records of all channels about which somebody has changed something."""
         return self._said[self._names.channels]
+
+    def lanes(self, channel: str) -> int:
+        """Over how many lanes a channel is spread; 0: it is not."""
+        record = self.channel(channel)
+        return 0 if record is None else int(record["lanes"])
 
     def beats(self) -> list[Mapping[str, Any]]:
         """What each edge that still speaks said last."""
@@ -139,7 +148,9 @@ class ControlState:
         except Undecodable as error:
             _log.warning("a record is not readable", topic=topic, key=key, why=str(error))
             return
-        if topic == self._names.channels:
+        if topic == self._names.channels and key == EPOCHS_KEY:
+            self.numbering.learn(said)
+        elif topic == self._names.channels:
             self._readers.learn(key, said["settings"]["readers"])
             self.retention.learn(key, said["settings"]["retention"])
         else:

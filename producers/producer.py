@@ -11,7 +11,7 @@ from typing import Any, Final, Self, cast
 from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
-from producers.batch import Batch, Filled, Item
+from producers.batch import Batch, Filled, Item, Located
 from producers.delivery import Delivered, SomeNotDelivered, where
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full
 from producers.posts import AnyPost, Record
@@ -106,8 +106,23 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         that finds no room for so long fails with `queue_full` (or `unavailable`, if Kafka does not answer at
         all), and so do those after it.
         """
-        done: asyncio.Future[int] = self._running().create_future()
         batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
+        return await self.submit_batch(batch, posts, patience_s=patience_s)
+
+    def batch(self, prepare: Callable[[Item], Record], located: Located) -> Batch[Item]:
+        """A batch for `submit_batch`, which keeps where its events lie."""
+        self._open()
+        return Batch(prepare, self._explain, located=located)
+
+    async def submit_batch(
+        self,
+        batch: Batch[Item],
+        posts: Iterable[Item] | AsyncIterable[Item],
+        *,
+        patience_s: float | None = None,
+    ) -> asyncio.Future[int]:
+        """As `submit_many`, into a batch that the caller looks at when the future is done."""
+        done: asyncio.Future[int] = self._running().create_future()
         if isinstance(posts, AsyncIterable):
             async for post in posts:
                 await self._fill(batch, iter((post,)), patience_s)

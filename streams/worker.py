@@ -130,6 +130,7 @@ class Worker:
             epochs=Epochs(epochs[place.topic], place.partition),
             memory=kept.memory if kept else Memory(Repeats(self._window_ms)),
             catalog=catalog_for(self._settings),
+            answers=self.partitions.get(self._names.answers, 0),
         )
 
     @property

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+import msgspec
+
 from consumers.cluster.presence import Presence
 from consumers.cluster.registry import Registry
 from consumers.protocol.messages import Rejected
@@ -34,7 +36,7 @@ class ControlTopics:
                 group_id=f"touchline-edge-tables-{edge}".replace(":", "-"),
                 enable_auto_commit=False,
             ),
-            whole=[names.channels, names.presence, names.control],
+            whole=[names.channels, names.presence, names.control, names.alerts],
             tails=[names.rejected],
             learn=self.learn,
             on_read=on_read,
@@ -54,6 +56,8 @@ class ControlTopics:
             subscriptions.recheck(key)
         elif topic == names.control:
             self._handle_command(key, value)
+        elif topic == names.alerts:
+            self._handle_alert(key, value)
         elif value is not None:
             self._handle_rejection(value)
 
@@ -67,6 +71,11 @@ class ControlTopics:
             if user is not None:
                 admission.revoke(user)
 
+    def _handle_alert(self, alert_id: str, value: bytes | None) -> None:
+        with contextlib.suppress(Undecodable, msgspec.DecodeError):
+            saved = None if value is None else self._control.decode(value)["arguments"]
+            self._service.subscriptions.recheck(self._registry.readers.learn_alert(alert_id, saved))
+
     def _handle_rejection(self, value: bytes) -> None:
         try:
             record = self._rejection.decode(value)
@@ -77,4 +86,4 @@ class ControlTopics:
         except (Undecodable, UnicodeDecodeError):
             return
         message = Rejected(stream=stream, key=record["key"], code=record["reason"], message=record["message"])
-        self._service.requests.rejected(record["sender"], message)
+        self._service.publishing.rejected(record["sender"], message)

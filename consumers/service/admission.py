@@ -14,7 +14,7 @@ from kernel.codes import Close
 from kernel.errors import TouchlineError
 from kernel.metrics import VIEWERS
 from kernel.settings import Edge
-from kernel.tokens import Grants, UnknownKey, everything
+from kernel.tokens import Grants, UnknownKey
 
 #: Sockets beyond the limit that are still told why they are refused.
 SPARE_CONNECTIONS: Final = 64
@@ -146,8 +146,8 @@ class Admission:
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────────────
 
-    def arrive(self, session_id: str, token: str | None) -> Session:
-        """The session of somebody who has just connected. Raises TouchlineError for a bad token."""
+    def arrive(self, session_id: str, token: str | None, name: str | None = None) -> Session:
+        """The session of somebody who has just connected. Raises TouchlineError for a bad token or name."""
         guest = Guest(self.rules, self._clock.monotonic())
         if token is not None and self.tokens.verifiable:
             try:
@@ -157,7 +157,7 @@ class Admission:
                     raise
                 return guest  # the keys have to be fetched first: as if the token had come by `auth`
         if self.tokens.anonymous:
-            return self.admit(guest, everything(f"guest-{session_id[:8]}"))
+            return self.admit(guest, self.tokens.without(name, session_id))
         return guest
 
     def admit(self, guest: Guest, grants: Grants) -> Member:

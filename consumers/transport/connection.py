@@ -192,12 +192,13 @@ class ViewerConnection(asyncio.Protocol):
                         self.send(m.Ok(id=request_id))
                 case s.Post(posted, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
-                    self._start(posted.id, service.requests.publish(posted, stream, self.session, self))
+                    self._start(posted.id, service.publishing.publish(posted, stream, self.session, self))
                 case s.ReadPast(asked, stream):
                     assert isinstance(self.session, s.Member)  # noqa: S101
                     self._start(asked.id, service.requests.history(asked, stream, self.session))
                 case s.CountViewers(count):
-                    self.send(service.requests.presence(count))
+                    assert isinstance(self.session, s.Member)  # noqa: S101
+                    self.send(service.requests.presence(count, self.session))
                 case s.Remember(ack):
                     assert isinstance(self.session, s.Member)  # noqa: S101
                     done = service.requests.ack(ack, self.session, self.device)

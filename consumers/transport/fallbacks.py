@@ -274,7 +274,7 @@ def fallback_routes(service: Service) -> dict[str, Route]:
             return problem(403, "forbidden", "Pages of this origin may not connect here.")
         try:
             admission.make_room(handshake.address)
-            grants = admission.tokens.grants_now(asked.token)
+            grants = admission.tokens.grants_now(asked.token, asked.user)
             requests = _requests(asked, admission.rules.max_subscriptions)
             for request in requests:
                 if not grants.allows("subscribe", request.stream):

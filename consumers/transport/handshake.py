@@ -46,6 +46,11 @@ class Asked(Request):
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" and token else None
 
+    @property
+    def user(self) -> str | None:
+        """Who it says that it is of: believed where there are no keys."""
+        return self.query.get("user")
+
 
 #: What a request may say once: of two origins or two tokens neither can be believed.
 _ONCE: Final = ("Origin", "Authorization", "Last-Event-ID")
@@ -199,9 +204,9 @@ class Handshake(asyncio.Protocol):
         session_id = secrets.token_urlsafe(12)
         try:
             admission.make_room(self.address)
-            session = admission.arrive(session_id, asked.token)
+            session = admission.arrive(session_id, asked.token, asked.user)
         except TouchlineError as error:
-            code = Close.FULL if error.code == "limit_reached" else Close.BAD_TOKEN
+            code = _CLOSED_FOR.get(error.code, Close.BAD_TOKEN)
             CLOSED.labels(str(int(code))).inc()
             self.transport.write(close_frame(code, CLOSES[code]))
             self.transport.close()
@@ -222,6 +227,9 @@ class Handshake(asyncio.Protocol):
             viewer.data_received(rest)
         if asked.token is not None and isinstance(session, Guest) and admission.tokens.verifiable:
             viewer.perform([Verify(None, asked.token)])
+
+
+_CLOSED_FOR: Final = {"limit_reached": Close.FULL, "bad_request": Close.FORBIDDEN}
 
 
 def _subprotocol(_: ServerProtocol, offered: object) -> Subprotocol | None:

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.context import Context
+from gateway.events import positions
 from gateway.events.changes import Item, Look, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
@@ -19,6 +20,7 @@ from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream
 from kernel.users import check_post
+from producers.batch import Batch, Located
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record, read_post
 from schemas.codec import Undecodable
@@ -85,11 +87,13 @@ async def _many(
 ) -> web.StreamResponse:
     """Send the parts as they come, a bounded number at once, and answer with a result for each event."""
     streaming = await _streaming(request)
-    windows: deque[tuple[int, asyncio.Future[int]]] = deque()
-    number, error = 0, None
+    windows: deque[tuple[int, Batch[Item], asyncio.Future[int]]] = deque()
+    number, error, numbering = 0, None, context.control_state.numbering
+    lanes = context.control_state.lanes(stream.channel)
+    located = Located.IN_CHANNELS if lanes else Located.IN_CHANNEL
 
     async def finish_oldest() -> None:
-        count, sent = windows.popleft()
+        count, batch, sent = windows.popleft()
         failures: Sequence[Failure] = ()
         try:
             INGESTED.labels(stream.kind).inc(await sent)
@@ -98,7 +102,7 @@ async def _many(
             INGESTED.labels(stream.kind).inc(some.delivered)
             for failure in failures:
                 REFUSED.labels(failure.error.code).inc()
-        lines = results.add(count, failures)
+        lines = results.add(count, failures, positions.lines(numbering, stream, batch.runs(), count))
         if streaming is None:
             results.keep(lines)
         else:
@@ -108,11 +112,12 @@ async def _many(
         async for part in parts:
             items = list(enumerate(part, number))
             number += len(items)
-            sent = await context.producer.submit_many(
-                items, prepare, patience_s=context.settings.gateway.patience_s
+            batch = context.producer.batch(prepare, located)
+            sent = await context.producer.submit_batch(
+                batch, items, patience_s=context.settings.gateway.patience_s
             )
-            windows.append((len(items), sent))
-            while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
+            windows.append((len(items), batch, sent))
+            while windows and (len(windows) > _WINDOWS or windows[0][2].done()):
                 await finish_oldest()
     except TouchlineError as broken:
         # What came before the body broke is on its way: its results are told along with the error.

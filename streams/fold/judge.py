@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from control.asker import Asker, asker_of
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
@@ -19,6 +20,7 @@ from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
 from schemas.rendering import render
+from streams.fold.answering import Answering
 from streams.fold.channels import Channel, Channels
 from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
@@ -79,7 +81,9 @@ class Judge:
         epochs: Epochs,
         memory: Memory,
         catalog: Catalog | None = None,
+        answers: int = 0,
     ) -> None:
+        """`answers` is the partition count of the topic of answers; 0: nobody is told anything."""
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
         self._epochs = epochs
@@ -90,6 +94,8 @@ class Judge:
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
         self._stream = f"{kind}:"
         self._encode_rejection = Codec("rejection", catalog).encode
+        encode_answer = Codec("answer", catalog).encode
+        self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
         """Judge these records in their order."""
@@ -129,15 +135,20 @@ class Judge:
         event = decode_ingest(self.kind, value or b"", self._posted)
         sender = event["sender"]
         keys = repeat_keys(channel.name, event["key"], origin_of(headers) if headers else None)
+        asker = asker_of(headers) if headers else None
         try:
             if offset < memory.decided_until:
                 if offset not in memory.decided:
                     outcome.repeated += 1
+                    if asker is not None:
+                        outcome.writes += self._decided_before(asker, record, channel, event, keys)
                     return
             else:
                 for key in keys:
                     if memory.repeats.seen(key, append_ms, offset):
                         outcome.repeated += 1
+                        if asker is not None:
+                            outcome.writes += self._answers.repeat(asker, record, keys, memory.repeats)
                         return
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces)
@@ -151,6 +162,8 @@ class Judge:
             channel.guard.count(sender, append_ms, memory.paces)
         outcome.writes += writes
         outcome.accepted[channel.key] += 1
+        if asker is not None:
+            outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
 
     def _accept(self, record: Record, channel: Channel, event: dict[str, Any]) -> list[Write]:
         offset, append_ms, _, _, given = record
@@ -209,6 +222,20 @@ class Judge:
             Write(self._rejected, self._encode_rejection(rejection), record.key, -1, record.append_ms)
         )
         outcome.rejected[error.code] += 1
+        if record.headers and (asker := asker_of(record.headers)) is not None:
+            outcome.writes += self._answers.refused(asker, error)
+
+    def _decided_before(
+        self, asker: Asker, record: Record, channel: Channel, event: dict[str, Any], keys: tuple[str, ...]
+    ) -> list[Write]:
+        """A worker that is gone did not accept it, and may not have told: it was a repeat, or was refused."""
+        answer = self._answers.repeat(asker, record, keys, self.memory.repeats)
+        if not answer and channel.guard is not None:
+            try:
+                channel.guard.check(event, record.append_ms, self.memory.paces)
+            except TouchlineError as error:
+                return self._answers.refused(asker, error)
+        return answer
 
 
 def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:

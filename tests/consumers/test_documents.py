@@ -43,4 +43,5 @@ def test_unknown_close_codes_follow_their_band() -> None:
 
 def test_the_error_codes_are_the_protocols() -> None:
     listed = "bad_request unknown_op unauthorized forbidden not_found too_large rate_limited"
+    listed += " moderated invalid_event bad_channel"
     assert set(RETRY) == {*listed.split(), "limit_reached", "unavailable"}
