@@ -14,7 +14,6 @@ from typing import Any
 
 import uvloop
 
-from consumers.cluster.registry import Registry
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
@@ -27,6 +26,7 @@ from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
 from control.answers import Question
 from control.numbering import Placed
+from control.state import ControlState
 from kernel.clock import Clock, SystemClock
 from kernel.jwks import JwksKeys
 from kernel.positions import Stream
@@ -111,15 +111,21 @@ def bare_service(
     poster: Poster | None = None,
     answers: Asking | None = None,
     cursors: Cursors | None = None,
-    registry: Registry | None = None,
+    registry: ControlState | None = None,
 ) -> Service:
     """The shared part of an edge without Kafka: what is not given of its surroundings is nothing."""
     codec, nothing = Codec("fanout"), _Nothing()
     edge, clock = (settings or Settings()).edge, clock or SystemClock()
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
     hub.whole = {("live", 0)}
-    registry, past = registry or Registry(Codec("channel")), history or nothing
-    tokens = Tokens(verifier, jwks, anonymous=verifier is None, new_id=lambda: "")
+    registry, past = registry or ControlState(settings or Settings(), clock), history or nothing
+    tokens = Tokens(
+        verifier,
+        jwks,
+        anonymous=verifier is None,
+        new_id=lambda: "",
+        revocations=registry.revocations,
+    )
     admission = Admission(edge, tokens, name="bench", cell="bench", on_loopback=True, clock=clock)
     admission.open = True
     return Service(

@@ -10,11 +10,10 @@ from typing import Any
 from consumers.cluster.control import ControlTopics
 from consumers.cluster.cursors import MAX_A_FLUSH, CursorBook
 from consumers.cluster.departure import depart
+from consumers.cluster.heartbeat import Heartbeat
 from consumers.cluster.partitions import Partition, ServedPartitions
-from consumers.cluster.presence import BEAT_S, Presence
 from consumers.cluster.reader import Reader
 from consumers.cluster.readers import start_readers
-from consumers.cluster.registry import Registry
 from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
@@ -26,13 +25,13 @@ from consumers.service.requests import Requests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tokens import Tokens
-from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
-from consumers.transport.routes import plain_routes
+from consumers.transport.routes import fallback_routes, plain_routes
 from control.answers import Answers
-from control.retention import Retention
-from control.tables import Tables
+from control.following import TableThread
+from control.presence import BEAT_S
+from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -58,7 +57,7 @@ class Edge:
         *,
         clock: Clock,
         history: History,
-        retention: Retention,
+        state: ControlState,
         leave: Callable[[], None] | None = None,
     ) -> None:
         edge = settings.edge
@@ -68,7 +67,6 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        registry = Registry(codec_for(settings, "channel"), retention, names)
         self._hub = Hub(
             reader_for(settings),
             ring_events=edge.ring_events,
@@ -77,15 +75,16 @@ class Edge:
         )
         self._poster = KafkaPoster(settings, self._loop)
         self._answers = Answers(settings)
-        self._presence = Presence(
+        self._heartbeat = Heartbeat(
             edge=self.name,
             cell=edge.cell or self.name,
             url=edge.public_url or f"{'wss' if edge.tls_cert else 'ws'}://{edge.host}:{edge.port}{PATH}",
             hub=self._hub,
             clock=clock,
             codec=codec_for(settings, "presence"),
+            presence=state.presence,
         )
-        self._served = ServedPartitions(names, self._presence.owner)
+        self._served = ServedPartitions(names, self._heartbeat.owner)
         write = partial(self._poster.post_soon, names.cursors)
         self._cursors = CursorBook(clock, codec_for(settings, "cursor"), write)
         self._leave_all = leave  # of processes that share the port: asks for all of them to leave
@@ -97,25 +96,25 @@ class Edge:
             clock,
             Admission(
                 edge,
-                _tokens(settings, clock),
+                _tokens(settings, clock, state),
                 name=self.name,
-                cell=self._presence.cell,
+                cell=self._heartbeat.cell,
                 on_loopback=is_loopback(edge.host),
                 clock=clock,
             ),
-            Subscriptions(self._hub, Backfill(history), registry, self._served),
+            Subscriptions(self._hub, Backfill(history), state, self._served),
             Publishing(
                 poster=self._poster,
                 history=history,
-                channels=registry,
+                channels=state,
                 answers=self._answers,
                 new_id=_new_id,
             ),
-            Requests(history=history, readers=registry.readers, counts=self._presence, cursors=self._cursors),
+            Requests(history=history, readers=state.readers, counts=self._heartbeat, cursors=self._cursors),
         )
-        self._control = ControlTopics(settings, self.service, registry, self._presence)
+        self._control = ControlTopics(settings, clock, self.service, state)
         self._readers: list[Reader] = []
-        self._tables: Tables | None = None
+        self._tables: TableThread | None = None
         self._server: asyncio.Server | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -138,7 +137,7 @@ class Edge:
                 for ended in (self._failed, *chores):
                     if ended.done():
                         ended.result()
-                self._presence.leaving = True
+                self._heartbeat.leaving = True
                 await depart(self.service.admission, self.health, seconds=self._settings.edge.drain_s)
             waiting.cancel()
         finally:
@@ -151,7 +150,7 @@ class Edge:
         self._readers = start_readers(
             self._settings, name=self.name, heard=self, loop=self._loop, clock=self._clock
         )
-        self._tables = self._control.follow(self._tables_read, self._loop)
+        self._tables = self._control.follow(self.name, self.health, self._tables_read)
         self._answers.begin()
 
     def _tables_read(self) -> None:
@@ -164,16 +163,16 @@ class Edge:
         """Every two seconds: a heartbeat, viewers' numbers, and a look at who has to move."""
         while True:
             await asyncio.sleep(BEAT_S)
-            if self.service.admission.open or self._presence.leaving:
+            if self.service.admission.open or self._heartbeat.leaving:
                 self._beat_now()
-                self._presence.push()
+                self._heartbeat.push()
                 RING_BYTES.set(self._hub.bytes)
                 SLOW_VIEWERS.set(sum(1 for viewer in self.service.admission.viewers() if viewer.paused))
                 if self._changed:
                     self._changed = self.service.subscriptions.move(self._serves, self._elsewhere) > 0
 
     def _beat_now(self) -> None:
-        self._publish(self._names.presence, self.name, self._presence.heartbeat(self._served.partitions()))
+        self._publish(self._names.presence, self.name, self._heartbeat.value(self._served.partitions()))
 
     def _serves(self, kind: Kind, shard: Shard) -> bool:
         return self._served.serves(kind, shard.key)
@@ -244,7 +243,7 @@ class Edge:
         """Viewers are taken when everything that they need is here."""
         if self.health.ready and not self.service.admission.open:
             self.service.admission.open = True
-            _log.info("edge is ready", edge=self.name, cell=self._presence.cell, writes=WRITE_MODE)
+            _log.info("edge is ready", edge=self.name, cell=self._heartbeat.cell, writes=WRITE_MODE)
 
     async def _close(self) -> None:
         self.service.admission.open = False
@@ -265,7 +264,7 @@ class Edge:
         await self._poster.close()
 
 
-def _tokens(settings: Settings, clock: Clock) -> Tokens:
+def _tokens(settings: Settings, clock: Clock, state: ControlState) -> Tokens:
     auth = settings.auth
     static = StaticKeys(auth)
     jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
@@ -275,6 +274,7 @@ def _tokens(settings: Settings, clock: Clock) -> Tokens:
         jwks,
         anonymous=anonymous_allowed(auth, on_loopback=is_loopback(settings.edge.host)),
         new_id=_new_id,
+        revocations=state.revocations,
     )
 
 

@@ -1,10 +1,9 @@
 """From where Kafka says that a record lies to the `seq` and `id` that the fold gives its event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from control.channels import epochs_from_avro
 from control.epochs import Epoch, Epochs
 from kernel.positions import Kind, make_id, make_seq, partition_of
 from kernel.topics import TopicNames
@@ -12,6 +11,8 @@ from kernel.topics import TopicNames
 #: Kafka's word for a timestamp that the broker has set.
 _APPEND_TIME: Final = 2
 
+#: Topic -> its epochs, oldest first.
+EpochsOfTopics = Mapping[str, Sequence[Epoch]]
 _partition_of: Final = lru_cache(maxsize=10_000)(partition_of)
 
 
@@ -38,23 +39,19 @@ def placed(message: Any) -> Placed:
 
 
 class Numbering:
-    """The epochs of the ingest topics, and what follows from them. Told by who follows touchline.channels."""
+    """What follows from the epochs of the ingest topics, as they are known now."""
 
-    def __init__(self, names: TopicNames) -> None:
-        self._ingest = names.ingest
-        self._topics: Mapping[str, Sequence[Epoch]] = {}
-        self._epochs: dict[tuple[Kind, int], Epochs] = {}
-
-    def learn(self, record: Mapping[str, Any]) -> None:
-        """Take the record under `$epochs`."""
-        self._topics, self._epochs = epochs_from_avro(record), {}
+    def __init__(self, names: TopicNames, epochs: Callable[[], EpochsOfTopics]) -> None:
+        self._ingest, self._now = names.ingest, epochs
+        self._of_topics: EpochsOfTopics = {}
+        self._of_partitions: dict[tuple[Kind, int], Epochs] = {}
 
     def heads(
         self, kind: Kind, channel: str, partition: int, append_ms: int, offsets: Sequence[int]
     ) -> tuple[int, int] | None:
         """`seq` and `id` as numbers, without their bits of the offset, of records of one channel that were
         appended at once. None where they are not known, or are of an older epoch."""
-        known = self._topics.get(self._ingest[kind])
+        known = self._known(kind)
         if not known or not offsets or _partition_of(channel, known[-1].partitions) != partition:
             return None
         if min(offsets) < max(0, self._of(kind, partition, known).newest_start):
@@ -65,7 +62,7 @@ class Numbering:
         """What the event has if it is accepted; None where that is not known yet, as of a record in a wrong
         partition, which the workers put where it belongs."""
         partition, offset, append_ms = at
-        known = self._topics.get(self._ingest[kind])
+        known = self._known(kind)
         if not known or offset is None or append_ms is None:
             return None
         epochs = self._of(kind, partition, known)
@@ -73,8 +70,13 @@ class Numbering:
             return None
         return Position(make_seq(epochs.of(offset), offset), make_id(kind, append_ms, partition, offset))
 
+    def _known(self, kind: Kind) -> Sequence[Epoch] | None:
+        if (now := self._now()) is not self._of_topics:
+            self._of_topics, self._of_partitions = now, {}
+        return now.get(self._ingest[kind])
+
     def _of(self, kind: Kind, partition: int, known: Sequence[Epoch]) -> Epochs:
-        epochs = self._epochs.get((kind, partition))
+        epochs = self._of_partitions.get((kind, partition))
         if epochs is None:
-            epochs = self._epochs[kind, partition] = Epochs(known, partition)
+            epochs = self._of_partitions[kind, partition] = Epochs(known, partition)
         return epochs

@@ -9,7 +9,9 @@ from typing import Final, NamedTuple
 
 from kernel.users import KEPT
 
-_CHANNEL: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+MAX_CHANNEL: Final = 128
+#: What a channel may be called, in words that JavaScript reads alike.
+CHANNEL: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CHANNEL}}}")
 _OFFSET_BITS: Final = 43
 #: Bits of the offset in an event's id.
 ID_BITS: Final = 24
@@ -30,7 +32,7 @@ _KIND_NUMBER: Final = {kind: number for number, kind in enumerate(Kind)}
 
 def is_channel(text: str) -> bool:
     """Whether `text` is a channel's name."""
-    return _CHANNEL.fullmatch(text) is not None
+    return CHANNEL.fullmatch(text) is not None
 
 
 class Stream(NamedTuple):

@@ -256,6 +256,14 @@ def sign(
     return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": key_id} if key_id else None)
 
 
+def shown_token(authorization: str | None, in_query: str | None) -> str | None:
+    """The token that a request shows: of `Authorization: Bearer`, else of `?token=`."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return in_query
+
+
 def anonymous_allowed(auth: Auth, *, on_loopback: bool) -> bool:
     """Whether somebody without a token may do everything: on your own machine, or where it is switched on."""
     if auth.anonymous == "auto":

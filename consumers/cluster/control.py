@@ -1,89 +1,59 @@
-"""What the compacted topics say, told to those parts of an edge that it concerns."""
+"""What lies beside the log, told to those parts of an edge that it concerns."""
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 
-import msgspec
-
-from consumers.cluster.presence import Presence
-from consumers.cluster.registry import Registry
 from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
-from control.revocations import PREFIX
-from control.tables import Tables
-from kernel.kafka import client_config
+from control.following import TableThread
+from control.state import ControlState
+from control.table import Row, TopicTable
+from kernel.clock import Clock
+from kernel.health import Health
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.codec import Undecodable
+from kernel.users import ALERT
 from schemas.registry import codec_for
 
 
 class ControlTopics:
-    """Channels' settings, the other edges' heartbeats, commands, and refused events."""
+    """Channels' settings, the other edges' heartbeats, revocations, and refused events."""
 
-    def __init__(self, settings: Settings, service: Service, registry: Registry, presence: Presence) -> None:
-        self._settings, self._names = settings, topic_names(settings)
-        self._service, self._registry, self._presence = service, registry, presence
-        self._rejection, self._control = codec_for(settings, "rejection"), codec_for(settings, "control")
+    def __init__(self, settings: Settings, clock: Clock, service: Service, state: ControlState) -> None:
+        self._settings, self._clock, self._state, self._service = settings, clock, state, service
+        self._kind_of = {topic: kind for kind, topic in topic_names(settings).ingest.items()}
+        state.channels.on_change += [service.subscriptions.widen, service.subscriptions.recheck]
+        state.revocations.on_revoke.append(service.admission.revoke)
+        state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
 
-    def follow(self, on_read: Callable[[], None], loop: asyncio.AbstractEventLoop) -> Tables:
-        """Read them in a thread; `on_read` says that what was there has been learnt."""
-        names, edge = self._names, self._presence.edge
-        tables = Tables(
-            client_config(
-                self._settings,
-                group_id=f"touchline-edge-tables-{edge}".replace(":", "-"),
-                enable_auto_commit=False,
-            ),
-            whole=[names.channels, names.presence, names.control, names.alerts],
-            tails=[names.rejected],
-            learn=self.learn,
-            on_read=on_read,
-            loop=loop,
+    def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
+        """Follow them in a thread; `on_read` says that what was there has been learnt."""
+        refused = TopicTable(
+            topic_names(self._settings).rejected,
+            codec_for(self._settings, "rejection"),
+            self._refused,
+            whole=False,
         )
-        tables.start()
-        return tables
 
-    def learn(self, topic: str, key: str, value: bytes | None) -> None:
-        """A record came; None takes its key out of the table."""
-        names, subscriptions = self._names, self._service.subscriptions
-        if topic == names.presence:
-            self._presence.learn(key, value)
-        elif topic == names.channels:
-            self._registry.learn_record(key, value)
-            subscriptions.widen(key)
-            subscriptions.recheck(key)
-        elif topic == names.control:
-            self._handle_command(key, value)
-        elif topic == names.alerts:
-            self._handle_alert(key, value)
-        elif value is not None:
-            self._handle_rejection(value)
+        def read() -> None:
+            self._state.caught_up()
+            on_read()
 
-    def _handle_command(self, key: str, value: bytes | None) -> None:
-        if value is None or not key.startswith(PREFIX):
+        thread = TableThread(
+            *(self._settings, self._clock, [*self._state.tables(), refused]),
+            name=f"edge-{name}-tables".replace(":", "-"),
+            health=health,
+            condition="tables",
+            on_caught_up=read,
+        )
+        thread.start()
+        return thread
+
+    def _refused(self, row: Row) -> None:
+        if (record := row.value) is None:
             return
-        admission = self._service.admission
-        with contextlib.suppress(Undecodable):
-            arguments = self._control.decode(value)["arguments"]
-            user = admission.tokens.revocations.learn(key, arguments)
-            if user is not None:
-                admission.revoke(user)
-
-    def _handle_alert(self, alert_id: str, value: bytes | None) -> None:
-        with contextlib.suppress(Undecodable, msgspec.DecodeError):
-            saved = None if value is None else self._control.decode(value)["arguments"]
-            self._service.subscriptions.recheck(self._registry.readers.learn_alert(alert_id, saved))
-
-    def _handle_rejection(self, value: bytes) -> None:
-        try:
-            record = self._rejection.decode(value)
-            kind = next((k for k, name in self._names.ingest.items() if name == record["topic"]), None)
-            if kind is None or not (record["sender"] and record["key"] and record["record_key"]):
-                return
-            stream = f"{kind}:{record['record_key'].decode()}"
-        except (Undecodable, UnicodeDecodeError):
+        kind = self._kind_of.get(record["topic"])
+        if kind is None or not (record["sender"] and record["key"] and record["record_key"]):
             return
+        stream = f"{kind}:{record['record_key'].decode('utf-8', 'replace')}"
         message = Rejected(stream=stream, key=record["key"], code=record["reason"], message=record["message"])
         self._service.publishing.rejected(record["sender"], message)

@@ -8,7 +8,7 @@ from consumers.cluster.reader import Heard, Reader
 from kernel.clock import Clock
 from kernel.kafka import client_config
 from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.topics import cell_group, topic_names
 
 #: How many records of each partition an edge reads back when it starts.
 FILL_RECORDS: Final = 20_000
@@ -26,7 +26,7 @@ def start_readers(
 
     def start(assign: Assign, **properties: Any) -> Reader:
         config = {
-            "group_id": f"touchline-edge-{name}".replace(":", "-"),
+            "group_id": f"{settings.topics.prefix}-edge-{name}".replace(":", "-"),
             "client_id": name,
             "enable_auto_commit": False,
             "fetch_wait_max_ms": 100,
@@ -49,5 +49,7 @@ def start_readers(
         fanout = dict.fromkeys((names.fanout_live, names.fanout_location), FILL_RECORDS)
         return [start(all_of({**fanout, names.ops: OVERVIEW_FILL}))]
     group = {"group_protocol": "consumer", "enable_auto_commit": True, "auto_commit_interval_ms": 1000}
-    shared = start(share_of(names.fanout_live, FILL_RECORDS), group_id=f"touchline-cell-{edge.cell}", **group)
+    shared = start(
+        share_of(names.fanout_live, FILL_RECORDS), group_id=cell_group(settings, edge.cell), **group
+    )
     return [shared, start(all_of({names.fanout_location: LOCATION_FILL, names.ops: OVERVIEW_FILL}))]

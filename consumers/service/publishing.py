@@ -13,10 +13,11 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import refusal, refusal_of_the_fold
 from control.answers import WITHIN_S, Question, Refused, not_answered
-from control.numbering import Placed, Position
+from control.channels import Layout
+from control.numbering import Numbering, Placed, Position
 from history.changes import check_change, is_change
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream, spread
+from kernel.positions import Stream, spread
 from kernel.records import Headers
 from kernel.users import USER, check_post
 from schemas.ingest import make_ingest, read_time
@@ -34,11 +35,10 @@ class Poster(Protocol):
 class Channels(Protocol):
     """What is known of channels that matters for what is posted."""
 
-    def lanes(self, channel: str) -> int:
-        """Over how many lanes a channel is spread; 0: it is not."""
+    numbering: Numbering
 
-    def position(self, kind: Kind, channel: str, at: Placed) -> Position | None:
-        """The event's place and id, from where its record lies; None where that is not known."""
+    def layout(self, name: str) -> Layout:
+        """How a channel is spread."""
 
 
 class Asking(Protocol):
@@ -75,7 +75,7 @@ class Publishing:
     ) -> m.AnyReply:
         """Post an event in the member's name; the reply comes when Kafka has it, or when it is accepted."""
         key = request.key or self._new_id()
-        lanes = self._channels.lanes(stream.channel)
+        lanes = self._channels.layout(stream.channel).lanes
         target = spread(stream, lanes, sender=member.user, key=key)
         try:
             event = _event(request, stream, member, key)
@@ -112,7 +112,7 @@ class Publishing:
         again = self._note(stream, by)
         at = await self._poster.post(stream, event)
         # Of what was posted here a moment ago under the same key the first one counts, wherever it lies.
-        return None if again else self._channels.position(stream.kind, stream.channel, at)
+        return None if again else self._channels.numbering.position(stream.kind, stream.channel, at)
 
     async def _accepted(self, stream: Stream, event: dict[str, Any], by: tuple[str, str, Sender]) -> Position:
         """Wait for the fold's word. Raises Refused, or `unavailable` where it does not come in time."""

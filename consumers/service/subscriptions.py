@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-from consumers.cluster.registry import Registry
 from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Audience, Hub
 from consumers.delivery.subscription import Holder, Subscription
@@ -12,6 +11,7 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader
 from consumers.service.watchers import Watchers
+from control.state import ControlState
 from kernel.positions import Kind, Shard, Stream
 
 
@@ -31,7 +31,7 @@ class Partitions(Protocol):
 class Subscriptions:
     """All subscriptions of an edge."""
 
-    def __init__(self, hub: Hub, backfill: Backfill, registry: Registry, partitions: Partitions) -> None:
+    def __init__(self, hub: Hub, backfill: Backfill, registry: ControlState, partitions: Partitions) -> None:
         self.hub, self.backfill = hub, backfill
         self._registry, self._partitions = registry, partitions
         self._watchers = Watchers()

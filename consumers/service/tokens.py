@@ -22,10 +22,11 @@ class Tokens:
         *,
         anonymous: bool,
         new_id: Callable[[], str],
+        revocations: Revocations,
     ) -> None:
         self._verifier, self._jwks, self._new_id = verifier, jwks, new_id
         self.anonymous = anonymous
-        self.revocations = Revocations()
+        self.revocations = revocations
 
     @property
     def verifiable(self) -> bool:

@@ -12,6 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as Wire
 
+from consumers.delivery.events import Events
 from consumers.delivery.subscription import Subscription
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
@@ -128,6 +129,13 @@ class ViewerConnection(asyncio.Protocol):
     # ── for subscriptions (it is their Holder) ───────────────────────────────────────────────────────
 
     @property
+    def outlet(self) -> "ViewerConnection":
+        return self
+
+    def deliver(self, stream: str, events: Events) -> None:  # noqa: ARG002 - frames say it themselves
+        self.write(events.chunk)
+
+    @property
     def subscriptions(self) -> "list[Subscription]":
         return list(self.session.streams.values()) if isinstance(self.session, s.Member) else []
 
@@ -170,47 +178,52 @@ class ViewerConnection(asyncio.Protocol):
         else:
             self._close()
 
-    def perform(self, effects: Iterable[s.Effect]) -> None:  # noqa: PLR0912 - one branch an effect
-        """Do what the session asks for."""
-        service = self._service
+    def perform(self, effects: Iterable[s.Effect]) -> None:
+        """Do what a session asks for in either state."""
+        for effect in effects:
+            if not self._do(effect):
+                return
+
+    def perform_for(self, member: s.Member, effects: Iterable[s.MemberEffect | s.Effect]) -> None:
+        """Do what this member asks for."""
+        subscriptions, requests = self._service.subscriptions, self._service.requests
         for effect in effects:
             match effect:
-                case s.Send(payload):
-                    self.write(text_frame(payload))
                 case s.Watch(request, stream):
-                    assert isinstance(self.session, s.Member)  # noqa: S101 - only a Member asks for it
-                    reply = service.subscriptions.watch(self, self.session, request, stream)
-                    if reply is not None:
-                        self.send(reply)
+                    self._reply(subscriptions.watch(self, member, request, stream))
                 case s.Oversee(request):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.subscriptions.oversee(self, self.session, request)
+                    subscriptions.oversee(self, member, request)
                 case s.Leave(request_id, name):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.subscriptions.leave(self.session, name)
-                    if request_id is not None:
-                        self.send(m.Ok(id=request_id))
+                    subscriptions.leave(member, name)
+                    self._reply(None if request_id is None else m.Ok(id=request_id))
                 case s.Post(posted, stream):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    self._start(posted.id, service.publishing.publish(posted, stream, self.session, self))
+                    self._start(posted.id, self._service.publishing.publish(posted, stream, member, self))
                 case s.ReadPast(asked, stream):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    self._start(asked.id, service.requests.history(asked, stream, self.session))
+                    self._start(asked.id, requests.history(asked, stream, member))
                 case s.CountViewers(count):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    self.send(service.requests.presence(count, self.session))
+                    self._reply(requests.presence(count, member))
                 case s.Remember(ack):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    done = service.requests.ack(ack, self.session, self.device)
-                    if done is not None:
-                        self.send(done)
-                case s.Verify(request_id, token):
-                    self._start(request_id, self._authenticate(request_id, token))
-                case s.SendPing():
-                    self.write(PING)
-                case s.End(code):
-                    self.end(code)
-                    return
+                    if not requests.acked(ack, member, self.device):
+                        self._start(ack.id, requests.ack(ack, member, self.device))
+                    elif ack.id is not None:
+                        self.send(m.Ok(id=ack.id))
+                case _:
+                    if not self._do(effect):
+                        return
+
+    def _do(self, effect: s.Effect) -> bool:
+        """Whether anything may follow."""
+        match effect:
+            case s.Send(payload):
+                self.write(text_frame(payload))
+            case s.Verify(request_id, token):
+                self._start(request_id, self._authenticate(request_id, token))
+            case s.SendPing():
+                self.write(PING)
+            case s.End(code):
+                self.end(code)
+                return False
+        return True
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -233,7 +246,15 @@ class ViewerConnection(asyncio.Protocol):
         except UnicodeDecodeError:
             incoming.wire.fail(1007, "text frames are UTF-8")
             return
-        self.perform(self.session.receive(text, now))
+        session = self.session
+        if isinstance(session, s.Member):
+            self.perform_for(session, session.receive(text, now))
+        else:
+            self.perform(session.receive(text, now))
+
+    def _reply(self, message: m.AnyReply | None) -> None:
+        if message is not None:
+            self.send(message)
 
     def _start(self, request_id: int | None, work: Coroutine[Any, Any, m.AnyReply | None]) -> None:
         """Do what takes time, and send its reply; so many at once and no more."""
@@ -249,18 +270,20 @@ class ViewerConnection(asyncio.Protocol):
                 reply = await work
             finally:
                 self._under_way -= 1
-            if reply is not None and not self._transport.is_closing():
-                self.send(reply)
+            self._reply(reply)
 
         self._service.tasks.spawn(run())
 
     async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
+        """A guest's token that is no good ends the connection; a member's leaves it as it was."""
+        admission = self._service.admission
         try:
-            grants = await self._service.admission.tokens.grants(token)
-            if isinstance(self.session, s.Guest):
-                self.session = self._service.admission.admit(self.session, grants)
+            grants = await admission.tokens.grants(token)
+            session = self.session  # as it is now: two tokens may have been shown at once
+            if isinstance(session, s.Guest):
+                self.session = admission.admit(session, grants)
             else:
-                self.perform(self.session.renew(grants))
+                self.perform_for(session, session.renew(grants))
         except TouchlineError as error:
             if error.code == "limit_reached":
                 self.end(Close.FULL)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -19,10 +18,11 @@ from consumers.protocol.session import Guest, Verify
 from consumers.service.service import Service
 from consumers.transport.connection import WIRE_LOG, ViewerConnection
 from consumers.transport.frames import close_frame, text_frame
+from consumers.transport.http import http_response
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
-from kernel.tokens import UnknownKey
+from kernel.tokens import UnknownKey, shown_token
 
 PATH: Final = "/v1/ws"
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -40,11 +40,8 @@ class Asked(Request):
 
     @property
     def token(self) -> str | None:
-        """From `?token=`, or `Authorization: Bearer`."""
-        if "token" in self.query:
-            return self.query["token"]
-        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" and token else None
+        """From `Authorization: Bearer`, or `?token=`."""
+        return shown_token(self.headers.get("Authorization"), self.query.get("token"))
 
     @property
     def user(self) -> str | None:
@@ -235,29 +232,3 @@ _CLOSED_FOR: Final = {"limit_reached": Close.FULL, "bad_request": Close.FORBIDDE
 def _subprotocol(_: ServerProtocol, offered: object) -> Subprotocol | None:
     """Ours where it is offered. Who offers none is served too: some clients cannot name one."""
     return Subprotocol(SUBPROTOCOL) if isinstance(offered, list | tuple) and SUBPROTOCOL in offered else None
-
-
-def http_response(status: int, content_type: str, body: bytes, **headers: str) -> bytes:
-    """A response that ends its connection."""
-    named = Headers(
-        [
-            ("Content-Type", content_type),
-            ("Content-Length", str(len(body))),
-            ("Connection", "close"),
-            *((name.replace("_", "-").title(), value) for name, value in headers.items()),
-        ]
-    )
-    return Response(status, _REASONS.get(status, "Error"), named, body).serialize()
-
-
-_REASONS: Final = {
-    200: "OK",
-    202: "Accepted",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    431: "Request Header Fields Too Large",
-    503: "Service Unavailable",
-}

@@ -89,7 +89,7 @@ async def _many(
     streaming = await _streaming(request)
     windows: deque[tuple[int, Batch[Item], asyncio.Future[int]]] = deque()
     number, error, numbering = 0, None, context.control_state.numbering
-    lanes = context.control_state.lanes(stream.channel)
+    lanes = context.control_state.layout(stream.channel).lanes
     located = Located.IN_CHANNELS if lanes else Located.IN_CHANNEL
 
     async def finish_oldest() -> None:

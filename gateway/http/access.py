@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
-from gateway.control_state import ControlState
+from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
@@ -21,6 +21,7 @@ from kernel.tokens import (
     Verifier,
     anonymous_allowed,
     is_loopback,
+    shown_token,
     without_token,
 )
 from kernel.users import check_user
@@ -127,7 +128,4 @@ def user_of(request: web.Request) -> str | None:
 
 def token_of(request: web.Request) -> str | None:
     """From `Authorization: Bearer`, or `?token=`."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
-    return request.query.get("token")
+    return shown_token(request.headers.get("Authorization"), request.query.get("token"))

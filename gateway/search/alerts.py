@@ -19,7 +19,6 @@ from search_indexer.alerts import (
     MAX_PATTERN,
     MAX_READERS,
     Alert,
-    AlertLog,
     alert_stream,
     check_id,
     read_alert,
@@ -32,8 +31,8 @@ from search_indexer.searching.request import MAX_VALUES
 from search_indexer.text.folding import Folding
 
 _MAX_BYTES: Final = 64 * 1024
-#: Reading all alerts takes a Kafka consumer of its own: so many at once.
-_READERS: Final = 2
+#: How long a change is waited for to be known here, too.
+_TAKEN_S: Final = 2.0
 
 _ID: Final = Parameter(
     "id", "path", "The alert's name.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
@@ -89,19 +88,20 @@ _ALL: Final = Reply(
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     settings, clock, access = context.settings, context.clock, context.access
-    folding, reading = Folding(settings.elasticsearch.language), asyncio.Semaphore(_READERS)
+    book, folding = context.alerts, Folding(settings.elasticsearch.language)
+    table = context.control_state.table["alerts"]
 
-    def read() -> dict[str, Alert]:
-        log = AlertLog(settings, folding)
-        try:
-            log.read_all()
-            return {alert_id: one.alert for alert_id, one in sorted(log.alerts.items())}
-        finally:
-            log.close()
+    def alerts() -> dict[str, Alert]:
+        if not context.control_state.known:
+            raise TouchlineError(
+                "unavailable", "The alerts have not been read from Kafka yet: try again in a moment."
+            )
+        return {alert_id: one.alert for alert_id, one in sorted(book.alerts.items())}
 
-    async def alerts() -> dict[str, Alert]:
-        async with reading:
-            return await asyncio.to_thread(read)
+    async def keep(alert: Alert | None, alert_id: str, actor: str | None) -> None:
+        """Save it; who asks this gateway afterwards is answered by it."""
+        offset = await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=actor)
+        await context.following.taken(table, 0, offset, within_s=_TAKEN_S)
 
     async def put(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
@@ -114,18 +114,18 @@ async def routes(context: Context) -> Sequence[Operation]:
         given, lists = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
         alert = read_alert(alert_id, given, **lists, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
-        there = await alerts()
+        there = alerts()
         if alert_id in there:
             _only_theirs(caller, there[alert_id])
         if alert_id not in there and len(there) >= MAX_ALERTS:
             raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
-        await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=caller.user)
+        await keep(alert, alert_id, caller.user)
         return web.json_response(shown(alert), status=200 if alert_id in there else 201)
 
     async def show(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         caller = await access.require(request, "publish", alert_stream(alert_id))
-        alert = _found(await alerts(), alert_id)
+        alert = _found(alerts(), alert_id)
         _only_theirs(caller, alert)
         return web.json_response(shown(alert))
 
@@ -133,7 +133,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         own, admin = await access.scope(request, "publish"), await access.scope(request, "admin")
         found = [
             shown(alert)
-            for alert_id, alert in (await alerts()).items()
+            for alert_id, alert in (alerts()).items()
             if any(matches(pattern, alert_stream(alert_id)) for pattern in own.patterns)
             and (
                 alert.owner in (None, own.user)
@@ -145,9 +145,9 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def remove(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         caller = await access.require(request, "publish", alert_stream(alert_id))
-        alert = _found(await alerts(), alert_id)
+        alert = _found(alerts(), alert_id)
         _only_theirs(caller, alert)
-        await asyncio.to_thread(save, settings, clock, None, alert_id, actor=caller.user)
+        await keep(None, alert_id, caller.user)
         return web.json_response(shown(alert))
 
     errors = ("bad_request", "unauthorized", "forbidden", "unavailable")

@@ -14,7 +14,10 @@ from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
 from kernel.records import Headers, Record, Write
+from kernel.settings import Auth
+from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from schemas.catalog import Catalog
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
@@ -82,8 +85,10 @@ class Judge:
         memory: Memory,
         catalog: Catalog | None = None,
         answers: int = 0,
+        signer: Signer | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers; 0: nobody is told anything."""
+        self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
         self._epochs = epochs
@@ -134,36 +139,45 @@ class Judge:
         memory = self.memory
         event = decode_ingest(self.kind, value or b"", self._posted)
         sender = event["sender"]
+        signed = bool(headers) and self._signer.signed(self.kind, channel.name, value or b"", headers)
         keys = repeat_keys(channel.name, event["key"], origin_of(headers) if headers else None)
         asker = asker_of(headers) if headers else None
         try:
-            if offset < memory.decided_until:
-                if offset not in memory.decided:
-                    outcome.repeated += 1
-                    if asker is not None:
-                        outcome.writes += self._decided_before(asker, record, channel, event, keys)
-                    return
-            else:
-                for key in keys:
-                    if memory.repeats.seen(key, append_ms, offset):
-                        outcome.repeated += 1
-                        if asker is not None:
-                            outcome.writes += self._answers.repeat(asker, record, keys, memory.repeats)
-                        return
+            if self._counts_already(offset, append_ms, keys):
+                outcome.repeated += 1
+                if asker is not None:
+                    outcome.writes += self._what_counts(asker, record, channel, event, keys)
+                return
+            if offset >= memory.decided_until and not signed:
+                # Asked here first: a call costs as much as all three.
+                if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
+                    check_post(channel.name, sender, event["type"])
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces)
+            if sender is None and channel.kept and channel.name.startswith(USER):
+                sender = event["sender"] = _owner(channel.name)
             writes = self._accept(record, channel, event)
         except TouchlineError as error:
             self._reject(record, error, outcome, sender=sender, key=event["key"])
             return
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
-        if channel.guard is not None:
+        if channel.guard is not None and not signed:
             channel.guard.count(sender, append_ms, memory.paces)
         outcome.writes += writes
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
+
+    def _counts_already(self, offset: int, append_ms: int, keys: tuple[str, ...]) -> bool:
+        """Whether a record is none of those that become events: a repeat, or refused by a worker before."""
+        memory = self.memory
+        if offset < memory.decided_until:
+            return offset not in memory.decided
+        for key in keys:  # noqa: SIM110 - a generator would cost as much as all of it
+            if memory.repeats.seen(key, append_ms, offset):
+                return True
+        return False
 
     def _accept(self, record: Record, channel: Channel, event: dict[str, Any]) -> list[Write]:
         offset, append_ms, _, _, given = record
@@ -225,17 +239,21 @@ class Judge:
         if record.headers and (asker := asker_of(record.headers)) is not None:
             outcome.writes += self._answers.refused(asker, error)
 
-    def _decided_before(
+    def _what_counts(
         self, asker: Asker, record: Record, channel: Channel, event: dict[str, Any], keys: tuple[str, ...]
     ) -> list[Write]:
-        """A worker that is gone did not accept it, and may not have told: it was a repeat, or was refused."""
+        """The answer about a record that is no event: which one it repeats. Or a worker that is gone refused
+        it, and may not have told why."""
         answer = self._answers.repeat(asker, record, keys, self.memory.repeats)
-        if not answer and channel.guard is not None:
-            try:
+        if answer:
+            return answer
+        try:
+            check_post(channel.name, event["sender"], event["type"])
+            if channel.guard is not None:
                 channel.guard.check(event, record.append_ms, self.memory.paces)
-            except TouchlineError as error:
-                return self._answers.refused(asker, error)
-        return answer
+        except TouchlineError as error:
+            return self._answers.refused(asker, error)
+        return []
 
 
 def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
@@ -251,6 +269,12 @@ def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
         return encode({"stream": stream, "seq": seq, "server_ts": server_ts, "body": body})
 
     return encode_fanout
+
+
+def _owner(channel: str) -> str | None:
+    """Whom a channel of a user's own belongs to; None where its name has only a hash of theirs."""
+    name = channel.removeprefix(USER)
+    return name if name_in_channel(name) == name else None
 
 
 def origin_of(headers: Headers | None) -> bytes | None:

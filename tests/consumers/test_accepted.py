@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from control.registry_read import send_command
+from control.sending import send_command
+from kernel.clock import SystemClock
 from kernel.positions import Stream, split_lane
 from tests.consumers.bare import Bare, bare
 from tests.pipeline import Pipeline, running
@@ -26,6 +27,10 @@ def live(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def named(pipeline: Pipeline, user: str) -> str:
     return f"{pipeline.edge_url}?user={user}"
+
+
+async def command(live: Pipeline, channel: str, what: str, arguments: dict[str, Any]) -> None:
+    await asyncio.to_thread(send_command, live.settings, SystemClock(), channel, what, arguments)
 
 
 async def publish(client: Bare, number: int, stream: str, text: str = "hi", **more: Any) -> dict[str, Any]:
@@ -51,7 +56,7 @@ async def test_published_says_where_the_event_will_be(live: Pipeline) -> None:
 
 
 async def test_who_waits_is_told_what_the_fold_made_of_it(live: Pipeline) -> None:
-    await asyncio.to_thread(send_command, live.settings, "strict", "set_channel", {"blocked": ["spoiler"]})
+    await command(live, "strict", "set_channel", {"blocked": ["spoiler"]})
 
     async with bare(named(live, "ana")) as (ana, _), bare(named(live, "ben")) as (ben, _):
         await ben.say(op="subscribe", id=1, stream="chat:strict")
@@ -91,7 +96,7 @@ async def test_where_no_worker_is_who_waits_is_told_so_and_later_what_became_of_
 
 
 async def test_a_spread_channel_spreads_what_viewers_post_by_sender(live: Pipeline) -> None:
-    await asyncio.to_thread(send_command, live.settings, "hot", "set_lanes", {"lanes": 4})
+    await command(live, "hot", "set_lanes", {"lanes": 4})
     users = [f"fan{number}" for number in range(8)]
     async with bare(named(live, "eve")) as (eve, _):
 
@@ -119,9 +124,8 @@ async def test_a_spread_channel_spreads_what_viewers_post_by_sender(live: Pipeli
 
 
 async def test_refusals_on_a_lane_find_who_posted(live: Pipeline) -> None:
-    await asyncio.to_thread(send_command, live.settings, "tight", "set_lanes", {"lanes": 2})
-    for lane in ("tight~0", "tight~1"):
-        await asyncio.to_thread(send_command, live.settings, lane, "set_channel", {"blocked": ["spoiler"]})
+    await command(live, "tight", "set_lanes", {"lanes": 2})
+    await command(live, "tight", "set_channel", {"blocked": ["spoiler"]})
     async with bare(named(live, "ana")) as (ana, _):
         async with asyncio.timeout(30):
             while True:

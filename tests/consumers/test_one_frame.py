@@ -10,8 +10,8 @@ import pytest
 from bench.fan_servers import bare_service
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
-from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import Handshake
+from consumers.transport.routes import fallback_routes
 from kernel.settings import Edge, Settings
 from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.fan_servers import bare_service
-from consumers.cluster.registry import Layout, Registry
 from consumers.service.service import Service
 from control.acl import ChannelAcl
+from control.channels import ChannelRecord, to_avro
+from control.state import ControlState
+from control.table import Row
 from kernel.clock import SystemClock
 from kernel.positions import Kind, Shard
-from kernel.settings import Auth
+from kernel.settings import Auth, Settings
 from kernel.tokens import Grants, StaticKeys, Verifier, sign
-from schemas.codec import Codec
 from tests.consumers.heard import messages
 from tests.consumers.test_one_frame import ask, lose, opened, subscribe, watching
 from tests.consumers.test_unreadable_history import happen
@@ -33,11 +34,15 @@ class Counting(ChannelAcl):
         return super().allow(grants, channel)
 
 
-def edge() -> tuple[Service, Registry, Counting]:
-    registry, readers, auth = Registry(Codec("channel")), Counting(), Auth(secret=SECRET)
+def edge() -> tuple[Service, ControlState, Counting]:
+    registry, readers, auth = ControlState(Settings(), SystemClock()), Counting(), Auth(secret=SECRET)
     registry.readers = readers
     verifier = Verifier(auth, StaticKeys(auth), SystemClock())
     return bare_service(registry=registry, verifier=verifier), registry, readers
+
+
+def spread(channel: str, lanes: int) -> Row:
+    return Row(channel, to_avro(ChannelRecord(channel=channel, lanes=lanes)), 0, 0, 0)
 
 
 def watch(service: Service, streams: Iterable[str]) -> Transport:
@@ -111,7 +116,7 @@ async def test_who_waits_for_a_partition_and_leaves_is_not_waited_for() -> None:
 async def test_lanes_that_a_channel_gets_are_watched_by_who_watches_it_already() -> None:
     service, registry, _ = edge()
     viewers = [watch(service, ["chat:a"]), watch(service, ["chat:b"])]
-    registry.learn("a", Layout(lanes=2))
+    registry.channels.learn(spread("a", 2))
     service.subscriptions.widen("a")
     feeds = {
         audience.name: [feed.stream for feed in audience.feeds]

@@ -22,8 +22,8 @@ import zstandard
 from bench.fan_servers import bare_service
 from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
-from consumers.transport.fallbacks import read_cursors
-from gateway.channels.channels import _SETTINGS, _check
+from consumers.transport.oneway import read_cursors
+from control.commands import check_command
 from gateway.events.ingest import _items
 from gateway.http.bodies import _unpacking
 from gateway.search.alerts import _parameters
@@ -200,8 +200,8 @@ def channel(data: bytes) -> None:
         wanted = json.loads(data)
     except (ValueError, RecursionError):
         return
-    if isinstance(wanted, dict):  # unknown names are refused before
-        _check({name: value for name, value in wanted.items() if name in _SETTINGS["properties"]})
+    if isinstance(wanted, dict):
+        check_command("a", "set_channel", wanted)
 
 
 def alert(data: bytes) -> None:

@@ -91,7 +91,8 @@ def command(
 
 
 def _revoke(user: str, before_s: float) -> None:
-    from control.registry_read import send_command
     from control.revocations import COMMAND, PREFIX
+    from control.sending import send_command
+    from kernel.clock import SystemClock
 
-    send_command(load_settings(), f"{PREFIX}{user}", COMMAND, {"before": before_s})
+    send_command(load_settings(), SystemClock(), f"{PREFIX}{user}", COMMAND, {"before": before_s})
