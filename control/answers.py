@@ -80,6 +80,8 @@ class Answers:
 
     async def ask_soon(self) -> Question:
         """The same in an event loop."""
+        if self._begun.done():  # at once: events that ask keep their order
+            return self._question(self._begun.result())
         self.begin()
         try:
             # Shielded: who gives up waiting gives up for themselves only.

@@ -8,11 +8,13 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
+from control.answers import WITHIN_S, Answers, not_answered
 from kernel.errors import TouchlineError
+from kernel.records import Headers
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
 from producers.batch import Batch, Filled, Item, Located
-from producers.delivery import Delivered, SomeNotDelivered, where
+from producers.delivery import Delivered, SomeNotDelivered, Wait, where
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full
 from producers.posts import AnyPost, Record
 from producers.preparing import Preparing
@@ -45,6 +47,8 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         self._lots: list[tuple[Batch[Any], asyncio.Future[int]]] = []
         self._outbox: Outbox | None = None
         self._closed = False
+        #: The fold's answers; whoever will want some quickly lets it begin.
+        self.answers: Final = Answers(self._settings)
 
     async def __aenter__(self) -> Self:
         self.open()
@@ -70,9 +74,27 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
         await asyncio.to_thread(self._open().contact.wait)
 
-    async def send(self, post: AnyPost, *, spread: int = 0) -> Delivered:
-        """Send an event, and wait until Kafka holds it on all in-sync replicas."""
-        return await (await self.submit(post, spread=spread))
+    async def send(self, post: AnyPost, *, spread: int = 0, wait: Wait | None = None) -> Delivered:
+        """Send an event, and wait until Kafka holds it on all in-sync replicas, or until it is accepted."""
+        if wait is None:
+            return await (await self.submit(post, spread=spread))
+        self._running()
+        return await self.accepted(self.prepare(self.on_lane(post, spread)))
+
+    async def accepted(self, record: Record) -> Delivered:
+        """Send a record, and wait for the fold's word. Raises its refusal, or `unavailable` after 2 s."""
+        confirmation: Confirmation = self._running().create_future()
+        question = await self.answers.ask_soon()
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await self._put(record, partial(self._report, confirmation), None, question.headers)
+                delivered = await confirmation
+                position = await asyncio.wrap_future(question.answer)
+        except TimeoutError:
+            raise not_answered() from None
+        finally:
+            question.forget()
+        return delivered._replace(seq=position.seq, id=position.id)
 
     async def submit(self, post: AnyPost, *, wait: bool = True, spread: int = 0) -> Confirmation:
         """Send an event without waiting for Kafka: the future that is returned tells what became of it.
@@ -147,6 +169,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         if outbox is None:
             return
         left = await asyncio.to_thread(outbox.close, timeout_s)
+        await asyncio.to_thread(self.answers.close)
         self._resolve()
         if left:
             raise left_behind(left, timeout_s)
@@ -180,11 +203,17 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
                 batch.give_up(items, error)
                 return
 
-    async def _put(self, record: Record, on_delivery: OnDelivery, patience_s: float | None) -> None:
-        if not self._queue.locked() and self._open().put(record, on_delivery):
+    async def _put(
+        self,
+        record: Record,
+        on_delivery: OnDelivery,
+        patience_s: float | None,
+        headers: Headers | None = None,
+    ) -> None:
+        if not self._queue.locked() and self._open().put(record, on_delivery, headers):
             return
         async with self._room_found(patience_s):
-            while not self._open().put(record, on_delivery):
+            while not self._open().put(record, on_delivery, headers):
                 await self._room_made()
 
     @asynccontextmanager

@@ -2,26 +2,25 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from gateway.context import Context
-from gateway.events import positions
+from gateway.events import sending
 from gateway.events.changes import Item, Look, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
+from gateway.events.sending import Prepare, Send, Sent
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
-from kernel.positions import Stream
+from kernel.positions import Stream, spread
 from kernel.users import check_post
-from producers.batch import Batch, Located
-from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record, read_post
 from schemas.codec import Undecodable
 
@@ -30,30 +29,35 @@ _WINDOWS: Final = 16
 _MAX_KEY: Final = 128
 
 _array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
-Prepare = Callable[[Item], Record]
 
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
     limit = context.settings.gateway.max_event_bytes
 
+    context.producer.answers.begin()
+
     async def post_events(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
+        way = sending.way_of(request.query.getall("wait", []))
         caller = await context.access.require(request, "publish", str(stream))
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
-        results, look, refusals = Results(), looking(context.history, stream, caller), Refusals()
+        lanes = context.control_state.layout(stream.channel).lanes
+        results, refusals = Results(), Refusals()
+        look = looking(context.history, stream, caller, lanes)
+        asked = _Asked(stream, caller, idempotency_key, lanes, refusals)
         try:
             if content_type_of(request) in NDJSON:
-                prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=True)
+                send = way(context, stream, _preparing(context, asked, several=True), lanes)
                 parts = _looked(lines_of(request, limit), look, refusals)
-                return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+                return await _many(request, stream, send=send, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
-            prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
+            send = way(context, stream, _preparing(context, asked, several=several), lanes)
             parts = _looked(_once(_items(body) if several else [body]), look, refusals)
-            return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+            return await _many(request, stream, send=send, parts=parts, results=results)
         finally:
             results.close()
 
@@ -71,38 +75,27 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
                 *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
+                *("moderated", "rate_limited", "unavailable"),
             ),
         )
     ]
 
 
 async def _many(
-    context: Context,
-    request: web.Request,
-    stream: Stream,
-    *,
-    prepare: Prepare,
-    parts: AsyncIterator[list[bytes]],
-    results: Results,
+    request: web.Request, stream: Stream, *, send: Send, parts: AsyncIterator[list[bytes]], results: Results
 ) -> web.StreamResponse:
     """Send the parts as they come, a bounded number at once, and answer with a result for each event."""
     streaming = await _streaming(request)
-    windows: deque[tuple[int, Batch[Item], asyncio.Future[int]]] = deque()
-    number, error, numbering = 0, None, context.control_state.numbering
-    lanes = context.control_state.layout(stream.channel).lanes
-    located = Located.IN_CHANNELS if lanes else Located.IN_CHANNEL
+    windows: deque[tuple[int, asyncio.Future[Sent]]] = deque()
+    number, error = 0, None
 
     async def finish_oldest() -> None:
-        count, batch, sent = windows.popleft()
-        failures: Sequence[Failure] = ()
-        try:
-            INGESTED.labels(stream.kind).inc(await sent)
-        except SomeNotDelivered as some:
-            failures = some.failures
-            INGESTED.labels(stream.kind).inc(some.delivered)
-            for failure in failures:
-                REFUSED.labels(failure.error.code).inc()
-        lines = results.add(count, failures, positions.lines(numbering, stream, batch.runs(), count))
+        count, future = windows.popleft()
+        sent = await future
+        INGESTED.labels(stream.kind).inc(count - len(sent.failures))
+        for failure in sent.failures:
+            REFUSED.labels(failure.error.code).inc()
+        lines = results.add(count, sent.failures, sent.told)
         if streaming is None:
             results.keep(lines)
         else:
@@ -112,12 +105,8 @@ async def _many(
         async for part in parts:
             items = list(enumerate(part, number))
             number += len(items)
-            batch = context.producer.batch(prepare, located)
-            sent = await context.producer.submit_batch(
-                batch, items, patience_s=context.settings.gateway.patience_s
-            )
-            windows.append((len(items), batch, sent))
-            while windows and (len(windows) > _WINDOWS or windows[0][2].done()):
+            windows.append((len(items), await send(items)))
+            while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
                 await finish_oldest()
     except TouchlineError as broken:
         # What came before the body broke is on its way: its results are told along with the error.
@@ -142,16 +131,19 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
     return response
 
 
-def _preparing(
-    context: Context,
-    stream: Stream,
-    caller: Caller,
-    idempotency_key: str | None,
-    refusals: Refusals,
-    *,
-    several: bool,
-) -> Prepare:
+class _Asked(NamedTuple):
+    """What is the same for all events of a request."""
+
+    stream: Stream
+    caller: Caller
+    idempotency_key: str | None
+    lanes: int
+    refusals: Refusals
+
+
+def _preparing(context: Context, asked: _Asked, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
+    stream, caller, idempotency_key, lanes, refusals = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
 
     def prepare(item: Item) -> Record:
@@ -169,6 +161,8 @@ def _preparing(
         if post.key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key
+        if lanes:
+            post.channel = spread(stream, lanes, sender=post.sender, key=post.key, turn=number).channel
         return make(post)
 
     return prepare

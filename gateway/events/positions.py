@@ -16,9 +16,16 @@ _STEP: Final = 10_000
 _DIGITS: Final = [f"{number:04d}" for number in range(_STEP)]
 
 
-def line(position: Position) -> bytes:
-    """The result of one event."""
-    return b'{"ok":true,"seq":%d,"id":"%b"}' % (position.seq, position.id.encode())
+def line(position: Position, stream: Stream, key: bytes) -> bytes:
+    """The result of one event, whose record has this key."""
+    return f'{_head(stream, key)}{position.seq},"id":"{position.id}"}}'.encode()
+
+
+def _head(stream: Stream, key: bytes) -> str:
+    """What results begin with; they name the lane where the channel is spread."""
+    channel = key.decode()
+    lane = "" if channel == stream.channel else f'"stream":"{stream.kind}:{channel}",'
+    return f'{{"ok":true,{lane}"seq":'
 
 
 def lines(numbering: Numbering, stream: Stream, runs: Iterable[Run], count: int) -> bytes | dict[int, bytes]:
@@ -28,7 +35,7 @@ def lines(numbering: Numbering, stream: Stream, runs: Iterable[Run], count: int)
     for numbers, key, partition, append_ms, offsets in runs:
         heads = numbering.heads(stream.kind, key.decode(), partition, append_ms, offsets)
         if heads is not None:
-            texts.append((numbers, _text(*heads, offsets)))
+            texts.append((numbers, _text(_head(stream, key), *heads, offsets)))
     places = [number for numbers, _ in texts for number in numbers]
     if places == list(range(count)):
         return "".join([text for _, text in texts]).encode()
@@ -36,18 +43,18 @@ def lines(numbering: Numbering, stream: Stream, runs: Iterable[Run], count: int)
     return dict(zip(places, split, strict=True))
 
 
-def _text(seq: int, id_: int, offsets: Sequence[int]) -> str:
+def _text(head: str, seq: int, id_: int, offsets: Sequence[int]) -> str:
     """Results of offsets that rise, nearly always one by one."""
     if offsets[-1] - offsets[0] != len(offsets) - 1:
-        return "".join([f'{{"ok":true,"seq":{seq | o},"id":"{id_ | o & _LOW}"}}\n' for o in offsets])
+        return "".join([f'{head}{seq | o},"id":"{id_ | o & _LOW}"}}\n' for o in offsets])
     found: list[str] = []
     at, end = offsets[0], offsets[-1] + 1
     while at < end:
         # As far as only the last digits of both change.
         (high, first), (id_high, id_first) = divmod(seq | at, _STEP), divmod(id_ | at & _LOW, _STEP)
         count = min(end - at, _STEP - first, _STEP - id_first, _LOW + 1 - (at & _LOW))
-        head, middle = f'{{"ok":true,"seq":{high}', f',"id":"{id_high}'
+        before, middle = f"{head}{high}", f',"id":"{id_high}'
         ends = zip(_DIGITS[first : first + count], _DIGITS[id_first : id_first + count], strict=True)
-        found += [f'{head}{digits}{middle}{id_digits}"}}\n' for digits, id_digits in ends]
+        found += [f'{before}{digits}{middle}{id_digits}"}}\n' for digits, id_digits in ends]
         at += count
     return "".join(found)

@@ -56,7 +56,7 @@ def test_a_position_is_told_where_it_is_known(at: Placed, *, known: bool) -> Non
     position = numbering().position(Kind.CHAT, "final", at)
     assert (position is not None) is known
     if position is not None:
-        text = json.loads(line(position))
+        text = json.loads(line(position, STREAM, b"final"))
         assert text == {"ok": True, "seq": make_seq(3, 41), "id": make_id(Kind.CHAT, APPEND, HERE, 41)}
     assert Numbering(TopicNames("t"), dict).position(Kind.CHAT, "final", at) is None, "no epochs yet"
 
