@@ -1,8 +1,12 @@
 """Records of the log, as every reader and writer hands them on: where they lie, what they hold."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 Headers = list[tuple[str, str | bytes | None]]
+
+#: Header of a record that was put back, from a wrong partition or after it was refused: where it first lay.
+#: The fold takes one of each origin.
+ORIGIN: Final = "touchline-origin"
 
 
 class Partition(NamedTuple):

@@ -16,6 +16,7 @@ from control.answers import WITHIN_S, Question, Refused, not_answered
 from control.channels import Layout
 from control.numbering import Numbering, Placed, Position
 from history.changes import check_change, is_change
+from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import Stream, spread
 from kernel.records import Headers
@@ -64,20 +65,24 @@ class Publishing:
         channels: Channels,
         answers: Asking,
         new_id: Callable[[], str],
+        budgets: DoorBudgets,
     ) -> None:
+        self._budgets = budgets
         self._poster, self._history, self._channels = poster, history, channels
         self._answers, self._new_id = answers, new_id
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
 
     async def publish(
-        self, request: m.Publish, stream: Stream, member: Member, connection: Sender
+        self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
     ) -> m.AnyReply:
-        """Post an event in the member's name; the reply comes when Kafka has it, or when it is accepted."""
+        """Post an event of this size in the member's name; the reply comes when Kafka has it, or it is accepted."""
         key = request.key or self._new_id()
         lanes = self._channels.layout(stream.channel).lanes
         target = spread(stream, lanes, sender=member.user, key=key)
+        admin = member.grants.allows("admin", "*")
         try:
+            self._budgets.take_event(self._budgets.bound(member.user, admin=admin), size)
             event = _event(request, stream, member, key)
             if not member.grants.allows("admin", request.stream) and is_change(stream, request.type):
                 await check_change(

@@ -1,6 +1,7 @@
 """What viewers ask for beside streams and publishing: history, ack, presence."""
 
 from collections import OrderedDict
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
 import msgspec
@@ -10,8 +11,10 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
 from control.acl import ChannelAcl
+from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ, Stream, split_lane
+from kernel.slots import Slots
 
 #: Streams of which it is remembered how far they go.
 MAX_HEADS: Final = 10_000
@@ -32,9 +35,19 @@ class Cursors(Protocol):
 class Requests:
     """The replies. None of them raises: what goes wrong is a reply too."""
 
-    def __init__(self, *, history: History, readers: ChannelAcl, counts: Counts, cursors: Cursors) -> None:
+    def __init__(
+        self,
+        *,
+        history: History,
+        readers: ChannelAcl,
+        counts: Counts,
+        cursors: Cursors,
+        budgets: DoorBudgets,
+        pages: Slots,
+    ) -> None:
         self._history, self._readers = history, readers
         self._counts, self._cursors = counts, cursors
+        self._budgets, self._pages = budgets, pages
         #: How far streams go that were asked for in history; they only ever go further.
         self._heads: OrderedDict[str, int] = OrderedDict()
 
@@ -42,10 +55,13 @@ class Requests:
         """A page of history, complete up to the head."""
         if not self._readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
+        user = self._bound(member)
         try:
+            self._budgets.take_read(user)
             page = await self._history.read(
                 stream, after=request.after, before=request.before, limit=request.limit
             )
+            self._budgets.count_read(user, sum(map(len, page.events)))
         except TouchlineError as error:
             return refusal(error, request.id)
         events = [msgspec.Raw(body) for body in page.events]
@@ -87,6 +103,13 @@ class Requests:
             return not_a_reader(request.id, request.stream)
         viewers = self._counts.viewers(request.stream)
         return m.PresenceReply(id=request.id, stream=request.stream, viewers=viewers)
+
+    def page(self, member: Member) -> AbstractAsyncContextManager[None]:
+        """A page is on its way to a member, from when it is asked for until it is taken. Raises."""
+        return self._pages.slot(self._bound(member))
+
+    def _bound(self, member: Member) -> str | None:
+        return self._budgets.bound(member.user, admin=member.grants.allows("admin", "*"))
 
 
 def _seen(member: Member, stream: Stream) -> int:

@@ -13,7 +13,7 @@ from control.asker import Asker, asker_of
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
-from kernel.records import Headers, Record, Write
+from kernel.records import ORIGIN, Headers, Record, Write
 from kernel.settings import Auth
 from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
@@ -28,8 +28,6 @@ from streams.fold.channels import Channel, Channels
 from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
 
-#: Header of a record that was put back from a wrong partition: where it first lay.
-ORIGIN: Final = "touchline-origin"
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
 #: Longest sentence in a rejection: some quote what they refuse.

@@ -94,6 +94,7 @@ export const METRICS = {
   CONSUMER_LAG: "touchline_consumer_lag",
   TABLE_SKIPPED: "touchline_table_records_skipped_total",
   TASKS: "touchline_tasks",
+  LOOP_STALL: "touchline_loop_stall_seconds",
   INGESTED: "touchline_ingested_total",
   REFUSED: "touchline_refused_total",
   ACCEPTED: "touchline_accepted_total",
