@@ -158,7 +158,7 @@ def bare_service(
             channels=registry,
             answers=answers or nothing,
             budgets=budgets,
-            new_id=lambda: "",
+            new_id=lambda: "key",
         ),
         Requests(
             history=past,

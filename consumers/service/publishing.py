@@ -76,7 +76,7 @@ class Publishing:
     async def publish(
         self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
     ) -> m.AnyReply:
-        """Post an event of this size in the member's name; the reply comes when Kafka has it, or it is accepted."""
+        """Post an event of this size for the member; the reply comes when Kafka has it, or it is accepted."""
         key = request.key or self._new_id()
         lanes = self._channels.layout(stream.channel).lanes
         target = spread(stream, lanes, sender=member.user, key=key)
