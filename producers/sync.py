@@ -1,7 +1,6 @@
 """`SyncProducer`: the same for programs without an event loop; any number of threads may share one."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from control.answers import WITHIN_S, Answers, not_answered
+from kernel.clock import Clock, SystemClock
 from kernel.records import Headers
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
@@ -34,8 +34,15 @@ class SyncProducer(SendMethods[Delivered]):
     All that is said of `Producer` holds for it.
     """
 
-    def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        catalog: Catalog | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         given = settings or load_settings()
+        self._clock: Final = clock or SystemClock()
         self.prepare = Preparing(topic_names(given), catalog or catalog_for(given))
         self._turns = Counter()
         self._announced = {}
@@ -62,12 +69,12 @@ class SyncProducer(SendMethods[Delivered]):
             return self.submit(post, spread=spread).result()
         confirmation: Future[Delivered] = Future()
         record, question = self.prepare(self.on_lane(post, spread)), self._answers.ask()
-        until = time.monotonic() + WITHIN_S
+        until = self._clock.monotonic() + WITHIN_S
         try:
             self._put(record, partial(self._report, confirmation), wait=True, headers=question.headers)
             # An event that is not confirmed is not answered either.
-            delivered = confirmation.result(until - time.monotonic())
-            position = question.answer.result(max(0.0, until - time.monotonic()))
+            delivered = confirmation.result(until - self._clock.monotonic())
+            position = question.answer.result(max(0.0, until - self._clock.monotonic()))
         except TimeoutError:
             raise not_answered() from None
         finally:
