@@ -95,7 +95,7 @@ class Judge:
         self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
         self._encode_event, self.decode_event = event.encode, event.decode
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
-        self._stream = f"{kind}:"
+        self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
         self._encode_rejection = Codec("rejection", catalog).encode
         encode_answer = Codec("answer", catalog).encode
         self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
@@ -187,7 +187,11 @@ class Judge:
         event["server_ts"] = append_ms
         event["partition"] = partition
         value = self._encode_event(event)
-        fanout = self._encode_fanout(self._stream + channel.name, seq, append_ms, render(self.kind, event))
+        about = event["data"]["target"] if self._is_chat else None
+        body = render(self.kind, event)
+        fanout = self._encode_fanout(
+            self._stream + channel.name, seq, append_ms, event["type"], event["sender"], None, about, body
+        )
         if len(value) > _MAX_BODY or len(fanout) > _MAX_BODY:
             raise TouchlineError("too_large", "The event is too large once it is made ready for viewers.")
         origin = origin_of(given) if given else None
@@ -254,17 +258,20 @@ class Judge:
         return []
 
 
-def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
+_FANOUT: Final = ("stream", "seq", "server_ts", "type", "sender", "n", "target", "body")
+
+
+def _fanout_encoder(codec: Codec) -> Callable[..., bytes]:
     """The fields of a fan-out record to its bytes, by way of a dict only where straight code gives way."""
     flat, encode = codec.encode_flat, codec.encode
 
-    def encode_fanout(stream: str, seq: int, server_ts: int, body: bytes) -> bytes:
+    def encode_fanout(*values: Any) -> bytes:
         if flat is not None:
             try:
-                return flat(stream, seq, server_ts, body)
+                return flat(*values)
             except UNUSUAL:
                 pass
-        return encode({"stream": stream, "seq": seq, "server_ts": server_ts, "body": body})
+        return encode(dict(zip(_FANOUT, values, strict=True)))
 
     return encode_fanout
 
