@@ -220,7 +220,7 @@ class _Located(_Part[Item]):
 
     def runs(self) -> Iterator[Run]:
         """Nothing where one has failed: what was not confirmed may lie anywhere between the others."""
-        if self._failed:
+        if self._failed or not self._runs:
             return
         put = [number for number, value in enumerate(self.values, self._start) if value]
         waiting: dict[bytes, Iterator[int]] = {}

@@ -72,7 +72,7 @@ class Outbox:
             if headers is None:
                 self.produce(topic, value, key, -1, on_delivery)
             else:
-                self.produce(topic, value, key, -1, on_delivery, 0, headers)
+                self.produce(topic, value, key, -1, on_delivery, headers=headers)
         except BufferError:
             return False
         except KafkaException as error:

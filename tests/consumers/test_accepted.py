@@ -52,7 +52,7 @@ async def test_published_says_where_the_event_will_be(live: Pipeline) -> None:
         again = await publish(ana, 2, "chat:where", key="k1")
         assert "seq" not in again, "it repeats the first one: no event lies where its record does"
         bad = await publish(ana, 3, "chat:where", client_ts="yesterday")
-        assert (bad["op"], bad["code"]) == ("error", "bad_request")
+        assert (bad["op"], bad["code"]) == ("error", "invalid_event")
 
 
 async def test_who_waits_is_told_what_the_fold_made_of_it(live: Pipeline) -> None:
