@@ -174,7 +174,9 @@ def bare_service(
 async def edge(port: int, control_port: int, secret: str) -> None:
     """The edge's connections, sessions, rings and fan-out; records come from here, not from Kafka."""
     auth, clock = Auth(secret=secret), SystemClock()
-    settings = Settings(auth=auth, edge=Edge(max_connections_per_user=100_000))
+    settings = Settings(
+        auth=auth, edge=Edge(max_connections_per_user=100_000, max_subscriptions_per_user=1_000_000)
+    )
     service = bare_service(settings, clock, verifier=Verifier(auth, StaticKeys(auth), clock))
     codec, hub = Codec("fanout"), service.subscriptions.hub
 

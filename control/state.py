@@ -114,7 +114,9 @@ class ControlState:
             learn(row)
 
     def _alert(self, row: Row) -> None:
-        """Who may read an alert's stream."""
+        """Who may read an alert's stream: it is as if its channel's settings had changed."""
         if row.key.startswith("$"):
             return  # that one rests
-        self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        channel = self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        for tell in self.channels.on_change:
+            tell(channel)

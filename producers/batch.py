@@ -5,12 +5,14 @@ It waits for nothing: both producers fill it in their own way, and share what is
 
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from itertools import islice
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from confluent_kafka import KafkaException
 
 from kernel.errors import TouchlineError
+from kernel.records import Headers
 from producers.delivery import Failure, SomeNotDelivered
 from producers.outbox import OnDelivery, Produce
 from producers.posts import Record
@@ -53,10 +55,13 @@ class Batch(Generic[Item]):
         self,
         prepare: Callable[[Item], Record],
         explain: Callable[[Any], TouchlineError],
+        headers: Headers | None = None,
         *,
         located: Located = Located.NO,
     ) -> None:
-        """`explain` makes an error of ours of a KafkaError. `located` keeps where each event lies."""
+        """`explain` makes an error of ours of a KafkaError; `headers` are those of each record; a batch that is
+        `located` keeps where its events lie."""
+        self._headers: Final = headers
         self._prepare: Final = self._noting(prepare) if located is Located.IN_CHANNELS else prepare
         #: The parts of a batch that is located; None: it is not.
         self._parts: list[_Located[Item]] | None = None if located is Located.NO else []
@@ -71,6 +76,8 @@ class Batch(Generic[Item]):
 
     def fill(self, items: Iterator[Item], produce: Produce, limit: int) -> Filled:
         """Prepare and put the next items, at most `limit`."""
+        if self._headers:
+            produce = partial(produce, headers=self._headers)
         if self._held is not None:
             (topic, key, value), on_delivery = self._held
             try:

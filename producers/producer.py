@@ -89,13 +89,14 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         self._running()
         return await self.accepted(self.prepare(self.on_lane(post, spread)))
 
-    async def accepted(self, record: Record) -> Delivered:
+    async def accepted(self, record: Record, headers: Headers | None = None) -> Delivered:
         """Send a record, and wait for the fold's word. Raises its refusal, or `unavailable` after 2 s."""
         confirmation: Confirmation = self._running().create_future()
         question = await self.answers.ask_soon()
+        asked = [*question.headers, *(headers or ())]
         try:
             async with asyncio.timeout(WITHIN_S):
-                await self._put(record, partial(self._report, confirmation), None, question.headers)
+                await self._put(record, partial(self._report, confirmation), None, asked)
                 delivered = await confirmation
                 position = await asyncio.wrap_future(question.answer)
         except TimeoutError:
@@ -129,6 +130,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         prepare: Callable[[Item], Record] | None = None,
         *,
         patience_s: float | None = None,
+        headers: Headers | None = None,
     ) -> asyncio.Future[int]:
         """As `send_many`, but returns when all are on their way; the future tells what became of them.
 
@@ -136,13 +138,15 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         that finds no room for so long fails with `queue_full` (or `unavailable`, if Kafka does not answer at
         all), and so do those after it.
         """
-        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
+        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain, headers)
         return await self.submit_batch(batch, posts, patience_s=patience_s)
 
-    def batch(self, prepare: Callable[[Item], Record], located: Located) -> Batch[Item]:
-        """A batch for `submit_batch`, which keeps where its events lie."""
+    def batch(
+        self, prepare: Callable[[Item], Record], located: Located, headers: Headers | None = None
+    ) -> Batch[Item]:
+        """A batch for `submit_batch`, which keeps where its events lie, with these headers on each record."""
         self._open()
-        return Batch(prepare, self._explain, located=located)
+        return Batch(prepare, self._explain, headers, located=located)
 
     async def submit_batch(
         self,

@@ -19,7 +19,7 @@ from history.changes import check_change, is_change
 from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import Stream, spread
-from kernel.records import Headers
+from kernel.records import VIA, Headers
 from kernel.users import USER, check_post
 from schemas.ingest import make_ingest, read_time
 
@@ -82,7 +82,10 @@ class Publishing:
         target = spread(stream, lanes, sender=member.user, key=key)
         admin = member.grants.allows("admin", "*")
         try:
-            self._budgets.take_event(self._budgets.bound(member.user, admin=admin), size)
+            bound = self._budgets.bound(member.user, admin=admin)
+            self._budgets.take_event(bound, size)
+            # Of a user who has a share of the pipeline, which the workers keep to.
+            headers: Headers = [] if bound is None else [(VIA, b"edge")]
             event = _event(request, stream, member, key)
             if not member.grants.allows("admin", request.stream) and is_change(stream, request.type):
                 await check_change(
@@ -90,9 +93,9 @@ class Publishing:
                 )
             position: Position | None
             if request.wait is not None:
-                position = await self._accepted(target, event, (member.user, key, connection))
+                position = await self._accepted(target, event, headers, (member.user, key, connection))
             else:
-                position = await self._delivered(target, event, (member.user, key, connection))
+                position = await self._delivered(target, event, headers, (member.user, key, connection))
         except Refused as refused:
             return refusal_of_the_fold(refused, request.id)
         except TouchlineError as error:
@@ -112,19 +115,21 @@ class Publishing:
             connection.send(message)
 
     async def _delivered(
-        self, stream: Stream, event: dict[str, Any], by: tuple[str, str, Sender]
+        self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
     ) -> Position | None:
         again = self._note(stream, by)
-        at = await self._poster.post(stream, event)
+        at = await self._poster.post(stream, event, headers or None)
         # Of what was posted here a moment ago under the same key the first one counts, wherever it lies.
         return None if again else self._channels.numbering.position(stream.kind, stream.channel, at)
 
-    async def _accepted(self, stream: Stream, event: dict[str, Any], by: tuple[str, str, Sender]) -> Position:
+    async def _accepted(
+        self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
+    ) -> Position:
         """Wait for the fold's word. Raises Refused, or `unavailable` where it does not come in time."""
         question = await self._answers.ask_soon()
         try:
             async with asyncio.timeout(WITHIN_S):
-                await self._poster.post(stream, event, question.headers)
+                await self._poster.post(stream, event, [*question.headers, *headers])
                 return await asyncio.wrap_future(question.answer)
         except TimeoutError:
             self._note(stream, by)  # a refusal may still come

@@ -21,6 +21,7 @@ from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream, spread
+from kernel.records import VIA, Headers
 from kernel.users import check_post
 from producers.posts import Record, read_post
 
@@ -53,14 +54,16 @@ async def routes(context: Context) -> Sequence[Operation]:
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         look = looking(context.history, stream, caller, lanes)
         asked = _Asked(stream, caller, idempotency_key, lanes, refusals)
+        # Who is not bound is a service, or an operator: the shares of users are not theirs.
+        headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
         try:
             if content_type_of(request) in NDJSON:
-                send = way(context, stream, _preparing(context, asked, several=True), lanes)
+                send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
                 parts = _looked(paced(lines_of(request, limit, max_lines), caller), look, refusals)
                 return await _many(request, stream, send=send, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
-            send = way(context, stream, _preparing(context, asked, several=several), lanes)
+            send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
             if not several:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])

@@ -10,6 +10,7 @@ from gateway.events import positions
 from gateway.events.changes import Item
 from kernel.errors import TouchlineError
 from kernel.positions import Stream
+from kernel.records import Headers
 from producers.batch import Batch, Located
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record
@@ -28,7 +29,7 @@ class Sent(NamedTuple):
 
 
 Send = Callable[[list[Item]], Awaitable["asyncio.Future[Sent]"]]
-Way = Callable[[Context, Stream, Prepare, int], Send]
+Way = Callable[[Context, Stream, Prepare, int, Headers | None], Send]
 
 
 def way_of(wait: Sequence[str]) -> Way:
@@ -40,7 +41,9 @@ def way_of(wait: Sequence[str]) -> Way:
     return accepting
 
 
-def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int) -> Send:
+def delivering(
+    context: Context, stream: Stream, prepare: Prepare, lanes: int, headers: Headers | None
+) -> Send:
     """Until all in-sync replicas have them."""
     located = Located.IN_CHANNELS if lanes else Located.IN_CHANNEL
     producer, patience_s = context.producer, context.settings.gateway.patience_s
@@ -55,20 +58,26 @@ def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int) -
         return Sent(failures, positions.lines(numbering, stream, batch.runs(), count))
 
     async def send(items: list[Item]) -> "asyncio.Future[Sent]":
-        batch = producer.batch(prepare, located)
+        batch = producer.batch(prepare, located, headers)
         done = await producer.submit_batch(batch, items, patience_s=patience_s)
         return asyncio.ensure_future(settled(batch, len(items), done))
 
     return send
 
 
-def accepting(context: Context, stream: Stream, prepare: Prepare, lanes: int) -> Send:  # noqa: ARG001 - a Way
+def accepting(
+    context: Context,
+    stream: Stream,
+    prepare: Prepare,
+    lanes: int,  # noqa: ARG001 - a Way
+    headers: Headers | None,
+) -> Send:
     """Until the workers have accepted or refused each of them."""
 
     async def one(index: int, item: Item) -> bytes | Failure:
         try:
             record = prepare(item)
-            delivered = await context.producer.accepted(record)
+            delivered = await context.producer.accepted(record, headers)
         except TouchlineError as error:
             return Failure(index, item, error)
         position = Position(delivered.seq or 0, delivered.id or "")

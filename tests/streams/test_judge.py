@@ -11,9 +11,11 @@ from kernel.positions import Kind, make_id, make_seq, partition_of
 from kernel.records import ORIGIN, Record
 from kernel.settings import Auth
 from kernel.signing import Signer
-from kernel.topics import TopicNames
+from kernel.topics import MAX_RECORD_BYTES, TopicNames
 from schemas.codec import Codec
+from schemas.registry import RegistryAway
 from streams.fold.channels import Channels
+from streams.fold.guards import Guard
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 
@@ -227,6 +229,66 @@ def test_a_record_put_back_twice_is_one_event() -> None:
     outcome = fold(judge, chat(1)._replace(headers=origin), chat(2)._replace(headers=origin))
     assert (outcome.accepted, outcome.repeated) == ({b"final": 1}, 1)
     assert outcome.writes[0].headers == origin
+
+
+def test_an_error_that_nobody_thought_of_refuses_its_record_and_the_next_one_flows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge = make_judge(settings=Settings(max_text=100))
+
+    def surprised(_: Any, event: dict[str, Any], *__: Any) -> None:
+        if event["data"]["text"] == "surprise":
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(Guard, "check", surprised)
+    outcome = fold(judge, chat(1), chat(2, "surprise", key="k"), chat(3))
+    assert outcome.accepted == {b"final": 2}
+    assert outcome.rejected == {"not_processed": 1}
+    rejection = next(w for w in outcome.writes if w.topic == "t.rejected")
+    assert Codec("rejection").decode(rejection.value or b"")["key"] == "k"
+
+
+def test_a_fault_that_says_nothing_about_the_record_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise RegistryAway
+
+    monkeypatch.setattr(Guard, "check", away)
+    with pytest.raises(RegistryAway):
+        fold(make_judge(settings=Settings(max_text=100)), chat(1))
+
+
+LARGE = MAX_RECORD_BYTES - 20
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(1, APPEND, b"k" * LARGE, b"junk"),
+        Record(1, APPEND, b"\xff" * LARGE, None),
+        Record(1, APPEND, b"final", b"x" * LARGE),
+        Record(1, APPEND, b"final", b'{"data":{"text":"hi"}}', [(ORIGIN, b"9" * LARGE)]),
+        Record(1, APPEND, b"final", b'{"data":{"text":"hi"}}', [("trace", b"9" * LARGE)]),
+    ],
+    ids=["key", "key that is no text", "value", "origin", "header"],
+)
+@pytest.mark.parametrize("partition", [HERE, (HERE + 1) % PARTITIONS], ids=["its partition", "another"])
+def test_whatever_comes_what_is_written_of_it_fits_into_a_record(record: Record, partition: int) -> None:
+    for write in fold(make_judge(partition=partition), record).writes:
+        headers = sum(len(name) + len(value or b"") for name, value in write.headers or ())
+        assert len(write.value or b"") + len(write.key or b"") + headers < MAX_RECORD_BYTES
+
+
+def test_an_event_that_is_too_large_for_all_the_shards_of_its_channel_is_refused() -> None:
+    judge = make_judge(versions=(ChannelVersion(1, 256, 0), ChannelVersion(2, 256, 0)))
+    outcome = fold(judge, chat(1, "x" * 200_000), chat(2))
+    assert outcome.rejected == {"too_large": 1}
+    assert outcome.accepted == {b"final": 1}
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf"), 5e-324])
+def test_a_channel_whose_record_says_what_no_command_may_takes_events_all_the_same(rate: float) -> None:
+    judge = make_judge(settings=Settings(rate_per_s=rate, rate_binds_producers=True, slow_s=rate))
+    assert not fold(judge, chat(1)).rejected
 
 
 # ── lanes ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -101,6 +101,8 @@ def test_shards_follow_the_audience_and_a_version_ends_with_its_viewers(
     given["TOUCHLINE_STREAM_AUDIENCE_EVERY_S"] = "1"
     with running(kafka_servers, "http://127.0.0.1:9", tmp_path, "stream", **given) as pipeline:
         log = Log(pipeline.settings)
+        # Where only some may publish, the audience is told all the same.
+        pipeline.run("channel", "set", "final", 'publishers=["ana"]')
 
         def versions(*rows: tuple[int, int, int]) -> dict[int, bool]:
             """Heartbeat of (version, shard, viewers); then version -> whether it is live."""
