@@ -59,7 +59,7 @@ class Batch(Generic[Item]):
         *,
         located: Located = Located.NO,
     ) -> None:
-        """`explain` makes an error of ours of a KafkaError; `headers` are those of each record; a batch that is
+        """`explain` makes an error of ours of a KafkaError; `headers` go with each record; a batch that is
         `located` keeps where its events lie."""
         self._headers: Final = headers
         self._prepare: Final = self._noting(prepare) if located is Located.IN_CHANNELS else prepare
