@@ -186,7 +186,8 @@ class Overview:
         now = self._clock.now_ms()
         seq = self._last = max(now, self._last + 1, self._leadership.newest + 1)
         body = as_event(seq, now, latest)
-        value = self._codec.encode({"stream": OVERVIEW, "seq": seq, "server_ts": now, "body": body})
+        record = {"stream": OVERVIEW, "seq": seq, "server_ts": now, "type": "figures", "body": body}
+        value = self._codec.encode(record)
         # One that is lost is replaced by the next.
         with contextlib.suppress(BufferError, KafkaException):
             self._kafka.produce(self._topic, value, OVERVIEW_SHARD.key.encode())
