@@ -10,10 +10,10 @@ from typing import Final
 from control.channels import (
     EPOCHS_KEY,
     ChannelRecord,
+    encoded,
     epochs_from_avro,
     epochs_to_avro,
     from_avro,
-    to_avro,
 )
 from control.epochs import Epoch
 from control.table import Row
@@ -45,6 +45,9 @@ class Registry:
     def __contains__(self, channel: str) -> bool:
         return split_lane(channel)[0] in self._records
 
+    def __len__(self) -> int:
+        return len(self._records)
+
     def __iter__(self) -> Iterator[ChannelRecord]:
         return iter(list(self._records.values()))
 
@@ -72,7 +75,7 @@ class Registry:
 
         What cannot be written raises, and changes nothing.
         """
-        value = self._codec.encode(to_avro(record))
+        value = encoded(record, self._codec)
         self._keep(record.channel, record)
         return Write(self._topic, value, record.channel.encode(), 0)
 

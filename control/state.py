@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from control.acl import ChannelAcl
 from control.channels import ChannelRecord, Layout, layout_of
+from control.numbering import Numbering
 from control.presence import Presence
 from control.registry import Registry
 from control.retention import Retention
@@ -32,6 +33,8 @@ class ControlState:
         names = topic_names(settings)
         self.channels = Registry(names.channels, codec_for(settings, "channel"), sparse=sparse)
         self.presence = Presence(clock)
+        #: From where a record lies to its event's place.
+        self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.readers, self.retention = ChannelAcl(), Retention(settings.indexer)
         self.revocations = Revocations()
         #: Whether all that was there at the start is known.
@@ -111,7 +114,9 @@ class ControlState:
             learn(row)
 
     def _alert(self, row: Row) -> None:
-        """Who may read an alert's stream."""
+        """Who may read an alert's stream: it is as if its channel's settings had changed."""
         if row.key.startswith("$"):
             return  # that one rests
-        self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        channel = self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        for tell in self.channels.on_change:
+            tell(channel)

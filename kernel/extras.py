@@ -14,6 +14,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "registry": ("attr", "authlib", "cachetools", "certifi", "httpx2"),
         "server": (
             *(
+                "ahocorasick",
                 "aiohttp",
                 "aiokafka",
                 "cryptography",

@@ -21,10 +21,12 @@ from kernel.settings import Settings
 from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.registry import catalog_for, codec_for
+from schemas.rejections import FAULTS, Rejections, unexpected
 from streams.cluster import Cluster
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
+from streams.fold.shares import Shares, rates_of
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -33,6 +35,7 @@ from streams.upkeep.hot import Traffic
 _log = get_logger("touchline.stream")
 #: How long a worker waits for the one that writes the epochs.
 _EPOCHS_S: Final = 30.0
+_FULL: Final = "There are as many channels as TOUCHLINE_STREAM_MAX_CHANNELS allows"
 
 
 class Worker:
@@ -55,6 +58,7 @@ class Worker:
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
         self._control = codec_for(settings, "control")
+        self._rejections = Rejections(self._names.rejected, catalog_for(settings))
         self.state, self.registry = state, state.channels
         self.registry.on_change.append(self._forget)
         self.registry.on_stale = self._write_again
@@ -136,10 +140,14 @@ class Worker:
             names=self._names,
             channels=self._channels[kind],
             epochs=Epochs(epochs[place.topic], place.partition),
-            memory=kept.memory if kept else Memory(Repeats(self._window_ms)),
+            memory=kept.memory if kept else self._new_memory(),
             catalog=catalog_for(self._settings),
+            answers=self.partitions.get(self._names.answers, 0),
             signer=self._signer,
         )
+
+    def _new_memory(self) -> Memory:
+        return Memory(Repeats(self._window_ms), shares=Shares(rates_of(self._settings.stream)))
 
     @property
     def _window_ms(self) -> int:
@@ -158,7 +166,10 @@ class Worker:
             judge = self._judges.get(place)
             outcome = self._commands(place, records) if judge is None else judge.fold(records)
             self.positions[place] = records[-1].offset + 1
-            if judge is not None:
+            if judge is None:
+                for reason, count in outcome.rejected.items():
+                    REJECTED.labels(reason).inc(count)
+            else:
                 self._note(judge.kind, outcome)
                 self.traffic.note(place.topic, place.partition, outcome.accepted)
                 eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
@@ -176,13 +187,22 @@ class Worker:
         if self.owns(channel):
             self.write([self.registry.write(self.registry.channel(channel))])
 
+    @property
+    def _room_for_channels(self) -> bool:
+        """Every role holds all channels' records: who posts to new ones without end fills no memory."""
+        return len(self.registry) < self._settings.stream.max_channels
+
+    def _check_room(self, channel: str) -> None:
+        if channel not in self.registry and not self._room_for_channels:
+            raise TouchlineError("limit_reached", f"{_FULL}: nothing can be set for another one.")
+
     def _note(self, kind: Kind, outcome: Outcome) -> None:
         if outcome.accepted:
             self._accepted[kind].inc(outcome.accepted.total())
             if kind in REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
-                    if name not in self.registry:
+                    if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes.append(self.registry.write(self.registry.channel(name)))
         if outcome.repeated:
@@ -195,22 +215,29 @@ class Worker:
     def _commands(self, place: Partition, records: list[Record]) -> Outcome:
         outcome = Outcome()
         for record in records:
-            name = (record.key or b"").decode("utf-8", "replace")
+            name, actor = (record.key or b"").decode("utf-8", "replace"), None
             if record.value is None or Revocations.wants(record.key or b""):
                 continue  # for edges and gateways
             try:
                 command = self._control.decode(record.value)
-                before = self.registry.channel(name)
+                actor, before = command["actor"], self.registry.channel(name)
                 at = {"partition": place.partition, "offset": record.offset}
                 after = apply_command(before, command, record.append_ms, about=name, **at)
                 if after is before:
                     continue
+                self._check_room(name)
                 outcome.writes.append(self.registry.write(after))
+            except FAULTS:
+                raise
             except Exception as error:
                 # Whatever is wrong with a command ends that command, and nothing else.
                 COMMANDS_REFUSED.inc()
-                why = error.message if isinstance(error, TouchlineError) else repr(error)
-                _log.warning("a command was refused", channel=name[:128], reason=why)
+                known = error if isinstance(error, TouchlineError) else unexpected(error, "command")
+                _log.warning("a command was refused", channel=name[:128], reason=known.message[:300])
+                outcome.writes.append(
+                    self._rejections.write(place.topic, place.partition, record, known, sender=actor)
+                )
+                outcome.rejected[known.code] += 1
             else:
-                _log.info("channel changed", channel=name, command=command["command"], actor=command["actor"])
+                _log.info("channel changed", channel=name, command=command["command"], actor=actor)
         return outcome
