@@ -25,7 +25,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "prometheus_client",
                 "rich",
             ),
-            *("snowballstemmer", "zstandard"),
+            *("snowballstemmer", "yarl", "zstandard"),
         ),
         "embedded": ("jgo", "psutil", "requests"),
     }
