@@ -151,7 +151,7 @@ class Edge:
             for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors())
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
-        writing = self._loop.create_task(self._poster.first_write(self.health))
+        writing = self._loop.create_task(self._write_first())
         try:
             waiting = self._loop.create_task(wait_for_kafka(self._settings))
             await asyncio.wait([waiting, asked], return_when=asyncio.FIRST_COMPLETED)
@@ -278,6 +278,10 @@ class Edge:
     def failed(self, error: Exception) -> None:
         if not self._failed.done():
             self._failed.set_exception(error)
+
+    async def _write_first(self) -> None:
+        await self._poster.first_write(self.health)
+        self._open()
 
     def _open(self) -> None:
         """Viewers are taken when everything that they need is here."""

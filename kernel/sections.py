@@ -116,6 +116,9 @@ class Stream(Section, frozen=True):
     repeat_window_s: Annotated[
         Seconds, Meta(description="for how long a producer's key is remembered, to drop repeats")
     ] = 600.0
+    max_channels: Annotated[
+        Count, Meta(description="channels with a record of their own; more take events, and no settings")
+    ] = 100_000
     user_events_per_s: Annotated[
         Rate, Meta(description="events of one user that came by a door; ten seconds' worth at once")
     ] = 1000.0

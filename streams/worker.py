@@ -35,6 +35,7 @@ from streams.upkeep.hot import Traffic
 _log = get_logger("touchline.stream")
 #: How long a worker waits for the one that writes the epochs.
 _EPOCHS_S: Final = 30.0
+_FULL: Final = "There are as many channels as TOUCHLINE_STREAM_MAX_CHANNELS allows"
 
 
 class Worker:
@@ -186,13 +187,22 @@ class Worker:
         if self.owns(channel):
             self.write([self.registry.write(self.registry.channel(channel))])
 
+    @property
+    def _room_for_channels(self) -> bool:
+        """Every role holds all channels' records: who posts to new ones without end fills no memory."""
+        return len(self.registry) < self._settings.stream.max_channels
+
+    def _check_room(self, channel: str) -> None:
+        if channel not in self.registry and not self._room_for_channels:
+            raise TouchlineError("limit_reached", f"{_FULL}: nothing can be set for another one.")
+
     def _note(self, kind: Kind, outcome: Outcome) -> None:
         if outcome.accepted:
             self._accepted[kind].inc(outcome.accepted.total())
             if kind in REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
-                    if name not in self.registry:
+                    if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes.append(self.registry.write(self.registry.channel(name)))
         if outcome.repeated:
@@ -215,6 +225,7 @@ class Worker:
                 after = apply_command(before, command, record.append_ms, about=name, **at)
                 if after is before:
                     continue
+                self._check_room(name)
                 outcome.writes.append(self.registry.write(after))
             except FAULTS:
                 raise
