@@ -291,9 +291,9 @@ def test_roles_and_clients_of_the_wheel_work_together(
             stack.enter_context(process)
             stack.callback(process.kill)
         for role in ("stream", "edge"):
-            eventually(
-                f"{role} is ready", partial(answers, pipeline.health(role).replace("healthz", "readyz"))
-            )
+            ready = pipeline.health(role).replace("healthz", "readyz")
+            # Modules of a fresh environment are compiled first.
+            eventually(f"{role} is ready", partial(answers, ready), within=120)
         given = {name: value for name, value in environment.items() if name.startswith("TOUCHLINE_")}
         given |= {"PYTHONPATH": str(project), "EDGE": pipeline.edge_url}
         assert smallest.says(PROGRAM, cwd=project, **given) == "schemas 0 Here we go! 1 From a thread"
