@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from control.acl import ChannelAcl
 from control.channels import ChannelRecord, Layout, layout_of
+from control.numbering import Numbering
 from control.presence import Presence
 from control.registry import Registry
 from control.retention import Retention
@@ -32,6 +33,8 @@ class ControlState:
         names = topic_names(settings)
         self.channels = Registry(names.channels, codec_for(settings, "channel"), sparse=sparse)
         self.presence = Presence(clock)
+        #: From where a record lies to its event's place.
+        self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.readers, self.retention = ChannelAcl(), Retention(settings.indexer)
         self.revocations = Revocations()
         #: Whether all that was there at the start is known.

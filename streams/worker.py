@@ -142,6 +142,7 @@ class Worker:
             epochs=Epochs(epochs[place.topic], place.partition),
             memory=kept.memory if kept else self._new_memory(),
             catalog=catalog_for(self._settings),
+            answers=self.partitions.get(self._names.answers, 0),
             signer=self._signer,
         )
 

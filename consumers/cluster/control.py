@@ -11,6 +11,7 @@ from kernel.clock import Clock
 from kernel.health import Health
 from kernel.settings import Settings
 from kernel.topics import topic_names
+from kernel.users import ALERT
 from schemas.registry import codec_for
 
 
@@ -22,6 +23,7 @@ class ControlTopics:
         self._kind_of = {topic: kind for kind, topic in topic_names(settings).ingest.items()}
         state.channels.on_change += [service.subscriptions.widen, service.subscriptions.recheck]
         state.revocations.on_revoke.append(service.admission.revoke)
+        state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
 
     def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
         """Follow them in a thread; `on_read` says that what was there has been learnt."""
@@ -54,4 +56,4 @@ class ControlTopics:
             return
         stream = f"{kind}:{record['record_key'].decode('utf-8', 'replace')}"
         message = Rejected(stream=stream, key=record["key"], code=record["reason"], message=record["message"])
-        self._service.requests.rejected(record["sender"], message)
+        self._service.publishing.rejected(record["sender"], message)

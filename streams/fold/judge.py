@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from control.asker import Asker, asker_of
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
@@ -24,6 +25,7 @@ from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
+from streams.fold.answering import Answering
 from streams.fold.channels import Channel, Channels
 from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
@@ -87,8 +89,10 @@ class Judge:
         epochs: Epochs,
         memory: Memory,
         catalog: Catalog | None = None,
+        answers: int = 0,
         signer: Signer | None = None,
     ) -> None:
+        """`answers` is the partition count of the topic of answers; 0: nobody is told anything."""
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
@@ -98,8 +102,10 @@ class Judge:
         self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
         self._encode_event, self.decode_event = event.encode, event.decode
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
-        self._stream = f"{kind}:"
+        self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
         self._rejections = Rejections(names.rejected, catalog)
+        encode_answer = Codec("answer", catalog).encode
+        self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
         """Judge these records in their order."""
@@ -148,22 +154,19 @@ class Judge:
         shared = headers is not None and came_by_a_door(headers)
         signed = bool(headers) and self._signer.signed(self.kind, channel.name, value or b"", headers)
         keys = repeat_keys(channel.name, event["key"], origin_of(headers) if headers else None)
+        asker = asker_of(headers) if headers else None
         try:
-            if offset < memory.decided_until:
-                if offset not in memory.decided:
-                    outcome.repeated += 1
-                    return
-            else:
-                for key in keys:
-                    if memory.repeats.seen(key, append_ms, offset):
-                        outcome.repeated += 1
-                        return
-                if not signed:
-                    # Asked here first: a call costs as much as all three.
-                    if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
-                        check_post(channel.name, sender, event["type"])
-                    if channel.guard is not None:
-                        channel.guard.check(event, append_ms, memory.paces)
+            if self._counts_already(offset, append_ms, keys):
+                outcome.repeated += 1
+                if asker is not None:
+                    outcome.writes += self._what_counts(asker, record, channel, event, keys)
+                return
+            if offset >= memory.decided_until and not signed:
+                # Asked here first: a call costs as much as all three.
+                if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
+                    check_post(channel.name, sender, event["type"])
+                if channel.guard is not None:
+                    channel.guard.check(event, append_ms, memory.paces)
             if sender is None and channel.kept and channel.name.startswith(USER):
                 sender = event["sender"] = _owner(channel.name)
             writes = self._accept(record, channel, event, shared=shared)
@@ -184,6 +187,18 @@ class Judge:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
         outcome.writes += writes
         outcome.accepted[channel.key] += 1
+        if asker is not None:
+            outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
+
+    def _counts_already(self, offset: int, append_ms: int, keys: tuple[str, ...]) -> bool:
+        """Whether a record is none of those that become events: a repeat, or refused by a worker before."""
+        memory = self.memory
+        if offset < memory.decided_until:
+            return offset not in memory.decided
+        for key in keys:  # noqa: SIM110 - a generator would cost as much as all of it
+            if memory.repeats.seen(key, append_ms, offset):
+                return True
+        return False
 
     def _accept(
         self, record: Record, channel: Channel, event: dict[str, Any], *, shared: bool
@@ -197,7 +212,11 @@ class Judge:
         event["server_ts"] = append_ms
         event["partition"] = partition
         value = self._encode_event(event)
-        fanout = self._encode_fanout(self._stream + channel.name, seq, append_ms, render(self.kind, event))
+        about = event["data"]["target"] if self._is_chat else None
+        body = render(self.kind, event)
+        fanout = self._encode_fanout(
+            self._stream + channel.name, seq, append_ms, event["type"], event["sender"], None, about, body
+        )
         if len(value) > _MAX_BODY or len(fanout) > _MAX_BODY:
             raise TouchlineError("too_large", "The event is too large once it is made ready for viewers.")
         if len(fanout) * len(channel.targets) > MAX_FANOUT_BYTES:
@@ -241,19 +260,40 @@ class Judge:
             self._rejections.write(self._ingest, self.partition, record, error, sender=sender, key=key)
         )
         outcome.rejected[error.code] += 1
+        if record.headers and (asker := asker_of(record.headers)) is not None:
+            outcome.writes += self._answers.refused(asker, error)
+
+    def _what_counts(
+        self, asker: Asker, record: Record, channel: Channel, event: dict[str, Any], keys: tuple[str, ...]
+    ) -> list[Write]:
+        """The answer about a record that is no event: which one it repeats. Or a worker that is gone refused
+        it, and may not have told why."""
+        answer = self._answers.repeat(asker, record, keys, self.memory.repeats)
+        if answer:
+            return answer
+        try:
+            check_post(channel.name, event["sender"], event["type"])
+            if channel.guard is not None:
+                channel.guard.check(event, record.append_ms, self.memory.paces)
+        except TouchlineError as error:
+            return self._answers.refused(asker, error)
+        return []
 
 
-def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
+_FANOUT: Final = ("stream", "seq", "server_ts", "type", "sender", "n", "target", "body")
+
+
+def _fanout_encoder(codec: Codec) -> Callable[..., bytes]:
     """The fields of a fan-out record to its bytes, by way of a dict only where straight code gives way."""
     flat, encode = codec.encode_flat, codec.encode
 
-    def encode_fanout(stream: str, seq: int, server_ts: int, body: bytes) -> bytes:
+    def encode_fanout(*values: Any) -> bytes:
         if flat is not None:
             try:
-                return flat(stream, seq, server_ts, body)
+                return flat(*values)
             except UNUSUAL:
                 pass
-        return encode({"stream": stream, "seq": seq, "server_ts": server_ts, "body": body})
+        return encode(dict(zip(_FANOUT, values, strict=True)))
 
     return encode_fanout
 
