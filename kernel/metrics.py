@@ -13,6 +13,10 @@ CONSUMER_LAG = Gauge(
     ["topic"],
 )
 
+STATE_SKIPPED = Counter(
+    "touchline_state_skipped", "Records of states that could not be read, and were passed over.", ["topic"]
+)
+
 TASKS = Gauge("touchline_tasks", "Tasks of this process's event loop. They come and go; a leak only comes.")
 
 # ── gateway ──────────────────────────────────────────────────────────────────────────────────────────

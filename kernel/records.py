@@ -1,8 +1,10 @@
 """Records of the log, as every reader and writer hands them on: where they lie, what they hold."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 Headers = list[tuple[str, str | bytes | None]]
+#: Header of a record that was put back from a wrong partition: where it first lay.
+ORIGIN: Final = "touchline-origin"
 
 
 class Partition(NamedTuple):
@@ -31,3 +33,11 @@ class Write(NamedTuple):
     partition: int
     timestamp: int = 0
     headers: Headers | None = None
+
+
+def origin_of(headers: Headers | None) -> bytes | None:
+    """Where a record that was put back first lay."""
+    for name, value in headers or ():
+        if name == ORIGIN and isinstance(value, bytes):
+            return value
+    return None

@@ -115,6 +115,15 @@ class Stream(Section, frozen=True):
     ] = 600.0
 
 
+class State(Section, frozen=True):
+    """The tables on disk in which a role keeps what the topics of states say: copies, made again if lost."""
+
+    dir: Annotated[
+        str, Meta(description="where they lie; what is there at a start need not be read again")
+    ] = ".touchline/state"
+    remembered: Annotated[Count, Meta(description="channels whose settings are kept in memory")] = 10_000
+
+
 class Edge(Section, frozen=True):
     """The WebSocket edges."""
 
@@ -262,6 +271,7 @@ class Settings(Section, frozen=True):
     schema_registry: SchemaRegistry = SchemaRegistry()
     producer: Producer = Producer()
     stream: Stream = Stream()
+    state: State = State()
     edge: Edge = Edge()
     indexer: Indexer = Indexer()
     gateway: Gateway = Gateway()

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
-from kernel.records import Headers, Record, Write
+from kernel.records import ORIGIN, Headers, Record, Write, origin_of
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
 from schemas.catalog import Catalog
 from schemas.codec import Codec
@@ -23,8 +23,6 @@ from streams.fold.channels import Channel, Channels
 from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
 
-#: Header of a record that was put back from a wrong partition: where it first lay.
-ORIGIN: Final = "touchline-origin"
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
 #: Longest sentence in a rejection: some quote what they refuse.
@@ -224,14 +222,6 @@ def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
         return encode({"stream": stream, "seq": seq, "server_ts": server_ts, "body": body})
 
     return encode_fanout
-
-
-def origin_of(headers: Headers | None) -> bytes | None:
-    """Where a record that was put back first lay."""
-    for name, value in headers or ():
-        if name == ORIGIN and isinstance(value, bytes):
-            return value
-    return None
 
 
 def repeat_keys(channel: str, key: str | None, origin: bytes | None) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from kernel.errors import TouchlineError
 from kernel.kafka import check_read_error
 from kernel.logs import get_logger
 from kernel.positions import split_seq
-from kernel.records import Partition
-from streams.fold.judge import AcceptedEvent, Judge, origin_of
+from kernel.records import Partition, origin_of
+from streams.fold.judge import AcceptedEvent, Judge
 
 _log = get_logger("touchline.restore")
 

@@ -8,11 +8,11 @@ import pytest
 from control.channels import ChannelRecord, ChannelVersion, PastSettings, Settings
 from control.epochs import Epoch, Epochs
 from kernel.positions import Kind, make_id, make_seq, partition_of
-from kernel.records import Record
+from kernel.records import ORIGIN, Record
 from kernel.topics import TopicNames
 from schemas.codec import Codec
 from streams.fold.channels import Channels
-from streams.fold.judge import ORIGIN, Judge, Memory, Outcome
+from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 
 NAMES = TopicNames("t")
