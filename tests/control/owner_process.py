@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +42,7 @@ class Work:
 
     async def opening(self, starts: Mapping[Partition, int]) -> Mapping[Partition, int]:
         topics = await asyncio.to_thread(self._cluster.describe, [self.inputs, self._states])
+        await self._sink.learn([self.inputs, self._states])
         await self.owner.opening(
             [place.partition for place in starts],
             topic_id=topics[self.inputs].topic_id,
@@ -84,7 +87,9 @@ async def main(name: str) -> None:
     await asyncio.wait({failed, app.fatal}, return_when=asyncio.FIRST_COMPLETED)
     for ended in (failed, app.fatal):
         if ended.done():
-            ended.result()
+            traceback.print_exception(ended.exception())
+    sys.stderr.flush()
+    os._exit(1)  # as the role does: Faust's tasks may hang when they are cancelled
 
 
 if __name__ == "__main__":
