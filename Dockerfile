@@ -4,7 +4,7 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 COPY clients clients
 COPY web web
-RUN npm ci --no-audit --no-fund && (cd web && ../node_modules/.bin/vite build) \
+RUN npm ci --no-audit --no-fund && npm run build \
  && find gateway/dist -name "*.html" -o -name "*.js" -o -name "*.css" -o -name "*.svg" | xargs gzip -9nk
 
 FROM python:3.13 AS build
@@ -13,7 +13,7 @@ COPY requirements.lock requirements-run.lock ./
 RUN python -m venv /opt/touchline \
  && pip install --no-cache-dir "$(grep -oE '^uv==[^ ]+' requirements.lock)" \
  && uv pip sync --python /opt/touchline/bin/python --require-hashes requirements-run.lock
-COPY pyproject.toml hatch_build.py README.md ./
+COPY pyproject.toml hatch_build.py hatch_imports.py README.md LICENSE ./
 COPY kernel kernel
 COPY schemas schemas
 COPY control control

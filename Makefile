@@ -5,12 +5,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web wheel up down status test browser chaos bench profile fuzz soak audit unit check format docs lock clean
+.PHONY: help setup web wheel client up down status test browser chaos bench profile fuzz soak audit unit check format docs site lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py consumers/delivery/broadcast.c
+$(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py hatch_imports.py consumers/delivery/broadcast.c
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Touchline needs Python 3.11 or newer, and this is %d.%d: run make again with PYTHON=python3.11 (or newer)." % v[:2])'
 	@echo "Installing Touchline into $(VENV) (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment: on Debian and Ubuntu install python3-venv, then run make again."; exit 1; }
@@ -20,7 +20,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py consumers/delive
 	@touch $@
 
 # The pages for viewers and operators. Without them all else works, so a failure here is told and forgiven.
-PAGES = package-lock.json web/build.py web/vite.config.ts $(wildcard web/*.html web/src/* web/src/*/* clients/js/src/*)
+PAGES = package-lock.json web/build.py web/vite.config.ts web/vite.client.ts $(wildcard web/*.html web/src/* web/src/*/* clients/js/src/*)
 gateway/dist/index.html: $(PAGES) $(VENV)/.ready
 	@echo "Building the pages (about ten seconds)"
 	@$(BIN)/python web/build.py && touch $@
@@ -29,6 +29,9 @@ web: gateway/dist/index.html ## build the pages into gateway/dist
 
 wheel: web ## build the wheel, pages included, into dist/
 	@$(BIN)/uv build --wheel --no-build-isolation --python $(BIN)/python
+
+client: setup ## pack the JavaScript client as npm has it, into dist/
+	@$(BIN)/python web/build.py --pack dist
 
 setup: $(VENV)/.ready ## install Touchline and its tools into .venv
 	@$(MAKE) --silent --no-print-directory web || true
@@ -87,11 +90,20 @@ docs: setup ## write the reference pages anew from the code
 	@$(BIN)/python docs/make_reference.py
 	@$(BIN)/python -m consumers.protocol.asyncapi
 
+SITE = build/site-env
+$(SITE)/bin/zensical: $(VENV)/.ready
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SITE)
+	@$(BIN)/uv pip install --quiet --python $(SITE)/bin/python --group site
+
+site: $(SITE)/bin/zensical ## build the docs as a site with search, into build/site
+	@$(BIN)/python docs/make_site.py
+	@$(SITE)/bin/zensical build --clean --strict
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 lock: ## resolve the dependencies anew (see docs/decisions/0003)
 	@$(COMPILE) --all-extras --group dev -o requirements.lock
-	@$(COMPILE) -c requirements.lock -o requirements-run.lock
+	@$(COMPILE) --extra server -c requirements.lock -o requirements-run.lock
 
 clean: ## remove what make made (not the data)
 	rm -rf $(VENV) node_modules gateway/dist .pytest_cache .mypy_cache .ruff_cache

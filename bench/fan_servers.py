@@ -10,16 +10,23 @@ import itertools
 import resource
 import time
 from collections.abc import Callable
+from typing import Any
 
 import uvloop
 
-from consumers.cluster.registry import Registry
+from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
+from consumers.service.admission import Admission
+from consumers.service.requests import Cursors, Poster, Requests
 from consumers.service.service import Service
+from consumers.service.subscriptions import Partitions, Subscriptions
+from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
+from control.state import ControlState
 from kernel.clock import Clock, SystemClock
 from kernel.jwks import JwksKeys
+from kernel.positions import Stream
 from kernel.settings import Auth, Edge, Settings
 from kernel.tokens import StaticKeys, Verifier
 from schemas.codec import Codec
@@ -77,6 +84,15 @@ class _Nothing:
     def remember(self, user: str, device: str, stream: str, seq: int) -> None:
         pass
 
+    async def post(self, stream: Stream, **_: Any) -> None:
+        pass
+
+    async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
+        raise NotImplementedError(stream)
+
+    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+        raise NotImplementedError(stream, event_id)
+
 
 def bare_service(
     settings: Settings | None = None,
@@ -84,31 +100,41 @@ def bare_service(
     *,
     verifier: Verifier | None = None,
     jwks: JwksKeys | None = None,
+    history: History | None = None,
+    partitions: Partitions | None = None,
+    poster: Poster | None = None,
+    cursors: Cursors | None = None,
+    registry: ControlState | None = None,
 ) -> Service:
-    """The shared part of an edge without Kafka: whatever it asks of its surroundings is nothing."""
+    """The shared part of an edge without Kafka: what is not given of its surroundings is nothing."""
     codec, nothing = Codec("fanout"), _Nothing()
+    edge, clock = (settings or Settings()).edge, clock or SystemClock()
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
-    service = Service(
-        settings or Settings(),
-        name="bench",
-        cell="bench",
-        hub=hub,
-        history=nothing,  # type: ignore[arg-type]
-        verifier=verifier,
-        jwks=jwks,
-        anonymous=verifier is None,
-        on_loopback=True,
-        poster=nothing,  # type: ignore[arg-type]
-        counts=nothing,
-        where=nothing,
-        cursors=nothing,
-        registry=Registry(Codec("channel")),
-        clock=clock or SystemClock(),
-        new_id=lambda: "",
-    )
-    service.open = True
     hub.whole = {("live", 0)}
-    return service
+    registry, past = registry or ControlState(settings or Settings(), clock), history or nothing
+    tokens = Tokens(
+        verifier,
+        jwks,
+        anonymous=verifier is None,
+        new_id=lambda: "",
+        revocations=registry.revocations,
+    )
+    admission = Admission(edge, tokens, name="bench", cell="bench", on_loopback=True, clock=clock)
+    admission.open = True
+    return Service(
+        edge,
+        clock,
+        admission,
+        Subscriptions(hub, Backfill(past), registry, partitions or nothing),
+        Requests(
+            poster=poster or nothing,
+            history=past,
+            readers=registry.readers,
+            counts=nothing,
+            cursors=cursors or nothing,
+            new_id=lambda: "",
+        ),
+    )
 
 
 async def edge(port: int, control_port: int, secret: str) -> None:
@@ -116,7 +142,7 @@ async def edge(port: int, control_port: int, secret: str) -> None:
     auth, clock = Auth(secret=secret), SystemClock()
     settings = Settings(auth=auth, edge=Edge(max_connections_per_user=100_000))
     service = bare_service(settings, clock, verifier=Verifier(auth, StaticKeys(auth), clock))
-    codec, hub = Codec("fanout"), service.hub
+    codec, hub = Codec("fanout"), service.subscriptions.hub
 
     def publish(number: int, due: int, size: int) -> None:
         record = {

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -79,6 +80,7 @@ class Cluster:
             "TOUCHLINE_EDGE_RECONNECT_JITTER_MS": "500",
             "TOUCHLINE_EDGE_DRAIN_S": "2",
             "TOUCHLINE_LOG_FORMAT": "json",
+            "TOUCHLINE_AUTH_INTERNAL_SECRET": secrets.token_hex(32),
         }
         self.settings: Settings = load_settings(self._given)
         self._proxies = Proxies()
@@ -240,7 +242,7 @@ class Cluster:
         given = {f"{PREFIX}{name}": str(value) for name, value in own.items()}
         earlier = self._before if role in self._earlier else None
         return Command(
-            argv=(sys.executable, "-P", "-m", "chaos.skewed", str(self._skew_file(role)), kind),
+            argv=(sys.executable, "-P", "-m", _skewed(earlier), str(self._skew_file(role)), kind),
             environment={**self._environment(earlier), **given},
             directory=self._directory,
         )
@@ -249,7 +251,7 @@ class Cluster:
         """For a role of this version, or of an earlier one, which refuses settings that it does not know."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         settings = as_environment(self.settings) if earlier is None else self._given
-        return {**kept, **settings, "PYTHONPATH": str(earlier or _ROOT)}
+        return {**kept, **settings, **({"PYTHONPATH": str(earlier)} if earlier else {})}
 
     def _apply_topics_of(self, earlier: Path) -> None:
         command = (sys.executable, "-P", "-m", "touchline", "topics", "apply")
@@ -262,4 +264,7 @@ class Cluster:
         )
 
 
-_ROOT: Final = str(Path(__file__).parents[1])
+def _skewed(earlier: Path | None) -> str:
+    """The module that is run: of this installation, or of an earlier checkout, where nothing is before it."""
+    package = __package__ or ""
+    return f"{package if earlier is None else package.rpartition('.')[2]}.skewed"

@@ -69,7 +69,7 @@ class Proxies:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "chaos.proxy"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         #: Faults that begin and end at the same time speak from threads of their own.
         self._speaking = threading.Lock()

@@ -1,9 +1,26 @@
-"""Who may read which channel, as its settings name them: edges, gateway and indexer keep to it alike."""
+"""Who may read which channel, by its name and its settings: edges, gateway and indexer keep to it alike."""
 
 from collections.abc import Iterable
+from typing import Final
+
+import msgspec
 
 from kernel.positions import split_lane
 from kernel.tokens import Grants
+from kernel.users import ALERT, FENCE, NOTIFY, ROOM, USER, notify_channel, user_channel
+
+#: What these begin with only some may read, whatever the channel's settings say.
+CLOSED: Final = (USER, NOTIFY, ROOM, ALERT, FENCE)
+
+
+class _Saved(msgspec.Struct):
+    """What an alert says of who may read it."""
+
+    owner: str | None = None
+    readers: tuple[str, ...] = ()
+
+
+_saved: Final = msgspec.json.Decoder(_Saved).decode
 
 
 class ChannelAcl:
@@ -11,6 +28,8 @@ class ChannelAcl:
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
+        #: The channels of alerts, with who made them and whom they name.
+        self._shared: dict[str, frozenset[str]] = {}
 
     def learn(self, channel: str, names: Iterable[str]) -> None:
         """Take what the channel's settings say now; nobody named: everybody may."""
@@ -19,12 +38,43 @@ class ChannelAcl:
         else:
             self._names.pop(channel, None)
 
+    def learn_alert(self, alert_id: str, saved: str | None) -> str:
+        """Take an alert as JSON (None: it is no more); returns its channel. Raises msgspec.DecodeError."""
+        channel = f"{ALERT}{alert_id}"
+        if saved is None:
+            self._shared.pop(channel, None)
+            return channel
+        alert = _saved(saved)
+        owner = () if alert.owner is None else (alert.owner,)
+        self._shared[channel] = frozenset((*owner, *alert.readers))
+        return channel
+
     def allow(self, grants: Grants, channel: str) -> bool:
         """Whether this user may read a channel, or the one that it is a lane of."""
         base = split_lane(channel)[0]
+        if base.startswith(CLOSED):
+            return self._is_theirs(grants.user, base) or grants.allows("admin", base)
         names = self._names.get(base)
         return names is None or grants.user in names or grants.allows("admin", base)
 
     def hidden_from(self, grants: Grants) -> list[str]:
-        """The channels that this user may not read."""
-        return [channel for channel in self._names if not self.allow(grants, channel)]
+        """The channels that this user may not read, because of their settings."""
+        return [
+            channel
+            for channel in self._names
+            if not channel.startswith(CLOSED) and not self.allow(grants, channel)
+        ]
+
+    def open_to(self, grants: Grants) -> list[str] | None:
+        """Of the channels whose names close them, those that this user may read; None: all of them."""
+        if grants.allows("admin", "*"):
+            return None
+        user = grants.user
+        shared = [channel for channel, names in self._shared.items() if user in names]
+        return [user_channel(user), notify_channel(user), *shared]
+
+    def _is_theirs(self, user: str, channel: str) -> bool:
+        # A room stays closed until its members are known.
+        if channel.startswith((USER, NOTIFY)):
+            return channel in (user_channel(user), notify_channel(user))
+        return user in self._shared.get(channel, ())

@@ -6,11 +6,13 @@ has them.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import msgspec
 
 from control.epochs import Epoch
+from kernel.positions import Shard
 
 #: The key of the record that holds the epochs.
 EPOCHS_KEY: Final = "$epochs"
@@ -74,6 +76,24 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     def live(self) -> tuple[ChannelVersion, ...]:
         """Those that are not retired."""
         return tuple(v for v in self.versions if v.until is None)
+
+
+class Layout(NamedTuple):
+    """How a channel is spread: shards of its newest version, and lanes."""
+
+    version: int = 1
+    shards: int = 1
+    lanes: int = 0
+
+    def shard(self, channel: str, viewer: str) -> Shard:
+        """The shard that a viewer is hashed to."""
+        return Shard(channel, self.version, crc32(viewer.encode()) % self.shards)
+
+
+def layout_of(record: ChannelRecord) -> Layout:
+    """How the channel of a record is spread now."""
+    newest = record.newest
+    return Layout(newest.version, max(1, newest.shards), record.lanes)
 
 
 def from_avro(value: Mapping[str, Any]) -> ChannelRecord:

@@ -1,4 +1,8 @@
-"""Commands on touchline.control about channels: what each does to a channel's record. Pure."""
+"""Commands on touchline.control: whether each can be carried out, and what it does to a channel. Pure.
+
+Whoever gives a command asks `check_command` first, by whatever way it comes; the worker that carries it out
+asks again, because Kafka takes records from anybody.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,54 +11,105 @@ from typing import Any, Final
 import msgspec
 
 from control.channels import LEAD_MS, ChannelRecord, Settings, with_settings, with_shards
+from control.limits import (
+    MAX_ARGUMENTS_BYTES,
+    MAX_SETTINGS_BYTES,
+    MAX_SHARDS,
+    Number,
+    check_settings,
+    shortly,
+)
+from control.limits import SETTINGS as RULES
+from control.revocations import COMMAND as REVOKE
+from control.revocations import PREFIX
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_LANES
+from kernel.positions import MAX_LANES, is_channel, split_lane
+from kernel.users import KEPT, MAX_USER
 
-MAX_SHARDS: Final = 256
+_DEFAULTS: Final = msgspec.structs.asdict(Settings())
+_SECONDS: Final = Number(0, 1 << 40)
 
 
 def apply_command(
-    record: ChannelRecord, command: Mapping[str, Any], append_ms: int, *, partition: int, offset: int
+    record: ChannelRecord,
+    command: Mapping[str, Any],
+    append_ms: int,
+    *,
+    partition: int,
+    offset: int,
+    about: str | None = None,
 ) -> ChannelRecord:
-    """The record after this command. One that was applied before changes nothing. Raises `bad_request`."""
+    """The record after this command. One that was applied before changes nothing. Raises `bad_request`.
+
+    `about` is the record's key, where that may be another name than the channel's.
+    """
     done = record.commands.get(str(partition), 0)
     if offset < done:
         return record
     handler = _HANDLERS.get(command["command"])
     if handler is None:
         return record
-    try:
-        arguments = msgspec.json.decode(command["arguments"], type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise TouchlineError(
-            "bad_request", f"The command's arguments are not a JSON object: {error}."
-        ) from None
-    changed = handler(record, arguments, append_ms)
+    check_channel(record.channel if about is None else about)
+    changed = handler(record, read_arguments(command["arguments"]), append_ms)
     if changed is record:
         return record
     return msgspec.structs.replace(changed, commands={**record.commands, str(partition): offset + 1})
 
 
-def check_command(command: str, arguments: dict[str, Any]) -> None:
-    """Raise `bad_request` where a command could not be carried out on any channel."""
-    _HANDLERS[command](ChannelRecord(channel="check"), arguments, 0)
-
-
-def changed_settings(record: ChannelRecord, arguments: dict[str, Any]) -> Settings:
-    """The channel's settings with these changes. Raises `bad_request`."""
+def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> bytes:
+    """The arguments as text, where the command could be carried out. Raises `bad_request`."""
     try:
-        settings = msgspec.convert({**msgspec.structs.asdict(record.settings), **arguments}, Settings)
-    except msgspec.ValidationError as error:
-        raise TouchlineError("bad_request", f"The channel's settings are not valid: {error}.") from None
+        text = msgspec.json.encode(arguments)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _bad(f"The command's arguments cannot be written: {error}.") from None
+    given = read_arguments(text)
+    if command == REVOKE:
+        _check_revoke(about, given)
+    elif command in _HANDLERS:
+        check_channel(about)
+        _HANDLERS[command](ChannelRecord(channel=about), given, 0)
+    else:
+        raise _bad(f"There is no command {command[:40]!r}.")
+    return text
+
+
+def check_channel(name: str) -> None:
+    """Raise `bad_request` where nothing can be set for a channel of this name."""
+    if not is_channel(name):
+        raise _bad(f"{name[:150]!r} is not a channel's name: 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -")
+    base, lane = split_lane(name)
+    if lane is not None:
+        raise _bad(f"{name} is a lane: what is set for {base} binds its lanes.")
+
+
+def read_arguments(text: str | bytes) -> dict[str, Any]:
+    """A command's arguments. Raises `bad_request`."""
+    if len(text) > MAX_ARGUMENTS_BYTES:
+        raise _bad(f"The command's arguments have more than {MAX_ARGUMENTS_BYTES:,} bytes.")
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
+        raise _bad(f"The command's arguments are not a JSON object: {error}.") from None
+
+
+def changed_settings(record: ChannelRecord, arguments: Mapping[str, Any]) -> Settings:
+    """The channel's settings with these changes; null takes one back to its default. Raises `bad_request`."""
+    check_settings(arguments)
+    wanted = {name: _DEFAULTS[name] if value is None else value for name, value in arguments.items()}
+    return _checked(msgspec.convert({**msgspec.structs.asdict(record.settings), **wanted}, Settings))
+
+
+def _checked(settings: Settings) -> Settings:
+    """What the settings have to be together."""
     low, high = settings.min_shards or 1, settings.max_shards or MAX_SHARDS
-    if not 1 <= low <= high <= MAX_SHARDS:
-        raise TouchlineError(
-            "bad_request", f"The shard bounds {low} to {high} are not within 1 to {MAX_SHARDS}."
+    if low > high:
+        raise _bad(f"min_shards is {low}, and max_shards {high}: it is not less.")
+    size = len(msgspec.json.encode(settings))
+    if size > MAX_SETTINGS_BYTES:
+        raise _bad(
+            f"All settings of the channel together would have {size:,} bytes; at most {MAX_SETTINGS_BYTES:,}"
+            " are kept: name fewer members, publishers, readers or blocked words."
         )
-    for name in ("rate_per_s", "slow_s", "max_text"):
-        value = getattr(settings, name)
-        if value is not None and value <= 0:
-            raise TouchlineError("bad_request", f"{name} is {value}: it is above 0, or null.")
     return settings
 
 
@@ -62,41 +117,59 @@ def _set_channel(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -
     return with_settings(record, changed_settings(record, arguments), at_ms + LEAD_MS)
 
 
-def _members(arguments: dict[str, Any]) -> tuple[str, ...]:
-    try:
-        return msgspec.convert(arguments.get("members"), tuple[str, ...])
-    except msgspec.ValidationError as error:
-        raise TouchlineError("bad_request", f"members is not a list of names: {error}.") from None
+def _members(arguments: dict[str, Any]) -> list[str]:
+    members = arguments.get("members")
+    if fault := RULES["members"].fault(members):
+        raise _bad(f"members is {shortly(members)}: {fault}.")
+    return list(members or ())
+
+
+def _with_members(record: ChannelRecord, members: list[str], at_ms: int) -> ChannelRecord:
+    settings = changed_settings(record, {"members": members})
+    return with_settings(record, settings, at_ms + LEAD_MS)
 
 
 def _add_members(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
     members = dict.fromkeys((*record.settings.members, *_members(arguments)))
-    return with_settings(
-        record, msgspec.structs.replace(record.settings, members=tuple(members)), at_ms + LEAD_MS
-    )
+    return _with_members(record, list(members), at_ms)
 
 
 def _remove_members(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
     gone = set(_members(arguments))
-    members = tuple(name for name in record.settings.members if name not in gone)
-    return with_settings(record, msgspec.structs.replace(record.settings, members=members), at_ms + LEAD_MS)
+    return _with_members(record, [name for name in record.settings.members if name not in gone], at_ms)
+
+
+def _whole(arguments: Mapping[str, Any], name: str, most: int) -> int:
+    value = arguments.get(name)
+    if fault := Number(1, most, whole=True).fault(value):
+        raise _bad(f"{name} is {shortly(value)}: {fault}.")
+    return int(value or 0)
 
 
 def _reshard(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
-    shards = arguments.get("shards")
-    if not isinstance(shards, int) or isinstance(shards, bool) or not 1 <= shards <= MAX_SHARDS:
-        raise TouchlineError("bad_request", f"shards is {shards!r}: it is a number from 1 to {MAX_SHARDS}.")
-    return with_shards(record, shards, at_ms)
+    return with_shards(record, _whole(arguments, "shards", MAX_SHARDS), at_ms)
 
 
 def _set_lanes(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:  # noqa: ARG001
-    lanes = arguments.get("lanes")
-    if not isinstance(lanes, int) or isinstance(lanes, bool) or not 1 <= lanes <= MAX_LANES:
-        raise TouchlineError("bad_request", f"lanes is {lanes!r}: it is a number from 1 to {MAX_LANES}.")
+    lanes = _whole(arguments, "lanes", MAX_LANES)
+    if record.channel.startswith(KEPT):
+        raise _bad(f"{record.channel} can have no lanes: its name is one that is kept for the system.")
     # They only ever become more: on a lane that is taken away there may be events that nobody has seen.
     if lanes <= record.lanes:
         return record
     return msgspec.structs.replace(record, lanes=lanes, revision=record.revision + 1)
+
+
+def _check_revoke(about: str, arguments: Mapping[str, Any]) -> None:
+    user = about.removeprefix(PREFIX)
+    if user == about or not 0 < len(user) <= MAX_USER:
+        raise _bad(f"Tokens are revoked of a user with a name of 1 to {MAX_USER} characters.")
+    if fault := _SECONDS.fault(arguments.get("before")):
+        raise _bad(f"before is not seconds since 1970: {fault}.")
+
+
+def _bad(sentence: str) -> TouchlineError:
+    return TouchlineError("bad_request", sentence)
 
 
 _Handler = Callable[[ChannelRecord, dict[str, Any], int], ChannelRecord]

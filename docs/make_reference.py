@@ -1,15 +1,20 @@
-"""Writes docs/settings.md, docs/metrics.md and docs/errors.md from the code that they describe.
+"""Writes the reference pages, and what pages and the JavaScript client share with the roles, from the code.
 
 Run `make docs` after a change; a test compares the files with what this would write.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import prometheus_client
 from msgspec import Meta, inspect
 
-from kernel import metrics
+from consumers.protocol import messages
+from gateway.operators import overview
+from kernel import metrics, positions
+from kernel.codes import BANDS, CLOSES, Close, Return
 from kernel.errors import CODES
 from kernel.settings import PREFIX, SECTIONS
 
@@ -122,7 +127,88 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "metrics.md": metrics_page, "errors.md": errors_page}
+def typescript() -> str:
+    """What is one table for the roles, the pages and the JavaScript client: codes, limits, metrics."""
+    limits = {
+        "MAX_SEQ": positions.MAX_SEQ,
+        "MAX_LANES": positions.MAX_LANES,
+        "MAX_CHANNEL": positions.MAX_CHANNEL,
+        "MAX_STREAM": upper(messages.StreamName, "max_length"),
+        "MAX_KEY": upper(messages.Key, "max_length"),
+        "MAX_LAST": upper(get_type_hints(messages.Subscribe, include_extras=True)["last"], "le"),
+        "MAX_PAGE": upper(get_type_hints(messages.History, include_extras=True)["limit"], "le"),
+    }
+    names = {}
+    for constant, made in vars(metrics).items():
+        if isinstance(made, prometheus_client.metrics.MetricWrapperBase):
+            family = next(iter(made.describe()))
+            names[constant] = family.name + ("_total" if family.type == "counter" else "")
+    lines = [
+        "// Made by docs/make_reference.py (`make docs`); change the code that it names instead.",
+        "",
+        "// ── kernel/codes.py: what ends a connection, and whether a client comes back ──",
+        "",
+        f"export const SUBPROTOCOL = {json.dumps(messages.SUBPROTOCOL)};",
+        "",
+        *constant_of("CLOSE", {close.name: close.value for close in Close}),
+        "",
+        "export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];",
+        "",
+        *constant_of("CLOSE_SENTENCES", {close.value: CLOSES[close] for close in Close}),
+        "",
+        "/** A band of a hundred codes, and what it asks of the client. Codes outside of them are accidents. */",
+        "export const BANDS = [",
+        *(f"  [{first}, {json.dumps(what.value)}]," for first, what in BANDS),
+        "] as const;",
+        "",
+        f"export type Return = {' | '.join(json.dumps(what.value) for what in Return)};",
+        "",
+        "// ── kernel/errors.py: the codes of refusals ──",
+        "",
+        "export type ErrorCode =",
+        *(f"  | {json.dumps(code)}" for code in CODES),
+        "  ;",
+        "",
+        "// ── kernel/positions.py and consumers/protocol/messages.py: limits ──",
+        "",
+        f"export const CHANNEL = /^{positions.CHANNEL.pattern}$/;",
+        "/** The same for the `pattern` of an input, where a hyphen has to be escaped. */",
+        f"export const CHANNEL_PATTERN = {json.dumps(positions.CHANNEL.pattern.replace('-]', chr(92) + '-]'))};",
+        *(f"export const {name} = {value};" for name, value in limits.items()),
+        "",
+        "// ── kernel/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──",
+        "",
+        *constant_of("METRICS", names),
+        "",
+        "export const METRIC_LABELS: Readonly<Record<string, string>> = {",
+        *(f"  {name}: {json.dumps(label)}," for name, label in overview.TOLD.items() if label),
+        "};",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def constant_of(name: str, values: Mapping[Any, Any]) -> list[str]:
+    """A TypeScript object whose values are types too."""
+    rows = [f"  {key}: {json.dumps(value, ensure_ascii=False)}," for key, value in values.items()]
+    return [f"export const {name} = {{", *rows, "} as const;"]
+
+
+def upper(hint: Any, bound: str) -> int:
+    """An upper bound that a type's Meta names, also where the type is one of a union."""
+    hints = [hint, *get_args(hint)]
+    found = [
+        getattr(meta, bound) for each in hints for meta in metas(each) if getattr(meta, bound) is not None
+    ]
+    return int(found[0])
+
+
+#: Where each goes, from this folder.
+PAGES = {
+    "settings.md": settings_page,
+    "metrics.md": metrics_page,
+    "errors.md": errors_page,
+    "../clients/js/src/generated.ts": typescript,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from kernel.errors import TouchlineError
 
 VERSION: Final = 1
-_ENTRIES: Final = frozenset({"elasticsearch", "kafka", "logs", "run", "servers", "version"})
+_ENTRIES: Final = frozenset({"elasticsearch", "kafka", "logs", "run", "secret", "servers", "version"})
 
 
 class DataDirectory:
@@ -34,6 +35,16 @@ class DataDirectory:
     @property
     def _lock_file(self) -> Path:
         return self.path / "run" / "lock"
+
+    def secret(self) -> str:
+        """What the roles of this directory sign by; made once, so that what was signed stays so."""
+        file = self.path / "secret"
+        if not file.exists():
+            unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
+            unfinished.touch(0o600)
+            unfinished.write_text(secrets.token_hex(32))
+            unfinished.replace(file)
+        return file.read_text().strip()
 
     def prepare(self) -> None:
         """Make the directory where it is missing; refuse one of another program, or of a newer version."""

@@ -18,6 +18,8 @@ from embedded import ports, preflight
 from embedded.backends import account, artifacts, pins
 from embedded.supervision.plan import Claim
 from kernel.errors import TouchlineError
+from kernel.settings import Settings
+from kernel.topics import indexer_group, worker_group
 
 Verdict = Literal["ok", "warn", "fail"]
 
@@ -35,8 +37,11 @@ class Finding:
     hint: str = ""
 
 
-def examine(*, data_dir: Path, servers_dir: Path, claims: list[Claim], is_up: bool) -> Iterator[Finding]:
+def examine(
+    settings: Settings, *, data_dir: Path, servers_dir: Path, claims: list[Claim], is_up: bool
+) -> Iterator[Finding]:
     """Run all checks, one after the other; each one is told as soon as it is known."""
+    yield pipeline(settings)
     yield python()
     yield java()
     yield memory()
@@ -47,6 +52,24 @@ def examine(*, data_dir: Path, servers_dir: Path, claims: list[Claim], is_up: bo
     yield registry(needed=installed.verdict != "ok")
     yield user()
     yield from taken_ports(claims, is_up=is_up)
+
+
+def pipeline(settings: Settings) -> Finding:
+    """Which pipeline these settings are of: several may share servers, told apart by their prefixes."""
+    topics, indices = settings.topics.prefix, settings.elasticsearch.index_prefix
+    said = f"Topics are {topics}.*, indices {indices}-*, groups {worker_group(settings)} and"
+    said += f" {indexer_group(settings)}."
+    defaults = Settings()
+    alike = (topics == defaults.topics.prefix) == (indices == defaults.elasticsearch.index_prefix)
+    if alike:
+        return Finding("Pipeline", "ok", said)
+    return Finding(
+        "Pipeline",
+        "warn",
+        f"{said} One of the two prefixes is the default.",
+        "Where pipelines share servers each needs both: TOUCHLINE_TOPICS_PREFIX and"
+        " TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX.",
+    )
 
 
 def python() -> Finding:

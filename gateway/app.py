@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from typing import Final
 
 from aiohttp import web
 from msgspec.structs import replace
 
+from control.following import TableThread
+from control.sending import CommandSender
+from control.state import ControlState
 from gateway import schema_registry
 from gateway.channels import channels
 from gateway.context import Context
-from gateway.control_state import ControlState
 from gateway.events import history, ingest
 from gateway.http import openapi, reference
 from gateway.http.access import Access
@@ -29,8 +30,10 @@ from kernel.kafka import watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import ops_routes
 from kernel.settings import Settings
+from kernel.version import VERSION
 from producers.producer import Producer
 from schemas.registry import catalog_for, wait_for_registry
+from search_indexer.alerts import AlertBook
 
 _log = get_logger("touchline.gateway")
 
@@ -60,7 +63,7 @@ async def build(context: Context) -> web.Application:
     operations = [route for route in found if isinstance(route, Operation)]
     app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])
     app.add_routes(ops_routes(context.health))
-    document = openapi.document(operations, version=version("touchline"))
+    document = openapi.document(operations, version=VERSION)
     app.add_routes([openapi.route(document), reference.route(document)])
     return app
 
@@ -72,8 +75,16 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     if stop.is_set():
         return
     async with AsyncExitStack() as stack:
-        control_state = await stack.enter_async_context(
-            ControlState(settings, clock, lambda: health.ok("channels"))
+        control_state, alerts = ControlState(settings, clock), AlertBook(settings)
+        control_state.on_alert.append(alerts.learn)
+        following = await stack.enter_async_context(
+            TableThread(
+                *(settings, clock, control_state.tables()),
+                name="gateway-tables",
+                health=health,
+                condition="channels",
+                on_caught_up=control_state.caught_up,
+            )
         )
         context = Context(
             settings=settings,
@@ -81,6 +92,9 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             health=health,
             access=Access(settings, control_state, clock),
             control_state=control_state,
+            commands=CommandSender(settings, clock),
+            alerts=alerts,
+            following=following,
             history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
             catalog=catalog_for(settings),

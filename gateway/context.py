@@ -3,7 +3,9 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from gateway.control_state import ControlState
+from control.following import TableThread
+from control.sending import CommandSender
+from control.state import ControlState
 from gateway.http.access import Access
 from history import History
 from kernel.clock import Clock
@@ -11,6 +13,7 @@ from kernel.health import Health
 from kernel.settings import Settings
 from producers.producer import Producer
 from schemas.catalog import Catalog
+from search_indexer.alerts import AlertBook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,9 @@ class Context:
     health: Health
     access: Access
     control_state: ControlState
+    commands: CommandSender
+    alerts: AlertBook
+    following: TableThread
     history: History
     producer: Producer
     catalog: Catalog

@@ -45,12 +45,13 @@ CLOSES: Final[Mapping[Close, str]] = MappingProxyType(
     }
 )
 
-_BANDS: Final = ((4000, Return.NEVER), (4100, Return.BACK_OFF), (4200, Return.AT_ONCE))
+#: The first code of each band of a hundred, and what it asks.
+BANDS: Final = ((4000, Return.NEVER), (4100, Return.BACK_OFF), (4200, Return.AT_ONCE))
 
 
 def comes_back(code: int) -> Return:
     """Whether a client comes back after this close code. Codes outside the bands are accidents: back off."""
-    for first, what in _BANDS:
+    for first, what in BANDS:
         if first <= code < first + 100:
             return what
     return Return.BACK_OFF

@@ -37,6 +37,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "no_java": "There is no Java runtime for this platform.",
         "download_failed": "Something could not be fetched from a package registry.",
         "start_failed": "A process did not start.",
+        "not_installed": "A part of Touchline is needed that was not installed; the message says which.",
         "not_running": "The pipeline is not running here.",
         "not_proven": "A run of `touchline chaos` found something that must not be.",
     }

@@ -13,8 +13,10 @@ CONSUMER_LAG = Gauge(
     ["topic"],
 )
 
-STATE_SKIPPED = Counter(
-    "touchline_state_skipped", "Records of states that could not be read, and were passed over.", ["topic"]
+TABLE_SKIPPED = Counter(
+    "touchline_table_records_skipped",
+    "Records of topics that are followed as tables which could not be read, and were left out.",
+    ["topic"],
 )
 
 TASKS = Gauge("touchline_tasks", "Tasks of this process's event loop. They come and go; a leak only comes.")
@@ -30,6 +32,9 @@ ACCEPTED = Counter("touchline_accepted", "Events accepted by the stream workers.
 REJECTED = Counter("touchline_rejected", "Records written to touchline.rejected, by reason.", ["reason"])
 REPEATED = Counter("touchline_repeated", "Events dropped because their key was seen before.", ["kind"])
 REPLACED = Counter("touchline_replaced", "Records put back from a wrong partition.", ["kind"])
+COMMANDS_REFUSED = Counter(
+    "touchline_commands_refused", "Commands about channels that could not be carried out."
+)
 STREAM_LATENCY = Histogram(
     "touchline_stream_latency_seconds", "From ingest append to being handed to fan-out.", buckets=_LATENCY
 )

@@ -7,7 +7,11 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-_CHANNEL: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+from kernel.users import KEPT
+
+MAX_CHANNEL: Final = 128
+#: What a channel may be called, in words that JavaScript reads alike.
+CHANNEL: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CHANNEL}}}")
 _OFFSET_BITS: Final = 43
 MAX_SEQ: Final = 2**53 - 1  # the largest integer that JavaScript holds exactly
 MAX_EPOCH: Final = 2 ** (53 - _OFFSET_BITS) - 1
@@ -26,7 +30,7 @@ _KIND_NUMBER: Final = {kind: number for number, kind in enumerate(Kind)}
 
 def is_channel(text: str) -> bool:
     """Whether `text` is a channel's name."""
-    return _CHANNEL.fullmatch(text) is not None
+    return CHANNEL.fullmatch(text) is not None
 
 
 class Stream(NamedTuple):
@@ -64,8 +68,19 @@ def lane(channel: str, number: int) -> str:
     return f"{channel}~{number}"
 
 
+def choose_lane(channel: str, lanes: int, *, sender: str | None, key: str | None, turn: int) -> str:
+    """The lane of a spread channel for an event: its sender's, whose events keep their order.
+
+    Without a sender it is its key's, so that what is sent again meets the first; without both, the turn's.
+    """
+    who = sender if sender is not None else key
+    return lane(channel, turn % lanes if who is None else partition_of(who, lanes))
+
+
 def split_lane(channel: str) -> tuple[str, int | None]:
-    """`final~3` -> (`final`, 3); a name that is no lane's -> (name, None)."""
+    """`final~3` -> (`final`, 3); a name that is no lane's -> (name, None). Kept channels have none."""
+    if channel.rpartition(":")[2].startswith(KEPT):
+        return channel, None
     base, tilde, number = channel.rpartition("~")
     if tilde and base and number.isascii() and number.isdigit() and (number == "0" or number[0] != "0"):
         return base, int(number)

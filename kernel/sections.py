@@ -95,7 +95,9 @@ class Producer(Section, frozen=True):
 class Stream(Section, frozen=True):
     """The Faust workers."""
 
-    group: Annotated[str, Meta(description="consumer group of the workers")] = "touchline-stream"
+    group: Annotated[
+        str, Meta(description="consumer group of the workers; empty: `-stream` after the topics' prefix")
+    ] = ""
     host: Annotated[str, Meta(description="address of the worker's /metrics and /readyz")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port of the worker's /metrics and /readyz")] = 18070
     store: Annotated[
@@ -170,7 +172,9 @@ class Edge(Section, frozen=True):
 class Indexer(Section, frozen=True):
     """The search indexer."""
 
-    group: Annotated[str, Meta(description="consumer group of the indexers")] = "touchline-index"
+    group: Annotated[
+        str, Meta(description="consumer group of the indexers; empty: `-index` after the topics' prefix")
+    ] = ""
     instance: Annotated[str, Meta(description="its name in the group; empty: of host and port")] = ""
     host: Annotated[str, Meta(description="address of its /metrics and /readyz")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port of its /metrics and /readyz")] = 18072
@@ -227,6 +231,13 @@ class Auth(Section, frozen=True):
         Meta(description="use without a token; auto: only without keys, while listening on loopback"),
     ] = "auto"
     secret: Annotated[str, Meta(description="HS256 secret of 32 bytes or more")] = ""
+    internal_secret: Annotated[
+        str,
+        Meta(
+            description="32 bytes or more by which roles sign what only they may write, the same for all of"
+            " them; `up` makes one; empty: nothing of the kind is accepted, alerts and audiences included"
+        ),
+    ] = ""
     public_key: Annotated[str, Meta(description="PEM file of an RS256 or EdDSA public key")] = ""
     jwks_url: Annotated[
         str, Meta(description="address of a JWKS document, fetched again on unknown key ids")

@@ -24,12 +24,12 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.positions import Stream, split_lane
 from kernel.settings import Auth
+from kernel.users import MAX_USER
 
 Action = Literal["subscribe", "publish", "history", "search", "admin"]
 ACTIONS: Final[tuple[Action, ...]] = ("subscribe", "publish", "history", "search", "admin")
 EVERYTHING: Final = ("*",)
 _MIN_SECRET: Final = 32
-MAX_USER: Final = 128
 MAX_PATTERN: Final = 140
 _ALGORITHMS: Final = ("HS256", "RS256", "EdDSA")
 PublicKey = str | RSAPublicKey | Ed25519PublicKey
@@ -56,11 +56,18 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     expires_s: float | None = None
     token_id: str | None = None
     issued_s: float | None = None
+    #: The user said who they are, without a token: where there are no keys that is enough.
+    named: bool = False
+
+    @property
+    def by_token(self) -> bool:
+        """Of a token, which may be revoked, and runs out."""
+        return self.expires_s is not None
 
     @property
     def anonymous(self) -> bool:
-        """Of somebody who came without a token; the next time he has another name."""
-        return self.expires_s is None
+        """Of somebody who gave neither token nor name; the next time they have another one."""
+        return not self.by_token and not self.named
 
     def allows(self, action: Action, stream: str) -> bool:
         """Whether this may be done on this stream (`admin` and `search` ask with the stream or with `*`)."""
@@ -70,6 +77,22 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
 def everything(user: str) -> Grants:
     """The grants of somebody on a machine of his own: all of them."""
     return Grants(user=user, can=dict.fromkeys(ACTIONS, EVERYTHING))
+
+
+def without_admin(user: str, *, named: bool) -> Grants:
+    """The grants of somebody of whom nothing is proven: all but what needs `admin`."""
+    return Grants(user=user, can={a: EVERYTHING for a in ACTIONS if a != "admin"}, named=named)
+
+
+def without_token(name: str | None, guest: str, *, keyed: bool) -> Grants:
+    """The grants of somebody who comes without a token where that is allowed.
+
+    Without keys a name is believed, and whoever gives none is the operator. Where there are keys only a
+    token says who somebody is, and only a token makes an operator. `guest` is what the nameless are called.
+    """
+    if keyed:
+        return without_admin(guest, named=False)
+    return everything(guest) if name is None else without_admin(name, named=True)
 
 
 class _Claims(msgspec.Struct):
@@ -231,6 +254,14 @@ def sign(
     if issued_s is not None:
         claims["iat"] = round(issued_s, 3)  # a revocation in the same second knows which came first
     return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": key_id} if key_id else None)
+
+
+def shown_token(authorization: str | None, in_query: str | None) -> str | None:
+    """The token that a request shows: of `Authorization: Bearer`, else of `?token=`."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return in_query
 
 
 def anonymous_allowed(auth: Auth, *, on_loopback: bool) -> bool:

@@ -50,6 +50,21 @@ def topic_names(settings: Settings) -> TopicNames:
     return TopicNames(settings.topics.prefix)
 
 
+def worker_group(settings: Settings) -> str:
+    """The workers' consumer group."""
+    return settings.stream.group or f"{settings.topics.prefix}-stream"
+
+
+def indexer_group(settings: Settings) -> str:
+    """The indexers' consumer group."""
+    return settings.indexer.group or f"{settings.topics.prefix}-index"
+
+
+def cell_group(settings: Settings, cell: str) -> str:
+    """The consumer group of a cell of edges."""
+    return f"{settings.topics.prefix}-cell-{cell}"
+
+
 def topics(settings: Settings) -> list[Topic]:
     """Every topic that Touchline uses."""
     names, partitions = topic_names(settings), settings.topics.partitions

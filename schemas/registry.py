@@ -13,6 +13,7 @@ from typing import Any, Final
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from kernel.errors import TouchlineError
+from kernel.extras import missing
 from kernel.health import Health
 from kernel.logs import get_logger
 from kernel.settings import SchemaRegistry, Settings
@@ -137,7 +138,10 @@ class _Away(Exception):  # noqa: N818
 
 def _client(given: SchemaRegistry) -> Any:
     # Half a second to import, and only where there is a registry.
-    from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
+    try:
+        from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise missing("registry", "A schema registry of your own") from error
 
     optional = {
         "basic.auth.user.info": given.user_info,

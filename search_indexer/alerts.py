@@ -12,6 +12,8 @@ import msgspec
 from confluent_kafka import Producer
 
 from control.acl import ChannelAcl
+from control.following import TableReader
+from control.table import Row, TopicTable
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
@@ -20,8 +22,9 @@ from kernel.settings import Settings
 from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
+from kernel.users import ALERT as PREFIX
+from kernel.users import check_user
 from schemas.registry import codec_for
-from search_indexer.follower import Follower
 from search_indexer.indexing.documents import Indexable
 from search_indexer.query.matching import matches, text_of
 from search_indexer.query.parser import parse
@@ -31,9 +34,9 @@ from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 from search_indexer.text.geo import metres_between
 
-PREFIX: Final = "alert-"
 MAX_ALERTS: Final = 10_000
 MAX_PATTERN: Final = 140
+MAX_READERS: Final = 100
 #: Those of a search that an alert has too: it is about what comes, in the order in which it comes.
 PARAMETERS: Final = ("q", "kind", "channel", "sender", "type", "near", "within")
 _SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
@@ -54,6 +57,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     #: Who saved it, and what he administers: for channels that only some may read. None: an operator.
     owner: str | None = None
     admin: tuple[str, ...] = ()
+    #: Who may read its stream, beside whoever saved it.
+    readers: tuple[str, ...] = ()
     #: When it was saved: earlier events are not told of.
     since_ms: int = 0
 
@@ -78,6 +83,7 @@ def read_alert(
     given: Iterable[tuple[str, str]],
     *,
     streams: Sequence[str] = EVERYTHING,
+    readers: Sequence[str] = (),
     now_ms: int,
     **by: Any,
 ) -> Alert:
@@ -92,8 +98,10 @@ def read_alert(
             "bad_request",
             f"streams are 1 to {MAX_VALUES} patterns of at most {MAX_PATTERN} characters, like chat:wc26-*.",
         )
-    search = read_search(given)[0]
-    return Alert(id=alert_id, search=search, streams=tuple(streams), since_ms=now_ms, **by)
+    if len(readers) > MAX_READERS:
+        raise TouchlineError("bad_request", f"readers are at most {MAX_READERS} users.")
+    search, names = read_search(given)[0], tuple(map(check_user, readers))
+    return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
 
 
 def shown(alert: Alert) -> dict[str, Any]:
@@ -106,6 +114,7 @@ def shown(alert: Alert) -> dict[str, Any]:
         "sender": list(search.senders),
         "type": list(search.types),
         "streams": [] if alert.streams == EVERYTHING else list(alert.streams),
+        "readers": list(alert.readers),
     }
     if search.near is not None:
         about["near"] = f"{search.near.lat},{search.near.lon}"
@@ -171,13 +180,11 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
     return f"{PREFIX}{alert.id}".encode(), value
 
 
-class AlertLog(Follower):
-    """The compacted topic: who reads it has every alert. Blocks."""
+class AlertBook:
+    """All alerts, as the compacted topic says: whoever follows it has them learnt here."""
 
-    def __init__(self, settings: Settings, folding: Folding, readers: ChannelAcl | None = None) -> None:
-        super().__init__(settings, topic_names(settings).alerts, self._learn_alert)
-        self._folding = folding
-        self._codec = codec_for(settings, "control")
+    def __init__(self, settings: Settings, readers: ChannelAcl | None = None) -> None:
+        self._folding = Folding(settings.elasticsearch.language)
         self._ready: dict[str, Ready] = {}
         #: Who may read which channel, for whoever asks what is told.
         self._readers = readers or ChannelAcl()
@@ -199,15 +206,28 @@ class AlertLog(Follower):
             return True
         return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
 
-    def _learn_alert(self, alert_id: str, value: bytes | None) -> None:
-        self._ready.pop(alert_id, None)
-        if value is not None and len(self._ready) < MAX_ALERTS:
-            alert = msgspec.json.decode(self._codec.decode(value)["arguments"], type=Alert)
-            self._ready[alert_id] = ready(alert, self._folding)
+    def learn(self, row: Row) -> None:
+        """Take an alert in, or out."""
+        self._ready.pop(row.key, None)
+        if row.value is not None and len(self._ready) < MAX_ALERTS:
+            alert = msgspec.json.decode(row.value["arguments"], type=Alert)
+            self._ready[row.key] = ready(alert, self._folding)
 
 
-def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> None:
-    """Save an alert, or remove it (None). Returns when Kafka holds it. Blocks."""
+def read_alerts(settings: Settings, clock: Clock) -> AlertBook:
+    """All alerts as they are now, for a program that runs for a moment. Blocks."""
+    book = AlertBook(settings)
+    table = TopicTable(topic_names(settings).alerts, codec_for(settings, "control"), book.learn)
+    reader = TableReader(settings, clock, [table], name="look")
+    try:
+        reader.read_all()
+    finally:
+        reader.close()
+    return book
+
+
+def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
+    """Save an alert, or remove it (None). Returns its record's offset when Kafka holds it. Blocks."""
     check_id(alert_id)
     value = None
     if alert is not None:
@@ -220,17 +240,18 @@ def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *
                 "arguments": msgspec.json.encode(alert).decode(),
             }
         )
-    failed: list[Any] = []
+    told: list[tuple[Any, Any]] = []
     producer = Producer(client_config(settings, enable_idempotence=True))
     producer.produce(
         topic_names(settings).alerts,
         value,
         key=alert_id.encode(),
         partition=0,
-        on_delivery=lambda error, _: failed.append(error) if error else None,
+        on_delivery=lambda error, message: told.append((error, message)),
     )
-    if producer.flush(_WAIT_S) or failed:
+    if producer.flush(_WAIT_S) or not told or told[0][0] is not None:
         raise TouchlineError("not_delivered", "Kafka did not confirm the alert in time: try again.")
+    return int(told[0][1].offset())
 
 
 def alert_stream(alert_id: str) -> str:

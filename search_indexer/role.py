@@ -15,6 +15,7 @@ from kernel.kafka import wait_for_kafka, watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import OpsServer
 from kernel.settings import Settings
+from kernel.topics import indexer_group
 from schemas.registry import wait_for_registry
 from search_indexer.indexing.expiry import Expiry
 from search_indexer.indexing.indexer import Indexer
@@ -38,7 +39,7 @@ def calm_collector() -> None:
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Index until `stop` is set."""
     calm_collector()
-    health = Health("kafka", "partitions", "elasticsearch")
+    health = Health("kafka", "tables", "partitions", "elasticsearch")
     ops = OpsServer(health, settings.indexer.host, settings.indexer.port)
     await ops.start()
     client = elastic_client(settings, timeout_s=60, connections=settings.indexer.parallel_requests + 4)
@@ -47,7 +48,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         await _unless(stop, wait_for_kafka(settings))
         if stop.is_set():
             return
-        source = EventSource(settings, clock, group=settings.indexer.group)
+        source = EventSource(settings, clock, group=indexer_group(settings), health=health)
         indexer = Indexer(settings, clock, client, source, health=health)
         await _unless(stop, indexer.open())
         if not stop.is_set():

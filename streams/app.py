@@ -5,9 +5,11 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, cast
 
+from kernel.clock import Clock
 from kernel.kafka import client_config
 from kernel.records import Partition, Write
 from kernel.settings import Settings
+from kernel.topics import worker_group
 from streams.credentials import credentials
 from streams.transport import driver
 from streams.transport.batch import PartitionBatch, TopicBatch, slices
@@ -44,16 +46,16 @@ class Work(Protocol):
         """Judge these records; returns what is to be written of them, in this order."""
 
 
-def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str]) -> BatchApp:
+def make_app(settings: Settings, clock: Clock, work: Work, sink: Sink, topics: frozenset[str]) -> BatchApp:
     """An app that reads `topics` in batches, and writes what `work` makes of them to the sink."""
     driver.register()
-    stream, config = settings.stream, client_config(settings)
+    stream, config, group = settings.stream, client_config(settings), worker_group(settings)
 
     def new_reader(deliver: Deliver) -> Reader:
-        return Reader({**config, "group.id": f"{stream.group}-reader"}, deliver)
+        return Reader({**config, "group.id": f"{group}-reader"}, deliver, clock=clock)
 
     app = BatchApp(
-        stream.group,
+        group,
         broker=[f"batch://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
         broker_credentials=credentials(settings.kafka.client),
         store=f"{stream.store}://",
@@ -72,6 +74,7 @@ def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str])
         consumer_auto_offset_reset="earliest",
         batch_topics=topics,
         sink=sink,
+        clock=clock,
         new_reader=new_reader,
         on_opening=work.opening,
         on_closing=work.closing,
@@ -83,7 +86,6 @@ def make_app(settings: Settings, work: Work, sink: Sink, topics: frozenset[str])
 
 
 def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
-    produce = sink.produce
 
     async def fold_batches(stream: Any) -> None:
         consumer = cast("Consumer", app.consumer)
@@ -96,8 +98,7 @@ def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
                 if not consumer.ledger.holds(batch):
                     break
                 app.check_awake()
-                for topic, value, key, partition, timestamp, headers in work.fold(part):
-                    produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
+                sink.write(work.fold(part))
                 if large:
                     await asyncio.sleep(0)
             consumer.finish(batch)

@@ -6,7 +6,8 @@ import os
 import sys
 from typing import Any, Final, NoReturn, cast
 
-from control.follower import Follower
+from control.following import TableThread
+from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
@@ -68,17 +69,22 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     stream = settings.stream
     # Viewers wait for the fan-out; the log of events may be a moment behind it.
     apart = {names.fanout(kind) for kind in Kind}
-    sink = Sink(config, linger_ms=stream.linger_ms, max_queued=stream.max_queued, apart=apart)
-    worker = Worker(settings, clock, health, sink)
+    sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
+    state = ControlState(settings, clock)
+    worker = Worker(settings, clock, health, sink, state)
     channel_manager = ChannelManager(settings, clock, worker)
-    app = make_app(settings, worker, sink, worker.topics)
+    app = make_app(settings, clock, worker, sink, worker.topics)
     fatal = app.fatal
-    registry = Follower(config, names.channels, worker.follow, app.fail)
-    presence = Follower(config, names.presence, channel_manager.follow, app.fail)
-    registry.start()
-    presence.start()
-    await asyncio.wait_for(registry.caught_up.wait(), _CAUGHT_UP_S)
-    health.ok("registry")
+    tables = state.tables("channels", "presence")
+    following = TableThread(
+        *(settings, clock, tables),
+        name="stream-tables",
+        health=health,
+        condition="registry",
+        on_caught_up=state.caught_up,
+    )
+    following.start()
+    await asyncio.wait_for(following.caught_up.wait(), _CAUGHT_UP_S)
     app.finalize()
     await app.start()
     # What is there by now stays: a full collection looked through all of it for 70 ms, the longest of pauses.
@@ -98,8 +104,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     finally:
         asked.cancel()
         looking.cancel()
-        registry.stop()
-        presence.stop()
+        following.stop()
 
 
 async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:

@@ -6,16 +6,19 @@ from typing import Final
 
 from control.commands import apply_command
 from control.epochs import Epoch, Epochs, advance
-from control.registry_log import REGISTERED, Registry
+from control.registry import REGISTERED
+from control.revocations import Revocations
+from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
-from kernel.metrics import ACCEPTED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
+from kernel.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
 from kernel.positions import Kind, partition_of
 from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
+from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.registry import catalog_for, codec_for
 from streams.cluster import Cluster
@@ -35,7 +38,9 @@ _EPOCHS_S: Final = 30.0
 class Worker:
     """A worker's state, and its duties towards the transport (`streams.app.Work`)."""
 
-    def __init__(self, settings: Settings, clock: Clock, health: Health, sink: Sink) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, health: Health, sink: Sink, state: ControlState
+    ) -> None:
         self._settings, self._clock, self._health, self._sink = settings, clock, health, sink
         self._names = topic_names(settings)
         self._kind_of = {topic: kind for kind, topic in self._names.ingest.items()}
@@ -50,7 +55,10 @@ class Worker:
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
         self._control = codec_for(settings, "control")
-        self.registry = Registry(self._names.channels, self._forget, codec_for(settings, "channel"))
+        self.state, self.registry = state, state.channels
+        self.registry.on_change.append(self._forget)
+        self.registry.on_stale = self._write_again
+        self._signer = Signer(settings.auth)
 
     @property
     def topics(self) -> frozenset[str]:
@@ -118,7 +126,7 @@ class Worker:
     def _new_channels(self, kind: Kind, epochs: Mapping[str, list[Epoch]]) -> Channels:
         ingest = epochs[self._names.ingest[kind]][-1].partitions
         fanout = self.partitions[self._names.fanout(kind)]
-        return Channels(kind, self.registry.of, ingest=ingest, fanout=fanout)
+        return Channels(kind, self.registry.channel, ingest=ingest, fanout=fanout)
 
     def _judge(self, place: Partition, epochs: Mapping[str, list[Epoch]], kept: Judge | None) -> Judge:
         kind = self._kind_of[place.topic]
@@ -130,6 +138,7 @@ class Worker:
             epochs=Epochs(epochs[place.topic], place.partition),
             memory=kept.memory if kept else Memory(Repeats(self._window_ms)),
             catalog=catalog_for(self._settings),
+            signer=self._signer,
         )
 
     @property
@@ -160,14 +169,12 @@ class Worker:
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""
-        for topic, value, key, partition, timestamp, headers in writes:
-            self._sink.produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
-        self._sink.wrote()
+        self._sink.write_apart(writes)
 
-    def follow(self, records: list[Record]) -> None:
-        """The registry's log has these."""
-        stale = self.registry.follow(records)
-        self.write([self.registry.write(self.registry.of(name)) for name in stale if self.owns(name)])
+    def _write_again(self, channel: str) -> None:
+        """An older record came after the newest: its owner sees to it that the newest is the last."""
+        if self.owns(channel):
+            self.write([self.registry.write(self.registry.channel(channel))])
 
     def _note(self, kind: Kind, outcome: Outcome) -> None:
         if outcome.accepted:
@@ -176,9 +183,8 @@ class Worker:
                 for key in outcome.accepted:
                     name = key.decode()
                     if name not in self.registry:
-                        # A channel is made by its first event.
-                        record = self.registry.of(name)
-                        outcome.writes.append(self.registry.write(record))
+                        # A channel is made by its first event, be it on a lane.
+                        outcome.writes.append(self.registry.write(self.registry.channel(name)))
         if outcome.repeated:
             REPEATED.labels(kind).inc(outcome.repeated)
         if outcome.replaced:
@@ -190,16 +196,21 @@ class Worker:
         outcome = Outcome()
         for record in records:
             name = (record.key or b"").decode("utf-8", "replace")
+            if record.value is None or Revocations.wants(record.key or b""):
+                continue  # for edges and gateways
             try:
-                command = self._control.decode(record.value or b"")
-                before = self.registry.of(name)
-                after = apply_command(
-                    before, command, record.append_ms, partition=place.partition, offset=record.offset
-                )
-            except TouchlineError as error:
-                _log.warning("a command was refused", channel=name[:128], reason=error.message)
-                continue
-            if after is not before:
-                _log.info("channel changed", channel=name, command=command["command"], actor=command["actor"])
+                command = self._control.decode(record.value)
+                before = self.registry.channel(name)
+                at = {"partition": place.partition, "offset": record.offset}
+                after = apply_command(before, command, record.append_ms, about=name, **at)
+                if after is before:
+                    continue
                 outcome.writes.append(self.registry.write(after))
+            except Exception as error:
+                # Whatever is wrong with a command ends that command, and nothing else.
+                COMMANDS_REFUSED.inc()
+                why = error.message if isinstance(error, TouchlineError) else repr(error)
+                _log.warning("a command was refused", channel=name[:128], reason=why)
+            else:
+                _log.info("channel changed", channel=name, command=command["command"], actor=command["actor"])
         return outcome

@@ -24,6 +24,8 @@ from kernel.topics import topics
 
 ROOT = Path(__file__).parents[1]
 T = TypeVar("T")
+#: By which the roles of all these pipelines sign.
+INTERNAL_SECRET = secrets.token_hex(32)
 
 
 def eventually(what: str, ask: Callable[[], T | None], *, within: float = 30.0) -> T:
@@ -51,10 +53,9 @@ class Pipeline:
                 "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": self.name,
                 "TOUCHLINE_TOPICS_PREFIX": self.name,
                 "TOUCHLINE_TOPICS_PARTITIONS": "4",
-                "TOUCHLINE_STREAM_GROUP": f"{self.name}-stream",
                 "TOUCHLINE_STREAM_PORT": str(stream),
                 "TOUCHLINE_EDGE_PORT": str(edge),
-                "TOUCHLINE_INDEXER_GROUP": f"{self.name}-index",
+                "TOUCHLINE_AUTH_INTERNAL_SECRET": INTERNAL_SECRET,
                 "TOUCHLINE_INDEXER_PORT": str(index),
                 "TOUCHLINE_GATEWAY_PORT": str(gateway),
                 **given,

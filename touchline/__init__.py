@@ -1,20 +1,133 @@
-"""Touchline's face for programs: `from touchline import Producer, Viewer`."""
+"""Touchline's face for programs: `from touchline import Producer, Viewer`.
 
-import importlib
+Everything here is loaded when it is asked for: `touchline --help` needs neither Kafka's client nor a socket.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from kernel.version import VERSION as __version__  # noqa: N811
+
 if TYPE_CHECKING:
+    from consumers.client.viewer import Closed as Closed
+    from consumers.client.viewer import Connecting as Connecting
+    from consumers.client.viewer import Gap as Gap
+    from consumers.client.viewer import Live as Live
+    from consumers.client.viewer import Offline as Offline
+    from consumers.client.viewer import Refused as Refused
+    from consumers.client.viewer import Start as Start
+    from consumers.client.viewer import Status as Status
     from consumers.client.viewer import Viewer as Viewer
+    from consumers.client.viewer import Waiting as Waiting
+    from kernel.errors import TouchlineError as TouchlineError
+    from kernel.settings import Settings as Settings
+    from kernel.settings import load_settings as load_settings
+    from producers import Broadcast as Broadcast
+    from producers import Chat as Chat
+    from producers import Delivered as Delivered
+    from producers import Failure as Failure
+    from producers import Location as Location
+    from producers import Post as Post
     from producers import Producer as Producer
+    from producers import SomeNotDelivered as SomeNotDelivered
     from producers import SyncProducer as SyncProducer
+    from schemas.events import Event as Event
 
-#: Loaded when they are asked for: `touchline --help` needs neither Kafka's client nor a socket.
-_HOMES: Final = {"Producer": "producers", "SyncProducer": "producers", "Viewer": "consumers.client.viewer"}
 
-__all__ = ["Producer", "SyncProducer", "Viewer"]
+# Import statements, not names in strings: whoever moves a module, and the wheel, find them.
+def _viewer() -> ModuleType:
+    import consumers.client.viewer as home  # noqa: PLC0415
+
+    return home
+
+
+def _producers() -> ModuleType:
+    import producers as home  # noqa: PLC0415
+
+    return home
+
+
+def _events() -> ModuleType:
+    import schemas.events as home  # noqa: PLC0415
+
+    return home
+
+
+def _errors() -> ModuleType:
+    import kernel.errors as home  # noqa: PLC0415
+
+    return home
+
+
+def _settings() -> ModuleType:
+    import kernel.settings as home  # noqa: PLC0415
+
+    return home
+
+
+_HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
+    {
+        "Broadcast": _producers,
+        "Chat": _producers,
+        "Delivered": _producers,
+        "Failure": _producers,
+        "Location": _producers,
+        "Post": _producers,
+        "Producer": _producers,
+        "SomeNotDelivered": _producers,
+        "SyncProducer": _producers,
+        "Closed": _viewer,
+        "Connecting": _viewer,
+        "Gap": _viewer,
+        "Live": _viewer,
+        "Offline": _viewer,
+        "Refused": _viewer,
+        "Start": _viewer,
+        "Status": _viewer,
+        "Viewer": _viewer,
+        "Waiting": _viewer,
+        "Event": _events,
+        "TouchlineError": _errors,
+        "Settings": _settings,
+        "load_settings": _settings,
+    }
+)
+
+__all__ = [
+    "Broadcast",
+    "Chat",
+    "Closed",
+    "Connecting",
+    "Delivered",
+    "Event",
+    "Failure",
+    "Gap",
+    "Live",
+    "Location",
+    "Offline",
+    "Post",
+    "Producer",
+    "Refused",
+    "Settings",
+    "SomeNotDelivered",
+    "Start",
+    "Status",
+    "SyncProducer",
+    "TouchlineError",
+    "Viewer",
+    "Waiting",
+    "__version__",
+    "load_settings",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'touchline' has no attribute {name!r}")
+        value = globals()[name] = getattr(_HOMES[name](), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

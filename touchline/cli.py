@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import click
 
+from kernel import extras
 from kernel.errors import TouchlineError
+from kernel.version import VERSION
 
 #: Command -> its module in touchline.commands and its line in `touchline --help`, in the order shown.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -37,6 +39,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 
+#: Commands that need more than the smallest installation has, and the extra that brings it.
+NEEDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("up", "down", "status", "doctor", "chaos"), "embedded"),
+        **dict.fromkeys(("stream", "index", "gateway", "alert", "token"), "server"),
+    }
+)
+
 
 class Commands(click.Group):
     """Loads a command's module only when it is asked for, so that `--help` stays quick."""
@@ -47,6 +57,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in NEEDS:
+            extras.check(NEEDS[cmd_name], f"`touchline {cmd_name}`")
         module = importlib.import_module(f"touchline.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return command
@@ -57,7 +69,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="touchline", message="touchline %(version)s")
+@click.version_option(VERSION, message="touchline %(version)s")
 def cli() -> None:
     """Live events through Kafka to every viewer, and searchable.
 
@@ -81,14 +93,24 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         return 1
+    except ModuleNotFoundError as error:
+        extra = extras.that_brings(error.name or "")
+        if extra is None:
+            raise
+        return _told(extras.missing(extra, "This"), arguments)
     except TouchlineError as error:
-        if "--json" in (sys.argv[1:] if arguments is None else arguments):
-            click.echo(json.dumps({"code": error.code, "message": str(error)}, ensure_ascii=False), err=True)
-        else:
-            click.echo(f"touchline: {error}", err=True)
-        return 2 if error.code == "bad_setting" else 1
+        return _told(error, arguments)
     except BrokenPipeError:
         # `touchline watch … | head`: the reader has enough. Keep Python from complaining when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _told(error: TouchlineError, arguments: list[str] | None) -> int:
+    """Say an error; returns the exit code."""
+    if "--json" in (sys.argv[1:] if arguments is None else arguments):
+        click.echo(json.dumps({"code": error.code, "message": str(error)}, ensure_ascii=False), err=True)
+    else:
+        click.echo(f"touchline: {error}", err=True)
+    return 2 if error.code == "bad_setting" else 1

@@ -1,4 +1,4 @@
-"""A progress line on a terminal; silence elsewhere."""
+"""A progress line on a terminal; silence elsewhere, and where the smallest installation has no `rich`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,8 +11,12 @@ def shown(what: str) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - only where somebody looks
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    try:
+        from rich.console import Console  # noqa: PLC0415 - only where somebody looks
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    except ModuleNotFoundError:  # it comes with touchline[server]
+        yield lambda _: None
+        return
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} {task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -14,13 +14,24 @@ from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
 
 from consumers.client.driver import Driver, Reader, Token
-from consumers.client.host import Gap, Refused, Status
+from consumers.client.host import Closed, Connecting, Gap, Live, Offline, Refused, Status, Waiting
 from consumers.client.subscription import Start
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
 from schemas.events import Event
 
-__all__ = ["Gap", "Start", "Status", "Viewer"]
+__all__ = [
+    "Closed",
+    "Connecting",
+    "Gap",
+    "Live",
+    "Offline",
+    "Refused",
+    "Start",
+    "Status",
+    "Viewer",
+    "Waiting",
+]
 _LIVE: Final = Start()
 
 

@@ -8,7 +8,7 @@ import asyncio
 from typing import Final
 
 from consumers.protocol.messages import Drain
-from consumers.service.service import Service
+from consumers.service.admission import Admission
 from kernel.codes import Close
 from kernel.health import Health
 from kernel.logs import get_logger
@@ -20,11 +20,11 @@ _LOOK_S: Final = 0.05
 _TOLD_A_TURN: Final = 500
 
 
-async def depart(service: Service, health: Health, *, seconds: float) -> None:
+async def depart(admission: Admission, health: Health, *, seconds: float) -> None:
     """Send everybody elsewhere. Returns when all have gone, or the time is over."""
     health.fail("drain", "this edge is leaving")
-    service.open = False
-    present = service.viewers()
+    admission.open = False
+    present = admission.viewers()
     if not present:
         return
     _log.info("draining", viewers=len(present), seconds=seconds)
@@ -34,9 +34,9 @@ async def depart(service: Service, health: Health, *, seconds: float) -> None:
         viewer.send(Drain(reconnect_in_ms=own_ms, deadline_ms=round(1000 * seconds)))
         if number % _TOLD_A_TURN == _TOLD_A_TURN - 1:
             await asyncio.sleep(0)
-    while service.viewers() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - seldom
+    while admission.viewers() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - seldom
         await asyncio.sleep(_LOOK_S)
-    stayed = service.viewers()
+    stayed = admission.viewers()
     for viewer in stayed:
         viewer.end(Close.DRAINING)
     _log.info("drained", stayed=len(stayed))

@@ -67,7 +67,7 @@ async def _keep(settings: Settings, number: int, parent: int, stop: asyncio.Even
     while not stop.is_set():
         begun = loop.time()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "touchline", "edge", "--share-port", str(parent)),
+            *(sys.executable, "-P", "-m", "touchline", "edge", "--share-port", str(parent)),
             env={**os.environ, f"{PREFIX}EDGE_NAME": name},
             pass_fds=(parent,),
             start_new_session=True,  # Ctrl-C reaches this process, which passes it on as SIGTERM

@@ -15,11 +15,16 @@ def sender_in(frame: bytes) -> bytes:
 
 def latest_of_each(frames: Sequence[bytes]) -> list[bytes]:
     """The last frame of every sender, in the order in which they came."""
+    return [frames[place] for place in latest_places(frames)]
+
+
+def latest_places(frames: Sequence[bytes]) -> list[int]:
+    """Where among the frames the last one of every sender is."""
     if len(frames) < 2:
-        return list(frames)
-    kept: dict[bytes, bytes] = {}
-    for frame in frames:
+        return list(range(len(frames)))
+    kept: dict[bytes, int] = {}
+    for place, frame in enumerate(frames):
         sender = sender_in(frame)
         kept.pop(sender, None)
-        kept[sender] = frame
+        kept[sender] = place
     return list(kept.values())

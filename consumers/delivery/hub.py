@@ -8,7 +8,7 @@ each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from consumers.delivery.broadcast import Live, broadcast
 from consumers.delivery.conflation import latest_of_each
@@ -57,10 +57,23 @@ class Feed:
         self.audiences: list[Audience] = []
 
 
+class Told(Protocol):
+    """Whoever can be sent a message."""
+
+    def send(self, message: AnyReply) -> None: ...
+
+
+class Follower(Protocol):
+    """A subscription of somebody who takes no frames."""
+
+    @property
+    def holder(self) -> Told: ...
+
+
 class Audience:
     """Who watches one subscription: a stream with its lanes, of one shard."""
 
-    __slots__ = ("ahead", "feeds", "live", "name", "shard", "viewers")
+    __slots__ = ("ahead", "feeds", "followers", "live", "name", "shard", "viewers")
 
     def __init__(self, name: str, shard: Shard) -> None:
         self.name = name
@@ -70,11 +83,15 @@ class Audience:
         self.live = Live()
         #: Those who have seen more than this edge has: they wait until it has caught up with them.
         self.ahead: dict[object, Callable[[], None]] = {}
+        #: Those who take no frames: each is brought up to the head after each round, in its own way.
+        self.followers: dict[Follower, Callable[[], None]] = {}
         self.viewers = 0
 
     def announce(self, message: AnyReply) -> None:
-        """Tell something to all who are live, encoded once."""
+        """Send something to all who are at the head; encoded once for those who take frames."""
         broadcast([(text_frame(render(message)), self.live.present())])
+        for follower in list(self.followers):
+            follower.holder.send(message)
 
 
 class Shelf:
@@ -194,20 +211,23 @@ class Hub:
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}
+        deliveries = 0
         for feed, came in fresh.items():
             frames = latest_of_each(came) if feed.conflates else came
             self._feeds.move_to_end(feed.key)
             for audience in feed.audiences:
                 if audience.live:
                     due.setdefault(audience, []).extend(frames)
+                if audience.followers:
+                    deliveries += len(frames) * len(audience.followers)
         # Everybody who is live now gets everything of this round, even if his socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
         sends = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
         broadcast(sends)
-        deliveries = sum(len(due[a]) * present.number for a, (_, present) in zip(due, sends, strict=True))
+        deliveries += sum(len(due[a]) * present.number for a, (_, present) in zip(due, sends, strict=True))
         for feed in fresh:
             for audience in feed.audiences:
-                for advance in list(audience.ahead.values()):
+                for advance in [*audience.ahead.values(), *audience.followers.values()]:
                     advance()
         return deliveries
 

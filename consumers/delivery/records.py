@@ -8,6 +8,10 @@ the same.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from kernel.settings import Settings
+from schemas.codec import Undecodable
+from schemas.registry import codec_for
+
 _HEADER: Final = 5  # magic byte, schema id
 
 
@@ -49,6 +53,20 @@ def reader(schema_id: int, slow: Decode) -> Decode:
         return FanoutRecord(stream, seq, server_ts, body)
 
     return read
+
+
+def reader_for(settings: Settings) -> Decode:
+    """A reader by the schema ids of these settings."""
+    codec = codec_for(settings, "fanout")
+
+    def slow(value: bytes) -> FanoutRecord:
+        try:
+            record = codec.decode(value)
+        except Undecodable as error:
+            raise UnreadableRecord(error.message) from error
+        return FanoutRecord(record["stream"], record["seq"], record["server_ts"], record["body"])
+
+    return reader(codec.schema_id, slow)
 
 
 def _varint(value: bytes, at: int) -> tuple[int, int]:

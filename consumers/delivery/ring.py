@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from typing import Final
 
-from consumers.delivery.conflation import latest_of_each
+from consumers.delivery.events import Events
 from consumers.transport.frames import event_frame
 
 _OVERHEAD: Final = 90  # what an event costs beside its bytes: object headers and list slots
@@ -74,15 +74,15 @@ class Ring:
         """Whether all events above `after` are here."""
         return 0 <= self.floor <= after
 
-    def frames_after(self, after: int, max_bytes: int) -> tuple[list[bytes], int]:
-        """Frames above `after`, of about so many bytes at most (one at least), and the place reached."""
+    def events_after(self, after: int, max_bytes: int) -> tuple[Events, int]:
+        """Events above `after`, of about so many bytes at most (one at least), and the place reached."""
         first = bisect_right(self._seqs, after, lo=self._start)
         size, at = 0, first
         while at < len(self._seqs) and size < max_bytes:
             size += len(self._frames[at])
             at += 1
         reached = self.head if at == len(self._seqs) else self._seqs[at - 1]
-        return self._frames[first:at], max(after, reached)
+        return Events(self._seqs[first:at], self._frames[first:at]), max(after, reached)
 
     def count_after(self, after: int) -> int:
         """How many events above `after` are here."""
@@ -98,6 +98,6 @@ class Ring:
             return self.floor
         return None
 
-    def latest(self) -> list[bytes]:
+    def latest(self) -> Events:
         """What counts of a stream whose events replace one another: the latest of each sender held."""
-        return latest_of_each(self._frames[self._start :])
+        return Events(self._seqs[self._start :], self._frames[self._start :]).latest()

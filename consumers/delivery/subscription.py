@@ -5,15 +5,16 @@ slowly. `advance` writes as much as his socket takes, and is called again when t
 of history has come. docs/protocol.md §5.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from msgspec import UNSET
 
 from consumers.delivery.broadcast import Outlet
-from consumers.delivery.conflation import latest_of_each
+from consumers.delivery.events import Events
 from consumers.delivery.hub import LOCATION_RING, Audience, Feed
-from consumers.protocol.messages import Gap, Subscribe, Subscribed
+from consumers.protocol.messages import AnyReply, Gap, Subscribe, Subscribed
 from kernel.errors import TouchlineError
 
 CHUNK: Final = 64 * 1024
@@ -24,7 +25,7 @@ _UNCOUNTED: Final = 1 << 53
 class Page:
     """A piece of a stream's past as frames: complete above `start`, up to `end`."""
 
-    __slots__ = ("end", "feed", "frames", "missing_below", "seqs", "start")
+    __slots__ = ("end", "events", "feed", "missing_below", "start")
 
     def __init__(
         self,
@@ -38,9 +39,15 @@ class Page:
     ) -> None:
         self.feed = feed
         self.start, self.end = start, end
-        self.seqs, self.frames = seqs, frames
+        self.events = Events(seqs, frames)
         #: Events between `start` and here are gone for good; 0: none are.
         self.missing_below = missing_below
+
+    def after(self, position: int) -> Events:
+        """Its events above a position."""
+        seqs, frames = self.events.seqs, self.events.frames
+        first = bisect_right(seqs, position)
+        return Events(seqs[first:], frames[first:])
 
 
 class Backfill(Protocol):
@@ -55,10 +62,21 @@ class Backfill(Protocol):
     def head(self, feed: Feed, wake: Callable[[TouchlineError | None], None]) -> int | None: ...
 
 
-class Holder(Outlet, Protocol):
+class Holder(Protocol):
     """Whoever holds subscriptions."""
 
-    def send(self, message: Subscribed | Gap) -> None: ...
+    @property
+    def paused(self) -> bool:
+        """Whether nothing more is taken for now."""
+
+    @property
+    def outlet(self) -> Outlet | None:
+        """Where chunks of frames go that are made for all at once; None: it is brought each event."""
+
+    def deliver(self, stream: str, events: Events) -> None:
+        """Send these events of one of its streams."""
+
+    def send(self, message: AnyReply) -> None: ...
 
     def refused(self, subscription: "Subscription", error: TouchlineError) -> None:
         """It could not begin (`request` is set), or could not go on."""
@@ -82,13 +100,16 @@ class Subscription:
     def close(self) -> None:
         """Hear no more."""
         self.closed = True
-        self.audience.live.discard(self.holder)
+        if (outlet := self.holder.outlet) is not None:
+            self.audience.live.discard(outlet)
         self.audience.ahead.pop(self, None)
+        self.audience.followers.pop(self, None)
 
     def pause(self) -> None:
-        """His socket is full: from here on his position counts."""
-        if self.positions is None:
-            self.audience.live.discard(self.holder)
+        """The socket is full, or the stream's partition is gone: from here on the position counts."""
+        self.audience.followers.pop(self, None)
+        if self.positions is None and (outlet := self.holder.outlet) is not None:
+            self.audience.live.discard(outlet)
             self.positions = {feed: feed.ring.head for feed in self.audience.feeds}
 
     def cursors(self) -> dict[str, int]:
@@ -123,8 +144,11 @@ class Subscription:
             self.audience.ahead[self] = lambda: self.advance(backfill)
             return
         self.audience.ahead.pop(self, None)
-        self.positions = None
-        self.audience.live.add(self.holder)
+        if (outlet := self.holder.outlet) is None:
+            self.audience.followers[self] = lambda: self.advance(backfill)
+        else:
+            self.positions = None
+            self.audience.live.add(outlet)
 
     def _begin(
         self, request: Subscribe, backfill: Backfill, wake: Callable[[TouchlineError | None], None]
@@ -186,9 +210,9 @@ class Subscription:
         ring = feed.ring
         while (position := positions[feed]) < ring.head:
             if ring.covers(position):
-                frames, reached = ring.frames_after(position, CHUNK)
+                events, reached = ring.events_after(position, CHUNK)
             elif feed.conflates and len(ring) == ring.capacity:
-                frames, reached = ring.latest(), ring.head
+                events, reached = ring.latest(), ring.head
             else:
                 if feed.conflates:
                     start = backfill.start_of_last(feed, LOCATION_RING, wake)
@@ -207,10 +231,9 @@ class Subscription:
                             reason="These events are older than what is kept.",
                         )
                     )
-                at = next((i for i, seq in enumerate(page.seqs) if seq > position), len(page.seqs))
-                frames, reached = page.frames[at:], max(page.end, position)
-            if frames:
-                self.holder.write(b"".join(latest_of_each(frames) if feed.conflates else frames))
+                events, reached = page.after(position), max(page.end, position)
+            if events:
+                self.holder.deliver(feed.stream, events.latest() if feed.conflates else events)
             positions[feed] = reached
             if self.holder.paused:
                 return False
@@ -221,6 +244,6 @@ def _events_after(feed: Feed, start: int, page: Page | None) -> int:
     """How many events follow up to the feed's head; more than can be where only reading would tell."""
     ring, read = feed.ring, 0
     if page is not None:
-        read, start = sum(seq > start for seq in page.seqs), max(start, page.end)
+        read, start = len(page.after(start)), max(start, page.end)
     countable = not feed.conflates and ring.covers(start)
     return read + ring.count_after(start) if countable else _UNCOUNTED

@@ -6,7 +6,7 @@ anything else. `Guest.admit` returns the `Member`, who can do what his grants sa
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from consumers.protocol import messages as m
 from kernel.codes import Close
@@ -68,7 +68,6 @@ class Post(NamedTuple):
 
     request: m.Publish
     stream: Stream
-    sender: str
 
 
 class ReadPast(NamedTuple):
@@ -81,16 +80,13 @@ class ReadPast(NamedTuple):
 class CountViewers(NamedTuple):
     """Reply with the number of viewers."""
 
-    request_id: int | None
-    stream: str
+    request: m.Presence
 
 
 class Remember(NamedTuple):
     """Keep this device's cursor; reply `ok` where there is an id."""
 
-    request_id: int | None
-    stream: str
-    seq: int
+    request: m.Ack
 
 
 class SendPing(NamedTuple):
@@ -103,7 +99,10 @@ class End(NamedTuple):
     code: Close
 
 
-Effect = Send | Verify | Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | SendPing | End
+#: What either state asks for, and what only a member does.
+Effect = Send | Verify | SendPing | End
+MemberEffect = Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember
+E = TypeVar("E")
 
 
 class _Session:
@@ -138,8 +137,8 @@ class _Session:
         return [SendPing()]
 
     def _receive(
-        self, text: str, now: float, handle: Callable[[m.AnyRequest], list[Effect]]
-    ) -> Iterator[Effect]:
+        self, text: str, now: float, handle: Callable[[m.AnyRequest], list[E | Effect]]
+    ) -> Iterator[E | Effect]:
         """The effects of one line are done before the next line is looked at: it may rest on them."""
         for line in text.split("\n"):
             if not line or line.isspace():
@@ -169,10 +168,6 @@ class _Session:
         self._allowance = min(full, self._allowance + (now - self._refilled) * rate) - 1
         self._refilled = now
         return self._allowance >= 0
-
-
-def _refuse(code: str, request: m.AnyRequest, message: str = "") -> list[Effect]:
-    return [Send(m.render(m.error(code, message, request_id=request.id)))]
 
 
 class Guest(_Session):
@@ -221,7 +216,7 @@ class Member(_Session):
     def user(self) -> str:
         return self.grants.user
 
-    def receive(self, text: str, now: float) -> Iterator[Effect]:
+    def receive(self, text: str, now: float) -> Iterator[MemberEffect | Effect]:
         """A text frame came: what is to be done, to be done one by one."""
         return self._receive(text, now, self._handle)
 
@@ -233,7 +228,7 @@ class Member(_Session):
         """Whether the token has run out."""
         return self.grants.expires_s is not None and now_s >= self.grants.expires_s
 
-    def renew(self, grants: Grants) -> list[Effect]:
+    def renew(self, grants: Grants) -> list[MemberEffect | Effect]:
         """A new token came; what it does not allow any more is left (§2.2)."""
         if grants.user != self.grants.user:
             return [End(Close.FORBIDDEN)]
@@ -249,7 +244,7 @@ class Member(_Session):
             raise m.BadRequest("forbidden", f"Your token does not allow this: {action}.", request.id)
         return stream
 
-    def _handle(self, request: m.AnyRequest) -> list[Effect]:  # noqa: PLR0912 - one branch an op
+    def _handle(self, request: m.AnyRequest) -> list[MemberEffect | Effect]:  # noqa: PLR0912 - one branch an op
         match request:
             case m.Subscribe():
                 stream = None if request.stream == OVERVIEW else self._may("subscribe", request)
@@ -261,7 +256,7 @@ class Member(_Session):
                     raise m.BadRequest("bad_request", "You are subscribed to this already.", request.id)
                 if len(self.streams) >= self.rules.max_subscriptions:
                     limit = f"One connection may watch {self.rules.max_subscriptions} streams."
-                    return _refuse("limit_reached", request, limit)
+                    return [Send(m.render(m.error("limit_reached", limit, request_id=request.id)))]
                 return [Oversee(request) if stream is None else Watch(request, stream)]
             case m.Unsubscribe():
                 if request.stream not in self.streams:
@@ -271,7 +266,7 @@ class Member(_Session):
                 stream = self._may("publish", request)
                 if stream.kind is Kind.BROADCAST and request.type is None:
                     raise m.BadRequest("bad_request", "A broadcast event needs a type.", request.id)
-                return [Post(request, stream, self.user)]
+                return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)
                 if (request.before is None) == (request.after is None):
@@ -279,10 +274,10 @@ class Member(_Session):
                 return [ReadPast(request, stream)]
             case m.Ack():
                 self._may("subscribe", request)
-                return [Remember(request.id, request.stream, request.seq)]
+                return [Remember(request)]
             case m.Presence():
                 self._may("subscribe", request)
-                return [CountViewers(request.id, request.stream)]
+                return [CountViewers(request)]
             case m.Auth():
                 return [Verify(request.id, request.token)]
             case m.Ping():

@@ -12,15 +12,18 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as Wire
 
+from consumers.delivery.events import Events
 from consumers.delivery.subscription import Subscription
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
-from consumers.service.service import MAX_UNDER_WAY, Service
+from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 
+#: Requests of one viewer that may be under way at once (publishing, reading history).
+MAX_UNDER_WAY: Final = 32
 WIRE_LOG: Final = logging.getLogger("touchline.websockets")
 WIRE_LOG.setLevel(logging.WARNING)  # `websockets` logs each connection at info
 
@@ -112,16 +115,25 @@ class ViewerConnection(asyncio.Protocol):
         self._transport.resume_reading()
         self.session.heard(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
-            subscription.advance(self._service.backfill)
+            subscription.advance(self._service.subscriptions.backfill)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._incoming = None
-        self._service.disconnected(self)
+        self._service.admission.gone(self)
+        if isinstance(self.session, s.Member):
+            self._service.subscriptions.leave_all(self.session)
 
     # ── for subscriptions (it is their Holder) ───────────────────────────────────────────────────────
+
+    @property
+    def outlet(self) -> "ViewerConnection":
+        return self
+
+    def deliver(self, stream: str, events: Events) -> None:  # noqa: ARG002 - frames say it themselves
+        self.write(events.chunk)
 
     @property
     def subscriptions(self) -> "list[Subscription]":
@@ -138,7 +150,7 @@ class ViewerConnection(asyncio.Protocol):
             self.end(Close.UNAVAILABLE)
             return
         if isinstance(self.session, s.Member):
-            self._service.leave(self.session, request.stream)
+            self._service.subscriptions.leave(self.session, request.stream)
         self.send(m.error("unavailable", error.message, request_id=request.id))
 
     # ── from the session ─────────────────────────────────────────────────────────────────────────────
@@ -166,49 +178,52 @@ class ViewerConnection(asyncio.Protocol):
         else:
             self._close()
 
-    def perform(self, effects: Iterable[s.Effect]) -> None:  # noqa: PLR0912 - one branch an effect
-        """Do what the session asks for."""
-        service = self._service
+    def perform(self, effects: Iterable[s.Effect]) -> None:
+        """Do what a session asks for in either state."""
+        for effect in effects:
+            if not self._do(effect):
+                return
+
+    def perform_for(self, member: s.Member, effects: Iterable[s.MemberEffect | s.Effect]) -> None:
+        """Do what this member asks for."""
+        subscriptions, requests = self._service.subscriptions, self._service.requests
         for effect in effects:
             match effect:
-                case s.Send(payload):
-                    self.write(text_frame(payload))
                 case s.Watch(request, stream):
-                    assert isinstance(self.session, s.Member)  # noqa: S101 - only a Member asks for it
-                    reply = service.watch(self, self.session, request, stream)
-                    if reply is not None:
-                        self.send(reply)
+                    self._reply(subscriptions.watch(self, member, request, stream))
                 case s.Oversee(request):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.oversee(self, self.session, request)
+                    subscriptions.oversee(self, member, request)
                 case s.Leave(request_id, name):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    service.leave(self.session, name)
-                    if request_id is not None:
-                        self.send(m.Ok(id=request_id))
-                case s.Post(posted, stream, sender):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    admin = self.session.grants.allows("admin", posted.stream)
-                    self._start(posted.id, service.publish(posted, stream, sender, self, admin=admin))
+                    subscriptions.leave(member, name)
+                    self._reply(None if request_id is None else m.Ok(id=request_id))
+                case s.Post(posted, stream):
+                    self._start(posted.id, requests.publish(posted, stream, member, self))
                 case s.ReadPast(asked, stream):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    self._start(asked.id, service.read_past(asked, stream, self.session.grants))
-                case s.CountViewers(request_id, name):
-                    viewers = service.counts.viewers(name)
-                    self.send(m.PresenceReply(id=request_id, stream=name, viewers=viewers))
-                case s.Remember(request_id, name, seq):
-                    assert isinstance(self.session, s.Member)  # noqa: S101
-                    if not self.session.grants.anonymous:  # nobody could come back for it
-                        service.cursors.remember(self.session.user, self.device, name, seq)
-                    if request_id is not None:
-                        self.send(m.Ok(id=request_id))
-                case s.Verify(request_id, token):
-                    self._start(request_id, self._authenticate(request_id, token))
-                case s.SendPing():
-                    self.write(PING)
-                case s.End(code):
-                    self.end(code)
-                    return
+                    self._start(asked.id, requests.history(asked, stream, member))
+                case s.CountViewers(count):
+                    self._reply(requests.presence(count, member))
+                case s.Remember(ack):
+                    if not requests.acked(ack, member, self.device):
+                        self._start(ack.id, requests.ack(ack, member, self.device))
+                    elif ack.id is not None:
+                        self.send(m.Ok(id=ack.id))
+                case _:
+                    if not self._do(effect):
+                        return
+
+    def _do(self, effect: s.Effect) -> bool:
+        """Whether anything may follow."""
+        match effect:
+            case s.Send(payload):
+                self.write(text_frame(payload))
+            case s.Verify(request_id, token):
+                self._start(request_id, self._authenticate(request_id, token))
+            case s.SendPing():
+                self.write(PING)
+            case s.End(code):
+                self.end(code)
+                return False
+        return True
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -231,7 +246,15 @@ class ViewerConnection(asyncio.Protocol):
         except UnicodeDecodeError:
             incoming.wire.fail(1007, "text frames are UTF-8")
             return
-        self.perform(self.session.receive(text, now))
+        session = self.session
+        if isinstance(session, s.Member):
+            self.perform_for(session, session.receive(text, now))
+        else:
+            self.perform(session.receive(text, now))
+
+    def _reply(self, message: m.AnyReply | None) -> None:
+        if message is not None:
+            self.send(message)
 
     def _start(self, request_id: int | None, work: Coroutine[Any, Any, m.AnyReply | None]) -> None:
         """Do what takes time, and send its reply; so many at once and no more."""
@@ -247,18 +270,20 @@ class ViewerConnection(asyncio.Protocol):
                 reply = await work
             finally:
                 self._under_way -= 1
-            if reply is not None and not self._transport.is_closing():
-                self.send(reply)
+            self._reply(reply)
 
-        self._service.spawn(run())
+        self._service.tasks.spawn(run())
 
     async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
+        """A guest's token that is no good ends the connection; a member's leaves it as it was."""
+        admission = self._service.admission
         try:
-            grants = await self._service.grants(token)
-            if isinstance(self.session, s.Guest):
-                self.session = self._service.admit(self.session, grants)
+            grants = await admission.tokens.grants(token)
+            session = self.session  # as it is now: two tokens may have been shown at once
+            if isinstance(session, s.Guest):
+                self.session = admission.admit(session, grants)
             else:
-                self.perform(self.session.renew(grants))
+                self.perform_for(session, session.renew(grants))
         except TouchlineError as error:
             if error.code == "limit_reached":
                 self.end(Close.FULL)

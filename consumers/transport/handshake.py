@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -19,10 +18,11 @@ from consumers.protocol.session import Guest, Verify
 from consumers.service.service import Service
 from consumers.transport.connection import WIRE_LOG, ViewerConnection
 from consumers.transport.frames import close_frame, text_frame
+from consumers.transport.http import http_response
 from kernel.codes import CLOSES, Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
-from kernel.tokens import UnknownKey
+from kernel.tokens import UnknownKey, shown_token
 
 PATH: Final = "/v1/ws"
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -40,11 +40,8 @@ class Asked(Request):
 
     @property
     def token(self) -> str | None:
-        """From `?token=`, or `Authorization: Bearer`."""
-        if "token" in self.query:
-            return self.query["token"]
-        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" and token else None
+        """From `Authorization: Bearer`, or `?token=`."""
+        return shown_token(self.headers.get("Authorization"), self.query.get("token"))
 
 
 #: What a request may say once: of two origins or two tokens neither can be believed.
@@ -98,7 +95,7 @@ class Handshake(asyncio.Protocol):
             self.transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
-        if not self.service.connected(self):
+        if not self.service.admission.connected(self):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -141,7 +138,7 @@ class Handshake(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._wire = None
-        self.service.disconnected(self)
+        self.service.admission.refused(self)
 
     # ── for the routes ───────────────────────────────────────────────────────────────────────────────
 
@@ -169,7 +166,7 @@ class Handshake(asyncio.Protocol):
         try:
             self._answer(route, asked)
         except UnknownKey:
-            self.service.spawn(self._answer_with_new_keys(route, asked))
+            self.service.tasks.spawn(self._answer_with_new_keys(route, asked))
 
     def _answer(self, route: Route, asked: Asked) -> None:
         response = route(self, asked)
@@ -178,17 +175,17 @@ class Handshake(asyncio.Protocol):
             self.transport.close()
 
     async def _answer_with_new_keys(self, route: Route, asked: Asked) -> None:
-        await self.service.fetch_keys()
+        await self.service.admission.tokens.fetch_keys()
         if not self.transport.is_closing():
             self._answer(route, asked)  # fetched just now: a key that is still unknown is a refusal
 
     def _open(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
-        service = self.service
-        if not service.open:
+        admission = self.service.admission
+        if not admission.open:
             text = b"This edge takes no viewers right now: try again in a moment.\n"
             self.answer(503, "text/plain", text, retry_after="1")
             return
-        if not service.origin_allowed(asked.headers.get("Origin")):
+        if not admission.origin_allowed(asked.headers.get("Origin")):
             self.answer(403, "text/plain", b"Pages of this origin may not connect here.\n")
             return
         response = wire.accept(asked)
@@ -198,8 +195,8 @@ class Handshake(asyncio.Protocol):
             return
         session_id = secrets.token_urlsafe(12)
         try:
-            service.make_room(self.address)
-            session = service.arrive(session_id, asked.token)
+            admission.make_room(self.address)
+            session = admission.arrive(session_id, asked.token)
         except TouchlineError as error:
             code = Close.FULL if error.code == "limit_reached" else Close.BAD_TOKEN
             CLOSED.labels(str(int(code))).inc()
@@ -207,49 +204,23 @@ class Handshake(asyncio.Protocol):
             self.transport.close()
             return
         viewer = ViewerConnection(
-            service,
+            self.service,
             self.transport,
             session_id=session_id,
             session=session,
             address=self.address,
             device=asked.query.get("device", "")[:128],
         )
-        welcome = service.welcome(session_id, session, by_token=asked.token is not None)
-        service.replace(self, viewer)
+        welcome = admission.welcome(session_id, session, by_token=asked.token is not None)
+        admission.replace(self, viewer)
         self.transport.set_protocol(viewer)
         viewer.write(text_frame(render(welcome)))
         if rest:
             viewer.data_received(rest)
-        if asked.token is not None and isinstance(session, Guest) and service.verifier is not None:
+        if asked.token is not None and isinstance(session, Guest) and admission.tokens.verifiable:
             viewer.perform([Verify(None, asked.token)])
 
 
 def _subprotocol(_: ServerProtocol, offered: object) -> Subprotocol | None:
     """Ours where it is offered. Who offers none is served too: some clients cannot name one."""
     return Subprotocol(SUBPROTOCOL) if isinstance(offered, list | tuple) and SUBPROTOCOL in offered else None
-
-
-def http_response(status: int, content_type: str, body: bytes, **headers: str) -> bytes:
-    """A response that ends its connection."""
-    named = Headers(
-        [
-            ("Content-Type", content_type),
-            ("Content-Length", str(len(body))),
-            ("Connection", "close"),
-            *((name.replace("_", "-").title(), value) for name, value in headers.items()),
-        ]
-    )
-    return Response(status, _REASONS.get(status, "Error"), named, body).serialize()
-
-
-_REASONS: Final = {
-    200: "OK",
-    202: "Accepted",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    431: "Request Header Fields Too Large",
-    503: "Service Unavailable",
-}

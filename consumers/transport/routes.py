@@ -1,4 +1,4 @@
-"""The edge's plain HTTP: health, metrics, and what an operator asks for."""
+"""What answers on an edge's port beside WebSockets: health, metrics, drain, and viewers' other ways in."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.service.service import Service
-from consumers.transport.handshake import Asked, Handshake, Route, http_response
+from consumers.service.tokens import Tokens
+from consumers.transport.handshake import Asked, Handshake, Route
+from consumers.transport.http import http_response, problem
+from consumers.transport.polling import poll_route
+from consumers.transport.sse import sse_route
 from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.tokens import UnknownKey
 
 
-def plain_routes(service: Service, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:
+def plain_routes(tokens: Tokens, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:
     """Path -> what answers there."""
 
     def healthz(_: Handshake, __: Asked) -> bytes:
@@ -31,7 +35,7 @@ def plain_routes(service: Service, health: Health, drain: Callable[[], None]) ->
         if "Origin" in asked.headers:
             return problem(403, "forbidden", "Pages ask the gateway to drain an edge.")
         try:
-            grants = service.grants_now(asked.token)
+            grants = tokens.grants_now(asked.token)
         except UnknownKey:
             raise
         except TouchlineError as error:
@@ -44,7 +48,6 @@ def plain_routes(service: Service, health: Health, drain: Callable[[], None]) ->
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/v1/drain": leave}
 
 
-def problem(status: int, code: str, detail: str) -> bytes:
-    """A refusal, as problem+json."""
-    body = json.dumps({"status": status, "code": code, "detail": detail}).encode()
-    return http_response(status, "application/problem+json", body)
+def fallback_routes(service: Service) -> Mapping[str, Route]:
+    """For viewers whose network breaks WebSockets: path -> what answers there."""
+    return {"/v1/sse": sse_route(service), "/v1/poll": poll_route(service)}

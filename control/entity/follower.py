@@ -17,7 +17,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import check_read_error
 from kernel.logs import get_logger
-from kernel.metrics import STATE_SKIPPED
+from kernel.metrics import TABLE_SKIPPED
 
 _log = get_logger("touchline.state")
 
@@ -255,7 +255,7 @@ class Follower(threading.Thread):
 
     def _skip(self, type_: AnyType, message: Any, why: str) -> None:
         """A bad record is told, and what was there before stands."""
-        STATE_SKIPPED.labels(type_.topic).inc()
+        TABLE_SKIPPED.labels(type_.topic).inc()
         where = {"partition": message.partition(), "offset": message.offset()}
         _log.warning("a record of a state is passed over", topic=type_.topic, **where, why=why)
 

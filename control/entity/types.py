@@ -30,7 +30,7 @@ class Stamp(NamedTuple):
         """The stamp once this input is in it."""
         # Of a topic of inputs that was made anew, older places say nothing.
         topic = source.rpartition("-")[0]
-        kept = {s: at for s, at in self.places.items() if s.rpartition("-")[0] in ("", topic)}
+        kept = {s: at for s, at in self.places.items() if not topic or s.rpartition("-")[0] in ("", topic)}
         return Stamp(self.revision + 1, {**kept, source: offset + 1})
 
     def to_header(self) -> bytes:

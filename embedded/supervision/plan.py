@@ -100,6 +100,8 @@ class Plan:
             elasticsearch=f"http://{ports.LOOPBACK}:{self._settings.embedded.elasticsearch_port}",
             gateway=self._gateway.operator_url,
             edges=tuple(f"ws{'s' if edge.tls else ''}://{edge.authority}/v1/ws" for edge in self._edges),
+            topics=self._settings.topics.prefix,
+            indices=self._settings.elasticsearch.index_prefix,
         )
 
     def specs(self, directory: DataDirectory, homes: Mapping[str, Path], java_home: Path) -> list[Spec]:
@@ -146,6 +148,12 @@ class Plan:
                 operator_url=role.operator_url,
             )
 
+    def _signing(self, directory: DataDirectory) -> dict[str, str]:
+        """By what the roles sign, where no setting says it."""
+        if self._settings.auth.internal_secret:
+            return {}
+        return {f"{PREFIX}AUTH_INTERNAL_SECRET": directory.secret()}
+
     def _process(
         self, name: str, directory: DataDirectory, arguments: tuple[str, ...], own: Mapping[str, str]
     ) -> Process:
@@ -155,6 +163,7 @@ class Plan:
             environment={
                 **os.environ,
                 **as_environment(self._settings),
+                **self._signing(directory),
                 f"{PREFIX}KAFKA_BOOTSTRAP_SERVERS": self.addresses.kafka,
                 f"{PREFIX}ELASTICSEARCH_URL": self.addresses.elasticsearch,
                 **own,

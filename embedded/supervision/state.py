@@ -51,6 +51,9 @@ class Addresses(msgspec.Struct, frozen=True):
     elasticsearch: str = ""
     gateway: str = ""
     edges: tuple[str, ...] = ()
+    #: What its topics and its indices begin with: several pipelines may share the servers.
+    topics: str = "touchline"
+    indices: str = "touchline"
 
 
 class State(msgspec.Struct, frozen=True):

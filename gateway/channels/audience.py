@@ -1,50 +1,52 @@
 """Who watches what, for operators: channels with their viewers, versions and shards. Pure."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
-from kernel.positions import Stream
+from control.channels import ChannelRecord
+from control.presence import Beat
+from kernel.positions import split_lane
 
 #: An operator looks at the largest; a page with ten thousand rows helps nobody.
 MOST_CHANNELS: Final = 50
 
 
-def by_channel(
-    beats: Iterable[Mapping[str, Any]], known: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def by_channel(beats: Iterable[Beat], known: Iterable[ChannelRecord]) -> list[dict[str, Any]]:
     """The channels with most viewers, then those that were changed. A channel's viewers are those of its
     most watched stream: who watches ticker and chat of a match is one viewer, not two.
     """
-    streams: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    shards: dict[str, dict[int, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    streams: dict[str, Counter[str]] = {}
+    shards: dict[str, dict[int, Counter[str]]] = {}
     for beat in beats:
-        for audience in beat["streams"]:
-            channel, viewers = Stream.parse(audience["stream"]).channel, audience["viewers"]
-            streams[channel][audience["stream"]] += viewers
-            shards[channel][audience["version"]][audience["stream"]] += viewers
+        for slot, viewers in beat.viewers.items():
+            channel = split_lane(slot.stream.partition(":")[2])[0]
+            streams.setdefault(channel, Counter())[slot.stream] += viewers
+            versions = shards.setdefault(channel, {})
+            versions.setdefault(slot.version, Counter())[slot.stream] += viewers
+    records = {record.channel: record for record in known}
     rows = [
-        {
-            "channel": channel,
-            "viewers": max(streams[channel].values(), default=0),
-            "lanes": known.get(channel, {}).get("lanes", 0),
-            "versions": _versions(known.get(channel, {}).get("versions", ()), shards[channel]),
-        }
-        for channel in streams.keys() | {name for name in known if not name.startswith("$")}
+        _row(records.get(name) or ChannelRecord(channel=name), streams.get(name), shards.get(name, {}))
+        for name in streams.keys() | records
     ]
     return sorted(rows, key=lambda row: (-row["viewers"], row["channel"]))[:MOST_CHANNELS]
 
 
-def _versions(
-    versions: Iterable[Mapping[str, Any]], viewers: Mapping[int, Mapping[str, int]]
-) -> list[dict[str, Any]]:
+def _row(
+    record: ChannelRecord, streams: Counter[str] | None, shards: dict[int, Counter[str]]
+) -> dict[str, Any]:
     """What nobody has changed has one version with one shard."""
-    return [
-        {
-            "version": version["version"],
-            "shards": version["shards"],
-            "retiring": version["until"] is not None,
-            "viewers": max(viewers.get(version["version"], {}).values(), default=0),
-        }
-        for version in versions or ({"version": 1, "shards": 1, "until": None},)
-    ]
+    return {
+        "channel": record.channel,
+        "viewers": max((streams or {}).values(), default=0),
+        "lanes": record.lanes,
+        "versions": [
+            {
+                "version": version.version,
+                "shards": version.shards,
+                "retiring": version.until is not None,
+                "viewers": max(shards.get(version.version, Counter()).values(), default=0),
+            }
+            for version in record.versions
+        ],
+    }

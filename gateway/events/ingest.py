@@ -18,6 +18,7 @@ from gateway.http.operations import Operation, stream_of
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream
+from kernel.users import check_post
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record, read_post
 from schemas.codec import Undecodable
@@ -159,6 +160,7 @@ def _preparing(
             if post.sender is not None and not caller.speaks_for_others:
                 raise TouchlineError("forbidden", "sender is not the token's user.")
             post.sender = post.sender or caller.user
+        check_post(stream.channel, post.sender, post.type)
         if post.key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key

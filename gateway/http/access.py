@@ -1,11 +1,12 @@
 """Who may do what over HTTP: one place that every route asks, with the same tokens as the edges."""
 
-from collections.abc import Sequence
+import secrets
 from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
-from gateway.control_state import ControlState
+from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
@@ -20,14 +21,22 @@ from kernel.tokens import (
     Verifier,
     anonymous_allowed,
     is_loopback,
+    shown_token,
+    without_token,
 )
+from kernel.users import check_user
+from search_indexer.searching.scope import Seen
 
 #: What one does with what others have posted: a channel's settings may keep it to some.
 _READING: Final[tuple[Action, ...]] = ("subscribe", "history")
 
 
+#: Who asks, percent-encoded, where there are no keys.
+USER_HEADER: Final = "Touchline-User"
+
+
 class Caller(NamedTuple):
-    """Who asks: a token's user, or nobody in particular (None) where no token is needed."""
+    """Who asks: a token's user, whoever says who they are, or the operator without a name (None)."""
 
     user: str | None
     #: Whether it may post events in the name of others.
@@ -35,10 +44,12 @@ class Caller(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """Which streams somebody may do something on: those of the patterns, without those of hidden channels."""
+    """Which streams somebody may do something on: those of the patterns in channels that are seen."""
 
     patterns: tuple[str, ...] = EVERYTHING
-    hidden: Sequence[str] = ()
+    seen: Seen = Seen()
+    #: Whose it is; None: the operator's.
+    user: str | None = None
 
 
 class Access:
@@ -48,7 +59,7 @@ class Access:
         auth, self._board = settings.auth, control_state
         static: Keys = StaticKeys(auth)
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
-        keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
+        keyed = self._keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
         self._verifier = Verifier(auth, self._jwks or static, clock) if keyed else None
         self._open = anonymous_allowed(auth, on_loopback=is_loopback(settings.gateway.host))
 
@@ -58,9 +69,10 @@ class Access:
         if grants is None:
             return Caller(None)
         if not grants.allows(action, what):
-            raise TouchlineError("forbidden", f"The token does not allow {action} on {what}.")
+            who = "The token does not allow" if grants.by_token else "Without a token nobody may"
+            raise TouchlineError("forbidden", f"{who} {action} on {what}.")
         if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
-            raise TouchlineError("forbidden", f"The channel's settings do not let {grants.user} read {what}.")
+            raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(grants.user, speaks_for_others=grants.allows("admin", what))
 
     async def scope(self, request: web.Request, action: Action) -> Scope:
@@ -68,7 +80,9 @@ class Access:
         grants = await self._grants(request)
         if grants is None:
             return Scope()
-        return Scope(tuple(grants.can.get(action, ())), self._board.hidden_from(grants))
+        hidden, own = self._board.hidden_from(grants)
+        seen = Seen(hidden, own, tuple(grants.can.get("admin", ())))
+        return Scope(tuple(grants.can.get(action, ())), seen, grants.user)
 
     async def _grants(self, request: web.Request) -> Grants | None:
         token = token_of(request)
@@ -78,7 +92,10 @@ class Access:
                 raise TouchlineError("unauthorized", "The token was revoked: get a new one.")
             return grants
         if self._open:
-            return None
+            name = None if self._keyed else user_of(request)
+            if name is None and not self._keyed:
+                return None  # the operator
+            return without_token(name, f"guest-{secrets.token_urlsafe(6)}", keyed=self._keyed)
         raise TouchlineError(
             "unauthorized",
             "A token is needed: Authorization: Bearer …" if self._verifier else "No keys are set here.",
@@ -94,9 +111,21 @@ class Access:
             return verifier.grants(token)
 
 
+def user_of(request: web.Request) -> str | None:
+    """Who the request says that it is of. Raises `bad_request`."""
+    given = request.headers.getall(USER_HEADER, [])
+    if not given:
+        return None
+    try:
+        (encoded,) = given
+        name = unquote_to_bytes(encoded.strip()).decode()
+    except ValueError:
+        raise TouchlineError(
+            "bad_request", f"{USER_HEADER} is one name, in percent-encoded UTF-8: Touchline-User: ana"
+        ) from None
+    return check_user(name)
+
+
 def token_of(request: web.Request) -> str | None:
     """From `Authorization: Bearer`, or `?token=`."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
-    return request.query.get("token")
+    return shown_token(request.headers.get("Authorization"), request.query.get("token"))

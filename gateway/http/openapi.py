@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from gateway.http.access import USER_HEADER
 from gateway.http.operations import Operation, Parameter, Reply
 from gateway.http.problems import CONTENT_TYPE, RETRY_AFTER, STATUS
 from kernel.errors import CODES
@@ -41,10 +42,18 @@ def document(operations: Iterable[Operation], *, version: str) -> dict[str, Any]
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{}, {"bearer": []}],
+        "security": [{}, {"bearer": []}, {"user": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "user": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": USER_HEADER,
+                    "description": "Who asks, percent-encoded; believed where there are no keys.",
+                },
+            },
             "schemas": {"Problem": _PROBLEM},
         },
     }

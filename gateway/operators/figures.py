@@ -108,7 +108,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         return {
             "at_ms": context.clock.now_ms(),
             "roles": latest,
-            "channels": by_channel(control_state.beats(), control_state.channels()),
+            "channels": by_channel(control_state.presence.beats(), control_state.channels),
         }
 
     if context.settings.gateway.ops_every_s > 0:

@@ -15,6 +15,14 @@ _BUILT: Final = Path(__file__).parents[1] / "dist"
 _ASSET: Final = r"{name:[A-Za-z0-9_.-]+}"
 #: Their names hold a hash of their content.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
+#: Its name stays when it changes: browsers ask each time whether it has.
+_CLIENT: Final = {
+    "Content-Type": "text/javascript; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -106,6 +114,14 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
             raise web.HTTPNotFound(text="There is no such file.")
         return web.FileResponse(file, headers={**headers(request), "Cache-Control": _FOR_EVER})
 
+    async def client(_: web.Request) -> web.StreamResponse:
+        """@touchline/client in one file, for pages of other sites as well."""
+        folder = built_pages()
+        file = folder / "client.js" if folder else None
+        if file is None or not file.is_file():
+            raise web.HTTPNotFound(text="The client is not built here: run `make web` in the checkout.")
+        return web.FileResponse(file, headers=_CLIENT)
+
     async def config(request: web.Request) -> web.Response:
         gateway = settings.gateway
         tiles = {"url": gateway.tiles_url, "attribution": gateway.tiles_attribution}
@@ -123,5 +139,6 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
         web.get("/", page("index.html")),
         web.get("/ops", page("ops.html")),
         web.get(f"/assets/{_ASSET}", asset),
+        web.get("/client.js", client),
         web.get("/v1/page", config),
     ]

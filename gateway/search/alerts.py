@@ -7,16 +7,18 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.context import Context
+from gateway.http.access import Caller
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
 from kernel.tokens import matches
+from kernel.users import MAX_USER
 from search_indexer.alerts import (
     MAX_ALERTS,
     MAX_PATTERN,
+    MAX_READERS,
     Alert,
-    AlertLog,
     alert_stream,
     check_id,
     read_alert,
@@ -26,12 +28,11 @@ from search_indexer.alerts import (
 )
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_VALUES
-from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 
 _MAX_BYTES: Final = 64 * 1024
-#: Reading all alerts takes a Kafka consumer of its own: so many at once.
-_READERS: Final = 2
+#: How long a change is waited for to be known here, too.
+_TAKEN_S: Final = 2.0
 
 _ID: Final = Parameter(
     "id", "path", "The alert's name.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
@@ -61,6 +62,12 @@ _BODY: Final[dict[str, Any]] = {
             "maxItems": MAX_VALUES,
             "description": "Only streams that one of these patterns covers, like chat:wc26-*.",
         },
+        "readers": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1, "maxLength": MAX_USER},
+            "maxItems": MAX_READERS,
+            "description": "Who may read its stream, beside you.",
+        },
     },
 }
 _ALERT: Final[dict[str, Any]] = {
@@ -81,19 +88,20 @@ _ALL: Final = Reply(
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     settings, clock, access = context.settings, context.clock, context.access
-    folding, reading = Folding(settings.elasticsearch.language), asyncio.Semaphore(_READERS)
+    book, folding = context.alerts, Folding(settings.elasticsearch.language)
+    table = context.control_state.table["alerts"]
 
-    def read() -> dict[str, Alert]:
-        log = AlertLog(settings, folding)
-        try:
-            log.read_all()
-            return {alert_id: one.alert for alert_id, one in sorted(log.alerts.items())}
-        finally:
-            log.close()
+    def alerts() -> dict[str, Alert]:
+        if not context.control_state.known:
+            raise TouchlineError(
+                "unavailable", "The alerts have not been read from Kafka yet: try again in a moment."
+            )
+        return {alert_id: one.alert for alert_id, one in sorted(book.alerts.items())}
 
-    async def alerts() -> dict[str, Alert]:
-        async with reading:
-            return await asyncio.to_thread(read)
+    async def keep(alert: Alert | None, alert_id: str, actor: str | None) -> None:
+        """Save it; who asks this gateway afterwards is answered by it."""
+        offset = await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=actor)
+        await context.following.taken(table, 0, offset, within_s=_TAKEN_S)
 
     async def put(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
@@ -102,35 +110,44 @@ async def routes(context: Context) -> Sequence[Operation]:
         if not patterns:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
         admin = (await access.scope(request, "admin")).patterns
-        by = {"patterns": patterns, "owner": caller.user, "admin": admin}
-        given, streams = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
-        alert = read_alert(alert_id, given, streams=streams, now_ms=clock.now_ms(), **by)
+        by: dict[str, Any] = {"patterns": patterns, "owner": caller.user, "admin": admin}
+        given, lists = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
+        alert = read_alert(alert_id, given, **lists, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
-        there = await alerts()
+        there = alerts()
+        if alert_id in there:
+            _only_theirs(caller, there[alert_id])
         if alert_id not in there and len(there) >= MAX_ALERTS:
             raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
-        await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=caller.user)
+        await keep(alert, alert_id, caller.user)
         return web.json_response(shown(alert), status=200 if alert_id in there else 201)
 
     async def show(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
-        await access.require(request, "publish", alert_stream(alert_id))
-        return web.json_response(shown(_found(await alerts(), alert_id)))
+        caller = await access.require(request, "publish", alert_stream(alert_id))
+        alert = _found(alerts(), alert_id)
+        _only_theirs(caller, alert)
+        return web.json_response(shown(alert))
 
     async def show_all(request: web.Request) -> web.Response:
-        own = (await access.scope(request, "publish")).patterns
+        own, admin = await access.scope(request, "publish"), await access.scope(request, "admin")
         found = [
             shown(alert)
-            for alert_id, alert in (await alerts()).items()
-            if any(matches(pattern, alert_stream(alert_id)) for pattern in own)
+            for alert_id, alert in (alerts()).items()
+            if any(matches(pattern, alert_stream(alert_id)) for pattern in own.patterns)
+            and (
+                alert.owner in (None, own.user)
+                or any(matches(pattern, alert_stream(alert_id)) for pattern in admin.patterns)
+            )
         ]
         return web.json_response({"alerts": found})
 
     async def remove(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         caller = await access.require(request, "publish", alert_stream(alert_id))
-        alert = _found(await alerts(), alert_id)
-        await asyncio.to_thread(save, settings, clock, None, alert_id, actor=caller.user)
+        alert = _found(alerts(), alert_id)
+        _only_theirs(caller, alert)
+        await keep(None, alert_id, caller.user)
         return web.json_response(shown(alert))
 
     errors = ("bad_request", "unauthorized", "forbidden", "unavailable")
@@ -175,16 +192,24 @@ def _found(alerts: Mapping[str, Alert], alert_id: str) -> Alert:
     return alerts[alert_id]
 
 
-def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
-    """The search's parameters, and the stream patterns."""
+def _only_theirs(caller: Caller, alert: Alert) -> None:
+    """Raise `forbidden` where an alert is somebody else's. Those of the command line are nobody's."""
+    if alert.owner in (None, caller.user) or caller.user is None or caller.speaks_for_others:
+        return
+    raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
+
+
+def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
+    """The search's parameters; and the lists that are no search's: stream patterns, readers."""
     given: list[tuple[str, str]] = []
-    streams: tuple[str, ...] = EVERYTHING
+    lists: dict[str, tuple[str, ...]] = {}
     for name, value in body.items():
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str) for one in values):
             raise TouchlineError("bad_request", f"{name[:40]!r} is a text, or several in an array.")
-        if name == "streams":
-            streams = tuple(values) or EVERYTHING
+        if name in ("streams", "readers"):
+            if values:
+                lists[name] = tuple(values)
         else:
             given += [(name, one) for one in values]
-    return given, streams
+    return given, lists

@@ -91,7 +91,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def find(request: web.Request) -> web.StreamResponse:
         scope = await context.access.scope(request, "search")
         search, page = read_search((n, v) for n, v in request.query.items() if n != "token")
-        found = await searcher.search(search, page, patterns=scope.patterns, hidden=scope.hidden)
+        found = await searcher.search(search, page, patterns=scope.patterns, seen=scope.seen)
         return web.Response(body=msgspec.json.encode(found), content_type="application/json")
 
     async def index(request: web.Request) -> web.StreamResponse:

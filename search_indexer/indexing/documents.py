@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from kernel.positions import Kind
+from kernel.positions import Kind, split_lane
 from schemas.checks import CHANGES
 from schemas.rendering import render
 from search_indexer.text.folding import Folding
@@ -33,6 +33,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     place: int
     body: str
     sender: str | None = None
+    #: Of a lane: its channel.
+    base: str | None = None
     words: str = ""
     text: str = ""
     data: dict[str, Any] | None = None
@@ -80,6 +82,7 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
         event["partition"] << 2 | _KIND_NUMBER[kind],
         render(kind, event).decode(),
         event["sender"],
+        base_of(channel),
     )
     data, source, change = event["data"], "", None
     if kind is Kind.CHAT:
@@ -98,6 +101,12 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
     if source:
         document.words, document.text = folding.fields(source[:MAX_TEXT])
     return Indexable(kind, event["id"], document, source, change)
+
+
+def base_of(channel: str) -> str | None:
+    """The channel that this one is a lane of; None where it is none."""
+    base, lane = split_lane(channel)
+    return None if lane is None else base
 
 
 def broadcast_text(type_: str, fields: Any) -> str:

@@ -18,6 +18,7 @@ from kernel.logs import get_logger
 from kernel.positions import Kind
 from kernel.settings import Settings
 from search_indexer.indexing.bulk import Sleep
+from search_indexer.indexing.mappings import BASE
 
 _log = get_logger("touchline.index")
 #: Documents of one page: half of what the indexer writes in one request.
@@ -27,6 +28,12 @@ _CHANNELS: Final = 200
 _OK: Final = 300
 #: Gone already, or changed since it was found: the next sweep sees.
 _LEFT: Final = frozenset({404, 409})
+
+
+def _of(channels: Sequence[str]) -> dict[str, Any]:
+    """Documents of these channels and their lanes; those from before the field `base` by the lanes' names."""
+    ways = [{"terms": {"channel": with_lanes(channels)}}, {"terms": {BASE: channels}}]
+    return {"bool": {"should": ways, "minimum_should_match": 1}}
 
 
 class Expiry:
@@ -49,7 +56,7 @@ class Expiry:
         count = 0
         for cutoff, channels in self._retention.cutoffs(self._clock.now_ms()).items():
             for first in range(0, len(channels), _CHANNELS):
-                some = with_lanes(channels[first : first + _CHANNELS])
+                some = channels[first : first + _CHANNELS]
                 count += await self._delete_before(cutoff, some)
         if count:
             _log.info("deleted what is past its retention class", documents=count)
@@ -77,7 +84,7 @@ class Expiry:
             index=self._indices,
             ignore_unavailable=True,
             allow_no_indices=True,
-            query={"bool": {"filter": [{"terms": {"channel": channels}}, {"range": {"at": {"lt": cutoff}}}]}},
+            query={"bool": {"filter": [_of(channels), {"range": {"at": {"lt": cutoff}}}]}},
             sort=[{"at": "asc"}, {"seq": "asc"}, {"place": "asc"}],
             search_after=after,
             size=_PAGE,

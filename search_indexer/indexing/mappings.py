@@ -11,6 +11,8 @@ from history import names
 from kernel.positions import Kind
 from kernel.settings import Settings
 
+#: The field that indices made before it was thought of lack.
+BASE: Final = "base"
 _KEYWORD: Final = {"type": "keyword", "ignore_above": 512}
 #: Kept in the document, not indexed.
 _KEPT: Final = {"type": "keyword", "index": False, "doc_values": False}
@@ -19,6 +21,8 @@ _FIELDS: Final[dict[str, Any]] = {
     "stream": _KEYWORD,
     "kind": _KEYWORD,
     "channel": _KEYWORD,
+    # Of a lane, its channel: what is set for that one holds here, whatever the lane's number.
+    BASE: _KEYWORD,
     "type": _KEYWORD,
     "sender": _KEYWORD,
     "seq": {"type": "long"},
@@ -81,6 +85,13 @@ async def put_templates(
     """Make the templates of a generation what they are here."""
     for kind in Kind:
         made = template(settings, kind, generation, live=live)
+        # Indices that are there already learn the field; what they hold is without it (searching/scope.py).
+        await client.indices.put_mapping(
+            index=made["index_patterns"],
+            properties={BASE: _FIELDS[BASE]},
+            ignore_unavailable=True,
+            allow_no_indices=True,
+        )
         await client.indices.put_index_template(
             name=template_name(settings, kind, generation),
             index_patterns=made["index_patterns"],

@@ -8,7 +8,9 @@ from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
 from kernel.positions import Kind
+from kernel.records import Headers
 from kernel.settings import Settings
+from kernel.signing import Signer
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from schemas.registry import codec_for
 from search_indexer.alerts import Alert, message_of
@@ -24,6 +26,7 @@ class Outlet:
     def __init__(self, settings: Settings) -> None:
         names = topic_names(settings)
         self._ingest, self._rejected = names.ingest[Kind.BROADCAST], names.rejected
+        self._signer = Signer(settings.auth)
         self._rejections = codec_for(settings, "rejection")
         self._producer = Producer(
             client_config(
@@ -55,7 +58,8 @@ class Outlet:
     def publish(self, alert: Alert, event: Indexable) -> None:
         """Send an event to the stream of an alert that it sets off."""
         key, value = message_of(alert, event)
-        self._send(self._ingest, value, key)
+        headers = self._signer.headers(Kind.BROADCAST, key.decode(), value)
+        self._send(self._ingest, value, key, headers)
         ALERTED.inc()
 
     def poll(self) -> None:
@@ -70,10 +74,10 @@ class Outlet:
     def close(self) -> None:
         self._producer.flush(5)
 
-    def _send(self, topic: str, value: bytes, key: bytes | None) -> None:
+    def _send(self, topic: str, value: bytes, key: bytes | None, headers: Headers | None = None) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key=key)
+                self._producer.produce(topic, value, key=key, headers=headers)
                 return
             except BufferError:  # it holds as much as it may: wait for Kafka
                 self._producer.poll(_FULL_S)

@@ -15,20 +15,22 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from control.following import TableReader
+from control.state import ControlState
 from history.names import day_of, index_name
 from history.pages import Watermark
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.metrics import CONSUMER_LAG
 from kernel.positions import Kind
 from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.topics import indexer_group, topic_names
 from schemas.codec import Undecodable
 from schemas.registry import codec_for
-from search_indexer.alerts import AlertLog
-from search_indexer.channels import ChannelLog
+from search_indexer.alerts import AlertBook
 from search_indexer.indexing.documents import Indexable, indexable, source_of
 from search_indexer.indexing.outlet import Outlet
 from search_indexer.indexing.progress import Partition
@@ -45,7 +47,7 @@ _QUEUED_KB: Final = 16 * 1024
 
 def _properties(settings: Settings, group: str | None) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "group_id": group or settings.indexer.group,
+        "group_id": group or indexer_group(settings),
         "enable_auto_commit": False,
         "enable_auto_offset_store": False,
         "auto_offset_reset": "earliest",
@@ -94,7 +96,9 @@ class Batch:
 class EventSource:
     """Reads `touchline.events.*` as a member of the indexers' group, or all partitions on its own."""
 
-    def __init__(self, settings: Settings, clock: Clock, *, group: str | None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, *, group: str | None, health: Health | None = None
+    ) -> None:
         self._settings, self._clock = settings, clock
         topics = topic_names(settings).events
         self._kinds: Mapping[str, Kind] = {topics[kind]: kind for kind in Kind}
@@ -103,11 +107,15 @@ class EventSource:
         self._folding = Folding(settings.elasticsearch.language)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
         self._member = group is not None
-        self._channels = ChannelLog(settings)
+        state = ControlState(settings, clock, sparse=True)
         #: For how long each channel's events are kept.
-        self.retention = self._channels.retention
+        self.retention = state.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
-        self._alerts = AlertLog(settings, self._folding, self._channels.readers) if self._member else None
+        self._alerts = AlertBook(settings, state.readers) if self._member else None
+        if self._alerts is not None:
+            state.on_alert.append(self._alerts.learn)
+        tables = state.tables("channels", "alerts")
+        self._tables = TableReader(settings, clock, tables, name="index-tables", health=health)
         #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
         self._alerted: dict[Partition, int] = {}
         self._outlet = Outlet(settings)
@@ -131,9 +139,7 @@ class EventSource:
 
     def read_tables(self) -> None:
         """Know the channels and the alerts, before any event is read."""
-        self._channels.read_all()
-        if self._alerts is not None:
-            self._alerts.read_all()
+        self._tables.read_all()
 
     def all_partitions(self) -> list[Partition]:
         """Every partition of the events topics, for an indexer that reads them all."""
@@ -169,9 +175,7 @@ class EventSource:
 
     def read(self, generation: int, wait_s: float) -> Batch:
         """What has come, at most a batch; waits for it as long as a part-filled batch may wait."""
-        self._channels.read_news()
-        if self._alerts is not None:
-            self._alerts.read_news()
+        self._tables.read_news()
         limits, now_ms = self._settings.indexer, self._clock.now_ms()
         batch = Batch(generation)
         deadline = self._clock.monotonic() + wait_s
@@ -296,7 +300,5 @@ class EventSource:
 
     def close(self) -> None:
         self._outlet.close()
-        self._channels.close()
-        if self._alerts is not None:
-            self._alerts.close()
+        self._tables.close()
         self._consumer.close()

@@ -18,7 +18,7 @@ from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.cursors import Cursors
 from search_indexer.searching.request import Page, Search
-from search_indexer.searching.scope import EVERYTHING, unseen, visible
+from search_indexer.searching.scope import ALL, EVERYTHING, Seen, beyond, visible
 from search_indexer.text.folding import Folding
 
 #: Newest or oldest first; `seq` and `place` make the order total, so that pages never overlap.
@@ -99,15 +99,15 @@ class Searcher:
         page: Page,
         *,
         patterns: Iterable[str] = EVERYTHING,
-        hidden: Iterable[str] = (),
+        seen: Seen = ALL,
     ) -> Found:
-        """Find events in the streams that `patterns` cover, none of channels that are `hidden`.
+        """Find events in the streams that `patterns` cover, and of channels that are `seen`.
 
         Raises `bad_request` or `unavailable`.
         """
         begun = self._clock.monotonic()
         query = parse(search.q, self._folding)
-        body = request_body(search, query, page, patterns, hidden)
+        body = request_body(search, query, page, patterns, seen)
         if page.cursor:
             body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
         kinds = search.kinds or tuple(Kind)
@@ -201,14 +201,14 @@ class Searcher:
 
 
 def request_body(
-    search: Search, query: Query, page: Page, patterns: Iterable[str], hidden: Iterable[str] = ()
+    search: Search, query: Query, page: Page, patterns: Iterable[str], seen: Seen = ALL
 ) -> dict[str, Any]:
     """What Elasticsearch is asked."""
     asked = elastic.clauses(query)
     filters = _filters(search)
-    if (seen := visible(patterns)) is not None:
-        filters.append(seen)
-    must_not = [*asked["must_not"], {"term": {"hidden": True}}, *unseen(hidden)]
+    if (covered := visible(patterns)) is not None:
+        filters.append(covered)
+    must_not = [*asked["must_not"], {"term": {"hidden": True}}, *beyond(seen)]
     boolean: dict[str, Any] = {"filter": filters, "must_not": must_not}
     if search.sort == "relevance":
         boolean["must"] = asked["must"]

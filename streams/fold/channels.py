@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 from control.channels import ChannelRecord, horizon, settings_at, versions_at
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Shard, is_channel, partition_of
+from kernel.positions import Kind, Shard, is_channel, partition_of, split_lane
+from kernel.users import KEPT
 from streams.fold.guards import Guard
 
 #: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.
@@ -32,20 +33,23 @@ class Channel(NamedTuple):
     guard: Guard | None
     since: int
     until: int
+    #: Whether its name is one of those that are kept for the system and for users' own channels.
+    kept: bool = False
 
 
-def make_channel(kind: Kind, record: ChannelRecord, append_ms: int, *, ingest: int, fanout: int) -> Channel:
-    """A channel over topics of these partition counts."""
-    name = record.channel
+def make_channel(
+    kind: Kind, name: str, record: ChannelRecord, append_ms: int, *, ingest: int, fanout: int
+) -> Channel:
+    """A channel over topics of these partition counts. A lane is as the record of its channel says."""
     # A version that nobody has yet is no reason to deliver nothing: the first one is always there.
     versions = versions_at(record, append_ms) or record.versions[:1]
     keys = [Shard(name, v.version, shard).key for v in versions for shard in range(v.shards)]
     targets = tuple(Target(key.encode(), partition_of(key, fanout)) for key in keys)
-    guard = Guard(kind, name, settings_at(record, append_ms))
+    guard = Guard(kind, record.channel, settings_at(record, append_ms))
     since, until = horizon(record, append_ms)
     return Channel(
         *(name, name.encode(), partition_of(name, ingest), targets),
-        *(None if guard.idle else guard, since, until),
+        *(None if guard.idle else guard, since, until, name.startswith(KEPT)),
     )
 
 
@@ -58,6 +62,7 @@ class Channels:
         self._kind, self._record_of = kind, record_of
         self._ingest, self._fanout = ingest, fanout
         self._known: dict[bytes, Channel] = {}
+        self._lanes: dict[str, set[bytes]] = {}
 
     @property
     def known(self) -> Mapping[bytes, Channel]:
@@ -66,16 +71,23 @@ class Channels:
 
     def find(self, key: bytes | None, append_ms: int) -> Channel:
         """The channel of a record's key. Raises `bad_channel`."""
-        record = self._record_of(_name(key))
-        channel = make_channel(self._kind, record, append_ms, ingest=self._ingest, fanout=self._fanout)
+        name = _name(key)
+        base, lane = split_lane(name)
+        channel = make_channel(
+            self._kind, name, self._record_of(base), append_ms, ingest=self._ingest, fanout=self._fanout
+        )
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
+            self._lanes.clear()
         self._known[channel.key] = channel
+        if lane is not None:
+            self._lanes.setdefault(base, set()).add(channel.key)
         return channel
 
     def forget(self, name: str) -> None:
-        """It has changed."""
-        self._known.pop(name.encode(), None)
+        """It has changed, and its lanes with it."""
+        for key in (name.encode(), *self._lanes.pop(name, ())):
+            self._known.pop(key, None)
 
 
 def _name(key: bytes | None) -> str:

@@ -13,7 +13,10 @@ from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
 from kernel.records import ORIGIN, Headers, Record, Write, origin_of
+from kernel.settings import Auth
+from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from schemas.catalog import Catalog
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
@@ -77,7 +80,9 @@ class Judge:
         epochs: Epochs,
         memory: Memory,
         catalog: Catalog | None = None,
+        signer: Signer | None = None,
     ) -> None:
+        self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
         self._epochs = epochs
@@ -126,6 +131,7 @@ class Judge:
         memory = self.memory
         event = decode_ingest(self.kind, value or b"", self._posted)
         sender = event["sender"]
+        signed = bool(headers) and self._signer.signed(self.kind, channel.name, value or b"", headers)
         keys = repeat_keys(channel.name, event["key"], origin_of(headers) if headers else None)
         try:
             if offset < memory.decided_until:
@@ -137,15 +143,21 @@ class Judge:
                     if memory.repeats.seen(key, append_ms, offset):
                         outcome.repeated += 1
                         return
-                if channel.guard is not None:
-                    channel.guard.check(event, append_ms, memory.paces)
+                if not signed:
+                    # Asked here first: a call costs as much as all three.
+                    if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
+                        check_post(channel.name, sender, event["type"])
+                    if channel.guard is not None:
+                        channel.guard.check(event, append_ms, memory.paces)
+            if sender is None and channel.kept and channel.name.startswith(USER):
+                sender = event["sender"] = _owner(channel.name)
             writes = self._accept(record, channel, event)
         except TouchlineError as error:
             self._reject(record, error, outcome, sender=sender, key=event["key"])
             return
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
-        if channel.guard is not None:
+        if channel.guard is not None and not signed:
             channel.guard.count(sender, append_ms, memory.paces)
         outcome.writes += writes
         outcome.accepted[channel.key] += 1
@@ -222,6 +234,12 @@ def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
         return encode({"stream": stream, "seq": seq, "server_ts": server_ts, "body": body})
 
     return encode_fanout
+
+
+def _owner(channel: str) -> str | None:
+    """Whom a channel of a user's own belongs to; None where its name has only a hash of theirs."""
+    name = channel.removeprefix(USER)
+    return name if name_in_channel(name) == name else None
 
 
 def repeat_keys(channel: str, key: str | None, origin: bytes | None) -> tuple[str, ...]:

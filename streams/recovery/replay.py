@@ -4,21 +4,23 @@ It is the same fold over the same records, so that with the same rules the outpu
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
 
 from control.epochs import Epochs
-from control.registry_log import Registry
+from control.looking import read_registry
+from control.registry import Registry
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import apply_topics, client_config, unreachable
 from kernel.positions import Kind
-from kernel.records import Partition, Record
+from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
+from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
-from schemas.codec import Codec
-from schemas.registry import catalog_for, codec_for
+from schemas.registry import catalog_for
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory
 from streams.fold.repeats import Repeats
@@ -43,7 +45,7 @@ def shadow_settings(settings: Settings, name: str) -> Settings:
 
 
 def replay(
-    settings: Settings, name: str, *, since_ms: int, until_ms: int, channels: Collection[str]
+    settings: Settings, clock: Clock, name: str, *, since_ms: int, until_ms: int, channels: Collection[str]
 ) -> Replayed:
     """Judge what was appended from `since_ms` to before `until_ms`; no channels: all of them. Blocks."""
     names, shadow = topic_names(settings), shadow_settings(settings, name)
@@ -58,7 +60,7 @@ def replay(
     )
     try:
         counts = _counts(consumer)
-        registry = _registry(consumer, names.channels, codec_for(settings, "channel"))
+        registry = read_registry(settings, clock)
         spans = _spans(consumer, names, counts, since_ms, until_ms)
         outputs = topic_names(shadow)
         outputs.ingest = names.ingest  # what is read, and what rejections name
@@ -77,10 +79,9 @@ def replay(
             judge = judges[place]
             judge.memory.decided_until = 0
             outcome = judge.fold(records)
-            for topic, value, key, partition, timestamp, headers in outcome.writes:
-                if topic == place.topic:
-                    continue  # it was put back in its time, and lies there
-                _produce(producer, topic, value, key, partition, timestamp, headers)
+            for write in outcome.writes:
+                if write.topic != place.topic:  # else it was put back in its time, and lies there
+                    _produce(producer, write)
             counted = (len(records), outcome.accepted.total(), outcome.repeated, outcome.rejected.total())
             total = [a + b for a, b in zip(total, counted, strict=True)]
         if producer.flush(60):
@@ -94,14 +95,6 @@ def replay(
 
 def _counts(consumer: Consumer) -> dict[str, int]:
     return {name: len(t.partitions) for name, t in consumer.list_topics(timeout=10).topics.items()}
-
-
-def _registry(consumer: Consumer, topic: str, codec: Codec) -> Registry:
-    registry = Registry(topic, lambda _: None, codec)
-    low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
-    for message in read_between(consumer, {Partition(topic, 0): (low, high)}):
-        registry.follow([Record(message.offset(), 0, message.key(), message.value())])
-    return registry
 
 
 def _spans(
@@ -135,7 +128,7 @@ def _judges(
         if epochs is None:
             raise TouchlineError("not_found", "No worker has run here yet: there is nothing to replay.")
         channels = Channels(
-            kind, registry.of, ingest=epochs[-1].partitions, fanout=counts[names.fanout(kind)]
+            kind, registry.channel, ingest=epochs[-1].partitions, fanout=counts[names.fanout(kind)]
         )
         for partition in range(counts[topic]):
             judges[Partition(topic, partition)] = Judge(
@@ -146,6 +139,7 @@ def _judges(
                 epochs=Epochs(epochs, partition),
                 memory=Memory(Repeats(window_ms)),
                 catalog=catalog_for(settings),
+                signer=Signer(settings.auth),
             )
     return judges
 
@@ -169,7 +163,7 @@ def _slices(
     yield from waiting.items()
 
 
-def _produce(producer: Producer, *write: Any) -> None:
+def _produce(producer: Producer, write: Write) -> None:
     topic, value, key, partition, timestamp, headers = write
     produce: Callable[..., None] = producer.produce
     while True:

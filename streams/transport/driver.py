@@ -12,17 +12,17 @@ agents, the web and the `faust` command. What is different for the topics named 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from time import monotonic
 from typing import Any, Final, cast
 
-import faust
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.records import Partition
+from streams.transport import privates
 from streams.transport.batch import Ledger, TopicBatch
 from streams.transport.reader import Reader
 from streams.transport.sink import Sink
@@ -41,9 +41,8 @@ _FETCH_WAIT_MS: Final = 50
 #: of them: everybody is assigned nothing then, and with aiokafka's 5 minutes it stayed so for that long.
 _METADATA_MS: Final = 5000
 
-#: How long a topic that was just made may have no partitions yet, and how often that is looked at.
+#: How long a topic that was just made may have no partitions yet, as Faust sees it.
 _NEW_TOPIC_S: Final = 10.0
-_ASK_AGAIN_S: Final = 0.05
 
 #: Three quarters of the session's time, after which the group gives a silent worker's partitions away.
 _ASLEEP_S: Final = 4.5
@@ -52,7 +51,7 @@ Opening = Callable[[Mapping[Partition, int]], Awaitable[Mapping[Partition, int]]
 Closing = Callable[[], Awaitable[None]]
 
 
-class BatchApp(faust.App):
+class BatchApp(privates.App):
     """A Faust app some of whose topics are read in batches, and where an error in a batch ends the process.
 
     Stock Faust commits what a failed agent had in hand, and starts the agent again: records are lost. Here
@@ -64,6 +63,7 @@ class BatchApp(faust.App):
         self.batch_topics: frozenset[str] = options.pop("batch_topics")
         self.sink: Sink = options.pop("sink")
         self.new_reader: Callable[..., Reader] = options.pop("new_reader")
+        self.clock: Clock = options.pop("clock")
         #: Called with the committed offsets before reading starts; returns where to start.
         self.on_opening: Opening = options.pop("on_opening")
         self.on_closing: Closing = options.pop("on_closing")
@@ -81,7 +81,7 @@ class BatchApp(faust.App):
 
     def wake(self) -> None:
         """From now on, being stopped for long ends the process."""
-        self._awake_at = asyncio.get_running_loop().time()
+        self._awake_at = self.clock.monotonic()
 
     def check_awake(self) -> None:
         """Raise if this process was stopped for so long that its partitions may be another's by now.
@@ -89,7 +89,7 @@ class BatchApp(faust.App):
         To be called before outputs are written: a worker that wakes up late must not overturn what its
         successor has decided.
         """
-        now = asyncio.get_running_loop().time()
+        now = self.clock.monotonic()
         if now - self._awake_at > _ASLEEP_S:
             raise TouchlineError(
                 "unavailable", f"This worker was stopped for {now - self._awake_at:.0f} s, and starts anew."
@@ -109,64 +109,50 @@ class BatchApp(faust.App):
         if not self._fatal.done():
             self._fatal.set_exception(error)
 
-    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
-        if self.batch_topics.isdisjoint(agent.channel.topics):
-            await super()._on_agent_error(agent, exc)
-        else:
-            self.fail(exc)
+    def agent_failed(self, topics: Iterable[str], error: BaseException) -> bool:
+        if self.batch_topics.isdisjoint(topics):
+            return False
+        self.fail(error)
+        return True
 
     async def crash(self, reason: BaseException) -> None:
         self.fail(reason)
         await super().crash(reason)
 
 
-class _Thread(stock.AIOKafkaConsumerThread):
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
-        # Faust takes aiokafka's round robin where there is no table, which may give two topics' partitions of
-        # one number to two workers. All that concerns a channel is to be with one.
-        self._assignor = self.app.assignor
-        consumer._partition_assignment_strategy = [self._assignor]
-        return consumer
+class _Thread(privates.ConsumerThread):
+    fetch_wait_ms = _FETCH_WAIT_MS
+    app: "BatchApp"
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         # A changelog that has just been made may have no partitions yet, as Faust sees it. The agent fails at
         # its first write to the table then, and what a failed agent had in hand counts as done: it is lost.
-        await self.call_thread(self._learn_of, self.app.tables.changelog_topics)
+        changelogs = self.app.tables.changelog_topics
+        await self.call_thread(self.learn_of, changelogs, self.app.clock, _NEW_TOPIC_S)
         await super().subscribe(topics)
 
-    async def _learn_of(self, topics: set[str]) -> None:
-        """Wait until these topics have partitions, for as long as that is likely to come."""
-        client, began = self._ensure_consumer()._client, monotonic()
-        known = client.cluster.partitions_for_topic
-        while not all(map(known, topics)) and monotonic() < began + _NEW_TOPIC_S:
-            await client.set_topics(topics)
-            await client.force_metadata_update()
-            await asyncio.sleep(_ASK_AGAIN_S)
-
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        consumer, batch_topics = self._ensure_consumer(), cast("BatchApp", self.app).batch_topics
+        consumer, batch_topics = self.kafka_consumer(), self.app.batch_topics
         consumer.pause(*(tp for tp in consumer.assignment() if tp.topic in batch_topics))
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_thread_stop(self) -> None:
         # Static members don't leave the group by themselves. One that stops in good order has nothing under
         # way: its partitions go on elsewhere at once, not after the session's time.
-        if self._consumer is not None and self._consumer._coordinator is not None:
-            self._consumer._coordinator._group_instance_id = None
+        self.leave_group()
         await super().on_thread_stop()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         # aiokafka does not fetch batch topics, so Faust's alarm about that would be false.
-        if tp.topic not in cast("BatchApp", self.app).batch_topics:
+        if tp.topic not in self.app.batch_topics:
             super().verify_event_path(now, tp)
 
 
-class Consumer(stock.Consumer):
+class Consumer(privates.Consumer):
     """Faust's consumer, with a reader and a ledger for the batch topics."""
 
     app: BatchApp
+    Thread = _Thread
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -174,9 +160,6 @@ class Consumer(stock.Consumer):
         self.reader: Reader | None = None
         self._opening: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-
-    def _new_consumer_thread(self) -> Any:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_start(self) -> None:
         self.app.wake()
@@ -236,7 +219,7 @@ class Consumer(stock.Consumer):
         super().resume_flow()
         # While tables are recovered the flow is resumed for their changelogs alone: all else is paused still.
         mine = [tp for tp in self.assignment() if tp.topic in self.app.batch_topics]
-        recovering = bool(mine) and self._paused_partitions.issuperset(mine)
+        recovering = bool(mine) and all(map(self.is_paused, mine))
         if self._opening is None and not recovering:
             self._opening = asyncio.get_running_loop().create_task(self._open())
 
@@ -255,9 +238,9 @@ class Consumer(stock.Consumer):
     async def _open(self) -> None:
         try:
             starts = {
-                Partition(tp.topic, tp.partition): -1 if (read := self._read_offset[tp]) is None else read
+                Partition(tp.topic, tp.partition): self.start_of(tp)
                 for tp in self.assignment()
-                if tp.topic in self.app.batch_topics and tp not in self._paused_partitions
+                if tp.topic in self.app.batch_topics and not self.is_paused(tp)
             }
             starts = dict(await self.app.on_opening(starts))
             opening = self.ledger.open(starts)
@@ -279,32 +262,30 @@ class Consumer(stock.Consumer):
         """Read no more, let the batches under way finish, and commit them."""
         if self.reader is not None:
             self.reader.close(self.ledger.opening + 1)
-        deadline = asyncio.get_running_loop().time() + limit_s
-        while not self.ledger.idle and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        now = self.app.clock.monotonic
+        deadline = now() + limit_s
+        while not self.ledger.idle and now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         await self.commit()
         self._close()
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
+    def fetched(self, records: Mapping[TP, Any]) -> dict[TP, Any]:
         # What aiokafka had fetched before it was told to pause is the reader's to bring.
-        records = await super()._getmany(active_partitions, timeout)
         return {tp: got for tp, got in records.items() if tp.topic not in self.app.batch_topics}
 
     # ── commits ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
-        ordinary: dict[TP, int] = super()._filter_committable_offsets(tps)
+    def committable(self, ordinary: dict[TP, int]) -> dict[TP, int]:
         return ordinary | {TP(*place): offset for place, offset in self.ledger.committable().items()}
 
-    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         await self.app.sink.barrier()
         await self.app.producer.flush()
         assigned = self.assignment()
         mine = {tp: offset for tp, offset in offsets.items() if tp in assigned}
-        if not mine or not await self._commit(mine):
+        if not mine or not await self.send_commit(mine):
             return False
         self.app.tables.on_commit(mine)
-        self._committed_offset.update(mine)
         self.ledger.committed(
             {Partition(*tp): offset for tp, offset in mine.items() if tp.topic in self.app.batch_topics}
         )
@@ -328,4 +309,4 @@ class Transport(stock.Transport):
 
 def register() -> None:
     """Make `batch://` known to Faust."""
-    TRANSPORTS.aliases["batch"] = "streams.transport.driver:Transport"
+    TRANSPORTS.aliases["batch"] = f"{__name__}:{Transport.__name__}"

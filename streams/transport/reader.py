@@ -8,11 +8,11 @@ a record and its agent (0037).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from time import monotonic
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
+from kernel.clock import Clock
 from kernel.kafka import check_read_error
 from kernel.records import Partition, Record
 from streams.transport.batch import PartitionBatch, TopicBatch
@@ -41,9 +41,15 @@ class Reader:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], deliver: Deliver, *, max_records: int = 1000, depth: int = 6
+        self,
+        config: Mapping[str, Any],
+        deliver: Deliver,
+        *,
+        clock: Clock,
+        max_records: int = 1000,
+        depth: int = 6,
     ) -> None:
-        self._deliver = deliver
+        self._deliver, self._monotonic = deliver, clock.monotonic
         self._max_records, self._depth = max_records, depth
         self._changed = asyncio.Event()
         self._out = 0
@@ -97,7 +103,7 @@ class Reader:
 
     async def run(self) -> None:
         """Read until stopped."""
-        consume, most = self._consumer.consume, self._max_records
+        consume, most, monotonic = self._consumer.consume, self._max_records, self._monotonic
         busy_until = 0.0
         try:
             while await self._may_read():
@@ -147,7 +153,7 @@ class Reader:
     # for the next, again and again.
 
     def _note_ends(self) -> None:
-        now = monotonic()
+        now = self._monotonic()
         if now - self._noted_at > _NOTE_EVERY_S:
             self._noted_at = now
             self._look_up_ends()

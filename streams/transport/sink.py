@@ -1,12 +1,14 @@
 """Where a worker's outputs go: librdkafka's producers, and a barrier that says when all is on the brokers."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.records import Write
 
 #: Outputs under way, unless another bound is given; more, and the agents wait.
 _MAX_QUEUED: Final = 100_000
@@ -30,23 +32,18 @@ class Sink:
         config: Mapping[str, Any],
         *,
         linger_ms: float,
+        clock: Clock,
         max_queued: int = _MAX_QUEUED,
         apart: Collection[str] = (),
     ) -> None:
-        self._max_queued = max_queued
+        self._max_queued, self._monotonic = max_queued, clock.monotonic
         self._error: KafkaError | None = None
         self._gate: asyncio.Future[None] | None = None
         self._written = 0
         self._confirmed = 0
         self._producers = [self._producer(config, linger_ms) for _ in range(2 if apart else 1)]
-        shared, own = (producer.produce for producer in (self._producers[0], self._producers[-1]))
-        ways = dict.fromkeys(apart, own)
-
-        def produce(topic: str, *what: Any, **more: Any) -> None:
-            ways.get(topic, shared)(topic, *what, **more)
-
-        #: `produce(topic, value, key, partition, on_delivery, timestamp, headers)`: librdkafka's own.
-        self.produce = produce
+        self._shared = self._producers[0].produce
+        self._apart = dict.fromkeys(apart, self._producers[-1].produce)
 
     def _producer(self, config: Mapping[str, Any], linger_ms: float) -> Producer:
         return Producer(
@@ -87,8 +84,15 @@ class Sink:
         # confirms everything written so far, so it must not run between this line and the outputs.
         self._written += 1
 
-    def wrote(self) -> None:
-        """Something was produced outside of a slice."""
+    def write(self, writes: Iterable[Write]) -> None:
+        """Write these, in this order. Only after `ready`, with no await in between."""
+        apart, shared = self._apart.get, self._shared
+        for topic, value, key, partition, timestamp, headers in writes:
+            apart(topic, shared)(topic, value, key, partition, timestamp=timestamp, headers=headers)
+
+    def write_apart(self, writes: Iterable[Write]) -> None:
+        """Write what belongs to no slice, and was not waited for with `ready`."""
+        self.write(writes)
         self._written += 1
 
     async def barrier(self) -> None:
@@ -98,13 +102,12 @@ class Sink:
         barrier. Under load there are none: then agents are held at `ready` for a few milliseconds.
         """
         target = self._written
-        loop = asyncio.get_running_loop()
-        hope = loop.time() + _PATIENCE_S
+        hope = self._monotonic() + _PATIENCE_S
         try:
             self._poll()
             while self._confirmed < target:
-                if self._gate is None and loop.time() > hope:
-                    self._gate = loop.create_future()
+                if self._gate is None and self._monotonic() > hope:
+                    self._gate = asyncio.get_running_loop().create_future()
                 await asyncio.sleep(_STEP_S)
                 self._poll()
         finally:

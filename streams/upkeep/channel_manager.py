@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import msgspec
 
 from control.channels import LEAD_MS, ChannelRecord, with_retired, with_shards
-from control.presence import TOTAL_KEY, Audience, Slot, by_channel, by_stream, by_version, totals
+from control.presence import TOTAL_KEY, Slot, by_channel, by_stream, by_version, totals
 from kernel.clock import Clock
-from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
 from kernel.positions import Kind, Stream, is_channel, partition_of
-from kernel.records import Record, Write
+from kernel.records import Write
 from kernel.settings import Settings
+from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.registry import codec_for
 from streams.upkeep.hot import Hot
@@ -42,61 +42,36 @@ class ChannelManager:
         names = topic_names(settings)
         self._ingest, self._presence_topic = names.ingest, names.presence
         self._presence = codec_for(settings, "presence")
-        self.audience = Audience()
-        #: When Kafka appended the newest heartbeat, and when it was heard.
-        self._append_ms, self._append_at = 0, 0.0
+        self._audiences = worker.state.presence
+        self._signer = Signer(settings.auth)
+        if not self._signer.able:
+            _log.warning(
+                "nothing can be signed: alerts, audiences and hot partitions are refused",
+                hint="set TOUCHLINE_AUTH_INTERNAL_SECRET, the same for all roles",
+            )
         self._published: dict[str, int] = {}
         self._published_totals: Mapping[Slot, int] = {}
         self._published_at = clock.monotonic()
         self._looked = clock.monotonic()
         self._hot_told: dict[tuple[str, int], float] = {}
 
-    def follow(self, records: list[Record]) -> None:
-        """Edges have said this."""
-        now = self._clock.monotonic()
-        for record in records:
-            self._append_ms, self._append_at = max(self._append_ms, record.append_ms), now
-        for record in records:
-            edge = (record.key or b"").decode("utf-8", "replace")
-            if edge.startswith("$"):
-                continue
-            try:
-                value = None if record.value is None else self._presence.decode(record.value)
-            except TouchlineError as error:
-                _log.warning("a heartbeat cannot be read", edge=edge[:128], reason=error.message)
-                continue
-            # What lies on the topic from before counts from when it was said, not from when it was read.
-            age = (self._append_ms - record.append_ms) / 1000
-            self.audience.heard(edge, value, now - age)
-
-    def _now_ms(self) -> int:
-        """The broker's time, which records and a channel's versions go by; this machine's may be off.
-
-        The edges' heartbeats tell it, every few seconds.
-        """
-        if not self._append_ms:
-            return self._clock.now_ms()
-        return self._append_ms + round((self._clock.monotonic() - self._append_at) * 1000)
-
     def look(self) -> None:
         """Look after everything once."""
         now = self._clock.monotonic()
-        viewers = self.audience.viewers(now)
-        EDGES.set(len(self.audience.living(now)))
+        viewers = self._audiences.viewers()
+        EDGES.set(len(self._audiences.beats()))
         AUDIENCE.set(viewers.total())
         self._worker.write([*self._reshard(viewers), *self._publish_audience(viewers, now), *self._hot(now)])
 
     def _reshard(self, viewers: Mapping[Slot, int]) -> list[Write]:
-        now_ms = self._now_ms()
+        now_ms = self._audiences.broker_ms()
         registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
-        names = set(audiences) | {
-            r.channel for r in registry.records() if len(r.live) > 1 or r.newest.shards > 1
-        }
+        names = set(audiences) | {r.channel for r in registry if len(r.live) > 1 or r.newest.shards > 1}
         writes = []
         for name in sorted(names):
             if not is_channel(name) or not self._worker.owns(name):
                 continue
-            before = registry.of(name)
+            before = registry.channel(name)
             after = self._changed(before, audiences.get(name, 0), versions.get(name, {}), now_ms)
             if after is not before:
                 writes.append(registry.write(after))
@@ -148,7 +123,7 @@ class ChannelManager:
         if viewers == self._published_totals or not self._worker.owns(OPS_CHANNEL):
             return []
         self._published_totals = Counter(viewers)
-        value = self._presence.encode(totals(viewers, self._now_ms()))
+        value = self._presence.encode(totals(viewers, self._audiences.broker_ms()))
         return [Write(self._presence_topic, value, TOTAL_KEY.encode(), 0)]
 
     def _hot(self, now: float) -> list[Write]:
@@ -173,7 +148,8 @@ class ChannelManager:
         topic = self._ingest[Kind.BROADCAST]
         value = msgspec.json.encode({"type": type_, "sender": "touchline", "data": data})
         partition = partition_of(channel, self._worker.partitions[topic])
-        return Write(topic, value, channel.encode(), partition)
+        headers = self._signer.headers(Kind.BROADCAST, channel, value)
+        return Write(topic, value, channel.encode(), partition, headers=headers)
 
 
 def _shown(hot: Hot) -> dict[str, object]:

@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from control.registry_read import send_command
+from control.sending import send_command
+from kernel.clock import SystemClock
 from kernel.tokens import sign
 from tests.certificates import self_signed
 from tests.consumers.bare import bare
@@ -75,7 +76,9 @@ async def test_revoking_a_users_tokens_ends_his_connections_and_lets_new_tokens_
             bare(f"{edge.url}?token={old}") as (client, _),
             bare(f"{edge.url}?token={other}") as (bob, _),
         ):
-            await asyncio.to_thread(send_command, fanout.settings, "revoke:ana", "revoke", {"before": 2000})
+            await asyncio.to_thread(
+                send_command, fanout.settings, SystemClock(), "revoke:ana", "revoke", {"before": 2000}
+            )
             with pytest.raises(ConnectionClosed) as closed:
                 await client.hear("event")
             assert closed.value.rcvd is not None

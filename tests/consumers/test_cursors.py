@@ -8,12 +8,17 @@ import pytest
 from bench.fan_servers import bare_service
 from consumers.cluster import cursors
 from consumers.cluster.cursors import CursorBook
+from consumers.delivery.hub import Raw
 from consumers.service.service import Service
+from control.state import ControlState
+from history.pages import Page
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
-from kernel.settings import Auth
+from kernel.positions import Stream
+from kernel.settings import Auth, Settings
 from kernel.tokens import StaticKeys, Verifier, sign
 from schemas.codec import Codec
+from tests.consumers.heard import messages
 from tests.consumers.test_one_frame import ask, lose, opened
 from tests.security.wire import HANDSHAKE, Transport
 
@@ -56,11 +61,44 @@ def book(log: Log) -> CursorBook:
     return CursorBook(ManualClock(), CODEC, log.write)
 
 
-def edge(book: CursorBook, clock: ManualClock) -> Service:
+class Past:
+    """A log of which every stream's newest event is the tenth."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def read(self, stream: Stream, **_: int | None) -> Page:
+        self.asked += 1
+        return Page([b"{}"], more=True, seqs=[10])
+
+    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+        raise NotImplementedError
+
+
+def edge(book: CursorBook, clock: ManualClock, **given: Any) -> Service:
     auth = Auth(secret=SECRET)
-    service = bare_service(clock=clock, verifier=Verifier(auth, StaticKeys(auth), clock))
-    service.cursors = book
-    return service
+    keys = Verifier(auth, StaticKeys(auth), clock)
+    return bare_service(clock=clock, verifier=keys, cursors=book, **{"history": Past(), **given})
+
+
+def put(service: Service, stream: str, seq: int) -> None:
+    """An event comes by."""
+    body = b'{"stream":"%b","seq":%d}' % (stream.encode(), seq)
+    record = {"stream": stream, "seq": seq, "server_ts": 0, "body": body}
+    key = f"{stream.partition(':')[2]}#1#0".encode()
+    service.subscriptions.hub.take("live", [Raw(0, key, Codec("fanout").encode(record))])
+
+
+async def ack(
+    service: Service, viewer: Transport, stream: str, seq: int, **more: int
+) -> list[tuple[int, str]]:
+    """Acknowledge, and wait: whether the stream goes so far may have to be asked."""
+    at_once = ask(viewer, {"op": "ack", "stream": stream, "seq": seq, **more})
+    if at_once:
+        return at_once
+    await service.tasks.settled()
+    replies = [*messages(viewer, "ok"), *messages(viewer, "error")]
+    return [(reply["id"], reply.get("code", reply["op"])) for reply in replies if "id" in reply]
 
 
 def come(service: Service, user: str, device: str) -> Transport:
@@ -76,7 +114,7 @@ async def test_what_a_viewer_acknowledges_is_written_for_his_user_and_device(log
     places = [("ana", "phone", 5), ("ana", "tv", 7), ("ben", "phone", 9), ("eve", "", 2)]
     viewers = [come(service, user, device) for user, device, _ in places]
     for viewer, (_, _, seq) in zip(viewers, places, strict=True):
-        assert ask(viewer, {"op": "ack", "id": 1, "stream": "chat:a", "seq": seq}) == [(1, "ok")]
+        assert await ack(service, viewer, "chat:a", seq, id=1) == [(1, "ok")]
     clock.advance(2)
     book.flush()
     assert log.taken() == {
@@ -93,7 +131,7 @@ async def test_what_a_viewer_acknowledges_is_written_for_his_user_and_device(log
 async def test_a_stream_that_one_may_not_watch_cannot_be_acknowledged(book: CursorBook, log: Log) -> None:
     service = edge(book, ManualClock())
     viewer = come(service, "ana", "phone")
-    assert ask(viewer, {"op": "ack", "id": 1, "stream": "location:a", "seq": 3}) == [(1, "forbidden")]
+    assert await ack(service, viewer, "location:a", 3, id=1) == [(1, "forbidden")]
     book.flush()
     assert log.taken() == {}
     lose(viewer)
@@ -105,7 +143,7 @@ async def test_an_acknowledgement_without_an_id_counts_and_is_not_answered(
 ) -> None:
     service = edge(book, ManualClock())
     viewer = come(service, "ana", "phone")
-    ask(viewer, {"op": "ack", "stream": "chat:a", "seq": 3})
+    await ack(service, viewer, "chat:a", 3)
     assert not viewer.written
     book.flush()
     assert log.acked() == {PHONE: {"chat:a": 3}}
@@ -114,13 +152,58 @@ async def test_an_acknowledgement_without_an_id_counts_and_is_not_answered(
 
 
 async def test_of_who_came_without_a_token_nothing_is_kept(book: CursorBook, log: Log) -> None:
-    service = bare_service()
-    service.cursors = book
+    service = bare_service(cursors=book, history=Past())
     viewer = opened(service, HANDSHAKE)
-    assert ask(viewer, {"op": "ack", "id": 1, "stream": "chat:a", "seq": 3}) == [(1, "ok")]
+    assert await ack(service, viewer, "chat:a", 3, id=1) == [(1, "ok")]
     book.flush()
     assert log.taken() == {}
     lose(viewer)
+    await service.close()
+
+
+async def test_nobody_has_what_the_stream_does_not_have_yet(book: CursorBook, log: Log) -> None:
+    service = edge(book, ManualClock())
+    viewer = come(service, "ana", "phone")
+    assert await ack(service, viewer, "chat:a", 11, id=1) == [(1, "bad_request")]
+    assert await ack(service, viewer, "chat:a", 10, id=2) == [(2, "ok")]
+    book.flush()
+    assert log.acked() == {PHONE: {"chat:a": 10}}
+    lose(viewer)
+    await service.close()
+
+
+async def test_whoever_watches_the_stream_is_believed_by_what_its_ring_has(
+    book: CursorBook, log: Log
+) -> None:
+    past = Past()
+    service = edge(book, ManualClock(), history=past)
+    viewer = come(service, "ana", "phone")
+    ask(viewer, {"op": "subscribe", "id": 1, "stream": "chat:a"})
+    await service.tasks.settled()
+    put(service, "chat:a", 500)
+    assert ask(viewer, {"op": "ack", "id": 2, "stream": "chat:a", "seq": 500}) == [(2, "ok")]
+    assert await ack(service, viewer, "chat:a", 501, id=3) == [(3, "bad_request")]
+    assert past.asked == 1, "only for what the ring does not have"
+    lose(viewer)
+    await service.close()
+
+
+async def test_in_a_channel_that_one_may_not_read_nothing_is_acknowledged_nor_counted(
+    book: CursorBook, log: Log
+) -> None:
+    state = ControlState(Settings(), ManualClock())
+    state.readers.learn("a", ["ben"])
+    service = edge(book, ManualClock(), registry=state)
+    viewer, ben = come(service, "ana", "phone"), come(service, "ben", "phone")
+    for name in ("chat:a", "chat:a~70"):
+        assert await ack(service, viewer, name, 3, id=1) == [(1, "forbidden")]
+        assert ask(viewer, {"op": "presence", "id": 2, "stream": name}) == [(2, "forbidden")]
+    assert await ack(service, ben, "chat:a", 3, id=1) == [(1, "ok")]
+    assert ask(ben, {"op": "presence", "id": 2, "stream": "chat:a"}) == [(2, "presence")]
+    book.flush()
+    assert log.acked() == {'["ben","phone","chat:a"]': {"chat:a": 3}}
+    for each in (viewer, ben):
+        lose(each)
     await service.close()
 
 

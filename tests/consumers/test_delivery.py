@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec import UNSET, UnsetType
 
 from consumers.delivery.backfill import Backfill, HistoryPage
+from consumers.delivery.events import Events
 from consumers.delivery.hub import Feed, Hub, Raw
 from consumers.delivery.records import FanoutRecord
 from consumers.delivery.subscription import Page, Subscription
@@ -69,7 +70,15 @@ class Socket:
             if self.subscription is not None:
                 self.subscription.pause()
 
-    def send(self, message: Subscribed | Gap) -> None:
+    @property
+    def outlet(self) -> "Socket":
+        return self
+
+    def deliver(self, stream: str, events: Events) -> None:
+        assert stream
+        self.write(events.chunk)
+
+    def send(self, message: AnyReply) -> None:
         self.sent.append(message)
 
     def refused(self, subscription: Subscription, error: TouchlineError) -> None:
@@ -394,8 +403,9 @@ def test_a_ring_gives_what_was_put_in_above_any_place_it_covers(
     kept = [seq for seq in seqs if ring.append(seq, body(seq)) is not None]
     assert len(ring) == min(len(kept), capacity)
     if ring.covers(after):
-        frames, reached = ring.frames_after(after, 10**9)
-        assert [json.loads(payload_of(f))["seq"] for f in frames] == [s for s in kept if s > after]
+        events, reached = ring.events_after(after, 10**9)
+        assert [json.loads(payload)["seq"] for _, payload in events.payloads()] == list(events.seqs)
+        assert list(events.seqs) == [s for s in kept if s > after]
         assert reached == max(after, ring.head)
     ring.drop(len(ring))
     assert ring.bytes == 0

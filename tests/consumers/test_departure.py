@@ -22,7 +22,7 @@ POLL = b"GET /v1/poll?stream=chat:a&wait=25 HTTP/1.1\r\nHost: h\r\n\r\n"
 
 async def leaving(service: Service, health: Health, seconds: float) -> asyncio.Task[None]:
     """A departure that has told everybody."""
-    task = asyncio.create_task(depart(service, health, seconds=seconds))
+    task = asyncio.create_task(depart(service.admission, health, seconds=seconds))
     await asyncio.sleep(0)
     return task
 
@@ -57,7 +57,7 @@ def test_an_edge_is_gone_as_soon_as_its_last_viewer_is() -> None:
         loop.call_later(5, lose, viewers[1])
         await departure
         assert 4.9 <= loop.time() < 6
-        await depart(service, Health(), seconds=20)
+        await depart(service.admission, Health(), seconds=20)
         assert loop.time() < 6, "where nobody is, nobody is waited for"
         await service.close()
 
@@ -91,7 +91,7 @@ def test_an_edge_that_leaves_takes_no_new_viewer(head: bytes) -> None:
         late = opened(service, head)
         assert status(late) == 503
         assert late.closed
-        assert len(service.viewers()) == 1
+        assert len(service.admission.viewers()) == 1
         assert not present.closed
         for viewer in (late, present):
             lose(viewer)
@@ -106,7 +106,7 @@ def test_an_edge_that_leaves_is_not_ready_and_says_why() -> None:
 
     def ready() -> Transport:
         handshake, transport = (
-            Handshake(service, plain_routes(service, health, lambda: None), secure=False),
+            Handshake(service, plain_routes(service.admission.tokens, health, lambda: None), secure=False),
             Transport(),
         )
         handshake.connection_made(transport)
@@ -115,7 +115,7 @@ def test_an_edge_that_leaves_is_not_ready_and_says_why() -> None:
 
     async def run() -> None:
         assert status(ready()) == 200
-        await depart(service, health, seconds=20)
+        await depart(service.admission, health, seconds=20)
         assert status(ready()) == 503
         assert answer(ready())["problems"] == {"drain": "this edge is leaving"}
         await service.close()

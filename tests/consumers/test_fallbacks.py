@@ -1,15 +1,19 @@
 """docs/protocol.md §9: who comes by server-sent events or by polls, with a token, and until when."""
 
 import asyncio
+import json
 
 import pytest
 
+from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from kernel.positions import Kind
-from tests.consumers.heard import answer, events, status
+from schemas.codec import Codec
+from tests.consumers.heard import answer, events, messages, status
 from tests.consumers.hurry import in_no_time
-from tests.consumers.test_one_frame import lose, opened, watching
+from tests.consumers.test_one_frame import ask, lose, opened, subscribe, watching
 from tests.consumers.test_renewal import Place
+from tests.consumers.test_unreadable_history import happen
 from tests.security.wire import Transport
 
 EITHER = pytest.mark.parametrize("path", ["/v1/sse", "/v1/poll"])
@@ -34,7 +38,7 @@ async def test_without_a_token_where_one_is_needed_the_answer_is_401(path: str) 
         assert answer(refused)["code"] == "unauthorized"
         assert refused.is_closing()
         lose(refused)
-    assert not place.service.viewers()
+    assert not place.service.admission.viewers()
     await place.end()
 
 
@@ -45,7 +49,7 @@ async def test_a_token_lets_one_in_wherever_it_is_given(path: str, by: str) -> N
     source = fetch(place.service, path, "chat:a chat:b", place.token("ana", 60), by=by)
     assert not source.is_closing()
     assert watching(place.service) == 2
-    assert dict(place.service.users) == {"ana": 1}
+    assert dict(place.service.admission.users) == {"ana": 1}
     await place.end(source)
 
 
@@ -130,8 +134,7 @@ class Elsewhere:
 
 
 async def test_a_source_is_told_where_its_stream_is_served() -> None:
-    place = Place()
-    place.service.where = Elsewhere("ws://there/v1/ws")
+    place = Place(Elsewhere("ws://there/v1/ws"))
     source = fetch(place.service, "/v1/sse", "chat:a", place.token("ana", 60))
     assert events(source) == [{"op": "redirect", "stream": "chat:a", "url": "ws://there/v1/ws"}]
     assert watching(place.service) == 0
@@ -140,8 +143,7 @@ async def test_a_source_is_told_where_its_stream_is_served() -> None:
 
 @pytest.mark.parametrize("url", ["ws://there/v1/ws", None])
 async def test_a_poll_is_answered_at_once_where_its_stream_is_not_served(url: str | None) -> None:
-    place = Place()
-    place.service.where = Elsewhere(url)
+    place = Place(Elsewhere(url))
     poll = fetch(place.service, "/v1/poll", "chat:a", place.token("ana", 60))
     async with asyncio.timeout(10):
         while not poll.written:  # noqa: ASYNC110
@@ -160,11 +162,13 @@ async def test_streams_that_move_away_are_told_to_who_watches_by_a_source() -> N
     place = Place()
     source = fetch(place.service, "/v1/sse", "chat:a chat:b", place.token("ana", 60))
     before = len(events(source))
-    waiting = place.service.move(lambda kind, shard: shard.channel == "b", lambda shard: "ws://there/v1/ws")
+    waiting = place.service.subscriptions.move(
+        lambda kind, shard: shard.channel == "b", lambda shard: "ws://there/v1/ws"
+    )
     assert waiting == 0
     moved = {"op": "redirect", "stream": "chat:a", "url": "ws://there/v1/ws"}
     assert events(source)[before:] == [moved]
-    assert [name for name, _ in place.service.hub.viewers()] == ["chat:b"]
+    assert [name for name, _ in place.service.subscriptions.hub.viewers()] == ["chat:b"]
     await place.end(source)
 
 
@@ -183,3 +187,58 @@ def test_however_long_a_poll_wants_to_wait_it_is_answered_within_a_minute() -> N
         await place.end(poll)
 
     in_no_time(run())
+
+
+def happened(source: Transport) -> list[tuple[str, int]]:
+    """Each event of a source: its id, and its sequence number."""
+    body = source.written.decode().split("\r\n\r\n", 1)[1]
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in body.split("\n\n")]
+    return [(block["id"], json.loads(block["data"])["seq"]) for block in blocks if "id" in block]
+
+
+async def test_a_source_gets_each_event_as_its_payload_with_the_cursors_up_to_it() -> None:
+    place = Place()
+    source = fetch(place.service, "/v1/sse", "chat:a chat:b", place.token("ana", 600))
+    viewer = place.come(place.token("ana", 600))
+    ask(viewer, subscribe(1, "chat:a"))
+    for first, count in ((1, 1), (2, 3)):
+        happen(place.service, first, count)
+    assert happened(source) == [(f"chat:a={seq},chat:b=0", seq) for seq in range(1, 5)]
+    shown = [event for event in events(source) if event["op"] == "event"]
+    assert shown == messages(viewer, "event"), "the same as on a WebSocket"
+    assert [event.get("prev") for event in shown] == [None, 1, 2, 3]
+    await place.end(source, viewer)
+
+
+async def test_a_source_that_was_full_goes_on_where_it_was() -> None:
+    place = Place()
+    source = fetch(place.service, "/v1/sse", "chat:a", place.token("ana", 600))
+    happen(place.service, 1, 1)
+    assert source.protocol is not None
+    source.protocol.pause_writing()
+    happen(place.service, 2, 5)
+    assert [seq for _, seq in happened(source)] == [1]
+    source.protocol.resume_writing()
+    happen(place.service, 7, 1)
+    assert [seq for _, seq in happened(source)] == list(range(1, 8))
+    await place.end(source)
+
+
+async def test_what_is_brought_counts_as_delivered_whatever_it_is_brought_by() -> None:
+    place = Place()
+    source = fetch(place.service, "/v1/sse", "chat:a", place.token("ana", 600))
+    viewer = place.come(place.token("ana", 600))
+    ask(viewer, subscribe(1, "chat:a"))
+    codec = Codec("fanout")
+    records = [
+        Raw(
+            0,
+            b"a#1#0",
+            codec.encode({"stream": "chat:a", "seq": seq, "server_ts": 0, "body": b'{"seq":%d}' % seq}),
+        )
+        for seq in (1, 2, 3)
+    ]
+    assert place.service.subscriptions.hub.take("live", records) == 6
+    lose(source)
+    assert place.service.subscriptions.hub.take("live", records) == 0, "they came already"
+    await place.end(viewer)

@@ -18,6 +18,7 @@ from bench.fan_servers import bare_service
 from consumers.delivery import broadcast as fan
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
+from consumers.transport.connection import ViewerConnection
 from consumers.transport.frames import close_frame
 from consumers.transport.handshake import Handshake
 from kernel.codes import CLOSES, Close
@@ -90,7 +91,7 @@ def publish(service: Service, seq: int, size: int) -> None:
         body = json.dumps({"stream": stream, "seq": seq, "filler": "x" * size}, separators=(",", ":"))
         record = {"stream": stream, "seq": seq, "server_ts": 0, "body": body.encode()}
         records.append(Raw(0, f"{stream[5:]}#1#0".encode(), _codec.encode(record)))
-    service.hub.take("live", records)
+    service.subscriptions.hub.take("live", records)
 
 
 @contextlib.asynccontextmanager
@@ -109,7 +110,7 @@ async def served(viewers: int) -> AsyncIterator[tuple[Service, list[Client]]]:
     for client in clients:
         client.socket.close()
     async with asyncio.timeout(20):
-        while list(service.viewers()):  # noqa: ASYNC110 - they leave by themselves
+        while list(service.admission.viewers()):  # noqa: ASYNC110 - they leave by themselves
             await asyncio.sleep(0.01)
 
 
@@ -135,7 +136,8 @@ def test_sockets_that_fill_up_at_any_byte_get_everything_in_order(loop: str, see
                 # Sometimes there is room again before the transport knows it.
                 if chance.random() < 0.5:
                     await asyncio.sleep(0)
-            assert any(viewer.paused for viewer in service.viewers()), "no socket was full: nothing was tried"
+            full = any(viewer.paused for viewer in service.admission.viewers())
+            assert full, "no socket was full: nothing was tried"
             publish(service, 100, 0)
             for client in clients:
                 for stream in STREAMS:
@@ -150,14 +152,16 @@ def test_nothing_follows_a_close_frame_and_broken_sockets_harm_nobody(loop: str)
     async def test() -> None:
         async with served(3) as (service, (leaving, breaking, staying)):
             publish(service, 1, 10)
-            leaver = next(v for v in service.viewers() if v.device == "0")
+            leaver = next(
+                v for v in service.admission.viewers() if isinstance(v, ViewerConnection) and v.device == "0"
+            )
             leaver.end(Close.ABUSE)
             publish(service, 2, 10)
             breaking.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             breaking.socket.close()  # a reset: the edge finds out when it writes
             seq = 2
             async with asyncio.timeout(20):
-                while len(list(service.viewers())) > 1:
+                while len(list(service.admission.viewers())) > 1:
                     publish(service, seq := seq + 1, 10)
                     await asyncio.sleep(0)
             await staying.read_until(b'"stream":"chat:two","seq":%d' % seq)

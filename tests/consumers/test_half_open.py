@@ -105,12 +105,14 @@ async def test_nothing_of_a_viewer_who_was_given_up_stays_in_memory() -> None:
     for _ in range(2):
         assert close_code(transport) is None
         clock.advance(25)
-        for connection in list(service.connections):
+        for connection in service.admission.connections():
             connection.tick(clock.monotonic(), clock.now_ms() / 1000)
     del connection
     assert close_code(transport) == 4101
     lose(transport)
-    assert (watching(service), service.users, service.connections) == (0, {}, {})
+    assert watching(service) == 0
+    assert not service.admission.users
+    assert not service.admission.connections()
     transport.protocol = None
     assert held() == before
     await service.close()

@@ -70,8 +70,8 @@ async def test_who_leaves_while_the_keys_are_fetched_leaves_nothing_behind(issue
     source = opened(service, head.encode())
     source.close()
     lose(source)
-    await service.fetch_keys()
+    await service.admission.tokens.fetch_keys()
     await service.close()
     assert not source.written
-    assert not service.hub.audiences()
-    assert not service.users
+    assert not service.subscriptions.hub.audiences()
+    assert not service.admission.users

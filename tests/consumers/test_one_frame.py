@@ -10,8 +10,8 @@ import pytest
 from bench.fan_servers import bare_service
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
-from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import Handshake
+from consumers.transport.routes import fallback_routes
 from kernel.settings import Edge, Settings
 from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport
@@ -40,7 +40,7 @@ def subscribe(number: int, stream: str) -> dict[str, Any]:
 
 
 def watching(service: Service) -> int:
-    return sum(service.hub.viewers().values())
+    return sum(service.subscriptions.hub.viewers().values())
 
 
 def lose(transport: Transport) -> None:
@@ -57,7 +57,7 @@ async def test_a_stream_that_is_asked_for_twice_is_watched_once() -> None:
     ]
     assert watching(service) == 1
     lose(transport)
-    assert not service.hub.audiences()
+    assert not service.subscriptions.hub.audiences()
     await service.close()
 
 
@@ -103,7 +103,7 @@ async def test_a_query_that_names_a_stream_twice_watches_it_once() -> None:
     assert source.written.count(b'"op":"subscribed"') == 1
     assert watching(service) == 1
     lose(source)
-    assert not service.hub.audiences()
+    assert not service.subscriptions.hub.audiences()
     await service.close()
 
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.cluster.presence import Presence
+from consumers.cluster.heartbeat import Heartbeat
 from consumers.edge import Edge
-from control.retention import Retention
+from control.presence import Presence, Slot, heartbeat
+from control.state import ControlState
+from control.table import Row
 from kernel.clock import ManualClock
 from kernel.settings import Settings
 from kernel.topics import topic_names
@@ -17,20 +19,17 @@ from schemas.codec import Codec
 from tests.consumers.heard import messages
 from tests.consumers.hurry import in_no_time
 from tests.consumers.test_one_frame import ask, lose, opened, subscribe
+from tests.consumers.test_unreadable_history import Away
 from tests.security.wire import HANDSHAKE, Transport
 
 CODEC = Codec("presence")
 
 
-def beat(edge: str, viewers: Mapping[str, int], *, leaving: bool = False, cell: str = "c") -> bytes:
+def beat(edge: str, viewers: Mapping[str, int], *, cell: str = "c") -> Row:
     """What another edge says; of each stream in two shards."""
-    streams = [
-        {"stream": stream, "version": 1, "shard": shard, "viewers": number}
-        for stream, number in viewers.items()
-        for shard in (0, 1)
-    ]
-    said = {"edge": edge, "cell": cell, "url": f"ws://{edge}", "at": 0, "partitions": [1, 2]}
-    return CODEC.encode({**said, "leaving": leaving, "streams": streams})
+    slots = [(Slot(stream, 1, shard), number) for stream, number in viewers.items() for shard in (0, 1)]
+    said = heartbeat(edge, cell=cell, url=f"ws://{edge}", at_ms=0, partitions=[1, 2], viewers=slots)
+    return Row(edge, said, 0, 0, 0)
 
 
 class Place:
@@ -39,8 +38,15 @@ class Place:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.service = bare_service(clock=self.clock)
-        self.presence = Presence(
-            edge="me", cell="c", url="ws://me", hub=self.service.hub, clock=self.clock, codec=CODEC
+        self.others = Presence(self.clock)
+        self.presence = Heartbeat(
+            edge="me",
+            cell="c",
+            url="ws://me",
+            hub=self.service.subscriptions.hub,
+            clock=self.clock,
+            codec=CODEC,
+            presence=self.others,
         )
 
     def watch(self, stream: str) -> Transport:
@@ -76,13 +82,13 @@ def test_the_number_is_over_all_edges_and_all_shards() -> None:
     async def run() -> None:
         place = Place()
         viewer = place.watch("chat:a")
-        place.presence.learn("one", beat("one", {"chat:a": 10, "chat:b": 7}))
-        place.presence.learn("two", beat("two", {"chat:a": 3}, cell="another"))
-        place.presence.learn("me", beat("me", {"chat:a": 1000}))
+        place.others.learn(beat("one", {"chat:a": 10, "chat:b": 7}))
+        place.others.learn(beat("two", {"chat:a": 3}, cell="another"))
+        place.others.learn(beat("me", {"chat:a": 1000}))
         place.presence.push()
-        place.presence.learn("one", beat("one", {"chat:a": 4}))
+        place.others.learn(beat("one", {"chat:a": 4}))
         place.presence.push()
-        place.presence.learn("two", None)
+        place.others.learn(Row("two", None, 0, 0, 0))
         place.presence.push()
         assert told(viewer) == [27, 15, 9]
         await place.service.close()
@@ -94,7 +100,7 @@ def test_the_viewers_of_an_edge_that_died_count_for_seven_seconds_more() -> None
     async def run() -> None:
         place = Place()
         viewer = place.watch("chat:a")
-        place.presence.learn("one", beat("one", {"chat:a": 10}))
+        place.others.learn(beat("one", {"chat:a": 10}))
         for seconds in (0, 6.9, 0.2):
             place.clock.advance(seconds)
             place.presence.push()
@@ -104,17 +110,12 @@ def test_the_viewers_of_an_edge_that_died_count_for_seven_seconds_more() -> None
     asyncio.run(run())
 
 
-def test_nobody_is_sent_to_an_edge_that_leaves_or_is_gone() -> None:
+def test_an_edge_does_not_send_its_viewers_to_itself() -> None:
     place = Place()
-    place.presence.learn("one", beat("one", {}))
-    assert (place.presence.owner(1), place.presence.owner(3)) == ("ws://one", None)
-    place.presence.learn("one", beat("one", {}, leaving=True))
+    place.others.learn(beat("me", {}))
     assert place.presence.owner(1) is None
-    place.presence.learn("one", beat("one", {}))
-    place.clock.advance(7.1)
-    assert place.presence.owner(1) is None
-    place.presence.learn("two", beat("two", {}, cell="another"))
-    assert place.presence.owner(1) is None
+    place.others.learn(beat("one", {}))
+    assert place.presence.owner(1) == "ws://one"
 
 
 class Listening(Transport):
@@ -149,11 +150,11 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
     async def run() -> None:
         settings, loop = Settings(), asyncio.get_running_loop()
         clock, live = ManualClock(), topic_names(settings).fanout_live
-        history = bare_service().history
-        edge = Edge(settings, clock=clock, history=history, retention=Retention(settings.indexer))
+        history = Away()
+        edge = Edge(settings, clock=clock, history=history, state=ControlState(settings, clock))
         edge.assigned({(live, 0)}, {(live, 0)}, {live: 1})
         edge.filled((live, 0))
-        edge.service.open = True
+        edge.service.admission.open = True
         listening = Listening()
         opened(edge.service, HANDSHAKE, listening)
         assert ask(listening, subscribe(1, "chat:a")) == [(1, "subscribed")]
@@ -163,7 +164,7 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
 
         for number in range(100):
             loop.call_at(0.1 * number, come_and_stay)
-        beating = asyncio.create_task(edge._beat())
+        beating = asyncio.create_task(edge.beat())
         await asyncio.wait([beating], timeout=13)
         beating.cancel()
         assert told(listening)[-1] == 101

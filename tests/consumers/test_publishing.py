@@ -7,8 +7,8 @@ from typing import Any
 from bench.fan_servers import bare_service
 from consumers.protocol.messages import Rejected
 from consumers.protocol.session import Member
-from consumers.service.service import MAX_UNDER_WAY, Service
-from consumers.transport.connection import ViewerConnection
+from consumers.service.service import Service
+from consumers.transport.connection import MAX_UNDER_WAY, ViewerConnection
 from kernel.positions import Stream
 from tests.consumers.heard import messages
 from tests.consumers.test_one_frame import ask, lose, opened
@@ -28,11 +28,10 @@ class Kafka:
 
 
 def edge(*, confirms: bool = True) -> tuple[Service, Kafka]:
-    service, kafka = bare_service(), Kafka()
-    service.poster = kafka
+    kafka = Kafka()
     if confirms:
         kafka.confirms.set()
-    return service, kafka
+    return bare_service(poster=kafka), kafka
 
 
 def publish(number: int, stream: str, key: str) -> dict[str, Any]:
@@ -46,7 +45,8 @@ def user(viewer: Transport) -> str:
 
 
 def refuse(service: Service, sender: str, stream: str, key: str) -> None:
-    service.rejected(sender, Rejected(stream=stream, key=key, code="rate_limited", message="Too fast."))
+    message = Rejected(stream=stream, key=key, code="rate_limited", message="Too fast.")
+    service.requests.rejected(sender, message)
 
 
 async def test_refusals_of_one_key_on_two_streams_are_both_told() -> None:
@@ -54,7 +54,7 @@ async def test_refusals_of_one_key_on_two_streams_are_both_told() -> None:
     service, _ = edge()
     viewer = opened(service, HANDSHAKE)
     ask(viewer, publish(1, "chat:a", "k"), publish(2, "chat:b", "k"))
-    await asyncio.gather(*service._tasks)
+    await service.tasks.settled()
     assert [said["id"] for said in messages(viewer, "published")] == [1, 2]
     for stream in ("chat:a", "chat:b", "chat:a"):
         refuse(service, user(viewer), stream, "k")
@@ -72,7 +72,7 @@ async def test_who_has_posted_and_left_is_not_kept_for_refusals_that_may_come() 
     before, (service, _) = held(), edge()
     viewer = opened(service, HANDSHAKE)
     ask(viewer, publish(1, "chat:a", "k"))
-    await asyncio.gather(*service._tasks)
+    await service.tasks.settled()
     who = user(viewer)
     assert held() == before + 1
     lose(viewer)
@@ -91,10 +91,10 @@ async def test_of_one_viewer_so_many_requests_are_under_way_and_more_are_refused
     await asyncio.sleep(0)
     assert len(kafka.posted) == MAX_UNDER_WAY + 1
     kafka.confirms.set()
-    await asyncio.gather(*service._tasks)
+    await service.tasks.settled()
     assert len(messages(viewer, "published")) == MAX_UNDER_WAY
     assert ask(viewer, publish(99, "chat:a", "again")) == []
-    await asyncio.gather(*service._tasks)
+    await service.tasks.settled()
     assert messages(viewer, "published")[-1]["id"] == 99
     for each in (viewer, other):
         lose(each)

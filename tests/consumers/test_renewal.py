@@ -1,6 +1,5 @@
 """docs/protocol.md §2.2 on an open WebSocket: its token runs out, is renewed, or becomes another user's."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from bench.fan_servers import bare_service
 from consumers.service.service import Service
+from consumers.service.subscriptions import Partitions
 from consumers.transport.connection import ViewerConnection
 from kernel.clock import ManualClock
 from kernel.settings import Auth
@@ -23,11 +23,10 @@ CHAT: Mapping[str, tuple[str, ...]] = {"subscribe": ("chat:*",)}
 class Place:
     """An edge that wants tokens, and its clock. Tokens hold five seconds longer than they say."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: Partitions | None = None) -> None:
         self.clock, auth = ManualClock(), Auth(secret=SECRET, leeway_s=5)
-        self.service: Service = bare_service(
-            clock=self.clock, verifier=Verifier(auth, StaticKeys(auth), self.clock)
-        )
+        verifier = Verifier(auth, StaticKeys(auth), self.clock)
+        self.service: Service = bare_service(clock=self.clock, verifier=verifier, partitions=partitions)
 
     def token(self, user: str, for_s: float, can: Mapping[str, tuple[str, ...]] = CHAT) -> str:
         return sign(user, can, expires_s=self.clock.now_ms() / 1000 + for_s, key=SECRET)
@@ -41,19 +40,19 @@ class Place:
     def pass_(self, seconds: float) -> None:
         """Time passes, and every connection sees it. Nobody is silent."""
         self.clock.advance(seconds)
-        for connection in list(self.service.connections):
+        for connection in self.service.admission.connections():
             if isinstance(connection, ViewerConnection):
                 connection.session.heard(self.clock.monotonic())
             connection.tick(self.clock.monotonic(), self.clock.now_ms() / 1000)
 
     async def authenticate(self, viewer: Transport, token: str) -> None:
         ask(viewer, {"op": "auth", "id": 9, "token": token})
-        await asyncio.gather(*self.service._tasks)
+        await self.service.tasks.settled()
 
     async def end(self, *viewers: Transport) -> None:
         for viewer in viewers:
             lose(viewer)
-        assert not self.service.users
+        assert not self.service.admission.users
         await self.service.close()
 
 
@@ -92,7 +91,7 @@ async def test_a_newer_token_that_allows_less_ends_what_it_does_not_allow() -> N
     viewer = place.come(place.token("ana", 60))
     ask(viewer, subscribe(1, "chat:a"), subscribe(2, "chat:b"))
     await place.authenticate(viewer, place.token("ana", 60, {"subscribe": ("chat:b",)}))
-    assert [name for name, _ in place.service.hub.viewers()] == ["chat:b"]
+    assert [name for name, _ in place.service.subscriptions.hub.viewers()] == ["chat:b"]
     assert ask(viewer, subscribe(3, "chat:a")) == [(3, "forbidden")]
     await place.end(viewer)
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,11 @@ def text(**fields: Any) -> str:
     return json.dumps(fields)
 
 
-def replies(effects: list[s.Effect]) -> list[dict[str, Any]]:
+def replies(effects: Sequence[s.MemberEffect | s.Effect]) -> list[dict[str, Any]]:
     return [json.loads(effect.payload) for effect in effects if isinstance(effect, s.Send)]
 
 
-def codes(effects: list[s.Effect]) -> list[str]:
+def codes(effects: Sequence[s.MemberEffect | s.Effect]) -> list[str]:
     return [reply["code"] for reply in replies(effects) if reply["op"] == "error"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.fan_servers import bare_service
-from consumers.delivery.backfill import Backfill, HistoryPage
+from consumers.delivery.backfill import HistoryPage
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from kernel.errors import TouchlineError
@@ -48,9 +48,7 @@ class Here:
 
 
 def edge(*, whole: bool) -> Service:
-    service = bare_service()
-    service.backfill, service.where = Backfill(Away()), Here(whole=whole)
-    return service
+    return bare_service(history=Away(), partitions=Here(whole=whole))
 
 
 def happen(service: Service, first: int, count: int) -> None:
@@ -59,7 +57,7 @@ def happen(service: Service, first: int, count: int) -> None:
     for seq in range(first, first + count):
         body = json.dumps({"stream": "chat:a", "seq": seq}).encode()
         value = codec.encode({"stream": "chat:a", "seq": seq, "server_ts": 0, "body": body})
-        service.hub.take("live", [Raw(0, b"a#1#0", value)])
+        service.subscriptions.hub.take("live", [Raw(0, b"a#1#0", value)])
 
 
 async def until(condition: Callable[[], object]) -> None:

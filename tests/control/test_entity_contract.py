@@ -11,7 +11,7 @@ import pytest
 
 from control.entity.types import MAX_STATE_BYTES, STAMP, Stamp, pair_key, prefix_of
 from kernel.errors import TouchlineError
-from kernel.metrics import STATE_SKIPPED
+from kernel.metrics import TABLE_SKIPPED
 from kernel.positions import partition_of
 from tests.control.notes import LISTED, Note, note_type
 from tests.control.rig import Rig, until
@@ -24,7 +24,7 @@ def note(user: str, text: str, revision: int) -> bytes:
 
 
 def skipped(rig: Rig) -> float:
-    return STATE_SKIPPED.labels(rig.notes)._value.get()
+    return TABLE_SKIPPED.labels(rig.notes)._value.get()
 
 
 # ── fold, follow, look up ────────────────────────────────────────────────────────────────────────────────

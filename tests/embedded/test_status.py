@@ -19,6 +19,7 @@ from embedded.supervision.state import Addresses, ProcessState, State
 from kernel.health import Health
 from kernel.metrics import CONSUMER_LAG
 from kernel.ops import OpsServer
+from kernel.version import VERSION
 from touchline.cli import cli, run
 
 ADDRESSES = Addresses("127.0.0.1:19092", "http://127.0.0.1:19200", "http://127.0.0.1:18080", ("ws://e",))
@@ -119,7 +120,8 @@ def test_the_command_prints_the_public_json(directory: DataDirectory) -> None:
     with directory.locked():
         result = CliRunner().invoke(cli, ["status", "--json", "--data-dir", str(directory.path)])
     answer = json.loads(result.stdout)
-    assert {key: answer[key] for key in ("kafka", "elasticsearch", "gateway", "edges")} == {
+    assert {key: answer[key] for key in ("version", "kafka", "elasticsearch", "gateway", "edges")} == {
+        "version": VERSION,
         "kafka": "127.0.0.1:19092",
         "elasticsearch": "http://127.0.0.1:19200",
         "gateway": "http://127.0.0.1:18080",

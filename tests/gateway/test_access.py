@@ -10,7 +10,8 @@ from confluent_kafka import Producer
 
 from control.channels import ChannelRecord, to_avro
 from control.channels import Settings as ChannelSettings
-from control.registry_read import send_command
+from control.sending import send_command
+from kernel.clock import SystemClock
 from kernel.kafka import client_config
 from kernel.settings import Settings, load_settings
 from kernel.tokens import sign
@@ -94,7 +95,7 @@ async def test_a_revoked_token_is_none(guarded: Pipeline) -> None:
     old = sign("eve", {"history": ("*",)}, expires_s=time.time() + 60, issued_s=1000, key=SECRET)
     assert await past(guarded, "final", old) == 200
     settings = load_settings(guarded.environment)
-    await asyncio.to_thread(send_command, settings, "revoke:eve", "revoke", {"before": 2000})
+    await asyncio.to_thread(send_command, settings, SystemClock(), "revoke:eve", "revoke", {"before": 2000})
     await eventually_status(guarded, "final", old, 401)
     fresh = sign("eve", {"history": ("*",)}, expires_s=time.time() + 60, issued_s=3000, key=SECRET)
     assert await past(guarded, "final", fresh) == 200

@@ -13,7 +13,7 @@ from history.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.kafka import client_config
 from kernel.positions import Kind
-from kernel.topics import topic_names
+from kernel.topics import indexer_group, topic_names
 from search_indexer.searching.search import Searcher
 from tests.accepted import chat, write
 from tests.pipeline import Pipeline, eventually
@@ -33,7 +33,7 @@ def members(kafka_servers: str, elasticsearch_url: str, tmp_path: Path) -> Itera
     same = {
         "TOUCHLINE_TOPICS_PREFIX": first.name,
         "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": first.name,
-        "TOUCHLINE_INDEXER_GROUP": first.settings.indexer.group,
+        "TOUCHLINE_INDEXER_GROUP": indexer_group(first.settings),
     }
     made = [first, *(Pipeline(kafka_servers, elasticsearch_url, tmp_path, **QUICK, **same) for _ in range(2))]
     yield made
@@ -92,7 +92,7 @@ def test_of_two_with_one_name_the_earlier_ends_and_says_why(
     same = {
         "TOUCHLINE_TOPICS_PREFIX": one.name,
         "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": one.name,
-        "TOUCHLINE_INDEXER_GROUP": one.settings.indexer.group,
+        "TOUCHLINE_INDEXER_GROUP": indexer_group(one.settings),
         "TOUCHLINE_INDEXER_INSTANCE": "same",
     }
     two = Pipeline(kafka_servers, elasticsearch_url, tmp_path, **same)

@@ -10,7 +10,7 @@ from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.kafka import apply_topics
 from kernel.settings import Settings, load_settings
-from kernel.topics import topics
+from kernel.topics import indexer_group, topics
 from search_indexer.indexing.source import EventSource
 from tests.pipeline import eventually
 
@@ -33,7 +33,7 @@ def settings(kafka_servers: str) -> Settings:
 
 @pytest.fixture
 def member(settings: Settings) -> Iterator[EventSource]:
-    source = EventSource(settings, SystemClock(), group=settings.indexer.group)
+    source = EventSource(settings, SystemClock(), group=indexer_group(settings))
     source.subscribe()
     eventually("it has its partitions", lambda: begun(source))
     yield source
@@ -48,7 +48,7 @@ def begun(source: EventSource) -> bool:
 
 @pytest.mark.parametrize("busy", [False, True], ids=["while it reads", "while elasticsearch takes nothing"])
 def test_one_whose_name_another_has_taken_ends(settings: Settings, member: EventSource, busy: bool) -> None:
-    other = EventSource(settings, SystemClock(), group=settings.indexer.group)
+    other = EventSource(settings, SystemClock(), group=indexer_group(settings))
     other.subscribe()
     try:
         eventually("the other has the partitions", lambda: begun(other))

@@ -22,8 +22,8 @@ import zstandard
 from bench.fan_servers import bare_service
 from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
-from consumers.transport.fallbacks import read_cursors
-from gateway.channels.channels import _SETTINGS, _check
+from consumers.transport.oneway import read_cursors
+from control.commands import check_command
 from gateway.events.ingest import _items
 from gateway.http.bodies import _unpacking
 from gateway.search.alerts import _parameters
@@ -75,7 +75,7 @@ def protocol(data: bytes) -> None:
 
 
 def sessions() -> tuple[Guest, Member]:
-    rules = service().rules
+    rules = service().admission.rules
     return Guest(rules, 0.0), Guest(rules, 0.0).admit(everything("ana"), 0.0)
 
 
@@ -90,7 +90,7 @@ def door(data: bytes) -> None:
     async def run() -> None:
         own = bare_service()
         come(own, data, [len(data) // 2])
-        assert not own.connections
+        assert not own.admission.connections()
         await own.close()
 
     asyncio.run(run())
@@ -200,8 +200,8 @@ def channel(data: bytes) -> None:
         wanted = json.loads(data)
     except (ValueError, RecursionError):
         return
-    if isinstance(wanted, dict):  # unknown names are refused before
-        _check({name: value for name, value in wanted.items() if name in _SETTINGS["properties"]})
+    if isinstance(wanted, dict):
+        check_command("a", "set_channel", wanted)
 
 
 def alert(data: bytes) -> None:
@@ -210,9 +210,10 @@ def alert(data: bytes) -> None:
         body = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError, RecursionError):
         return
-    given, streams = _parameters(body)
+    given, lists = _parameters(body)
     patterns = ("*",)
-    read_alert("a", given, streams=streams, now_ms=0, patterns=patterns, owner="ana", admin=patterns)
+    by: dict[str, Any] = {"patterns": patterns, "owner": "ana", "admin": patterns}
+    read_alert("a", given, **lists, now_ms=0, **by)
 
 
 TARGETS: Final[dict[str, Target]] = {

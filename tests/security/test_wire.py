@@ -88,9 +88,9 @@ def test_any_bytes_are_answered_or_refused_and_leave_nothing_behind(
     async def run() -> None:
         service = bare_service()
         come(service, head + b"".join(frames), cuts)
-        assert not service.connections
-        assert not service.hub.audiences()
-        assert not service.users
+        assert not service.admission.connections()
+        assert not service.subscriptions.hub.audiences()
+        assert not service.admission.users
         await service.close()
 
     asyncio.run(run())
@@ -168,13 +168,13 @@ async def test_connections_are_limited(edge: Edge) -> None:
 
 async def test_connections_of_a_user_are_limited() -> None:
     service = bare_service(Settings(edge=Edge(max_connections_per_user=2)))
-    guests = [service.arrive(str(number), None) for number in range(3)]
+    guests = [service.admission.arrive(str(number), None) for number in range(3)]
     assert len(guests) == 3, "guests are not one user"
     ana = everything("ana")
     for _ in range(2):
-        service.admit(Guest(service.rules, 0), ana)
+        service.admission.admit(Guest(service.admission.rules, 0), ana)
     with pytest.raises(TouchlineError) as refused:
-        service.admit(Guest(service.rules, 0), ana)
+        service.admission.admit(Guest(service.admission.rules, 0), ana)
     assert refused.value.code == "limit_reached"
     await service.close()
 

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from consumers.service.service import Service
-from consumers.transport.fallbacks import fallback_routes
 from consumers.transport.handshake import Handshake
+from consumers.transport.routes import fallback_routes
 
 HANDSHAKE = (
     b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from embedded.ports import find_free
 from kernel.positions import Kind
 from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.topics import topic_names, worker_group
 from tests.pipeline import ROOT, Pipeline, eventually
 
 
@@ -91,7 +91,7 @@ class Crew:
 
 def set_back(settings: Settings, share: float) -> None:
     """Put the offsets of a group without members back to this share of themselves."""
-    config = {"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": settings.stream.group}
+    config = {"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": worker_group(settings)}
     consumer = Consumer({**config, "enable.auto.commit": False})
     topic = topic_names(settings).ingest[Kind.CHAT]
     places = [TopicPartition(topic, p) for p in range(settings.topics.partitions)]

@@ -1,4 +1,4 @@
-"""A Faust app over the part transport, as one would write it: `faust -A tests.streams.faust_example worker`.
+"""A Faust app over the batch transport, as one would write it: `faust -A tests.streams.faust_example worker`.
 
 Posts are read in batches and become ordinary records; an ordinary agent counts those in a table with a
 changelog; a page of Faust's own web server shows a count.
@@ -8,13 +8,15 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
-from kernel.records import Partition
+from kernel.clock import SystemClock
+from kernel.records import Partition, Write
 from streams.transport import driver
 from streams.transport.driver import BatchApp
 from streams.transport.reader import Reader
 from streams.transport.sink import Sink
 
 KAFKA, NAME = os.environ["EXAMPLE_KAFKA"], os.environ["EXAMPLE_NAME"]
+ANY_PARTITION = -1
 POSTS, WORDS = f"{NAME}-posts", f"{NAME}-words"
 
 
@@ -28,7 +30,8 @@ async def closing() -> None:
 
 driver.register()
 config = {"bootstrap.servers": KAFKA}
-sink = Sink(config, linger_ms=1)
+clock = SystemClock()
+sink = Sink(config, linger_ms=1, clock=clock)
 app = BatchApp(
     NAME,
     broker=f"batch://{KAFKA}",
@@ -41,7 +44,8 @@ app = BatchApp(
     consumer_auto_offset_reset="earliest",
     batch_topics=frozenset({POSTS}),
     sink=sink,
-    new_reader=lambda deliver: Reader({**config, "group.id": NAME}, deliver),
+    clock=clock,
+    new_reader=lambda deliver: Reader({**config, "group.id": NAME}, deliver, clock=clock),
     on_opening=opening,
     on_closing=closing,
 )
@@ -56,10 +60,8 @@ async def split(stream: Any) -> None:
         batch = event.value
         for part in batch:
             await sink.ready()
-            for record in part.records:
-                for word in record.value.split():
-                    sink.produce(WORDS, word, word)
-            sink.wrote()
+            found = [word for record in part.records for word in record.value.split()]
+            sink.write(Write(WORDS, word, word, ANY_PARTITION) for word in found)
         cast("driver.Consumer", app.consumer).finish(batch)
         event.ack()
 

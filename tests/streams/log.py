@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from kernel.positions import Kind, partition_of, split_seq
 from kernel.settings import Settings
-from kernel.topics import TopicNames, topic_names
+from kernel.topics import TopicNames, topic_names, worker_group
 from schemas.codec import Codec
 
 #: What is heard shortly after a broker's start, or its waking up. librdkafka does not count all of them as
@@ -37,7 +37,7 @@ class Log:
         self.names: TopicNames = topic_names(settings)
         self._servers = {"bootstrap.servers": settings.kafka.bootstrap_servers}
         self._partitions = settings.topics.partitions
-        self._group = settings.stream.group
+        self._group = worker_group(settings)
 
     def post(self, kind: Kind, channel: str, value: bytes, *, partition: int | None = None) -> None:
         """One record, and wait for it."""

@@ -66,20 +66,13 @@ def list_(*, as_json: bool) -> None:
 
     Example: touchline alert list --json
     """
-    from search_indexer.alerts import AlertLog, alert_stream, shown
-    from search_indexer.text.folding import Folding
+    from search_indexer.alerts import alert_stream, read_alerts, shown
 
-    settings = load_settings()
-    log = AlertLog(settings, Folding(settings.elasticsearch.language))
-    try:
-        log.read_all()
-        for alert_id, one in sorted(log.alerts.items()):
-            if as_json:
-                click.echo(json.dumps(shown(one.alert), ensure_ascii=False))
-            else:
-                click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {one.alert.search.q}")
-    finally:
-        log.close()
+    for alert_id, one in sorted(read_alerts(load_settings(), SystemClock()).alerts.items()):
+        if as_json:
+            click.echo(json.dumps(shown(one.alert), ensure_ascii=False))
+        else:
+            click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {one.alert.search.q}")
 
 
 @command.command("remove")

@@ -44,11 +44,14 @@ def show(channel: str, *, as_json: bool) -> None:
 def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
     """Change a channel's settings; VALUE is JSON, or plain text. `null` takes a setting back.
 
+    They hold within two seconds, for the channel's lanes too.
+
     \b
     Example: touchline channel set wc26-final slow_s=5 'blocked=["spoiler"]'
              touchline channel set lobby retention=day
     """
     from control.retention import check_class
+    from kernel.clock import to_rfc3339
 
     arguments = dict(_pair(text) for text in pairs)
     settings = load_settings()
@@ -60,7 +63,10 @@ def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
 
         return changed_settings(record, arguments) == record.settings
 
-    _print(_command(settings, _named(channel), "set_channel", arguments, done), as_json=as_json)
+    record = _command(settings, _named(channel), "set_channel", arguments, done)
+    _print(record, as_json=as_json)
+    if not as_json and record.settings_since:
+        click.echo(f"These settings hold from {to_rfc3339(record.settings_since)} on: within two seconds.")
 
 
 @command.command()
@@ -87,22 +93,22 @@ def _named(channel: str) -> str:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    from control.channels import Settings as ChannelSettings
+    from control.limits import SETTINGS
 
     name, equals, value = text.partition("=")
-    known = ChannelSettings.__struct_fields__
-    if not equals or name not in known:
-        raise click.UsageError(f"{text!r} is not NAME=VALUE with a NAME of: {', '.join(known)}.")
+    if not equals or name not in SETTINGS:
+        raise click.UsageError(f"{text!r} is not NAME=VALUE with a NAME of: {', '.join(SETTINGS)}.")
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return name, value
 
 
 def _read(settings: Settings, channel: str) -> "ChannelRecord":
-    from control.registry_read import read_channel
+    from control.looking import read_channel
+    from kernel.clock import SystemClock
 
-    record = read_channel(settings, channel)
+    record = read_channel(settings, SystemClock(), channel)
     if record is None:
         raise TouchlineError(
             "not_found",
@@ -120,15 +126,17 @@ def _command(
     done: Callable[["ChannelRecord"], bool],
 ) -> "ChannelRecord":
     """Give the command, and wait until the channel's record says that it is carried out."""
-    from control.commands import check_command
-    from control.registry_read import read_channel, send_command
+    from control.channels import ChannelRecord
+    from control.looking import read_channel
+    from control.sending import send_command
+    from kernel.clock import SystemClock
 
-    check_command(name, arguments)
-    send_command(settings, channel, name, arguments)
+    clock = SystemClock()
+    send_command(settings, clock, channel, name, arguments)
     deadline = time.monotonic() + _WAIT_S
     while time.monotonic() < deadline:
-        record = read_channel(settings, channel)
-        if record is not None and done(record):
+        record = read_channel(settings, clock, channel) or ChannelRecord(channel=channel)
+        if done(record):
             return record
         time.sleep(0.2)
     raise TouchlineError(

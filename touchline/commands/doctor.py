@@ -29,6 +29,7 @@ def command(*, data_dir: Path | None, as_json: bool) -> int:
     directory = DataDirectory(data_dir or Path(settings.embedded.data_dir))
     findings = []
     for finding in doctor.examine(
+        settings,
         data_dir=directory.path,
         servers_dir=up.servers_dir(settings, directory),
         claims=Plan(settings).claims,

@@ -32,7 +32,7 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
         return None
     from consumers.cluster.processes import follow, run_many
     from consumers.edge import Edge
-    from control.retention import Retention
+    from control.state import ControlState
     from history import History
     from kernel.clock import SystemClock
     from kernel.health import Health
@@ -53,9 +53,9 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
         if stop.is_set():
             return
         # The edge learns it, history keeps to it.
-        retention = Retention(settings.indexer)
-        async with History(settings, clock, retention) as history:
-            edge = Edge(settings, clock=clock, history=history, retention=retention, leave=leave)
+        state = ControlState(settings, clock, sparse=True)
+        async with History(settings, clock, state.retention) as history:
+            edge = Edge(settings, clock=clock, history=history, state=state, leave=leave)
             await edge.run(stop)
 
     return run_role(main)

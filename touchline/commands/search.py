@@ -3,12 +3,18 @@
 import asyncio
 import json
 import re
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
+from kernel.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from search_indexer.searching.search import Searcher
+
+_ANSWER_S: Final = 60.0
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLUMNS = 60
@@ -52,62 +58,84 @@ def command(
         parameters += [(name, one) for one in values if one is not None]
     if not as_json:
         parameters.append(("facets", "1"))
-    answer = asyncio.run(_ask(parameters, url, token))
+    answer = _ask(parameters, url, token)
     if as_json:
         click.echo(answer)
         return
     _show(answer)
 
 
-async def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
+def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
     """From the gateway, which knows who may see what; from Elasticsearch where no gateway runs."""
-    import aiohttp
-
-    from kernel.clock import SystemClock
-    from kernel.errors import CODES
-
     settings = load_settings()
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.gateway.host, settings.gateway.host)
-    address = f"{(url or f'http://{host}:{settings.gateway.port}').rstrip('/')}/v1/search"
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    address = (url or f"http://{host}:{settings.gateway.port}").rstrip("/")
+    answer = _ask_gateway(f"{address}/v1/search", parameters, token)
+    if answer is not None:
+        return answer
+    away = TouchlineError(
+        "unavailable", f"No gateway answers at {address}.", hint="Start it with `touchline gateway`."
+    )
+    if url or token:  # whoever names one, or has rights to show, means the gateway
+        raise away
     try:
-        async with (
-            aiohttp.ClientSession(headers=headers) as session,
-            session.get(address, params=parameters) as response,
-        ):
-            body = await response.read()
-            if response.status == 200:
-                return body
-            problem = _problem(body)
-            hint = "" if token else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
-            raise TouchlineError(
-                problem["code"] if problem.get("code") in CODES else "bad_request",
-                problem.get("detail") or problem.get("title") or "Refused.",
-                hint=hint if response.status == 401 else "",
-            )
-    except aiohttp.InvalidURL:
-        raise TouchlineError("bad_request", f"{address} is not an address.") from None
-    except aiohttp.ClientConnectionError:
-        if url or token:  # whoever names one, or has rights to show, means the gateway
-            raise TouchlineError(
-                "unavailable", f"No gateway answers at {address}.", hint="Start it with `touchline gateway`."
-            ) from None
+        from search_indexer.searching.search import Searcher
+    except ModuleNotFoundError:  # who has installed clients only has no other way
+        raise away from None
+    return asyncio.run(_ask_elasticsearch(Searcher, settings, parameters, address))
+
+
+def _ask_gateway(address: str, parameters: list[tuple[str, str]], token: str | None) -> bytes | None:
+    """What it says; None where nobody answers."""
+    from http.client import HTTPException, InvalidURL
+    from urllib.error import HTTPError
+    from urllib.parse import urlencode
+    from urllib.request import ProxyHandler, Request, build_opener
+
+    from kernel.errors import CODES
+
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    wrong = TouchlineError("bad_request", f"{address} is not an address.")
+    if not address.startswith(("http://", "https://")):
+        raise wrong
+    try:
+        request = Request(f"{address}?{urlencode(parameters)}", headers=headers)  # noqa: S310
+        with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_S) as response:
+            body: bytes = response.read()
+            return body
+    except HTTPError as refusal:
+        problem = _problem(refusal.read())
+        hint = "" if token else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
+        raise TouchlineError(
+            problem["code"] if problem.get("code") in CODES else "bad_request",
+            problem.get("detail") or problem.get("title") or "Refused.",
+            hint=hint if refusal.code == HTTPStatus.UNAUTHORIZED else "",
+        ) from None
+    except (InvalidURL, ValueError):
+        raise wrong from None
+    except (OSError, HTTPException):
+        return None
+
+
+async def _ask_elasticsearch(
+    searcher: "type[Searcher]", settings: Settings, parameters: list[tuple[str, str]], gateway: str
+) -> bytes:
     import msgspec
 
     from history.elastic import elastic_client
+    from kernel.clock import SystemClock
     from search_indexer.searching.request import read_search
-    from search_indexer.searching.search import Searcher
 
     search, page = read_search(parameters)
     async with elastic_client(settings) as client:
         try:
-            return msgspec.json.encode(await Searcher(client, settings, SystemClock()).search(search, page))
+            return msgspec.json.encode(await searcher(client, settings, SystemClock()).search(search, page))
         except TouchlineError as error:
             if error.code != "unavailable":
                 raise
             raise TouchlineError(
                 "unavailable",
-                f"No gateway answers at {address.removesuffix('/v1/search')}, and Elasticsearch does not at"
+                f"No gateway answers at {gateway}, and Elasticsearch does not at"
                 f" {settings.elasticsearch.url}.",
                 hint="Start them with `touchline up`, or set TOUCHLINE_GATEWAY_HOST and …_PORT.",
             ) from error

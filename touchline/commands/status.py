@@ -8,6 +8,7 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings import load_settings
+from kernel.version import VERSION
 
 if TYPE_CHECKING:
     from embedded.status import Status
@@ -41,10 +42,13 @@ def command(*, data_dir: Path | None, as_json: bool) -> None:
 def _as_json(found: "Status") -> dict[str, object]:
     addresses = found.addresses
     return {
+        "version": VERSION,
         "kafka": addresses.kafka,
         "elasticsearch": addresses.elasticsearch,
         "gateway": addresses.gateway,
         "edges": list(addresses.edges),
+        "topics": addresses.topics,
+        "indices": addresses.indices,
         "roles": [
             {
                 "name": line.name,
@@ -76,3 +80,5 @@ def _show(found: "Status") -> None:
     if found.phase != "up":
         click.echo(f"The pipeline is {found.phase}.")
     Console(highlight=False).print(table)
+    addresses = found.addresses
+    click.echo(f"Topics are {addresses.topics}.*, indices {addresses.indices}-*.")

@@ -57,7 +57,7 @@ def _replay(
     *,
     as_json: bool,
 ) -> int:
-    from kernel.clock import from_rfc3339
+    from kernel.clock import SystemClock, from_rfc3339
     from streams.recovery.replay import replay, shadow_settings
 
     if since is None or until is None:
@@ -66,7 +66,7 @@ def _replay(
         first, last = from_rfc3339(since), from_rfc3339(until)
     except ValueError as error:
         raise click.UsageError(f"--from and --to are times like 2026-06-11T19:00:00Z: {error}.") from None
-    done = replay(settings, shadow, since_ms=first, until_ms=last, channels=channels)
+    done = replay(settings, SystemClock(), shadow, since_ms=first, until_ms=last, channels=channels)
     prefix = shadow_settings(settings, shadow).topics.prefix
     if as_json:
         click.echo(json.dumps({**done._asdict(), "topics": f"{prefix}.*"}))

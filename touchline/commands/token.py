@@ -7,7 +7,8 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings import Auth, load_settings
-from kernel.tokens import ACTIONS, EVERYTHING, MAX_PATTERN, MAX_USER
+from kernel.tokens import ACTIONS, EVERYTHING, MAX_PATTERN
+from kernel.users import MAX_USER
 
 
 class Grant(click.ParamType):
@@ -90,7 +91,8 @@ def command(
 
 
 def _revoke(user: str, before_s: float) -> None:
-    from control.registry_read import send_command
     from control.revocations import COMMAND, PREFIX
+    from control.sending import send_command
+    from kernel.clock import SystemClock
 
-    send_command(load_settings(), f"{PREFIX}{user}", COMMAND, {"before": before_s})
+    send_command(load_settings(), SystemClock(), f"{PREFIX}{user}", COMMAND, {"before": before_s})

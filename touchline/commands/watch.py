@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from kernel.errors import TouchlineError
 from kernel.settings import load_settings
 
 if TYPE_CHECKING:
@@ -57,16 +56,16 @@ def command(
     """
     from consumers.client.viewer import Start, Viewer
     from kernel.logs import setup_logs
-    from kernel.tokens import parse_stream
+    from kernel.positions import Stream
     from touchline.addresses import edge_url
 
     if after is not None and last is not None:
         raise click.UsageError("Give --after or --last, not both.")
     for stream in streams:
         try:
-            parse_stream(stream)
-        except TouchlineError as error:
-            raise click.BadParameter(error.message, param_hint="STREAM") from None
+            Stream.parse(stream)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", param_hint="STREAM") from None
     settings = load_settings()
     setup_logs(role="watch", level="warning", form=settings.log.format)
     address = url or edge_url(settings)

@@ -3,8 +3,9 @@
 import { Core } from "./core.ts";
 import type { CursorStore } from "./cursors.ts";
 import { type Environment, type Socket, thisEnvironment } from "./environment.ts";
+import { SUBPROTOCOL } from "./generated.ts";
 import type { Host, Status, Subscribed } from "./host.ts";
-import { type Gap, type Message, type Rejection, type StreamEvent, SUBPROTOCOL, TouchlineError } from "./protocol.ts";
+import { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
 import { EventQueue } from "./queue.ts";
 import { type From, lanesOf } from "./subscription.ts";
 

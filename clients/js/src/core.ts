@@ -1,5 +1,6 @@
 // The client's mind, without sockets or timers: what comes in, and the time; what is to be done goes to the host.
 
+import { CLOSE, CLOSE_SENTENCES } from "./generated.ts";
 import type { Host, Status } from "./host.ts";
 import { Network } from "./network.ts";
 import { Pending, type Request } from "./pending.ts";
@@ -18,8 +19,6 @@ import type { From } from "./subscription.ts";
 import { backOff, renewIn } from "./timing.ts";
 
 const MOST_TRIES = 5;
-const BAD_TOKEN = 4001;
-const RENEW_TOKEN = 4203;
 
 export interface CoreOptions {
   readonly urls: readonly string[];
@@ -47,10 +46,10 @@ export class Core {
   ) {
     this.network = new Network(options.urls, host, {
       lost: (connection, code) => {
-        if (code === RENEW_TOKEN) this.tokenText = null;
+        if (code === CLOSE.RENEW_TOKEN) this.tokenText = null;
         this.lost(connection);
       },
-      refused: (code) => this.refuse(code === BAD_TOKEN ? "unauthorized" : "forbidden", closeSentence(code)),
+      refused: (code) => this.refuse(code === CLOSE.BAD_TOKEN ? "unauthorized" : "forbidden", closeSentence(code)),
       stranded: (route, now) => this.streams.stranded(route, now),
     });
     this.streams = new Streams(this.network, host, () => this.nextId++);
@@ -345,7 +344,6 @@ export class Core {
 }
 
 function closeSentence(code: number): string {
-  if (code === BAD_TOKEN) return "The token is missing, wrong or expired.";
-  if (code === 4003) return "This connection is not allowed here.";
-  return `The edge refused the connection for good (${code}).`;
+  const sentences: Readonly<Record<number, string>> = CLOSE_SENTENCES;
+  return sentences[code] ?? `The edge refused the connection for good (${code}).`;
 }

@@ -1,6 +1,6 @@
 // The viewer protocol's words: what an edge says, and what a close code asks of the client.
 
-export const SUBPROTOCOL = "touchline.v1";
+import { BANDS, type Return } from "./generated.ts";
 
 /** An event, as every stream delivers it. `data` is whatever its producer wrote: treat it as text, never as HTML. */
 export interface StreamEvent {
@@ -62,13 +62,10 @@ export class TouchlineError extends Error {
   }
 }
 
-export type Return = "never" | "back_off" | "at_once";
-
 /** Whether a client comes back after this close code. Codes outside the bands are accidents: back off. */
 export function comesBack(code: number): Return {
-  if (code >= 4000 && code < 4100) return "never";
-  if (code >= 4200 && code < 4300) return "at_once";
-  return "back_off";
+  const band = BANDS.find(([first]) => code >= first && code < first + 100);
+  return band ? band[1] : "back_off";
 }
 
 /** The messages of a text frame, one a line. What is not a JSON object is left out: a newer edge may say more. */

@@ -1,5 +1,6 @@
 // One subscription's place: what was delivered, what is a double, and where something is missing, also in its lanes.
 
+import { MAX_LANES } from "./generated.ts";
 import type { StreamEvent } from "./protocol.ts";
 
 /** Where to begin: after a `seq`, with the last n events, or (neither) with what comes from now on; and lanes where they were left. */
@@ -11,8 +12,6 @@ export interface From {
 
 export type Verdict = "deliver" | "double" | "hole";
 
-/** A channel has at most so many lanes. */
-const MOST_LANES = 64;
 const LANE = /^(.+)~(?:0|[1-9]\d*)$/;
 
 /** The stream that a lane is a part of: a channel that its producers spread over lanes is watched as one. */
@@ -22,7 +21,7 @@ export function wholeOf(stream: string): string | null {
 
 /** All that a stream's lanes may be called: `chat:final~0` and so on. */
 export function lanesOf(stream: string): string[] {
-  return Array.from({ length: MOST_LANES }, (_, number) => `${stream}~${number}`);
+  return Array.from({ length: MAX_LANES }, (_, number) => `${stream}~${number}`);
 }
 
 /** The place in one feed: the stream itself, or a lane of it. */

@@ -5,8 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useId, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
-
-export const CHANNEL = /^[A-Za-z0-9._~-]{1,128}$/;
+import { CHANNEL } from "../shared/generated.ts";
 
 export function post<T>(path: string, body: unknown): Promise<T> {
   return ask<T>(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });

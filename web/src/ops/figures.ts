@@ -1,5 +1,7 @@
 // From what the roles say of themselves to what an operator wants to know: rates, quantiles, totals. Pure.
 
+import { CLOSE, type CloseCode, METRIC_LABELS, METRICS } from "../shared/generated.ts";
+
 export interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -41,17 +43,9 @@ export interface Overview {
   readonly channels: readonly Channel[];
 }
 
-/** By which label the stream tells a metric; the others come as one number. */
-const LABELS: Readonly<Record<string, string>> = {
-  touchline_consumer_lag: "topic",
-  touchline_index_watermark: "topic",
-  touchline_edge_latency_seconds_bucket: "le",
-  touchline_closed_total: "code",
-};
-
 export function unpack({ at_ms, roles, channels }: Overview): Snapshot {
   const samples = (name: string, sum: number | Readonly<Record<string, number>>): Sample[] =>
-    typeof sum === "number" ? [{ name, labels: {}, value: sum }] : Object.entries(sum).map(([own, value]) => ({ name, labels: { [LABELS[name] ?? "label"]: own }, value }));
+    typeof sum === "number" ? [{ name, labels: {}, value: sum }] : Object.entries(sum).map(([own, value]) => ({ name, labels: { [METRIC_LABELS[name] ?? "label"]: own }, value }));
   return { at_ms, channels, roles: roles.map(({ sums, ...role }) => ({ ...role, metrics: Object.entries(sums).flatMap(([name, sum]) => samples(name, sum)) })) };
 }
 
@@ -117,27 +111,23 @@ export function quantile(before: Snapshot, now: Snapshot, name: string, q: numbe
   return lower;
 }
 
-const LAG = "touchline_consumer_lag";
-const WATERMARK = "touchline_index_watermark";
-const EDGE_LATENCY = "touchline_edge_latency_seconds";
-
 export function point(before: Snapshot, now: Snapshot): Point {
   const seconds = (now.at_ms - before.at_ms) / 1000;
   const rate = (name: string) => (seconds > 0 ? growth(before, now, name) / seconds : null);
   const milliseconds = (q: number) => {
-    const value = quantile(before, now, EDGE_LATENCY, q);
+    const value = quantile(before, now, METRICS.EDGE_LATENCY, q);
     return value === null ? null : value * 1000;
   };
   return {
     at: now.at_ms / 1000,
-    ingested: rate("touchline_ingested_total"),
-    accepted: rate("touchline_accepted_total"),
-    delivered: rate("touchline_delivered_total"),
-    indexed: rate("touchline_indexed_total"),
+    ingested: rate(METRICS.INGESTED),
+    accepted: rate(METRICS.ACCEPTED),
+    delivered: rate(METRICS.DELIVERED),
+    indexed: rate(METRICS.INDEXED),
     p50: milliseconds(0.5),
     p99: milliseconds(0.99),
-    viewers: total(now, "touchline_viewers"),
-    lag: total(now, LAG),
+    viewers: total(now, METRICS.VIEWERS),
+    lag: total(now, METRICS.CONSUMER_LAG),
   };
 }
 
@@ -159,7 +149,7 @@ function sums<L extends string>(roles: readonly Role[], name: string, ...labels:
 
 /** Each role is a consumer group: how far it is behind the end of each topic that it reads. */
 export function lags({ roles }: Snapshot): { group: string; topic: string; records: number }[] {
-  const rows = roles.flatMap((role) => sums([role], LAG, "topic").map(({ topic, value }) => ({ group: role.name, topic, records: value })));
+  const rows = roles.flatMap((role) => sums([role], METRICS.CONSUMER_LAG, "topic").map(({ topic, value }) => ({ group: role.name, topic, records: value })));
   return rows.sort((a, b) => b.records - a.records);
 }
 
@@ -167,36 +157,39 @@ export function edges({ roles }: Snapshot): { name: string; state: Role["state"]
   const of = (role: Role, name: string) => role.metrics.filter((sample) => sample.name === name).reduce((sum, { value }) => sum + (value ?? 0), 0);
   return roles
     .filter(({ name }) => name.startsWith("edge"))
-    .map((role) => ({ name: role.name, state: role.state, viewers: of(role, "touchline_viewers"), slow: of(role, "touchline_slow_viewers"), delivered: of(role, "touchline_delivered_total") }));
+    .map((role) => ({ name: role.name, state: role.state, viewers: of(role, METRICS.VIEWERS), slow: of(role, METRICS.SLOW_VIEWERS), delivered: of(role, METRICS.DELIVERED) }));
 }
 
 /** How far the index is complete and findable: offsets summed over a topic's partitions. */
 export function indexed({ roles }: Snapshot): { topic: string; watermark: number; behind: number }[] {
-  const own = roles.filter(({ metrics }) => metrics.some(({ name }) => name === WATERMARK));
-  const behind = new Map(sums(own, LAG, "topic").map(({ topic, value }) => [topic, value]));
-  return sums(own, WATERMARK, "topic").map(({ topic, value }) => ({ topic, watermark: value, behind: behind.get(topic) ?? 0 }));
+  const own = roles.filter(({ metrics }) => metrics.some(({ name }) => name === METRICS.INDEX_WATERMARK));
+  const behind = new Map(sums(own, METRICS.CONSUMER_LAG, "topic").map(({ topic, value }) => [topic, value]));
+  return sums(own, METRICS.INDEX_WATERMARK, "topic").map(({ topic, value }) => ({ topic, watermark: value, behind: behind.get(topic) ?? 0 }));
 }
 
-/** Close codes of the viewer protocol (docs/protocol.md §7). */
-const CLOSES: Readonly<Record<string, string>> = {
-  "1000": "said goodbye",
-  "1001": "said goodbye",
-  "1006": "broke off",
-  "1009": "sent too large a frame",
-  "4001": "bad or expired token",
-  "4003": "not allowed",
-  "4008": "too many bad requests",
-  "4101": "too slow, or silent",
-  "4102": "too many messages",
-  "4103": "edge full",
-  "4104": "history not to be read",
-  "4201": "edge draining",
-  "4202": "served elsewhere",
-  "4203": "token ran out",
+/** Close codes in the few words that a table has room for: those of WebSockets, and each of the viewer protocol's. */
+const OF_WEBSOCKETS: Readonly<Record<number, string>> = {
+  1000: "said goodbye",
+  1001: "said goodbye",
+  1006: "broke off",
+  1009: "sent too large a frame",
 };
+const OF_THE_PROTOCOL: Readonly<Record<CloseCode, string>> = {
+  [CLOSE.BAD_TOKEN]: "bad or expired token",
+  [CLOSE.FORBIDDEN]: "not allowed",
+  [CLOSE.ABUSE]: "too many bad requests",
+  [CLOSE.TOO_SLOW]: "too slow, or silent",
+  [CLOSE.RATE_LIMIT]: "too many messages",
+  [CLOSE.FULL]: "edge full",
+  [CLOSE.UNAVAILABLE]: "history not to be read",
+  [CLOSE.DRAINING]: "edge draining",
+  [CLOSE.MOVED]: "served elsewhere",
+  [CLOSE.RENEW_TOKEN]: "token ran out",
+};
+const CLOSES: Readonly<Record<string, string>> = { ...OF_WEBSOCKETS, ...OF_THE_PROTOCOL };
 
 export function closings({ roles }: Snapshot): { code: string; means: string; count: number }[] {
-  const rows = sums(roles, "touchline_closed_total", "code").filter(({ value }) => value > 0);
+  const rows = sums(roles, METRICS.CLOSED, "code").filter(({ value }) => value > 0);
   return rows.map(({ code, value }) => ({ code, means: CLOSES[code] ?? "", count: value }));
 }
 

@@ -8,6 +8,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { storedToken, storeToken } from "../shared/config.ts";
+import { METRICS } from "../shared/generated.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chart } from "./chart.tsx";
 import { type Point, type Role, total } from "./figures.ts";
@@ -47,7 +48,7 @@ function Page() {
             <Channels now={now} />
             <Lags now={now} />
           </div>
-          <Refusals count={total(now, "touchline_rejected_total")} />
+          <Refusals count={total(now, METRICS.REJECTED)} />
         </main>
       )}
       {!now && !problem.value && <p class="empty" aria-busy="true">Asking every role…</p>}

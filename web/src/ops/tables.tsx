@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
+import { MAX_CHANNEL } from "../shared/generated.ts";
 import { Drain, Reshard } from "./actions.tsx";
 import { closings, edges, indexed, lags, type Snapshot } from "./figures.ts";
 
@@ -56,7 +57,7 @@ export function Channels({ now }: { now: Snapshot }) {
   return (
     <Table title="Channels" empty="Nobody watches anything." head={["Channel", "Viewers", "Shards", ""]} rows={rows}>
       <p class="below another">
-        <label>Another <input class="field" value={other.value} maxLength={128} placeholder="channel" spellcheck={false} autocapitalize="off" onInput={(event) => (other.value = event.currentTarget.value)} /></label>
+        <label>Another <input class="field" value={other.value} maxLength={MAX_CHANNEL} placeholder="channel" spellcheck={false} autocapitalize="off" onInput={(event) => (other.value = event.currentTarget.value)} /></label>
         <Reshard key={other.value} channel={other.value.trim()} shards={1} name="Reshard the channel that was typed" />
       </p>
     </Table>

@@ -8,6 +8,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { ask, loadConfig, type PageConfig, storeToken, storedToken } from "../shared/config.ts";
+import { CHANNEL } from "../shared/generated.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chat } from "./chat.tsx";
 import { MapPane } from "./map.tsx";
@@ -24,7 +25,7 @@ const room = signal<Room | null>(null);
 
 function channelOfAddress(config: PageConfig): string {
   const named = new URLSearchParams(location.search).get("channel") ?? "";
-  return /^[A-Za-z0-9._~-]{1,128}$/.test(named) ? named : config.channel;
+  return CHANNEL.test(named) ? named : config.channel;
 }
 
 function open(channel: string, config: PageConfig): void {

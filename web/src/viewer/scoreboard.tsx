@@ -3,6 +3,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
+import { CHANNEL, CHANNEL_PATTERN, MAX_CHANNEL } from "../shared/generated.ts";
 import { plural, sayStatus } from "../shared/words.ts";
 import { matchClock } from "./match.ts";
 import type { Room } from "./room.ts";
@@ -56,7 +57,7 @@ function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (ch
   const submit = (event: Event) => {
     event.preventDefault();
     const wanted = typed.value.trim();
-    if (/^[A-Za-z0-9._~-]{1,128}$/.test(wanted) && wanted !== channel) onChannel(wanted);
+    if (CHANNEL.test(wanted) && wanted !== channel) onChannel(wanted);
     else typed.value = channel;
   };
   return (
@@ -65,8 +66,8 @@ function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (ch
         <path class="pole" d="M6 3h2.500v26H6z" /><path class="orange" d="M8.500 4h9.500v8H8.500zM18 12h9.500v8H18z" /><path class="yellow" d="M18 4h9.500v8H18zM8.500 12H18v8H8.500z" />
       </svg>
       <label class="sr-only" for="channel">Channel</label>
-      <input id="channel" list="channels" value={typed.value} maxLength={128} spellcheck={false} autocomplete="off" autocapitalize="off"
-        pattern="[A-Za-z0-9._~\-]{1,128}" title="Letters, digits and . _ ~ -" onInput={(event) => (typed.value = event.currentTarget.value)} />
+      <input id="channel" list="channels" value={typed.value} maxLength={MAX_CHANNEL} spellcheck={false} autocomplete="off" autocapitalize="off"
+        pattern={CHANNEL_PATTERN} title="Letters, digits and . _ ~ -" onInput={(event) => (typed.value = event.currentTarget.value)} />
       <datalist id="channels">{recentChannels().map((name) => <option value={name} key={name} />)}</datalist>
       {typed.value !== channel && <button type="submit">Go</button>}
     </form>

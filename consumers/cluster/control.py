@@ -1,0 +1,57 @@
+"""What lies beside the log, told to those parts of an edge that it concerns."""
+
+from collections.abc import Callable
+
+from consumers.protocol.messages import Rejected
+from consumers.service.service import Service
+from control.following import TableThread
+from control.state import ControlState
+from control.table import Row, TopicTable
+from kernel.clock import Clock
+from kernel.health import Health
+from kernel.settings import Settings
+from kernel.topics import topic_names
+from schemas.registry import codec_for
+
+
+class ControlTopics:
+    """Channels' settings, the other edges' heartbeats, revocations, and refused events."""
+
+    def __init__(self, settings: Settings, clock: Clock, service: Service, state: ControlState) -> None:
+        self._settings, self._clock, self._state, self._service = settings, clock, state, service
+        self._kind_of = {topic: kind for kind, topic in topic_names(settings).ingest.items()}
+        state.channels.on_change += [service.subscriptions.widen, service.subscriptions.recheck]
+        state.revocations.on_revoke.append(service.admission.revoke)
+
+    def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
+        """Follow them in a thread; `on_read` says that what was there has been learnt."""
+        refused = TopicTable(
+            topic_names(self._settings).rejected,
+            codec_for(self._settings, "rejection"),
+            self._refused,
+            whole=False,
+        )
+
+        def read() -> None:
+            self._state.caught_up()
+            on_read()
+
+        thread = TableThread(
+            *(self._settings, self._clock, [*self._state.tables(), refused]),
+            name=f"edge-{name}-tables".replace(":", "-"),
+            health=health,
+            condition="tables",
+            on_caught_up=read,
+        )
+        thread.start()
+        return thread
+
+    def _refused(self, row: Row) -> None:
+        if (record := row.value) is None:
+            return
+        kind = self._kind_of.get(record["topic"])
+        if kind is None or not (record["sender"] and record["key"] and record["record_key"]):
+            return
+        stream = f"{kind}:{record['record_key'].decode('utf-8', 'replace')}"
+        message = Rejected(stream=stream, key=record["key"], code=record["reason"], message=record["message"])
+        self._service.requests.rejected(record["sender"], message)

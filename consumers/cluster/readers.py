@@ -1,0 +1,55 @@
+"""Which fan-out topics an edge reads, by how many readers, and how far back each begins."""
+
+import asyncio
+from typing import Any, Final
+
+from consumers.cluster.assignment import Assign, all_of, share_of
+from consumers.cluster.reader import Heard, Reader
+from kernel.clock import Clock
+from kernel.kafka import client_config
+from kernel.settings import Settings
+from kernel.topics import cell_group, topic_names
+
+#: How many records of each partition an edge reads back when it starts.
+FILL_RECORDS: Final = 20_000
+#: Of locations only what somebody watches is kept, and nobody does yet; but the log may lag so far behind.
+LOCATION_FILL: Final = 2_000
+#: The operators' figures of ten minutes.
+OVERVIEW_FILL: Final = 600
+
+
+def start_readers(
+    settings: Settings, *, name: str, heard: Heard, loop: asyncio.AbstractEventLoop, clock: Clock
+) -> list[Reader]:
+    """Of a cell the live topic's partitions are shared out; all else every edge reads whole."""
+    edge, names = settings.edge, topic_names(settings)
+
+    def start(assign: Assign, **properties: Any) -> Reader:
+        config = {
+            "group_id": f"{settings.topics.prefix}-edge-{name}".replace(":", "-"),
+            "client_id": name,
+            "enable_auto_commit": False,
+            "fetch_wait_max_ms": 100,
+            "fetch_error_backoff_ms": 50,
+            "queued_max_messages_kbytes": 16_384,
+            **properties,
+        }
+        reader = Reader(
+            client_config(settings, **config),
+            assign,
+            tick_s=edge.tick_ms / 1000,
+            heard=heard,
+            loop=loop,
+            clock=clock,
+        )
+        reader.start()
+        return reader
+
+    if not edge.cell:
+        fanout = dict.fromkeys((names.fanout_live, names.fanout_location), FILL_RECORDS)
+        return [start(all_of({**fanout, names.ops: OVERVIEW_FILL}))]
+    group = {"group_protocol": "consumer", "enable_auto_commit": True, "auto_commit_interval_ms": 1000}
+    shared = start(
+        share_of(names.fanout_live, FILL_RECORDS), group_id=cell_group(settings, edge.cell), **group
+    )
+    return [shared, start(all_of({names.fanout_location: LOCATION_FILL, names.ops: OVERVIEW_FILL}))]

@@ -1,0 +1,158 @@
+"""What viewers ask for beside streams: publish, history, ack, presence; and refusals that come later."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+from weakref import ref
+
+import msgspec
+
+from consumers.delivery.backfill import History
+from consumers.protocol import messages as m
+from consumers.protocol.session import Member
+from consumers.service.refusals import not_a_reader, refusal
+from control.acl import ChannelAcl
+from history.changes import check_change, is_change
+from kernel.errors import TouchlineError
+from kernel.positions import MAX_SEQ, Stream, split_lane
+
+#: Published events of which a refusal still finds the sender.
+MAX_POSTED: Final = 50_000
+#: Streams of which it is remembered how far they go.
+MAX_HEADS: Final = 10_000
+
+
+class Poster(Protocol):
+    """Posts events into the ingest topics; done when all in-sync replicas have them."""
+
+    async def post(
+        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
+    ) -> None: ...
+
+
+class Counts(Protocol):
+    """How many watch a stream, over all edges."""
+
+    def viewers(self, stream: str) -> int: ...
+
+
+class Cursors(Protocol):
+    """What each device has acknowledged."""
+
+    def remember(self, user: str, device: str, stream: str, seq: int) -> None: ...
+
+
+class Sender(Protocol):
+    """Whoever published, and can be told what became of it."""
+
+    def send(self, message: m.AnyReply) -> None: ...
+
+
+class Requests:
+    """The replies. None of them raises: what goes wrong is a reply too."""
+
+    def __init__(
+        self,
+        *,
+        poster: Poster,
+        history: History,
+        readers: ChannelAcl,
+        counts: Counts,
+        cursors: Cursors,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._poster, self._history, self._readers = poster, history, readers
+        self._counts, self._cursors, self._new_id = counts, cursors, new_id
+        #: How far streams go that were asked for in history; they only ever go further.
+        self._heads: OrderedDict[str, int] = OrderedDict()
+        #: Who published what lately, if still here.
+        self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
+
+    async def publish(
+        self, request: m.Publish, stream: Stream, member: Member, connection: Sender
+    ) -> m.AnyReply:
+        """Post an event in the member's name; the reply comes when Kafka has it."""
+        key = request.key or self._new_id()
+        sender, admin = member.user, member.grants.allows("admin", request.stream)
+        if not admin and is_change(stream, request.type):
+            try:
+                await check_change(self._history, stream, request.data.get("target"), sender)
+            except TouchlineError as error:
+                return refusal(error, request.id)
+        self._posted[sender, request.stream, key] = ref(connection)
+        if len(self._posted) > MAX_POSTED:
+            self._posted.popitem(last=False)
+        try:
+            await self._poster.post(
+                stream, event_type=request.type, key=key, sender=sender, data=request.data
+            )
+        except TouchlineError as error:
+            return refusal(error, request.id)
+        return m.Published(id=request.id, stream=request.stream, key=key)
+
+    def rejected(self, sender: str, message: m.Rejected) -> None:
+        """A published event was refused later on: tell who published it, if still here."""
+        posted = self._posted.pop((sender, message.stream, str(message.key)), None)
+        if posted is not None and (connection := posted()) is not None:
+            connection.send(message)
+
+    async def history(self, request: m.History, stream: Stream, member: Member) -> m.AnyReply:
+        """A page of history, complete up to the head."""
+        if not self._readers.allow(member.grants, stream.channel):
+            return not_a_reader(request.id, request.stream)
+        try:
+            page = await self._history.read(
+                stream, after=request.after, before=request.before, limit=request.limit
+            )
+        except TouchlineError as error:
+            return refusal(error, request.id)
+        events = [msgspec.Raw(body) for body in page.events]
+        return m.HistoryReply(id=request.id, stream=request.stream, events=events, more=page.more)
+
+    def acked(self, request: m.Ack, member: Member, device: str) -> bool:
+        """Keep up to where this device has a stream, if it is known here that the stream goes so far."""
+        stream = Stream.parse(request.stream)
+        if not self._readers.allow(member.grants, stream.channel):
+            return False
+        if request.seq > self._heads.get(request.stream, 0) and request.seq > _seen(member, stream):
+            return False
+        if not member.grants.anonymous:  # nobody could come back for it
+            self._cursors.remember(member.user, device, request.stream, request.seq)
+        return True
+
+    async def ack(self, request: m.Ack, member: Member, device: str) -> m.AnyReply | None:
+        """The same where this edge may be behind: history knows the stream's head."""
+        stream = Stream.parse(request.stream)
+        if not self._readers.allow(member.grants, stream.channel):
+            return not_a_reader(request.id, request.stream)
+        try:
+            page = await self._history.read(stream, before=MAX_SEQ, limit=1)
+        except TouchlineError as error:
+            return refusal(error, request.id)
+        if page.seqs:
+            self._heads[request.stream] = page.seqs[-1]
+            self._heads.move_to_end(request.stream)
+            if len(self._heads) > MAX_HEADS:
+                self._heads.popitem(last=False)
+        if not self.acked(request, member, device):
+            sentence = f"{request.stream} has no event {request.seq} yet: nobody has it."
+            return m.error("bad_request", sentence, request_id=request.id)
+        return None if request.id is None else m.Ok(id=request.id)
+
+    def presence(self, request: m.Presence, member: Member) -> m.AnyReply:
+        """How many watch a stream now; who may not read it is not told."""
+        if not self._readers.allow(member.grants, Stream.parse(request.stream).channel):
+            return not_a_reader(request.id, request.stream)
+        viewers = self._counts.viewers(request.stream)
+        return m.PresenceReply(id=request.id, stream=request.stream, viewers=viewers)
+
+
+def _seen(member: Member, stream: Stream) -> int:
+    """How far the stream goes, as the ring that this member watches it by has it; 0: it does not watch it."""
+    whole = str(Stream(stream.kind, split_lane(stream.channel)[0]))
+    for name in (str(stream), whole):
+        if (subscription := member.streams.get(name)) is not None:
+            for feed in subscription.audience.feeds:
+                if feed.stream == str(stream):
+                    return max(int(feed.ring.head), int(feed.passed))
+    return 0

@@ -1,0 +1,156 @@
+"""What viewers watch: subscriptions begin, end, and follow what channels and partitions do."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+from consumers.delivery.backfill import Backfill
+from consumers.delivery.hub import Audience, Hub
+from consumers.delivery.subscription import Holder, Subscription
+from consumers.protocol import messages as m
+from consumers.protocol.session import Member
+from consumers.service.refusals import not_a_reader
+from consumers.service.watchers import Watchers
+from control.state import ControlState
+from kernel.positions import Kind, Shard, Stream
+
+
+class Partitions(Protocol):
+    """Which partitions this edge has, and where others are served."""
+
+    def serves(self, kind: Kind, key: str) -> bool:
+        """Whether this fan-out key's partition is here, and its rings are filled."""
+
+    def whole(self, kind: Kind, key: str) -> bool:
+        """Whether its partition was read from the first record on."""
+
+    def elsewhere(self, key: str) -> str | None:
+        """The address of the edge that serves it, where that is known."""
+
+
+class Subscriptions:
+    """All subscriptions of an edge."""
+
+    def __init__(self, hub: Hub, backfill: Backfill, registry: ControlState, partitions: Partitions) -> None:
+        self.hub, self.backfill = hub, backfill
+        self._registry, self._partitions = registry, partitions
+        self._watchers = Watchers()
+        #: Audiences whose partitions went away, and whose viewers wait.
+        self._suspended: set[Audience] = set()
+
+    # ── of one viewer ────────────────────────────────────────────────────────────────────────────────
+
+    def watch(
+        self, holder: Holder, member: Member, request: m.Subscribe, stream: Stream
+    ) -> m.AnyReply | None:
+        """Begin a subscription; a reply only where it cannot begin here."""
+        if not self._registry.readers.allow(member.grants, stream.channel):
+            return not_a_reader(request.id, request.stream)
+        shard = self._registry.shard(stream.channel, member.user)
+        if not self._partitions.serves(stream.kind, shard.key):
+            url = self._partitions.elsewhere(shard.key)
+            if url is None:
+                sentence = "The edges are changing places: try again."
+                return m.error("unavailable", sentence, request_id=request.id)
+            return m.Redirect(id=request.id, stream=request.stream, url=url)
+        subscription = Subscription(holder, self._audience(stream, shard), request)
+        member.streams[request.stream] = subscription
+        self._watchers.add(subscription, member)
+        subscription.advance(self.backfill)
+        return None
+
+    def oversee(self, holder: Holder, member: Member, request: m.Subscribe) -> None:
+        """Begin a subscription to the operators' figures: every edge has them, and no channel's settings."""
+        subscription = Subscription(holder, self.hub.overview(), request)
+        member.streams[request.stream] = subscription
+        subscription.advance(self.backfill)
+
+    def leave(self, member: Member, stream: str) -> None:
+        """End a subscription."""
+        subscription: Subscription | None = member.streams.pop(stream, None)
+        if subscription is not None:
+            self._end(subscription)
+
+    def leave_all(self, member: Member) -> None:
+        """The member's connection has ended: end all of its subscriptions."""
+        for subscription in member.streams.values():
+            self._end(subscription)
+        member.streams.clear()
+
+    # ── of a channel ─────────────────────────────────────────────────────────────────────────────────
+
+    def recheck(self, channel: str) -> None:
+        """The channel's settings have changed: who may not read it any more has heard the last of it."""
+        for subscription, member in self._watchers.of(self._watchers.audiences_of(channel)):
+            stream = subscription.audience.name
+            if not self._registry.readers.allow(member.grants, channel):
+                self.leave(member, stream)
+                subscription.holder.send(not_a_reader(None, stream))
+
+    def widen(self, channel: str) -> None:
+        """The channel may have more lanes now: whoever watches it already gets them too."""
+        lanes = self._registry.layout(channel).lanes
+        narrow = [
+            audience
+            for audience in self._watchers.audiences_of(channel)
+            if audience.shard.channel == channel and len(audience.feeds) <= lanes
+        ]
+        moved = self._watchers.of(narrow)
+        for subscription, _ in moved:
+            subscription.pause()
+        for audience in narrow:
+            self._audience(Stream.parse(audience.name), audience.shard)
+        for subscription, _ in moved:
+            subscription.advance(self.backfill)
+
+    # ── of partitions ────────────────────────────────────────────────────────────────────────────────
+
+    def suspend(self, serves: Callable[[Kind, Shard], bool]) -> None:
+        """Partitions are gone: whoever watches their streams has a position now, and waits."""
+        for audience, served in self._by_service(serves):
+            if served:
+                continue
+            self._suspended.add(audience)
+            for subscription, _ in self._watchers.of([audience]):
+                subscription.pause()
+            for feed in audience.feeds:
+                self.hub.reset(feed)
+
+    def move(self, serves: Callable[[Kind, Shard], bool], elsewhere: Callable[[Shard], str | None]) -> int:
+        """Send those whose streams are served elsewhere now there. Returns how many still have to wait."""
+        waiting = 0
+        for audience, served in self._by_service(serves):
+            if served and audience not in self._suspended:
+                continue
+            watching = self._watchers.of([audience])
+            if served:
+                self._suspended.discard(audience)
+                for subscription, _ in watching:
+                    subscription.advance(self.backfill)
+            elif (url := elsewhere(audience.shard)) is None:
+                waiting += len(watching)
+            else:
+                for subscription, member in watching:
+                    self.leave(member, audience.name)
+                    subscription.holder.send(m.Redirect(stream=audience.name, url=url))
+        return waiting
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _audience(self, stream: Stream, shard: Shard) -> Audience:
+        """The audience of a stream in a shard, with the lanes that its channel has now."""
+        lanes = self._registry.layout(stream.channel).lanes
+        return self.hub.audience(stream, shard, lanes, partial(self._partitions.whole, stream.kind))
+
+    def _by_service(self, serves: Callable[[Kind, Shard], bool]) -> Iterator[tuple[Audience, bool]]:
+        """Every channel's audience, and whether it is served here."""
+        for shard, audiences in self._watchers.shards():
+            for audience in audiences:
+                yield audience, serves(Stream.parse(audience.name).kind, shard)
+
+    def _end(self, subscription: Subscription) -> None:
+        subscription.close()
+        self._watchers.discard(subscription)
+        self.hub.leave(subscription.audience)
+        if not subscription.audience.viewers:
+            self._suspended.discard(subscription.audience)

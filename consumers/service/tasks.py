@@ -1,0 +1,37 @@
+"""Work for viewers that takes its time, each piece a task of its own."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from kernel.logs import get_logger
+
+_log = get_logger("touchline.edge")
+
+
+class Tasks:
+    """What is under way; bounded by what each viewer may have under way."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something for a viewer. What it raises is logged: the edge goes on."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    async def settled(self) -> None:
+        """Wait until everything that is under way now has ended."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop everything that is under way."""
+        for task in list(self._running):
+            task.cancel()
+        await self.settled()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a viewer's request failed", error=repr(error))

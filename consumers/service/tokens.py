@@ -1,0 +1,75 @@
+"""What a token allows on this edge: its signature, whether it was revoked, and who comes without one."""
+
+from collections.abc import Callable
+from typing import Final
+
+from control.revocations import Revocations
+from kernel.errors import TouchlineError
+from kernel.jwks import JwksKeys
+from kernel.tokens import Grants, UnknownKey, Verifier, everything
+
+_NEEDED: Final = "A token is needed: Authorization: Bearer …, or ?token=."
+
+
+class Tokens:
+    """Tokens to grants. With no keys set nobody's can be verified; `anonymous` lets in who shows none."""
+
+    def __init__(
+        self,
+        verifier: Verifier | None,
+        jwks: JwksKeys | None,
+        *,
+        anonymous: bool,
+        new_id: Callable[[], str],
+        revocations: Revocations,
+    ) -> None:
+        self._verifier, self._jwks, self._new_id = verifier, jwks, new_id
+        self.anonymous = anonymous
+        self.revocations = revocations
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether keys are set, so that a token that is shown is looked at."""
+        return self._verifier is not None
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether keys that are not known may be had from the issuer."""
+        return self._jwks is not None
+
+    def verify(self, token: str) -> Grants:
+        """What it allows, by the keys that are here. Raises TouchlineError `unauthorized`, or UnknownKey."""
+        if self._verifier is None:
+            raise TouchlineError("unauthorized", "No keys are set here: tokens cannot be verified.")
+        grants = self._verifier.grants(token)
+        if self.revocations.covers(grants):
+            raise TouchlineError("unauthorized", "The token was revoked: get a new one.")
+        return grants
+
+    async def grants(self, token: str) -> Grants:
+        """What it allows; the issuer is asked for keys that are not here. Raises as `verify` does."""
+        try:
+            return self.verify(token)
+        except UnknownKey:
+            if self._jwks is None or not await self._jwks.refresh():
+                raise
+            return self.verify(token)
+
+    def grants_now(self, token: str | None) -> Grants:
+        """What a request over plain HTTP may do. Raises TouchlineError `unauthorized`; UnknownKey where
+        `fetch_keys` may bring the key."""
+        if token is not None and self._verifier is not None:
+            try:
+                return self.verify(token)
+            except UnknownKey as error:
+                if self._jwks is not None and self._jwks.due:
+                    raise
+                raise TouchlineError(error.code, error.message) from None
+        if self.anonymous:
+            return everything(f"guest-{self._new_id()[:8]}")
+        raise TouchlineError("unauthorized", _NEEDED)
+
+    async def fetch_keys(self) -> None:
+        """Look whether the issuer has new keys."""
+        if self._jwks is not None:
+            await self._jwks.refresh()

@@ -1,0 +1,115 @@
+"""What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from control.acl import ChannelAcl
+from control.channels import ChannelRecord, Layout, layout_of
+from control.presence import Presence
+from control.registry import Registry
+from control.retention import Retention
+from control.revocations import Revocations
+from control.table import Learn, Row, TopicTable
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.positions import Shard
+from kernel.settings import Settings
+from kernel.tokens import Grants
+from kernel.topics import topic_names
+from schemas.registry import codec_for
+
+Part = Literal["channels", "presence", "revocations", "alerts"]
+EVERYTHING: Final[tuple[Part, ...]] = ("channels", "presence", "revocations", "alerts")
+
+
+class ControlState:
+    """Channels with their readers and retention, who watches what, which tokens are revoked.
+
+    It is fed by `tables`, which somebody follows (`control.following`); all else asks.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, *, sparse: bool = False) -> None:
+        names = topic_names(settings)
+        self.channels = Registry(names.channels, codec_for(settings, "channel"), sparse=sparse)
+        self.presence = Presence(clock)
+        self.readers, self.retention = ChannelAcl(), Retention(settings.indexer)
+        self.revocations = Revocations()
+        #: Whether all that was there at the start is known.
+        self.known = False
+        self.channels.on_change.append(self._channel_changed)
+        #: Called with each record of an alert.
+        self.on_alert: list[Learn] = [self._alert]
+        control = codec_for(settings, "control")
+        self.table: Mapping[Part, TopicTable] = {
+            "channels": TopicTable(names.channels, codec_for(settings, "channel"), self.channels.learn),
+            "presence": TopicTable(names.presence, codec_for(settings, "presence"), self.presence.learn),
+            "revocations": TopicTable(names.control, control, self._revoke, wants=Revocations.wants),
+            "alerts": TopicTable(names.alerts, control, self._alerts),
+        }
+
+    def tables(self, *parts: Part) -> list[TopicTable]:
+        """What has to be followed for these parts; none named: all of them."""
+        return [self.table[part] for part in parts or EVERYTHING]
+
+    def caught_up(self) -> None:
+        """All that was there is taken in."""
+        self.known = True
+        self.presence.settle()
+
+    # ── channels ─────────────────────────────────────────────────────────────────────────────────────
+
+    def channel(self, name: str) -> ChannelRecord:
+        """The record that holds for a channel or a lane."""
+        return self.channels.channel(name)
+
+    def layout(self, name: str) -> Layout:
+        """How a channel is spread now."""
+        return layout_of(self.channels.channel(name))
+
+    def shard(self, name: str, viewer: str) -> Shard:
+        """The shard of the newest version that a viewer is hashed to."""
+        return self.layout(name).shard(name, viewer)
+
+    # ── who may ──────────────────────────────────────────────────────────────────────────────────────
+
+    def may_read(self, grants: Grants, channel: str) -> bool:
+        """Whether the channel's settings let this user read. Raises `unavailable` before they are known."""
+        self._must_be_known()
+        return self.readers.allow(grants, channel)
+
+    def hidden_from(self, grants: Grants) -> tuple[list[str], list[str] | None]:
+        """The channels that this user may not read, whatever their token says; and of those whose names close
+        them the ones that are open to them all the same (None: all). Raises `unavailable`."""
+        self._must_be_known()
+        return self.readers.hidden_from(grants), self.readers.open_to(grants)
+
+    def revokes(self, grants: Grants) -> bool:
+        """Whether the token of these grants was revoked. Raises `unavailable` before that is known."""
+        self._must_be_known()
+        return self.revocations.covers(grants)
+
+    def _must_be_known(self) -> None:
+        if not self.known:
+            raise TouchlineError(
+                "unavailable",
+                "The channels' settings have not been read from Kafka yet: try again in a moment.",
+            )
+
+    # ── from the tables ──────────────────────────────────────────────────────────────────────────────
+
+    def _channel_changed(self, name: str) -> None:
+        settings = self.channels.channel(name).settings
+        self.readers.learn(name, settings.readers)
+        self.retention.learn(name, settings.retention)
+
+    def _revoke(self, row: Row) -> None:
+        if row.value is not None:
+            self.revocations.learn(row.key, row.value["arguments"])
+
+    def _alerts(self, row: Row) -> None:
+        for learn in self.on_alert:
+            learn(row)
+
+    def _alert(self, row: Row) -> None:
+        """Who may read an alert's stream."""
+        self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])

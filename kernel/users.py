@@ -1,0 +1,70 @@
+"""Users, the channels that are theirs, and the names that are kept for the system. Pure.
+
+Doors (edges, gateway) ask here before they let anybody read or post, and the fold before it accepts.
+"""
+
+import hashlib
+import re
+from typing import Final
+
+from kernel.errors import TouchlineError
+
+MAX_USER: Final = 128
+#: What channels of the system begin with; they have no lanes.
+USER, NOTIFY, ROOM = "user-", "notify-", "room-"
+ALERT, FENCE, SYSTEM = "alert-", "fence-", "touchline-"
+KEPT: Final = (USER, NOTIFY, ROOM, ALERT, FENCE, SYSTEM)
+#: Into those of them only roles write.
+_WRITTEN_BY_ROLES: Final = (NOTIFY, ROOM, ALERT, FENCE, SYSTEM)
+#: So the system's own senders begin; and what it says of itself in others' channels.
+SENDERS: Final = "touchline"
+TYPES: Final = frozenset({"room", "poll", "poll_closed", "audience", "counters"})
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_DIGITS: Final = 40
+
+
+def check_user(name: str) -> str:
+    """A user's name as somebody gave it. Raises `bad_request` where it cannot be one."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise TouchlineError("bad_request", "A user's name is text in UTF-8; this is not.") from None
+    if not 1 <= len(name) <= MAX_USER:
+        raise TouchlineError(
+            "bad_request", f"A user's name has 1 to {MAX_USER} characters; this one has {len(name)}."
+        )
+    return name
+
+
+def name_in_channel(user: str) -> str:
+    """A user's name as it stands in channels: itself where it fits, else a hash of it.
+
+    Such names have a `~` and a letter after it: no plain name has one, and no lane does.
+    """
+    if _PLAIN.fullmatch(user):
+        return user
+    return f"~h{hashlib.sha256(user.encode()).hexdigest()[:_DIGITS]}"
+
+
+def user_channel(user: str) -> str:
+    """The user's own channel: `location:user-ana` has where ana is."""
+    return USER + name_in_channel(user)
+
+
+def notify_channel(user: str) -> str:
+    """Where the system tells the user something."""
+    return NOTIFY + name_in_channel(user)
+
+
+def check_post(channel: str, sender: str | None, type_: str | None) -> None:
+    """Raise `forbidden` where only a role may post this. Without a sender it is the channel's own user's."""
+    if channel.startswith(_WRITTEN_BY_ROLES):
+        raise TouchlineError("forbidden", f"Only Touchline itself writes into {channel}.")
+    if sender is not None:
+        if sender.startswith(SENDERS):
+            raise TouchlineError("forbidden", f"Senders that begin with {SENDERS} are Touchline itself.")
+        if channel.startswith(USER) and channel != user_channel(sender):
+            raise TouchlineError("forbidden", f"Only its user posts into {channel}.")
+    if type_ in TYPES:
+        raise TouchlineError("forbidden", f"Events of type {type_} are Touchline's own.")

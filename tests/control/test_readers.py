@@ -1,0 +1,70 @@
+"""Who may read a channel: its readers and who administers it; everybody where none are named."""
+
+import pytest
+
+from control.acl import ChannelAcl
+from kernel.tokens import Grants
+
+
+def readers() -> ChannelAcl:
+    known = ChannelAcl()
+    known.learn("den", ["ben", "cleo"])
+    known.learn("hall", [])
+    return known
+
+
+@pytest.mark.parametrize(
+    ("user", "admin", "channel", "allowed"),
+    [
+        ("ben", (), "den", True),
+        ("ana", (), "den", False),
+        ("ana", (), "den~2", False),
+        ("ben", (), "den~2", True),
+        ("ana", ("den",), "den", True),
+        ("ana", ("den",), "den~2", True),
+        ("ana", ("other",), "den", False),
+        ("ana", (), "hall", True),
+        ("ana", (), "unheard-of", True),
+    ],
+)
+def test_who_may_read(user: str, admin: tuple[str, ...], channel: str, allowed: bool) -> None:
+    grants = Grants(user=user, can={"admin": admin})
+    assert readers().allow(grants, channel) is allowed
+
+
+def test_a_channel_whose_readers_are_taken_back_is_for_everybody() -> None:
+    known, ana = readers(), Grants(user="ana", can={})
+    assert known.hidden_from(ana) == ["den"]
+    known.learn("den", [])
+    assert known.hidden_from(ana) == []
+
+
+def test_a_users_own_channels_are_for_that_user_whatever_their_settings_and_tokens_say() -> None:
+    known = ChannelAcl()
+    known.learn("user-ana", ["ben"])
+    ana, ben, chief = may("ana"), may("ben"), may("chief", admin=("user-*",))
+    for channel in ("user-ana", "notify-ana"):
+        assert known.allow(ana, channel)
+        assert not known.allow(ben, channel)
+    assert known.allow(chief, "user-ana")
+    assert not known.allow(chief, "notify-ana")
+    assert not known.allow(ana, "user-ana~0"), "it is nobody's: such channels have no lanes"
+    assert not known.allow(ana, "room-study"), "nobody knows its members"
+    assert known.allow(ben, "users")
+
+
+def test_an_alerts_channel_is_for_its_maker_and_whom_it_names() -> None:
+    known = ChannelAcl()
+    assert not known.allow(may("ana"), "alert-goals")
+    assert known.learn_alert("goals", '{"id":"goals","owner":"ana","readers":["ben"]}') == "alert-goals"
+    known.learn_alert("mine", '{"id":"mine","search":{"q":"x"}}')
+    assert [known.allow(may(user), "alert-goals") for user in ("ana", "ben", "cleo")] == [True, True, False]
+    assert known.allow(may("chief", admin=("*",)), "alert-mine")
+    assert known.open_to(may("ben")) == ["user-ben", "notify-ben", "alert-goals"]
+    assert known.open_to(may("chief", admin=("*",))) is None
+    known.learn_alert("goals", None)
+    assert not known.allow(may("ana"), "alert-goals")
+
+
+def may(user: str, **can: tuple[str, ...]) -> Grants:
+    return Grants(user=user, can={"subscribe": ("*",), "search": ("*",), **can}, expires_s=4e9)

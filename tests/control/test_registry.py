@@ -1,0 +1,85 @@
+"""The registry: one record a channel, lanes included; what cannot be written changes nothing."""
+
+import msgspec
+import pytest
+
+from control.channels import ChannelRecord, ChannelVersion, Settings, to_avro
+from control.registry import Registry
+from control.state import ControlState
+from control.table import Row
+from kernel.clock import ManualClock
+from kernel.settings import Settings as Deployment
+from kernel.tokens import Grants
+from schemas.codec import Codec
+
+
+def row(record: ChannelRecord, key: str | None = None) -> Row:
+    return Row(key or record.channel, to_avro(record), 0, 0, 0)
+
+
+def registry(**options: bool) -> Registry:
+    return Registry("channels", Codec("channel"), **options)
+
+
+def test_a_lane_is_as_its_channel_is_whatever_was_once_set_for_it() -> None:
+    known = registry()
+    final = ChannelRecord(channel="final", settings=Settings(publishers=("ana",)), revision=1)
+    known.learn(row(final))
+    known.learn(row(ChannelRecord(channel="final~3", settings=Settings(slow_s=1.0), revision=9)))
+    assert known.channel("final~3") is known.channel("final")
+    assert known.channel("final~99").settings.publishers == ("ana",)
+    assert "final~3" in known
+    assert [record.channel for record in known] == ["final"]
+    assert known.channel("user-a~3").channel == "user-a~3", "it has no lanes"
+
+
+def test_of_what_comes_late_the_newest_counts_and_its_owner_hears_of_it() -> None:
+    known, stale, changed = registry(), list[str](), list[str]()
+    known.on_stale, known.on_change = stale.append, [changed.append]
+    new = ChannelRecord(channel="c", lanes=4, revision=2)
+    known.learn(row(new))
+    known.learn(row(ChannelRecord(channel="c", revision=1)))
+    known.learn(row(new))
+    assert (known.channel("c"), stale, changed) == (new, ["c"], ["c"])
+    known.learn(Row("c", None, 0, 0, 0))
+    assert (known.channel("c").lanes, changed) == (0, ["c", "c"])
+
+
+def test_what_cannot_be_written_changes_nothing() -> None:
+    known = registry()
+    broken = ChannelRecord(channel="c", settings=Settings(max_text=3_000_000_000))
+    with pytest.raises(Exception, match=r".+"):
+        known.write(broken)
+    assert known.channel("c") == ChannelRecord(channel="c")
+
+
+def test_whoever_only_reads_holds_what_somebody_has_changed() -> None:
+    known = registry(sparse=True)
+    known.learn(row(ChannelRecord(channel="plain")))
+    known.learn(row(ChannelRecord(channel="c", lanes=2)))
+    assert [record.channel for record in known] == ["c"]
+    known.learn(row(ChannelRecord(channel="c")))
+    assert [record.channel for record in known] == []
+
+
+def test_one_state_says_who_reads_how_long_and_how_it_is_spread() -> None:
+    state = ControlState(Deployment(), ManualClock())
+    changed: list[str] = []
+    state.channels.on_change.append(changed.append)
+    record = ChannelRecord(
+        channel="den",
+        lanes=2,
+        versions=(ChannelVersion(1, 1, 0), ChannelVersion(2, 8, 5)),
+        settings=Settings(readers=("ben",), retention="day"),
+    )
+    state.channels.learn(row(record))
+    ana, ben = Grants(user="ana", can={}), Grants(user="ben", can={})
+    state.caught_up()
+    assert (state.may_read(ana, "den~1"), state.may_read(ben, "den~1")) == (False, True)
+    assert state.hidden_from(ana)[0] == ["den"]
+    assert state.retention.kept_since("den~1", 10**12) > 0
+    assert state.layout("den~1") == state.layout("den") == (2, 8, 2)
+    assert state.shard("den~1", "ana")[1:] == state.shard("den", "ana")[1:]
+    state.channels.learn(row(msgspec.structs.replace(record, settings=Settings(), revision=1)))
+    assert state.may_read(ana, "den")
+    assert (state.retention.kept_since("den", 10**12), changed) == (0, ["den", "den"])
