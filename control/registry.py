@@ -11,28 +11,36 @@ from control.channels import (
     EPOCHS_KEY,
     ChannelRecord,
     epochs_from_avro,
-    epochs_to_avro,
     from_avro,
-    to_avro,
 )
 from control.epochs import Epoch
 from control.table import Row
 from kernel.positions import Kind, split_lane
-from kernel.records import Write
 from schemas.codec import Codec
 
 #: Kinds whose channels are registered by their first event. Every user may be a location channel: they are
 #: too many, and there is nothing to know of them until somebody sets something.
 REGISTERED: Final = frozenset({Kind.BROADCAST, Kind.CHAT})
+#: What is listed of channels: those that only some may read, those with a retention class, and those that
+#: have more than one shard or version.
+CLOSED: Final = 1
+EXPIRING: Final = 2
+SPREAD: Final = 4
+
+
+def flags_of(record: ChannelRecord) -> int:
+    """The lists that a channel is on."""
+    settings = record.settings
+    closed, expiring = bool(settings.readers), settings.retention is not None
+    spread = len(record.live) > 1 or record.newest.shards > 1
+    return closed * CLOSED | expiring * EXPIRING | spread * SPREAD
 
 
 class Registry:
     """The records, and the epochs of the ingest topics."""
 
-    def __init__(self, topic: str, codec: Codec, *, sparse: bool = False) -> None:
+    def __init__(self, topic: str, codec: Codec) -> None:
         self._topic, self._codec = topic, codec
-        #: Whether only channels are held about which somebody has changed something.
-        self._sparse = sparse
         self._records: dict[str, ChannelRecord] = {}
         self.epochs: Mapping[str, list[Epoch]] = {}
         #: Called with the channel's name when its record has changed.
@@ -53,6 +61,10 @@ class Registry:
         base = split_lane(name)[0]
         return self._records.get(base) or ChannelRecord(channel=base)
 
+    def listed(self, flag: int) -> Iterator[ChannelRecord]:
+        """The channels that have this flag."""
+        return (record for record in self if flags_of(record) & flag)
+
     def learn(self, row: Row) -> None:
         """Take in what was written."""
         if row.key == EPOCHS_KEY:
@@ -67,25 +79,8 @@ class Registry:
             elif read != known:
                 self._keep(row.key, read)
 
-    def write(self, record: ChannelRecord) -> Write:
-        """The channel is as `record` says from now on; returns what has to be written.
-
-        What cannot be written raises, and changes nothing.
-        """
-        value = self._codec.encode(to_avro(record))
-        self._keep(record.channel, record)
-        return Write(self._topic, value, record.channel.encode(), 0)
-
-    def write_epochs(self, epochs: Mapping[str, list[Epoch]]) -> Write:
-        """The epochs are these from now on; returns what has to be written."""
-        return Write(self._topic, self._codec.encode(epochs_to_avro(epochs)), EPOCHS_KEY.encode(), 0)
-
     def _keep(self, name: str, record: ChannelRecord) -> None:
-        if self._sparse and record == ChannelRecord(channel=name):
-            if self._records.pop(name, None) is None:
-                return
-        else:
-            self._records[name] = record
+        self._records[name] = record
         self._changed(name)
 
     def _changed(self, name: str) -> None:

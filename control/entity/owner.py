@@ -15,6 +15,7 @@ from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.positions import murmur2
 from kernel.records import ORIGIN, Headers, Partition, Record, Write, origin_of
+from schemas.registry import RegistryAway
 
 _log = get_logger("touchline.owner")
 
@@ -29,8 +30,17 @@ Refuse = Callable[[Partition, Record, Any, TouchlineError], list[Write]]
 class Owner:
     """One topic of inputs, of all types that are fed from it."""
 
-    def __init__(self, topic: str, tables: Tables, *, decode: Decode, route: Route, refuse: Refuse) -> None:
-        self._topic, self._tables = topic, tables
+    def __init__(
+        self,
+        topic: str,
+        tables: Tables,
+        *,
+        decode: Decode,
+        route: Route,
+        refuse: Refuse,
+        source: Callable[[str, int], str] = source_of,
+    ) -> None:
+        self._topic, self._tables, self._source = topic, tables, source
         self._decode, self._route, self._refuse = decode, route, refuse
         self._topic_id = ""
         self._inputs = 1
@@ -74,6 +84,12 @@ class Owner:
                     writes += self.write(how.type, written)
             except TouchlineError as error:
                 writes += self._refuse(place, record, value, error)
+            except RegistryAway:
+                raise  # says nothing of the record: it is read again when the registry answers
+            except Exception as error:
+                # Whatever is wrong with an input ends that input, and nothing else.
+                wrong = TouchlineError("bad_request", f"It cannot be carried out: {error!r}.")
+                writes += self._refuse(place, record, value, wrong)
         return writes
 
     def write(self, type_: AnyType, written: Written[Any]) -> list[Write]:
@@ -105,13 +121,13 @@ class Owner:
             source, _, offset = origin.decode("ascii", "replace").rpartition(":")
             if source and offset.isdigit():
                 return source, int(offset)
-        return source_of(self._topic_id, place.partition), record.offset
+        return self._source(self._topic_id, place.partition), record.offset
 
     def _put_right(self, place: Partition, record: Record, right: int) -> Write:
         """Posted before partitions were added, or by a producer with a partitioner of its own."""
         headers: Headers = list(record.headers or ())
         if origin_of(headers) is None:
-            source = source_of(self._topic_id, place.partition)
+            source = self._source(self._topic_id, place.partition)
             headers.append((ORIGIN, f"{source}:{record.offset}".encode()))
         return Write(self._topic, record.value, record.key, right, headers=headers)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -29,7 +30,7 @@ _STOP_S: Final = 10.0
 
 
 class Tables:
-    """What a role holds of these types, while it is started. Used in its loop's thread."""
+    """What a role holds of these types, while it is started."""
 
     def __init__(
         self,
@@ -48,14 +49,18 @@ class Tables:
         self._open = contextlib.ExitStack()
         self._follower: Follower | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._filled = threading.Event()
 
     def view(self, type_: EntityType[S]) -> View[S]:
         """The entities of this type."""
         return cast("View[S]", self._views[type_.name])
 
-    def start(self) -> None:
-        """Take a file, and begin to follow. Raises `bad_setting` where there can be no file."""
-        self._loop = asyncio.get_running_loop()
+    def start(self, *, in_loop: bool = True) -> None:
+        """Take a file, and begin to follow. Raises `bad_setting` where there can be no file.
+
+        Whoever is to be told is called in this thread's loop, or (not `in_loop`) in the follower's thread.
+        """
+        self._loop = asyncio.get_running_loop() if in_loop else None
         path = self._open.enter_context(own_file(self._settings, self._role))
 
         def open_store(identity: Mapping[str, str], anew: bool) -> Store:
@@ -81,6 +86,18 @@ class Tables:
             self._follower.stop()
             await asyncio.to_thread(self._follower.join, _STOP_S)
         self._open.close()
+
+    def close(self) -> None:
+        """The same, where no loop runs. Blocks."""
+        if self._follower is not None:
+            self._follower.stop()
+            self._follower.join(_STOP_S)
+        self._open.close()
+
+    def wait_ready(self, within_s: float) -> None:
+        """Wait until the table is filled, where no loop runs. Blocks. Raises `unavailable`."""
+        if not self._filled.wait(within_s):
+            raise TouchlineError("unavailable", "The topics of states were not read in time.")
 
     async def at_end(self) -> None:
         """Return once all that lies in the topics now is in the table. Raises `unavailable`."""
@@ -111,13 +128,16 @@ class Tables:
     # ── from the follower's thread ─────────────────────────────────────────────────────────────────────
 
     def _in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(call, *arguments)
+        if self._loop is None:
+            call(*arguments)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     def _ready(self, store: Store) -> None:
         for view in self._views.values():
             view.open(store)
+        self._filled.set()
         self._on_ready()
 
     def _changed(self, changed: Mapping[str, set[bytes]]) -> None:

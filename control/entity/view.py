@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
+from threading import RLock
 from typing import Final, Generic, NamedTuple
 
 from control.entity.store import Row, Store
@@ -30,7 +31,7 @@ class Known(NamedTuple, Generic[S]):
 
 
 class View(Generic[S]):
-    """One type's entities. For one thread: that of the role's loop, or the only one that asks."""
+    """One type's entities. Any thread may ask; who watches is called by the thread that brings the change."""
 
     def __init__(self, type_: EntityType[S], *, remembered: int = REMEMBERED) -> None:
         self.type, self._most = type_, remembered
@@ -44,6 +45,13 @@ class View(Generic[S]):
         self._own: dict[bytes, Known[S]] = {}
         #: Called with a key when what was known of it holds no more, or is only forgotten.
         self.on_forget: Callable[[bytes], None] | None = None
+        #: Whether somebody goes by what was read of a key, though it is not in memory any more: he hears of
+        #: changes all the same.
+        self.still_used: Callable[[bytes], bool] | None = None
+        self._faded: set[bytes] = set()
+        self._faded_at_sweep = remembered
+        #: The indexer's threads ask beside its loop.
+        self._lock = RLock()
         #: Called where something older has come after what is known.
         self.on_stale: Callable[[bytes, Known[S]], None] | None = None
 
@@ -61,15 +69,17 @@ class View(Generic[S]):
 
     def known(self, key: bytes) -> Known[S]:
         """The same, and how new it is."""
-        found = self._own.get(key) or self._watched.get(key)
-        if found is not None:
+        with self._lock:
+            found = self._own.get(key) or self._watched.get(key)
+            if found is not None:
+                return found
+            found = self._remembered.get(key)
+            if found is None:
+                self._faded.discard(key)
+                self._keep(key, found := self._read(key))
+            else:
+                self._remembered.move_to_end(key)
             return found
-        found = self._remembered.get(key)
-        if found is None:
-            self._keep(key, found := self._read(key))
-        else:
-            self._remembered.move_to_end(key)
-        return found
 
     def watch(self, key: str, callback: Callable[[bytes, S | None], None]) -> S | None:
         """The entity's state now, and `callback(key, state)` at each change of it, until `unwatch`."""
@@ -143,13 +153,18 @@ class View(Generic[S]):
 
     def changed(self, keys: Sequence[bytes] | set[bytes]) -> None:
         """These have changed in the table."""
-        for key in keys:
-            self._refresh(key)
+        with self._lock:
+            for key in keys:
+                self._refresh(key)
 
     def _refresh(self, key: bytes) -> None:
         before = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
         if before is None and key not in self._callbacks:
+            faded = key in self._faded
+            self._faded.discard(key)
             self.in_use.discard(key)
+            if faded and self.on_forget is not None:
+                self.on_forget(key)
             return
         now = self._read(key)
         # Nobody's fold removes without a stamp: that is an operator, who means it.
@@ -210,8 +225,20 @@ class View(Generic[S]):
             eldest, _ = self._remembered.popitem(last=False)
             self._forget(eldest)
 
+    def _sweep(self) -> None:
+        """Let go of those that nobody uses any more."""
+        gone = {key for key in self._faded if self.still_used is not None and not self.still_used(key)}
+        self._faded -= gone
+        self.in_use -= gone - self._remembered.keys() - self._watched.keys() - self._own.keys()
+        self._faded_at_sweep = max(self._most, len(self._faded))
+
     def _forget(self, key: bytes) -> None:
         if key in self._own or key in self._watched or key in self._remembered:
+            return
+        if self.still_used is not None and self.still_used(key):
+            self._faded.add(key)
+            if len(self._faded) > 2 * self._faded_at_sweep:
+                self._sweep()
             return
         self.in_use.discard(key)
         if self.on_forget is not None:

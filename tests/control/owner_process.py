@@ -63,14 +63,12 @@ class Work:
         return [Write(self._refused, f"{error.code}: {error.message}".encode(), record.key, -1)]
 
     def _write_again(self, key: bytes, known: Any) -> None:
-        for topic, value, key_, partition, _, headers in self.owner.rewrite(self._type, key, known):
-            self._sink.produce(topic, value, key_, partition, headers=headers)
-        self._sink.wrote()
+        self._sink.write_apart(self.owner.rewrite(self._type, key, known))
 
 
 async def main(name: str) -> None:
     settings = load_settings()
-    sink = Sink(client_config(settings), linger_ms=1)
+    sink = Sink(client_config(settings), linger_ms=1, clock=SystemClock())
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def fail(error: BaseException) -> None:
@@ -81,7 +79,7 @@ async def main(name: str) -> None:
     tables = Tables(settings, f"owner-{name}", [type_], clock=SystemClock(), on_failed=fail)
     work = Work(settings, tables, sink)
     tables.start()
-    app = make_app(settings, work, sink, frozenset({work.inputs}))
+    app = make_app(settings, SystemClock(), work, sink, frozenset({work.inputs}))
     app.finalize()
     await app.start()
     await asyncio.wait({failed, app.fatal}, return_when=asyncio.FIRST_COMPLETED)

@@ -145,13 +145,18 @@ class Rig:
     async def reading(self, role: str = "reader", **options: Any) -> AsyncIterator["Reading"]:
         type_ = options.pop("type_", None) or note_type(self.notes)
         ready, failed = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+        def fail(error: BaseException) -> None:
+            if not failed.done():
+                failed.set_result(error)
+
         tables = Tables(
             self.settings,
             role,
             [type_],
             clock=SystemClock(),
             on_ready=ready.set,
-            on_failed=lambda error: failed.done() or failed.set_result(error),
+            on_failed=fail,
             **options,
         )
         tables.start()

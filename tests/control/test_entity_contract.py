@@ -24,7 +24,7 @@ def note(user: str, text: str, revision: int) -> bytes:
 
 
 def skipped(rig: Rig) -> float:
-    return TABLE_SKIPPED.labels(rig.notes)._value.get()
+    return float(TABLE_SKIPPED.labels(rig.notes)._value.get())
 
 
 # ── fold, follow, look up ────────────────────────────────────────────────────────────────────────────────
