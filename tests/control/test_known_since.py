@@ -42,8 +42,6 @@ def test_a_replay_from_before_that_is_refused_with_a_sentence() -> None:
     refuse_what_was_forgotten(registry, [], 4000)
     refuse_what_was_forgotten(registry, ["other"], 0)
     for channels in ([], ["final"], ["final~1"]):
-        with pytest.raises(
-            TouchlineError, match="final before 1970-01-01T00:00:04.000Z is not known"
-        ) as told:
+        with pytest.raises(TouchlineError, match=r"final before 1970-01-01T00:00:04\.000Z") as told:
             refuse_what_was_forgotten(registry, channels, 3999)
         assert told.value.code == "not_found"
