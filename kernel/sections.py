@@ -121,7 +121,7 @@ class State(Section, frozen=True):
     """The tables on disk in which a role keeps what the topics of states say: copies, made again if lost."""
 
     dir: Annotated[
-        str, Meta(description="where they lie; what is there at a start need not be read again")
+        str, Meta(description="where they lie; not given: `state` in the data_dir of [embedded]")
     ] = ".touchline/state"
     remembered: Annotated[Count, Meta(description="channels whose settings are kept in memory")] = 10_000
 

@@ -92,9 +92,6 @@ class Follower(threading.Thread):
     def run(self) -> None:
         consumer = store = None
         try:
-            topics = self._describe_patiently()
-            if topics is None:
-                return
             consumer = Consumer(
                 {
                     "fetch.wait.max.ms": 500,
@@ -110,7 +107,9 @@ class Follower(threading.Thread):
                     "enable.partition.eof": True,
                 }
             )
-            store = self._begin(consumer, topics)
+            store = self._begin_patiently(consumer)
+            if store is None:
+                return
             while not self._stopping.is_set():
                 first = consumer.consume(1, _POLL_S)
                 if first:
@@ -130,10 +129,11 @@ class Follower(threading.Thread):
 
     # ── where to begin ─────────────────────────────────────────────────────────────────────────────────
 
-    def _describe_patiently(self) -> dict[str, _Topic] | None:
+    def _begin_patiently(self, consumer: Consumer) -> Store | None:
+        # Not all brokers hear of a topic at once.
         while not self._stopping.is_set():
             try:
-                return self._describe()
+                return self._begin(consumer, self._describe())
             except KafkaException as error:
                 _log.warning("waiting for the topics of states", why=str(error))
                 self._stopping.wait(_RETRY_S)

@@ -107,25 +107,7 @@ class Rig:
 
     def records(self, topic: str) -> list[Any]:
         """All records of a topic, partition by partition."""
-        consumer = Consumer(
-            {"bootstrap.servers": self.kafka, "group.id": "recount", "enable.partition.eof": True}
-        )
-        try:
-            parts = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-            consumer.assign([TopicPartition(topic, part, 0) for part in parts])
-            found, open_ = [], set(parts)
-            while open_:
-                message = consumer.poll(10)
-                assert message is not None, f"{topic} cannot be read"
-                error = message.error()
-                if error is None:
-                    found.append(message)
-                else:
-                    assert error.code() == KafkaError._PARTITION_EOF
-                    open_.discard(message.partition())
-            return found
-        finally:
-            consumer.close()
+        return read_whole(self.kafka, topic)
 
     def recount(self) -> dict[str, Note]:
         """The notes as the log has them: of each key the record with the highest revision."""
@@ -185,3 +167,24 @@ async def until(what: str, ask: Any, *, within: float = 40.0) -> Any:
         assert loop.time() < deadline, f"not within {within:.0f} s: {what}"
         await asyncio.sleep(0.02)
     return answer
+
+
+def read_whole(kafka: str, topic: str) -> list[Any]:
+    """All records of a topic, partition by partition."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "recount", "enable.partition.eof": True})
+    try:
+        parts = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, part, 0) for part in parts])
+        found, open_ = [], set(parts)
+        while open_:
+            message = consumer.poll(10)
+            assert message is not None, f"{topic} cannot be read"
+            error = message.error()
+            if error is None:
+                found.append(message)
+            else:
+                assert error.code() == KafkaError._PARTITION_EOF
+                open_.discard(message.partition())
+        return found
+    finally:
+        consumer.close()
