@@ -4,7 +4,7 @@
 
 Starts a Kafka of its own, fills `touchline.channels` with channels that have settings, and measures each way
 in a process of its own. `edge` is the role as it ships; `lookups` and `change` the table on disk; `memory`
-all records decoded in a dict, as it was; `faust` a Faust global table in RocksDB; `http` a look-up at the owner.
+all records decoded in a dict, as it was; `faust` a global table in RocksDB; `http` a look-up at the owner.
 """
 
 import argparse

@@ -43,7 +43,7 @@ class Server(NamedTuple):
 
 
 def token_path() -> str:
-    """Where a viewer connects, with a token that lets him watch."""
+    """Where a viewer connects, with a token that lets them watch."""
     from kernel.tokens import sign
 
     can = dict.fromkeys(("subscribe", "history"), ("*",))

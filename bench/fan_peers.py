@@ -148,7 +148,7 @@ async def picows(port: int, control_port: int) -> None:
 
 
 class _Viewer(asyncio.Protocol):
-    """A viewer of the prototype: a handshake, and then what comes from him is not looked at."""
+    """A viewer of the prototype: a handshake, and then what comes from it is not looked at."""
 
     _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 

@@ -24,10 +24,13 @@ from consumers.service.subscriptions import Partitions, Subscriptions
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
 from control.state import ControlState
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock, SystemClock
+from kernel.hosts import loopback_origins
 from kernel.jwks import JwksKeys
 from kernel.positions import Stream
 from kernel.settings import Auth, Edge, Settings
+from kernel.slots import Slots
 from kernel.tokens import StaticKeys, Verifier
 from schemas.codec import Codec
 
@@ -108,10 +111,11 @@ def bare_service(
 ) -> Service:
     """The shared part of an edge without Kafka: what is not given of its surroundings is nothing."""
     codec, nothing = Codec("fanout"), _Nothing()
-    edge, clock = (settings or Settings()).edge, clock or SystemClock()
+    settings, clock = settings or Settings(), clock or SystemClock()
+    edge = settings.edge
     hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
     hub.whole = {("live", 0)}
-    registry, past = registry or ControlState(settings or Settings(), clock), history or nothing
+    registry, past = registry or ControlState(settings, clock), history or nothing
     tokens = Tokens(
         verifier,
         jwks,
@@ -119,19 +123,35 @@ def bare_service(
         new_id=lambda: "",
         revocations=registry.revocations,
     )
-    admission = Admission(edge, tokens, name="bench", cell="bench", on_loopback=True, clock=clock)
+    admission = Admission(
+        edge,
+        tokens,
+        name="bench",
+        cell="bench",
+        on_loopback=True,
+        clock=clock,
+        pages=loopback_origins(settings.gateway.port),
+    )
     admission.open = True
     return Service(
         edge,
         clock,
         admission,
-        Subscriptions(hub, Backfill(past), registry, partitions or nothing),
+        Subscriptions(
+            hub,
+            Backfill(past),
+            registry,
+            partitions or nothing,
+            most_of_a_user=edge.max_subscriptions_per_user,
+        ),
         Requests(
             poster=poster or nothing,
             history=past,
             readers=registry.readers,
             counts=nothing,
             cursors=cursors or nothing,
+            budgets=DoorBudgets(settings.limits, clock),
+            pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
             new_id=lambda: "",
         ),
     )

@@ -28,7 +28,7 @@ class Missing(NamedTuple):
 
 
 class Viewing(NamedTuple):
-    """What one viewer of one stream was shown, in order, and from where he asked for it."""
+    """What one viewer of one stream was shown, in order, and from where it was asked for."""
 
     viewer: str
     stream: str
@@ -120,7 +120,7 @@ def order_is_that_of_the_producer(posted: Mapping[str, Sequence[str]], log: Log)
 
 
 def viewers_see_each_event_once(viewings: Iterable[Viewing], log: Log) -> list[str]:
-    """From where he came in to the end each viewer was shown the log, once, in order; or told a gap."""
+    """Each viewer was shown the log from where they came in to the end, once, in order; or told a gap."""
     wrong = []
     for viewing in viewings:
         who = f"{viewing.viewer} of {viewing.stream}"

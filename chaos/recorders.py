@@ -26,7 +26,7 @@ _ASK_EVERY_S: Final = 0.5
 
 
 class Watcher:
-    """One viewer of some streams, who goes away now and then and comes back with his cursors."""
+    """One viewer of some streams, who goes away now and then and comes back with the cursors."""
 
     def __init__(self, name: str, urls: Sequence[str], watched: Sequence[str], seed: int) -> None:
         self._chance = random.Random(seed)  # noqa: S311 - to be had again
@@ -44,11 +44,11 @@ class Watcher:
 
     @property
     def viewings(self) -> list[Viewing]:
-        """What he was shown."""
+        """What the viewer was shown."""
         return [Viewing(self.name, s, 0, self._seen[s], self._told[s]) for s in self.watched]
 
     def at(self, stream: str) -> int:
-        """His cursor."""
+        """The viewer's cursor."""
         seen, told = self._seen[stream], self._told[stream]
         return max(seen[-1].seq if seen else 0, told[-1].until if told else 0)
 
@@ -191,7 +191,7 @@ class Asker:
                 try:
                     events, more = await reader.page(Stream.parse(stream), at[stream], 50)
                     self.pieces.append(Piece(stream, at[stream], events))
-                    # At the end he begins anew: what came into the index since is read from there.
+                    # At the end the viewer begins anew: what came into the index since is read from there.
                     at[stream] = events[-1].seq if events and more else 0
                     await reader.searched(Stream.parse(stream))
                 except (TouchlineError, ClientError, OSError, TimeoutError):

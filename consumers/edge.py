@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -31,15 +31,19 @@ from control.entity.tables import Tables
 from control.following import TableThread
 from control.presence import BEAT_S
 from control.state import ControlState
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import PRODUCER
 from kernel.health import Health
+from kernel.hosts import loopback_origins
 from kernel.jwks import JwksKeys
 from kernel.kafka import wait_for_kafka
 from kernel.logs import get_logger
 from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import OVERVIEW_SHARD, Kind, Shard
 from kernel.settings import Settings
+from kernel.slots import Slots
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
 from schemas.registry import codec_for
@@ -63,7 +67,7 @@ class Edge:
         edge = settings.edge
         self._settings, self._clock = settings, clock
         self.name = edge.name or f"{edge.host}:{edge.port}"
-        self.health = Health("kafka", "rings", "tables", "channels")
+        self.health = Health("kafka", "rings", "tables", "channels", PRODUCER)
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
@@ -100,8 +104,15 @@ class Edge:
                 cell=self._heartbeat.cell,
                 on_loopback=is_loopback(edge.host),
                 clock=clock,
+                pages=loopback_origins(settings.gateway.port),
             ),
-            Subscriptions(self._hub, Backfill(history), state, self._served),
+            Subscriptions(
+                self._hub,
+                Backfill(history),
+                state,
+                self._served,
+                most_of_a_user=edge.max_subscriptions_per_user,
+            ),
             Requests(
                 poster=self._poster,
                 history=history,
@@ -109,6 +120,12 @@ class Edge:
                 counts=self._heartbeat,
                 cursors=self._cursors,
                 new_id=_new_id,
+                budgets=DoorBudgets(settings.limits, clock),
+                pages=Slots(
+                    "pages",
+                    each=settings.limits.pages_under_way,
+                    in_all=settings.limits.pages_under_way_in_all,
+                ),
             ),
         )
         self._control, self._on_disk = ControlTopics(settings, clock, self.service, state), on_disk
@@ -126,6 +143,7 @@ class Edge:
             for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors())
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
+        writing = self._loop.create_task(self._poster.first_write(self.health))
         try:
             waiting = self._loop.create_task(wait_for_kafka(self._settings))
             await asyncio.wait([waiting, asked], return_when=asyncio.FIRST_COMPLETED)
@@ -140,14 +158,14 @@ class Edge:
                 await depart(self.service.admission, self.health, seconds=self._settings.edge.drain_s)
             waiting.cancel()
         finally:
-            for task in (asked, *chores):
+            for task in (asked, writing, *chores):
                 task.cancel()
-            await asyncio.gather(asked, *chores, return_exceptions=True)
+            await asyncio.gather(asked, writing, *chores, return_exceptions=True)
             await self._close()
 
     def _read(self) -> None:
         self._readers = start_readers(
-            self._settings, name=self.name, heard=self, loop=self._loop, clock=self._clock
+            self._settings, name=self.name, listener=self, loop=self._loop, clock=self._clock
         )
         self._tables = self._control.follow(self.name, self.health, self._tables_read)
         if self._on_disk is not None:
@@ -164,15 +182,27 @@ class Edge:
         while True:
             await asyncio.sleep(BEAT_S)
             if self.service.admission.open or self._heartbeat.leaving:
-                self._beat_now()
-                self._heartbeat.push()
+                # Each of them by itself: what fails now is tried again in two seconds, and all else goes on.
+                await _contained("the heartbeat", self._say_all())
+                await _contained("the viewers' numbers", self._tell_all())
                 RING_BYTES.set(self._hub.bytes)
                 SLOW_VIEWERS.set(sum(1 for viewer in self.service.admission.viewers() if viewer.paused))
                 if self._changed:
                     self._changed = self.service.subscriptions.move(self._serves, self._elsewhere) > 0
 
+    async def _say_all(self) -> None:
+        for key, value in self._heartbeat.parts(self._served.partitions()):
+            self._publish(self._names.presence, key, value)
+            await asyncio.sleep(0)
+
+    async def _tell_all(self) -> None:
+        for _ in self._heartbeat.push():
+            await asyncio.sleep(0)
+
     def _beat_now(self) -> None:
-        self._publish(self._names.presence, self.name, self._heartbeat.value(self._served.partitions()))
+        """All of it at once, where others wait for what it says of partitions: that is in the first part."""
+        key, value = next(self._heartbeat.parts(self._served.partitions()))
+        self._publish(self._names.presence, key, value)
 
     def _serves(self, kind: Kind, shard: Shard) -> bool:
         return self._served.serves(kind, shard.key)
@@ -183,14 +213,17 @@ class Edge:
     async def _flush_cursors(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._cursors.flush(MAX_A_FLUSH)
+            await _contained("the cursors", self._flush())
+
+    async def _flush(self) -> None:
+        self._cursors.flush(MAX_A_FLUSH)
 
     def _publish(self, topic: str, key: str, value: bytes | None) -> None:
         """Write without waiting; the next word replaces one that is lost."""
         with contextlib.suppress(TouchlineError):
             self._poster.post_soon(topic, key, value)
 
-    # ── from the readers (it is what they are heard by) ──────────────────────────────────────────────
+    # ── from the readers (it is their Listener) ──────────────────────────────────────────────
 
     def take(self, topic: str, records: list[Raw]) -> None:
         deliveries = self._hub.take(topic, records)
@@ -259,10 +292,19 @@ class Edge:
         if self._on_disk is not None:
             await self._on_disk.stop()
         if threads:
-            self._publish(self._names.presence, self.name, None)
+            for key, value in self._heartbeat.farewell():
+                self._publish(self._names.presence, key, value)
             self._cursors.flush()
         await self.service.close()
         await self._poster.close()
+
+
+async def _contained(what: str, work: Coroutine[Any, Any, None]) -> None:
+    """What goes wrong with something that is said regularly is no end of an edge."""
+    try:
+        await work
+    except Exception:
+        _log.exception("could not be said; it is tried again", what=what)
 
 
 def _tokens(settings: Settings, clock: Clock, state: ControlState) -> Tokens:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from control.heartbeats import StreamSums, part_key, read_part_key
 from control.table import Row
 from kernel.clock import Clock
 from kernel.positions import split_lane
@@ -86,6 +87,8 @@ class Presence:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._beats: dict[str, Beat] = {}
+        self._sums = StreamSums()
+        self._looked_at = -1.0
         #: When Kafka appended the newest heartbeat, and when it was heard.
         self._append_ms, self._append_at = 0, 0.0
 
@@ -94,10 +97,11 @@ class Presence:
         if row.key.startswith("$"):
             return
         if row.value is None:
-            self._beats.pop(row.key, None)
+            self._forget(row.key)
             return
         now = self._clock.monotonic()
-        self._beats[row.key] = beat_of(row, now)
+        beat = self._beats[row.key] = beat_of(row, now)
+        self._sums.heard(row.key, beat.streams)
         if row.append_ms >= self._append_ms:
             self._append_ms, self._append_at = row.append_ms, now
 
@@ -109,10 +113,29 @@ class Presence:
 
     def beats(self) -> list[Beat]:
         """What each edge that lives said last; those that don't are forgotten."""
-        oldest = self._clock.monotonic() - DEAD_AFTER_S
-        if any(beat.heard <= oldest for beat in self._beats.values()):
-            self._beats = {edge: beat for edge, beat in self._beats.items() if beat.heard > oldest}
+        self._forget_silent()
         return list(self._beats.values())
+
+    def _forget_silent(self) -> None:
+        now = self._clock.monotonic()
+        if now == self._looked_at:
+            return  # asked for many streams at once
+        self._looked_at = now
+        for key in [key for key, beat in self._beats.items() if beat.heard <= now - DEAD_AFTER_S]:
+            self._forget(key)
+
+    def edges(self) -> int:
+        """How many edges live: a heartbeat may have parts."""
+        return len({read_part_key(beat.edge)[0] for beat in self.beats()})
+
+    def parts(self, edge: str) -> int:
+        """How many parts of an edge's heartbeat are known, up to the last one."""
+        keys = map(read_part_key, self._beats)
+        return max((part + 1 for name, part in keys if name == edge), default=0)
+
+    def _forget(self, key: str) -> None:
+        self._beats.pop(key, None)
+        self._sums.forget(key)
 
     def viewers(self) -> Counter[Slot]:
         """Viewers of each slot, over all edges that live."""
@@ -123,7 +146,11 @@ class Presence:
 
     def watching(self, stream: str, *, but: str = "") -> int:
         """How many watch a stream, on all edges that live, `but` one."""
-        return sum(beat.streams.get(stream, 0) for beat in self.beats() if beat.edge != but)
+        self._forget_silent()
+        own, part = 0, 0
+        while but and (beat := self._beats.get(part_key(but, part))) is not None:
+            own, part = own + beat.streams.get(stream, 0), part + 1
+        return self._sums.viewers(stream) - own
 
     def owner(self, cell: str, partition: int, *, but: str = "") -> str | None:
         """The address of the edge of a cell that serves a partition and stays."""

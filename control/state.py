@@ -163,4 +163,6 @@ class ControlState:
 
     def _alert(self, row: Row) -> None:
         """Who may read an alert's stream."""
+        if row.key.startswith("$"):
+            return  # that one rests
         self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])

@@ -31,6 +31,7 @@ def settings_page() -> str:
         "",
         "Each setting is an environment variable, or a line of `touchline.toml` in the working directory (or of the file that",
         f"`{PREFIX}CONFIG` names): `{PREFIX}EDGE_PORT=9000` is `port = 9000` under `[edge]`. The environment wins.",
+        f"`{PREFIX}TOKEN` is no setting: commands show it (`--token`).",
         "A setting that does not exist, or has a value that is not allowed, stops the program with its name.",
     ]
     for section, kind in SECTIONS.items():

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -18,20 +18,28 @@ from gateway.context import Context
 from gateway.events import history, ingest
 from gateway.http import openapi, reference
 from gateway.http.access import Access
+from gateway.http.bodies import BODY_TIMEOUT_S
+from gateway.http.connections import Connections
+from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.search import alerts, search
 from history import History
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import KEY, PRODUCER
 from kernel.health import Health
 from kernel.kafka import watch_kafka
 from kernel.logs import get_logger
 from kernel.ops import ops_routes
 from kernel.settings import Settings
+from kernel.slots import Slots
+from kernel.topics import topic_names
 from kernel.version import VERSION
+from producers.posts import Record
 from producers.producer import Producer
 from schemas.registry import catalog_for, wait_for_registry
 from search_indexer.alerts import AlertBook
@@ -39,6 +47,7 @@ from search_indexer.alerts import AlertBook
 _log = get_logger("touchline.gateway")
 
 _MAX_LINE: Final = 128 * 1024
+_AGAIN_S: Final = 0.2
 #: What the API consists of. A module opens what it needs on `context.stack`; what it returns as an Operation
 #: is in the OpenAPI document, and what it returns as a plain route (a page, a file) is not.
 Routes = Callable[[Context], Awaitable[Sequence[Operation | web.RouteDef]]]
@@ -56,10 +65,14 @@ MODULES: Final[tuple[Routes, ...]] = (
 )
 
 
-async def build(context: Context) -> web.Application:
+async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Application:
     """The application with all routes."""
     # Bodies are limited where they are read: an NDJSON stream may be of any length.
-    app = web.Application(middlewares=[as_problems], client_max_size=context.settings.gateway.max_body_bytes)
+    gateway = context.settings.gateway
+    app = web.Application(
+        middlewares=[*middlewares, as_problems, same_site(gateway)], client_max_size=gateway.max_body_bytes
+    )
+    app[BODY_TIMEOUT_S] = gateway.body_timeout_s
     found = [route for routes in MODULES for route in await routes(context)]
     operations = [route for route in found if isinstance(route, Operation)]
     app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])
@@ -71,7 +84,7 @@ async def build(context: Context) -> web.Application:
 
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. It listens at once, and says on /readyz when it knows the channels."""
-    health = Health("kafka", "channels", "tables")
+    health = Health("kafka", "channels", "tables", PRODUCER)
     await wait_for_registry(settings, stop, health)
     if stop.is_set():
         return
@@ -86,7 +99,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             settings, clock, "gateway", listing=CLOSED, on_failed=fail
         )
         control_state.on_known.append(lambda: health.ok("channels"))
-        alerts = AlertBook(settings)
+        alerts = AlertBook(settings, clock)
         control_state.on_alert.append(alerts.learn)
         following = await stack.enter_async_context(
             TableThread(
@@ -110,18 +123,34 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             following=following,
             history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
             producer=await stack.enter_async_context(Producer(_impatient(settings))),
+            budgets=DoorBudgets(settings.limits, clock),
+            pages=Slots(
+                "pages",
+                each=settings.limits.pages_under_way,
+                in_all=settings.limits.pages_under_way_in_all,
+            ),
             catalog=catalog_for(settings),
             stack=stack,
         )
         # A query of many thousand characters is told what is wrong with it, by us and in the usual shape.
+        connections = Connections(settings.gateway, clock)
         runner = web.AppRunner(
-            await build(context), access_log=None, auto_decompress=False, max_line_size=_MAX_LINE
+            await build(context, [connections.noting]),
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=_MAX_LINE,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await _listen(runner, settings.gateway.host, settings.gateway.port)
-        watch = asyncio.create_task(watch_kafka(settings, health))
-        stack.callback(watch.cancel)
+        assert runner.server is not None  # noqa: S101 - it is there once it is set up
+        server = await _listen(
+            connections.guarding(runner.server), settings.gateway.host, settings.gateway.port
+        )
+        stack.callback(server.close)
+        sweep = asyncio.create_task(connections.sweep())
+        stack.callback(sweep.cancel)
+        for work in (watch_kafka(settings, health), _first_write(context)):
+            stack.callback(asyncio.create_task(work).cancel)
         asked = asyncio.create_task(stop.wait())
         stack.callback(asked.cancel)
         both: set[asyncio.Future[Any]] = {asked, failed}
@@ -130,15 +159,27 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             failed.result()
 
 
+async def _first_write(context: Context) -> None:
+    """Until Kafka takes what is posted here: a record that means nothing."""
+    probe = (topic_names(context.settings).presence, KEY, None)
+    while True:
+        try:
+            await (await context.producer.submit_many([probe], lambda record: cast("Record", record)))
+            break
+        except TouchlineError:
+            await asyncio.sleep(_AGAIN_S)
+    context.health.ok(PRODUCER)
+
+
 def _impatient(settings: Settings) -> Settings:
     """Settings for a producer behind which somebody waits for a response."""
     timeout = min(settings.gateway.delivery_timeout_s, settings.producer.delivery_timeout_s)
     return replace(settings, producer=replace(settings.producer, delivery_timeout_s=timeout))
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def _listen(factory: Callable[[], asyncio.Protocol], host: str, port: int) -> asyncio.Server:
     try:
-        await web.TCPSite(runner, host, port).start()
+        server = await asyncio.get_running_loop().create_server(factory, host, port, backlog=1024)
     except OSError as error:
         raise TouchlineError(
             "port_taken",
@@ -146,3 +187,4 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             hint="Stop the program that listens there, or set TOUCHLINE_GATEWAY_PORT.",
         ) from error
     _log.info("gateway is listening", host=host, port=port)
+    return server

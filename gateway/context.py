@@ -8,9 +8,11 @@ from control.sending import CommandSender
 from control.state import ControlState
 from gateway.http.access import Access
 from history import History
+from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.health import Health
 from kernel.settings import Settings
+from kernel.slots import Slots
 from producers.producer import Producer
 from schemas.catalog import Catalog
 from search_indexer.alerts import AlertBook
@@ -30,5 +32,8 @@ class Context:
     following: TableThread
     history: History
     producer: Producer
+    budgets: DoorBudgets
+    #: Pages of history and hits that are on their way to clients.
+    pages: Slots
     catalog: Catalog
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)

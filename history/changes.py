@@ -1,7 +1,7 @@
 """Who may change what was said: an edit or a retraction is its author's, or an administrator's.
 
 The doors (edges and gateway) ask here before they post one: they know who speaks, and the log knows who
-wrote what is to be changed. Whoever writes to Kafka himself is trusted, as with everything else.
+wrote what is to be changed. Whoever writes to Kafka directly is trusted, as with everything else.
 """
 
 from typing import Any, Final, Protocol

@@ -1,13 +1,14 @@
 """The indexed part of a stream's past: pages of events by `seq`, and how far the index is complete."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
 from history import names
 from history.elastic import documents_of, search_whole
-from history.pages import Entry, Span, Watermark
+from history.pages import Bound, Entry, Span, Watermark
 from kernel.clock import Clock
 from kernel.positions import Kind, Stream
 
@@ -22,8 +23,26 @@ _TRIES: Final = 3
 #: that is not too quiet a page then costs the same, however long the stream is.
 _NEAR: Final = 128
 
+#: How large an event is shows when it is there: so many are asked for first, and at most so many more for
+#: each that was small; and of such answers so many are read at once.
+_FIRST: Final = 51
+_GROWTH: Final = 4
+_READS: Final = 4
+
 #: Reads from the index: generation and watermark -> what it has up to there.
 Read = Callable[[int, Watermark], Awaitable[list[Entry]]]
+
+
+def _next_limit(found: list[Entry], bound: Bound) -> int:
+    """How many events to ask for next; 0: there are more than the bound holds."""
+    size = sum(len(entry.body) for entry in found)
+    if bound.exceeded(len(found), size):
+        return 0
+    missing = bound.events + 1 - len(found)
+    if not found:
+        return min(missing, _FIRST)
+    fit = (bound.bytes - size) * len(found) // max(1, size) + 1
+    return max(1, min(missing, fit, _GROWTH * len(found)))
 
 
 class StreamIndex:
@@ -33,6 +52,7 @@ class StreamIndex:
         self._client, self._prefix, self._clock = client, prefix, clock
         self._live: tuple[float, int] = (float("-inf"), 0)
         self._watermarks: dict[str, tuple[float, Watermark]] = {}
+        self._reading = asyncio.Semaphore(_READS)
 
     async def complete(
         self, kind: Kind, partition: int, topic_id: str, read: Read
@@ -78,8 +98,29 @@ class StreamIndex:
             self._watermarks[key] = (now, watermark)
         return watermark
 
-    async def after(self, generation: int, span: Span, after: int, upto: int, limit: int) -> list[Entry]:
-        """The first `limit` events with after < seq <= upto, in order."""
+    async def after(self, generation: int, span: Span, after: int, upto: int, bound: Bound) -> list[Entry]:
+        """The first events with after < seq <= upto, in order: all, or more than the bound holds."""
+        found: list[Entry] = []
+        while (limit := _next_limit(found, bound)) and after < upto:
+            part = await self._after(generation, span, after, upto, limit)
+            found += part
+            if len(part) < limit:
+                break
+            after = part[-1].seq
+        return found
+
+    async def before(self, generation: int, span: Span, upto: int, bound: Bound) -> list[Entry]:
+        """The last events with seq <= upto, in order: all, or more than the bound holds."""
+        found: list[Entry] = []  # the last one first
+        while limit := _next_limit(found, bound):
+            part = await self._before(generation, span, upto, limit)
+            found += part
+            if len(part) < limit:
+                break
+            upto = part[-1].seq - 1
+        return found[::-1]
+
+    async def _after(self, generation: int, span: Span, after: int, upto: int, limit: int) -> list[Entry]:
         near = after + _NEAR * limit
         if near < upto:
             page = await self._page(generation, span, {"gt": after, "lte": near}, limit, "asc")
@@ -87,12 +128,11 @@ class StreamIndex:
                 return page
         return await self._page(generation, span, {"gt": after, "lte": upto}, limit, "asc")
 
-    async def before(self, generation: int, span: Span, upto: int, limit: int) -> list[Entry]:
-        """The last `limit` events with seq <= upto, in order."""
+    async def _before(self, generation: int, span: Span, upto: int, limit: int) -> list[Entry]:
         page = await self._page(generation, span, {"gt": upto - _NEAR * limit, "lte": upto}, limit, "desc")
         if len(page) < limit:
             page = await self._page(generation, span, {"lte": upto}, limit, "desc")
-        return page[::-1]
+        return page
 
     async def find(self, stream: Stream, event_id: str, day: str) -> bytes | None:
         """The event of that id, in that day's index; read by id, so it need not be findable yet."""
@@ -110,6 +150,20 @@ class StreamIndex:
         found: dict[str, str] = answer["_source"]
         return found["body"].encode() if found["stream"] == str(stream) else None
 
+    async def retracted(self, days: Mapping[str, str]) -> set[str]:
+        """Which of these messages (id -> day) were taken back; read by id, so at once."""
+        generation = await self.generation()
+        if not generation or not days:
+            return set()
+        answer = await self._client.mget(
+            docs=[
+                {"_index": names.index_name(self._prefix, Kind.CHAT, generation, day), "_id": id_}
+                for id_, day in days.items()
+            ],
+            source_includes=["retract"],
+        )
+        return {found["_id"] for found in documents_of(answer) if found["_source"].get("retract")}
+
     async def _page(
         self, generation: int, span: Span, seqs: dict[str, int], limit: int, order: str
     ) -> list[Entry]:
@@ -117,16 +171,17 @@ class StreamIndex:
         filters: list[dict[str, Any]] = [{"term": {"stream": str(stream)}}, {"range": {"seq": seqs}}]
         if since:
             filters.append({"range": {"at": {"gte": since}}})
-        answer = await search_whole(
-            self._client,
-            index=f"{names.generation_prefix(self._prefix, stream.kind, generation)}*",
-            query={"bool": {"filter": filters}},
-            sort=[{"seq": order}],
-            size=limit,
-            source_includes=["body"],
-            track_total_hits=False,
-            filter_path="hits.hits.sort,hits.hits._source.body",
-        )
+        async with self._reading:
+            answer = await search_whole(
+                self._client,
+                index=f"{names.generation_prefix(self._prefix, stream.kind, generation)}*",
+                query={"bool": {"filter": filters}},
+                sort=[{"seq": order}],
+                size=limit,
+                source_includes=["body"],
+                track_total_hits=False,
+                filter_path="hits.hits.sort,hits.hits._source.body",
+            )
         hits: list[dict[str, Any]] = answer.get("hits", {}).get("hits", [])
         return [Entry(hit["sort"][0], hit["_source"]["body"].encode()) for hit in hits]
 

@@ -5,12 +5,32 @@ across streams, because all of them come from one ingest partition. A worker tha
 stretch; then `seq` jumps back, and rises again without leaving anything out until it is past where it was.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from kernel.positions import Stream
 
 MAX_LIMIT: Final = 1000
+
+
+class Bound(NamedTuple):
+    """What a page may hold: so many events, and so many bytes of them unless it is one event alone."""
+
+    events: int
+    bytes: int = 1 << 62
+
+    def exceeded(self, events: int, size: int) -> bool:
+        """Whether so much is more than it may hold: then nothing further needs to be read for it."""
+        return events > self.events or (events > 1 and size > self.bytes)
+
+    def fitting(self, entries: "Sequence[Entry]") -> int:
+        """How many of these entries fit, from the first one on."""
+        size = 0
+        for number, entry in enumerate(entries, 1):
+            size += len(entry.body)
+            if self.exceeded(number, size):
+                return number - 1
+        return len(entries)
 
 
 class Page(NamedTuple):
@@ -55,25 +75,49 @@ def merged(entries: Iterable[Entry]) -> list[Entry]:
     return [entry for _, entry in sorted({entry.seq: entry for entry in entries}.items())]
 
 
-def joined(pages: list[Page], limit: int, *, forward: bool) -> Page:
+def joined(pages: list[Page], bound: Bound, *, forward: bool) -> Page:
     """One page of several partitions' pages, each of which has all that its partition holds there.
 
-    What a page leaves out lies beyond its `limit` events, so beyond the page made of all of them.
+    What a page leaves out lies beyond what it holds, so beyond the page that is made of all of them, which
+    ends where the first of them does that leaves something out.
     """
+    pages = _up_to_the_first_end(pages, forward=forward)
     entries = merged(Entry(*e) for page in pages for e in zip(page.seqs, page.events, strict=True))
     degraded = any(page.degraded for page in pages)
-    made = (first_page if forward else last_page)(entries, limit, degraded=degraded)
+    made = (first_page if forward else last_page)(entries, bound, degraded=degraded)
     return made._replace(more=made.more or any(page.more for page in pages))
 
 
-def first_page(entries: list[Entry], limit: int, *, degraded: bool) -> Page:
-    """The first `limit` of entries that are in order."""
-    return _page(entries[:limit], more=len(entries) > limit, degraded=degraded)
+def _up_to_the_first_end(pages: list[Page], *, forward: bool) -> list[Page]:
+    """The pages without what lies beyond the end of one that has more behind it."""
+    ends = [page.seqs[-1 if forward else 0] for page in pages if page.more and page.seqs]
+    if not ends:
+        return pages
+    end = min(ends) if forward else max(ends)
+    cut = []
+    for page in pages:
+        kept = [n for n, seq in enumerate(page.seqs) if (seq <= end if forward else seq >= end)]
+        left_out = len(kept) < len(page.seqs)
+        cut.append(
+            page._replace(
+                events=[page.events[n] for n in kept],
+                seqs=[page.seqs[n] for n in kept],
+                more=page.more or left_out,
+            )
+        )
+    return cut
 
 
-def last_page(entries: list[Entry], limit: int, *, degraded: bool) -> Page:
-    """The last `limit` of entries that are in order."""
-    return _page(entries[-limit:], more=len(entries) > limit, degraded=degraded)
+def first_page(entries: list[Entry], bound: Bound, *, degraded: bool) -> Page:
+    """As many as fit of entries that are in order, from the first on."""
+    fit = bound.fitting(entries)
+    return _page(entries[:fit], more=len(entries) > fit, degraded=degraded)
+
+
+def last_page(entries: list[Entry], bound: Bound, *, degraded: bool) -> Page:
+    """As many as fit of entries that are in order, up to the last."""
+    fit = bound.fitting(entries[::-1])
+    return _page(entries[len(entries) - fit :], more=len(entries) > fit, degraded=degraded)
 
 
 def _page(entries: list[Entry], *, more: bool, degraded: bool) -> Page:

@@ -6,7 +6,8 @@ answers alone.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -15,11 +16,12 @@ from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
 from control.retention import Retention
+from history.copies import is_copied, original_of, without
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader
 from history.names import day_of
-from history.pages import MAX_LIMIT, Entry, Page, Span, Watermark, first_page, joined, last_page
+from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -32,7 +34,7 @@ from kernel.topics import topic_names
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.history")
-_READERS: Final = 4
+READERS: Final = 4
 _READ_S: Final = 10.0
 _TOPICS_S: Final = 10.0
 _EPOCHS: Final = b"$epochs"
@@ -71,11 +73,14 @@ class History:
         self._client = elastic_client(settings, timeout_s=_INDEX_S)
         self._index = StreamIndex(self._client, settings.elasticsearch.index_prefix, clock)
         self._index_at = float("-inf")
-        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="history")
-        self._admin = AdminClient(client_config(settings))
-        self._codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="history")
+        #: Describes topics; another takes its place when it has failed.
+        self.admin = AdminClient(client_config(settings))
+        codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
+        #: Makes what reads the log, when it is first needed, and again after a failure.
+        self.new_reader: Callable[[], LogReader] = lambda: LogReader(settings, codecs)
         self._idle: asyncio.Queue[LogReader | None] = asyncio.Queue()
-        for _ in range(_READERS):
+        for _ in range(READERS):
             self._idle.put_nowait(None)  # made when it is first needed
         self._topics: dict[Kind, tuple[float, _Topic]] = {}
 
@@ -86,7 +91,7 @@ class History:
         await self.close()
 
     async def close(self) -> None:
-        for _ in range(_READERS):
+        for _ in range(READERS):
             reader = await self._idle.get()
             if reader is not None:
                 await asyncio.get_running_loop().run_in_executor(self._threads, reader.close)
@@ -98,24 +103,40 @@ class History:
     ) -> Page:
         """Up to `limit` events, in order: the first ones after `after`, or the last ones before `before`.
 
-        With neither, the last ones of all. Raises TouchlineError: `bad_request`, `unavailable`.
+        With neither, the last ones of all. A page ends at a size too (`limits.page_bytes`), and says `more`.
+        Raises TouchlineError: `bad_request`, `unavailable`.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise TouchlineError("bad_request", f"limit is {limit}: it must be from 1 to {MAX_LIMIT}.")
         if after is not None and before is not None:
             raise TouchlineError("bad_request", "Give after or before, not both.")
         topic = await self._topic(stream.kind)
+        bound = Bound(limit, self._settings.limits.page_bytes)
         span = Span(stream, self._kept_since(stream))
         forward, upto = after is not None, MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
         pages = [
             await (
-                self._backward(span, partition, topic.id, upto, limit)
+                self._backward(span, partition, topic.id, upto, bound)
                 if after is None
-                else self._forward(span, partition, topic.id, min(max(after, 0), MAX_SEQ), limit)
+                else self._forward(span, partition, topic.id, min(max(after, 0), MAX_SEQ), bound)
             )
             for partition in topic.partitions_of(stream.channel)
         ]
-        return pages[0] if len(pages) == 1 else joined(pages, limit, forward=forward)
+        page = pages[0] if len(pages) == 1 else joined(pages, bound, forward=forward)
+        return await self._without_retracted(page) if is_copied(stream) else page
+
+    async def _without_retracted(self, page: Page) -> Page:
+        """A page of copies: while it is not known what was taken back, none of them says anything."""
+        days: dict[str, str] = {}
+        for id_ in filter(None, map(original_of, page.events)):
+            with contextlib.suppress(ValueError, OverflowError, OSError):
+                days[id_] = day_of(time_of_id(id_))
+        try:
+            gone: Collection[str] = await self._index.retracted(days)
+        except (ApiError, TransportError) as error:
+            self._index_failed(error)
+            return page._replace(events=without(page.events, days), degraded=True)
+        return page._replace(events=without(page.events, gone))
 
     async def find(self, stream: Stream, event_id: str) -> bytes | None:
         """The event of that id as it was accepted; None where there is none. Raises `unavailable`."""
@@ -141,36 +162,42 @@ class History:
     def _kept_since(self, stream: Stream) -> int:
         return self._retention.kept_since(stream.channel, self._clock.now_ms())
 
-    async def _forward(self, span: Span, partition: Partition, topic_id: str, after: int, limit: int) -> Page:
+    async def _forward(
+        self, span: Span, partition: Partition, topic_id: str, after: int, bound: Bound
+    ) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if after >= mark.seq:
                 return []
-            return await self._index.after(generation, span, after, mark.seq, limit + 1)
+            return await self._index.after(generation, span, after, mark.seq, bound)
 
         entries, watermark, degraded = await self._indexed(span.stream.kind, partition, topic_id, read)
-        if len(entries) <= limit:
-            tail, wanted = Tail(span, partition, watermark), limit + 1 - len(entries)
+        size = sum(len(entry.body) for entry in entries)
+        if not bound.exceeded(len(entries), size):
+            tail = Tail(span, partition, watermark)
+            wanted = Bound(bound.events - len(entries), bound.bytes - size)
             entries += await self._with_reader(
                 lambda reader, deadline: tail.after(
                     reader, max(after, watermark.seq), wanted, deadline=deadline
                 )
             )
-        return first_page(entries, limit, degraded=degraded)
+        return first_page(entries, bound, degraded=degraded)
 
-    async def _backward(self, span: Span, partition: Partition, topic_id: str, upto: int, limit: int) -> Page:
+    async def _backward(
+        self, span: Span, partition: Partition, topic_id: str, upto: int, bound: Bound
+    ) -> Page:
         async def read(generation: int, mark: Watermark) -> list[Entry]:
             if not mark.seq:
                 return []
-            return await self._index.before(generation, span, min(upto, mark.seq), limit + 1)
+            return await self._index.before(generation, span, min(upto, mark.seq), bound)
 
         # The older part first: if Elasticsearch fails now, the log answers alone.
         entries, watermark, degraded = await self._indexed(span.stream.kind, partition, topic_id, read)
         if upto > watermark.seq:
             tail = Tail(span, partition, watermark)
             entries += await self._with_reader(
-                lambda reader, deadline: tail.before(reader, upto, limit + 1, deadline=deadline)
+                lambda reader, deadline: tail.before(reader, upto, bound, deadline=deadline)
             )
-        return last_page(entries, limit, degraded=degraded)
+        return last_page(entries, bound, degraded=degraded)
 
     async def _indexed(
         self, kind: Kind, partition: Partition, topic_id: str, read: Read
@@ -220,14 +247,14 @@ class History:
         return tuple({e["partitions"] for e in epochs if e["topic"] == names.ingest[kind]})
 
     def _describe(self, name: str) -> _Topic:
-        admin = self._admin
+        admin = self.admin
         try:
             asked = admin.describe_topics(TopicCollection([name]), request_timeout=5)
             found = asked[name].result(timeout=6)
         except Exception as error:
             # A client that has once failed may fail for ever: the next one is asked next time.
-            if self._admin is admin:
-                self._admin = AdminClient(client_config(self._settings))
+            if self.admin is admin:
+                self.admin = AdminClient(client_config(self._settings))
             del admin  # its end takes a moment: here, in this thread
             raise unreachable(self._settings, str(error)) from error
         return _Topic(name, len(found.partitions), str(found.topic_id))
@@ -241,7 +268,7 @@ class History:
             raise TouchlineError(
                 "unavailable", "Too many are reading the past right now.", hint="Try again in a moment."
             ) from None
-        reader = idle or LogReader(self._settings, self._codecs)
+        reader = idle or self.new_reader()
         running = asyncio.get_running_loop().run_in_executor(self._threads, insisting, read, reader, deadline)
 
         def give_back(done: "asyncio.Future[T]") -> None:

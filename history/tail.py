@@ -1,10 +1,11 @@
 """The stretch of the log from the watermark on, read for one stream in either direction."""
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Final
 
 from history.log import Deadline, LogReader
-from history.pages import Entry, Span, Watermark, merged, place_of
+from history.pages import Bound, Entry, Span, Watermark, merged, place_of
 from kernel.positions import MAX_SEQ
 from kernel.records import Partition
 
@@ -22,42 +23,77 @@ class Tail:
     partition: Partition
     watermark: Watermark
 
-    def after(self, reader: LogReader, after: int, limit: int, *, deadline: Deadline) -> list[Entry]:
-        """The first `limit` events with a higher seq than `after`, which is not below the watermark's."""
+    def after(self, reader: LogReader, after: int, bound: Bound, *, deadline: Deadline) -> list[Entry]:
+        """The first events with a higher seq than `after`, which is not below the watermark's.
+
+        All, or more than the bound holds.
+        """
         low, high = reader.bounds(self.partition, deadline)
         start = max(low, self.watermark.offset)
         if after and high - start > _SHORT:
             start = self._place_of(reader, after + 1, start, high, deadline)
         found: dict[int, Entry] = {}
+        size = 0
         for entry in reader.scan(self.span, self.partition, start, high, deadline):
-            if entry.seq > after:
-                found.setdefault(entry.seq, entry)
-                if len(found) >= limit:
+            if entry.seq > after and entry.seq not in found:
+                found[entry.seq] = entry
+                size += len(entry.body)
+                if bound.exceeded(len(found), size):
                     break  # first occurrences come in order, so nothing lower follows
         return merged(found.values())
 
-    def before(self, reader: LogReader, upto: int, limit: int, *, deadline: Deadline) -> list[Entry]:
-        """The last `limit` events up to the seq `upto` that lie behind the watermark, read backwards."""
+    def before(self, reader: LogReader, upto: int, bound: Bound, *, deadline: Deadline) -> list[Entry]:
+        """The last events up to the seq `upto` that lie behind the watermark, read backwards.
+
+        All, or more than the bound holds.
+        """
         low, high = reader.bounds(self.partition, deadline)
         floor = max(low, self.watermark.offset)
         if upto < MAX_SEQ and high - floor > _SHORT:
             # What is looked for lies up to so many records behind the partition.
             high = min(high, _near() + self._place_of(reader, upto + 1, floor, high, deadline))
-        found: dict[int, Entry] = {}
+        found = _Last(bound)
         chunk = _FIRST_CHUNK
-        while high > floor and len(found) < limit:
+        while high > floor and not found.enough:
             start = max(floor, high - chunk)
             for entry in reader.scan(self.span, self.partition, start, high, deadline):
                 if self.watermark.seq < entry.seq <= upto:
-                    found.setdefault(entry.seq, entry)
+                    found.put(entry)
             high, chunk = start, min(chunk * 4, _LARGEST_CHUNK)
-        return merged(found.values())[-limit:]
+        return merged(found.entries.values())
 
     def _place_of(self, reader: LogReader, seq: int, low: int, high: int, deadline: Deadline) -> int:
         kind = self.span.stream.kind
         return place_of(
             seq, low, high, lambda o: reader.seq_at(kind, self.partition, o, high, deadline), near=_near()
         )
+
+
+class _Last:
+    """Of entries in nearly any order the last ones by `seq`, as many as it takes to exceed the bound."""
+
+    def __init__(self, bound: Bound) -> None:
+        self._bound = bound
+        self.entries: dict[int, Entry] = {}
+        self._seqs: list[int] = []  # a heap: the lowest first
+        self._size = 0
+
+    @property
+    def enough(self) -> bool:
+        return self._bound.exceeded(len(self.entries), self._size)
+
+    def put(self, entry: Entry) -> None:
+        if entry.seq in self.entries or (self.enough and entry.seq < self._seqs[0]):
+            return
+        self.entries[entry.seq] = entry
+        self._size += len(entry.body)
+        heappush(self._seqs, entry.seq)
+        while True:  # as long as it is more than enough without the lowest one
+            lowest = self.entries[self._seqs[0]]
+            if not self._bound.exceeded(len(self.entries) - 1, self._size - len(lowest.body)):
+                return
+            del self.entries[heappop(self._seqs)]
+            self._size -= len(lowest.body)
 
 
 def _near() -> int:

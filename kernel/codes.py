@@ -45,6 +45,15 @@ CLOSES: Final[Mapping[Close, str]] = MappingProxyType(
     }
 )
 
+#: WebSocket's own, as far as they mean something here.
+_STANDARD: Final = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011})
+
+
+def close_label(code: int) -> str:
+    """The code as a metric's label: of the thousands that a client may close with, most are `other`."""
+    return str(int(code)) if code in _STANDARD or code in CLOSES else "other"
+
+
 #: The first code of each band of a hundred, and what it asks.
 BANDS: Final = ((4000, Return.NEVER), (4100, Return.BACK_OFF), (4200, Return.AT_ONCE))
 
@@ -61,6 +70,8 @@ def comes_back(code: int) -> Return:
 RETRY: Final[Mapping[str, bool]] = MappingProxyType(
     {
         "bad_request": False,
+        "bad_channel": False,
+        "invalid_event": False,
         "unknown_op": False,
         "unauthorized": False,
         "forbidden": False,

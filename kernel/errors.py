@@ -23,7 +23,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         # what a record on the log can have wrong (reasons in touchline.rejected)
         "undecodable": "The record's bytes are not Avro or JSON of the kind's schema.",
         "unknown_schema": "The record names a schema id that Touchline does not know.",
-        "bad_channel": "The record's key is not a channel name.",
+        "bad_channel": "The name, or the record's key, is not a channel's name.",
         "moderated": "The channel's settings do not allow this content.",
         "not_indexable": "Elasticsearch refused the document for good.",
         # what can go wrong in delivery and operation

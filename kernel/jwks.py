@@ -54,7 +54,7 @@ class JwksKeys:
     async def _fetch(self) -> None:
         try:
             document = await asyncio.to_thread(_get, self._url)
-            found = [(entry.get("kid"), _public(entry)) for entry in document["keys"]]
+            found = [(entry.get("kid"), public_key(entry)) for entry in document["keys"]]
             keys = {key_id: key for key_id, key in found if key is not None}
         except (OSError, URLError, ValueError, KeyError, TypeError, AttributeError) as error:
             _log.warning("the JWKS cannot be fetched: the keys known so far stay", reason=str(error)[:200])
@@ -72,7 +72,7 @@ def _get(url: str) -> Any:
         return json.loads(response.read(_MAX_BYTES))
 
 
-def _public(entry: dict[str, Any]) -> PublicKey | None:
+def public_key(entry: dict[str, Any]) -> PublicKey | None:
     """A public key of a kind that is used here; others in the document are for others."""
     try:
         key = jwt.PyJWK(entry).key

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.metrics import TASKS
+from kernel.stalls import StallWatch
 
 
 async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -16,7 +17,12 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await main(stop)
+    watch = StallWatch(loop)
+    watch.start()
+    try:
+        await main(stop)
+    finally:
+        watch.stop()
 
 
 def run_role(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:

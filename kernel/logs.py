@@ -2,16 +2,17 @@
 
 import logging
 import sys
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
-import structlog
-from structlog.typing import FilteringBoundLogger, Processor
-
-Logger = FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger as Logger
+    from structlog.typing import Processor
 
 
 def setup_logs(*, role: str, level: str = "info", form: str = "auto") -> None:
     """Set up logging for this process; `form` is `human`, `json`, or `auto` (human on a terminal)."""
+    import structlog  # noqa: PLC0415 - with all that it brings it costs a third of a second: not every command logs
+
     human = sys.stderr.isatty() if form == "auto" else form == "human"
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -46,6 +47,21 @@ def setup_logs(*, role: str, level: str = "info", form: str = "auto") -> None:
     structlog.contextvars.bind_contextvars(role=role)
 
 
-def get_logger(name: str) -> Logger:
+def get_logger(name: str) -> "Logger":
     """A logger: `log.info("edge is ready", port=8081)`: a sentence, then fields."""
-    return cast("Logger", structlog.stdlib.get_logger(name))
+    return cast("Logger", _OnFirstUse(name))
+
+
+class _OnFirstUse:
+    """A logger that brings its library when something is said: who only posts seldom says anything."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._logger: Any = None
+
+    def __getattr__(self, method: str) -> Any:
+        if self._logger is None:
+            import structlog  # noqa: PLC0415
+
+            self._logger = structlog.stdlib.get_logger(self._name)
+        return getattr(self._logger, method)

@@ -20,6 +20,11 @@ TABLE_SKIPPED = Counter(
 )
 
 TASKS = Gauge("touchline_tasks", "Tasks of this process's event loop. They come and go; a leak only comes.")
+LOOP_STALL = Histogram(
+    "touchline_loop_stall_seconds",
+    "Times of more than 50 ms in which this process's event loop stood still though it had a processor.",
+    buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
 
 # ── gateway ──────────────────────────────────────────────────────────────────────────────────────────
 INGESTED = Counter("touchline_ingested", "Events that Kafka confirmed to the gateway.", ["kind"])

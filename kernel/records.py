@@ -3,7 +3,9 @@
 from typing import Final, NamedTuple
 
 Headers = list[tuple[str, str | bytes | None]]
-#: Header of a record that was put back from a wrong partition: where it first lay.
+
+#: Header of a record that was put back, from a wrong partition or after it was refused: where it first lay.
+#: The fold takes one of each origin.
 ORIGIN: Final = "touchline-origin"
 
 

@@ -151,6 +151,9 @@ class Edge(Section, frozen=True):
     max_connections_per_address: Annotated[Count, Meta(description="viewers from one address")] = 100_000
     max_connections_per_user: Annotated[Count, Meta(description="connections of one user")] = 100
     max_subscriptions: Annotated[Count, Meta(description="streams that one viewer may watch at once")] = 256
+    max_subscriptions_per_user: Annotated[
+        Count, Meta(description="subscriptions of one user, over all connections to this edge")
+    ] = 2000
     max_frame_bytes: Annotated[Count, Meta(description="largest frame that a viewer may send")] = 64 * 1024
     max_header_bytes: Annotated[Count, Meta(description="largest head of an HTTP request")] = 16 * 1024
     max_messages_per_s: Annotated[
@@ -163,7 +166,14 @@ class Edge(Section, frozen=True):
     ] = 30.0
     drain_s: Annotated[Seconds, Meta(description="time over which viewers are moved at a drain")] = 20.0
     origins: Annotated[
-        tuple[str, ...], Meta(description="origins of pages that may connect; empty: any while on loopback")
+        tuple[str, ...],
+        Meta(
+            description="origins of pages that may connect, `*` for all; empty: the gateway's own on loopback"
+        ),
+    ] = ()
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="names that `Host` may say, `*` for all; empty: loopback's on loopback, else all"),
     ] = ()
     tls_cert: Annotated[str, Meta(description="PEM file with the certificate chain; empty: no TLS")] = ""
     tls_key: Annotated[str, Meta(description="PEM file with the certificate's key")] = ""
@@ -197,8 +207,25 @@ class Gateway(Section, frozen=True):
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port to listen on")] = 18080
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="names that `Host` may say, `*` for all; empty: loopback's on loopback, else all"),
+    ] = ()
+    max_connections: Annotated[Count, Meta(description="connections at once")] = 10_000
+    max_connections_per_address: Annotated[Count, Meta(description="connections from one address")] = 2000
+    head_timeout_s: Annotated[Seconds, Meta(description="time for a request's head to arrive")] = 10.0
+    body_timeout_s: Annotated[Seconds, Meta(description="a body of which nothing comes for so long ends")] = (
+        60.0
+    )
+    slow_timeout_s: Annotated[
+        Seconds, Meta(description="a client that takes nothing of an answer for so long is closed")
+    ] = 30.0
     max_event_bytes: Annotated[Count, Meta(description="largest single event")] = 1024 * 1024
     max_body_bytes: Annotated[Count, Meta(description="largest body that is not NDJSON")] = 8 * 1024 * 1024
+    max_lines: Annotated[Count, Meta(description="lines of one NDJSON body, blank ones too")] = 5_000_000
+    max_refusals: Annotated[
+        Count, Meta(description="events of one request that are refused before the rest is not read")
+    ] = 10_000
     patience_s: Annotated[
         Seconds, Meta(description="how long an event waits for room on its way to Kafka before it is refused")
     ] = 5.0
@@ -244,7 +271,39 @@ class Auth(Section, frozen=True):
     ] = ""
     issuer: Annotated[str, Meta(description="what a token's iss must be; empty: not checked")] = ""
     audience: Annotated[str, Meta(description="what a token's aud must contain; empty: not checked")] = ""
-    leeway_s: Annotated[float, Meta(ge=0, description="clock difference forgiven in exp and nbf")] = 10.0
+    leeway_s: Annotated[float, Meta(ge=0, description="clock difference forgiven in exp, nbf and iat")] = 10.0
+
+
+class Limits(Section, frozen=True):
+    """What each user may do, at each edge and gateway. Whoever may `admin` on `*` is not bound by it."""
+
+    events_per_s: Annotated[float, Meta(gt=0, description="events a second that a user may send")] = 1000.0
+    events_at_once: Annotated[Count, Meta(description="events that a user may send at once")] = 10_000
+    bytes_per_s: Annotated[Count, Meta(description="bytes of events a second that a user may send")] = (
+        4 * 1024 * 1024
+    )
+    bytes_at_once: Annotated[Count, Meta(description="bytes of events that a user may send at once")] = (
+        64 * 1024 * 1024
+    )
+    reads_per_s: Annotated[
+        float, Meta(gt=0, description="pages of history and of searches a second that a user may ask for")
+    ] = 50.0
+    reads_at_once: Annotated[Count, Meta(description="such pages that a user may ask for at once")] = 500
+    read_bytes_per_s: Annotated[Count, Meta(description="bytes of them a second")] = 16 * 1024 * 1024
+    read_bytes_at_once: Annotated[Count, Meta(description="bytes of them at once")] = 256 * 1024 * 1024
+    page_bytes: Annotated[Count, Meta(description="bytes at which a page of history or hits ends")] = (
+        4 * 1024 * 1024
+    )
+    pages_under_way: Annotated[
+        Count, Meta(description="pages that may be on their way to one user at once")
+    ] = 8
+    pages_under_way_in_all: Annotated[
+        Count, Meta(description="pages that may be on their way from one process at once")
+    ] = 128
+    unbound: Annotated[
+        tuple[str, ...],
+        Meta(description="users whom nothing of this binds: services that post for many"),
+    ] = ()
 
 
 class Embedded(Section, frozen=True):
@@ -287,6 +346,7 @@ class Settings(Section, frozen=True):
     indexer: Indexer = Indexer()
     gateway: Gateway = Gateway()
     auth: Auth = Auth()
+    limits: Limits = Limits()
     embedded: Embedded = Embedded()
     log: Log = Log()
 

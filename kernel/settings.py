@@ -54,6 +54,8 @@ __all__ = [
 
 PREFIX: Final = "TOUCHLINE_"
 FILE: Final = "touchline.toml"
+#: What begins like a setting: where the file of the settings is, and the token that a command shows.
+_NO_SETTINGS: Final = frozenset({"CONFIG", "TOKEN"})
 
 
 def load_settings(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
@@ -71,7 +73,7 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
             tables[section][field] = value
             origin[f"{section}.{field}"] = f"{field} of [{section}] in {given}"
     for variable, text in sorted(environment.items()):
-        if variable.startswith(PREFIX) and variable != f"{PREFIX}CONFIG":
+        if variable.startswith(PREFIX) and variable.removeprefix(PREFIX) not in _NO_SETTINGS:
             section, field = _place(variable)
             if section == "kafka" and field not in Kafka.__struct_fields__:
                 tables["kafka"].setdefault("client", {})[field.replace("_", ".")] = text

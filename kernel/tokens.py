@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
@@ -22,7 +23,7 @@ from msgspec import Meta
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.positions import Stream, split_lane
+from kernel.positions import Kind, Stream, split_lane
 from kernel.settings import Auth
 from kernel.users import MAX_USER
 
@@ -75,7 +76,7 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def everything(user: str) -> Grants:
-    """The grants of somebody on a machine of his own: all of them."""
+    """The grants of somebody on a machine of their own: all of them."""
     return Grants(user=user, can=dict.fromkeys(ACTIONS, EVERYTHING))
 
 
@@ -176,6 +177,11 @@ class Verifier:
         """Raises TouchlineError `unauthorized`; UnknownKey where fetching keys anew might help."""
         claims = self._verified(token)
         now_s, leeway = self._clock.now_ms() / 1000, self._auth.leeway_s
+        if not all(isfinite(at) for at in (claims.exp, claims.nbf, claims.iat) if at is not None):
+            raise _refused("The token's times are no numbers: NaN and infinity never end.")
+        if claims.iat is not None and claims.iat - leeway > now_s:
+            # It would outlive each revocation until then.
+            raise _refused("The token was issued in the future: its issuer's clock is wrong.")
         if claims.exp + leeway <= now_s:
             raise _refused("The token has expired: get a new one.")
         if claims.nbf is not None and claims.nbf - leeway > now_s:
@@ -229,7 +235,7 @@ class Verifier:
 
     def _intern(self, can: dict[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
         key = tuple(sorted(can.items()))
-        if len(self._interned) > 10_000:  # an issuer that writes each user's own streams into his token
+        if len(self._interned) > 10_000:  # an issuer that writes each user's own streams into their token
             self._interned.clear()
         return self._interned.setdefault(key, can)
 
@@ -272,11 +278,14 @@ def anonymous_allowed(auth: Auth, *, on_loopback: bool) -> bool:
 
 
 def parse_stream(text: str) -> Stream:
-    """A stream's name from outside. Raises TouchlineError with what is wrong."""
+    """A stream's name from outside. Raises `bad_channel`, or `bad_request` where it names no kind."""
     try:
         return Stream.parse(text)
     except ValueError as error:
-        raise TouchlineError("bad_request", f"{error}.") from None
+        kind, colon, _ = text.partition(":")
+        raise TouchlineError(
+            "bad_channel" if colon and kind in set(Kind) else "bad_request", f"{error}."
+        ) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -78,7 +78,7 @@ def topics(settings: Settings) -> list[Topic]:
     # The broker's append time is the clock of the pipeline: producers cannot choose it.
     append_time = {"message.timestamp.type": "LogAppendTime"}
 
-    # Who comes back after the events are gone has no use for his place in them.
+    # Who comes back after the events are gone has no use for their place in them.
     cursors = {**kept(30), "cleanup.policy": "compact,delete"}
 
     # What operators look at now: deleted by the minute, and never indexed.

@@ -71,11 +71,11 @@ class Batch(Generic[Item]):
                     remember(item)
                     remember_value(b"")
                     self._failures.append(Failure(index - 1, item, error))
-                    continue
                 except KafkaException as error:
                     self._failures.append(Failure(index - 1, item, self.explain(error.args[0])))
-                    continue
-                sent += 1
+                else:
+                    sent += 1
+                # Those that are refused count too: a call that is nothing else must let others run as well.
                 if index >= end:
                     return Filled.PAUSE
         finally:

@@ -22,6 +22,7 @@ class Delivered(NamedTuple):
 class Failure:
     """An event that Kafka does not hold, as far as is known; and why."""
 
+    #: Its place among those that were given, from 0 as `enumerate` has it. Sentences count from 1.
     index: int
     post: Any
     error: TouchlineError
@@ -31,7 +32,7 @@ class SomeNotDelivered(TouchlineError):  # noqa: N818 - it reads as what it says
     """Of several events some were not delivered: `failures` names each, `delivered` counts the others."""
 
     def __init__(self, delivered: int, failures: Sequence[Failure]) -> None:
-        shown = "; ".join(f"no. {f.index}: {f.error.message}" for f in failures[:_SHOWN])
+        shown = "; ".join(f"no. {f.index + 1}: {f.error.message}" for f in failures[:_SHOWN])
         more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
         count = "1 event was" if len(failures) == 1 else f"{len(failures)} events were"
         super().__init__("not_delivered", f"{count} not delivered, {delivered} delivered: {shown}{more}")

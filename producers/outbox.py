@@ -77,7 +77,7 @@ class Outbox:
 
     @contextmanager
     def heard_here(self) -> Iterator[Callable[[], None]]:
-        """While many events are put: the caller hears the reports himself, by calling what this yields.
+        """While many events are put: the caller handles the reports, by calling what this yields.
 
         Two busy threads hand Python's lock to and fro at a price of a third of the rate.
         """

@@ -8,6 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
+from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
@@ -36,7 +37,14 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
     senders wait for room. Nothing is lost in silence: what Kafka does not confirm raises.
     """
 
-    def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        catalog: Catalog | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
         self._settings: Final = settings or load_settings()
         self.prepare = Preparing(topic_names(self._settings), catalog or catalog_for(self._settings))
         self._turns = Counter()
@@ -60,7 +68,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         if self._closed:
             raise closed()
         self._loop = asyncio.get_running_loop()
-        self._last_heard = self._loop.time()
+        self._last_heard = self._clock.monotonic()
         self._room = asyncio.Event()
         self._queue = asyncio.Lock()
         self._outbox = Outbox(self._settings, self._progress)
@@ -179,7 +187,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
             async with asyncio.timeout(patience_s), self._queue:
                 yield
         except TimeoutError:
-            raise queue_full(self._loop.time() - self._last_heard) from None
+            raise queue_full(self._clock.monotonic() - self._last_heard) from None
 
     async def _room_made(self, share: float = 0.0) -> None:
         """Wait for room: any, or this share of what is on its way."""
@@ -224,7 +232,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
                 _settle(done, batch)
             else:
                 self._lots.append((batch, done))
-        self._last_heard = self._loop.time()
+        self._last_heard = self._clock.monotonic()
         self._room.set()
 
 

@@ -149,7 +149,7 @@ class _Crowd:
         )
 
     def _walk(self, at: float) -> Location:
-        """A fan on a circle of his own around the stadium, coming nearer."""
+        """A fan on a circle of their own around the stadium, coming nearer."""
         fan = self._random.randrange(self._fans)
         angle = fan * 2.399963 + at / 40
         radius = 0.002 + 0.01 / (1 + at / 30) * (1 + fan % 5) / 5

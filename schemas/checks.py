@@ -9,6 +9,7 @@ import msgspec
 
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, is_channel
+from schemas.marks import MOST, too_many
 
 MAX_KEY: Final = 128
 MAX_SENDER: Final = 128
@@ -67,6 +68,8 @@ def check_ingest(kind: Kind, event: Mapping[str, Any]) -> None:
 def _check_chat(type_: str, data: Mapping[str, Any]) -> None:
     if not data["text"] and type_ != "retract":
         raise invalid("data.text is missing or empty.")
+    if too_many(data["text"]):
+        raise invalid(f"data.text has more than {MOST} combining marks in a row.")
     target = data["target"]
     if target is None:
         if type_ in CHANGES:

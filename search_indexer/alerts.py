@@ -5,7 +5,8 @@ each event that it reads, in memory, with the parser and the folding of search: 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ from confluent_kafka import Producer
 from control.acl import ChannelAcl
 from control.following import TableReader
 from control.table import Row, TopicTable
-from kernel.clock import Clock
+from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Kind
@@ -25,8 +26,9 @@ from kernel.topics import MAX_EVENT_BYTES, topic_names
 from kernel.users import ALERT as PREFIX
 from kernel.users import check_user
 from schemas.registry import codec_for
+from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
 from search_indexer.indexing.documents import Indexable
-from search_indexer.query.matching import matches, text_of
+from search_indexer.query.matching import Text, matches, text_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.request import MAX_VALUES, Search, read_search
@@ -34,6 +36,8 @@ from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
 from search_indexer.text.geo import metres_between
 
+#: Before an alert's id: the key of a record that says until when it rests. No alert is called so.
+REST: Final = "$rest:"
 MAX_ALERTS: Final = 10_000
 MAX_PATTERN: Final = 140
 MAX_READERS: Final = 100
@@ -50,11 +54,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     search: Search
-    #: Stream patterns that whoever saved it may search, as his token said it then.
+    #: Stream patterns that whoever saved it may search, as the token said it then.
     patterns: tuple[str, ...] = EVERYTHING
     #: Stream patterns that it is about, where those are fewer: `chat:wc26-*`.
     streams: tuple[str, ...] = EVERYTHING
-    #: Who saved it, and what he administers: for channels that only some may read. None: an operator.
+    #: Who saved it, and what they administer: for channels that only some may read. None: an operator.
     owner: str | None = None
     admin: tuple[str, ...] = ()
     #: Who may read its stream, beside whoever saved it.
@@ -104,6 +108,33 @@ def read_alert(
     return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
 
 
+def rest_shown(rest: Rest) -> dict[str, Any]:
+    """That an alert rests, as people and programs see it."""
+    return {"until": to_rfc3339(rest.until_ms), "why": rest.why}
+
+
+def rest_record(rest: Rest, settings: Settings, clock: Clock) -> tuple[bytes, bytes]:
+    """Key and value of the record on the alerts' topic that says so."""
+    value = codec_for(settings, "control").encode(
+        {
+            "command": "rest_alert",
+            "id": None,
+            "actor": "touchline",
+            "at": clock.now_ms(),
+            "arguments": msgspec.json.encode(rest).decode(),
+        }
+    )
+    return f"{REST}{rest.id}".encode(), value
+
+
+def rest_message(rest: Rest) -> tuple[bytes, bytes]:
+    """Key and value of the event on the alert's own stream that says so."""
+    data = msgspec.json.encode({"alert": rest.id, "suspended": rest_shown(rest)})
+    key = f"rest-{rest.until_ms}".encode()
+    value = b'{"type":"alert_suspended","key":"%b","sender":"touchline","data":%b}' % (key, data)
+    return f"{PREFIX}{rest.id}".encode(), value
+
+
 def shown(alert: Alert) -> dict[str, Any]:
     """An alert as people and programs see it: its stream, and the parameters that it was made of."""
     search = alert.search
@@ -130,19 +161,24 @@ def ready(alert: Alert, folding: Folding) -> Ready:
 
 def matching(alerts: Iterable[Ready], event: Indexable, folding: Folding) -> list[Alert]:
     """The alerts that this event sets off: those whose search would find it."""
-    document = event.document
-    if document.hidden or document.channel.startswith(PREFIX):
-        return []  # changes are no news, and an alert about alerts would never end
-    text = None
-    found = []
-    for one in alerts:
-        if not _passes(one.alert, event):
-            continue
-        if text is None and one.query.clauses:
-            text = text_of(event.source, folding)
-        if text is None or matches(one.query, text):
-            found.append(one.alert)
-    return found
+    if _is_no_news(event):
+        return []
+    text = _text_of(event, folding)
+    return [one.alert for one in alerts if _passes(one.alert, event) and (_asks(one, text))]
+
+
+def _is_no_news(event: Indexable) -> bool:
+    """Changes are none, and an alert about alerts would never end."""
+    return event.document.hidden or event.document.channel.startswith(PREFIX)
+
+
+def _text_of(event: Indexable, folding: Folding) -> Callable[[], Text]:
+    """The event's text, made when it is first asked for, and no more of it than alerts look at."""
+    return cache(lambda: text_of(event.source[:LOOKED_AT], folding))
+
+
+def _asks(one: Ready, text: Callable[[], Text]) -> bool:
+    return not one.query.clauses or matches(one.query, text())
 
 
 def _passes(alert: Alert, event: Indexable) -> bool:
@@ -183,9 +219,14 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
 class AlertBook:
     """All alerts, as the compacted topic says: whoever follows it has them learnt here."""
 
-    def __init__(self, settings: Settings, readers: ChannelAcl | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock, readers: ChannelAcl | None = None) -> None:
         self._folding = Folding(settings.elasticsearch.language)
         self._ready: dict[str, Ready] = {}
+        #: Those that were too dear lately, as whoever asks for them is shown.
+        self.rests: dict[str, Rest] = {}
+        #: Those that were laid to rest here, and of which nobody has been told yet.
+        self.news: list[Rest] = []
+        self._index = AlertIndex(clock, self.news.append)
         #: Who may read which channel, for whoever asks what is told.
         self._readers = readers or ChannelAcl()
 
@@ -195,10 +236,13 @@ class AlertBook:
 
     def matching(self, event: Indexable) -> list[Alert]:
         """The alerts that this event sets off, and whose owners may read it."""
+        if _is_no_news(event):
+            return []
+        document, text = event.document, _text_of(event, self._folding)
         return [
-            alert
-            for alert in matching(self._ready.values(), event, self._folding)
-            if self._may_read(alert, event.document.channel)
+            one.alert
+            for one in self._index.may_match(document.channel, document.sender, text)
+            if _passes(one.alert, event) and _asks(one, text) and self._may_read(one.alert, document.channel)
         ]
 
     def _may_read(self, alert: Alert, channel: str) -> bool:
@@ -207,16 +251,24 @@ class AlertBook:
         return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
 
     def learn(self, row: Row) -> None:
-        """Take an alert in, or out."""
+        """Take an alert in, or out; or that one rests."""
+        if row.key.startswith(REST):
+            if row.value is not None:
+                rest = msgspec.json.decode(row.value["arguments"], type=Rest)
+                self.rests[rest.id] = rest
+            return
         self._ready.pop(row.key, None)
+        self._index.remove(row.key)
+        self.rests.pop(row.key, None)
         if row.value is not None and len(self._ready) < MAX_ALERTS:
             alert = msgspec.json.decode(row.value["arguments"], type=Alert)
             self._ready[row.key] = ready(alert, self._folding)
+            self._index.put(row.key, self._ready[row.key])
 
 
 def read_alerts(settings: Settings, clock: Clock) -> AlertBook:
     """All alerts as they are now, for a program that runs for a moment. Blocks."""
-    book = AlertBook(settings)
+    book = AlertBook(settings, clock)
     table = TopicTable(topic_names(settings).alerts, codec_for(settings, "control"), book.learn)
     reader = TableReader(settings, clock, [table], name="look")
     try:

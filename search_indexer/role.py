@@ -10,6 +10,7 @@ from elasticsearch import ApiError, TransportError
 
 from history.elastic import elastic_client
 from kernel.clock import Clock
+from kernel.first_write import PRODUCER
 from kernel.health import Health
 from kernel.kafka import wait_for_kafka, watch_kafka
 from kernel.logs import get_logger
@@ -39,7 +40,7 @@ def calm_collector() -> None:
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Index until `stop` is set."""
     calm_collector()
-    health = Health("kafka", "tables", "partitions", "elasticsearch")
+    health = Health("kafka", "tables", "partitions", PRODUCER, "elasticsearch")
     ops = OpsServer(health, settings.indexer.host, settings.indexer.port)
     await ops.start()
     client = elastic_client(settings, timeout_s=60, connections=settings.indexer.parallel_requests + 4)
@@ -56,8 +57,10 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             source.subscribe()
             beside = [
                 asyncio.create_task(_regularly(indexer.state.sweep)),
+                asyncio.create_task(_regularly(indexer.make_days)),
                 asyncio.create_task(_regularly(Expiry(client, settings, clock, source.retention).sweep)),
                 asyncio.create_task(watch_kafka(settings, health)),
+                asyncio.create_task(source.first_write(health)),
             ]
             try:
                 await indexer.run(stop)

@@ -1,6 +1,7 @@
 """The role `stream`: puts the parts together, runs them until asked to stop, and stops them in order."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -11,10 +12,12 @@ from control.registry import SPREAD
 from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import PRODUCER
 from kernel.health import Health
 from kernel.kafka import client_config, wait_for_kafka, watch_kafka
+from kernel.lag import tell_lag, together
 from kernel.logs import get_logger
-from kernel.metrics import CONSUMER_LAG, OUTPUTS_UNDER_WAY
+from kernel.metrics import OUTPUTS_UNDER_WAY
 from kernel.ops import OpsServer
 from kernel.positions import Kind
 from kernel.settings import Settings
@@ -39,7 +42,7 @@ _REMEMBERED: Final = 100_000
 
 async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Run until `stop` is set, or an error comes that nobody has thought about: that one is raised."""
-    health = Health("kafka", "registry", "tables", "partitions")
+    health = Health("kafka", "registry", "tables", PRODUCER, "partitions")
     ops = OpsServer(health, settings.stream.host, settings.stream.port)
     await ops.start()
     try:
@@ -87,6 +90,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     state.on_known.append(known.set)
     worker = Worker(settings, clock, health, sink, state, tables=on_disk)
     channel_manager = ChannelManager(settings, clock, worker)
+    writing = asyncio.create_task(_first_write(sink, names.presence, health))
     app = make_app(settings, clock, worker, sink, worker.topics)
     fatal = app.fatal
     tables = state.tables("presence")
@@ -111,6 +115,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     try:
         waited: set[asyncio.Future[Any]] = {asked, fatal, looking}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        writing.cancel()
         if not asked.done():
             await (fatal if fatal.done() else looking)
         looking.cancel()
@@ -136,15 +141,21 @@ async def _until(known: asyncio.Event, fatal: "asyncio.Future[None]") -> None:
         raise TouchlineError("unavailable", "The channels' records were not read from Kafka in time.")
 
 
+async def _first_write(sink: Sink, topic: str, health: Health) -> None:
+    # An output that is lost ends the worker all the same: whoever writes the next one hears of it.
+    with contextlib.suppress(TouchlineError):
+        await sink.first_write(topic)
+        health.ok(PRODUCER)
+
+
 async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:
     consumer = cast("Consumer", app.consumer)
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
-        total: dict[str, int] = dict.fromkeys(worker.topics, 0)
+        lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:
-                total[place.topic] += consumer.reader.lag(place, position)
+                lags[place.topic].append(consumer.reader.lag(place, position))
         OUTPUTS_UNDER_WAY.set(app.sink.queued)
-        for topic, behind in total.items():
-            CONSUMER_LAG.labels(topic).set(behind)
+        tell_lag({topic: together(each) for topic, each in lags.items()})

@@ -173,6 +173,20 @@ class Pipeline:
             raise
 
 
+def imported(pipeline: Pipeline, *arguments: str) -> set[str]:
+    """The packages that a command imports until it ends; it has to succeed."""
+    told = "import sys; from touchline.cli import run; c = run(sys.argv[1:]); print(*sys.modules); exit(c)"
+    done = subprocess.run(
+        [sys.executable, "-c", told, *arguments],
+        env={**pipeline.environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+
+
 @contextlib.contextmanager
 def running(kafka: str, elasticsearch: str, logs: Path, *roles: str, **given: str) -> Iterator[Pipeline]:
     """A pipeline with these roles running; none is left behind."""

@@ -13,6 +13,7 @@ import click
 from kernel import extras
 from kernel.errors import TouchlineError
 from kernel.version import VERSION
+from touchline.printable import printable
 
 #: Command -> its module in touchline.commands and its line in `touchline --help`, in the order shown.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -112,5 +113,7 @@ def _told(error: TouchlineError, arguments: list[str] | None) -> int:
     if "--json" in (sys.argv[1:] if arguments is None else arguments):
         click.echo(json.dumps({"code": error.code, "message": str(error)}, ensure_ascii=False), err=True)
     else:
-        click.echo(f"touchline: {error}", err=True)
+        # It may quote what others wrote.
+        sentence = "\n".join(printable(line) for line in str(error).split("\n"))
+        click.echo(f"touchline: {sentence}", err=True)
     return 2 if error.code == "bad_setting" else 1

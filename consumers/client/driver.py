@@ -91,14 +91,15 @@ class Driver:
         """Everything that happens goes through here: first the deed, then the timer for what is due next."""
         loop = asyncio.get_running_loop()
         try:
-            deed(loop.time() * 1000)
+            deed(self._monotonic_ms())
         finally:
             due = self.core.deadline
             if due != self._due:
                 if self._timer is not None:
                     self._timer.cancel()
                 self._due = due
-                self._timer = None if due == inf else loop.call_at(due / 1000, self._tick)
+                wait_s = (due - self._monotonic_ms()) / 1000
+                self._timer = None if due == inf else loop.call_later(max(0.0, wait_s), self._tick)
 
     async def end(self) -> None:
         """Leave all edges. What was sent last is given a moment; a dead edge is not waited for."""
@@ -128,6 +129,9 @@ class Driver:
 
     def wall_ms(self) -> float:
         return self._clock.now_ms()
+
+    def _monotonic_ms(self) -> float:
+        return self._clock.monotonic() * 1000
 
     def want_token(self) -> None:
         self._spawn(self._fetch_token())

@@ -5,6 +5,7 @@ stays past the deadline is closed; then the partitions are handed over (by whoev
 """
 
 import asyncio
+import contextlib
 from typing import Final
 
 from consumers.protocol.messages import Drain
@@ -15,9 +16,9 @@ from kernel.logs import get_logger
 
 _log = get_logger("touchline.departure")
 #: The last part of the time is for those who were told to go late to arrive elsewhere.
-_TELLING: Final = 0.7
+_SPREAD: Final = 0.7
 _LOOK_S: Final = 0.05
-_TOLD_A_TURN: Final = 500
+_DRAINED_AT_ONCE: Final = 500
 
 
 async def depart(admission: Admission, health: Health, *, seconds: float) -> None:
@@ -28,14 +29,15 @@ async def depart(admission: Admission, health: Health, *, seconds: float) -> Non
     if not present:
         return
     _log.info("draining", viewers=len(present), seconds=seconds)
-    deadline = asyncio.get_running_loop().time() + seconds
     for number, viewer in enumerate(present):
-        own_ms = round(1000 * seconds * _TELLING * number / len(present))
+        own_ms = round(1000 * seconds * _SPREAD * number / len(present))
         viewer.send(Drain(reconnect_in_ms=own_ms, deadline_ms=round(1000 * seconds)))
-        if number % _TOLD_A_TURN == _TOLD_A_TURN - 1:
+        if number % _DRAINED_AT_ONCE == _DRAINED_AT_ONCE - 1:
             await asyncio.sleep(0)
-    while admission.viewers() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - seldom
-        await asyncio.sleep(_LOOK_S)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while admission.viewers():  # noqa: ASYNC110 - seldom
+                await asyncio.sleep(_LOOK_S)
     stayed = admission.viewers()
     for viewer in stayed:
         viewer.end(Close.DRAINING)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.settings import PREFIX, Settings
@@ -23,7 +24,7 @@ _AGAIN_S: Final = 1.0
 _STARTED_S: Final = 30.0
 
 
-async def run_many(settings: Settings, count: int, stop: asyncio.Event) -> None:
+async def run_many(settings: Settings, count: int, stop: asyncio.Event, clock: Clock) -> None:
     """Run so many edges until `stop` is set; then each drains. Raises where they cannot even begin."""
     if not hasattr(socket, "SO_REUSEPORT"):
         raise TouchlineError("bad_setting", "This system cannot share a port: leave out --processes.")
@@ -37,7 +38,7 @@ async def run_many(settings: Settings, count: int, stop: asyncio.Event) -> None:
     # Ends for the others when this process does, however it does.
     theirs, ours = os.pipe()
     try:
-        keepers = [asyncio.create_task(_keep(settings, n, theirs, stop)) for n in range(1, count + 1)]
+        keepers = [asyncio.create_task(_keep(settings, n, theirs, stop, clock)) for n in range(1, count + 1)]
         await asyncio.wait(keepers, return_when=asyncio.FIRST_EXCEPTION)
         stop.set()
         for outcome in await asyncio.gather(*keepers, return_exceptions=True):
@@ -61,11 +62,11 @@ def follow(parent: int, stop: asyncio.Event) -> Callable[[], None]:
     return lambda: os.kill(os.getppid(), signal.SIGTERM)
 
 
-async def _keep(settings: Settings, number: int, parent: int, stop: asyncio.Event) -> None:
-    edge, loop = settings.edge, asyncio.get_running_loop()
+async def _keep(settings: Settings, number: int, parent: int, stop: asyncio.Event, clock: Clock) -> None:
+    edge = settings.edge
     name = f"{edge.name or f'{edge.host}:{edge.port}'}/{number}"
     while not stop.is_set():
-        begun = loop.time()
+        begun = clock.monotonic()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "touchline", "edge", "--share-port", str(parent)),
             env={**os.environ, f"{PREFIX}EDGE_NAME": name},
@@ -82,7 +83,7 @@ async def _keep(settings: Settings, number: int, parent: int, stop: asyncio.Even
             await ended
             return
         code = ended.result()
-        if code > 0 and loop.time() - begun < _STARTED_S:
+        if code > 0 and clock.monotonic() - begun < _STARTED_S:
             raise TouchlineError(
                 "start_failed",
                 f"The edge process {name} ended with code {code} at once; its last line says why.",

@@ -7,7 +7,6 @@ queue.
 import asyncio
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from time import thread_time
 from typing import Any, Final, Protocol
@@ -18,13 +17,13 @@ from consumers.cluster.assignment import Assign
 from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
 from kernel.clock import Clock
+from kernel.lag import lags, tell_lag
 from kernel.logs import get_logger
-from kernel.metrics import CONSUMER_LAG
 
 _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
 #: What goes out in one round is bounded, so that nobody's socket gets more than this in one go.
-MAX_TURN_BYTES: Final = 512 * 1024
+MAX_ROUND_BYTES: Final = 512 * 1024
 #: The rest after a cheap round is so many times as long as the round …
 _CHEAP: Final = 1.5
 #: … and after one that takes longer than this it soon is a tick, so that more goes out in each.
@@ -37,7 +36,7 @@ _SHARE_S: Final = 5.0
 _LAG_EVERY_S: Final = 2.0
 
 
-class Heard(Protocol):
+class Listener(Protocol):
     """Whoever is told, in the loop, what the reader does."""
 
     def take(self, topic: str, records: list[Raw]) -> object: ...
@@ -62,13 +61,13 @@ class Reader(threading.Thread):
         assign: Assign,
         *,
         tick_s: float,
-        heard: Heard,
+        listener: Listener,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
     ) -> None:
         super().__init__(name="fanout-reader", daemon=True)
         self._config, self._assign, self._tick_s = config, assign, tick_s
-        self._heard, self._loop, self._clock = heard, loop, clock
+        self._listener, self._loop, self._clock = listener, loop, clock
         self._stopping = threading.Event()
         self._written = threading.Event()
         #: What the loop has spent on the round, in processor time: waiting for one is no reason to rest.
@@ -97,7 +96,7 @@ class Reader(threading.Thread):
         except:  # noqa: E722 - what Kafka's callbacks raise arrives here as no exception that Python knows
             came = sys.exc_info()[1]
             self._notify(
-                self._heard.failed, came if isinstance(came, Exception) else KafkaException(str(came))
+                self._listener.failed, came if isinstance(came, Exception) else KafkaException(str(came))
             )
         finally:
             consumer.close()
@@ -108,10 +107,10 @@ class Reader(threading.Thread):
         self, partitions: dict[Partition, int | None], whole: set[Partition], counts: dict[str, int]
     ) -> None:
         self._counts = None
-        self._notify(self._heard.assigned, set(partitions), whole, counts)
+        self._notify(self._listener.assigned, set(partitions), whole, counts)
         for partition, end in partitions.items():
             if end is not None and end < 0:
-                self._notify(self._heard.filled, partition)
+                self._notify(self._listener.filled, partition)
             else:
                 self._ends[partition] = end
 
@@ -121,14 +120,14 @@ class Reader(threading.Thread):
     def end(self, partitions: set[Partition]) -> None:
         for partition in partitions:
             self._ends.pop(partition, None)
-        self._notify(self._heard.revoked, partitions)
+        self._notify(self._listener.revoked, partitions)
 
     def _read(self, consumer: Consumer) -> None:
         monotonic, rest_until, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
         while not self._stopping.is_set():
             if monotonic() - counted >= _LAG_EVERY_S:
                 counted = monotonic()
-                _count_lag(consumer)
+                tell_lag(lags(consumer))
             # Idle: the first record is taken as it comes. Busy: what comes until the rest is over joins it.
             messages = consumer.consume(1, _IDLE_S)
             if not messages:
@@ -153,7 +152,7 @@ class Reader(threading.Thread):
                 topic, partition = message.topic() or "", message.partition() or 0
                 batches.setdefault(topic, []).append(Raw(partition, message.key() or b"", value))
                 size += len(value)
-                if size >= MAX_TURN_BYTES:
+                if size >= MAX_ROUND_BYTES:
                     self._hand_over(batches)
                     batches, size = {}, 0
             self._hand_over(batches)
@@ -170,7 +169,7 @@ class Reader(threading.Thread):
     def _write(self, topic: str, batch: list[Raw]) -> None:
         began_s = thread_time()
         try:
-            self._heard.take(topic, batch)
+            self._listener.take(topic, batch)
         finally:
             # The transports write at the end of this turn of the loop: only then read on.
             self._loop.call_soon(self._wrote, began_s)
@@ -190,11 +189,11 @@ class Reader(threading.Thread):
             # Transactions leave markers at a log's end that are not handed out: then quiet means the end.
             if end is not None and (at.offset >= end or (at_rest and max(at.offset, high) >= 0)):
                 del self._ends[partition]
-                self._notify(self._heard.filled, partition)
+                self._notify(self._listener.filled, partition)
 
     def _handle(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._notify(self._heard.trouble, "no broker answers")
+            self._notify(self._listener.trouble, "no broker answers")
         elif error.fatal():
             raise KafkaException(error)
         else:
@@ -208,13 +207,3 @@ class Reader(threading.Thread):
 def rest_after(spent_s: float, tick_s: float) -> float:
     """How long to collect after a round: a tick at most, and hardly at all if it cost hardly anything."""
     return min(tick_s, max(_CHEAP * spent_s, _DEAR * (spent_s - _CHEAP_S)))
-
-
-def _count_lag(consumer: Consumer) -> None:
-    """How far it is behind, by topic. In the reader's thread: another one's call would wait for a poll."""
-    behind: Counter[str] = Counter()
-    for at in consumer.position(consumer.assignment()):
-        _, end = consumer.get_watermark_offsets(at, cached=True)
-        behind[at.topic] += max(0, end - at.offset) if at.offset >= 0 else 0
-    for topic, records in behind.items():
-        CONSUMER_LAG.labels(topic).set(records)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Final
 
 from consumers.cluster.assignment import Assign, all_of, share_of
-from consumers.cluster.reader import Heard, Reader
+from consumers.cluster.reader import Listener, Reader
 from kernel.clock import Clock
 from kernel.kafka import client_config
 from kernel.settings import Settings
@@ -19,7 +19,7 @@ OVERVIEW_FILL: Final = 600
 
 
 def start_readers(
-    settings: Settings, *, name: str, heard: Heard, loop: asyncio.AbstractEventLoop, clock: Clock
+    settings: Settings, *, name: str, listener: Listener, loop: asyncio.AbstractEventLoop, clock: Clock
 ) -> list[Reader]:
     """Of a cell the live topic's partitions are shared out; all else every edge reads whole."""
     edge, names = settings.edge, topic_names(settings)
@@ -38,7 +38,7 @@ def start_readers(
             client_config(settings, **config),
             assign,
             tick_s=edge.tick_ms / 1000,
-            heard=heard,
+            listener=listener,
             loop=loop,
             clock=clock,
         )

@@ -16,10 +16,11 @@ from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Stream
 
-_log = get_logger("touchline.past")
+_log = get_logger("touchline.backfill")
 PAGE_EVENTS: Final = 500
 #: Pages of the past do not change; so many of the latest stay at hand for whoever comes with a like cursor.
 MAX_PAGES: Final = 64
+MAX_PAGE_BYTES: Final = 64 * 1024 * 1024
 MAX_FRUITLESS: Final = 100
 FRUITLESS_PAUSE_S: Final = 0.05
 K = TypeVar("K")
@@ -80,6 +81,7 @@ class Backfill:
         self._history = history
         self._reads: dict[Feed, _Reads] = {}
         self._pages: OrderedDict[tuple[Feed, int], Page] = OrderedDict()
+        self._page_bytes = 0
         self._starts: OrderedDict[tuple[Feed, int, int], int] = OrderedDict()
 
     def page(self, feed: Feed, after: int, wake: Wake) -> Page | None:
@@ -155,10 +157,15 @@ class Backfill:
             if await self._lags(reads, before):
                 return []
             first = before.seqs[0] - 1 if before.more else 0
-            self._remember(self._starts, (feed, count, head), first)
             if before.events:
                 # Not up to the head: what the ring holds the log may not have yet.
                 self._keep(_page(feed, first, before, reaches=ring.floor))
+            missing = count - len(before.events)
+            while before.more and missing > 0:  # pages end at a size too: what lies before is only counted
+                before = await self._history.read(stream, before=first + 1, limit=missing)
+                first = before.seqs[0] - 1 if before.more and before.seqs else 0
+                missing -= len(before.events)
+            self._remember(self._starts, (feed, count, head), first)
             # If the head moves on meanwhile, what was read is still the last `count` events of the past.
             self._remember(self._starts, (feed, count, ring.head), first)
             return reads.lasts.pop(count)
@@ -221,7 +228,12 @@ class Backfill:
         return found.seqs[0] if found.seqs else max(after, feed.ring.head)
 
     def _keep(self, page: Page) -> None:
-        self._remember(self._pages, (page.feed, page.start), page)
+        before = self._pages.get((page.feed, page.start))
+        self._page_bytes += page.bytes - (before.bytes if before else 0)
+        self._pages[page.feed, page.start] = page
+        self._pages.move_to_end((page.feed, page.start))
+        while len(self._pages) > MAX_PAGES or (self._page_bytes > MAX_PAGE_BYTES and len(self._pages) > 1):
+            self._page_bytes -= self._pages.popitem(last=False)[1].bytes
 
     @staticmethod
     def _remember(cache: OrderedDict[K, V], key: K, value: V) -> None:

@@ -1,13 +1,13 @@
 """Fan-out: records go into rings, and one write a round goes to each viewer who keeps up.
 
-A viewer who keeps up has no state here but his place in an audience's `live`: his position is the ring's
+A viewer who keeps up has no state here but an entry in an audience's `live`: the position is the ring's
 head. A viewer who does not is taken out of `live`, gets explicit positions, and is caught up by
 `delivery.subscription`. So the loop over viewers, which is what an edge spends its time on, asks nothing of
 each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from consumers.delivery.broadcast import Live, broadcast
@@ -139,6 +139,8 @@ class Hub:
         #: Channels whose older records were dropped before anybody watched.
         self._cut: set[bytes] = set()
         self._audiences: dict[tuple[str, Shard], Audience] = {}
+        #: The same by stream.
+        self._by_stream: dict[str, list[Audience]] = {}
         #: The operators: of no channel, so not among the audiences.
         self._overview = Audience(OVERVIEW, OVERVIEW_SHARD)
         #: Partitions that were read from their very first record: their streams' rings lack nothing.
@@ -162,16 +164,16 @@ class Hub:
                 else:
                     self._shelve((topic, partition), key, value)
                 continue
-            taken = self._take_one((topic, partition), key, value)
-            if taken is not None:
-                feed, frame = taken
+            kept = self._keep((topic, partition), key, value)
+            if kept is not None:
+                feed, frame = kept
                 if feed.audiences:
                     fresh.setdefault(feed, []).append(frame)
         if self.bytes > self._ring_bytes:
             self._make_room()
         return self._deliver(fresh) if fresh else 0
 
-    def _take_one(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
+    def _keep(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
         """One record into its ring; None if it is a repetition, or not readable."""
         try:
             stream, seq, server_ts, body = self._decode(value)
@@ -207,7 +209,7 @@ class Hub:
         if shelf.cut:
             self._cut.add(key)
         for value in shelf.values:
-            self._take_one(shelf.place, key, value)
+            self._keep(shelf.place, key, value)
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}
@@ -220,7 +222,7 @@ class Hub:
                     due.setdefault(audience, []).extend(frames)
                 if audience.followers:
                     deliveries += len(frames) * len(audience.followers)
-        # Everybody who is live now gets everything of this round, even if his socket fills up on the way:
+        # Everybody who is live now gets everything of this round, even if the socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
         sends = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]
         broadcast(sends)
@@ -296,6 +298,7 @@ class Hub:
         audience = self._audiences.get((name, shard))
         if audience is None:
             audience = self._audiences[name, shard] = Audience(name, shard)
+            self._by_stream.setdefault(name, []).append(audience)
         wanted = [stream.channel, *(lane(stream.channel, n) for n in range(lanes))]
         for channel in wanted[len(audience.feeds) :]:
             key = shard._replace(channel=channel).key
@@ -316,7 +319,11 @@ class Hub:
         """Somebody left; the last one closes the door."""
         audience.viewers -= 1
         if audience.viewers == 0 and audience is not self._overview:
-            self._audiences.pop((audience.name, audience.shard), None)
+            if self._audiences.pop((audience.name, audience.shard), None) is not None:
+                of_stream = self._by_stream[audience.name]
+                of_stream.remove(audience)
+                if not of_stream:
+                    del self._by_stream[audience.name]
             for feed in audience.feeds:
                 feed.audiences.remove(audience)
                 if feed.conflates and not feed.audiences:
@@ -352,6 +359,14 @@ class Hub:
 
     def audiences(self) -> list[Audience]:
         return list(self._audiences.values())
+
+    def streams(self) -> list[str]:
+        """The streams that somebody watches here."""
+        return list(self._by_stream)
+
+    def audiences_of(self, stream: str) -> Sequence[Audience]:
+        """Those who watch a stream here, in each of its shards."""
+        return self._by_stream.get(stream, ())
 
     def viewers(self) -> dict[tuple[str, Shard], int]:
         """How many watch what."""

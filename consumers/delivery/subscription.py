@@ -1,7 +1,7 @@
-"""A viewer's way through a stream: from a cursor, through history and ring, to the head, where he is live.
+"""A viewer's way through a stream: from a cursor, through history and ring, to the head, where it is live.
 
-There is one path for whoever is not at the head, whatever the reason: he has just come, comes back, or reads
-slowly. `advance` writes as much as his socket takes, and is called again when there is room, or when a page
+There is one path for whoever is not at the head, whatever the reason: they have just come, come back, or read
+slowly. `advance` writes as much as the socket takes, and is called again when there is room, or when a page
 of history has come. docs/protocol.md §5.
 """
 
@@ -25,7 +25,7 @@ _UNCOUNTED: Final = 1 << 53
 class Page:
     """A piece of a stream's past as frames: complete above `start`, up to `end`."""
 
-    __slots__ = ("end", "events", "feed", "missing_below", "start")
+    __slots__ = ("bytes", "end", "events", "feed", "missing_below", "start")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Page:
         self.feed = feed
         self.start, self.end = start, end
         self.events = Events(seqs, frames)
+        self.bytes = sum(map(len, frames))
         #: Events between `start` and here are gone for good; 0: none are.
         self.missing_below = missing_below
 
@@ -92,7 +93,7 @@ class Subscription:
         self.audience = audience
         #: What was asked, until it is answered.
         self.request: Subscribe | None = request
-        #: Where he is in each feed; None: at the head of all of them, live.
+        #: Where the viewer is in each feed; None: at the head of all of them, live.
         self.positions: dict[Feed, int] | None = {}
         self.closed = False
         audience.viewers += 1
@@ -113,13 +114,13 @@ class Subscription:
             self.positions = {feed: feed.ring.head for feed in self.audience.feeds}
 
     def cursors(self) -> dict[str, int]:
-        """Where he is, for whoever has to say it for him."""
+        """Where the viewer is, for whoever has to say it for them."""
         if self.positions is None:
             return {feed.stream: feed.ring.head for feed in self.audience.feeds}
         return {feed.stream: position for feed, position in self.positions.items()}
 
     def advance(self, backfill: Backfill) -> None:
-        """Write until he is live, his socket is full, or history must be read first."""
+        """Write until the viewer is live, the socket is full, or history must be read first."""
         if self.closed or self.positions is None or self.holder.paused:
             return
 
@@ -135,12 +136,12 @@ class Subscription:
             return
         positions = self.positions
         for feed in self.audience.feeds:
-            # A lane that was added since: he has seen nothing of it, and its first events may be here.
+            # A lane that was added since: nothing of it was seen, and its first events may be here.
             positions.setdefault(feed, 0)
             if not self._catch_up(feed, positions, backfill, wake):
                 return
         if any(position > feed.ring.head for feed, position in positions.items()):
-            # Another edge was faster: what comes up to his cursor he has, and must not get again.
+            # Another edge was faster: what comes up to the cursor the viewer has, and must not get again.
             self.audience.ahead[self] = lambda: self.advance(backfill)
             return
         self.audience.ahead.pop(self, None)

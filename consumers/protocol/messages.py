@@ -3,6 +3,7 @@
 docs/protocol.md §3 and §4; docs/asyncapi.json is made from this module.
 """
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -217,6 +218,8 @@ AnyReply = (
     | Error
 )
 
+#: Where msgspec says that a field of an event is wrong.
+_EVENT: Final = re.compile(r"`\$\.(data|type|key)\b|required field `data`")
 _requests: Final = msgspec.json.Decoder(AnyRequest)
 _encode: Final = msgspec.json.Encoder().encode
 KNOWN_OPS: Final = frozenset(kind.__struct_config__.tag for kind in AnyRequest.__args__)
@@ -256,7 +259,9 @@ def _explain(line: str | bytes, error: Exception) -> BadRequest:
     if envelope.op not in KNOWN_OPS if isinstance(envelope.op, str) else True:
         known = ", ".join(sorted(str(op) for op in KNOWN_OPS))
         return BadRequest("unknown_op", f"There is no such op; there are: {known}.", request_id)
-    return BadRequest("bad_request", f"The request is not valid: {error}.", request_id)
+    # What is wrong with an event has one code, whatever way it came.
+    code = "invalid_event" if envelope.op == "publish" and _EVENT.search(str(error)) else "bad_request"
+    return BadRequest(code, f"The request is not valid: {error}.", request_id)
 
 
 def render(message: AnyReply) -> bytes:

@@ -1,7 +1,7 @@
 """The viewer protocol without I/O: text and the time go in, effects come out. It imports no asyncio.
 
-States are types. A `Guest` has not shown who he is: he can authenticate and ping, and has no method for
-anything else. `Guest.admit` returns the `Member`, who can do what his grants say. docs/protocol.md §2 and
+States are types. A `Guest` has not shown who it is: it can authenticate and ping, and has no method for
+anything else. `Guest.admit` returns the `Member`, which can do what its grants say. docs/protocol.md §2 and
 §3.
 """
 
@@ -16,6 +16,8 @@ from kernel.tokens import Action, Grants, parse_stream
 
 MAX_BAD_IN_A_ROW: Final = 10
 BURST_S: Final = 10.0
+#: What a frame costs that is no message by itself.
+FRAME_COST: Final = 0.1
 
 
 class Rules(NamedTuple):
@@ -108,20 +110,20 @@ E = TypeVar("E")
 class _Session:
     """What both states do alike: pace, bad requests, heartbeats."""
 
-    __slots__ = ("_allowance", "_bad", "_heard", "_pinged", "_refilled", "rules")
+    __slots__ = ("_alive_at", "_allowance", "_bad", "_pinged_at", "_refilled", "rules")
 
     def __init__(self, rules: Rules, now: float) -> None:
         self.rules = rules
-        self._heard = self._refilled = now
+        self._alive_at = self._refilled = now
         self._allowance = rules.max_messages_per_s * BURST_S
         self._bad = 0
-        #: When he was pinged, if he has been silent since.
-        self._pinged: float | None = None
+        #: When the viewer was pinged, if silent since.
+        self._pinged_at: float | None = None
 
-    def heard(self, now: float) -> None:
+    def alive(self, now: float) -> None:
         """Bytes came in, of whatever sort: the other side lives."""
-        self._heard = now
-        self._pinged = None
+        self._alive_at = now
+        self._pinged_at = None
 
     def _pulse(self, now: float) -> list[Effect]:
         """Ping who is silent; drop who stays silent (§2.4): a dead peer is found in two heartbeats.
@@ -129,26 +131,34 @@ class _Session:
         Counted from the ping: an edge that was stopped for a while has heard nobody, and nobody is to blame.
         """
         heartbeat_s = self.rules.heartbeat_s
-        if self._pinged is not None:
-            return [End(Close.TOO_SLOW)] if now - self._pinged >= heartbeat_s else []
-        if now - self._heard < heartbeat_s:
+        if self._pinged_at is not None:
+            return [End(Close.TOO_SLOW)] if now - self._pinged_at >= heartbeat_s else []
+        if now - self._alive_at < heartbeat_s:
             return []
-        self._pinged = now
+        self._pinged_at = now
         return [SendPing()]
 
     def _receive(
         self, text: str, now: float, handle: Callable[[m.AnyRequest], list[E | Effect]]
     ) -> Iterator[E | Effect]:
         """The effects of one line are done before the next line is looked at: it may rest on them."""
-        for line in text.split("\n"):
-            if not line or line.isspace():
-                continue
+        start, end = 0, len(text)
+        while start < end or end == 0:
+            # One line after the other: of a frame that is too much only its beginning is looked at.
+            stop = text.find("\n", start)
+            stop = end if stop < 0 else stop
+            line, start = text[start:stop], stop + 1
+            blank = not line or line.isspace()
             if not self._pay(now):
-                # Half a burst beyond what is allowed is no accident any more.
-                if self._allowance < -self.rules.max_messages_per_s * BURST_S / 2:
+                if self._too_much:
                     yield End(Close.RATE_LIMIT)
                     return
-                yield Send(m.render(m.error("rate_limited")))
+                if not blank:
+                    yield Send(m.render(m.error("rate_limited")))
+                    blank = True
+            if blank:
+                if end == 0:
+                    return
                 continue
             try:
                 request = m.parse_request(line)
@@ -162,10 +172,29 @@ class _Session:
                     yield End(Close.ABUSE)
                     return
 
-    def _pay(self, now: float) -> bool:
+    def count_frame(self, now: float, *, bad: bool = False) -> list[Effect]:
+        """A frame came that has no line to look at: part of one, a ping, or (`bad`) what is none of ours.
+
+        Each costs a part of a message; a client that sends a message in a hundred pieces is no flood.
+        """
+        self._pay(now, 1.0 if bad else FRAME_COST)
+        if self._too_much:
+            return [End(Close.RATE_LIMIT)]
+        if not bad:
+            return []
+        self._bad += 1
+        said = Send(m.render(m.error("bad_request", "Send text frames, not binary ones.")))
+        return [said, End(Close.ABUSE)] if self._bad >= MAX_BAD_IN_A_ROW else [said]
+
+    @property
+    def _too_much(self) -> bool:
+        """Half a burst beyond what is allowed is no accident any more."""
+        return self._allowance < -self.rules.max_messages_per_s * BURST_S / 2
+
+    def _pay(self, now: float, cost: float = 1.0) -> bool:
         rate = self.rules.max_messages_per_s
         full = rate * BURST_S
-        self._allowance = min(full, self._allowance + (now - self._refilled) * rate) - 1
+        self._allowance = min(full, self._allowance + (now - self._refilled) * rate) - cost
         self._refilled = now
         return self._allowance >= 0
 
@@ -190,7 +219,7 @@ class Guest(_Session):
         return self._pulse(now)
 
     def admit(self, grants: Grants, now: float) -> "Member":
-        """He has shown who he is."""
+        """The viewer has shown who they are."""
         return Member(self.rules, now, grants)
 
     def _handle(self, request: m.AnyRequest) -> list[Effect]:
@@ -202,7 +231,7 @@ class Guest(_Session):
 
 
 class Member(_Session):
-    """Somebody who may do what his grants say."""
+    """Somebody who may do what their grants say."""
 
     __slots__ = ("grants", "streams")
 
@@ -239,7 +268,7 @@ class Member(_Session):
         try:
             stream = parse_stream(request.stream)
         except TouchlineError as error:
-            raise m.BadRequest("bad_request", error.message, request.id) from None
+            raise m.BadRequest(error.code, error.message, request.id) from None
         if not self.grants.allows(action, request.stream):
             raise m.BadRequest("forbidden", f"Your token does not allow this: {action}.", request.id)
         return stream
@@ -265,7 +294,7 @@ class Member(_Session):
             case m.Publish():
                 stream = self._may("publish", request)
                 if stream.kind is Kind.BROADCAST and request.type is None:
-                    raise m.BadRequest("bad_request", "A broadcast event needs a type.", request.id)
+                    raise m.BadRequest("invalid_event", "A broadcast event needs a type.", request.id)
                 return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -12,10 +13,13 @@ from consumers.service.tokens import Tokens
 from kernel.clock import Clock
 from kernel.codes import Close
 from kernel.errors import TouchlineError
+from kernel.hosts import host_allowed
+from kernel.logs import get_logger
 from kernel.metrics import VIEWERS
 from kernel.settings import Edge
 from kernel.tokens import Grants, UnknownKey, everything
 
+_log = get_logger("touchline.edge")
 #: Sockets beyond the limit that are still told why they are refused.
 SPARE_CONNECTIONS: Final = 64
 #: Connections that are ticked before others get a turn of the event loop.
@@ -49,10 +53,20 @@ class Admission:
     """The connections of an edge, and who is behind them."""
 
     def __init__(
-        self, edge: Edge, tokens: Tokens, *, name: str, cell: str, on_loopback: bool, clock: Clock
+        self,
+        edge: Edge,
+        tokens: Tokens,
+        *,
+        name: str,
+        cell: str,
+        on_loopback: bool,
+        clock: Clock,
+        pages: Collection[str] = (),
     ) -> None:
+        """`pages` are the origins that the gateway's own pages have on loopback."""
         self._edge, self.tokens, self._clock = edge, tokens, clock
         self.name, self.cell, self._on_loopback = name, cell, on_loopback
+        self._origins = edge.origins or (tuple(pages) if on_loopback else ())
         self.rules = Rules(
             heartbeat_s=edge.heartbeat_ms / 1000,
             auth_timeout_s=edge.handshake_timeout_s,
@@ -121,9 +135,11 @@ class Admission:
 
     def origin_allowed(self, origin: str | None) -> bool:
         """Whether a page of this origin may connect. Programs that are no browsers send none."""
-        if origin is None or self._edge.origins == ("*",):
-            return True
-        return origin in self._edge.origins if self._edge.origins else self._on_loopback
+        return origin is None or self._origins == ("*",) or origin in self._origins
+
+    def host_allowed(self, host: str | None) -> bool:
+        """Whether a request may call this edge so."""
+        return host_allowed(host, self._edge.hosts, on_loopback=self._on_loopback)
 
     async def sweep(self, every_s: float = 1.0) -> None:
         """Let all connections see that time passes."""
@@ -131,7 +147,10 @@ class Admission:
             await asyncio.sleep(every_s)
             now, now_s = self._clock.monotonic(), self._clock.now_ms() / 1000
             for number, connection in enumerate(self.connections(), 1):
-                connection.tick(now, now_s)
+                try:
+                    connection.tick(now, now_s)
+                except Exception:  # of one connection: the others go on
+                    _log.exception("a connection could not be looked at")
                 if number % _TICKED_AT_ONCE == 0:
                     await asyncio.sleep(0)
 

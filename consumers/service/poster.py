@@ -4,9 +4,11 @@ import asyncio
 import threading
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kernel.errors import TouchlineError
+from kernel.first_write import first_write
+from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.positions import Kind, Stream
@@ -24,7 +26,7 @@ class KafkaPoster:
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self._topics = topic_names(settings).ingest
         self._codecs = {kind: codec_for(settings, f"ingest-{kind}") for kind in Kind}
-        self._loop = loop
+        self._settings, self._loop = settings, loop
         self._producer = Producer(
             client_config(
                 settings,
@@ -40,6 +42,10 @@ class KafkaPoster:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="poster", daemon=True)
         self._thread.start()
+
+    async def first_write(self, health: Health) -> None:
+        """Return when Kafka takes what is posted; the health's condition holds from then on."""
+        await first_write(self._producer, self._settings, health)
 
     async def post(
         self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
@@ -70,6 +76,8 @@ class KafkaPoster:
             self._producer.produce(topic, value, key.encode(), on_delivery=delivered)
         except BufferError:
             raise TouchlineError("queue_full", "Too many events are waiting for Kafka: try again.") from None
+        except KafkaException as error:
+            raise _refused(error) from None
         await done
 
     def post_soon(self, topic: str, key: str, value: bytes | None) -> None:
@@ -78,6 +86,8 @@ class KafkaPoster:
             self._producer.produce(topic, value, key.encode())
         except BufferError:
             raise TouchlineError("queue_full", "Too many records are waiting for Kafka.") from None
+        except KafkaException as error:
+            raise _refused(error) from None
 
     async def close(self) -> None:
         """Wait for what is under way, then stop."""
@@ -88,3 +98,11 @@ class KafkaPoster:
     def _poll(self) -> None:
         while not self._stopping.is_set():
             self._producer.poll(0.1)
+
+
+def _refused(error: KafkaException) -> TouchlineError:
+    """A record that Kafka's client does not even take: that record is refused, and nothing else ends."""
+    what = error.args[0]
+    if what.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return TouchlineError("too_large", "The event is larger than a record may be.")
+    return TouchlineError("not_delivered", f"Kafka's client did not take the event ({what.str()}).")

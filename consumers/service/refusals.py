@@ -10,7 +10,6 @@ from kernel.errors import TouchlineError
 _NEAREST: Final = {
     "not_delivered": "unavailable",
     "queue_full": "unavailable",
-    "invalid_event": "bad_request",
 }
 
 
@@ -23,4 +22,5 @@ def not_a_reader(request_id: int | None, stream: str) -> m.Error:
 def refusal(error: TouchlineError, request_id: int | None) -> m.Error:
     """An error as viewers are told it."""
     code = _NEAREST.get(error.code, error.code)
-    return m.error(code if code in RETRY else "unavailable", error.message, request_id=request_id)
+    sentence = str(error) if error.code == "rate_limited" else error.message  # its hint says when
+    return m.error(code if code in RETRY else "unavailable", sentence, request_id=request_id)

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 from weakref import ref
 
@@ -13,8 +14,10 @@ from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
 from control.acl import ChannelAcl
 from history.changes import check_change, is_change
+from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ, Stream, split_lane
+from kernel.slots import Slots
 
 #: Published events of which a refusal still finds the sender.
 MAX_POSTED: Final = 50_000
@@ -60,20 +63,27 @@ class Requests:
         counts: Counts,
         cursors: Cursors,
         new_id: Callable[[], str],
+        budgets: DoorBudgets,
+        pages: Slots,
     ) -> None:
         self._poster, self._history, self._readers = poster, history, readers
         self._counts, self._cursors, self._new_id = counts, cursors, new_id
+        self._budgets, self._pages = budgets, pages
         #: How far streams go that were asked for in history; they only ever go further.
         self._heads: OrderedDict[str, int] = OrderedDict()
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
 
     async def publish(
-        self, request: m.Publish, stream: Stream, member: Member, connection: Sender
+        self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
     ) -> m.AnyReply:
-        """Post an event in the member's name; the reply comes when Kafka has it."""
+        """Post an event of this size in the member's name; the reply comes when Kafka has it."""
         key = request.key or self._new_id()
         sender, admin = member.user, member.grants.allows("admin", request.stream)
+        try:
+            self._budgets.take_event(self._bound(member), size)
+        except TouchlineError as error:
+            return refusal(error, request.id)
         if not admin and is_change(stream, request.type):
             try:
                 await check_change(self._history, stream, request.data.get("target"), sender)
@@ -100,10 +110,13 @@ class Requests:
         """A page of history, complete up to the head."""
         if not self._readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
+        user = self._bound(member)
         try:
+            self._budgets.take_read(user)
             page = await self._history.read(
                 stream, after=request.after, before=request.before, limit=request.limit
             )
+            self._budgets.count_read(user, sum(map(len, page.events)))
         except TouchlineError as error:
             return refusal(error, request.id)
         events = [msgspec.Raw(body) for body in page.events]
@@ -145,6 +158,13 @@ class Requests:
             return not_a_reader(request.id, request.stream)
         viewers = self._counts.viewers(request.stream)
         return m.PresenceReply(id=request.id, stream=request.stream, viewers=viewers)
+
+    def page(self, member: Member) -> AbstractAsyncContextManager[None]:
+        """A page is on its way to a member, from when it is asked for until it is taken. Raises."""
+        return self._pages.slot(self._bound(member))
+
+    def _bound(self, member: Member) -> str | None:
+        return self._budgets.bound(member.user, admin=member.grants.allows("admin", "*"))
 
 
 def _seen(member: Member, stream: Stream) -> int:

@@ -1,5 +1,6 @@
 """What viewers watch: subscriptions begin, end, and follow what channels and partitions do."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
@@ -31,8 +32,18 @@ class Partitions(Protocol):
 class Subscriptions:
     """All subscriptions of an edge."""
 
-    def __init__(self, hub: Hub, backfill: Backfill, registry: ControlState, partitions: Partitions) -> None:
-        self.hub, self.backfill = hub, backfill
+    def __init__(
+        self,
+        hub: Hub,
+        backfill: Backfill,
+        registry: ControlState,
+        partitions: Partitions,
+        *,
+        most_of_a_user: int = 2000,
+    ) -> None:
+        self.hub, self.backfill, self._most_of_a_user = hub, backfill, most_of_a_user
+        #: User -> subscriptions over all connections.
+        self._of_users: Counter[str] = Counter()
         self._registry, self._partitions = registry, partitions
         self._watchers = Watchers()
         #: Audiences whose partitions went away, and whose viewers wait.
@@ -46,6 +57,9 @@ class Subscriptions:
         """Begin a subscription; a reply only where it cannot begin here."""
         if not self._registry.readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
+        if self._of_users[member.user] >= self._most_of_a_user:
+            sentence = f"One user may have {self._most_of_a_user} subscriptions."
+            return m.error("limit_reached", sentence, request_id=request.id)
         shard = self._registry.shard(stream.channel, member.user)
         if not self._partitions.serves(stream.kind, shard.key):
             url = self._partitions.elsewhere(shard.key)
@@ -55,6 +69,7 @@ class Subscriptions:
             return m.Redirect(id=request.id, stream=request.stream, url=url)
         subscription = Subscription(holder, self._audience(stream, shard), request)
         member.streams[request.stream] = subscription
+        self._of_users[member.user] += 1
         self._watchers.add(subscription, member)
         subscription.advance(self.backfill)
         return None
@@ -63,18 +78,19 @@ class Subscriptions:
         """Begin a subscription to the operators' figures: every edge has them, and no channel's settings."""
         subscription = Subscription(holder, self.hub.overview(), request)
         member.streams[request.stream] = subscription
+        self._of_users[member.user] += 1
         subscription.advance(self.backfill)
 
     def leave(self, member: Member, stream: str) -> None:
         """End a subscription."""
         subscription: Subscription | None = member.streams.pop(stream, None)
         if subscription is not None:
-            self._end(subscription)
+            self._end(subscription, member)
 
     def leave_all(self, member: Member) -> None:
         """The member's connection has ended: end all of its subscriptions."""
         for subscription in member.streams.values():
-            self._end(subscription)
+            self._end(subscription, member)
         member.streams.clear()
 
     # ── of a channel ─────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +168,10 @@ class Subscriptions:
             for audience in audiences:
                 yield audience, serves(Stream.parse(audience.name).kind, shard)
 
-    def _end(self, subscription: Subscription) -> None:
+    def _end(self, subscription: Subscription, member: Member) -> None:
+        self._of_users[member.user] -= 1
+        if self._of_users[member.user] <= 0:
+            del self._of_users[member.user]
         subscription.close()
         self._watchers.discard(subscription)
         self.hub.leave(subscription.audience)

@@ -16,11 +16,13 @@ from consumers.delivery.events import Events
 from consumers.delivery.subscription import Subscription
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
+from consumers.service.refusals import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
-from kernel.codes import CLOSES, Close
+from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
+from kernel.positions import Stream
 
 #: Requests of one viewer that may be under way at once (publishing, reading history).
 MAX_UNDER_WAY: Final = 32
@@ -47,12 +49,15 @@ class ViewerConnection(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
+        "_gone",
         "_incoming",
         "_service",
+        "_size",
         "_stalled_since",
         "_transport",
         "_under_way",
         "_unsent",
+        "_waiting",
         "address",
         "device",
         "id",
@@ -77,6 +82,11 @@ class ViewerConnection(asyncio.Protocol):
         self.write = transport.write
         self._incoming: _Incoming | None = None
         self._under_way = 0
+        #: Pages that the socket has not taken yet.
+        self._waiting: tuple[asyncio.Future[None], ...] = ()
+        self._gone = False
+        #: Bytes of the frame that is being looked at.
+        self._size = 0
         self._stalled_since = 0.0
         self._unsent = 0
         near = None if transport.get_extra_info("sslcontext") else transport.get_extra_info("socket")
@@ -87,7 +97,7 @@ class ViewerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         session, now = self.session, self._service.clock.monotonic()
-        session.heard(now)
+        session.alive(now)
         incoming = self._incoming or _Incoming(self._service.edge.max_frame_bytes)
         wire = incoming.wire
         wire.receive_data(data)
@@ -103,7 +113,7 @@ class ViewerConnection(asyncio.Protocol):
         self._incoming = None if incoming.at_rest else incoming
 
     def pause_writing(self) -> None:
-        # Whoever does not read is not read from: what he asks for has to wait somewhere.
+        # Whoever does not read is not read from: what they ask for has to wait somewhere.
         if not self._transport.is_closing():
             self._transport.pause_reading()
         self._pause()
@@ -112,8 +122,9 @@ class ViewerConnection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self.paused = False
+        self._wake()
         self._transport.resume_reading()
-        self.session.heard(self._service.clock.monotonic())
+        self.session.alive(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
             subscription.advance(self._service.subscriptions.backfill)
 
@@ -122,9 +133,16 @@ class ViewerConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._incoming = None
+        self._gone = True
+        self._wake()
         self._service.admission.gone(self)
         if isinstance(self.session, s.Member):
             self._service.subscriptions.leave_all(self.session)
+
+    @property
+    def fragments(self) -> list[bytes]:
+        """What has come of a message that is not complete."""
+        return [] if self._incoming is None else self._incoming.fragments or []
 
     # ── for subscriptions (it is their Holder) ───────────────────────────────────────────────────────
 
@@ -158,7 +176,7 @@ class ViewerConnection(asyncio.Protocol):
     def tick(self, now: float, now_s: float) -> None:
         """Time passed: heartbeats, the token's end, and whether a full socket drains at all."""
         session = self.session
-        # Who reads slowly may be paused at every look: his token ends all the same.
+        # Who reads slowly may be paused at every look: the token ends all the same.
         ended = isinstance(session, s.Member) and session.expired(now_s) and not self._transport.is_closing()
         if self.paused and not ended:
             self._watch_stall(now)
@@ -197,9 +215,10 @@ class ViewerConnection(asyncio.Protocol):
                     subscriptions.leave(member, name)
                     self._reply(None if request_id is None else m.Ok(id=request_id))
                 case s.Post(posted, stream):
-                    self._start(posted.id, requests.publish(posted, stream, member, self))
+                    size = self._size
+                    self._start(posted.id, requests.publish(posted, stream, member, self, size))
                 case s.ReadPast(asked, stream):
-                    self._start(asked.id, requests.history(asked, stream, member))
+                    self._start(asked.id, self._read_past(asked, stream, member))
                 case s.CountViewers(count):
                     self._reply(requests.presence(count, member))
                 case s.Remember(ack):
@@ -228,9 +247,8 @@ class ViewerConnection(asyncio.Protocol):
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
     def _frame(self, frame: Frame, incoming: _Incoming, now: float) -> None:
-        if frame.opcode is Opcode.BINARY:
-            self.perform([s.Send(m.render(m.error("bad_request", "Send text frames, not binary ones.")))])
-            return
+        if frame.opcode is not Opcode.TEXT or not frame.fin:
+            self.perform(self.session.count_frame(now, bad=frame.opcode is Opcode.BINARY))
         if frame.opcode is Opcode.TEXT:
             incoming.fragments = []
         elif frame.opcode is not Opcode.CONT or incoming.fragments is None:
@@ -246,6 +264,7 @@ class ViewerConnection(asyncio.Protocol):
         except UnicodeDecodeError:
             incoming.wire.fail(1007, "text frames are UTF-8")
             return
+        self._size = len(message)
         session = self.session
         if isinstance(session, s.Member):
             self.perform_for(session, session.receive(text, now))
@@ -273,6 +292,31 @@ class ViewerConnection(asyncio.Protocol):
             self._reply(reply)
 
         self._service.tasks.spawn(run())
+
+    async def _read_past(self, asked: m.History, stream: Stream, member: s.Member) -> m.AnyReply | None:
+        """A page counts until it has been taken: whoever reads nothing cannot have many of them."""
+        requests = self._service.requests
+        try:
+            async with requests.page(member):
+                self.send(await requests.history(asked, stream, member))
+                await self._taken()
+        except TouchlineError as error:
+            return refusal(error, asked.id)
+        return None
+
+    async def _taken(self) -> None:
+        """Wait until the socket takes more, or is gone."""
+        if not self.paused or self._gone:
+            return
+        taken = asyncio.get_running_loop().create_future()
+        self._waiting = (*self._waiting, taken)
+        await taken
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, ()
+        for taken in waiting:
+            if not taken.done():
+                taken.set_result(None)
 
     async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
         """A guest's token that is no good ends the connection; a member's leaves it as it was."""
@@ -312,9 +356,9 @@ class ViewerConnection(asyncio.Protocol):
             self._unsent, self._stalled_since = unsent, now
         elif now - self._stalled_since >= self._service.edge.slow_timeout_s:
             if self._transport.is_closing():
-                self._transport.abort()  # he does not even take the close frame
+                self._transport.abort()  # not even the close frame is taken
             else:
                 self.end(Close.TOO_SLOW)
 
     def _count_close(self, code: int) -> None:
-        CLOSED.labels(str(int(code))).inc()
+        CLOSED.labels(close_label(code)).inc()

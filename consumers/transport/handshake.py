@@ -19,7 +19,7 @@ from consumers.service.service import Service
 from consumers.transport.connection import WIRE_LOG, ViewerConnection
 from consumers.transport.frames import close_frame, text_frame
 from consumers.transport.http import http_response
-from kernel.codes import CLOSES, Close
+from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
 from kernel.tokens import UnknownKey, shown_token
@@ -45,7 +45,7 @@ class Asked(Request):
 
 
 #: What a request may say once: of two origins or two tokens neither can be believed.
-_ONCE: Final = ("Origin", "Authorization", "Last-Event-ID")
+_ONCE: Final = ("Host", "Origin", "Authorization", "Last-Event-ID")
 
 
 def asked_by(request: Request) -> Asked | None:
@@ -91,7 +91,7 @@ class Handshake(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none, but do the same
         if transport.get_extra_info("sslcontext") is None:
             # Whatever waits in a transport pauses its viewer: so nothing of one who is live does, and the
-            # fan-out may write to his socket past it. (With TLS it may not; and zero would pause for ever.)
+            # fan-out may write to the socket past it. (With TLS it may not; and zero would pause for ever.)
             self.transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
@@ -127,11 +127,9 @@ class Handshake(asyncio.Protocol):
             else:
                 self._arrived(asked, wire, data[cut:])
             return
-        for out in wire.data_to_send():
-            if out:
-                self.transport.write(out)
-            else:
-                self.transport.close()
+        if wire.handshake_exc is not None:
+            about_body = "body" in str(wire.handshake_exc.__cause__)
+            self.answer(400, "text/plain", _NO_BODIES if about_body else b"The request cannot be read.\n")
 
     def eof_received(self) -> bool:
         return False
@@ -156,6 +154,9 @@ class Handshake(asyncio.Protocol):
 
     def _arrived(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
         self._wire = None
+        if not self.service.admission.host_allowed(asked.headers.get("Host")):
+            self.answer(403, "text/plain", b"This edge is not called so here: see the setting edge.hosts.\n")
+            return
         if asked.route == PATH:
             self._open(asked, wire, rest)
             return
@@ -199,7 +200,7 @@ class Handshake(asyncio.Protocol):
             session = admission.arrive(session_id, asked.token)
         except TouchlineError as error:
             code = Close.FULL if error.code == "limit_reached" else Close.BAD_TOKEN
-            CLOSED.labels(str(int(code))).inc()
+            CLOSED.labels(close_label(code)).inc()
             self.transport.write(close_frame(code, CLOSES[code]))
             self.transport.close()
             return
@@ -219,6 +220,9 @@ class Handshake(asyncio.Protocol):
             viewer.data_received(rest)
         if asked.token is not None and isinstance(session, Guest) and admission.tokens.verifiable:
             viewer.perform([Verify(None, asked.token)])
+
+
+_NO_BODIES: Final = b"An edge reads no bodies of requests: send it without one.\n"
 
 
 def _subprotocol(_: ServerProtocol, offered: object) -> Subprotocol | None:

@@ -5,6 +5,7 @@ costs more a viewer than a WebSocket, and is done for few. docs/protocol.md §9.
 """
 
 import asyncio
+import math
 import socket
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,7 @@ from kernel.metrics import CLOSED
 from kernel.positions import MAX_SEQ
 from kernel.tokens import UnknownKey, parse_stream
 
+_MAX_WAIT_S: Final = 60.0
 #: A query has no more room; `edge.max_subscriptions` may allow fewer.
 _MAX_STREAMS: Final = 32
 #: Of the highest seq. A longer number is none, and one of thousands of digits would not even be read.
@@ -161,6 +163,8 @@ class Arrived(NamedTuple):
 
     member: Member
     requests: list[m.Subscribe]
+    #: For how long a poll waits.
+    wait_s: float
 
 
 def arrive(service: Service, handshake: Handshake, asked: Asked) -> Arrived | bytes:
@@ -177,7 +181,8 @@ def arrive(service: Service, handshake: Handshake, asked: Asked) -> Arrived | by
         for request in requests:
             if not grants.allows("subscribe", request.stream):
                 return problem(403, "forbidden", f"Your token does not allow {request.stream}.")
-        return Arrived(admission.admit_now(grants), requests)
+        wait_s = _wait(asked.query.get("wait", "25"))
+        return Arrived(admission.admit_now(grants), requests, wait_s)
     except UnknownKey:
         raise
     except TouchlineError as error:
@@ -207,6 +212,17 @@ def _requests(asked: Asked, most: int) -> list[m.Subscribe]:
             raise TouchlineError("bad_request", f"{error}.") from None
         made.append(request)
     return made
+
+
+def _wait(text: str) -> float:
+    """Raises TouchlineError, also for a `nan`: no deadline would ever come."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise TouchlineError("bad_request", "wait is a number of seconds.")
+    return min(max(seconds, 0.0), _MAX_WAIT_S)
 
 
 def _op(message: m.AnyReply) -> str:

@@ -1,7 +1,6 @@
 """`GET /v1/poll`: answers when there is something, or when the time is over. docs/protocol.md §9.2."""
 
 import asyncio
-import math
 from typing import Final
 
 import msgspec
@@ -9,11 +8,10 @@ import msgspec
 from consumers.protocol.session import Member
 from consumers.service.service import Service
 from consumers.transport.handshake import Asked, Handshake, Route
-from consumers.transport.http import problem, stream_head
+from consumers.transport.http import stream_head
 from consumers.transport.oneway import OneWay, arrive, write_cursors
 from kernel.codes import Close
 
-_MAX_WAIT_S: Final = 60.0
 _MAX_POLL_BYTES: Final = 512 * 1024
 #: What comes within this time of the first event goes into the same answer.
 _GATHER_S: Final = 0.01
@@ -76,26 +74,14 @@ def poll_route(service: Service) -> Route:
     """What answers `/v1/poll`."""
 
     def open_poll(handshake: Handshake, asked: Asked) -> bytes | None:
-        try:
-            wait_s = _wait(asked.query.get("wait", "25"))
-        except ValueError:
-            return problem(400, "bad_request", "wait is a number of seconds.")
         arrived = arrive(service, handshake, asked)
         if isinstance(arrived, bytes):
             return arrived
         head = stream_head("application/json", asked.headers.get("Origin"))
-        poll = Poll(handshake, arrived.member, head=head, wait_s=wait_s)
+        poll = Poll(handshake, arrived.member, head=head, wait_s=arrived.wait_s)
         service.admission.replace(handshake, poll)
         handshake.transport.set_protocol(poll)
         poll.begin(arrived.requests)
         return None
 
     return open_poll
-
-
-def _wait(text: str) -> float:
-    """For how long a poll waits. Raises ValueError, also for a `nan`: no deadline would ever come."""
-    seconds = float(text)
-    if math.isnan(seconds):
-        raise ValueError(text)
-    return min(max(seconds, 0.0), _MAX_WAIT_S)

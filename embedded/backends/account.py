@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: Where root puts what the other user must reach, if it lies where he may not go (below /root, mostly).
+#: Where root puts what the other user must reach, if that lies where they may not go (below /root, mostly).
 PUBLIC_ROOT: Final = Path("/var/lib/touchline")
 
 _NOBODY_UID: Final = 65534

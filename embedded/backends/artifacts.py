@@ -137,7 +137,7 @@ def _download(pin: Pin, downloads: Path, advance: Callable[[int], None]) -> None
     for _ in range(_ATTEMPTS):
         shutil.rmtree(partial, ignore_errors=True)
         try:
-            path = _fetch(pin, partial, advance)
+            path = fetch(pin, partial, advance)
         except (requests.RequestException, RuntimeError) as error:
             failure = f"{type(error).__name__}: {error}"
             continue
@@ -156,7 +156,7 @@ def _download(pin: Pin, downloads: Path, advance: Callable[[int], None]) -> None
     )
 
 
-def _fetch(pin: Pin, cache: Path, advance: Callable[[int], None]) -> Path:
+def fetch(pin: Pin, cache: Path, advance: Callable[[int], None]) -> Path:
     @contextlib.contextmanager
     def bar(_filename: str, _size: int) -> Iterator[Callable[[int], None]]:
         yield advance

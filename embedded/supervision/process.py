@@ -44,7 +44,7 @@ class Process:
         """`command` is asked at each start, and may prepare what the program needs."""
         self.name = name
         self.log_file = log_file
-        self._command = command
+        self.command = command
         self._popen: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -65,7 +65,7 @@ class Process:
         """Start it, if it does not run, without waiting until it can be used."""
         if self.is_running():
             return
-        command = self._command()
+        command = self.command()
         uid, gid = (command.account.uid, command.account.gid) if command.account else (-1, -1)
         argv = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(uid), str(gid), *command.argv]
         self.log_file.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.context import Context
+from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
 from history.pages import MAX_LIMIT
 from kernel.errors import TouchlineError
@@ -21,7 +22,7 @@ _PARAMETERS: Final = (
     Parameter(
         "limit",
         "query",
-        "How many at most.",
+        "How many at most; a page also ends at a size (`limits.page_bytes`), and says `more`.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": _DEFAULT_LIMIT},
     ),
 )
@@ -47,21 +48,26 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def read(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
-        await context.access.require(request, "history", str(stream))
+        caller = await context.access.require(request, "history", str(stream))
         unknown = set(request.query) - {"after", "before", "limit", "token"}
         if unknown:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a parameter of history.")
         limit = _number(request, "limit")
-        page = await context.history.read(
-            stream,
-            after=_number(request, "after"),
-            before=_number(request, "before"),
-            limit=_DEFAULT_LIMIT if limit is None else limit,
-        )
-        # The events are JSON already: they are put together, never parsed.
-        more, degraded = (b"true" if page.more else b"false"), (b',"degraded":true' if page.degraded else b"")
-        body = b'{"events":[%b],"more":%b%b}' % (b",".join(page.events), more, degraded)
-        return web.Response(body=body, content_type="application/json")
+        user = context.budgets.bound(caller.bound, admin=False)
+        context.budgets.take_read(user)
+        async with context.pages.slot(user):
+            page = await context.history.read(
+                stream,
+                after=_number(request, "after"),
+                before=_number(request, "before"),
+                limit=_DEFAULT_LIMIT if limit is None else limit,
+            )
+            # The events are JSON already: they are put together, never parsed.
+            more = b"true" if page.more else b"false"
+            degraded = b',"degraded":true' if page.degraded else b""
+            body = b'{"events":[%b],"more":%b%b}' % (b",".join(page.events), more, degraded)
+            context.budgets.count_read(user, len(body))
+            return await answer(request, body)
 
     return [
         Operation(
@@ -73,7 +79,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             tag="events",
             parameters=_PARAMETERS,
             replies={200: _PAGE},
-            errors=("bad_request", "unauthorized", "forbidden", "unavailable"),
+            errors=("bad_request", "unauthorized", "forbidden", "rate_limited", "unavailable"),
         )
     ]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,27 +13,33 @@ from gateway.events.changes import Item, Look, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
 from gateway.http.access import Caller
-from gateway.http.bodies import NDJSON, content_type_of, lines_of, whole
+from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
+from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream
 from kernel.users import check_post
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record, read_post
-from schemas.codec import Undecodable
 
+#: Events of a part, and bytes: after each part others have their turn.
+_PART: Final = 512
+_PART_BYTES: Final = 256 * 1024
 #: Parts of a long body that are on their way to Kafka at once.
 _WINDOWS: Final = 16
 _MAX_KEY: Final = 128
 
-_array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 Prepare = Callable[[Item], Record]
 
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
-    limit = context.settings.gateway.max_event_bytes
+    limit, max_lines = context.settings.gateway.max_event_bytes, context.settings.gateway.max_lines
+
+    def paced(parts: AsyncIterator[list[bytes]], caller: Caller) -> AsyncIterator[list[bytes]]:
+        bound = context.budgets.bound(caller.bound, admin=False)
+        return parts if bound is None else _paced(parts, context, bound)
 
     async def post_events(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
@@ -41,16 +47,20 @@ async def routes(context: Context) -> Sequence[Operation]:
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
-        results, look, refusals = Results(), looking(context.history, stream, caller), Refusals()
+        results = Results(context.settings.gateway.max_refusals)
+        look, refusals = looking(context.history, stream, caller), Refusals()
         try:
             if content_type_of(request) in NDJSON:
                 prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=True)
-                parts = _looked(lines_of(request, limit), look, refusals)
+                parts = _looked(paced(lines_of(request, limit, max_lines), caller), look, refusals)
                 return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
-            parts = _looked(_once(_items(body) if several else [body]), look, refusals)
+            if not several:
+                context.budgets.take_event(caller.bound, len(body))
+            items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])
+            parts = _looked(items, look, refusals)
             return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
         finally:
             results.close()
@@ -69,6 +79,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
                 *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
+                "rate_limited",
             ),
         )
     ]
@@ -114,6 +125,7 @@ async def _many(
             windows.append((len(items), sent))
             while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
                 await finish_oldest()
+            results.check()
     except TouchlineError as broken:
         # What came before the body broke is on its way: its results are told along with the error.
         error = broken
@@ -169,11 +181,21 @@ def _preparing(
     return prepare
 
 
-def _items(body: bytes) -> list[bytes]:
-    try:
-        return [bytes(item) for item in _array(body)]
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Undecodable("undecodable", f"The body is not a JSON array: {error}.") from None
+async def _paced(
+    parts: AsyncIterator[list[bytes]], context: Context, user: str
+) -> AsyncIterator[list[bytes]]:
+    """The parts, no faster than the user's budgets allow. Raises RateLimitedError where patience ends."""
+    patience_s = context.settings.gateway.patience_s
+    async for part in parts:
+        size = sum(map(len, part))
+        wait_s = context.budgets.slow_down(user, len(part), size)
+        if wait_s > patience_s:
+            context.budgets.events.give_back(user, len(part))
+            context.budgets.bytes.give_back(user, size)
+            raise RateLimitedError("You have used up your events: the rest was not read.", wait_s)
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        yield part
 
 
 async def _looked(
@@ -188,5 +210,16 @@ async def _looked(
         yield part
 
 
-async def _once(items: list[bytes]) -> AsyncIterator[list[bytes]]:
-    yield items
+async def _parts(items: Iterable[bytes]) -> AsyncIterator[list[bytes]]:
+    """All items, once the last one has been found: of an array that is none nothing is posted."""
+    parts: list[list[bytes]] = [[]]
+    size = 0
+    for item in items:
+        if len(parts[-1]) >= _PART or size >= _PART_BYTES:
+            parts.append([])
+            size = 0
+            await asyncio.sleep(0)
+        parts[-1].append(item)
+        size += len(item)
+    for part in parts:
+        yield part

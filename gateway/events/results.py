@@ -27,12 +27,21 @@ _encode: Final = msgspec.json.Encoder().encode
 class Results:
     """Results in the order of the events."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_refusals: int) -> None:
+        self._max_refusals = max_refusals
         self.accepted = 0
         self.refused: Counter[str] = Counter()
         self._first: dict[str, TouchlineError] = {}
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed in close()
         self._separator = b""
+
+    def check(self) -> None:
+        """Raise `too_large` where more was refused than is worth reading on for."""
+        if self.refused.total() > self._max_refusals:
+            raise TouchlineError(
+                "too_large",
+                f"More than {self._max_refusals} events of this request were refused: the rest was not read.",
+            )
 
     def add(self, count: int, failures: Iterable[Failure]) -> bytes:
         """Keep the results of so many events, of which these failed; returns them as NDJSON."""

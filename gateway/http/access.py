@@ -41,6 +41,8 @@ class Caller(NamedTuple):
     user: str | None
     #: Whether it may post events in the name of others.
     speaks_for_others: bool = False
+    #: Whose budgets this counts for; None: nobody's.
+    bound: str | None = None
 
 
 class Scope(NamedTuple):
@@ -50,6 +52,8 @@ class Scope(NamedTuple):
     seen: Seen = Seen()
     #: Whose it is; None: the operator's.
     user: str | None = None
+    #: As in Caller.
+    bound: str | None = None
 
 
 class Access:
@@ -73,7 +77,7 @@ class Access:
             raise TouchlineError("forbidden", f"{who} {action} on {what}.")
         if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
-        return Caller(grants.user, speaks_for_others=grants.allows("admin", what))
+        return Caller(grants.user, speaks_for_others=grants.allows("admin", what), bound=self._bound(grants))
 
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
@@ -82,7 +86,11 @@ class Access:
             return Scope()
         hidden, own = self._board.hidden_from(grants)
         seen = Seen(hidden, own, tuple(grants.can.get("admin", ())))
-        return Scope(tuple(grants.can.get(action, ())), seen, grants.user)
+        return Scope(tuple(grants.can.get(action, ())), seen, grants.user, self._bound(grants))
+
+    @staticmethod
+    def _bound(grants: Grants) -> str | None:
+        return None if grants.allows("admin", "*") else grants.user
 
     async def _grants(self, request: web.Request) -> Grants | None:
         token = token_of(request)

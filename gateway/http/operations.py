@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream, is_channel
+from kernel.positions import Kind, Stream
+from kernel.tokens import parse_stream
+from schemas.checks import check_channel
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Schema = Mapping[str, Any]
@@ -68,19 +69,12 @@ CHANNEL: Final = Parameter(
 
 
 def stream_of(request: web.Request) -> Stream:
-    """The stream that a path `…/{kind}/{channel}…` names. Raises `bad_request`."""
-    try:
-        return Stream.parse(f"{request.match_info['kind']}:{request.match_info['channel']}")
-    except ValueError as error:
-        raise TouchlineError("bad_request", f"{error}.") from None
+    """The stream that a path `…/{kind}/{channel}…` names. Raises `bad_request` or `bad_channel`."""
+    return parse_stream(f"{request.match_info['kind']}:{request.match_info['channel']}")
 
 
 def channel_of(request: web.Request) -> str:
-    """The channel that a path names. Raises `bad_request`."""
+    """The channel that a path names. Raises `bad_channel`."""
     channel = request.match_info["channel"]
-    if not is_channel(channel):
-        raise TouchlineError(
-            "bad_request",
-            f"{channel[:150]!r} is not a channel's name: 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
-        )
+    check_channel(channel)
     return channel

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Final
 
 from aiohttp import web
 
+from kernel.budgets import RateLimitedError
 from kernel.errors import CODES, TouchlineError
 from kernel.logs import get_logger
 
@@ -61,7 +63,9 @@ def head_of(error: TouchlineError, status: int) -> tuple[dict[str, Any], dict[st
         "code": error.code,
     }
     headers: dict[str, str] = {}
-    if status in RETRY_AFTER:
+    if isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(max(1, ceil(error.retry_after_s)))
+    elif status in RETRY_AFTER:
         headers["Retry-After"] = RETRY_AFTER[status]
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -93,7 +93,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             path="/v1/rejections/retry",
             handler=retry,
             name="retryRejections",
-            summary="Post refused records again, unchanged, where they came from.",
+            summary="Post refused records again, unchanged, where they came from; each once.",
             tag="operations",
             body={JSON: _PLACES},
             replies={202: Reply("Kafka has them; they are judged anew.", _POSTED)},
@@ -112,7 +112,8 @@ async def routes(context: Context) -> Sequence[Operation]:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_SHOWN:
+    # Python refuses to read a number of thousands of digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= _MOST_SHOWN):
         raise TouchlineError("bad_request", f"limit is a number from 1 to {_MOST_SHOWN}.")
     return int(text)
 
@@ -125,6 +126,7 @@ def _shown(refusal: Refusal, *, retry: bool) -> dict[str, Any]:
         "channel": (refusal["record_key"] or b"").decode("utf-8", "replace")[:200],
         "sender": refusal["sender"],
         "posted_at": to_rfc3339(refusal["append_ts"]),
+        "retried_at": None if (at := refusal["retried_at"]) is None else to_rfc3339(at),
         "bytes": len(refusal["value"]),
         "retry": retry,
     }
@@ -134,7 +136,17 @@ _TEXT: Final = {"type": "string"}
 _INTEGER: Final = {"type": "integer"}
 _REJECTION: Final = {
     "type": "object",
-    "required": ["place", "reason", "message", "channel", "sender", "posted_at", "bytes", "retry"],
+    "required": [
+        "place",
+        "reason",
+        "message",
+        "channel",
+        "sender",
+        "posted_at",
+        "retried_at",
+        "bytes",
+        "retry",
+    ],
     "properties": {
         "place": {**_TEXT, "description": "topic/partition/offset of the refused record"},
         "reason": _TEXT,
@@ -142,6 +154,11 @@ _REJECTION: Final = {
         "channel": _TEXT,
         "sender": {"type": ["string", "null"]},
         "posted_at": {**_TEXT, "format": "date-time"},
+        "retried_at": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "when it was put back",
+        },
         "bytes": _INTEGER,
         "retry": {"type": "boolean", "description": "whether posting it again is of use"},
     },

@@ -23,6 +23,7 @@ from search_indexer.alerts import (
     check_id,
     read_alert,
     ready,
+    rest_shown,
     save,
     shown,
 )
@@ -33,6 +34,8 @@ from search_indexer.text.folding import Folding
 _MAX_BYTES: Final = 64 * 1024
 #: How long a change is waited for to be known here, too.
 _TAKEN_S: Final = 2.0
+#: Alerts of one user: each is asked about every event that has one of its words.
+MAX_OF_A_USER: Final = 100
 
 _ID: Final = Parameter(
     "id", "path", "The alert's name.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
@@ -76,6 +79,10 @@ _ALERT: Final[dict[str, Any]] = {
     "properties": {
         "id": {"type": "string"},
         "stream": {"type": "string", "description": "Where its matches arrive."},
+        "suspended": {
+            "type": "object",
+            "description": "It took too much of the indexer: until when it is not asked, and why.",
+        },
     },
 }
 _ONE: Final = Reply("The alert.", _ALERT)
@@ -103,6 +110,13 @@ async def routes(context: Context) -> Sequence[Operation]:
         offset = await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=actor)
         await context.following.taken(table, 0, offset, within_s=_TAKEN_S)
 
+    def with_rest(alert: Alert) -> dict[str, Any]:
+        """An alert, and that it rests if it does."""
+        rest = book.rests.get(alert.id)
+        if rest is None or rest.until_ms <= clock.now_ms():
+            return shown(alert)
+        return {**shown(alert), "suspended": rest_shown(rest)}
+
     async def put(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         caller = await access.require(request, "publish", alert_stream(alert_id))
@@ -111,7 +125,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
         admin = (await access.scope(request, "admin")).patterns
         by: dict[str, Any] = {"patterns": patterns, "owner": caller.user, "admin": admin}
-        given, lists = _parameters(await json_object(request, _MAX_BYTES, dict[str, Any]))
+        given, lists = parameters_of(await json_object(request, _MAX_BYTES, dict[str, Any]))
         alert = read_alert(alert_id, given, **lists, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
         there = alerts()
@@ -119,6 +133,11 @@ async def routes(context: Context) -> Sequence[Operation]:
             _only_theirs(caller, there[alert_id])
         if alert_id not in there and len(there) >= MAX_ALERTS:
             raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
+        of_user = sum(one.owner == caller.user for one in there.values())
+        if caller.bound is not None and alert_id not in there and of_user >= MAX_OF_A_USER:
+            raise TouchlineError(
+                "limit_reached", f"You have {MAX_OF_A_USER} alerts, as many as one may have."
+            )
         await keep(alert, alert_id, caller.user)
         return web.json_response(shown(alert), status=200 if alert_id in there else 201)
 
@@ -127,12 +146,12 @@ async def routes(context: Context) -> Sequence[Operation]:
         caller = await access.require(request, "publish", alert_stream(alert_id))
         alert = _found(alerts(), alert_id)
         _only_theirs(caller, alert)
-        return web.json_response(shown(alert))
+        return web.json_response(with_rest(alert))
 
     async def show_all(request: web.Request) -> web.Response:
         own, admin = await access.scope(request, "publish"), await access.scope(request, "admin")
         found = [
-            shown(alert)
+            with_rest(alert)
             for alert_id, alert in (alerts()).items()
             if any(matches(pattern, alert_stream(alert_id)) for pattern in own.patterns)
             and (
@@ -199,7 +218,7 @@ def _only_theirs(caller: Caller, alert: Alert) -> None:
     raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
 
 
-def _parameters(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
+def parameters_of(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
     """The search's parameters; and the lists that are no search's: stream patterns, readers."""
     given: list[tuple[str, str]] = []
     lists: dict[str, tuple[str, ...]] = {}

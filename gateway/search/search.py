@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.context import Context
+from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from history.elastic import elastic_client
 from kernel.positions import Kind
@@ -91,8 +92,13 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def find(request: web.Request) -> web.StreamResponse:
         scope = await context.access.scope(request, "search")
         search, page = read_search((n, v) for n, v in request.query.items() if n != "token")
-        found = await searcher.search(search, page, patterns=scope.patterns, seen=scope.seen)
-        return web.Response(body=msgspec.json.encode(found), content_type="application/json")
+        user = context.budgets.bound(scope.bound, admin=False)
+        context.budgets.take_read(user, 2.0 if page.facets else 1.0)
+        async with context.pages.slot(user):
+            found = await searcher.search(search, page, patterns=scope.patterns, seen=scope.seen)
+            body = msgspec.json.encode(found)
+            context.budgets.count_read(user, len(body))
+            return await answer(request, body)
 
     async def index(request: web.Request) -> web.StreamResponse:
         await context.access.scope(request, "search")
@@ -110,7 +116,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             tag="search",
             parameters=_PARAMETERS,
             replies={200: _FOUND},
-            errors=("bad_request", "unauthorized", "forbidden", "unavailable"),
+            errors=("bad_request", "unauthorized", "forbidden", "rate_limited", "unavailable"),
         ),
         Operation(
             method="GET",

@@ -5,7 +5,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from history.copies import TYPE
 from kernel.positions import Kind, split_lane
+from kernel.users import ALERT
 from schemas.checks import CHANGES
 from schemas.rendering import render
 from search_indexer.text.folding import Folding
@@ -96,8 +98,11 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
         document.where = (data["lon"], data["lat"])
     else:
         fields = _decode(data["json"])
-        source = broadcast_text(event["type"], fields)
-        document.data = shallow(fields)
+        # An alert's copy is in its stream's history. Search finds the event itself, as long as that is there.
+        document.hidden = event["type"] == TYPE and channel.startswith(ALERT)
+        if not document.hidden:
+            source = broadcast_text(event["type"], fields)
+            document.data = shallow(fields)
     if source:
         document.words, document.text = folding.fields(source[:MAX_TEXT])
     return Indexable(kind, event["id"], document, source, change)

@@ -67,7 +67,15 @@ class Indexer:
     async def open(self, generation: int | None = None) -> None:
         """Find (or make) the generation to write to, trying until Elasticsearch answers."""
         self._topic_ids = await self._blocking(self._source.topic_ids)
-        self._generation = await self._insist(self.state.open) if generation is None else generation
+        if generation is None:
+            self._generation = await self._insist(self.state.open)
+            await self._insist(self.make_days)
+        else:
+            self._generation = generation
+
+    async def make_days(self) -> None:
+        """Have the indices of today and of tomorrow. To be called again before tomorrow is over."""
+        await self.state.make_days(self._generation)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Index until `stop` is set; then write what was read, publish and commit."""
@@ -251,6 +259,7 @@ class Indexer:
         if live == self._generation:
             return
         self._generation = live if live is not None else await self.state.open()
+        await self.make_days()
         _log.info("another index is live now", generation=self._generation)
         # As if the group had assigned the partitions anew: positions are those of the new generation.
         partitions = list(self._progress.confirmed)

@@ -4,7 +4,10 @@ from typing import Final
 
 from confluent_kafka import Message, Producer
 
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import first_write
+from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
 from kernel.positions import Kind
@@ -13,7 +16,8 @@ from kernel.settings import Settings
 from kernel.signing import Signer
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from schemas.registry import codec_for
-from search_indexer.alerts import Alert, message_of
+from search_indexer.alert_index import Rest
+from search_indexer.alerts import Alert, message_of, rest_message, rest_record
 from search_indexer.indexing.documents import Indexable
 
 _FULL_S: Final = 0.1
@@ -24,8 +28,9 @@ class Outlet:
     """A producer for what is seldom said. What was said is on the log when `flush` returns."""
 
     def __init__(self, settings: Settings) -> None:
-        names = topic_names(settings)
+        self._settings, names = settings, topic_names(settings)
         self._ingest, self._rejected = names.ingest[Kind.BROADCAST], names.rejected
+        self._settings, self._alerts = settings, names.alerts
         self._signer = Signer(settings.auth)
         self._rejections = codec_for(settings, "rejection")
         self._producer = Producer(
@@ -37,6 +42,10 @@ class Outlet:
                 partitioner="murmur2_random",
             )
         )
+
+    async def first_write(self, health: Health) -> None:
+        """Return when Kafka takes what is said here; the health's condition holds from then on."""
+        await first_write(self._producer, self._settings, health)
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected."""
@@ -61,6 +70,13 @@ class Outlet:
         headers = self._signer.headers(Kind.BROADCAST, key.decode(), value)
         self._send(self._ingest, value, key, headers)
         ALERTED.inc()
+
+    def suspend(self, rest: Rest, clock: Clock) -> None:
+        """Say on an alert's stream, and for whoever asks for the alert, that it rests."""
+        key, value = rest_message(rest)
+        self._send(self._ingest, value, key, self._signer.headers(Kind.BROADCAST, key.decode(), value))
+        key, value = rest_record(rest, self._settings, clock)
+        self._send(self._alerts, value, key)
 
     def poll(self) -> None:
         """Let the producer work off its reports."""

@@ -24,8 +24,8 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.health import Health
 from kernel.kafka import client_config
+from kernel.lag import lags, tell_lag
 from kernel.logs import get_logger
-from kernel.metrics import CONSUMER_LAG
 from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import indexer_group, topic_names
@@ -117,7 +117,7 @@ class EventSource:
         #: For how long each channel's events are kept.
         self.retention = state.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
-        self._alerts = AlertBook(settings, state.readers) if self._member else None
+        self._alerts = AlertBook(settings, clock, state.readers) if self._member else None
         if self._alerts is not None:
             state.on_alert.append(self._alerts.learn)
         tables = state.tables("alerts")
@@ -125,6 +125,8 @@ class EventSource:
         #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
         self._alerted: dict[Partition, int] = {}
         self._outlet = Outlet(settings)
+        #: To be awaited once, beside reading.
+        self.first_write: Final = self._outlet.first_write
         #: Set when the assignment has changed and positions have to be found.
         self.pending: list[Partition] | None = None
 
@@ -246,6 +248,10 @@ class EventSource:
             return
         for alert in self._alerts.matching(event):
             self._outlet.publish(alert, event)
+        for rest in self._alerts.news:
+            _log.warning("an alert takes too much and is suspended", alert=rest.id, why=rest.why)
+            self._outlet.suspend(rest, self._clock)
+        self._alerts.news.clear()
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected; a rebuild does not, because that was done before."""
@@ -287,13 +293,7 @@ class EventSource:
 
     def lag(self) -> None:
         """Set the gauge: records that wait to be read, as far as the last fetches told."""
-        behind = dict.fromkeys(self._topics.values(), 0)
-        for place in self._consumer.position(self._consumer.assignment()):
-            low, high = self._consumer.get_watermark_offsets(place, cached=True)
-            if high >= 0:
-                behind[place.topic] += max(0, high - max(place.offset, low, 0))
-        for topic, records in behind.items():
-            CONSUMER_LAG.labels(topic).set(records)
+        tell_lag(dict.fromkeys(self._topics.values(), 0) | lags(self._consumer))
 
     def remaining(self) -> int:
         """Records between the positions and the end of the log."""

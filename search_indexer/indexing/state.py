@@ -21,6 +21,7 @@ _log = get_logger("touchline.index")
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 #: For so long a generation that was replaced stays, for searches and pages that are under way.
 _GRACE_MS: Final = 60_000
+_EXISTS: Final = "resource_already_exists_exception"
 
 
 class IndexState:
@@ -69,6 +70,19 @@ class IndexState:
                 generation = found
         await put_templates(self._client, self._settings, generation, live=True)
         return generation
+
+    async def make_days(self, generation: int) -> None:
+        """Have the indices of today and tomorrow: a day's first event does not wait until one is made."""
+        now = self._clock.now_ms()
+        for kind in Kind:
+            for day in (names.day_of(now), names.day_of(now + _DAY_MS)):
+                index = names.index_name(self._prefix, kind, generation, day)
+                try:
+                    if not await self._client.indices.exists(index=index):
+                        await self._client.indices.create(index=index)
+                except BadRequestError as error:  # another indexer, or an event, was quicker
+                    if error.error != _EXISTS:
+                        raise
 
     async def begin(self) -> int:
         """A generation beside the live one."""
@@ -224,7 +238,7 @@ class IndexState:
                 mappings={"dynamic": False, "properties": {"alert": {"type": "boolean"}}},
             )
         except BadRequestError as error:
-            if error.error != "resource_already_exists_exception":
+            if error.error != _EXISTS:
                 raise
 
     async def _drop_templates(self, generation: int) -> None:

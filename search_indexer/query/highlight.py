@@ -9,13 +9,19 @@ from search_indexer.text.folding import Folding, normalised
 
 LENGTH: Final = 240
 _BEFORE: Final = 60
-#: A text longer than this is only looked at so far.
+#: A text longer than this is only looked at so far; and so much of all texts of a page.
 _LOOKED_AT: Final = 20_000
+_IN_ALL: Final = 200_000
 
 
-def highlight(query: Query, source: str, folding: Folding) -> str:
+def share_of(texts: int) -> int:
+    """How much of each text of a page is looked at."""
+    return min(_LOOKED_AT, _IN_ALL // max(1, texts))
+
+
+def highlight(query: Query, source: str, folding: Folding, looked_at: int = _LOOKED_AT) -> str:
     """Safe to be put into a page: whatever the text holds, it comes out as text."""
-    text = normalised(source[:_LOOKED_AT])
+    text = normalised(source[:looked_at])
     found = found_in(query, folding.words(text)) if query.clauses else []
     start, end = 0, len(text)
     if end > LENGTH:

@@ -1,17 +1,52 @@
-"""A query answered on one text in memory: for alerts and highlights. It agrees with search."""
+"""A query answered on one text in memory: for alerts and highlights. It agrees with search.
 
+What is looked up in a text is made once, when it is first asked for: a term then costs a few look-ups, in a
+long one too. `steps` counts them, for whoever has to know what an answer took.
+"""
+
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import cached_property
 
 from search_indexer.query.syntax import AnyForm, Clause, Phrase, Prefix, Query, Term, one_typo
 from search_indexer.text.folding import Folding, Word, index_words
 
 
-class Text(NamedTuple):
+class Text:
     """A text as it is in the index."""
 
-    words: frozenset[str]
-    stems: Sequence[str]
+    def __init__(self, words: frozenset[str], stems: Sequence[str]) -> None:
+        self.words, self.stems = words, stems
+        self.steps = 0
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """Where each stem stands."""
+        found: dict[str, list[int]] = {}
+        for place, stem in enumerate(self.stems):
+            found.setdefault(stem, []).append(place)
+        self.steps += len(self.stems)
+        return found
+
+    @cached_property
+    def in_order(self) -> list[str]:
+        self.steps += len(self.words)
+        return sorted(self.words)
+
+    @cached_property
+    def nearly(self) -> dict[str, list[str]]:
+        """What is left of each word without one of its letters, and those words."""
+        found: dict[str, list[str]] = {}
+        for word in self.words:
+            for part in shortened(word):
+                found.setdefault(part, []).append(word)
+        self.steps += sum(map(len, self.words))
+        return found
+
+
+def shortened(word: str) -> set[str]:
+    """A word, and it without one of its letters: two with a typo between them share one of these."""
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
 def text_of(source: str, folding: Folding) -> Text:
@@ -30,15 +65,40 @@ def _holds(clause: Clause, text: Text) -> bool:
 
 
 def _is_in(term: Term, text: Text) -> bool:
+    text.steps += 1
     match term:
         case Prefix(start):
-            return any(word.startswith(start) for word in text.words)
+            at = bisect_left(text.in_order, start)
+            return at < len(text.in_order) and text.in_order[at].startswith(start)
         case Phrase(stems):
-            return any(True for _ in _places(stems, text.stems))
+            return _has_phrase(stems, text)
         case AnyForm(word, stem):
-            if stem in text.stems:
+            if stem in text.places:
                 return True
-            return term.forgiving and any(one_typo(word, other) for other in text.words)
+            return term.forgiving and _has_nearly(word, text)
+
+
+def _has_nearly(word: str, text: Text) -> bool:
+    for part in shortened(word):
+        near = text.nearly.get(part, ())
+        text.steps += 1 + len(near)
+        if any(one_typo(word, other) for other in near):
+            return True
+    return False
+
+
+def _has_phrase(stems: Sequence[str], text: Text) -> bool:
+    """Looked for where the rarest of its stems stands."""
+    if any(stem not in text.places for stem in stems):
+        return False
+    number, rarest = min(enumerate(stems), key=lambda one: len(text.places[one[1]]))
+    wanted = list(stems)
+    for place in text.places[rarest]:
+        text.steps += 1
+        start = place - number
+        if start >= 0 and list(text.stems[start : start + len(wanted)]) == wanted:
+            return True
+    return False
 
 
 def _places(stems: Sequence[str], within: Sequence[str]) -> Iterator[int]:

@@ -106,10 +106,10 @@ def _term(piece: _Piece, folding: Folding) -> Term | None:
         if len(words) > 1 and not all(word.pair for word in words):
             raise BadQuery(piece.position, "a * belongs to one word; this is several.")
         return _of(words) if len(words) > 1 else Prefix(words[0].word)
-    return _of(words, exactly=piece.quoted) if words else None
+    return _of(words, quoted=piece.quoted, negated=piece.negated) if words else None
 
 
-def _of(words: list[Word], *, exactly: bool = False) -> Term:
+def _of(words: list[Word], *, quoted: bool = False, negated: bool = False) -> Term:
     if len(words) > 1:
         return Phrase(tuple(word.stem for word in words))
     only = words[0]
@@ -117,4 +117,6 @@ def _of(words: list[Word], *, exactly: bool = False) -> Term:
     if only.pair and len(only.word) == 1:
         return Prefix(only.word)
     # In quotation marks no typo is forgiven.
-    return Phrase((only.stem,)) if only.pair or exactly else AnyForm(only.word, only.stem)
+    if only.pair or quoted:
+        return Phrase((only.stem,))
+    return AnyForm(only.word, only.stem, strict=negated)

@@ -8,11 +8,13 @@ class AnyForm(NamedTuple):
 
     word: str
     stem: str
+    #: In a negation: who does not want `reply` has said nothing of `replay`.
+    strict: bool = False
 
     @property
     def forgiving(self) -> bool:
         """Whether a typo is forgiven: not in short words, where it makes another word, nor in numbers."""
-        return len(self.word) >= 5 and self.word.isalpha()
+        return not self.strict and len(self.word) >= 5 and self.word.isalpha()
 
 
 class Phrase(NamedTuple):

@@ -1,7 +1,7 @@
 """Cursors: where a page of hits ended, signed, so that what comes back is what was given out.
 
 A cursor holds nothing of a server's: it outlives restarts of indexer, gateway and Elasticsearch. It gives no
-rights either: whoever brings one sees what his own grants show.
+rights either: whoever brings one sees what their own grants show.
 """
 
 import base64
@@ -37,6 +37,10 @@ class Cursors:
     def make(self, search: Any, after: list[Any]) -> str:
         """The cursor behind a hit with these sort values."""
         value = msgspec.msgpack.encode(Cursor(fingerprint(search), tuple(after)))
+        return self.signed(value)
+
+    def signed(self, value: bytes) -> str:
+        """The value as text, with a signature that shows whose it is."""
         return base64.urlsafe_b64encode(self._signature(value) + value).rstrip(b"=").decode()
 
     def read(self, text: str, search: Any, values: int) -> list[Any]:

@@ -1,5 +1,6 @@
 """Search: a request, and what the caller may see, to hits with highlights, a total, facets and a cursor."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from kernel.positions import Kind
 from kernel.settings import Settings
 from search_indexer.indexing.documents import Document, broadcast_text, shown
 from search_indexer.query import elastic
-from search_indexer.query.highlight import highlight
+from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.cursors import Cursors
@@ -28,6 +29,8 @@ _SORTS: Final[dict[str, list[dict[str, str]]]] = {
     "newest": _NEWEST,
     "oldest": [{"at": "asc"}, {"seq": "asc"}, {"place": "asc"}],
 }
+#: Hits that are asked for first.
+_FIRST_HITS: Final = 20
 _MINUTE_MS: Final = 60_000
 _BUCKETS: Final = 120
 _WIDTHS: Final = (1000, 5000, 15_000, *(_MINUTE_MS * n for n in (1, 5, 15, 60, 360, 1440)))
@@ -112,27 +115,50 @@ class Searcher:
             body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
         kinds = search.kinds or tuple(Kind)
         try:
-            answer = await search_whole(
-                self._client,
-                index=",".join(names.alias(self._prefix, kind) for kind in kinds),
-                ignore_unavailable=True,
-                allow_no_indices=True,
-                **body,
-            )
+            answer = await self._ask(kinds, {**body, "size": min(page.limit, _FIRST_HITS)})
+            found, full = await self._hits(answer, kinds, body, page.limit)
             facets = await self._facets(answer, body["query"], kinds) if page.facets else None
         except (ApiError, TransportError) as error:
             if not is_away(error):
                 raise
             raise unreachable(self._settings, error) from error
-        found = answer["hits"]["hits"]
-        full = len(found) == page.limit
         return Found(
             total=answer["hits"].get("total", {"value": 0})["value"],
-            hits=[self._hit(query, hit) for hit in found],
+            hits=await asyncio.to_thread(self._shown, query, found),
             next=self._cursors.make(search, found[-1]["sort"]) if full else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
         )
+
+    async def _ask(self, kinds: Iterable[Kind], body: dict[str, Any]) -> dict[str, Any]:
+        return await search_whole(
+            self._client,
+            index=",".join(names.alias(self._prefix, kind) for kind in kinds),
+            ignore_unavailable=True,
+            allow_no_indices=True,
+            **body,
+        )
+
+    async def _hits(
+        self, answer: dict[str, Any], kinds: Iterable[Kind], body: dict[str, Any], limit: int
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """The hits of a page, and whether more may follow. How large an event is shows when it is there: so a
+        long page is asked for in parts, and ends at a size."""
+        found: list[dict[str, Any]] = []
+        part, asked, size = answer["hits"]["hits"], min(limit, _FIRST_HITS), 0
+        while True:
+            for hit in part:
+                size += len(hit["_source"]["body"])
+                if found and size > self._settings.limits.page_bytes:
+                    return found, True
+                found.append(hit)
+            if len(found) == limit or len(part) < asked:
+                return found, len(found) == limit
+            fit = (self._settings.limits.page_bytes - size) * len(found) // max(1, size) + 1
+            asked = max(1, min(limit - len(found), fit))
+            rest = {name: value for name, value in body.items() if name != "aggregations"}
+            rest |= {"size": asked, "search_after": found[-1]["sort"], "track_total_hits": False}
+            part = (await self._ask(kinds, rest))["hits"]["hits"]
 
     async def watermarks(self) -> Watermarks:
         """How far the live generation is complete, per partition."""
@@ -153,10 +179,15 @@ class Searcher:
         ]
         return Watermarks(live, sorted(marks, key=lambda mark: (mark.kind, mark.partition)))
 
-    def _hit(self, query: Query, hit: dict[str, Any]) -> Hit:
-        document = msgspec.convert(hit["_source"], Document)
-        event = shown(document)
-        return Hit(msgspec.Raw(event), hit.get("_score"), highlight(query, _text(document), self._folding))
+    def _shown(self, query: Query, hits: list[dict[str, Any]]) -> list[Hit]:
+        """In a thread: what it takes grows with the texts that were found."""
+        share = share_of(len(hits))
+        made = []
+        for hit in hits:
+            document = msgspec.convert(hit["_source"], Document)
+            marked = highlight(query, _text(document), self._folding, share)
+            made.append(Hit(msgspec.Raw(shown(document)), hit.get("_score"), marked))
+        return made
 
     async def _facets(self, answer: dict[str, Any], query: dict[str, Any], kinds: tuple[Kind, ...]) -> Facets:
         counted = answer.get("aggregations", {})

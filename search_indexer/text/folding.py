@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 import snowballstemmer
 
+from schemas.marks import bounded
+
 #: Scripts written without spaces (and Korean, whose endings stick to its words): found by pairs of letters.
 _CJK: Final = (
     r"\u1100-\u11ff\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -28,6 +30,8 @@ _LETTERS: Final = str.maketrans(
 )
 #: Lucene's tokenizer cuts at 255; nobody means more.
 _LONGEST: Final = 100
+#: Of a longer word no more is looked at, nor remembered: letters of it may come with marks.
+_LOOKED_AT: Final = 4 * _LONGEST
 _ASCII_WORD: Final = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
 
 
@@ -67,7 +71,11 @@ class Folding:
             # The stemmer takes a plain apostrophe's ending off: player's -> player.
             return whole, (_APOSTROPHES.sub("", stem(_APOSTROPHES.sub("'", word)))[:_LONGEST] or whole)
 
-        self._folded = folded
+        # A word may be as long as a text: hundreds of thousands of them would be remembered otherwise.
+        def looked_up(raw: str) -> tuple[str, str]:
+            return folded(raw[:_LOOKED_AT])
+
+        self._folded = looked_up
 
     def words(self, text: str) -> list[Word]:
         """The words of a text, in order. Positions are those in `normalised(text)`."""
@@ -110,13 +118,14 @@ def index_words(words: list[Word]) -> list[str]:
 
 def normalised(text: str) -> str:
     """The text with characters composed: what positions of words refer to."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", bounded(text))
 
 
 def fold(raw: str) -> str:
     """A word without case and accents; full-width and other variants of a letter are that letter."""
     if raw.isascii():
         return raw.lower()
+    raw = bounded(raw)
     apart = _ACCENTS.sub("", unicodedata.normalize("NFKD", raw).casefold())
     folded = unicodedata.normalize("NFC", _ACCENTS.sub("", apart)).translate(_LETTERS)
     return "".join(folded.split())  # some letters come apart with a space in between

@@ -21,11 +21,11 @@ class Paces:
         self._due: dict[str, float] = {}
 
     def wait_ms(self, who: str, append_ms: int, burst_ms: float) -> float:
-        """How long this sender has to wait still; 0 or less: he may post."""
+        """How long this sender has to wait still; 0 or less: they may post."""
         return self._due.get(who, 0.0) - burst_ms - append_ms
 
     def count(self, who: str, append_ms: int, interval_ms: float) -> None:
-        """He has posted."""
+        """The sender has posted."""
         if len(self._due) >= _REMEMBERED:
             # Whoever may post anyway need not be remembered; if that is nobody, the longest known goes.
             self._due = {name: due for name, due in self._due.items() if due > append_ms}

@@ -1,1 +1,1 @@
-"""The batch transport: Faust agents get whole turns of records, and write through librdkafka."""
+"""The batch transport: Faust agents get whole batches of records, and write through librdkafka."""

@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message,
 
 from kernel.clock import Clock
 from kernel.kafka import check_read_error
+from kernel.lag import behind
 from kernel.records import Partition, Record
 from streams.transport.batch import PartitionBatch, TopicBatch
 
@@ -58,7 +59,7 @@ class Reader:
         self._wanted: Mapping[Partition, int] | None = None
         self._stopping = False
         self._reading: tuple[Partition, ...] = ()
-        self._ends: dict[Partition, int] = {}
+        self._ends: dict[Partition, tuple[int, int]] = {}
         self._noted_at = 0.0
         self._consumer = Consumer(
             {
@@ -97,9 +98,10 @@ class Reader:
         self._stopping = True
         self._changed.set()
 
-    def lag(self, place: Partition, position: int) -> int:
-        """Records from `position` to the end of the partition, as the last fetches knew it."""
-        return max(0, self._ends.get(place, 0) - position)
+    def lag(self, place: Partition, position: int) -> int | None:
+        """Records from `position` to the end of the partition, as the last fetches told; None: not known."""
+        low, high = self._ends.get(place, (-1, -1))
+        return behind(position, position, low, high)
 
     async def run(self) -> None:
         """Read until stopped."""
@@ -162,7 +164,7 @@ class Reader:
         """As the last fetches knew them."""
         for place in self._reading:
             at = TopicPartition(place.topic, place.partition)
-            _, self._ends[place] = self._consumer.get_watermark_offsets(at, cached=True)
+            self._ends[place] = self._consumer.get_watermark_offsets(at, cached=True)
 
     def _ask_ends(self) -> None:
         """As the brokers know them; where they do not answer, as the last fetches did."""
@@ -170,7 +172,7 @@ class Reader:
             self._look_up_ends()
             for place in self._reading:
                 at = TopicPartition(place.topic, place.partition)
-                _, self._ends[place] = self._consumer.get_watermark_offsets(at, timeout=_ASK_S)
+                self._ends[place] = self._consumer.get_watermark_offsets(at, timeout=_ASK_S)
         except KafkaException:
             return
 

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.first_write import KEY
 from kernel.records import Write
 
 #: Outputs under way, unless another bound is given; more, and the agents wait.
@@ -94,6 +95,13 @@ class Sink:
         """Write what belongs to no slice, and was not waited for with `ready`."""
         self.write(writes)
         self._written += 1
+
+    async def first_write(self, topic: str) -> None:
+        """Return when each producer has written a record that means nothing: from then on, they all write."""
+        for producer in self._producers:
+            producer.produce(topic, None, KEY, 0)
+        self._written += 1
+        await self.barrier()
 
     async def barrier(self) -> None:
         """Return once every output that was produced before is on the brokers.

@@ -60,7 +60,7 @@ class ChannelManager:
         """Look after everything once."""
         now = self._clock.monotonic()
         viewers = self._audiences.viewers()
-        EDGES.set(len(self._audiences.beats()))
+        EDGES.set(self._audiences.edges())
         AUDIENCE.set(viewers.total())
         self._worker.write([*self._reshard(viewers), *self._publish_audience(viewers, now), *self._hot(now)])
 

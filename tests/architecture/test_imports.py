@@ -1,6 +1,7 @@
 """Imports go one way: kernel, schemas, control, history, the four parts; only face and gateway see all."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -53,10 +54,54 @@ def test_a_module_stays_short_enough_to_be_read(file: Path) -> None:
     assert len(file.read_text("utf-8").splitlines()) <= 400
 
 
-CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "datetime.utcnow"}
+#: What tells the time. `thread_time` and its like measure work, and are no clocks.
+TELLS_TIME = {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"}
 #: The composition root, and programs that watch processes of the operating system, read the machine's clock.
 READS_THE_CLOCK = {"kernel/clock.py"}
 ROOTS = {"touchline", "embedded", "chaos"}
+
+
+def clocks(tree: ast.AST) -> set[str]:
+    """Where a module asks the machine, or the event loop, for the time."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module="time", names=names):
+                found |= {f"from time import {each.name}" for each in names if each.name in TELLS_TIME}
+            case ast.Attribute(value=ast.Name(id="time"), attr=name) if name in TELLS_TIME:
+                found.add(f"time.{name}")
+            case ast.Attribute(attr="utcnow" | "today" as name):
+                found.add(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="datetime"), attr="now")):
+                found.add("datetime.now")
+            case ast.Call(func=ast.Attribute(attr="time"), args=[], keywords=[]):
+                found.add("loop.time()")
+            case _:
+                pass
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from time import monotonic",
+        "from time import monotonic as now",
+        "import time\nnow = time.monotonic",
+        "import time\ntime.time_ns()",
+        "loop.time()",
+        "asyncio.get_running_loop().time()",
+        "datetime.now(UTC)",
+        "datetime.utcnow()",
+        "date.today()",
+    ],
+)
+def test_no_way_to_the_machines_clock_escapes_the_rule(text: str) -> None:
+    assert clocks(ast.parse(text))
+
+
+@pytest.mark.parametrize("text", ["clock.monotonic()", "from time import thread_time", "datetime.time(3)"])
+def test_what_is_no_clock_is_let_through(text: str) -> None:
+    assert not clocks(ast.parse(text))
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
@@ -64,11 +109,72 @@ def test_clocks_are_passed_in(file: Path) -> None:
     relative = str(file.relative_to(ROOT))
     if relative in READS_THE_CLOCK or file.relative_to(ROOT).parts[0] in ROOTS:
         return
-    calls = {
-        f"{node.func.value.id}.{node.func.attr}"
-        for node in ast.walk(ast.parse(file.read_text("utf-8")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-    }
-    assert not calls & CLOCKS, f"{relative} reads the machine's clock: take a kernel.clock.Clock instead"
+    found = clocks(ast.parse(file.read_text("utf-8")))
+    assert not found, f"{relative} reads the machine's clock ({found}): take a kernel.clock.Clock instead"
+
+
+OURS = MAY_IMPORT.keys() | {"bench"}
+#: Of namedtuples these names are no secrets.
+NAMEDTUPLES = {"_replace", "_asdict", "_fields", "_make"}
+
+
+def privates(tree: ast.AST) -> set[str]:
+    """Private names that a test takes from somebody else. Constants may be set to hurry a test."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls" | "KafkaError")):
+                pass  # librdkafka's own codes have such names
+            case ast.Attribute(attr=name) if name.startswith("_") and not name.startswith("__"):
+                found.add(name)
+            case ast.ImportFrom(module=str(module), names=names) if module.split(".")[0] in OURS:
+                found |= {each.name for each in names if each.name.startswith("_")}
+            case ast.Call(func=ast.Attribute(attr="setattr") | ast.Name(id="setattr" | "getattr")):
+                texts = [
+                    a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)
+                ]
+                lasts = [text.rpartition(".")[2] for text in texts]
+                found |= {last for last in lasts if last.startswith("_") and not last.isupper()}
+            case _:
+                pass
+    return {name for name in found - NAMEDTUPLES if not name.startswith("__")}
+
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_tests_reach_no_privates(file: Path) -> None:
+    found = privates(ast.parse(file.read_text("utf-8")))
+    assert not found, f"{file.relative_to(ROOT)} uses {found}: test what can be seen, or make it public"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "service._tasks",
+        "from consumers.edge import _new_id",
+        'monkeypatch.setattr(history, "_admin", None)',
+        'monkeypatch.setattr("consumers.edge._new_id", None)',
+        "getattr(edge, '_beat')()",
+    ],
+)
+def test_no_way_to_a_private_name_escapes_the_rule(text: str) -> None:
+    assert privates(ast.parse(text))
+
+
+PERSON = re.compile(r"\b(he|his|him|himself)\b", re.IGNORECASE)
+#: Words of chats that are made up; and records of what was decided, which are not written anew.
+SPEAKS_FREELY = {"bench/corpus.py", "producers/simulation.py", "tests/architecture/test_imports.py"}
+TEXTS = [
+    file
+    for pattern in ("docs/*.md", "*.md", "web/src/**/*.ts*", "clients/js/src/*.ts", "consumers/**/*.c")
+    for file in sorted(ROOT.glob(pattern))
+]
+
+
+@pytest.mark.parametrize("file", [*MODULES, *TESTS, *TEXTS], ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_viewer_is_the_viewer(file: Path) -> None:
+    if str(file.relative_to(ROOT)) not in SPEAKS_FREELY:
+        found = [line for line in file.read_text("utf-8").splitlines() if PERSON.search(line)]
+        assert not found, f"{file.relative_to(ROOT)}: say the viewer, or they"

@@ -40,7 +40,7 @@ RIGHT: dict[str, Callable[[], list[str]]] = {
     "ahead of the log as it was read": lambda: whole(places=[Watched("ana", A, 7)]),
     "every position": lambda: latest(walking(1, 2, 3, 4, 5)),
     "the latest positions only": lambda: latest(walking(1, 4, 5)),
-    "the latest since he came": lambda: latest(walking(5, after=4)),
+    "the latest since the viewer came": lambda: latest(walking(5, after=4)),
     "who is silent for long": lambda: latest(walking(4, 5), kept=2),
     "a position in a gap that was told": lambda: latest(walking(4, 5, told=[Missing(0, 1)])),
     "pages": lambda: i.history_skips_nothing(

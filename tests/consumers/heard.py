@@ -1,4 +1,4 @@
-"""What a viewer makes of the bytes that were written to him, by docs/protocol.md alone."""
+"""What a viewer makes of the bytes that were written to it, by docs/protocol.md alone."""
 
 import json
 from collections.abc import Iterator

@@ -113,7 +113,7 @@ async def test_a_channel_that_names_its_readers_is_read_by_those_only(
             async with asyncio.timeout(20):  # until the edge has read the settings
                 await eve.say(op="history", id=9, stream="chat:room", after=0)
                 while (await eve.any()).get("code") != "forbidden":
-                    await asyncio.sleep(0.2)  # more often, and he would be told to wait
+                    await asyncio.sleep(0.2)  # more often, and the viewer would be told to wait
                     await eve.say(op="history", id=9, stream="chat:room", after=0)
             for stream in ("chat:room", "chat:room~0"):
                 await eve.say(op="subscribe", id=1, stream=stream)

@@ -34,4 +34,4 @@ async def test_what_was_said_is_changed_by_its_author_or_an_administrator(
             assert await change("ana", target, type_) == "published"
             assert await change("ben", target, type_, "admin") == "published"
             assert await change("ana", str(int(target) + 1), type_) == "not_found"
-        assert await change("ana", "nothing", "edit") == "bad_request"
+        assert await change("ana", "nothing", "edit") == "invalid_event"

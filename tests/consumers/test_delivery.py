@@ -1,4 +1,4 @@
-"""docs/protocol.md §5: whatever happens to a viewer, he gets each event of his streams once, in order."""
+"""docs/protocol.md §5: whatever happens, a viewer gets each event of each stream once, in order."""
 
 import json
 from collections.abc import Callable

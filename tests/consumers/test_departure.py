@@ -1,4 +1,4 @@
-"""docs/protocol.md §7.1: an edge that leaves sends everybody elsewhere, each at his own time."""
+"""docs/protocol.md §7.1: an edge that leaves sends everybody elsewhere, each at a time of their own."""
 
 import asyncio
 import itertools
@@ -16,8 +16,8 @@ from tests.consumers.hurry import in_no_time
 from tests.consumers.test_one_frame import lose, opened
 from tests.security.wire import HANDSHAKE, Transport
 
-SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\n\r\n"
-POLL = b"GET /v1/poll?stream=chat:a&wait=25 HTTP/1.1\r\nHost: h\r\n\r\n"
+SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POLL = b"GET /v1/poll?stream=chat:a&wait=25 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 async def leaving(service: Service, health: Health, seconds: float) -> asyncio.Task[None]:
@@ -36,7 +36,7 @@ def test_each_viewer_is_told_a_time_of_his_own_and_all_have_a_third_of_the_time_
         assert [len(each) for each in told] == [1] * 40
         assert {each["deadline_ms"] for (each,) in told} == {20_000}
         times = sorted(each["reconnect_in_ms"] for (each,) in told)
-        # No two at once, no rush at any moment, and nobody so late that he is closed on his way.
+        # No two at once, no rush at any moment, and nobody so late that they are closed on their way.
         assert all(200 <= later - sooner <= 1000 for sooner, later in itertools.pairwise(times))
         assert times[0] >= 0
         assert 10_000 <= times[-1] <= 20_000 * 0.75
@@ -110,7 +110,7 @@ def test_an_edge_that_leaves_is_not_ready_and_says_why() -> None:
             Transport(),
         )
         handshake.connection_made(transport)
-        handshake.data_received(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n")
+        handshake.data_received(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return transport
 
     async def run() -> None:

@@ -54,7 +54,7 @@ async def test_an_edge_that_is_told_to_drain_sends_its_viewers_away_and_ends_and
             assert await asked == (0, json.dumps({"draining": leaving.http}) + "\n", "")
             told = await client.hear("drain")
             assert told["deadline_ms"] == 3000
-            with pytest.raises(ConnectionClosed) as closed:  # he stays, and is closed
+            with pytest.raises(ConnectionClosed) as closed:  # the viewer stays, and is closed
                 await client.hear("event")
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 4201

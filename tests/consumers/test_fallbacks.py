@@ -26,7 +26,7 @@ def fetch(
     if token is not None and by == "query":
         query += f"&token={token}"
     more = f"Authorization: Bearer {token}\r\n" if token is not None and by == "header" else ""
-    return opened(service, f"GET {path}?{query} HTTP/1.1\r\nHost: h\r\n{more}\r\n".encode())
+    return opened(service, f"GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
 
 
 @EITHER

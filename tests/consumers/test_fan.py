@@ -26,7 +26,7 @@ from schemas.codec import Codec
 
 STREAMS = ("chat:one", "chat:two")
 HANDSHAKE = (
-    b"GET /v1/ws?device=%d HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /v1/ws?device=%d HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 _codec = Codec("fanout")
@@ -35,8 +35,8 @@ _codec = Codec("fanout")
 @pytest.fixture(params=["one call for all", "one write a viewer"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "one write a viewer":
-        monkeypatch.setattr(fan, "_write_to_all", None)
-    elif fan._write_to_all is None:
+        monkeypatch.setattr(fan, "write_to_all", None)
+    elif fan.write_to_all is None:
         pytest.skip("no C compiler was there when the package was installed")
 
 
@@ -45,7 +45,7 @@ def said(**message: object) -> bytes:
 
 
 class Client:
-    """A viewer of both streams who reads when he is told to, from a socket that holds little."""
+    """A viewer of both streams who reads when told to, from a socket that holds little."""
 
     def __init__(self, port: int, number: int) -> None:
         self.socket = socket.socket()

@@ -1,4 +1,4 @@
-"""An edge fetches an issuer's new keys for whoever shows one of their tokens, by whatever way he comes."""
+"""An edge fetches an issuer's new keys for whoever shows one of their tokens, by whatever way they come."""
 
 import asyncio
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def edge(issuer: Issuer, clock: ManualClock) -> Service:
 
 
 async def come_by_sse(service: Service, token: str) -> Transport:
-    head = f"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n\r\n"
+    head = f"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
     source = opened(service, head.encode())
     async with asyncio.timeout(10):
         while not source.written:  # noqa: ASYNC110
@@ -66,7 +66,7 @@ async def test_a_key_that_the_issuer_does_not_have_is_refused_and_fetched_for_on
 
 async def test_who_leaves_while_the_keys_are_fetched_leaves_nothing_behind(issuer: Issuer) -> None:
     service = edge(issuer, ManualClock(NOW_S * 1000))
-    head = f"GET /v1/sse?stream=chat:a&token={issuer.token('one', CAN)} HTTP/1.1\r\nHost: h\r\n\r\n"
+    head = f"GET /v1/sse?stream=chat:a&token={issuer.token('one', CAN)} HTTP/1.1\r\nHost: localhost\r\n\r\n"
     source = opened(service, head.encode())
     source.close()
     lose(source)

@@ -8,11 +8,13 @@ import pytest
 
 from bench.fan_servers import bare_service
 from consumers.cluster.heartbeat import Heartbeat
+from consumers.delivery.hub import Hub
 from consumers.edge import Edge
 from control.presence import Presence, Slot, heartbeat
 from control.state import ControlState
 from control.table import Row
 from kernel.clock import ManualClock
+from kernel.positions import Kind, Shard, Stream
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
@@ -63,13 +65,13 @@ def test_viewers_are_told_their_number_when_it_changes_and_only_then() -> None:
     async def run() -> None:
         place = Place()
         first, other = place.watch("chat:a"), place.watch("chat:b")
-        place.presence.push()
-        place.presence.push()
+        list(place.presence.push())
+        list(place.presence.push())
         second = place.watch("chat:a")
-        place.presence.push()
-        place.presence.push()
+        list(place.presence.push())
+        list(place.presence.push())
         lose(second)
-        place.presence.push()
+        list(place.presence.push())
         assert told(first) == [1, 2, 1]
         assert told(second) == [2]
         assert told(other) == [1]
@@ -85,11 +87,11 @@ def test_the_number_is_over_all_edges_and_all_shards() -> None:
         place.others.learn(beat("one", {"chat:a": 10, "chat:b": 7}))
         place.others.learn(beat("two", {"chat:a": 3}, cell="another"))
         place.others.learn(beat("me", {"chat:a": 1000}))
-        place.presence.push()
+        list(place.presence.push())
         place.others.learn(beat("one", {"chat:a": 4}))
-        place.presence.push()
+        list(place.presence.push())
         place.others.learn(Row("two", None, 0, 0, 0))
-        place.presence.push()
+        list(place.presence.push())
         assert told(viewer) == [27, 15, 9]
         await place.service.close()
 
@@ -103,7 +105,7 @@ def test_the_viewers_of_an_edge_that_died_count_for_seven_seconds_more() -> None
         place.others.learn(beat("one", {"chat:a": 10}))
         for seconds in (0, 6.9, 0.2):
             place.clock.advance(seconds)
-            place.presence.push()
+            list(place.presence.push())
         assert told(viewer) == [21, 1]
         await place.service.close()
 
@@ -119,7 +121,7 @@ def test_an_edge_does_not_send_its_viewers_to_itself() -> None:
 
 
 class Listening(Transport):
-    """A viewer who notes when he is told how many they are."""
+    """A viewer who notes when their number is sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,3 +177,71 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
         await edge.service.close()
 
     in_no_time(run())
+
+
+MANY = 30 * 256
+
+
+class Crowd(Place):
+    """An edge on which somebody watches more streams than one record could tell of."""
+
+    def __init__(self, streams: int = MANY) -> None:
+        super().__init__()
+        for number in range(streams):
+            stream = Stream(Kind.CHAT, f"{number:0128}")
+            shard = Shard(stream.channel, 1, 0)
+            self.service.subscriptions.hub.audience(stream, shard, 0, lambda _: True).viewers = 1
+
+
+def said(place: Place) -> dict[str, bytes | None]:
+    return dict(place.presence.parts({1, 2}))
+
+
+def hear(place: Place, parts: Mapping[str, bytes | None], edge: str) -> None:
+    for key, value in parts.items():
+        decoded = None if value is None else CODEC.decode(value)
+        place.others.learn(Row(key.replace("me", edge), decoded, 0, 0, 0))
+
+
+def test_a_heartbeat_comes_in_parts_that_a_record_may_hold_and_every_reader_sums_them_up() -> None:
+    crowd, hearer = Crowd(), Place()
+    parts = said(crowd)
+    assert len(parts) > 1
+    assert max(len(value or b"") for value in parts.values()) < 256 * 1024
+    hear(hearer, parts, "it")
+    assert sum(hearer.presence.viewers(f"chat:{number:0128}") for number in range(MANY)) == MANY
+    assert hearer.others.viewers().total() == MANY
+    assert hearer.others.edges() == 1
+    assert [hearer.presence.owner(number) for number in (1, 3)] == ["ws://me", None]
+    hear(crowd, parts, "me")  # its own words
+    assert sum(crowd.presence.viewers(f"chat:{number:0128}") for number in range(MANY)) == MANY
+    hearer.clock.advance(7.1)
+    assert not hearer.others.viewers()
+    assert hearer.presence.viewers(f"chat:{7:0128}") == 0
+
+
+def test_parts_that_are_not_needed_any_more_are_taken_back() -> None:
+    crowd, hearer = Crowd(2500), Place()
+    before = said(crowd)
+    for audience in crowd.service.subscriptions.hub.audiences()[10:]:
+        crowd.service.subscriptions.hub.leave(audience)
+    after = said(crowd)
+    hear(hearer, before, "it")
+    hear(hearer, after, "it")
+    assert [key for key, value in after.items() if value is None] == ["me#1", "me#2"]
+    assert sum(hearer.presence.viewers(f"chat:{number:0128}") for number in range(2500)) == 10
+    restarted = Place()
+    hear(restarted, before, "me")
+    assert [key for key, value in said(restarted).items() if value is None] == ["me#1", "me#2"]
+
+
+def test_asking_costs_the_same_however_many_streams_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is looked at, not by time: of other streams nothing is."""
+    crowd = Crowd()
+
+    def all_of_them(_: Hub) -> None:
+        raise AssertionError("all streams are looked at")
+
+    monkeypatch.setattr(Hub, "viewers", all_of_them)
+    monkeypatch.setattr(Hub, "audiences", all_of_them)
+    assert crowd.presence.viewers(f"chat:{7:0128}") == 1

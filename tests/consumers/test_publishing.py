@@ -87,7 +87,7 @@ async def test_of_one_viewer_so_many_requests_are_under_way_and_more_are_refused
     viewer, other = opened(service, HANDSHAKE), opened(service, HANDSHAKE)
     refused = ask(viewer, *(publish(n, "chat:a", f"k{n}") for n in range(1, MAX_UNDER_WAY + 3)))
     assert refused == [(MAX_UNDER_WAY + 1, "rate_limited"), (MAX_UNDER_WAY + 2, "rate_limited")]
-    assert ask(other, publish(1, "chat:a", "o")) == [], "he is not held up"
+    assert ask(other, publish(1, "chat:a", "o")) == [], "the other is not held up"
     await asyncio.sleep(0)
     assert len(kafka.posted) == MAX_UNDER_WAY + 1
     kafka.confirms.set()

@@ -19,7 +19,7 @@ FILL = 20
 PARTITIONS = 2
 
 
-class Heard:
+class Listener:
     """Takes down what the reader does."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ def write(servers: str, topic: str, numbers: range) -> None:
     producer.flush(20)
 
 
-async def read(servers: str, topic: str, assign: Assign, heard: Heard, enough: Any) -> None:
+async def read(servers: str, topic: str, assign: Assign, listener: Listener, enough: Any) -> None:
     config = {
         "bootstrap.servers": servers,
         "group.id": topic,
@@ -83,7 +83,7 @@ async def read(servers: str, topic: str, assign: Assign, heard: Heard, enough: A
         "enable.auto.commit": False,
     }
     loop = asyncio.get_running_loop()
-    reader = Reader(config, assign, tick_s=0.02, heard=heard, loop=loop, clock=SystemClock())
+    reader = Reader(config, assign, tick_s=0.02, listener=listener, loop=loop, clock=SystemClock())
     reader.start()
     try:
         async with asyncio.timeout(90):
@@ -99,25 +99,25 @@ async def test_a_partition_whose_leader_cannot_be_asked_is_read_from_so_many_rec
     kafka_servers: str, topic: str
 ) -> None:
     write(kafka_servers, topic, range(RECORDS))
-    heard = Heard()
+    listener = Listener()
 
     def assign(consumer: Consumer, told: Assigned) -> None:
         share_of(topic, FILL)(CutOff(consumer), told)  # type: ignore[arg-type]
 
     def enough() -> bool:
-        return heard.error is not None or len(heard.at_home) == PARTITIONS + 1
+        return listener.error is not None or len(listener.at_home) == PARTITIONS + 1
 
-    await read(kafka_servers, topic, assign, heard, enough)
-    assert heard.error is None
-    assert heard.at_home == {(topic, number) for number in range(PARTITIONS + 1)}
-    assert sorted(map(int, heard.values)) == sorted([*range(RECORDS - FILL, RECORDS)] * PARTITIONS)
+    await read(kafka_servers, topic, assign, listener, enough)
+    assert listener.error is None
+    assert listener.at_home == {(topic, number) for number in range(PARTITIONS + 1)}
+    assert sorted(map(int, listener.values)) == sorted([*range(RECORDS - FILL, RECORDS)] * PARTITIONS)
 
 
 @pytest.mark.servers
 async def test_an_error_while_partitions_are_given_out_ends_the_reader_aloud(
     kafka_servers: str, topic: str
 ) -> None:
-    heard = Heard()
+    listener = Listener()
 
     def assign(consumer: Consumer, told: Assigned) -> None:
         def begin(_: Consumer, __: list[TopicPartition]) -> None:
@@ -126,5 +126,5 @@ async def test_an_error_while_partitions_are_given_out_ends_the_reader_aloud(
 
         consumer.subscribe([topic], on_assign=begin)
 
-    await read(kafka_servers, topic, assign, heard, lambda: heard.error is not None)
-    assert isinstance(heard.error, KafkaException)
+    await read(kafka_servers, topic, assign, listener, lambda: listener.error is not None)
+    assert isinstance(listener.error, KafkaException)

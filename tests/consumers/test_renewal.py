@@ -42,7 +42,7 @@ class Place:
         self.clock.advance(seconds)
         for connection in self.service.admission.connections():
             if isinstance(connection, ViewerConnection):
-                connection.session.heard(self.clock.monotonic())
+                connection.session.alive(self.clock.monotonic())
             connection.tick(self.clock.monotonic(), self.clock.now_ms() / 1000)
 
     async def authenticate(self, viewer: Transport, token: str) -> None:
@@ -135,7 +135,7 @@ async def test_who_reads_too_slowly_to_be_told_does_not_outstay_his_token() -> N
     viewer.protocol.pause_writing()
     for _ in range(3):
         place.pass_(21)
-    assert close_code(viewer) is None, "he reads, if slowly"
+    assert close_code(viewer) is None, "the viewer reads, if slowly"
     place.pass_(3)
     assert close_code(viewer) == 4203
     await place.end(viewer)

@@ -18,7 +18,7 @@ from tests.consumers.test_one_frame import ask, lose, opened, subscribe, watchin
 from tests.security.wire import HANDSHAKE, Transport
 
 RING = 2048
-SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\n\r\n"
+SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Away:
@@ -96,7 +96,9 @@ async def test_who_has_fallen_behind_the_ring_is_closed_with_4104_and_comes_back
     slow.protocol.resume_writing()
     await until(lambda: slow.closed)
     assert code(slow, head) == 4104
-    assert (close_code(fast), watching(service)) == (None, 2), "he is there until his socket is closed"
+    assert (close_code(fast), watching(service)) == (None, 2), (
+        "the slow one is there until the socket is closed"
+    )
     for viewer in (slow, fast):
         lose(viewer)
     await service.close()

@@ -35,7 +35,11 @@ def test_a_command_that_is_named_exists(page: Path) -> None:
 @pages()
 def test_a_setting_that_is_named_exists(page: Path) -> None:
     for name in re.findall(rf"\b{PREFIX}[A-Z0-9_]+\b", page.read_text("utf-8")):
-        known = name in {*SETTINGS, CENTRIFUGO} or name.startswith(f"{PREFIX}KAFKA_") or name.endswith("_")
+        known = (
+            name in {*SETTINGS, CENTRIFUGO, f"{PREFIX}TOKEN"}
+            or name.startswith(f"{PREFIX}KAFKA_")
+            or name.endswith("_")
+        )
         assert known or any(s.startswith(f"{name}_") for s in SETTINGS), name
 
 

@@ -57,7 +57,7 @@ def repository(monkeypatch: pytest.MonkeyPatch) -> Repository:
         "elasticsearch": Server("elasticsearch", "1", (repository.pin("elasticsearch-1.zip"),)),
     }
     monkeypatch.setattr(artifacts, "load", lambda: servers)
-    monkeypatch.setattr(artifacts, "_fetch", repository.fetch)
+    monkeypatch.setattr(artifacts, "fetch", repository.fetch)
     return repository
 
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from embedded import doctor
 from embedded.datadir import DataDirectory
 from embedded.supervision.plan import Claim, Plan, refuse_double_claims
 from embedded.supervision.supervisor import Spec, check
 from kernel.errors import TouchlineError
-from kernel.settings import Edge, Gateway, Settings
+from kernel.settings import Auth, Edge, Gateway, Settings, load_settings
+from kernel.topics import indexer_group, worker_group
 
 HOMES = {"kafka": Path("/kafka"), "elasticsearch": Path("/elasticsearch")}
 
@@ -64,3 +66,33 @@ def test_a_role_that_listens_on_all_addresses_is_reached_on_loopback() -> None:
     plan = Plan(Settings(gateway=Gateway(host="0.0.0.0"), edge=Edge(tls_cert="c.pem", tls_key="k.pem")))
     assert plan.addresses.gateway == "http://127.0.0.1:18080"
     assert plan.addresses.edges == ("wss://127.0.0.1:18081/v1/ws",)
+
+
+def test_all_roles_sign_by_one_secret_which_stays_and_is_nobodys_to_read(tmp_path: Path) -> None:
+    def secrets() -> set[str]:
+        found = specs(Plan(Settings()), tmp_path)
+        commands = [found[name].process.command() for name in ("stream", "index", "edge", "gateway")]
+        return {command.environment["TOUCHLINE_AUTH_INTERNAL_SECRET"] for command in commands}
+
+    (secret,) = secrets()
+    assert len(secret) >= 32
+    assert secrets() == {secret}
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
+    given = Plan(Settings(auth=Auth(internal_secret="g" * 32)))
+    command = specs(given, tmp_path)["stream"].process.command()
+    assert command.environment["TOUCHLINE_AUTH_INTERNAL_SECRET"] == "g" * 32
+
+
+def test_what_runs_says_whose_it_is() -> None:
+    settings = load_settings(
+        {"TOUCHLINE_TOPICS_PREFIX": "football", "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": "football"}
+    )
+    assert (Plan(settings).addresses.topics, Plan(settings).addresses.indices) == ("football", "football")
+    assert (worker_group(settings), indexer_group(settings)) == ("football-stream", "football-index")
+    assert worker_group(Settings()) == "touchline-stream", "as it was"
+
+
+def test_doctor_tells_pipelines_apart_and_warns_of_half_a_name() -> None:
+    told = doctor.pipeline(load_settings({"TOUCHLINE_TOPICS_PREFIX": "football"}))
+    assert (told.verdict, "football.*" in told.message, "touchline-*" in told.message) == ("warn", True, True)
+    assert doctor.pipeline(Settings()).verdict == "ok"

@@ -1,5 +1,6 @@
 """`touchline up` as a user meets it: starts all, heals what dies, keeps what was said, leaves nothing."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -15,9 +16,11 @@ from typing import Any
 
 import psutil
 import pytest
+from aiohttp import ClientSession
 
 from embedded.ports import find_free
 from kernel.settings import PREFIX
+from tests.consumers.bare import bare
 from tests.servers import data_directory, servers_dir, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +101,26 @@ def texts(machine: Machine, count: int) -> list[str]:
     return [json.loads(line)["data"]["text"] for line in watched.stdout.splitlines()]
 
 
+async def waits(machine: Machine, *said: str) -> list[float]:
+    """How long each of these takes from being posted over HTTP until a viewer sees it."""
+    url = f"http://127.0.0.1:{machine.ports['GATEWAY']}/v1/streams/chat/up/events"
+    found = []
+    async with (
+        ClientSession() as http,
+        bare(f"ws://127.0.0.1:{machine.ports['EDGE']}/v1/ws") as (client, _),
+    ):
+        await client.say(op="subscribe", id=1, stream="chat:up")
+        await client.hear("subscribed")
+        for text in said:
+            began = time.monotonic()
+            async with http.post(url, json={"data": {"text": text}}) as answer:
+                assert answer.status == 202
+            event = await client.hear("event")
+            found.append(time.monotonic() - began)
+            assert event["data"]["text"] == text
+    return found
+
+
 @pytest.mark.servers
 @pytest.mark.slow
 @pytest.mark.timeout(400)
@@ -134,7 +157,10 @@ def test_up_starts_all_heals_what_dies_and_keeps_what_was_said(machine: Machine)
     assert machine.run("down").returncode == 0
     assert machine.is_quiet()
     up(machine)
-    assert texts(machine, 2) == ["before", "after"]
+    # Ready means that it works, also on old data: what is posted now is seen as soon as what is posted later.
+    at_once, later = asyncio.run(waits(machine, "at once", "later"))
+    assert at_once < max(1.0, 5 * later)
+    assert texts(machine, 2)[:2] == ["before", "after"]
     search = machine.run("search", "after", "--json")
     assert [hit["event"]["data"]["text"] for hit in json.loads(search.stdout)["hits"]] == ["after"]
 

@@ -52,7 +52,7 @@ async def test_alerts_are_set_shown_and_removed_by_those_who_may(asked: Pipeline
         return "chat:open" in told()
 
     eventually("what ana may find is told", speak)
-    assert set(told()) == {"chat:open"}  # and nothing that she may not, though she asked for it
+    assert set(told()) == {"chat:open"}  # and nothing that Ana may not read, though she asked for it
     assert (await ask(asked, path, ana, "DELETE"))[0] == 200
     assert (await ask(asked, path, ana, "DELETE"))[0] == 404
     assert (await ask(asked, "/v1/alerts", ana))[1] == {"alerts": []}

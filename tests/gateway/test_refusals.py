@@ -58,6 +58,8 @@ async def test_both_ask_for_an_operators_token_and_say_what_is_wrong_with_a_requ
     async with await client_of(Settings()) as open_to_all:
         assert await ask(open_to_all, "GET", "/v1/rejections?limit=0") == (400, "bad_request")
         assert await ask(open_to_all, "GET", "/v1/rejections?limit=many") == (400, "bad_request")
+        digits = "1" * 5000
+        assert await ask(open_to_all, "GET", f"/v1/rejections?limit={digits}") == (400, "bad_request")
         assert await ask(open_to_all, "POST", retry, {"places": []}) == (400, "bad_request")
         assert await ask(open_to_all, "POST", retry, {"places": "t/0/1"}) == (400, "bad_request")
         async with open_to_all.post(retry, data="places=t") as answer:

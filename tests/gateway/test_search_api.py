@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.gateway.asking import ask, token
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, imported
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
@@ -51,6 +51,13 @@ async def test_a_token_finds_what_its_grants_cover(
     given_ = token("ben", **can) if can else None
     answered, found = await ask(asked, "/v1/search", given_, params={"q": "password"})
     assert (answered, found.get("total")) == (status, total)
+
+
+def test_the_command_brings_no_more_than_it_needs(asked: Pipeline) -> None:
+    brought = imported(asked, "search", "password", "--token", token("root"))
+    assert "msgspec" in brought
+    heavy = {"structlog", "rich", "aiohttp", "elasticsearch", "confluent_kafka", "requests"}
+    assert brought.isdisjoint(heavy)
 
 
 def test_the_command_shows_its_token(asked: Pipeline) -> None:

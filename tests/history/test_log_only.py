@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from msgspec.structs import replace
 
 from history import History, Page, log, reader, tail
 from history.log import LogReader
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.positions import Stream, make_seq, split_seq
+from kernel.positions import Kind, Stream, make_seq, split_seq
+from kernel.sections import Limits
 from kernel.settings import Kafka, Settings
+from tests.accepted import chat, write
 
 FINAL = Stream.parse("chat:final")
 Publish = Callable[[str, Iterable[int]], None]
@@ -87,7 +90,7 @@ async def test_what_is_known_of_a_topic_is_enough_while_its_description_is_not_t
         assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
         monkeypatch.setattr(reader, "_TOPICS_S", -1)
         lost = AdminClient({"bootstrap.servers": "127.0.0.1:9", "log_level": 0})
-        monkeypatch.setattr(history, "_admin", lost)
+        history.admin = lost
         assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
         # The client that has lost its way is not asked again: a topic that nobody knows yet is described.
         await history.read(Stream.parse("broadcast:final"), after=0)
@@ -98,14 +101,40 @@ async def test_a_reader_that_failed_is_not_used_again(
 ) -> None:
     publish_chat("final", range(3))
     async with History(log_settings, SystemClock()) as history:
-        await history.read(FINAL, after=0)
         nowhere = Settings(kafka=Kafka(bootstrap_servers="127.0.0.1:9"))
         with monkeypatch.context() as hurried:
             hurried.setattr(log, "_WAIT_S", 0.5)
-            for _ in range(reader._READERS):
-                await history._idle.get()
-                history._idle.put_nowait(LogReader(nowhere, history._codecs))
-            for _ in range(reader._READERS):
+            works = history.new_reader
+            history.new_reader = lambda: LogReader(nowhere, {})
+            for _ in range(reader.READERS):
                 with pytest.raises(TouchlineError, match="Kafka does not answer"):
                     await history.read(FINAL, after=0)
+        history.new_reader = works
         assert offsets(await history.read(FINAL, after=0)) == [0, 1, 2]
+
+
+async def test_a_page_of_large_events_ends_at_a_size_in_both_directions(log_settings: Settings) -> None:
+    small = replace(log_settings, limits=Limits(page_bytes=10_000))
+    events = [chat("large", n, "x" * 1000, partitions=log_settings.topics.partitions) for n in range(1, 41)]
+    write(log_settings, Kind.CHAT, events)
+    stream = Stream.parse("chat:large")
+    async with History(small, SystemClock()) as history:
+        seqs: list[int] = []
+        pages = 0
+        while True:
+            page = await history.read(stream, after=seqs[-1] if seqs else 0, limit=500)
+            assert sum(map(len, page.events)) <= 10_000
+            seqs += page.seqs
+            pages += 1
+            if not page.more:
+                break
+        assert len(seqs) == 40
+        assert pages >= 5
+        back: list[int] = []
+        while True:
+            page = await history.read(stream, before=back[0] if back else None, limit=500)
+            assert sum(map(len, page.events)) <= 10_000
+            back = [*page.seqs, *back]
+            if not page.more:
+                break
+        assert back == seqs

@@ -90,3 +90,7 @@ def test_servers_that_are_not_named_are_those_of_up() -> None:
     assert settings.elasticsearch.url == "http://127.0.0.1:9002"
     named = load_settings({**ports, "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092"})
     assert named.kafka.bootstrap_servers == "kafka.example:9092"
+
+
+def test_the_token_that_commands_show_is_no_setting() -> None:
+    assert load_settings({"TOUCHLINE_TOKEN": "abc"}) == load_settings({})

@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
+from consumers.transport.handshake import Asked
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.settings import Auth
-from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, matches, sign
+from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, matches, shown_token, sign
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 NOW_S = 1_767_225_600
@@ -68,6 +71,20 @@ def test_a_token_ends_when_it_says_give_or_take_the_leeway() -> None:
 
 def test_a_token_that_is_not_valid_yet_is_refused() -> None:
     assert "not valid yet" in refusal(verifier(), token(extra={"nbf": NOW_S + 60}))
+
+
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_time_that_is_no_time_is_refused(name: str, value: float) -> None:
+    """JSON as Python reads it knows NaN and Infinity: compared with a clock, they never come."""
+    said = jwt.encode({"sub": "ana", "exp": NOW_S + 60, name: value}, SECRET, algorithm="HS256")
+    assert "never end" in refusal(verifier(), said)
+
+
+def test_a_token_of_the_future_is_refused_because_it_would_outlive_revocations() -> None:
+    checked = verifier(leeway_s=10.0)
+    assert "issued in the future" in refusal(checked, token(issued_s=NOW_S + 11))
+    assert checked.grants(token(issued_s=NOW_S + 9)).issued_s == NOW_S + 9
 
 
 def test_issuer_and_audience_are_checked_where_they_are_set() -> None:
@@ -143,3 +160,23 @@ def test_nobody_needs_a_token_on_his_own_machine_and_everybody_elsewhere(
     auth: Auth, on_loopback: bool, allowed: bool
 ) -> None:
     assert anonymous_allowed(auth, on_loopback=on_loopback) is allowed
+
+
+@pytest.mark.parametrize(
+    ("header", "query", "token"),
+    [
+        ("Bearer a", "b", "a"),
+        ("bearer  a ", None, "a"),
+        ("Basic a", "b", "b"),
+        ("Bearer ", "b", "b"),
+        (None, "b", "b"),
+        (None, None, None),
+    ],
+)
+def test_the_header_counts_before_the_address_at_every_door(
+    header: str | None, query: str | None, token: str | None
+) -> None:
+    assert shown_token(header, query) == token
+    headers = Headers({"Authorization": header} if header is not None else {})
+    asked = Asked(Request("/v1/ws" + (f"?token={query}" if query else ""), headers))
+    assert asked.token == token

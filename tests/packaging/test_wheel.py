@@ -39,7 +39,7 @@ CLIENTS = {
     ("topics", "apply"): "Kafka does not answer at 127.0.0.1:9",
     ("edge", "drain"): "No edge answers at http://127.0.0.1:9",
 }
-#: A user's program, beside a folder `schemas` that is his own.
+#: A user's program, beside a folder `schemas` of their own.
 PROGRAM = """
 import asyncio, os
 import schemas

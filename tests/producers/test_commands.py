@@ -10,7 +10,7 @@ from kernel.positions import Kind
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.ingest import decode_ingest
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, imported
 
 Reading = Callable[[Settings, str], list[tuple[int, bytes, bytes]]]
 
@@ -58,6 +58,15 @@ def test_publish_goes_on_after_a_line_that_is_wrong_and_names_it(
     assert len(posted("w")) == 2
 
 
+def test_publish_brings_no_more_than_it_needs(topics_only: Pipeline) -> None:
+    """What it does not import, nobody waits for: all of it together took a second."""
+    brought = imported(topics_only, "publish", "chat:quick", "--text", "Olé")
+    assert "confluent_kafka" in brought
+    assert brought.isdisjoint(
+        {"structlog", "rich", "pygments", "attr", "aiohttp", "elasticsearch", "requests"}
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("chat:a",), ("chat:a", "{}", "--text", "x"), ("video:a", "--text", "x"), ("location:a", "--text", "x")],
@@ -78,6 +87,9 @@ def test_replay_posts_a_file_and_resumes_where_it_broke_off(
     file.write_text("\n".join(lines))
     [summary] = topics_only.lines("replay", str(file), "--stream", "chat:r", "--resume")
     assert summary["last_line"] == 10
+    again = ("replay", str(file), "--stream", "chat:r", "--resume")
+    assert topics_only.lines(*again) == [{"delivered": 0, "refused": 0, "last_line": 10}]
+    assert "final.ndjson has nothing behind line 10" in topics_only.run(*again).stdout
     found = posted("r")
     # Lines that were sent before the file broke off may be sent again, under the same key: they count once.
     assert list(dict.fromkeys(event["key"] for event in found)) == [f"final.ndjson:{n}" for n in range(1, 11)]
@@ -91,3 +103,15 @@ def test_simulate_plays_into_all_three_kinds(topics_only: Pipeline, read_topic: 
     kinds = {kind: len(read_topic(topics_only.settings, names.ingest[kind])) for kind in Kind}
     assert all(kinds.values())
     assert summary["delivered"] >= 90
+
+
+def test_an_alert_that_is_not_there_is_not_removed(topics_only: Pipeline) -> None:
+    assert "broadcast:alert-goals" in topics_only.run("alert", "set", "goals", "-friendly").stdout
+    assert topics_only.lines("alert", "list") == [
+        {"id": "goals", "stream": "broadcast:alert-goals", "q": "-friendly"}
+    ]
+    nope = topics_only.run("alert", "remove", "nope", check=False)
+    assert (nope.returncode, nope.stdout) == (1, "")
+    assert "There is no alert nope." in nope.stderr
+    assert "goals is removed" in topics_only.run("alert", "remove", "goals").stdout
+    assert topics_only.run("alert", "remove", "goals", check=False).returncode == 1

@@ -13,9 +13,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from embedded.backends import artifacts
 from embedded.backends.pins import load
+from kernel.clock import to_rfc3339
 from kernel.kafka import client_config
 from kernel.positions import Kind, partition_of
 from kernel.topics import topic_names
+from producers.refusals import post_again, read_refusals
 from schemas.codec import Codec
 from tests.pipeline import Pipeline, eventually, running
 from tests.servers import servers_dir
@@ -218,4 +220,49 @@ def test_the_command_lists_shows_and_retries(worked: Pipeline, rejections: Tail)
     missing = worked.run("rejected", "--show", f"{topic}/0/99999999", check=False)
     assert (missing.returncode, missing.stdout) == (1, "")
     assert "1 put back" in worked.run(*mine, "--retry").stdout
-    rejections.wait("its second rejection", lambda said: said["record_key"] == b"for-the-command", 2)
+    rejections.wait(
+        "its second rejection",
+        lambda said: said["record_key"] == b"for-the-command" and said["reason"] == "undecodable",
+        2,
+    )
+
+
+def test_what_was_refused_is_put_back_once_however_often_one_asks(worked: Pipeline, rejections: Tail) -> None:
+    events = Tail(worked, topic_names(worked.settings).events[Kind.CHAT], "event-chat")
+    posted: list[str] = []
+
+    def post() -> str:
+        posted.append(f"a spoiler {len(posted)}")
+        worked.run("publish", "chat:retried", "--text", posted[-1], "--sender", "ana")
+        return posted[-1]
+
+    def accepted() -> list[str]:
+        return [event["data"]["text"] for event in events.read() if event["channel"] == "retried"]
+
+    def refused() -> list[dict[str, Any]]:
+        return [said for said in read_refusals(worked.settings) if said["record_key"] == b"retried"]
+
+    def is_refused() -> bool:
+        text = post()
+        eventually("it is judged", lambda: len(accepted()) + len(refused()) == len(posted))
+        return text not in accepted()
+
+    try:
+        worked.run("channel", "set", "retried", 'blocked=["spoiler"]')
+        eventually("the word is blocked", is_refused)
+        worked.run("channel", "set", "retried", "blocked=[]")
+        eventually("the word is allowed", lambda: not is_refused())
+        found, mine = refused(), ("rejected", "--channel", "retried", "--last", "1000")
+        listed = worked.run(*mine).stdout
+        assert f"{to_rfc3339(found[-1]['append_ts'])} " in listed
+        assert " ana " in listed
+        assert f"{len(found)} put back\n" in worked.run(*mine, "--retry").stdout
+        assert f"0 put back; {len(found)} had been before" in worked.run(*mine, "--retry").stdout
+        assert all("retried_at" in said for said in worked.lines(*mine))
+        # Somebody else has looked before, and asks now; or one died before he could leave a mark.
+        assert post_again(worked.settings, found) == len(found)
+        last = post()
+        eventually("what comes behind", lambda: last in accepted())
+        assert sorted(accepted()) == sorted(posted)
+    finally:
+        events.close()

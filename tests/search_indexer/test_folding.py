@@ -1,5 +1,7 @@
 """Text to words: accents, case, English endings, scripts without spaces; the same for whatever is typed."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,3 +47,15 @@ def test_the_quick_way_for_ascii_agrees_with_the_general_one(text: str) -> None:
     # A letter outside of ASCII at the end sends the whole text through the general way.
     general = [word for word in FOLDING.words(text + " é") if word.word != "e" or word.end <= len(text)]
     assert [w[:2] for w in FOLDING.words(text)] == [w[:2] for w in general]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" + "\u0301\u0323" * 100_000, "\u0323\u0301" * 100_000, "x" * 500_000, ("\u0301" * 300 + "a") * 600],
+    ids=["marks", "marks alone", "one word", "words of marks"],
+)
+def test_no_text_takes_longer_than_it_is_long(text: str) -> None:
+    begun = time.thread_time()
+    for word in FOLDING.words(text):
+        assert len(word.word) <= 100
+    assert time.thread_time() - begun < 5

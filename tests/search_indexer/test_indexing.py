@@ -11,7 +11,8 @@ from elasticsearch import AsyncElasticsearch
 
 from history import History
 from history.elastic import elastic_client
-from kernel.clock import SystemClock
+from history.names import alias, day_of, index_name
+from kernel.clock import ManualClock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Kind, Stream, split_seq
@@ -25,6 +26,7 @@ from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.reading import complete, documents, empty, records
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(420)]
+DAY_MS = 24 * 60 * 60 * 1000
 EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "20000"))
 
 
@@ -32,6 +34,29 @@ EVENTS = int(os.environ.get("TOUCHLINE_TEST_EVENTS", "20000"))
 async def client(indexing: Pipeline) -> AsyncIterator[AsyncElasticsearch]:
     async with elastic_client(indexing.settings) as made:
         yield made
+
+
+async def test_the_indices_of_a_day_are_there_before_its_first_event(
+    indexing: Pipeline, client: AsyncElasticsearch
+) -> None:
+    """One that is made when an event comes makes the first search of the day miss it for seconds."""
+    settings = indexing.settings
+    prefix, now = settings.elasticsearch.index_prefix, SystemClock().now_ms()
+    state = IndexState(client, settings, ManualClock(now + DAY_MS))
+    live = await state.live()
+    assert live is not None
+
+    async def present(at: int) -> set[Kind]:
+        days = {kind: index_name(prefix, kind, live, day_of(at)) for kind in Kind}
+        return {kind for kind, index in days.items() if await client.indices.exists(index=index)}
+
+    assert await present(now) == await present(now + DAY_MS) == set(Kind)
+    assert await present(now + 2 * DAY_MS) == set()
+    await state.make_days(live)
+    assert await present(now + 2 * DAY_MS) == set(Kind)
+    # They are searched from the start: nothing has to be changed when the first event comes.
+    made = index_name(prefix, Kind.CHAT, live, day_of(now + 2 * DAY_MS))
+    assert made in await client.indices.get_alias(name=alias(prefix, Kind.CHAT))
 
 
 def test_what_cannot_be_indexed_is_rejected_and_the_next_event_flows(indexing: Pipeline) -> None:

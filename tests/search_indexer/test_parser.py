@@ -10,6 +10,7 @@ from search_indexer.text.folding import Folding
 
 FOLDING = Folding()
 GOAL, RED = AnyForm("goal", "goal"), AnyForm("red", "red")
+NO_RED = AnyForm("red", "red", strict=True)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ GOAL, RED = AnyForm("goal", "goal"), AnyForm("red", "red")
         ("", ()),
         ("   ", ()),
         ("goal", (Clause((GOAL,)),)),
-        ("Goal -red", (Clause((GOAL,)), Clause((RED,), negated=True))),
+        ("Goal -red", (Clause((GOAL,)), Clause((NO_RED,), negated=True))),
         ("goal OR red", (Clause((GOAL, RED)),)),
         ("red goal OR red", (Clause((RED,)), Clause((GOAL, RED)))),
         ("goal or red", (Clause((GOAL,)), Clause((AnyForm("or", "or"),)), Clause((RED,)))),

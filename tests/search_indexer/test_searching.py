@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from history import History
+from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from search_indexer.alerts import Alert, matching, ready
+from kernel.positions import Kind, Stream
+from search_indexer.alerts import Alert, matching, message_of, ready
 from search_indexer.indexing.documents import indexable
 from search_indexer.query.parser import BadQuery
 from search_indexer.searching.request import Near, Page, Search, read_search
@@ -83,6 +85,7 @@ async def until(searcher: Searcher, search: Search, total: int) -> Found:
         ("손흥민", {"korea"}),
         ("🔥", {"fire"}),
         ("in -goal", {"kick"}),
+        ("penalty OR card -captian", {"golas", "red"}),
         ("-the -五", {"golas", "fire", "kick", "tokyo", "korea"}),
     ],
 )
@@ -186,6 +189,55 @@ async def test_edits_and_retractions_show(indexing: Pipeline, searcher: Searcher
     assert (await searcher.search(Search(q="slanderous"), Page())).total == 0
 
 
+async def test_an_alerts_copy_is_no_hit_and_what_was_retracted_does_not_live_on_in_it(
+    indexing: Pipeline, searcher: Searcher
+) -> None:
+    said_ = chat("copied", next(_offsets), "libellous words")
+    kept = chat("copied", next(_offsets), "kept words")
+    write(indexing.settings, Kind.CHAT, [said_, kept])
+    alert = Alert(id="words", search=Search(q="words"))
+    copies = [message_of(alert, indexable(Kind.CHAT, one, FOLDING))[1] for one in (said_, kept)]
+    write(
+        indexing.settings,
+        Kind.BROADCAST,
+        [
+            event(
+                Kind.BROADCAST,
+                "alert-words",
+                next(_offsets),
+                msgspec.json.decode(copy)["data"],
+                type_="alert",
+                sender="touchline",
+            )
+            for copy in copies
+        ],
+    )
+    stream = Stream(Kind.BROADCAST, "alert-words")
+
+    async def history() -> list[dict[str, Any]]:
+        async with History(indexing.settings, SystemClock()) as past:
+            page = await past.read(stream)
+        events = [msgspec.json.decode(body) for body in page.events]
+        return [one["data"]["event"] for one in events if one["type"] == "alert"]
+
+    assert [one["data"]["text"] for one in await history()] == ["libellous words", "kept words"]
+    await until(searcher, Search(q="libellous"), 1)
+    back = event(Kind.CHAT, "copied", next(_offsets), {"target": said_["id"]}, type_="retract")
+    write(indexing.settings, Kind.CHAT, [back])
+    # Behind the copies in their partition: once it is found, they would be.
+    last = event(Kind.BROADCAST, "alert-words", next(_offsets), {"n": 1}, type_="behind")
+    write(indexing.settings, Kind.BROADCAST, [last])
+    await until(searcher, Search(types=("behind",)), 1)
+    await until(searcher, Search(q="libellous"), 0)
+    assert (await until(searcher, Search(q='"kept words"'), 1)).hits
+    assert (await searcher.search(Search(channels=("alert-words",)), Page())).total == 1
+    copied = (await history())[:2]
+    assert [(one["data"], one.get("retracted")) for one in copied] == [
+        ({}, True),
+        ({"text": "kept words"}, None),
+    ]
+
+
 async def test_a_change_in_the_same_batch_as_its_target_counts(
     indexing: Pipeline, searcher: Searcher
 ) -> None:
@@ -282,7 +334,6 @@ async def test_odd_queries_are_answered_or_refused(searcher: Searcher, q: str) -
 
 async def test_an_elasticsearch_that_is_gone_is_said(indexing: Pipeline) -> None:
     from history.elastic import elastic_client
-    from kernel.clock import SystemClock
     from kernel.settings import Elasticsearch, Settings
 
     gone = Settings(elasticsearch=Elasticsearch(url="http://127.0.0.1:9"))

@@ -24,12 +24,11 @@ from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
 from consumers.transport.oneway import read_cursors
 from control.commands import check_command
-from gateway.events.ingest import _items
-from gateway.http.bodies import _unpacking
-from gateway.search.alerts import _parameters
+from gateway.http.bodies import items_of, unpacking_of
+from gateway.search.alerts import parameters_of
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
-from kernel.jwks import _public
+from kernel.jwks import public_key
 from kernel.positions import MAX_SEQ, Kind, Stream
 from kernel.settings import Auth, Settings
 from kernel.tokens import StaticKeys, Verifier, everything
@@ -110,7 +109,7 @@ def codec_of(kind: Kind) -> Codec:
 
 def post(data: bytes) -> None:
     """A body of HTTP ingest: one event, or an array of them."""
-    items = _items(data) if data.lstrip()[:1] == b"[" else [data]
+    items = list(items_of(data, 1024 * 1024)) if data.lstrip()[:1] == b"[" else [data]
     for kind, item in itertools.product(Kind, items):
         read_post(Stream(kind, "a"), item)
 
@@ -118,7 +117,7 @@ def post(data: bytes) -> None:
 def unpack(encoding: str, data: bytes) -> None:
     """A packed body: its pieces are bounded, whatever it would unpack to."""
     try:
-        for piece in itertools.islice(_unpacking(encoding).pieces(data), 64):
+        for piece in itertools.islice(unpacking_of(encoding).pieces(data), 64):
             assert len(piece) <= 8 * 1024 * 1024
     except (zlib.error, zstandard.ZstdError):
         pass  # `pieces_of` makes a sentence of it
@@ -146,7 +145,7 @@ def search(data: bytes) -> None:
 def search_cursor(data: bytes) -> None:
     """The cursor of a search's next page: as it comes, and with a signature that is right."""
     cursors = Cursors(Settings(auth=Auth(secret=SECRET)))
-    signed = base64.urlsafe_b64encode(cursors._signature(data) + data).rstrip(b"=").decode()
+    signed = cursors.signed(data)
     with contextlib.suppress(TouchlineError), refusing("bad_request"):
         cursors.read(text_of(data), Search(), 2)
     with refusing("bad_request"):
@@ -191,7 +190,7 @@ def jwks(data: bytes) -> None:
     except (ValueError, RecursionError):
         return
     if isinstance(entry, dict):
-        _public(entry)
+        public_key(entry)
 
 
 def channel(data: bytes) -> None:
@@ -210,7 +209,7 @@ def alert(data: bytes) -> None:
         body = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError, RecursionError):
         return
-    given, lists = _parameters(body)
+    given, lists = parameters_of(body)
     patterns = ("*",)
     by: dict[str, Any] = {"patterns": patterns, "owner": "ana", "admin": patterns}
     read_alert("a", given, **lists, now_ms=0, **by)

@@ -14,6 +14,7 @@ from consumers.transport.connection import ViewerConnection
 from consumers.transport.handshake import Handshake
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
+from kernel.metrics import CLOSED
 from kernel.settings import Edge, Settings
 from kernel.tokens import everything
 from tests.security.wire import HANDSHAKE, Transport, come
@@ -65,8 +66,8 @@ HEAD = st.sampled_from(
         HANDSHAKE,
         HANDSHAKE.replace(b"13", b"12"),
         HANDSHAKE.replace(b"/v1/ws", b"/v1/ws?token=%ff&device=" + b"d" * 300),
-        b"GET /v1/sse?stream=chat:a&after=x HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"POST /v1/ws HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+        b"GET /v1/sse?stream=chat:a&after=x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /v1/ws HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
         b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ]
@@ -101,6 +102,33 @@ async def test_a_frame_that_announces_more_than_the_limit_ends_the_connection_at
     transport = come(service, HANDSHAKE + b"\x81\xff" + struct.pack("!Q", 1 << 40), [])
     assert transport.closed
     assert len(transport.written) < 1000
+    await service.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (b"POST /v1/drain HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}", "reads no bodies"),
+        (b"GET /v1/drain\r\n\r\n", "cannot be read"),
+    ],
+)
+async def test_what_is_not_read_is_answered_before_the_connection_ends(head: bytes, says: str) -> None:
+    service = bare_service()
+    transport = come(service, head, [])
+    assert transport.written.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert says.encode() in transport.written
+    assert transport.closed
+    await service.close()
+
+
+async def test_whatever_codes_clients_close_with_the_metric_has_few() -> None:
+    service = bare_service()
+    for code in (*range(1000, 5000, 7), 4001, 1000):
+        come(service, HANDSHAKE + frame(struct.pack("!H", code), opcode=8), [])
+    [metric] = CLOSED.collect()
+    labels = {sample.labels["code"] for sample in metric.samples}
+    assert {"other", "1000"} <= labels
+    assert len(labels) < 30
     await service.close()
 
 
@@ -191,8 +219,8 @@ async def test_frames_that_come_with_the_handshake_are_not_lost() -> None:
     [
         HANDSHAKE[:-2] + b"Origin: http://a\r\nOrigin: http://b\r\n\r\n",
         HANDSHAKE[:-2] + b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
-        b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2\r\n\r\n",
-        b"GET //[ HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: [::1]\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
     ids=["two origins", "two tokens", "two cursors", "an address that is none"],
 )

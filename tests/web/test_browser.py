@@ -339,7 +339,7 @@ def test_the_demo_match_makes_the_page_live(browser: Browser, pipeline: Pipeline
     page.until(f"{places} !== {json.dumps(before)}")
     page.until("document.querySelectorAll('.item').length > 1")
     page.picture("viewers-demo")
-    # A map that is looked at again shows everybody, each with his name beside him.
+    # A map that is looked at again shows everybody, each with their name beside them.
     page.click("[data-name=search]")
     listed = "document.querySelector('[aria-label=Places]').textContent"
     page.until(f"{listed} !== {json.dumps(page.evaluate(listed))}")
@@ -496,7 +496,7 @@ def test_a_viewer_who_reads_nothing_is_shown_as_slow_until_he_is_gone(
     assert page.evaluate(SLOW) == "0"
     edge = urlsplit(pipeline.edge_url)
     with socket.socket() as wire:
-        # He takes so little that his socket is full soon.
+        # The viewer takes so little that the socket is full soon.
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wire.connect((edge.hostname, edge.port))
         viewer = ClientProtocol(parse_uri(pipeline.edge_url))
@@ -505,7 +505,7 @@ def test_a_viewer_who_reads_nothing_is_shown_as_slow_until_he_is_gone(
         viewer.receive_data(wire.recv(4096))
         viewer.send_text(b'{"op":"subscribe","stream":"chat:slow"}')
         wire.sendall(b"".join(viewer.data_to_send()))
-        eventually("he is counted", lambda: viewers_of(pipeline, "chat/slow") == 1)
+        eventually("the viewer is counted", lambda: viewers_of(pipeline, "chat/slow") == 1)
         for _ in range(4):
             say(pipeline, "slow", *(f"{n} {'x' * 2000}" for n in range(500)))
         page.until(f"{SLOW} === '1'")

@@ -69,9 +69,9 @@ async def test_without_a_build_there_is_a_page_that_says_so(
 
 
 async def test_the_page_is_told_where_the_edge_is_on_the_host_that_it_came_from(http: ClientSession) -> None:
-    async with http.get("/v1/page", headers={"Host": "events.example:18080"}) as answer:
+    async with http.get("/v1/page", headers={"Host": "127.0.0.2:18080"}) as answer:
         config = await answer.json()
-    assert config["edges"] == ["ws://events.example:18081/v1/ws"]
+    assert config["edges"] == ["ws://127.0.0.2:18081/v1/ws"]
     assert config["tiles"] is None
 
 

@@ -6,7 +6,10 @@ from typing import Any
 import click
 
 from kernel.clock import SystemClock
+from kernel.errors import TouchlineError
 from kernel.settings import load_settings
+from touchline.printable import printable, printable_json
+from touchline.queries import QueryCommand
 
 
 @click.group("alert")
@@ -17,7 +20,7 @@ def command() -> None:
     """
 
 
-@command.command("set")
+@command.command("set", cls=QueryCommand)
 @click.argument("alert_id", metavar="ID")
 @click.argument("query", default="")
 @click.option("--kind", multiple=True, help="broadcast, chat or location; may be repeated.")
@@ -60,8 +63,9 @@ def set_(
 
 
 @command.command("list")
+@click.option("--raw", is_flag=True, help="Print control characters of queries as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(*, as_json: bool) -> None:
+def list_(*, raw: bool, as_json: bool) -> None:
     """Show the saved queries.
 
     Example: touchline alert list --json
@@ -70,9 +74,11 @@ def list_(*, as_json: bool) -> None:
 
     for alert_id, one in sorted(read_alerts(load_settings(), SystemClock()).alerts.items()):
         if as_json:
-            click.echo(json.dumps(shown(one.alert), ensure_ascii=False))
+            text = json.dumps(shown(one.alert), ensure_ascii=False)
+            click.echo(text if raw else printable_json(text))
         else:
-            click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {one.alert.search.q}")
+            q = one.alert.search.q
+            click.echo(f"{alert_id:30} {alert_stream(alert_id):50} {q if raw else printable(q)}")
 
 
 @command.command("remove")
@@ -83,8 +89,15 @@ def remove(*, alert_id: str, as_json: bool) -> None:
 
     Example: touchline alert remove own-goals
     """
-    from search_indexer.alerts import save
+    from search_indexer.alerts import check_id, read_alerts, save
 
-    save(load_settings(), SystemClock(), None, alert_id, actor=None)
-    if as_json:
-        click.echo(json.dumps({"id": alert_id, "removed": True}))
+    check_id(alert_id)
+    settings, clock = load_settings(), SystemClock()
+    if alert_id not in read_alerts(settings, clock).alerts:
+        raise TouchlineError(
+            "not_found",
+            f"There is no alert {alert_id}.",
+            hint="`touchline alert list` shows which there are.",
+        )
+    save(settings, clock, None, alert_id, actor=None)
+    click.echo(json.dumps({"id": alert_id, "removed": True}) if as_json else f"{alert_id} is removed.")

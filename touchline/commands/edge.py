@@ -47,7 +47,7 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
         clock = SystemClock()
         leave = None if parent is None else follow(parent, stop)
         if processes > 1:
-            await run_many(settings, processes, stop)
+            await run_many(settings, processes, stop, clock)
             return
         await wait_for_registry(settings, stop, Health())
         if stop.is_set():

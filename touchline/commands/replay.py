@@ -82,9 +82,14 @@ def command(
 
     with shown("replayed") as advance:
         played = asyncio.run(run())
-    summary = {"delivered": played.delivered, "refused": played.failed, "last_line": sent[-1] if sent else 0}
+    last_line = sent[-1] if sent else start - 1
+    summary = {"delivered": played.delivered, "refused": played.failed, "last_line": last_line}
     counted = (
-        f"{played.delivered} delivered, {played.failed} refused; the last line was {summary['last_line']}"
+        f"{played.delivered} delivered, {played.failed} refused; the last line was {last_line}"
+        if sent
+        else f"Nothing to post: {file.name} has nothing behind line {last_line}."
+        if last_line
+        else f"Nothing to post: {file.name} is empty."
     )
     click.echo(json.dumps(summary) if as_json else counted)
     if played.failed:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,17 +11,18 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings import Settings, load_settings
+from touchline.bars import histogram
+from touchline.printable import printable, printable_json
+from touchline.queries import QueryCommand
 
 if TYPE_CHECKING:
     from search_indexer.searching.search import Searcher
 
+
 _ANSWER_S: Final = 60.0
 
-_BARS = " ▁▂▃▄▅▆▇█"
-_COLUMNS = 60
 
-
-@click.command("search")
+@click.command("search", cls=QueryCommand)
 @click.argument("query", default="")
 @click.option("--kind", multiple=True, help="broadcast, chat or location; may be repeated.")
 @click.option("--channel", multiple=True, help="Only in this channel; may be repeated.")
@@ -35,10 +37,12 @@ _COLUMNS = 60
 @click.option("--cursor", help="Go on where a page ended: the `next` that it gave.")
 @click.option("--url", help="Address of a gateway; default: the one of the settings.")
 @click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
+@click.option("--raw", is_flag=True, help="Print control characters of texts and senders as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def command(
     *,
     query: str,
+    raw: bool,
     as_json: bool,
     type_: tuple[str, ...],
     url: str | None,
@@ -60,9 +64,10 @@ def command(
         parameters.append(("facets", "1"))
     answer = _ask(parameters, url, token)
     if as_json:
-        click.echo(answer)
+        text = answer.decode()
+        click.echo(text if raw else printable_json(text))
         return
-    _show(answer)
+    _show(answer, str if raw else printable)
 
 
 def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
@@ -150,7 +155,7 @@ def _problem(body: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _show(answer: bytes) -> None:
+def _show(answer: bytes, fit: Callable[[str], str]) -> None:
     import html
 
     import msgspec
@@ -159,24 +164,17 @@ def _show(answer: bytes) -> None:
     for hit in found["hits"]:
         event = hit["event"]
         plain = html.unescape(re.sub(r"</?mark>", "\0", hit["highlight"])).split("\0")
-        # Terminal controls in a message are not to move the reader's cursor.
-        parts = ["".join(c if c.isprintable() else " " for c in part) for part in plain]
+        parts = [fit(part) for part in plain]
         text = "".join(click.style(part, bold=True) if i % 2 else part for i, part in enumerate(parts))
-        who = f" {event['sender']}" if event.get("sender") else ""
+        who = f" {fit(event['sender'])}" if event.get("sender") else ""
         if not text:
-            text = msgspec.json.encode(event["data"]).decode()
-        click.echo(f"{click.style(event['server_ts'], dim=True)}  {event['stream']}{who}: {text}")
+            text = fit(msgspec.json.encode(event["data"]).decode())
+        click.echo(f"{click.style(event['server_ts'], dim=True)}  {fit(event['stream'])}{who}: {text}")
     facets = found.get("facets")
     if facets and len(facets["histogram"]) > 1:
-        click.echo(f"\n{_histogram([bar['count'] for bar in facets['histogram']])}")
+        bars, each = histogram([bar["count"] for bar in facets["histogram"]], facets["bar_ms"])
+        click.echo(f"\n{bars}")
         first, last = facets["histogram"][0]["start"], facets["histogram"][-1]["start"]
-        click.echo(f"{first} … {last}, a bar is {facets['bar_ms'] // 60_000} min", err=True)
+        click.echo(f"{first} … {last}, a bar is {each}", err=True)
     more = f"; --cursor {found['next']} goes on" if found["next"] else ""
     click.echo(f"{found['total']} found in {found['took_ms']} ms{more}", err=True)
-
-
-def _histogram(counts: list[int]) -> str:
-    width = -(-len(counts) // _COLUMNS)
-    sums = [sum(counts[i : i + width]) for i in range(0, len(counts), width)]
-    most = max(sums) or 1
-    return "".join(_BARS[-(-8 * count // most)] for count in sums)

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from kernel.settings import load_settings
+from touchline.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from consumers.client.viewer import Gap, Start, Viewer
@@ -38,6 +40,7 @@ class Duration(click.ParamType):
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
 @click.option("--url", help="Address of an edge; default: the one of the settings.")
 @click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
+@click.option("--raw", is_flag=True, help="Print control characters of texts and senders as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
 def command(
     *,
@@ -48,6 +51,7 @@ def command(
     count: int | None,
     url: str | None,
     token: str | None,
+    raw: bool,
     as_json: bool,
 ) -> None:
     """Show the events of streams as they happen.
@@ -69,32 +73,35 @@ def command(
     settings = load_settings()
     setup_logs(role="watch", level="warning", form=settings.log.format)
     address = url or edge_url(settings)
-    shown = _Shown(count, as_json=as_json)
+    shown = _Shown(count, raw=raw, as_json=as_json)
     asyncio.run(_watch(Viewer(address, token=token), streams, shown, Start(after=after, last=last), for_s))
 
 
 class _Shown:
     """Prints events, and counts them."""
 
-    def __init__(self, count: int | None, *, as_json: bool) -> None:
+    def __init__(self, count: int | None, *, raw: bool, as_json: bool) -> None:
         self._left, self._as_json = count, as_json
+        self._fit: Callable[[str], str] = str if raw else printable_json if as_json else printable
 
     def show(self, item: "Event | Gap") -> bool:
         """Print one; whether more are wanted."""
         from consumers.client.viewer import Gap
 
         if isinstance(item, Gap):
-            click.echo(f"[{item.stream}] events {item.after} to {item.seq} are gone: {item.reason}", err=True)
+            why = printable(item.reason)
+            click.echo(f"[{item.stream}] events {item.after} to {item.seq} are gone: {why}", err=True)
             return True
         if self._as_json:
             shown = {f: getattr(item, f) for f in item.__struct_fields__ if getattr(item, f) is not None}
-            click.echo(json.dumps(shown, ensure_ascii=False))
+            click.echo(self._fit(json.dumps(shown, ensure_ascii=False)))
         else:
             text = item.data.get("text") if isinstance(item.data.get("text"), str) else None
             what = text if text is not None else json.dumps(item.data, ensure_ascii=False)
-            who = f" {click.style(item.sender, bold=True)}" if item.sender else ""
-            kind = "" if item.type == "message" else f" {item.type}"
-            click.echo(f"{item.server_ts[11:23]} {click.style(item.stream, fg='cyan')}{who}{kind}: {what}")
+            who = f" {click.style(self._fit(item.sender), bold=True)}" if item.sender else ""
+            kind = "" if item.type == "message" else f" {self._fit(item.type)}"
+            stream = click.style(self._fit(item.stream), fg="cyan")
+            click.echo(f"{item.server_ts[11:23]} {stream}{who}{kind}: {self._fit(what)}")
         if self._left is not None:
             self._left -= 1
         return self._left != 0

@@ -3,7 +3,7 @@
 import type { Status, StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
-import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot } from "../src/ops/figures.ts";
+import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot, verdict } from "../src/ops/figures.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/viewer/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
@@ -223,4 +223,23 @@ describe("when it was said", () => {
     const made = columns(bars(1, 2, 3, 4, 5), 5000, 2);
     expect(made.map(({ since, until }) => [since.slice(17), until.slice(17)])).toEqual([["00.000Z", "14.999Z"], ["15.000Z", "24.999Z"]]);
   });
+});
+
+describe("the operators' headline", () => {
+  const look = (lag: number | null, state: "ready" | "not ready" = "ready"): Snapshot => ({
+    at_ms: 0,
+    channels: [],
+    roles: [{ name: "index", url: "", state, problems: {}, metrics: lag === null ? [] : [{ name: "touchline_consumer_lag", labels: { topic: "t" }, value: lag }] }],
+  });
+
+  test.each([
+    [[], undefined],
+    [[look(0)], "All is well"],
+    [[look(null)], "All is well"],
+    [[look(1747)], "index is 1,747 records behind"],
+    [[look(5000), look(3000), look(1747)], "index is 1,747 records behind"],
+    [[look(0), look(9000), look(5000)], "All is well"],
+    [[look(9000), look(9000), look(9000), look(20)], "All is well"],
+    [[look(1747, "not ready")], "index needs a look"],
+  ])("of %# says %s", (looks, text) => expect(verdict(looks)?.text).toBe(text));
 });

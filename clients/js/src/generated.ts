@@ -92,13 +92,16 @@ export const MAX_PAGE = 500;
 
 export const METRICS = {
   CONSUMER_LAG: "touchline_consumer_lag",
+  TABLE_SKIPPED: "touchline_table_records_skipped_total",
   TASKS: "touchline_tasks",
+  LOOP_STALL: "touchline_loop_stall_seconds",
   INGESTED: "touchline_ingested_total",
   REFUSED: "touchline_refused_total",
   ACCEPTED: "touchline_accepted_total",
   REJECTED: "touchline_rejected_total",
   REPEATED: "touchline_repeated_total",
   REPLACED: "touchline_replaced_total",
+  COMMANDS_REFUSED: "touchline_commands_refused_total",
   STREAM_LATENCY: "touchline_stream_latency_seconds",
   OUTPUTS_UNDER_WAY: "touchline_outputs_under_way",
   AUDIENCE: "touchline_audience",

@@ -153,6 +153,23 @@ export function lags({ roles }: Snapshot): { group: string; topic: string; recor
   return rows.sort((a, b) => b.records - a.records);
 }
 
+/** So many records may wait while they flow … */
+const LATE = 1000;
+/** … and more do for so many looks, one a second, before somebody should see it. */
+export const LOOKS = 3;
+
+/** The page's headline, from the last few looks: whether all is well, and what is not. */
+export function verdict(looks: readonly Snapshot[]): { good: boolean; text: string } | null {
+  const now = looks.at(-1);
+  if (!now) return null;
+  const ill = now.roles.filter(({ state }) => state !== "ready").map(({ name }) => name);
+  if (ill.length > 0) return { good: false, text: `${ill.join(", ")} ${ill.length === 1 ? "needs" : "need"} a look` };
+  const behind = (snapshot: Snapshot, group: string) => lags(snapshot).filter((row) => row.group === group).reduce((sum, { records }) => sum + records, 0);
+  const late = now.roles.map(({ name }) => ({ name, records: behind(now, name) })).filter(({ name }) => looks.slice(-LOOKS).every((look) => behind(look, name) > LATE));
+  if (late.length > 0) return { good: false, text: late.map(({ name, records }) => `${name} is ${records.toLocaleString("en")} records behind`).join(", ") };
+  return { good: true, text: "All is well" };
+}
+
 export function edges({ roles }: Snapshot): { name: string; state: Role["state"]; viewers: number; slow: number; delivered: number }[] {
   const of = (role: Role, name: string) => role.metrics.filter((sample) => sample.name === name).reduce((sum, { value }) => sum + (value ?? 0), 0);
   return roles
@@ -186,7 +203,7 @@ const OF_THE_PROTOCOL: Readonly<Record<CloseCode, string>> = {
   [CLOSE.MOVED]: "served elsewhere",
   [CLOSE.RENEW_TOKEN]: "token ran out",
 };
-const CLOSES: Readonly<Record<string, string>> = { ...OF_WEBSOCKETS, ...OF_THE_PROTOCOL };
+const CLOSES: Readonly<Record<string, string>> = { ...OF_WEBSOCKETS, ...OF_THE_PROTOCOL, other: "a code of the client’s own" };
 
 export function closings({ roles }: Snapshot): { code: string; means: string; count: number }[] {
   const rows = sums(roles, METRICS.CLOSED, "code").filter(({ value }) => value > 0);

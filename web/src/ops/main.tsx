@@ -11,14 +11,14 @@ import { storedToken, storeToken } from "../shared/config.ts";
 import { METRICS } from "../shared/generated.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chart } from "./chart.tsx";
-import { type Point, type Role, total } from "./figures.ts";
+import { type Point, type Role, total, verdict } from "./figures.ts";
 import { Refusals } from "./refusals.tsx";
 import { Figures } from "./source.ts";
 import { Channels, Closings, Edges, Index, Lags } from "./tables.tsx";
 
 const figures = new Figures();
-const { latest, points, problem } = figures;
-const ill = computed(() => latest.value?.roles.filter(({ state }) => state !== "ready") ?? []);
+const { latest, looks, points, problem } = figures;
+const headline = computed(() => verdict(looks.value));
 
 function Page() {
   useEffect(() => {
@@ -58,10 +58,8 @@ function Page() {
 
 function Verdict() {
   if (problem.value) return <p class="verdict bad" role="status">{problem.value.wantsToken ? "You are not let in" : "The gateway does not answer"}</p>;
-  if (!latest.value) return null;
-  const { value: roles } = ill;
-  if (roles.length === 0) return <p class="verdict good" role="status">All is well</p>;
-  return <p class="verdict bad" role="status">{roles.map(({ name }) => name).join(", ")} {roles.length === 1 ? "needs" : "need"} a look</p>;
+  const { value: said } = headline;
+  return said && <p class={said.good ? "verdict good" : "verdict bad"} role="status">{said.text}</p>;
 }
 
 /** Whether the page lives on the stream; and if not, what is the matter with that. */

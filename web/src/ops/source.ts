@@ -4,7 +4,7 @@ import { type Client, connect } from "@touchline/client";
 import { batch, signal } from "@preact/signals";
 
 import { ask, loadConfig, Refused, storedToken } from "../shared/config.ts";
-import { joined, type Overview, type Point, point, type Snapshot, unpack } from "./figures.ts";
+import { joined, LOOKS, type Overview, type Point, point, type Snapshot, unpack } from "./figures.ts";
 
 const STREAM = "ops:overview";
 /** A stream that tells every second and has told nothing for so long is not there. */
@@ -23,6 +23,7 @@ export interface Problem {
 
 export class Figures {
   readonly latest = signal<Snapshot | null>(null);
+  readonly looks = signal<readonly Snapshot[]>([]);
   readonly points = signal<readonly Point[]>([]);
   readonly problem = signal<Problem | null>(null);
   readonly source = signal<Source>("none");
@@ -117,6 +118,7 @@ export class Figures {
     this.kept = joined(this.kept, snapshots).slice(-KEPT - 1);
     this.points.value = this.kept.slice(1).map((now, index) => point(this.kept[index]!, now));
     this.latest.value = this.kept.at(-1) ?? null;
+    this.looks.value = this.kept.slice(-LOOKS);
     this.problem.value = null;
   }
 }

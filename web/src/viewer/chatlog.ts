@@ -32,7 +32,7 @@ export function tame(text: string): string {
   return text.replace(MARKS, "$1");
 }
 
-/** Who wrote it: vouched for by a token, or as he calls himself. Edges name those without a token `guest-…`. */
+/** Who wrote it: vouched for by a token, or as they call themselves. Edges name those without a token `guest-…`. */
 export function author({ sender, data }: StreamEvent): { readonly name: string; readonly signed: boolean } {
   const signed = sender !== undefined && !sender.startsWith("guest-");
   const own = typeof data["name"] === "string" ? data["name"] : "";
@@ -109,7 +109,7 @@ export class ChatLog {
       key: event.key !== undefined && (own || this.mine.has(event.key)) ? event.key : event.id,
       seq: event.seq,
       id: event.id,
-      // What an edge calls somebody without a name says nothing to himself.
+      // What an edge calls somebody without a name says nothing to them.
       name: mine && !signed && !data["name"] ? "" : name,
       signed,
       text: words,

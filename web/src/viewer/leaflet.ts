@@ -52,7 +52,7 @@ export function showPlaces(element: HTMLElement, tiles: PageConfig["tiles"]): Pl
   const nameAll = () => makeRoom([...markers.values()].map(({ dot }) => dot));
   map.on("zoomend", nameAll);
 
-  /** Until somebody moves the map himself, it keeps everybody in view. A map that is hidden has no size to reckon with. */
+  /** Until somebody moves the map, it keeps everybody in view. A map that is hidden has no size to reckon with. */
   function arrange(): void {
     if (element.clientWidth === 0 || latest.length === 0) return;
     const view = map.getBounds();

@@ -47,7 +47,7 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
     for (const row of list.querySelectorAll<HTMLElement>("[data-key]")) {
       changed = heights.set(row.dataset["key"] ?? "", row.offsetHeight) || changed;
     }
-    // Somebody has scrolled up, and the event that tells of it is still to come: he wins.
+    // Somebody has scrolled up, and the event that tells of it is still to come: they win.
     const leaving = list.scrollTop < set.current - AT_END && list.scrollHeight - list.scrollTop - list.clientHeight > AT_END;
     if (following.current && !leaving) {
       list.scrollTop = list.scrollHeight;

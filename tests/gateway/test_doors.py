@@ -1,0 +1,148 @@
+"""The gateway's door: who holds it open is closed, who comes from elsewhere is refused, each has a share."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from kernel.tokens import sign
+from tests.gateway.conftest import NO_ELASTICSEARCH, SECRET
+from tests.pipeline import Pipeline, running
+
+AT_ONCE = 20
+GIVEN = {
+    "TOUCHLINE_AUTH_SECRET": SECRET,
+    "TOUCHLINE_GATEWAY_HEAD_TIMEOUT_S": "1",
+    "TOUCHLINE_GATEWAY_BODY_TIMEOUT_S": "1",
+    "TOUCHLINE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "100",
+    "TOUCHLINE_GATEWAY_PATIENCE_S": "1",
+    "TOUCHLINE_LIMITS_EVENTS_PER_S": "10",
+    "TOUCHLINE_LIMITS_EVENTS_AT_ONCE": str(AT_ONCE),
+    "TOUCHLINE_LIMITS_READS_PER_S": "0.01",
+    "TOUCHLINE_LIMITS_READS_AT_ONCE": "3",
+}
+
+
+@pytest.fixture(scope="module")
+def door(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    logs: Path = tmp_path_factory.mktemp("door")
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "gateway", **GIVEN) as pipeline:
+        yield pipeline
+
+
+def bearer(user: str, **can: tuple[str, ...]) -> dict[str, str]:
+    can = can or {"publish": ("*",), "history": ("*",), "search": ("*",)}
+    return {"Authorization": f"Bearer {sign(user, can, expires_s=time.time() + 600, key=SECRET)}"}
+
+
+def port_of(pipeline: Pipeline) -> int:
+    return int(pipeline.gateway_url.rpartition(":")[2])
+
+
+async def held_open(pipeline: Pipeline, begin: bytes) -> float:
+    """How long a connection lasts on which no more comes than this."""
+    begun = time.monotonic()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(pipeline))
+    writer.write(begin)
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(30):
+            await reader.read()
+    writer.close()
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: ",
+    ],
+    ids=["nothing", "half of a head"],
+)
+async def test_a_head_that_does_not_come_ends_the_connection(door: Pipeline, begin: bytes) -> None:
+    assert await held_open(door, begin) < 20
+
+
+async def test_a_body_that_does_not_come_ends_the_request(door: Pipeline) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in bearer("slow").items())
+    path = "/v1/streams/chat/a/events"
+    begin = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: 100\r\n\r\n{{"
+    assert await held_open(door, begin.encode()) < 20
+
+
+async def test_one_address_cannot_take_all_connections(door: Pipeline) -> None:
+    held = [await asyncio.open_connection("127.0.0.1", port_of(door)) for _ in range(110)]
+    closed = 0
+    for reader, _ in held[100:]:
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(0.5):
+                closed += await reader.read() == b""
+                continue
+        closed += reader.at_eof()
+    for _, writer in held:
+        writer.transport.abort()
+    assert closed >= 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 202),
+        ({"Host": "rebound.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost:3000"}, 403),
+        ({"Origin": "http://{own}"}, 202),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+async def test_pages_of_other_origins_and_other_names_change_nothing(
+    door: Pipeline, headers: dict[str, str], status: int
+) -> None:
+    own = door.gateway_url.removeprefix("http://")
+    given = {name: value.format(own=own) for name, value in headers.items()} | bearer("page")
+    url = f"{door.gateway_url}/v1/streams/chat/a/events"
+    async with (
+        ClientSession() as http,
+        http.post(url, json={"data": {"text": "hi"}}, headers=given) as response,
+    ):
+        assert response.status == status
+
+
+async def test_a_user_has_a_share_and_is_told_when_there_is_more_of_it(door: Pipeline) -> None:
+    url = f"{door.gateway_url}/v1/streams/chat/a/events"
+    many = b'{"data":{"text":"hi"}}\n' * 1000
+    async with ClientSession() as http:
+        ndjson = {"Content-Type": "application/x-ndjson"}
+        async with http.post(url, data=many, headers={**bearer("ana"), **ndjson}) as response:
+            assert response.status == 429
+            assert int(response.headers["Retry-After"]) > 1
+            told = json.loads(await response.read())
+            assert (told["code"], told["accepted"]) == ("rate_limited", 0)
+        for user, given in (("ana", 202), ("ben", 202)):  # what was refused did not count
+            async with http.post(
+                url, data=many[: 23 * AT_ONCE], headers={**bearer(user), **ndjson}
+            ) as response:
+                assert response.status == given
+        async with http.post(url, json={"data": {"text": "hi"}}, headers=bearer("ana")) as response:
+            assert response.status == 429
+        async with http.post(url, json={"data": {"text": "hi"}}, headers=bearer("cleo")) as response:
+            assert response.status == 202
+        root = bearer("root", admin=("*",), publish=("*",))
+        async with http.post(url, data=many, headers={**root, **ndjson}) as response:
+            assert response.status == 202
+
+
+async def test_pages_of_the_past_are_counted(door: Pipeline) -> None:
+    url = f"{door.gateway_url}/v1/streams/chat/a/events"
+    async with ClientSession(headers=bearer("reader")) as http:
+        statuses = []
+        for _ in range(4):
+            async with http.get(url) as response:
+                statuses.append(response.status)
+    assert statuses == [200, 200, 200, 429]
