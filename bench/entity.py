@@ -300,7 +300,7 @@ def run(home: Path, ways: list[str], channels: int) -> None:
             {
                 "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers,
                 "TOUCHLINE_STATE_DIR": str(home / "state"),
-                "TOUCHLINE_LOG_LEVEL": "warning",
+                "TOUCHLINE_LOG_LEVEL": "error",
             }
         )
         apply_topics(settings, topics(settings))

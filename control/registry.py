@@ -42,6 +42,8 @@ class Registry:
     def __init__(self, topic: str, codec: Codec) -> None:
         self._topic, self._codec = topic, codec
         self._records: dict[str, ChannelRecord] = {}
+        #: In which partition each record lies.
+        self._partition: dict[str, int] = {}
         self.epochs: Mapping[str, list[Epoch]] = {}
         #: Called with the channel's name when its record has changed.
         self.on_change: list[Callable[[str], None]] = []
@@ -70,13 +72,15 @@ class Registry:
         if row.key == EPOCHS_KEY:
             self.epochs = epochs_from_avro(row.value) if row.value is not None else {}
         elif row.value is None:
-            if self._records.pop(row.key, None) is not None:
+            # Where partitions were added an older record may lie in another one, and end there.
+            if self._partition.get(row.key) == row.partition and self._records.pop(row.key, None) is not None:
                 self._changed(row.key)
         elif split_lane(row.key)[1] is None:
             read, known = from_avro(row.value), self._records.get(row.key)
             if known is not None and read.revision < known.revision:
                 self.on_stale(row.key)
             elif read != known:
+                self._partition[row.key] = row.partition
                 self._keep(row.key, read)
 
     def _keep(self, name: str, record: ChannelRecord) -> None:

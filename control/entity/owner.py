@@ -97,14 +97,12 @@ class Owner:
         key, known, value = written
         right = partition_of_key(type_.entity_of(key), self._partitions[type_.topic])
         headers: Headers | None = None if value is not None else [(STAMP, known.stamp.to_header())]
-        # Records from before partitions were added lie elsewhere. They go once a newer one is in its place,
-        # and where the key itself goes: a reader who has read no further finds the older one until then.
-        old = [p for p in known.partitions if p != right and (value is None or right in known.partitions)]
-        stamp: Headers = [(STAMP, known.stamp._replace(revision=0).to_header())]
-        gone = [Write(type_.topic, None, key, p, headers=headers or stamp) for p in old]
-        left = tuple(p for p in known.partitions if p not in old and p != right)
-        after = known._replace(partitions=left if value is None else (*left, right))
-        self._tables.view(type_).wrote(key, after)
+        # Records from before partitions were added lie elsewhere. The newer one holds wherever it lies, so
+        # they stay: roles of the version before read the first partition only, and would take a tombstone
+        # there for the end of it. They go when the key goes.
+        old = [p for p in known.partitions if p != right]
+        gone = [Write(type_.topic, None, key, p, headers=headers) for p in old if value is None]
+        self._tables.view(type_).wrote(key, known._replace(partitions=() if value is None else (*old, right)))
         return [*gone, Write(type_.topic, value, key, right, headers=headers)]
 
     def rewrite(self, type_: AnyType, key: bytes, known: Known[Any]) -> list[Write]:

@@ -11,7 +11,7 @@ from control.entity.store import Offsets, Row
 
 #: Changes with the tables' layout: a file of another one is thrown away.
 _FORMAT: Final = "1"
-#: Pages in memory of the writer, and of each reader. What else is warm is the operating system's.
+#: Pages in memory while it is filled, and after that. What else is warm is the operating system's.
 _WRITER_KB: Final = 8 * 1024
 _READER_KB: Final = 2 * 1024
 _BUSY_S: Final = 10.0
@@ -56,6 +56,7 @@ class SqliteStore:
                 raise Damaged
             # A crash of the machine loses the last transactions, which are read again; never the file.
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA cache_size = -{_READER_KB}")
             self.loaded = True
             return
         # Until it is filled nothing can be undone: it is thrown away if that does not end well.
@@ -101,6 +102,8 @@ class SqliteStore:
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("INSERT INTO meta VALUES ('loaded', 'yes')")
+        db.execute(f"PRAGMA cache_size = -{_READER_KB}")
+        db.execute("PRAGMA shrink_memory")
         self.loaded = True
 
     def apply(self, changes: Mapping[str, Iterable[Row]], offsets: Offsets) -> None:

@@ -45,7 +45,7 @@ class View(Generic[S]):
         self._own: dict[bytes, Known[S]] = {}
         #: Called with a key when what was known of it holds no more, or is only forgotten.
         self.on_forget: Callable[[bytes], None] | None = None
-        #: Whether somebody goes by what was read of a key, though it is not in memory any more: he hears of
+        #: Whether somebody goes by what was read of a key, though it is not in memory any more: they hear of
         #: changes all the same.
         self.still_used: Callable[[bytes], bool] | None = None
         self._faded: set[bytes] = set()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping
@@ -87,7 +88,7 @@ async def main(name: str) -> None:
         if ended.done():
             traceback.print_exception(ended.exception())
     sys.stderr.flush()
-    os._exit(1)  # as the role does: Faust's tasks may hang when they are cancelled
+    os.kill(os.getpid(), signal.SIGKILL)  # as the role does: Faust's tasks may hang when they are cancelled
 
 
 if __name__ == "__main__":

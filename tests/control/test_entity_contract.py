@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from control.entity.types import MAX_STATE_BYTES, STAMP, Stamp, pair_key, prefix_of
 from kernel.errors import TouchlineError
-from kernel.metrics import TABLE_SKIPPED
 from kernel.positions import partition_of
 from tests.control.notes import LISTED, Note, note_type
 from tests.control.rig import Rig, until
@@ -24,7 +24,7 @@ def note(user: str, text: str, revision: int) -> bytes:
 
 
 def skipped(rig: Rig) -> float:
-    return float(TABLE_SKIPPED.labels(rig.notes)._value.get())
+    return REGISTRY.get_sample_value("touchline_table_records_skipped_total", {"topic": rig.notes}) or 0
 
 
 # ── fold, follow, look up ────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +202,7 @@ async def test_partitions_are_added_while_inputs_come(make_rig: MakeRig) -> None
         await until("everybody's sum is right", lambda: totals() == wanted, within=60)
         post(90)
         await until("they go on", lambda: totals() == wanted)
-    # At their next changes, records from before lie nowhere else any more.
+    # The newest of each lies where it belongs.
     last = {(m.key().decode(), m.partition()): m.value() for m in rig.records(rig.notes)}
     lie = {key: [p for (k, p), v in last.items() if k == key and v is not None] for key, _ in last}
     assert all(partition_of(user, 4) in lie[user] for user in users)
