@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web wheel client up down status test browser chaos bench profile fuzz soak audit unit check format docs site lock clean
+.PHONY: help setup web wheel client up down status test browser chaos siege bench profile fuzz soak audit unit check format docs site lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ browser: setup ## run only the pages' tests in a Chromium; pictures go to build/
 
 chaos: setup ## try to break the pipeline (MINUTES=30 SEED=7)
 	@$(BIN)/touchline chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+siege: setup ## attack the pipeline as hostile users, with ordinary users beside them (MINUTES=10)
+	@$(BIN)/touchline siege --minutes $(or $(MINUTES),10) $(ARGS)
 
 unit: setup ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest -m "not servers" $(ARGS)

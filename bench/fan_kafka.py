@@ -74,6 +74,7 @@ def own_topics(**settings: str) -> Iterator[dict[str, str]]:
         "TOUCHLINE_TOPICS_PARTITIONS": "4",
         "TOUCHLINE_EDGE_PORT": str(PORT),
         "TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_USER": "100000",
+        "TOUCHLINE_EDGE_MAX_SUBSCRIPTIONS_PER_USER": "1000000",
         "TOUCHLINE_AUTH_SECRET": SECRET,
         "TOUCHLINE_LOG_LEVEL": "warning",
         **settings,

@@ -18,11 +18,14 @@ from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.service.admission import Admission
-from consumers.service.requests import Cursors, Poster, Requests
+from consumers.service.publishing import Asking, Poster, Publishing
+from consumers.service.requests import Cursors, Requests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Partitions, Subscriptions
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
+from control.answers import Question
+from control.numbering import Placed
 from control.state import ControlState
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock, SystemClock
@@ -87,13 +90,16 @@ class _Nothing:
     def remember(self, user: str, device: str, stream: str, seq: int) -> None:
         pass
 
-    async def post(self, stream: Stream, **_: Any) -> None:
-        pass
+    async def post(self, stream: Stream, event: Any, headers: Any = None) -> Placed:
+        return Placed(0, None, None)
+
+    async def ask_soon(self) -> Question:
+        raise NotImplementedError
 
     async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
         raise NotImplementedError(stream)
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError(stream, event_id)
 
 
@@ -106,6 +112,7 @@ def bare_service(
     history: History | None = None,
     partitions: Partitions | None = None,
     poster: Poster | None = None,
+    answers: Asking | None = None,
     cursors: Cursors | None = None,
     registry: ControlState | None = None,
 ) -> Service:
@@ -133,6 +140,7 @@ def bare_service(
         pages=loopback_origins(settings.gateway.port),
     )
     admission.open = True
+    budgets = DoorBudgets(settings.limits, clock)
     return Service(
         edge,
         clock,
@@ -144,15 +152,21 @@ def bare_service(
             partitions or nothing,
             most_of_a_user=edge.max_subscriptions_per_user,
         ),
-        Requests(
+        Publishing(
             poster=poster or nothing,
+            history=past,
+            channels=registry,
+            answers=answers or nothing,
+            budgets=budgets,
+            new_id=lambda: "key",
+        ),
+        Requests(
             history=past,
             readers=registry.readers,
             counts=nothing,
             cursors=cursors or nothing,
-            budgets=DoorBudgets(settings.limits, clock),
+            budgets=budgets,
             pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
-            new_id=lambda: "",
         ),
     )
 
@@ -160,7 +174,9 @@ def bare_service(
 async def edge(port: int, control_port: int, secret: str) -> None:
     """The edge's connections, sessions, rings and fan-out; records come from here, not from Kafka."""
     auth, clock = Auth(secret=secret), SystemClock()
-    settings = Settings(auth=auth, edge=Edge(max_connections_per_user=100_000))
+    settings = Settings(
+        auth=auth, edge=Edge(max_connections_per_user=100_000, max_subscriptions_per_user=1_000_000)
+    )
     service = bare_service(settings, clock, verifier=Verifier(auth, StaticKeys(auth), clock))
     codec, hub = Codec("fanout"), service.subscriptions.hub
 

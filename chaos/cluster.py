@@ -35,7 +35,13 @@ class Cluster:
     """All processes by the names of chaos.schedule."""
 
     def __init__(
-        self, directory: Path, servers_dir: Path, *, partitions: int = 4, before: Path | None = None
+        self,
+        directory: Path,
+        servers_dir: Path,
+        *,
+        partitions: int = 4,
+        before: Path | None = None,
+        **given: str,
     ) -> None:
         self._directory = directory
         #: The checkout of an earlier version, and the roles that run it still.
@@ -81,6 +87,7 @@ class Cluster:
             "TOUCHLINE_EDGE_DRAIN_S": "2",
             "TOUCHLINE_LOG_FORMAT": "json",
             "TOUCHLINE_AUTH_INTERNAL_SECRET": secrets.token_hex(32),
+            **{f"{PREFIX}{name}": value for name, value in given.items()},
         }
         self.settings: Settings = load_settings(self._given)
         self._proxies = Proxies()

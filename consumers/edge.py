@@ -20,6 +20,7 @@ from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
 from consumers.service.admission import Admission
 from consumers.service.poster import KafkaPoster
+from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
@@ -27,6 +28,7 @@ from consumers.service.tokens import Tokens
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
 from consumers.transport.routes import fallback_routes, plain_routes
+from control.answers import Answers
 from control.entity.tables import Tables
 from control.following import TableThread
 from control.presence import BEAT_S
@@ -78,6 +80,7 @@ class Edge:
             selective=names.fanout_location,
         )
         self._poster = KafkaPoster(settings, self._loop)
+        self._answers = Answers(settings)
         self._heartbeat = Heartbeat(
             edge=self.name,
             cell=edge.cell or self.name,
@@ -94,6 +97,7 @@ class Edge:
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
         self._recovery: asyncio.Task[None] | None = None
+        budgets = DoorBudgets(settings.limits, clock)
         self.service = Service(
             edge,
             clock,
@@ -113,14 +117,20 @@ class Edge:
                 self._served,
                 most_of_a_user=edge.max_subscriptions_per_user,
             ),
-            Requests(
+            Publishing(
                 poster=self._poster,
+                history=history,
+                channels=state,
+                answers=self._answers,
+                new_id=_new_id,
+                budgets=budgets,
+            ),
+            Requests(
                 history=history,
                 readers=state.readers,
                 counts=self._heartbeat,
                 cursors=self._cursors,
-                new_id=_new_id,
-                budgets=DoorBudgets(settings.limits, clock),
+                budgets=budgets,
                 pages=Slots(
                     "pages",
                     each=settings.limits.pages_under_way,
@@ -143,7 +153,7 @@ class Edge:
             for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors())
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
-        writing = self._loop.create_task(self._poster.first_write(self.health))
+        writing = self._loop.create_task(self._write_first())
         try:
             waiting = self._loop.create_task(wait_for_kafka(self._settings))
             await asyncio.wait([waiting, asked], return_when=asyncio.FIRST_COMPLETED)
@@ -170,6 +180,7 @@ class Edge:
         self._tables = self._control.follow(self.name, self.health, self._tables_read)
         if self._on_disk is not None:
             self._on_disk.start()
+        self._answers.begin()
 
     def _tables_read(self) -> None:
         self.health.ok("channels")
@@ -272,6 +283,10 @@ class Edge:
         if not self._failed.done():
             self._failed.set_exception(error)
 
+    async def _write_first(self) -> None:
+        await self._poster.first_write(self.health)
+        self._open()
+
     def _open(self) -> None:
         """Viewers are taken when everything that they need is here."""
         if self.health.ready and not self.service.admission.open:
@@ -296,6 +311,7 @@ class Edge:
                 self._publish(self._names.presence, key, value)
             self._cursors.flush()
         await self.service.close()
+        await asyncio.to_thread(self._answers.close)
         await self._poster.close()
 
 

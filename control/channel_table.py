@@ -12,10 +12,10 @@ import msgspec
 from control.channels import (
     EPOCHS_KEY,
     ChannelRecord,
+    encoded,
     epochs_from_avro,
     epochs_to_avro,
     from_avro,
-    to_avro,
 )
 from control.commands import carry_out
 from control.entity.fold import Change, EntityFold, Input, Written
@@ -58,7 +58,9 @@ def channel_type(settings: Settings, *, listing: int = 0) -> EntityType[State]:
 
 
 def _encode(codec: Codec, state: State) -> bytes:
-    return codec.encode(epochs_to_avro(state.epochs) if isinstance(state, EpochsRecord) else to_avro(state))
+    if isinstance(state, EpochsRecord):
+        return codec.encode(epochs_to_avro(state.epochs))
+    return encoded(state, codec)
 
 
 def _decode(codec: Codec, value: bytes) -> State:
@@ -83,15 +85,21 @@ def _flags(state: State) -> int:
 # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fold_of(type_: EntityType[State]) -> EntityFold[State]:
-    """What commands about channels do."""
+def fold_of(
+    type_: EntityType[State], may_be_made: Callable[[str], None] = lambda _: None
+) -> EntityFold[State]:
+    """What commands about channels do; `may_be_made` refuses what would make one more."""
 
     def fold(given: Input, state: Callable[[bytes], State | None]) -> Sequence[Change[State]]:
         name = given.key.decode("utf-8", "replace")
         found = state(given.key)
         before = found if isinstance(found, ChannelRecord) else ChannelRecord(channel=name)
         after = carry_out(before, given.value, given.append_ms, about=name)
-        return [] if after is before else [Change(given.key, _fitting(type_, after))]
+        if after is before:
+            return []
+        if found is None:
+            may_be_made(name)
+        return [Change(given.key, _fitting(type_, after))]
 
     return EntityFold(type=type_, fold=fold)
 
@@ -122,11 +130,15 @@ class ChannelTable:
 
     @property
     def epochs(self) -> Mapping[str, list[Epoch]]:
-        found = self._view.get(EPOCHS_KEY)
+        found = self._view.get(EPOCHS_KEY) if self._view.is_open else None
         return found.epochs if isinstance(found, EpochsRecord) else {}
 
     def __contains__(self, channel: str) -> bool:
         return self._view.get(split_lane(channel)[0]) is not None
+
+    def __len__(self) -> int:
+        """About how many there are."""
+        return self._view.count()
 
     def __iter__(self) -> Iterator[ChannelRecord]:
         after = b""

@@ -12,7 +12,11 @@ from zlib import crc32
 import msgspec
 
 from control.epochs import Epoch
-from kernel.positions import Shard
+from control.limits import MAX_SHARDS
+from kernel.errors import TouchlineError
+from kernel.positions import MAX_LANES, Shard
+from kernel.topics import MAX_EVENT_BYTES
+from schemas.codec import Codec
 
 #: The key of the record that holds the epochs.
 EPOCHS_KEY: Final = "$epochs"
@@ -20,6 +24,9 @@ EPOCHS_KEY: Final = "$epochs"
 LEAD_MS: Final = 1000
 #: Earlier settings and retired versions that a record keeps.
 _KEPT: Final = 8
+#: Versions that are live at a time, and all their shards: each gets every event.
+MAX_LIVE: Final = 4
+MAX_LIVE_SHARDS: Final = 512
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,13 +120,56 @@ def from_avro(value: Mapping[str, Any]) -> ChannelRecord:
     fields = {name: value[name] for name in ChannelRecord.__struct_fields__ if name in value}
     if not fields.get("versions"):
         fields.pop("versions", None)
-    return msgspec.convert(fields, ChannelRecord)
+    return bounded(msgspec.convert(fields, ChannelRecord))
 
 
 def to_avro(record: ChannelRecord) -> dict[str, Any]:
     """The same, for the codec."""
     made: dict[str, Any] = msgspec.to_builtins(record)
     return {**made, "epochs": []}
+
+
+def bounded(record: ChannelRecord) -> ChannelRecord:
+    """The record without what no command may bring about any more, but an earlier version of this may have.
+
+    Of versions the newest stay: viewers are there, or on their way.
+    """
+    versions: list[ChannelVersion] = []
+    live = shards = 0
+    for version in reversed(record.versions):
+        if version.version < 1 or not 1 <= version.shards <= MAX_SHARDS:
+            continue
+        if version.until is None:
+            live, shards = live + 1, shards + version.shards
+            if live > MAX_LIVE or shards > MAX_LIVE_SHARDS:
+                continue
+        versions.append(version)
+    kept = tuple(reversed(versions[: MAX_LIVE + _KEPT])) or (ChannelVersion(1, 1, 0),)
+    lanes = min(max(0, record.lanes), MAX_LANES)
+    if kept == record.versions and lanes == record.lanes:
+        return record
+    return msgspec.structs.replace(record, versions=kept, lanes=lanes)
+
+
+def encoded(record: ChannelRecord, codec: Codec) -> bytes:
+    """The record as it is written. Raises `bad_request` or `too_large` where it cannot be."""
+    try:
+        value = codec.encode(to_avro(record))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise TouchlineError(
+            "bad_request", f"What is set for {record.channel} cannot be written: {error}."
+        ) from None
+    check_size(record.channel, value)
+    return value
+
+
+def check_size(channel: str, value: bytes) -> None:
+    """Raise `too_large` where a channel's record does not fit into one of Kafka's."""
+    if len(value) > MAX_EVENT_BYTES:
+        raise TouchlineError(
+            "too_large",
+            f"All of {channel} would have {len(value):,} bytes; at most {MAX_EVENT_BYTES:,} are kept.",
+        )
 
 
 def epochs_from_avro(value: Mapping[str, Any]) -> dict[str, list[Epoch]]:

@@ -20,6 +20,7 @@ from control.limits import (
     shortly,
 )
 from control.limits import SETTINGS as RULES
+from control.resharding import check_reshard
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
 from kernel.errors import TouchlineError
@@ -135,7 +136,9 @@ def _whole(arguments: Mapping[str, Any], name: str, most: int) -> int:
 
 
 def _reshard(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
-    return with_shards(record, _whole(arguments, "shards", MAX_SHARDS), at_ms)
+    shards = _whole(arguments, "shards", MAX_SHARDS)
+    check_reshard(record, shards, at_ms)
+    return with_shards(record, shards, at_ms)
 
 
 def _set_lanes(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:  # noqa: ARG001

@@ -27,6 +27,7 @@ _A_TURN: Final = 200
 _RETRY_S: Final = 1.0
 #: How often it is looked whether a topic has more partitions now.
 _LOOK_EVERY_S: Final = 5.0
+_LOOK_S: Final = 2.0
 _ANSWER_S: Final = 10.0
 
 Read = list[tuple[TopicTable, Row | End]]
@@ -88,7 +89,7 @@ class _Source:
     def _find_partitions(self, *, first: bool) -> None:
         new = []
         for topic, table in self._tables.items():
-            found = self._consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic]
+            found = self._consumer.list_topics(topic, timeout=_ANSWER_S if first else _LOOK_S).topics[topic]
             if found.error is not None or not found.partitions:
                 if first:
                     raise _no_topic(topic)
@@ -162,6 +163,7 @@ class TableThread(threading.Thread):
         done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((table, partition, offset, done))
         finished, _ = await asyncio.wait([done], timeout=within_s)
+        done.cancel()
         return bool(finished)
 
     def run(self) -> None:

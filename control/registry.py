@@ -55,6 +55,9 @@ class Registry:
     def __contains__(self, channel: str) -> bool:
         return split_lane(channel)[0] in self._records
 
+    def __len__(self) -> int:
+        return len(self._records)
+
     def __iter__(self) -> Iterator[ChannelRecord]:
         return iter(list(self._records.values()))
 

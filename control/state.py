@@ -7,6 +7,7 @@ from control.acl import ChannelAcl
 from control.channel_table import ChannelTable, channel_type
 from control.channels import ChannelRecord, Layout, layout_of
 from control.entity.tables import Tables
+from control.numbering import Numbering
 from control.presence import Presence
 from control.registry import CLOSED, EXPIRING, Registry
 from control.retention import Retention
@@ -34,6 +35,8 @@ class ControlState:
         """`channels`: the table on disk that knows them, which somebody follows as well (`on_disk`)."""
         names = topic_names(settings)
         self.presence = Presence(clock)
+        #: From where a record lies to its event's place.
+        self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.revocations = Revocations()
         in_memory = Registry(names.channels, codec_for(settings, "channel"))
         self.channels: ChannelTable | Registry = in_memory if channels is None else channels
@@ -162,7 +165,9 @@ class ControlState:
             learn(row)
 
     def _alert(self, row: Row) -> None:
-        """Who may read an alert's stream."""
+        """Who may read an alert's stream: it is as if its channel's settings had changed."""
         if row.key.startswith("$"):
             return  # that one rests
-        self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        channel = self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
+        for tell in self.channels.on_change:
+            tell(channel)

@@ -182,7 +182,7 @@ def typescript() -> str:
         *constant_of("METRICS", names),
         "",
         "export const METRIC_LABELS: Readonly<Record<string, string>> = {",
-        *(f"  {name}: {json.dumps(label)}," for name, label in overview.TOLD.items() if label),
+        *(f"  {name}: {json.dumps(label)}," for name, label in overview.SHOWN.items() if label),
         "};",
     ]
     return "\n".join(lines) + "\n"

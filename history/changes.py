@@ -16,8 +16,9 @@ from schemas.checks import CHANGES
 class Finder(Protocol):
     """Finds events by their id."""
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
-        """The event's JSON object, as it was accepted; None where there is none."""
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
+        """The event's JSON object, as it was accepted; None where there is none. With `lanes` it may be on
+        any of them."""
 
 
 class _Said(msgspec.Struct):
@@ -32,11 +33,11 @@ def is_change(stream: Stream, type_: str | None) -> bool:
     return stream.kind is Kind.CHAT and type_ in CHANGES
 
 
-async def check_change(finder: Finder, stream: Stream, target: Any, user: str) -> None:
+async def check_change(finder: Finder, stream: Stream, target: Any, user: str, lanes: int = 0) -> None:
     """Raise `not_found` or `forbidden` where this user may not change that event; or `unavailable`."""
     if not (isinstance(target, str) and target.isascii() and target.isdigit() and len(target) <= 40):
         return  # not an id at all: the checks of every event say so
-    body = await finder.find(stream, target)
+    body = await finder.find(stream, target, lanes)
     if body is None:
         raise TouchlineError("not_found", f"There is no event {target} on {stream}.")
     if _said(body).sender != user:

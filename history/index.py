@@ -1,7 +1,7 @@
 """The indexed part of a stream's past: pages of events by `seq`, and how far the index is complete."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, NotFoundError
@@ -134,21 +134,21 @@ class StreamIndex:
             page = await self._page(generation, span, {"lte": upto}, limit, "desc")
         return page
 
-    async def find(self, stream: Stream, event_id: str, day: str) -> bytes | None:
+    async def find(self, streams: Sequence[Stream], event_id: str, day: str) -> bytes | None:
         """The event of that id, in that day's index; read by id, so it need not be findable yet."""
         generation = await self.generation()
         if not generation:
             return None
         try:
             answer = await self._client.get(
-                index=names.index_name(self._prefix, stream.kind, generation, day),
+                index=names.index_name(self._prefix, streams[0].kind, generation, day),
                 id=event_id,
                 source_includes=["stream", "body"],
             )
         except NotFoundError:
             return None
         found: dict[str, str] = answer["_source"]
-        return found["body"].encode() if found["stream"] == str(stream) else None
+        return found["body"].encode() if found["stream"] in map(str, streams) else None
 
     async def retracted(self, days: Mapping[str, str]) -> set[str]:
         """Which of these messages (id -> day) were taken back; read by id, so at once."""

@@ -5,7 +5,7 @@ Everything here blocks, and runs in a thread. A reader has a Kafka consumer of i
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from history.pages import Entry, Span
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
-from kernel.positions import Kind, Stream
+from kernel.positions import MAX_SEQ, Kind, Stream
 from kernel.records import Partition
 from kernel.settings import Settings
 from schemas.codec import Codec, Undecodable
@@ -61,6 +61,26 @@ class Deadline:
                 hint="Try again when the indexer has caught up.",
             )
         return left
+
+
+class Readable(NamedTuple):
+    """What history needs of a record."""
+
+    seq: int
+    server_ts: int
+    body: bytes
+
+
+def readable(kind: Kind, codec: Codec, value: bytes) -> Readable:
+    """An event as it is shown. Raises `undecodable` for what no worker has written."""
+    event = codec.decode(value)
+    try:
+        body = render(kind, event)
+        if not 0 <= event["seq"] <= MAX_SEQ:
+            raise ValueError("its seq is none")  # noqa: TRY301
+    except (ValueError, OverflowError, OSError, TypeError, RecursionError) as error:
+        raise Undecodable("undecodable", f"The record is no event that can be shown: {error}.") from None
+    return Readable(event["seq"], event["server_ts"], body)
 
 
 class GoneError(Exception):
@@ -114,10 +134,9 @@ class LogReader:
     ) -> int | None:
         """The `seq` of the first readable record at or after an offset; None where there is none."""
         for message in self._messages(partition, offset, high, deadline):
-            event = self._decoded(kind, message)
-            if event is not None:
-                seq: int = event["seq"]
-                return seq
+            found = self._readable(kind, message)
+            if found is not None:
+                return found.seq
         return None
 
     def scan(
@@ -128,10 +147,9 @@ class LogReader:
         key = channel.encode()
         for message in self._messages(partition, start, stop, deadline):
             # Other channels' records are not even decoded.
-            if message.key() != key or (event := self._decoded(kind, message)) is None:
-                continue
-            if event["server_ts"] >= since:
-                yield Entry(event["seq"], render(kind, event))
+            found = self._readable(kind, message) if message.key() == key else None
+            if found is not None and found.server_ts >= since:
+                yield Entry(found.seq, found.body)
 
     def find(
         self, stream: Stream, partition: Partition, event_id: str, at_ms: int, deadline: Deadline
@@ -160,11 +178,11 @@ class LogReader:
                 found = message.value()
         return found
 
-    def _decoded(self, kind: Kind, message: Message) -> dict[str, Any] | None:
+    def _readable(self, kind: Kind, message: Message) -> "Readable | None":
         value = message.value()
         try:
-            return None if value is None else self._codecs[kind].decode(value)
-        except Undecodable:
+            return None if value is None else readable(kind, self._codecs[kind], value)
+        except TouchlineError:
             return None  # not an event, whoever wrote it; the indexer reports it
 
     def _messages(self, partition: Partition, start: int, stop: int, deadline: Deadline) -> Iterator[Message]:

@@ -27,7 +27,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
 from kernel.logs import get_logger
-from kernel.positions import MAX_SEQ, Kind, Stream, partition_of, time_of_id
+from kernel.positions import MAX_SEQ, Kind, Stream, lanes_of, may_hold, partition_of, time_of_id
 from kernel.records import Partition
 from kernel.settings import Settings
 from kernel.topics import topic_names
@@ -138,8 +138,11 @@ class History:
             return page._replace(events=without(page.events, days), degraded=True)
         return page._replace(events=without(page.events, gone))
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
-        """The event of that id as it was accepted; None where there is none. Raises `unavailable`."""
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
+        """The event of that id as it was accepted; None where there is none. Raises `unavailable`.
+
+        Of a channel with `lanes` it may be on any of them: whoever posted it may have another lane now.
+        """
         try:
             at_ms = time_of_id(event_id)
             day = day_of(at_ms)
@@ -147,16 +150,21 @@ class History:
             return None  # a number that no event's id is
         if at_ms < self._kept_since(stream):
             return None
+        streams = lanes_of(stream, lanes) if lanes else [stream]
         if self._clock.monotonic() >= self._index_at:
             try:
-                if (body := await self._index.find(stream, event_id, day)) is not None:
+                if (body := await self._index.find(streams, event_id, day)) is not None:
                     return body
             except (ApiError, TransportError) as error:
                 self._index_failed(error)
-        for partition in (await self._topic(stream.kind)).partitions_of(stream.channel):
-            found = await self._with_reader(_finding(stream, partition, event_id, at_ms))
-            if found is not None:
-                return found
+        topic = await self._topic(stream.kind)
+        for one in streams:
+            for partition in topic.partitions_of(one.channel):
+                if not may_hold(partition.partition, event_id):
+                    continue
+                found = await self._with_reader(_finding(one, partition, event_id, at_ms))
+                if found is not None:
+                    return found
         return None
 
     def _kept_since(self, stream: Stream) -> int:

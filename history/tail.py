@@ -52,7 +52,7 @@ class Tail:
         if upto < MAX_SEQ and high - floor > _SHORT:
             # What is looked for lies up to so many records behind the partition.
             high = min(high, _near() + self._place_of(reader, upto + 1, floor, high, deadline))
-        found = _Last(bound)
+        found = Last(bound)
         chunk = _FIRST_CHUNK
         while high > floor and not found.enough:
             start = max(floor, high - chunk)
@@ -69,7 +69,7 @@ class Tail:
         )
 
 
-class _Last:
+class Last:
     """Of entries in nearly any order the last ones by `seq`, as many as it takes to exceed the bound."""
 
     def __init__(self, bound: Bound) -> None:

@@ -111,7 +111,7 @@ class DoorBudgets:
         )
 
     def bound(self, user: str | None, *, admin: bool) -> str | None:
-        """The user, if these budgets bind him; `admin`: whether he may that on everything."""
+        """The user, if these budgets bind them; `admin`: whether they may that on everything."""
         return None if user is None or admin or user in self._unbound else user
 
     def take_event(self, user: str | None, size: int) -> None:

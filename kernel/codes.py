@@ -77,6 +77,7 @@ RETRY: Final[Mapping[str, bool]] = MappingProxyType(
         "forbidden": False,
         "not_found": False,
         "too_large": False,
+        "moderated": False,
         "rate_limited": True,
         "limit_reached": True,
         "unavailable": True,

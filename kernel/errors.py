@@ -25,6 +25,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "unknown_schema": "The record names a schema id that Touchline does not know.",
         "bad_channel": "The name, or the record's key, is not a channel's name.",
         "moderated": "The channel's settings do not allow this content.",
+        "not_processed": "The record or command set off an error that nobody thought of; the log has it.",
         "not_indexable": "Elasticsearch refused the document for good.",
         # what can go wrong in delivery and operation
         "not_delivered": "Kafka did not confirm the event in time; it may or may not be on the log.",

@@ -14,7 +14,9 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "registry": ("attr", "authlib", "cachetools", "certifi", "httpx2"),
         "server": (
             *(
+                "ahocorasick",
                 "aiohttp",
+                "aiokafka",
                 "cryptography",
                 "elastic_transport",
                 "elasticsearch",

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 
+from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.metrics import TASKS
@@ -17,7 +18,7 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    watch = StallWatch(loop)
+    watch = StallWatch(loop, SystemClock())
     watch.start()
     try:
         await main(stop)

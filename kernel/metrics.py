@@ -35,6 +35,16 @@ REFUSED = Counter(
 # ── stream workers ───────────────────────────────────────────────────────────────────────────────────
 ACCEPTED = Counter("touchline_accepted", "Events accepted by the stream workers.", ["kind"])
 REJECTED = Counter("touchline_rejected", "Records written to touchline.rejected, by reason.", ["reason"])
+FAILED = Counter(
+    "touchline_failed",
+    "Records and commands that were refused by an error that nobody has thought of. It should be 0.",
+    ["what"],
+)
+SKIPPED = Counter(
+    "touchline_skipped",
+    "Records that were none of their topic, and were passed over when partitions were taken over.",
+    ["topic"],
+)
 REPEATED = Counter("touchline_repeated", "Events dropped because their key was seen before.", ["kind"])
 REPLACED = Counter("touchline_replaced", "Records put back from a wrong partition.", ["kind"])
 COMMANDS_REFUSED = Counter(

@@ -13,6 +13,8 @@ MAX_CHANNEL: Final = 128
 #: What a channel may be called, in words that JavaScript reads alike.
 CHANNEL: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_CHANNEL}}}")
 _OFFSET_BITS: Final = 43
+#: Bits of the offset in an event's id.
+ID_BITS: Final = 24
 MAX_SEQ: Final = 2**53 - 1  # the largest integer that JavaScript holds exactly
 MAX_EPOCH: Final = 2 ** (53 - _OFFSET_BITS) - 1
 
@@ -68,13 +70,32 @@ def lane(channel: str, number: int) -> str:
     return f"{channel}~{number}"
 
 
-def choose_lane(channel: str, lanes: int, *, sender: str | None, key: str | None, turn: int) -> str:
-    """The lane of a spread channel for an event: its sender's, whose events keep their order.
+def choose_lane(lanes: int, sender: str | None, key: str | None) -> int | None:
+    """Which lane of a spread channel takes an event: its sender's, whose events keep their order.
 
-    Without a sender it is its key's, so that what is sent again meets the first; without both, the turn's.
+    Without a sender it is its key's, so that what is sent again meets the first. None: any, in turn.
     """
     who = sender if sender is not None else key
-    return lane(channel, turn % lanes if who is None else partition_of(who, lanes))
+    return None if who is None else partition_of(who, lanes)
+
+
+def spread(stream: Stream, lanes: int, *, sender: str | None, key: str | None, turn: int = 0) -> Stream:
+    """The stream that takes an event posted to a channel with so many lanes; 0: it is not spread.
+
+    Broadcasts stay together, because their order is their meaning; and so does what names a lane itself.
+    """
+    if not lanes or stream.kind is Kind.BROADCAST or split_lane(stream.channel)[1] is not None:
+        return stream
+    if stream.channel.startswith(KEPT):
+        return stream
+    number = choose_lane(lanes, sender, key)
+    return Stream(stream.kind, lane(stream.channel, turn % lanes if number is None else number))
+
+
+def lanes_of(stream: Stream, lanes: int) -> list[Stream]:
+    """A stream with the lanes of its channel, whichever of them it is itself."""
+    base = Stream(stream.kind, split_lane(stream.channel)[0])
+    return [base, *(Stream(stream.kind, lane(base.channel, number)) for number in range(lanes))]
 
 
 def split_lane(channel: str) -> tuple[str, int | None]:
@@ -108,6 +129,11 @@ def make_id(kind: Kind, append_ms: int, partition: int, offset: int) -> str:
     all ids have 24 digits, so they sort as text too.
     """
     return str(append_ms << 38 | _KIND_NUMBER[kind] << 36 | (partition & 0xFFF) << 24 | offset & 0xFFFFFF)
+
+
+def may_hold(partition: int, event_id: str) -> bool:
+    """Whether an event of this id may lie in an ingest partition of this number."""
+    return int(event_id) >> 24 & 0xFFF == partition & 0xFFF
 
 
 def time_of_id(event_id: str) -> int:

@@ -7,6 +7,8 @@ Headers = list[tuple[str, str | bytes | None]]
 #: Header of a record that was put back, from a wrong partition or after it was refused: where it first lay.
 #: The fold takes one of each origin.
 ORIGIN: Final = "touchline-origin"
+#: Header of a record that a door (edge, gateway) wrote for one of its users, who has a fair share.
+VIA: Final = "touchline-via"
 
 
 class Partition(NamedTuple):
@@ -35,11 +37,3 @@ class Write(NamedTuple):
     partition: int
     timestamp: int = 0
     headers: Headers | None = None
-
-
-def origin_of(headers: Headers | None) -> bytes | None:
-    """Where a record that was put back first lay."""
-    for name, value in headers or ():
-        if name == ORIGIN and isinstance(value, bytes):
-            return value
-    return None

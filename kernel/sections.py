@@ -11,6 +11,7 @@ from msgspec import Meta
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 NamedDays = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}=[1-9][0-9]{0,4}$")]
 
@@ -115,6 +116,17 @@ class Stream(Section, frozen=True):
     repeat_window_s: Annotated[
         Seconds, Meta(description="for how long a producer's key is remembered, to drop repeats")
     ] = 600.0
+    max_channels: Annotated[
+        Count, Meta(description="channels with a record of their own; more take events, and no settings")
+    ] = 5_000_000
+    user_events_per_s: Annotated[
+        Rate, Meta(description="events of one user that came by a door; ten seconds' worth at once")
+    ] = 1000.0
+    user_bytes_per_s: Annotated[Rate, Meta(description="the same in bytes")] = 4 * 1024 * 1024.0
+    channel_events_per_s: Annotated[
+        Rate, Meta(description="events in one channel that came by a door; ten seconds' worth at once")
+    ] = 5000.0
+    channel_bytes_per_s: Annotated[Rate, Meta(description="the same in bytes")] = 16 * 1024 * 1024.0
 
 
 class State(Section, frozen=True):

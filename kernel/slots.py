@@ -27,7 +27,8 @@ class Slots:
     def __init__(self, what: str, *, each: int, in_all: int) -> None:
         self._what, self._each = what, each
         self._all = asyncio.Semaphore(in_all)
-        self._users: dict[str, _User] = {}
+        #: Of whom something is under way.
+        self.users: dict[str, _User] = {}
 
     @asynccontextmanager
     async def slot(self, user: str | None) -> AsyncIterator[None]:
@@ -36,7 +37,7 @@ class Slots:
             async with self._of_all():
                 yield
             return
-        own = self._users.setdefault(user, _User(self._each))
+        own = self.users.setdefault(user, _User(self._each))
         own.here += 1
         try:
             await self._place(own.places, self._mine())
@@ -48,7 +49,7 @@ class Slots:
         finally:
             own.here -= 1
             if not own.here:
-                self._users.pop(user, None)
+                self.users.pop(user, None)
 
     @asynccontextmanager
     async def _of_all(self) -> AsyncIterator[None]:

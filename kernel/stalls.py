@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from kernel.clock import Clock
 from kernel.logs import get_logger
 from kernel.metrics import LOOP_STALL
 
@@ -31,9 +32,9 @@ Report = Callable[[float, str], None]
 class StallWatch(threading.Thread):
     """Watches the loop of the thread that makes it, from `start` to `stop`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, report: Report | None = None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, report: Report | None = None) -> None:
         super().__init__(name="stall-watch", daemon=True)
-        self._loop, self._report = loop, report or _Lines()
+        self._loop, self._clock, self._report = loop, clock, report or _Lines(clock)
         self._watched = threading.get_ident()
         self._processor = _Processor()
         self._stopping, self._answered = threading.Event(), threading.Event()
@@ -63,9 +64,9 @@ class StallWatch(threading.Thread):
         stood, places = 0.0, list[str]()
         self._at = (0.0, 0.0)
         while not self._stopping.is_set():
-            begun = time.monotonic()
+            begun = self._clock.monotonic()
             answered = self._answered.wait(_ASK_S)
-            now = self._at[0] if answered else time.monotonic()
+            now = self._at[0] if answered else self._clock.monotonic()
             # A process that was stopped for an hour did not stall for one: this thread was stopped too.
             stood += min(max(0.0, now - begun), 2 * _ASK_S)
             if answered:
@@ -80,7 +81,7 @@ class StallWatch(threading.Thread):
 
     def _answer(self) -> None:
         """In the loop."""
-        self._at = time.monotonic(), time.thread_time()
+        self._at = self._clock.monotonic(), time.thread_time()
         self._answered.set()
 
     def _place(self) -> str:
@@ -127,12 +128,13 @@ class _Processor:
 class _Lines:
     """Counts every stall, and writes about one a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._last, self._unsaid = float("-inf"), 0
 
     def __call__(self, seconds: float, place: str) -> None:
         LOOP_STALL.observe(seconds)
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now - self._last < _LINE_S:
             self._unsaid += 1
             return

@@ -40,6 +40,7 @@ class TopicNames:
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
+        self.answers = f"{prefix}.answers"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -116,6 +117,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
+        # Who asked reads its own partition, and waits two seconds.
+        Topic(names.answers, "asker", "answer", partitions, brief),
     ]
     shared = {
         "max.message.bytes": str(MAX_RECORD_BYTES),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from kernel.errors import TouchlineError
 
@@ -10,12 +10,22 @@ _SHOWN: Final = 3
 _NO_TOPIC: Final = frozenset({"_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_OR_PART"})
 
 
+#: What a producer may wait for beside Kafka's confirmation: that the fold has accepted the event.
+Wait = Literal["accepted"]
+
+
 class Delivered(NamedTuple):
-    """Kafka holds the event on all in-sync replicas: where, and since when (None: not told)."""
+    """Kafka holds the event on all in-sync replicas: where, and since when (None: not told).
+
+    Of an event that was waited for until it was accepted, also its place in its stream and its id: a
+    repeat's are those of the first one.
+    """
 
     partition: int
     offset: int | None
     append_ms: int | None
+    seq: int | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException, Producer
 
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
+from kernel.records import Headers
 from kernel.settings import Settings
 from producers.contact import Contact
 from producers.delivery import failed
@@ -64,11 +65,14 @@ class Outbox:
         self._thread = threading.Thread(target=self._hear, name="touchline-deliveries", daemon=True)
         self._thread.start()
 
-    def put(self, record: Record, on_delivery: OnDelivery) -> bool:
+    def put(self, record: Record, on_delivery: OnDelivery, headers: Headers | None = None) -> bool:
         """Queue a record; False if the queue is full. Raises TouchlineError if Kafka would never take it."""
         try:
             topic, key, value = record
-            self.produce(topic, value, key, -1, on_delivery)
+            if headers is None:
+                self.produce(topic, value, key, -1, on_delivery)
+            else:
+                self.produce(topic, value, key, -1, on_delivery, headers=headers)
         except BufferError:
             return False
         except KafkaException as error:

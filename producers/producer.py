@@ -8,12 +8,14 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
+from control.answers import WITHIN_S, Answers, not_answered
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
+from kernel.records import Headers
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
-from producers.batch import Batch, Filled, Item
-from producers.delivery import Delivered, SomeNotDelivered, where
+from producers.batch import Batch, Filled, Item, Located
+from producers.delivery import Delivered, SomeNotDelivered, Wait, where
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full
 from producers.posts import AnyPost, Record
 from producers.preparing import Preparing
@@ -53,6 +55,8 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         self._lots: list[tuple[Batch[Any], asyncio.Future[int]]] = []
         self._outbox: Outbox | None = None
         self._closed = False
+        #: The fold's answers; whoever will want some quickly lets it begin.
+        self.answers: Final = Answers(self._settings)
 
     async def __aenter__(self) -> Self:
         self.open()
@@ -78,9 +82,28 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
         await asyncio.to_thread(self._open().contact.wait)
 
-    async def send(self, post: AnyPost, *, spread: int = 0) -> Delivered:
-        """Send an event, and wait until Kafka holds it on all in-sync replicas."""
-        return await (await self.submit(post, spread=spread))
+    async def send(self, post: AnyPost, *, spread: int = 0, wait: Wait | None = None) -> Delivered:
+        """Send an event, and wait until Kafka holds it on all in-sync replicas, or until it is accepted."""
+        if wait is None:
+            return await (await self.submit(post, spread=spread))
+        self._running()
+        return await self.accepted(self.prepare(self.on_lane(post, spread)))
+
+    async def accepted(self, record: Record, headers: Headers | None = None) -> Delivered:
+        """Send a record, and wait for the fold's word. Raises its refusal, or `unavailable` after 2 s."""
+        confirmation: Confirmation = self._running().create_future()
+        question = await self.answers.ask_soon()
+        asked = [*question.headers, *(headers or ())]
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await self._put(record, partial(self._report, confirmation), None, asked)
+                delivered = await confirmation
+                position = await asyncio.wrap_future(question.answer)
+        except TimeoutError:
+            raise not_answered() from None
+        finally:
+            question.forget()
+        return delivered._replace(seq=position.seq, id=position.id)
 
     async def submit(self, post: AnyPost, *, wait: bool = True, spread: int = 0) -> Confirmation:
         """Send an event without waiting for Kafka: the future that is returned tells what became of it.
@@ -107,6 +130,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         prepare: Callable[[Item], Record] | None = None,
         *,
         patience_s: float | None = None,
+        headers: Headers | None = None,
     ) -> asyncio.Future[int]:
         """As `send_many`, but returns when all are on their way; the future tells what became of them.
 
@@ -114,8 +138,25 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         that finds no room for so long fails with `queue_full` (or `unavailable`, if Kafka does not answer at
         all), and so do those after it.
         """
+        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain, headers)
+        return await self.submit_batch(batch, posts, patience_s=patience_s)
+
+    def batch(
+        self, prepare: Callable[[Item], Record], located: Located, headers: Headers | None = None
+    ) -> Batch[Item]:
+        """A batch for `submit_batch`, which keeps where its events lie, with these headers on each record."""
+        self._open()
+        return Batch(prepare, self._explain, headers, located=located)
+
+    async def submit_batch(
+        self,
+        batch: Batch[Item],
+        posts: Iterable[Item] | AsyncIterable[Item],
+        *,
+        patience_s: float | None = None,
+    ) -> asyncio.Future[int]:
+        """As `submit_many`, into a batch that the caller looks at when the future is done."""
         done: asyncio.Future[int] = self._running().create_future()
-        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain)
         if isinstance(posts, AsyncIterable):
             async for post in posts:
                 await self._fill(batch, iter((post,)), patience_s)
@@ -140,6 +181,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         if outbox is None:
             return
         left = await asyncio.to_thread(outbox.close, timeout_s)
+        await asyncio.to_thread(self.answers.close)
         self._resolve()
         if left:
             raise left_behind(left, timeout_s)
@@ -173,11 +215,17 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
                 batch.give_up(items, error)
                 return
 
-    async def _put(self, record: Record, on_delivery: OnDelivery, patience_s: float | None) -> None:
-        if not self._queue.locked() and self._open().put(record, on_delivery):
+    async def _put(
+        self,
+        record: Record,
+        on_delivery: OnDelivery,
+        patience_s: float | None,
+        headers: Headers | None = None,
+    ) -> None:
+        if not self._queue.locked() and self._open().put(record, on_delivery, headers):
             return
         async with self._room_found(patience_s):
-            while not self._open().put(record, on_delivery):
+            while not self._open().put(record, on_delivery, headers):
                 await self._room_made()
 
     @asynccontextmanager

@@ -8,7 +8,9 @@ from typing import Any, Generic, TypeVar
 from msgspec.structs import replace
 
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_LANES, lane, partition_of
+from kernel.positions import MAX_LANES, choose_lane, lane
+from kernel.users import KEPT
+from producers.delivery import Wait
 from producers.posts import AnyPost, Broadcast, Chat, Location, Record
 from producers.preparing import Preparing
 from schemas.checks import check_channel, invalid
@@ -21,8 +23,10 @@ class SendMethods(Generic[Outcome]):
     """One method for each kind of event. All of them say where Kafka holds it, or raise TouchlineError.
 
     `key` is your idempotency key: the same key on the same stream within ten minutes is one event, so it
-    makes sending again safe. `spread=n` puts the events of a very hot channel on n lanes in turn; a sender's
-    events stay on one lane, where they keep their order.
+    makes sending again safe. With `wait="accepted"` a call returns when the workers have accepted the event,
+    and says its `seq` and `id`; it raises what they refuse it for, or `unavailable` where they say nothing
+    within two seconds. `spread=n` puts the events of a very hot channel on n lanes; a sender's
+    stay on one lane, where they keep their order; without a sender those of one key do.
     """
 
     prepare: Preparing
@@ -31,8 +35,8 @@ class SendMethods(Generic[Outcome]):
     _announced: dict[str, int]
 
     @abstractmethod
-    def send(self, post: AnyPost, *, spread: int = 0) -> Outcome:
-        """Send an event, and wait until Kafka holds it on all in-sync replicas."""
+    def send(self, post: AnyPost, *, spread: int = 0, wait: Wait | None = None) -> Outcome:
+        """Send an event, and wait until Kafka holds it on all in-sync replicas, or until it is accepted."""
 
     @abstractmethod
     def _announce(self, record: Record) -> bool:
@@ -48,10 +52,11 @@ class SendMethods(Generic[Outcome]):
         sender: str | None = None,
         client_ts: int | None = None,
         spread: int = 0,
+        wait: Wait | None = None,
     ) -> Outcome:
         """Tell everybody what happened: `broadcast("wc26-final", "goal", {"minute": 12})`."""
         post = Broadcast(channel, type, data or {}, key=key, sender=sender, client_ts=client_ts)
-        return self.send(post, spread=spread)
+        return self.send(post, spread=spread, wait=wait)
 
     def chat(
         self,
@@ -65,6 +70,7 @@ class SendMethods(Generic[Outcome]):
         extra: Mapping[str, Any] | None = None,
         client_ts: int | None = None,
         spread: int = 0,
+        wait: Wait | None = None,
     ) -> Outcome:
         """Say something; `type="edit"` or `"retract"` with `target=id` changes what was said."""
         return self.send(
@@ -79,6 +85,7 @@ class SendMethods(Generic[Outcome]):
                 client_ts=client_ts,
             ),
             spread=spread,
+            wait=wait,
         )
 
     def location(
@@ -95,6 +102,7 @@ class SendMethods(Generic[Outcome]):
         extra: Mapping[str, Any] | None = None,
         client_ts: int | None = None,
         spread: int = 0,
+        wait: Wait | None = None,
     ) -> Outcome:
         """Say where something is, in degrees of WGS 84."""
         return self.send(
@@ -111,6 +119,7 @@ class SendMethods(Generic[Outcome]):
                 client_ts=client_ts,
             ),
             spread=spread,
+            wait=wait,
         )
 
     def on_lane(self, post: AnyPost, spread: int) -> AnyPost:
@@ -118,20 +127,22 @@ class SendMethods(Generic[Outcome]):
         if not spread:
             return post
         try:
-            return replace(post, channel=self._lane(post.channel, post.sender, spread))
+            return replace(post, channel=self._lane(post.channel, post.sender, post.key, spread))
         except (TypeError, ValueError, AttributeError) as error:
             raise invalid(f"A field has a value of a type that it cannot have: {error}.") from error
 
-    def _lane(self, channel: str, sender: str | None, spread: int) -> str:
+    def _lane(self, channel: str, sender: str | None, key: str | None, spread: int) -> str:
         if not 1 <= spread <= MAX_LANES:
             raise TouchlineError("bad_request", f"spread is {spread}: it is 1 to {MAX_LANES} lanes.")
+        if channel.startswith(KEPT):
+            raise TouchlineError("bad_request", f"{channel[:140]} has no lanes, as all channels of its sort.")
         if self._announced.get(channel, 0) < spread:
             check_channel(lane(channel, MAX_LANES - 1))
             # Told before the first event: whoever subscribes to the channel gets all of its lanes.
             if self._announce(self.prepare.lanes(channel, spread)):
                 self._announced[channel] = spread
-        if sender is not None:
-            return lane(channel, partition_of(sender, spread))
-        number = self._turns[channel]
-        self._turns[channel] = (number + 1) % spread
+        number = choose_lane(spread, sender, key)
+        if number is None:
+            number = self._turns[channel]
+            self._turns[channel] = (number + 1) % spread
         return lane(channel, number)

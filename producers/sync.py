@@ -8,10 +8,13 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
+from control.answers import WITHIN_S, Answers, not_answered
+from kernel.clock import Clock, SystemClock
+from kernel.records import Headers
 from kernel.settings import Settings, load_settings
 from kernel.topics import topic_names
 from producers.batch import Batch, Filled
-from producers.delivery import Delivered, where
+from producers.delivery import Delivered, Wait, where
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
 from producers.posts import AnyPost, Record
 from producers.preparing import Preparing
@@ -31,11 +34,19 @@ class SyncProducer(SendMethods[Delivered]):
     All that is said of `Producer` holds for it.
     """
 
-    def __init__(self, settings: Settings | None = None, *, catalog: Catalog | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        catalog: Catalog | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         given = settings or load_settings()
+        self._clock: Final = clock or SystemClock()
         self.prepare = Preparing(topic_names(given), catalog or catalog_for(given))
         self._turns = Counter()
         self._announced = {}
+        self._answers: Final = Answers(given)
         self._progress: Final = threading.Condition()
         self._outbox: Outbox | None = Outbox(given, self._notify)
         self._contact: Final = self._outbox.contact
@@ -52,9 +63,23 @@ class SyncProducer(SendMethods[Delivered]):
         """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
         self._contact.wait()
 
-    def send(self, post: AnyPost, *, spread: int = 0) -> Delivered:
-        """Send an event, and wait until Kafka holds it on all in-sync replicas."""
-        return self.submit(post, spread=spread).result()
+    def send(self, post: AnyPost, *, spread: int = 0, wait: Wait | None = None) -> Delivered:
+        """Send an event, and wait until Kafka holds it on all in-sync replicas, or until it is accepted."""
+        if wait is None:
+            return self.submit(post, spread=spread).result()
+        confirmation: Future[Delivered] = Future()
+        record, question = self.prepare(self.on_lane(post, spread)), self._answers.ask()
+        until = self._clock.monotonic() + WITHIN_S
+        try:
+            self._put(record, partial(self._report, confirmation), wait=True, headers=question.headers)
+            # An event that is not confirmed is not answered either.
+            delivered = confirmation.result(until - self._clock.monotonic())
+            position = question.answer.result(max(0.0, until - self._clock.monotonic()))
+        except TimeoutError:
+            raise not_answered() from None
+        finally:
+            question.forget()
+        return delivered._replace(seq=position.seq, id=position.id)
 
     def submit(self, post: AnyPost, *, wait: bool = True, spread: int = 0) -> Future[Delivered]:
         """Send an event without waiting for Kafka: the future that is returned tells what became of it.
@@ -96,12 +121,15 @@ class SyncProducer(SendMethods[Delivered]):
         """Wait for what is on its way, at most `timeout_s`. Raises `not_delivered` if any is left then."""
         with self._progress:
             outbox, self._outbox = self._outbox, None
+        self._answers.close()
         if outbox is not None and (left := outbox.close(timeout_s)):
             raise left_behind(left, timeout_s)
 
-    def _put(self, record: Record, on_delivery: OnDelivery, *, wait: bool) -> None:
+    def _put(
+        self, record: Record, on_delivery: OnDelivery, *, wait: bool, headers: Headers | None = None
+    ) -> None:
         with self._progress:
-            while not self._open().put(record, on_delivery):
+            while not self._open().put(record, on_delivery, headers):
                 if not wait:
                     raise queue_full()
                 self._progress.wait()

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 from kernel.clock import Clock
@@ -19,6 +20,8 @@ from streams.transport.sink import Sink
 
 #: Records between two batches of the event loop, so that heartbeats and /readyz are answered under load.
 _SLICE: Final = 250
+#: And bytes: to judge a megabyte takes the loop as long as hundreds of ordinary events.
+_SLICE_BYTES: Final = 512 * 1024
 #: Above the sink's patience, so that one commit ends before the next begins.
 _COMMIT_S: Final = 1.0
 #: The least that brokers allow as they come.
@@ -86,19 +89,19 @@ def make_app(settings: Settings, clock: Clock, work: Work, sink: Sink, topics: f
 
 
 def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
-
     async def fold_batches(stream: Any) -> None:
         consumer = cast("Consumer", app.consumer)
         async for event in stream.noack().events():
             batch: TopicBatch = event.value
             # A round of the loop costs as much as three events, and a small batch is soon over.
-            large = len(batch) > _SLICE
-            for part in slices(batch, _SLICE):
+            large = len(batch) > _SLICE or batch.size > _SLICE_BYTES
+            for part in slices(batch, _SLICE, _SLICE_BYTES):
                 await sink.ready()
                 if not consumer.ledger.holds(batch):
                     break
                 app.check_awake()
-                sink.write(work.fold(part))
+                if not await sink.put(work.fold(part), partial(consumer.ledger.holds, batch)):
+                    break
                 if large:
                     await asyncio.sleep(0)
             consumer.finish(batch)

@@ -9,7 +9,7 @@ from control.commands import COMMANDS
 from control.entity.fold import EntityFold
 from control.entity.owner import Owner
 from control.entity.tables import Tables
-from control.entity.types import MAX_STATE_BYTES, EntityType, source_of
+from control.entity.types import EntityType, source_of
 from control.epochs import Epoch, Epochs, advance
 from control.registry import REGISTERED
 from control.revocations import Revocations
@@ -26,10 +26,12 @@ from kernel.settings import Settings
 from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.registry import catalog_for, codec_for
+from schemas.rejections import Rejections
 from streams.cluster import Cluster
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
+from streams.fold.shares import Shares, rates_of
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -38,8 +40,7 @@ from streams.upkeep.hot import Traffic
 _log = get_logger("touchline.stream")
 #: How long a worker waits for the one that writes the epochs.
 _EPOCHS_S: Final = 30.0
-#: Longest sentence in a rejection: some quote what they refuse.
-_MAX_MESSAGE: Final = 2000
+_FULL: Final = "There are as many channels as TOUCHLINE_STREAM_MAX_CHANNELS allows"
 
 
 class Worker:
@@ -67,7 +68,8 @@ class Worker:
         self.positions: dict[Partition, int] = {}
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
-        self._control, self._rejection = codec_for(settings, "control"), codec_for(settings, "rejection")
+        self._control = codec_for(settings, "control")
+        self._rejections = Rejections(self._names.rejected, catalog_for(settings))
         channels = state.channels
         if not isinstance(channels, ChannelTable):
             raise TypeError("a worker goes by a table on disk")
@@ -170,10 +172,14 @@ class Worker:
             names=self._names,
             channels=self._channels[kind],
             epochs=Epochs(epochs[place.topic], place.partition),
-            memory=kept.memory if kept else Memory(Repeats(self._window_ms)),
+            memory=kept.memory if kept else self._new_memory(),
             catalog=catalog_for(self._settings),
+            answers=self.partitions.get(self._names.answers, 0),
             signer=self._signer,
         )
+
+    def _new_memory(self) -> Memory:
+        return Memory(Repeats(self._window_ms), shares=Shares(rates_of(self._settings.stream)))
 
     @property
     def _window_ms(self) -> int:
@@ -192,7 +198,10 @@ class Worker:
             judge = self._judges.get(place)
             outcome = Outcome(self._fold_inputs(place, records)) if judge is None else judge.fold(records)
             self.positions[place] = records[-1].offset + 1
-            if judge is not None:
+            if judge is None:
+                for reason, count in outcome.rejected.items():
+                    REJECTED.labels(reason).inc(count)
+            else:
                 self._note(judge.kind, outcome)
                 self.traffic.note(place.topic, place.partition, outcome.accepted)
                 eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
@@ -205,13 +214,22 @@ class Worker:
         """Write what no record caused."""
         self._sink.write_apart(writes)
 
+    @property
+    def _room_for_channels(self) -> bool:
+        """Every role has all channels on its disk: who posts to new ones without end does not fill it."""
+        return len(self.registry) < self._settings.stream.max_channels
+
+    def _check_room(self, channel: str) -> None:
+        if channel not in self.registry and not self._room_for_channels:
+            raise TouchlineError("limit_reached", f"{_FULL}: nothing can be set for another one.")
+
     def _note(self, kind: Kind, outcome: Outcome) -> None:
         if outcome.accepted:
             self._accepted[kind].inc(outcome.accepted.total())
             if kind in REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
-                    if name not in self.registry:
+                    if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes += self.registry.write(self.registry.channel(name))
         if outcome.repeated:
@@ -226,7 +244,7 @@ class Worker:
     def _owner(
         self, topic: str, tables: Tables, type_: EntityType[State], source: Callable[[str, int], str]
     ) -> Owner:
-        fold = fold_of(type_)
+        fold = fold_of(type_, self._check_room)
 
         def route(command: dict[str, Any]) -> EntityFold[Any]:
             if command["command"] not in COMMANDS:
@@ -246,20 +264,9 @@ class Worker:
 
     def _refuse(self, place: Partition, record: Record, command: Any, error: TouchlineError) -> list[Write]:
         COMMANDS_REFUSED.inc()
+        REJECTED.labels(error.code).inc()
         name = (record.key or b"").decode("utf-8", "replace")
-        _log.warning("a command was refused", about=name[:128], reason=error.message)
+        _log.warning("a command was refused", about=name[:128], reason=error.message[:300])
         command = command or {}
-        rejection = {
-            "reason": error.code,
-            "message": error.message[:_MAX_MESSAGE],
-            "topic": place.topic,
-            "partition": place.partition,
-            "offset": record.offset,
-            "append_ts": record.append_ms,
-            "record_key": record.key,
-            "value": (record.value or b"")[:MAX_STATE_BYTES],
-            "sender": command.get("actor"),
-            "key": command.get("id"),
-        }
-        value = self._rejection.encode(rejection)
-        return [Write(self._names.rejected, value, record.key, -1, record.append_ms)]
+        sender, key = command.get("actor"), command.get("id")
+        return [self._rejections.write(place.topic, place.partition, record, error, sender=sender, key=key)]

@@ -122,8 +122,12 @@ class Pipeline:
 
     def log(self, role: str) -> str:
         """The end of what a role has logged."""
+        return self.whole_log(role)[-3000:]
+
+    def whole_log(self, role: str) -> str:
+        """All that a role has logged."""
         with contextlib.suppress(FileNotFoundError):
-            return (self._logs / f"{self.name}-{role}.log").read_text("utf-8", "replace")[-3000:]
+            return (self._logs / f"{self.name}-{role}.log").read_text("utf-8", "replace")
         return ""
 
     def pid(self, role: str) -> int:

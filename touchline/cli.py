@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "search": ("search", "Find events by what they say."),
         "alert": ("alert", "Save queries whose matches arrive on a stream."),
         "chaos": ("chaos", "Try to break the pipeline on a cluster of its own, by a seed."),
+        "siege": ("siege", "Attack a cluster of its own as hostile users would."),
         "topics": ("topics", "Create or show the Kafka topics."),
         "token": ("token", "Make a token for trying out."),
         "channel": ("channel", "Show or change a channel."),
@@ -44,7 +45,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("up", "down", "status", "doctor", "chaos"), "embedded"),
-        **dict.fromkeys(("stream", "index", "gateway", "alert", "token"), "server"),
+        **dict.fromkeys(("stream", "index", "gateway", "alert", "channel", "token"), "server"),
     }
 )
 

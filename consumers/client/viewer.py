@@ -10,7 +10,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
 
 from consumers.client.driver import Driver, Reader, Token
@@ -18,6 +18,7 @@ from consumers.client.host import Closed, Connecting, Gap, Live, Offline, Refuse
 from consumers.client.subscription import Start
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
+from kernel.users import check_user
 from schemas.events import Event
 
 __all__ = [
@@ -35,11 +36,28 @@ __all__ = [
 _LIVE: Final = Start()
 
 
+class Published(str):
+    """The key of an event that was posted.
+
+    With it the stream that took the event (a lane, where the channel is spread), and its place and id there,
+    as far as they are known.
+    """
+
+    stream: str
+    seq: int | None
+    id: str | None
+
+    def __new__(cls, key: str, stream: str, seq: int | None = None, event_id: str | None = None) -> Self:
+        made = super().__new__(cls, key)
+        made.stream, made.seq, made.id = stream, seq, event_id
+        return made
+
+
 class Viewer:
     """A client of the edges that heals itself. Streams may be served by several edges; it follows.
 
     Of several addresses the next is tried where one does not answer. A token may be an async function: it is
-    asked again before the token runs out.
+    asked again before the token runs out. Where there are no keys `user` says who this is.
     """
 
     def __init__(
@@ -47,11 +65,13 @@ class Viewer:
         url: str | list[str],
         *,
         token: Token | None = None,
+        user: str | None = None,
         device: str | None = None,
         seed: int | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._device = device
+        named = {"user": None if user is None else check_user(user), "device": device}
+        self._named = {name: value for name, value in named.items() if value is not None}
         self._urls = [url] if isinstance(url, str) else list(url)
         self._driver = Driver(self._urls, self._address, token, seed, clock or SystemClock())
 
@@ -113,12 +133,29 @@ class Viewer:
             driver.act(lambda _: driver.core.unsubscribe(name))
 
     async def publish(
-        self, stream: str, data: dict[str, Any], *, event_type: str | None = None, key: str | None = None
-    ) -> str:
-        """Post an event; returns its key when Kafka has it. A connection that breaks does not double it."""
+        self,
+        stream: str,
+        data: dict[str, Any],
+        *,
+        event_type: str | None = None,
+        key: str | None = None,
+        client_ts: str | int | None = None,
+        wait: Literal["accepted"] | None = None,
+    ) -> "Published":
+        """Post an event; returns its key when Kafka has it. A connection that breaks does not double it.
+
+        With `wait="accepted"` it returns when the workers have accepted the event; it raises what they refuse
+        it for, or `unavailable` where they say nothing within two seconds.
+        """
+        given = {"type": event_type, "client_ts": client_ts, "wait": wait}
         post = {"op": "publish", "stream": stream, "key": key or uuid.uuid4().hex, "data": data}
-        reply = await self.request({**post, "type": event_type} if event_type else post)
-        return str(reply["key"])
+        reply = await self.request(post | {name: value for name, value in given.items() if value is not None})
+        return Published(
+            str(reply["key"]),
+            str(reply.get("stream", stream)),
+            reply.get("seq"),
+            reply.get("event_id"),
+        )
 
     async def request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Any request of the protocol, and its reply. Raises TouchlineError where it is refused."""
@@ -136,7 +173,7 @@ class Viewer:
             raise TouchlineError(status.code, status.message)
 
     def _address(self, url: str) -> str:
-        """The address with the device's name, by which acknowledgements count."""
-        if self._device is None:
+        """The address with who this is, and the device's name, by which acknowledgements count."""
+        if not self._named:
             return url
-        return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode({'device': self._device})}"
+        return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(self._named)}"

@@ -12,6 +12,7 @@ from kernel.clock import Clock
 from kernel.health import Health
 from kernel.settings import Settings
 from kernel.topics import topic_names
+from kernel.users import ALERT
 from schemas.registry import codec_for
 
 
@@ -26,6 +27,7 @@ class ControlTopics:
             # Whoever watches a channel hears of its changes, though nobody asked for it lately.
             state.channels.view.still_used = lambda key: service.subscriptions.watches(key.decode())
         state.revocations.on_revoke.append(service.admission.revoke)
+        state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
 
     def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
         """Follow them in a thread; `on_read` says that what was there has been learnt."""
@@ -55,4 +57,4 @@ class ControlTopics:
             return
         stream = f"{kind}:{record['record_key'].decode('utf-8', 'replace')}"
         message = Rejected(stream=stream, key=record["key"], code=record["reason"], message=record["message"])
-        self._service.requests.rejected(record["sender"], message)
+        self._service.publishing.rejected(record["sender"], message)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from consumers.delivery.broadcast import Live, broadcast
-from consumers.delivery.conflation import latest_of_each
 from consumers.delivery.records import Decode, UnreadableRecord
 from consumers.delivery.ring import Ring
 from consumers.protocol.messages import AnyReply, render
@@ -155,6 +154,7 @@ class Hub:
     def take(self, topic: str, records: Iterable[Raw]) -> int:
         """One round: records into rings, and one write to each live viewer. Returns the deliveries."""
         fresh: dict[Feed, list[bytes]] = {}
+        senders: dict[Feed, dict[str | None, bytes]] = {}
         awake, selective = self._awake, topic == self._selective
         for partition, key, value in records:
             if key not in awake:
@@ -166,17 +166,24 @@ class Hub:
                 continue
             kept = self._keep((topic, partition), key, value)
             if kept is not None:
-                feed, frame = kept
+                feed, frame, sender = kept
                 if feed.audiences:
-                    fresh.setdefault(feed, []).append(frame)
+                    if feed.conflates:
+                        # Of those of one sender that come at once only the latest goes out.
+                        latest = senders.setdefault(feed, {})
+                        latest.pop(sender, None)
+                        latest[sender] = frame
+                    else:
+                        fresh.setdefault(feed, []).append(frame)
         if self.bytes > self._ring_bytes:
             self._make_room()
+        fresh |= {feed: list(latest.values()) for feed, latest in senders.items()}
         return self._deliver(fresh) if fresh else 0
 
-    def _keep(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes] | None:
+    def _keep(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes, str | None] | None:
         """One record into its ring; None if it is a repetition, or not readable."""
         try:
-            stream, seq, server_ts, body = self._decode(value)
+            stream, seq, server_ts, body, _, sender, _, _ = self._decode(value)
         except UnreadableRecord as error:
             _log.error("a fan-out record is not readable", topic=place[0], why=str(error))
             return None
@@ -185,12 +192,12 @@ class Hub:
         if feed is None:
             feed = self._new_feed(stream, key, whole=place in self.whole)
         before = feed.ring.bytes
-        frame = feed.ring.append(seq, body)
+        frame = feed.ring.append(seq, body, sender)
         if frame is None:
             return None
         self.bytes += feed.ring.bytes - before
         self.server_ts = server_ts
-        return feed, frame
+        return feed, frame, sender
 
     def _shelve(self, place: Partition, key: bytes, value: bytes) -> None:
         shelf = self._shelves.get(key)
@@ -215,13 +222,12 @@ class Hub:
         due: dict[Audience, list[bytes]] = {}
         deliveries = 0
         for feed, came in fresh.items():
-            frames = latest_of_each(came) if feed.conflates else came
             self._feeds.move_to_end(feed.key)
             for audience in feed.audiences:
                 if audience.live:
-                    due.setdefault(audience, []).extend(frames)
+                    due.setdefault(audience, []).extend(came)
                 if audience.followers:
-                    deliveries += len(frames) * len(audience.followers)
+                    deliveries += len(came) * len(audience.followers)
         # Everybody who is live now gets everything of this round, even if the socket fills up on the way:
         # heads have moved on already, and whoever is paused later starts from there.
         sends = [(b"".join(frames), audience.live.present()) for audience, frames in due.items()]

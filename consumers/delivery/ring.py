@@ -12,7 +12,7 @@ _OVERHEAD: Final = 90  # what an event costs beside its bytes: object headers an
 class Ring:
     """Frames in order, complete above the sequence number `floor` (-1: it is not known above which)."""
 
-    __slots__ = ("_frames", "_seqs", "_start", "bytes", "capacity", "chained", "floor", "head")
+    __slots__ = ("_frames", "_senders", "_seqs", "_start", "bytes", "capacity", "chained", "floor", "head")
 
     def __init__(self, capacity: int, *, floor: int = -1, chained: bool = True) -> None:
         self.capacity = capacity
@@ -24,12 +24,14 @@ class Ring:
         self.bytes = 0
         self._seqs: list[int] = []
         self._frames: list[bytes] = []
+        #: Who each event is of, where only the latest of each counts.
+        self._senders: list[str | None] = []
         self._start = 0
 
     def __len__(self) -> int:
         return len(self._seqs) - self._start
 
-    def append(self, seq: int, body: bytes) -> bytes | None:
+    def append(self, seq: int, body: bytes, sender: str | None = None) -> bytes | None:
         """Take the next event and return its frame; None if it is not newer than the last (a repetition)."""
         if seq <= self.head:
             return None
@@ -40,6 +42,8 @@ class Ring:
         self.head = seq
         self._seqs.append(seq)
         self._frames.append(frame)
+        if not self.chained:
+            self._senders.append(sender)
         self.bytes += len(frame) + _OVERHEAD
         if len(self._seqs) - self._start > self.capacity:
             self.drop(len(self._seqs) - self._start - self.capacity)
@@ -57,7 +61,7 @@ class Ring:
         self.bytes -= freed
         # Dropped slots are given back when they are half of the lists: constant work an event.
         if self._start * 2 >= len(self._seqs):
-            del self._seqs[: self._start], self._frames[: self._start]
+            del self._seqs[: self._start], self._frames[: self._start], self._senders[: self._start]
             self._start = 0
         else:
             self._frames[self._start - count : self._start] = [b""] * count
@@ -82,7 +86,7 @@ class Ring:
             size += len(self._frames[at])
             at += 1
         reached = self.head if at == len(self._seqs) else self._seqs[at - 1]
-        return Events(self._seqs[first:at], self._frames[first:at]), max(after, reached)
+        return self._events(first, at), max(after, reached)
 
     def count_after(self, after: int) -> int:
         """How many events above `after` are here."""
@@ -100,4 +104,8 @@ class Ring:
 
     def latest(self) -> Events:
         """What counts of a stream whose events replace one another: the latest of each sender held."""
-        return Events(self._seqs[self._start :], self._frames[self._start :]).latest()
+        return self._events(self._start, len(self._seqs)).latest()
+
+    def _events(self, first: int, end: int) -> Events:
+        senders = None if self.chained else self._senders[first:end]
+        return Events(self._seqs[first:end], self._frames[first:end], senders)

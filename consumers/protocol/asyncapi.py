@@ -70,7 +70,7 @@ def _message(kind: type) -> dict[str, Any]:
 
 
 _TEXT: Final = {"type": "string"}
-_QUERY: Final = {"token": _TEXT, "device": _TEXT}
+_QUERY: Final = {"token": _TEXT, "device": _TEXT, "user": _TEXT}
 _EVENT: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["op", "stream", "seq", "id", "type", "server_ts", "data"],

@@ -20,6 +20,7 @@ Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ, description="a stream's sequence num
 StreamName = Annotated[str, Meta(max_length=140, description="<kind>:<channel>")]
 Key = Annotated[str, Meta(min_length=1, max_length=128, description="the producer's idempotency key")]
 EventType = Annotated[str, Meta(min_length=1, max_length=64)]
+ClientTime = Annotated[str | int, Meta(description="when it happened: RFC 3339, or milliseconds since 1970")]
 
 # ── what viewers send ────────────────────────────────────────────────────────────────────────────────
 
@@ -58,6 +59,11 @@ class Publish(Request, frozen=True, tag="publish"):
     data: dict[str, Any]
     type: EventType | None = None
     key: Key | None = None
+    client_ts: ClientTime | None = None
+    wait: (
+        Annotated[Literal["accepted"], Meta(description="answer when it is accepted or refused, within 2 s")]
+        | None
+    ) = None
 
 
 class Ack(Request, frozen=True, tag="ack"):
@@ -137,10 +143,12 @@ class Subscribed(Reply, frozen=True, tag="subscribed"):
 
 
 class Published(Reply, frozen=True, tag="published"):
-    """Kafka holds the event on all in-sync replicas."""
+    """Kafka holds the event on all in-sync replicas; with `wait`, it is accepted."""
 
-    stream: str
+    stream: Annotated[str, Meta(description="where it went: a lane, where the channel is spread")]
     key: str
+    seq: Annotated[int, Meta(description="its place in the stream, where that is known")] | UnsetType = UNSET
+    event_id: Annotated[str, Meta(description="its id, where that is known")] | UnsetType = UNSET
 
 
 class Rejected(Reply, frozen=True, tag="rejected"):

@@ -17,7 +17,7 @@ from kernel.hosts import host_allowed
 from kernel.logs import get_logger
 from kernel.metrics import VIEWERS
 from kernel.settings import Edge
-from kernel.tokens import Grants, UnknownKey, everything
+from kernel.tokens import Grants, UnknownKey
 
 _log = get_logger("touchline.edge")
 #: Sockets beyond the limit that are still told why they are refused.
@@ -165,8 +165,8 @@ class Admission:
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────────────
 
-    def arrive(self, session_id: str, token: str | None) -> Session:
-        """The session of somebody who has just connected. Raises TouchlineError for a bad token."""
+    def arrive(self, session_id: str, token: str | None, name: str | None = None) -> Session:
+        """The session of somebody who has just connected. Raises TouchlineError for a bad token or name."""
         guest = Guest(self.rules, self._clock.monotonic())
         if token is not None and self.tokens.verifiable:
             try:
@@ -176,7 +176,7 @@ class Admission:
                     raise
                 return guest  # the keys have to be fetched first: as if the token had come by `auth`
         if self.tokens.anonymous:
-            return self.admit(guest, everything(f"guest-{session_id[:8]}"))
+            return self.admit(guest, self.tokens.without(name, session_id))
         return guest
 
     def admit(self, guest: Guest, grants: Grants) -> Member:

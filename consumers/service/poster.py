@@ -6,15 +6,16 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from control.numbering import Placed, placed
 from kernel.errors import TouchlineError
 from kernel.first_write import first_write
 from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.positions import Kind, Stream
+from kernel.records import Headers
 from kernel.settings import Settings
 from kernel.topics import topic_names
-from schemas.ingest import make_ingest
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.poster")
@@ -47,38 +48,36 @@ class KafkaPoster:
         """Return when Kafka takes what is posted; the health's condition holds from then on."""
         await first_write(self._producer, self._settings, health)
 
-    async def post(
-        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
-    ) -> None:
-        """Done when all in-sync replicas have it. Raises TouchlineError."""
-        event = make_ingest(stream.kind, event_type, data, key=key, sender=sender)
-        await self.produce(self._topics[stream.kind], stream.channel, self._codecs[stream.kind].encode(event))
+    async def post(self, stream: Stream, event: dict[str, Any], headers: Headers | None = None) -> Placed:
+        """An event of `ingest-<kind>`; done when all in-sync replicas have it. Raises TouchlineError."""
+        value = self._codecs[stream.kind].encode(event)
+        return await self.produce(self._topics[stream.kind], stream.channel, value, headers)
 
-    async def produce(self, topic: str, key: str, value: bytes) -> None:
-        """A record on a topic, confirmed."""
-        done: asyncio.Future[None] = self._loop.create_future()
+    async def produce(self, topic: str, key: str, value: bytes, headers: Headers | None = None) -> Placed:
+        """A record on a topic, confirmed; where it lies."""
+        done: asyncio.Future[Placed] = self._loop.create_future()
 
-        def settle(error: KafkaError | None) -> None:
+        def settle(error: KafkaError | None, at: Placed) -> None:
             if done.done():
                 return
             if error is None:
-                done.set_result(None)
+                done.set_result(at)
             else:
                 done.set_exception(
                     TouchlineError("not_delivered", f"Kafka did not confirm the event ({error.str()}).")
                 )
 
-        def delivered(error: KafkaError | None, _: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
             if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(settle, error)
+                self._loop.call_soon_threadsafe(settle, error, placed(message))
 
         try:
-            self._producer.produce(topic, value, key.encode(), on_delivery=delivered)
+            self._producer.produce(topic, value, key.encode(), on_delivery=delivered, headers=headers)
         except BufferError:
             raise TouchlineError("queue_full", "Too many events are waiting for Kafka: try again.") from None
         except KafkaException as error:
             raise _refused(error) from None
-        await done
+        return await done
 
     def post_soon(self, topic: str, key: str, value: bytes | None) -> None:
         """A record on a topic, without waiting; None takes its key out of the table."""

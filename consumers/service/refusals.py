@@ -14,8 +14,8 @@ _NEAREST: Final = {
 
 
 def not_a_reader(request_id: int | None, stream: str) -> m.Error:
-    """The channel's settings name who may read it, and not this user."""
-    sentence = f"The channel's settings do not let you read {stream}."
+    """The channel's settings, or its name, say who may read it: not this user."""
+    sentence = f"{stream} is not for you to read."
     return m.error("forbidden", sentence, request_id=request_id, stream=None if request_id else stream)
 
 
@@ -24,3 +24,8 @@ def refusal(error: TouchlineError, request_id: int | None) -> m.Error:
     code = _NEAREST.get(error.code, error.code)
     sentence = str(error) if error.code == "rate_limited" else error.message  # its hint says when
     return m.error(code if code in RETRY else "unavailable", sentence, request_id=request_id)
+
+
+def refusal_of_the_fold(error: TouchlineError, request_id: int | None) -> m.Error:
+    """Why an event was not accepted, to who waited for that: its code is the one in touchline.rejected."""
+    return m.Error(id=request_id, code=error.code, message=error.message, retry=RETRY.get(error.code, False))

@@ -1,10 +1,8 @@
-"""What viewers ask for beside streams: publish, history, ack, presence; and refusals that come later."""
+"""What viewers ask for beside streams and publishing: history, ack, presence."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Protocol
-from weakref import ref
+from typing import Final, Protocol
 
 import msgspec
 
@@ -13,24 +11,13 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
 from control.acl import ChannelAcl
-from history.changes import check_change, is_change
 from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ, Stream, split_lane
 from kernel.slots import Slots
 
-#: Published events of which a refusal still finds the sender.
-MAX_POSTED: Final = 50_000
 #: Streams of which it is remembered how far they go.
 MAX_HEADS: Final = 10_000
-
-
-class Poster(Protocol):
-    """Posts events into the ingest topics; done when all in-sync replicas have them."""
-
-    async def post(
-        self, stream: Stream, *, event_type: str | None, key: str, sender: str, data: dict[str, Any]
-    ) -> None: ...
 
 
 class Counts(Protocol):
@@ -45,66 +32,24 @@ class Cursors(Protocol):
     def remember(self, user: str, device: str, stream: str, seq: int) -> None: ...
 
 
-class Sender(Protocol):
-    """Whoever published, and can be told what became of it."""
-
-    def send(self, message: m.AnyReply) -> None: ...
-
-
 class Requests:
     """The replies. None of them raises: what goes wrong is a reply too."""
 
     def __init__(
         self,
         *,
-        poster: Poster,
         history: History,
         readers: ChannelAcl,
         counts: Counts,
         cursors: Cursors,
-        new_id: Callable[[], str],
         budgets: DoorBudgets,
         pages: Slots,
     ) -> None:
-        self._poster, self._history, self._readers = poster, history, readers
-        self._counts, self._cursors, self._new_id = counts, cursors, new_id
+        self._history, self._readers = history, readers
+        self._counts, self._cursors = counts, cursors
         self._budgets, self._pages = budgets, pages
         #: How far streams go that were asked for in history; they only ever go further.
         self._heads: OrderedDict[str, int] = OrderedDict()
-        #: Who published what lately, if still here.
-        self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
-
-    async def publish(
-        self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
-    ) -> m.AnyReply:
-        """Post an event of this size in the member's name; the reply comes when Kafka has it."""
-        key = request.key or self._new_id()
-        sender, admin = member.user, member.grants.allows("admin", request.stream)
-        try:
-            self._budgets.take_event(self._bound(member), size)
-        except TouchlineError as error:
-            return refusal(error, request.id)
-        if not admin and is_change(stream, request.type):
-            try:
-                await check_change(self._history, stream, request.data.get("target"), sender)
-            except TouchlineError as error:
-                return refusal(error, request.id)
-        self._posted[sender, request.stream, key] = ref(connection)
-        if len(self._posted) > MAX_POSTED:
-            self._posted.popitem(last=False)
-        try:
-            await self._poster.post(
-                stream, event_type=request.type, key=key, sender=sender, data=request.data
-            )
-        except TouchlineError as error:
-            return refusal(error, request.id)
-        return m.Published(id=request.id, stream=request.stream, key=key)
-
-    def rejected(self, sender: str, message: m.Rejected) -> None:
-        """A published event was refused later on: tell who published it, if still here."""
-        posted = self._posted.pop((sender, message.stream, str(message.key)), None)
-        if posted is not None and (connection := posted()) is not None:
-            connection.send(message)
 
     async def history(self, request: m.History, stream: Stream, member: Member) -> m.AnyReply:
         """A page of history, complete up to the head."""

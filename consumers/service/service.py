@@ -1,8 +1,9 @@
-"""What each connection of an edge is handed: admission, subscriptions, requests, and the clock."""
+"""What each connection of an edge is handed: admission, subscriptions, publishing, requests, the clock."""
 
 from dataclasses import dataclass, field
 
 from consumers.service.admission import Admission
+from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
@@ -18,6 +19,7 @@ class Service:
     clock: Clock
     admission: Admission
     subscriptions: Subscriptions
+    publishing: Publishing
     requests: Requests
     tasks: Tasks = field(default_factory=Tasks)
 

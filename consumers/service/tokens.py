@@ -6,7 +6,8 @@ from typing import Final
 from control.revocations import Revocations
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
-from kernel.tokens import Grants, UnknownKey, Verifier, everything
+from kernel.tokens import Grants, UnknownKey, Verifier, without_token
+from kernel.users import check_user
 
 _NEEDED: Final = "A token is needed: Authorization: Bearer …, or ?token=."
 
@@ -55,7 +56,12 @@ class Tokens:
                 raise
             return self.verify(token)
 
-    def grants_now(self, token: str | None) -> Grants:
+    def without(self, name: str | None, guest_id: str) -> Grants:
+        """What somebody without a token may do. Raises TouchlineError `bad_request` for what is no name."""
+        given = None if name is None or self.verifiable else check_user(name)
+        return without_token(given, f"guest-{guest_id[:8]}", keyed=self.verifiable)
+
+    def grants_now(self, token: str | None, name: str | None) -> Grants:
         """What a request over plain HTTP may do. Raises TouchlineError `unauthorized`; UnknownKey where
         `fetch_keys` may bring the key."""
         if token is not None and self._verifier is not None:
@@ -66,7 +72,7 @@ class Tokens:
                     raise
                 raise TouchlineError(error.code, error.message) from None
         if self.anonymous:
-            return everything(f"guest-{self._new_id()[:8]}")
+            return self.without(name, self._new_id())
         raise TouchlineError("unauthorized", _NEEDED)
 
     async def fetch_keys(self) -> None:

@@ -215,8 +215,8 @@ class ViewerConnection(asyncio.Protocol):
                     subscriptions.leave(member, name)
                     self._reply(None if request_id is None else m.Ok(id=request_id))
                 case s.Post(posted, stream):
-                    size = self._size
-                    self._start(posted.id, requests.publish(posted, stream, member, self, size))
+                    work = self._service.publishing.publish(posted, stream, member, self, self._size)
+                    self._start(posted.id, work)
                 case s.ReadPast(asked, stream):
                     self._start(asked.id, self._read_past(asked, stream, member))
                 case s.CountViewers(count):

@@ -43,6 +43,11 @@ class Asked(Request):
         """From `Authorization: Bearer`, or `?token=`."""
         return shown_token(self.headers.get("Authorization"), self.query.get("token"))
 
+    @property
+    def user(self) -> str | None:
+        """Who it says that it is of: believed where there are no keys."""
+        return self.query.get("user")
+
 
 #: What a request may say once: of two origins or two tokens neither can be believed.
 _ONCE: Final = ("Host", "Origin", "Authorization", "Last-Event-ID")
@@ -197,9 +202,9 @@ class Handshake(asyncio.Protocol):
         session_id = secrets.token_urlsafe(12)
         try:
             admission.make_room(self.address)
-            session = admission.arrive(session_id, asked.token)
+            session = admission.arrive(session_id, asked.token, asked.user)
         except TouchlineError as error:
-            code = Close.FULL if error.code == "limit_reached" else Close.BAD_TOKEN
+            code = _CLOSED_FOR.get(error.code, Close.BAD_TOKEN)
             CLOSED.labels(close_label(code)).inc()
             self.transport.write(close_frame(code, CLOSES[code]))
             self.transport.close()
@@ -222,6 +227,7 @@ class Handshake(asyncio.Protocol):
             viewer.perform([Verify(None, asked.token)])
 
 
+_CLOSED_FOR: Final = {"limit_reached": Close.FULL, "bad_request": Close.FORBIDDEN}
 _NO_BODIES: Final = b"An edge reads no bodies of requests: send it without one.\n"
 
 

@@ -176,7 +176,7 @@ def arrive(service: Service, handshake: Handshake, asked: Asked) -> Arrived | by
         return problem(403, "forbidden", "Pages of this origin may not connect here.")
     try:
         admission.make_room(handshake.address)
-        grants = admission.tokens.grants_now(asked.token)
+        grants = admission.tokens.grants_now(asked.token, asked.user)
         requests = _requests(asked, admission.rules.max_subscriptions)
         for request in requests:
             if not grants.allows("subscribe", request.stream):

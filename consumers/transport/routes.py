@@ -35,7 +35,7 @@ def plain_routes(tokens: Tokens, health: Health, drain: Callable[[], None]) -> M
         if "Origin" in asked.headers:
             return problem(403, "forbidden", "Pages ask the gateway to drain an edge.")
         try:
-            grants = tokens.grants_now(asked.token)
+            grants = tokens.grants_now(asked.token, asked.user)
         except UnknownKey:
             raise
         except TouchlineError as error:

@@ -14,8 +14,8 @@ from control.entity.view import Known
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.positions import murmur2
-from kernel.records import ORIGIN, Headers, Partition, Record, Write, origin_of
-from schemas.registry import RegistryAway
+from kernel.records import ORIGIN, Headers, Partition, Record, Write
+from schemas.rejections import FAULTS, unexpected
 
 _log = get_logger("touchline.owner")
 
@@ -84,12 +84,11 @@ class Owner:
                     writes += self.write(how.type, written)
             except TouchlineError as error:
                 writes += self._refuse(place, record, value, error)
-            except RegistryAway:
-                raise  # says nothing of the record: it is read again when the registry answers
+            except FAULTS:
+                raise
             except Exception as error:
                 # Whatever is wrong with an input ends that input, and nothing else.
-                wrong = TouchlineError("bad_request", f"It cannot be carried out: {error!r}.")
-                writes += self._refuse(place, record, value, wrong)
+                writes += self._refuse(place, record, value, unexpected(error, "command"))
         return writes
 
     def write(self, type_: AnyType, written: Written[Any]) -> list[Write]:
@@ -128,6 +127,14 @@ class Owner:
             source = self._source(self._topic_id, place.partition)
             headers.append((ORIGIN, f"{source}:{record.offset}".encode()))
         return Write(self._topic, record.value, record.key, right, headers=headers)
+
+
+def origin_of(headers: Headers | None) -> bytes | None:
+    """Where an input that was put into the right partition first lay."""
+    for name, value in headers or ():
+        if name == ORIGIN and isinstance(value, bytes):
+            return value
+    return None
 
 
 def partition_of_key(key: bytes, partitions: int) -> int:

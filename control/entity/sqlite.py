@@ -29,6 +29,8 @@ class SqliteStore:
         """Open or make it; `identity` is table -> id of its topic. A file that is not of these goes."""
         self._path, self._identity = path, dict(identity)
         self._local = threading.local()
+        #: Rows of each table: to count a million takes 50 ms.
+        self._counts: dict[str, int] = {}
         self._readers: list[sqlite3.Connection] = []
         self.loaded = False
         try:
@@ -58,6 +60,7 @@ class SqliteStore:
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(f"PRAGMA cache_size = -{_READER_KB}")
             self.loaded = True
+            self._count(db)
             return
         # Until it is filled nothing can be undone: it is thrown away if that does not end well.
         db.execute("PRAGMA journal_mode = OFF")
@@ -73,6 +76,10 @@ class SqliteStore:
                 f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, key BLOB NOT NULL,"
                 " partition INTEGER NOT NULL, flags INTEGER NOT NULL, gone_ms INTEGER, value BLOB NOT NULL)"
             )
+
+    def _count(self, db: sqlite3.Connection) -> None:
+        for table in self._identity:
+            (self._counts[table],) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
 
     def _remove(self) -> None:
         for ending in ("", "-wal", "-shm", "-journal"):
@@ -104,6 +111,7 @@ class SqliteStore:
         db.execute("INSERT INTO meta VALUES ('loaded', 'yes')")
         db.execute(f"PRAGMA cache_size = -{_READER_KB}")
         db.execute("PRAGMA shrink_memory")
+        self._count(db)
         self.loaded = True
 
     def apply(self, changes: Mapping[str, Iterable[Row]], offsets: Offsets) -> None:
@@ -111,8 +119,10 @@ class SqliteStore:
             for table, changed in changes.items():
                 rows = list(changed)
                 keys = [(row.key, row.partition) for row in rows]
-                self._writer.executemany(f"DELETE FROM {table} WHERE key = ? AND partition = ?", keys)  # noqa: S608
+                deleting = f"DELETE FROM {table} WHERE key = ? AND partition = ?"  # noqa: S608
+                gone = self._writer.executemany(deleting, keys).rowcount
                 self._append(table, rows)
+                self._counts[table] += len(rows) - gone
             self._note(offsets)
 
     def purge(self, before_ms: int) -> None:
@@ -139,6 +149,9 @@ class SqliteStore:
         )
 
     # ── of any thread ──────────────────────────────────────────────────────────────────────────────────
+
+    def count(self, table: str) -> int:
+        return self._counts.get(table, 0)
 
     def get(self, table: str, key: bytes) -> list[Row]:
         found = self._reader().execute(f"SELECT {_COLUMNS} FROM {table} WHERE key = ?", (key,))  # noqa: S608

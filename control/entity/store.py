@@ -40,6 +40,9 @@ class Store(Protocol):
     def apply(self, changes: Mapping[str, Iterable[Row]], offsets: Offsets) -> None:
         """Take rows, one a key and partition, and offsets: all of it, or (where the process dies) nothing."""
 
+    def count(self, table: str) -> int:
+        """How many rows there are."""
+
     def get(self, table: str, key: bytes) -> list[Row]:
         """The key's rows: one, or one a partition where partitions were added."""
 

@@ -133,6 +133,15 @@ class View(Generic[S]):
                 yield row.key, state
 
     @property
+    def is_open(self) -> bool:
+        """Whether the table is filled."""
+        return self._store is not None
+
+    def count(self) -> int:
+        """About how many there are in the table."""
+        return self._opened.count(self.type.name)
+
+    @property
     def _opened(self) -> Store:
         if self._store is None:
             raise TouchlineError(

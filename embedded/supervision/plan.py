@@ -134,6 +134,8 @@ class Plan:
     def _role_specs(self, directory: DataDirectory, *, after: tuple[str, ...], search: str) -> Iterator[Spec]:
         for role in self._roles:
             own = {f"{PREFIX}{role.section}_HOST": role.host, f"{PREFIX}{role.section}_PORT": str(role.port)}
+            if role is not self._gateway:  # whose pages may connect
+                own[f"{PREFIX}GATEWAY_PORT"] = str(self._gateway.port)
             if role is self._gateway and not self._settings.gateway.edges:
                 own[f"{PREFIX}GATEWAY_EDGES"] = ",".join(self.addresses.edges)
             if role is self._gateway and not self._settings.gateway.roles:

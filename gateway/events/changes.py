@@ -26,15 +26,16 @@ class _Change(msgspec.Struct):
 _change: Final = msgspec.json.Decoder(_Change).decode
 
 
-def looking(finder: Finder, stream: Stream, caller: Caller) -> Look | None:
-    """How the events of a request are looked through; None where its sender may change everything."""
+def looking(finder: Finder, stream: Stream, caller: Caller, lanes: int) -> Look | None:
+    """How the events of a request are looked through; None where its sender may change everything. What they
+    are about may be on any of the channel's lanes."""
     if stream.kind is not Kind.CHAT or caller.user is None or caller.speaks_for_others:
         return None
     user = caller.user
 
     async def refusal(target: Any) -> TouchlineError | None:
         try:
-            await check_change(finder, stream, target, user)
+            await check_change(finder, stream, target, user, lanes)
         except TouchlineError as error:
             return error
         return None

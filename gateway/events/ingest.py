@@ -2,25 +2,27 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from gateway.context import Context
+from gateway.events import sending
 from gateway.events.changes import Item, Look, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
+from gateway.events.sending import Prepare, Send, Sent
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
 from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
-from kernel.positions import Stream
+from kernel.positions import Stream, spread
+from kernel.records import VIA, Headers
 from kernel.users import check_post
-from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record, read_post
 
 #: Events of a part, and bytes: after each part others have their turn.
@@ -29,8 +31,6 @@ _PART_BYTES: Final = 256 * 1024
 #: Parts of a long body that are on their way to Kafka at once.
 _WINDOWS: Final = 16
 _MAX_KEY: Final = 128
-
-Prepare = Callable[[Item], Record]
 
 
 async def routes(context: Context) -> Sequence[Operation]:
@@ -41,27 +41,34 @@ async def routes(context: Context) -> Sequence[Operation]:
         bound = context.budgets.bound(caller.bound, admin=False)
         return parts if bound is None else _paced(parts, context, bound)
 
+    context.producer.answers.begin()
+
     async def post_events(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
+        way = sending.way_of(request.query.getall("wait", []))
         caller = await context.access.require(request, "publish", str(stream))
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
-        results = Results(context.settings.gateway.max_refusals)
-        look, refusals = looking(context.history, stream, caller), Refusals()
+        lanes = context.control_state.layout(stream.channel).lanes
+        results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
+        look = looking(context.history, stream, caller, lanes)
+        asked = _Asked(stream, caller, idempotency_key, lanes, refusals)
+        # Who is not bound is a service, or an operator: the shares of users are not theirs.
+        headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
         try:
             if content_type_of(request) in NDJSON:
-                prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=True)
+                send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
                 parts = _looked(paced(lines_of(request, limit, max_lines), caller), look, refusals)
-                return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+                return await _many(request, stream, send=send, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
-            prepare = _preparing(context, stream, caller, idempotency_key, refusals, several=several)
+            send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
             if not several:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])
             parts = _looked(items, look, refusals)
-            return await _many(context, request, stream, prepare=prepare, parts=parts, results=results)
+            return await _many(request, stream, send=send, parts=parts, results=results)
         finally:
             results.close()
 
@@ -79,37 +86,27 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
                 *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
-                "rate_limited",
+                *("moderated", "rate_limited", "unavailable"),
             ),
         )
     ]
 
 
 async def _many(
-    context: Context,
-    request: web.Request,
-    stream: Stream,
-    *,
-    prepare: Prepare,
-    parts: AsyncIterator[list[bytes]],
-    results: Results,
+    request: web.Request, stream: Stream, *, send: Send, parts: AsyncIterator[list[bytes]], results: Results
 ) -> web.StreamResponse:
     """Send the parts as they come, a bounded number at once, and answer with a result for each event."""
     streaming = await _streaming(request)
-    windows: deque[tuple[int, asyncio.Future[int]]] = deque()
+    windows: deque[tuple[int, asyncio.Future[Sent]]] = deque()
     number, error = 0, None
 
     async def finish_oldest() -> None:
-        count, sent = windows.popleft()
-        failures: Sequence[Failure] = ()
-        try:
-            INGESTED.labels(stream.kind).inc(await sent)
-        except SomeNotDelivered as some:
-            failures = some.failures
-            INGESTED.labels(stream.kind).inc(some.delivered)
-            for failure in failures:
-                REFUSED.labels(failure.error.code).inc()
-        lines = results.add(count, failures)
+        count, future = windows.popleft()
+        sent = await future
+        INGESTED.labels(stream.kind).inc(count - len(sent.failures))
+        for failure in sent.failures:
+            REFUSED.labels(failure.error.code).inc()
+        lines = results.add(count, sent.failures, sent.told)
         if streaming is None:
             results.keep(lines)
         else:
@@ -119,10 +116,7 @@ async def _many(
         async for part in parts:
             items = list(enumerate(part, number))
             number += len(items)
-            sent = await context.producer.submit_many(
-                items, prepare, patience_s=context.settings.gateway.patience_s
-            )
-            windows.append((len(items), sent))
+            windows.append((len(items), await send(items)))
             while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
                 await finish_oldest()
             results.check()
@@ -149,16 +143,19 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
     return response
 
 
-def _preparing(
-    context: Context,
-    stream: Stream,
-    caller: Caller,
-    idempotency_key: str | None,
-    refusals: Refusals,
-    *,
-    several: bool,
-) -> Prepare:
+class _Asked(NamedTuple):
+    """What is the same for all events of a request."""
+
+    stream: Stream
+    caller: Caller
+    idempotency_key: str | None
+    lanes: int
+    refusals: Refusals
+
+
+def _preparing(context: Context, asked: _Asked, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
+    stream, caller, idempotency_key, lanes, refusals = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
 
     def prepare(item: Item) -> Record:
@@ -176,6 +173,8 @@ def _preparing(
         if post.key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key
+        if lanes:
+            post.channel = spread(stream, lanes, sender=post.sender, key=post.key, turn=number).channel
         return make(post)
 
     return prepare

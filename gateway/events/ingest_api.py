@@ -33,6 +33,13 @@ PARAMETERS: Final = (
     KIND,
     CHANNEL,
     Parameter(
+        "wait",
+        "query",
+        "`accepted`: the results are the workers': accepted (a repeat has the first one's `seq` and `id`) or"
+        " refused, within two seconds.",
+        {"type": "string", "enum": ["accepted"]},
+    ),
+    Parameter(
         "Idempotency-Key",
         "header",
         "The event's key where it has none; with several events each gets `/` and its number appended.",
@@ -48,7 +55,14 @@ PARAMETERS: Final = (
 _RESULT: Final = {
     "type": "object",
     "required": ["ok"],
-    "properties": {"ok": {"type": "boolean"}, "code": {"type": "string"}, "message": {"type": "string"}},
+    "properties": {
+        "ok": {"type": "boolean"},
+        "stream": {"type": "string", "description": "The lane that took it, where the channel is spread."},
+        "seq": {"type": "integer", "description": "The event's place in its stream, where that is known."},
+        "id": {"type": "string", "description": "The event's id, where that is known."},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+    },
 }
 REPLIES: Final[Mapping[int, Reply]] = {
     202: Reply(

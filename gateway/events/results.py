@@ -7,6 +7,7 @@ connection, and both would wait for each other. Who asks for NDJSON gets them as
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import IO, Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ _ACCEPTED: Final = b'{"ok":true}'
 #: Sending such an event again may help: the response as a whole says so.
 _TEMPORARY: Final = frozenset({"queue_full", "not_delivered", "unavailable", "closed"})
 _encode: Final = msgspec.json.Encoder().encode
+_NOTHING: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
 class Results:
@@ -43,16 +45,24 @@ class Results:
                 f"More than {self._max_refusals} events of this request were refused: the rest was not read.",
             )
 
-    def add(self, count: int, failures: Iterable[Failure]) -> bytes:
-        """Keep the results of so many events, of which these failed; returns them as NDJSON."""
-        lines = [_ACCEPTED] * count
+    def add(
+        self, count: int, failures: Iterable[Failure], told: bytes | Mapping[int, bytes] = _NOTHING
+    ) -> bytes:
+        """Count the results of so many events, of which these failed; returns them as NDJSON. `told` is what
+        is known of the others: their results by number, or those of all events."""
+        if isinstance(told, bytes):
+            self.accepted += count
+            return told
+        lines = [told.get(number, _ACCEPTED) for number in range(count)] if told else [_ACCEPTED] * count
+        refused = 0
         for failure in failures:
+            refused += 1
             lines[failure.index] = _encode(
                 {"ok": False, "code": failure.error.code, "message": str(failure.error)}
             )
             self.refused[failure.error.code] += 1
             self._first.setdefault(failure.error.code, failure.error)
-        self.accepted = self.accepted + count - sum(1 for line in lines if line is not _ACCEPTED)
+        self.accepted += count - refused
         return b"\n".join(lines) + b"\n" if lines else b""
 
     def keep(self, lines: bytes) -> None:

@@ -38,6 +38,7 @@ NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/json
 T = TypeVar("T")
 #: For how long nothing may come of a body.
 BODY_TIMEOUT_S: Final = web.AppKey("body_timeout_s", float)
+_BODY_TIMEOUT_S: Final = 60.0
 _item: Final = json.JSONDecoder().raw_decode
 _SPACE: Final = re.compile(r"[ \t\r\n]*").match
 
@@ -116,7 +117,7 @@ def content_type_of(request: web.Request) -> str:
 
 async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
     """The body, unpacked, in pieces. Raises `unsupported_media_type`, `too_large` or `bad_request`."""
-    patience_s = request.app[BODY_TIMEOUT_S]
+    patience_s = request.app.get(BODY_TIMEOUT_S, _BODY_TIMEOUT_S)
     unpacking = unpacking_of(request.headers.get("Content-Encoding", "identity"))
     packed_bytes, unpacked_bytes = 0, 0
     try:

@@ -27,6 +27,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "too_large": 413,
         "unsupported_media_type": 415,
         "invalid_event": 422,
+        "moderated": 422,
         "rate_limited": 429,
         "limit_reached": 429,
         "queue_full": 429,

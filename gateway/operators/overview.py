@@ -27,7 +27,7 @@ from schemas.registry import codec_for
 
 _log = get_logger("touchline.overview")
 #: What is told, and by which label; without one it is summed over all that it has.
-TOLD: Final[Mapping[str, str]] = MappingProxyType(
+SHOWN: Final[Mapping[str, str]] = MappingProxyType(
     {
         "touchline_ingested_total": "",
         "touchline_accepted_total": "",
@@ -58,10 +58,10 @@ def summed(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for sample in metrics:
         name, value = sample["name"], sample["value"]
-        if name not in TOLD or value is None or isnan(value):
+        if name not in SHOWN or value is None or isnan(value):
             continue
         number = int(value) if float(value).is_integer() else value
-        if not (label := TOLD[name]):
+        if not (label := SHOWN[name]):
             told[name] = told.get(name, 0) + number
         else:
             by = told.setdefault(name, {})
@@ -186,7 +186,8 @@ class Overview:
         now = self._clock.now_ms()
         seq = self._last = max(now, self._last + 1, self._leadership.newest + 1)
         body = as_event(seq, now, latest)
-        value = self._codec.encode({"stream": OVERVIEW, "seq": seq, "server_ts": now, "body": body})
+        record = {"stream": OVERVIEW, "seq": seq, "server_ts": now, "type": "figures", "body": body}
+        value = self._codec.encode(record)
         # One that is lost is replaced by the next.
         with contextlib.suppress(BufferError, KafkaException):
             self._kafka.produce(self._topic, value, OVERVIEW_SHARD.key.encode())

@@ -11,11 +11,12 @@ from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.metrics import ALERTED
 from kernel.positions import Kind
-from kernel.records import Headers
+from kernel.records import Headers, Record
 from kernel.settings import Settings
 from kernel.signing import Signer
-from kernel.topics import MAX_EVENT_BYTES, topic_names
-from schemas.registry import codec_for
+from kernel.topics import MAX_RECORD_BYTES, topic_names
+from schemas.registry import catalog_for
+from schemas.rejections import Rejections
 from search_indexer.alert_index import Rest
 from search_indexer.alerts import Alert, message_of, rest_message, rest_record
 from search_indexer.indexing.documents import Indexable
@@ -28,17 +29,18 @@ class Outlet:
     """A producer for what is seldom said. What was said is on the log when `flush` returns."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, names = settings, topic_names(settings)
-        self._ingest, self._rejected = names.ingest[Kind.BROADCAST], names.rejected
+        names = topic_names(settings)
+        self._ingest = names.ingest[Kind.BROADCAST]
         self._settings, self._alerts = settings, names.alerts
         self._signer = Signer(settings.auth)
-        self._rejections = codec_for(settings, "rejection")
+        self._rejections = Rejections(names.rejected, catalog_for(settings))
         self._producer = Producer(
             client_config(
                 settings,
                 enable_idempotence=True,
                 compression_type="lz4",
                 linger_ms=5,
+                message_max_bytes=2 * MAX_RECORD_BYTES,
                 partitioner="murmur2_random",
             )
         )
@@ -49,20 +51,11 @@ class Outlet:
 
     def reject(self, message: Message, reason: str, sentence: str) -> None:
         """Put a record on touchline.rejected."""
-        value = message.value() or b""
-        rejection = {
-            "reason": reason,
-            "message": sentence,
-            "topic": message.topic(),
-            "partition": message.partition(),
-            "offset": message.offset(),
-            "append_ts": message.timestamp()[1],
-            "record_key": message.key(),
-            "value": value[:MAX_EVENT_BYTES],
-            "sender": None,
-            "key": None,
-        }
-        self._send(self._rejected, self._rejections.encode(rejection), message.key())
+        record = Record(message.offset() or 0, message.timestamp()[1], message.key(), message.value())
+        made = self._rejections.write(
+            message.topic() or "", message.partition() or 0, record, TouchlineError(reason, sentence)
+        )
+        self._send(made.topic, made.value or b"", made.key)
 
     def publish(self, alert: Alert, event: Indexable) -> None:
         """Send an event to the stream of an alert that it sets off."""

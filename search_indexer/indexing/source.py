@@ -26,10 +26,10 @@ from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.lag import lags, tell_lag
 from kernel.logs import get_logger
-from kernel.positions import Kind
+from kernel.positions import MAX_SEQ, Kind, is_channel
 from kernel.settings import Settings
 from kernel.topics import indexer_group, topic_names
-from schemas.codec import Undecodable
+from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
 from search_indexer.alerts import AlertBook
 from search_indexer.indexing.documents import Indexable, indexable, source_of
@@ -80,6 +80,19 @@ def _handle(error: KafkaError | None) -> None:
         hint="It goes on when it is started again, unless another one has the same name:"
         " TOUCHLINE_INDEXER_INSTANCE gives it its own.",
     )
+
+
+def document_of(kind: Kind, codec: Codec, value: bytes, folding: Folding) -> Indexable:
+    """The document of a record. Raises Undecodable for whatever no worker has written."""
+    event = codec.decode(value)
+    try:
+        made = indexable(kind, event, folding)
+        if not is_channel(made.document.channel) or not 0 <= made.document.seq <= MAX_SEQ:
+            raise ValueError("its channel or seq is none")  # noqa: TRY301
+        day_of(made.document.at)
+    except (ValueError, OverflowError, OSError, TypeError, KeyError, RecursionError) as error:
+        raise Undecodable("undecodable", f"The record is no event that can be indexed: {error}.") from None
+    return made
 
 
 @dataclass
@@ -222,16 +235,15 @@ class EventSource:
         batch.size += len(value)
         before = batch.ends.get(partition, Watermark())
         try:
-            event = self._codecs[kind].decode(value)
+            made = document_of(kind, self._codecs[kind], value, self._folding)
         except Undecodable as error:
             self.reject(message, error.code, error.message)
             batch.ends[partition] = Watermark(after, before.seq)
             return
-        if event["server_ts"] < self.retention.kept_since(event["channel"], now_ms):
+        if made.document.at < self.retention.kept_since(made.document.channel, now_ms):
             # Past its class: what was deleted stays so when the log is read again.
-            batch.ends[partition] = Watermark(after, max(before.seq, event["seq"]))
+            batch.ends[partition] = Watermark(after, max(before.seq, made.document.seq))
             return
-        made = indexable(kind, event, self._folding)
         prefix = self._settings.elasticsearch.index_prefix
         index = index_name(prefix, kind, batch.generation, day_of(made.document.at))
         batch.indices.add(index)

@@ -1,15 +1,19 @@
 """What a channel's settings forbid: who may publish, what may be said, how often. Pure, by append time."""
 
-import re
+import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 from control.channels import Settings
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
+from streams.fold.words import MAX_LOOKED_AT, Blocked, blocked_words
 
 #: Senders whose pace is remembered, in each ingest partition.
 _REMEMBERED: Final = 100_000
+#: A year: what a rate of nearly nothing comes to.
+_LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
 #: A rate allows for a burst of so many seconds' worth.
 _BURST_S: Final = 2.0
 
@@ -17,8 +21,12 @@ _BURST_S: Final = 2.0
 class Paces:
     """When each sender may post again (the generic cell rate algorithm: one number a sender)."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
         self._due: dict[str, float] = {}
+        self._remembered = remembered
+
+    def __len__(self) -> int:
+        return len(self._due)
 
     def wait_ms(self, who: str, append_ms: int, burst_ms: float) -> float:
         """How long this sender has to wait still; 0 or less: they may post."""
@@ -26,12 +34,23 @@ class Paces:
 
     def count(self, who: str, append_ms: int, interval_ms: float) -> None:
         """The sender has posted."""
-        if len(self._due) >= _REMEMBERED:
-            # Whoever may post anyway need not be remembered; if that is nobody, the longest known goes.
-            self._due = {name: due for name, due in self._due.items() if due > append_ms}
-            while len(self._due) >= _REMEMBERED:
-                self._due.pop(next(iter(self._due)))
+        if len(self._due) >= self._remembered:
+            self._forget(append_ms)
         self._due[who] = max(self._due.get(who, 0.0), append_ms) + interval_ms
+
+    def _forget(self, append_ms: int) -> None:
+        """Whoever may post anyway need not be remembered; of others the longest known go, half at a time.
+
+        To go through all of them for each event would be the end of the fold's pace."""
+        waiting = {name: due for name, due in self._due.items() if due > append_ms}
+        for name in list(islice(waiting, max(0, len(waiting) - self._remembered // 2))):
+            del waiting[name]
+        self._due = waiting
+
+
+def _above_0(value: float) -> bool:
+    """A record that something else has written may say what no command may."""
+    return math.isfinite(value) and value > 0
 
 
 class Guard:
@@ -43,16 +62,14 @@ class Guard:
         chat = kind is Kind.CHAT
         self._members = frozenset(settings.members) if chat and settings.members_only else None
         self._max_text = settings.max_text if chat else None
-        blocked = "|".join(re.escape(word) for word in settings.blocked if word)
-        self._blocked = (
-            re.compile(rf"(?<!\w)(?:{blocked})(?!\w)", re.IGNORECASE) if chat and blocked else None
-        )
+        self._blocked = blocked_words(settings.blocked) if chat and any(settings.blocked) else None
         #: (interval, burst, what to say), in milliseconds.
         self._paces: list[tuple[float, float, str]] = []
-        if settings.slow_s is not None and chat:
+        if settings.slow_s is not None and chat and _above_0(settings.slow_s):
             self._paces.append((settings.slow_s * 1000, 0.0, "The channel is in slow mode"))
-        if settings.rate_per_s is not None and settings.rate_binds_producers:
-            interval = 1000 / settings.rate_per_s
+        rate = settings.rate_per_s
+        if rate is not None and settings.rate_binds_producers and _above_0(rate):
+            interval = min(1000 / rate, _LONGEST_MS)
             self._paces.append((interval, max(interval, _BURST_S * 1000) - interval, "Too many events"))
 
     @property
@@ -77,8 +94,8 @@ class Guard:
             raise TouchlineError(
                 "too_large", f"A text in this channel has at most {self._max_text} characters."
             )
-        if self._blocked is not None and self._blocked.search(event["data"]["text"]):
-            raise TouchlineError("moderated", "The text has a word that this channel does not allow.")
+        if self._blocked is not None:
+            _look_for(self._blocked, event["data"]["text"])
         for number, (_, burst, why) in enumerate(self._paces):
             wait = paces.wait_ms(self._key(number, sender), append_ms, burst)
             if wait > 0:
@@ -95,3 +112,12 @@ class Guard:
     @staticmethod
     def _who(sender: str | None) -> str:
         return "An event without a sender" if sender is None else sender[:80]
+
+
+def _look_for(blocked: Blocked, text: str) -> None:
+    if len(text) > MAX_LOOKED_AT:
+        raise TouchlineError(
+            "too_large", f"Where words are blocked, a text has at most {MAX_LOOKED_AT:,} characters."
+        )
+    if blocked.in_(text):
+        raise TouchlineError("moderated", "The text has a word that this channel does not allow.")

@@ -4,15 +4,17 @@ Everything that it adds to an event is a function of the record; every decision 
 append times and offsets. So a record that is read again, by this worker or the next, comes out the same.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from control.asker import Asker, asker_of
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
-from kernel.records import ORIGIN, Headers, Record, Write, origin_of
+from kernel.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.settings import Auth
 from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
@@ -21,15 +23,19 @@ from schemas.catalog import Catalog
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
+from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
+from streams.fold.answering import Answering
 from streams.fold.channels import Channel, Channels
 from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
+from streams.fold.shares import Shares
 
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
-#: Longest sentence in a rejection: some quote what they refuse.
-_MAX_MESSAGE: Final = 2000
+#: All fan-out records of one event together: what a channel of many shards may cost.
+MAX_FANOUT_BYTES: Final = 64 * 1024 * 1024
+_ORIGIN: Final = re.compile(rb"[0-9]{1,6}:[0-9]{1,19}").fullmatch
 
 
 @dataclass
@@ -53,6 +59,8 @@ class AcceptedEvent(NamedTuple):
     key: str | None
     sender: str | None
     origin: bytes | None
+    #: The event's bytes, where it came by a door.
+    shared: int | None = None
 
 
 @dataclass
@@ -61,6 +69,7 @@ class Memory:
 
     repeats: Repeats
     paces: Paces = field(default_factory=Paces)
+    shares: Shares = field(default_factory=Shares)
     #: Decisions about offsets below this one were taken before, by a worker that may be gone …
     decided_until: int = 0
     #: … and these were accepted.
@@ -80,19 +89,23 @@ class Judge:
         epochs: Epochs,
         memory: Memory,
         catalog: Catalog | None = None,
+        answers: int = 0,
         signer: Signer | None = None,
     ) -> None:
+        """`answers` is the partition count of the topic of answers; 0: nobody is told anything."""
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
         self._epochs = epochs
         self._ingest, self._events = names.ingest[kind], names.events[kind]
-        self._fanout, self._rejected = names.fanout(kind), names.rejected
+        self._fanout = names.fanout(kind)
         self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
         self._encode_event, self.decode_event = event.encode, event.decode
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
-        self._stream = f"{kind}:"
-        self._encode_rejection = Codec("rejection", catalog).encode
+        self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
+        self._rejections = Rejections(names.rejected, catalog)
+        encode_answer = Codec("answer", catalog).encode
+        self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
         """Judge these records in their order."""
@@ -110,6 +123,10 @@ class Judge:
                     judge(record, channel, outcome)
             except TouchlineError as error:
                 self._reject(record, error, outcome)
+            except FAULTS:
+                raise
+            except Exception as error:
+                self._reject(record, unexpected(error, "record"), outcome)
         return outcome
 
     def epoch_of(self, offset: int) -> int:
@@ -125,44 +142,67 @@ class Judge:
             self.memory.repeats.remember(key, past.append_ms, past.offset)
         if channel.guard is not None:
             channel.guard.count(past.sender, past.append_ms, self.memory.paces)
+        if past.shared is not None:
+            self.memory.shares.count(self.kind, past.channel, past.sender, past.shared, past.append_ms)
 
-    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:
+    # Asked for each event: a call costs as much as some of its branches.
+    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912
         offset, append_ms, _, value, headers = record
         memory = self.memory
         event = decode_ingest(self.kind, value or b"", self._posted)
         sender = event["sender"]
+        shared = headers is not None and came_by_a_door(headers)
         signed = bool(headers) and self._signer.signed(self.kind, channel.name, value or b"", headers)
         keys = repeat_keys(channel.name, event["key"], origin_of(headers) if headers else None)
+        asker = asker_of(headers) if headers else None
         try:
-            if offset < memory.decided_until:
-                if offset not in memory.decided:
-                    outcome.repeated += 1
-                    return
-            else:
-                for key in keys:
-                    if memory.repeats.seen(key, append_ms, offset):
-                        outcome.repeated += 1
-                        return
-                if not signed:
-                    # Asked here first: a call costs as much as all three.
-                    if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
-                        check_post(channel.name, sender, event["type"])
-                    if channel.guard is not None:
-                        channel.guard.check(event, append_ms, memory.paces)
+            if self._counts_already(offset, append_ms, keys):
+                outcome.repeated += 1
+                if asker is not None:
+                    outcome.writes += self._what_counts(asker, record, channel, event, keys)
+                return
+            if offset >= memory.decided_until and not signed:
+                # Asked here first: a call costs as much as all three.
+                if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
+                    check_post(channel.name, sender, event["type"])
+                if channel.guard is not None:
+                    channel.guard.check(event, append_ms, memory.paces)
             if sender is None and channel.kept and channel.name.startswith(USER):
                 sender = event["sender"] = _owner(channel.name)
-            writes = self._accept(record, channel, event)
-        except TouchlineError as error:
-            self._reject(record, error, outcome, sender=sender, key=event["key"])
+            writes = self._accept(record, channel, event, shared=shared)
+            size = len(writes[0].value or b"")
+            if shared and offset >= memory.decided_until:
+                memory.shares.check(self.kind, channel.name, sender, size, append_ms)
+        except FAULTS:
+            raise
+        except Exception as error:
+            known = error if isinstance(error, TouchlineError) else unexpected(error, "record")
+            self._reject(record, known, outcome, sender=sender, key=event["key"])
             return
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
         if channel.guard is not None and not signed:
             channel.guard.count(sender, append_ms, memory.paces)
+        if shared:
+            memory.shares.count(self.kind, channel.name, sender, size, append_ms)
         outcome.writes += writes
         outcome.accepted[channel.key] += 1
+        if asker is not None:
+            outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
 
-    def _accept(self, record: Record, channel: Channel, event: dict[str, Any]) -> list[Write]:
+    def _counts_already(self, offset: int, append_ms: int, keys: tuple[str, ...]) -> bool:
+        """Whether a record is none of those that become events: a repeat, or refused by a worker before."""
+        memory = self.memory
+        if offset < memory.decided_until:
+            return offset not in memory.decided
+        for key in keys:  # noqa: SIM110 - a generator would cost as much as all of it
+            if memory.repeats.seen(key, append_ms, offset):
+                return True
+        return False
+
+    def _accept(
+        self, record: Record, channel: Channel, event: dict[str, Any], *, shared: bool
+    ) -> list[Write]:
         offset, append_ms, _, _, given = record
         partition = self.partition
         seq = make_seq(self._epochs.of(offset), offset)
@@ -172,11 +212,23 @@ class Judge:
         event["server_ts"] = append_ms
         event["partition"] = partition
         value = self._encode_event(event)
-        fanout = self._encode_fanout(self._stream + channel.name, seq, append_ms, render(self.kind, event))
+        about = event["data"]["target"] if self._is_chat else None
+        body = render(self.kind, event)
+        fanout = self._encode_fanout(
+            self._stream + channel.name, seq, append_ms, event["type"], event["sender"], None, about, body
+        )
         if len(value) > _MAX_BODY or len(fanout) > _MAX_BODY:
             raise TouchlineError("too_large", "The event is too large once it is made ready for viewers.")
+        if len(fanout) * len(channel.targets) > MAX_FANOUT_BYTES:
+            raise TouchlineError(
+                "too_large",
+                f"The event is too large for the {len(channel.targets)} shards of this channel: all of them"
+                f" together get at most {MAX_FANOUT_BYTES:,} bytes of an event.",
+            )
         origin = origin_of(given) if given else None
         headers: Headers | None = [(ORIGIN, origin)] if origin else None
+        if shared:
+            headers = [*(headers or ()), (VIA, b"")]
         # Without the class's own constructor, which costs more than all else here.
         new, write, topic = tuple.__new__, Write, self._fanout
         writes = [new(write, (self._events, value, channel.key, partition, append_ms, headers))]
@@ -185,9 +237,11 @@ class Judge:
         return writes
 
     def _put_back(self, record: Record, channel: Channel, outcome: Outcome) -> None:
-        headers = list(record.headers or ())
-        if origin_of(headers) is None:
-            headers.append((ORIGIN, f"{self.partition}:{record.offset}".encode()))
+        headers = [header for header in record.headers or () if header[0] != ORIGIN]
+        origin = origin_of(record.headers) or f"{self.partition}:{record.offset}".encode()
+        headers.append((ORIGIN, origin))
+        if len(record.value or b"") + sum(len(n) + len(v or b"") + 16 for n, v in headers) > _MAX_BODY:
+            raise TouchlineError("too_large", "The record is too large to be put into its own partition.")
         outcome.writes.append(
             Write(self._ingest, record.value, record.key, channel.partition, headers=headers)
         )
@@ -202,36 +256,44 @@ class Judge:
         sender: str | None = None,
         key: str | None = None,
     ) -> None:
-        value = record.value or b""
-        rejection = {
-            "reason": error.code,
-            "message": error.message[:_MAX_MESSAGE],
-            "topic": self._ingest,
-            "partition": self.partition,
-            "offset": record.offset,
-            "append_ts": record.append_ms,
-            "record_key": record.key,
-            "value": value[: _MAX_BODY - 2 * _MAX_MESSAGE - len(record.key or b"")],
-            "sender": sender,
-            "key": key,
-        }
         outcome.writes.append(
-            Write(self._rejected, self._encode_rejection(rejection), record.key, -1, record.append_ms)
+            self._rejections.write(self._ingest, self.partition, record, error, sender=sender, key=key)
         )
         outcome.rejected[error.code] += 1
+        if record.headers and (asker := asker_of(record.headers)) is not None:
+            outcome.writes += self._answers.refused(asker, error)
+
+    def _what_counts(
+        self, asker: Asker, record: Record, channel: Channel, event: dict[str, Any], keys: tuple[str, ...]
+    ) -> list[Write]:
+        """The answer about a record that is no event: which one it repeats. Or a worker that is gone refused
+        it, and may not have told why."""
+        answer = self._answers.repeat(asker, record, keys, self.memory.repeats)
+        if answer:
+            return answer
+        try:
+            check_post(channel.name, event["sender"], event["type"])
+            if channel.guard is not None:
+                channel.guard.check(event, record.append_ms, self.memory.paces)
+        except TouchlineError as error:
+            return self._answers.refused(asker, error)
+        return []
 
 
-def _fanout_encoder(codec: Codec) -> Callable[[str, int, int, bytes], bytes]:
+_FANOUT: Final = ("stream", "seq", "server_ts", "type", "sender", "n", "target", "body")
+
+
+def _fanout_encoder(codec: Codec) -> Callable[..., bytes]:
     """The fields of a fan-out record to its bytes, by way of a dict only where straight code gives way."""
     flat, encode = codec.encode_flat, codec.encode
 
-    def encode_fanout(stream: str, seq: int, server_ts: int, body: bytes) -> bytes:
+    def encode_fanout(*values: Any) -> bytes:
         if flat is not None:
             try:
-                return flat(stream, seq, server_ts, body)
+                return flat(*values)
             except UNUSUAL:
                 pass
-        return encode({"stream": stream, "seq": seq, "server_ts": server_ts, "body": body})
+        return encode(dict(zip(_FANOUT, values, strict=True)))
 
     return encode_fanout
 
@@ -240,6 +302,19 @@ def _owner(channel: str) -> str | None:
     """Whom a channel of a user's own belongs to; None where its name has only a hash of theirs."""
     name = channel.removeprefix(USER)
     return name if name_in_channel(name) == name else None
+
+
+def origin_of(headers: Headers | None) -> bytes | None:
+    """Where a record that was put back first lay. What no worker would have written does not count."""
+    for name, value in headers or ():
+        if name == ORIGIN and isinstance(value, bytes) and _ORIGIN(value):
+            return value
+    return None
+
+
+def came_by_a_door(headers: Headers | None) -> bool:
+    """Whether an edge or gateway wrote the record for one of its users."""
+    return any(name == VIA for name, _ in headers or ())
 
 
 def repeat_keys(channel: str, key: str | None, origin: bytes | None) -> tuple[str, ...]:

@@ -31,6 +31,13 @@ class Repeats:
                 return False
         return append_ms - (entry >> _OFFSET_BITS) < self._window_ms and entry & _OFFSET < offset
 
+    def first(self, key: str, append_ms: int, offset: int) -> tuple[int, int] | None:
+        """Append time and offset of the record that makes this one a repeat; None where it is none."""
+        if not self.seen(key, append_ms, offset):
+            return None
+        entry = self._young.get(key) or self._old[key]
+        return entry >> _OFFSET_BITS, entry & _OFFSET
+
     def remember(self, key: str, append_ms: int, offset: int) -> None:
         """A record with this key was accepted."""
         if append_ms - self._young_since >= self._window_ms:

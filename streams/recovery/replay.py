@@ -25,6 +25,7 @@ from schemas.registry import catalog_for
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory
 from streams.fold.repeats import Repeats
+from streams.fold.shares import Shares, rates_of
 from streams.recovery.restore import read_between, restore
 
 _SLICE: Final = 1000
@@ -156,7 +157,7 @@ def _judges(
                 names=shadow,
                 channels=channels,
                 epochs=Epochs(epochs, partition),
-                memory=Memory(Repeats(window_ms)),
+                memory=Memory(Repeats(window_ms), shares=Shares(rates_of(settings.stream))),
                 catalog=catalog_for(settings),
                 signer=Signer(settings.auth),
             )

@@ -5,6 +5,7 @@ in which keys are remembered, and the tail past the committed offset, where the 
 died before its commit are found; they are repeated, not taken anew.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -13,9 +14,12 @@ from confluent_kafka import Consumer, TopicPartition
 from kernel.errors import TouchlineError
 from kernel.kafka import check_read_error
 from kernel.logs import get_logger
+from kernel.metrics import SKIPPED
 from kernel.positions import split_seq
-from kernel.records import Partition, origin_of
-from streams.fold.judge import AcceptedEvent, Judge
+from kernel.records import Partition
+from schemas.checks import MAX_KEY, MAX_SENDER
+from schemas.rejections import FAULTS
+from streams.fold.judge import AcceptedEvent, Judge, came_by_a_door, origin_of
 
 _log = get_logger("touchline.restore")
 
@@ -55,32 +59,82 @@ def restore(
             Partition(a.topic, a.partition): a.offset for a in consumer.offsets_for_times(asked, timeout=10)
         }
         decided: dict[Partition, set[int]] = {place: set() for place in starts}
-        read = 0
+        ends = {place: _end(consumer, place) for place in starts}
+        read, skipped = 0, Counter[str]()
         known = {event: at for event, at in places.items() if at >= 0}
         for message in read_between(consumer, _spans_to_end(consumer, known)):
             place = source[Partition(message.topic(), message.partition())]
             judge = judges[place]
-            event = judge.decode_event(message.value())
-            epoch, offset = split_seq(event["seq"])
-            if judge.epoch_of(offset) != epoch:
-                continue  # of an ingest topic that is no more: its offsets mean nothing now
-            read += 1
-            if offset >= starts[place]:
-                # It is judged again, and remembered then.
-                decided[place].add(offset)
+            try:
+                past = accepted_event(judge, message, ends[place])
+                if past is None:
+                    continue  # of an ingest topic that is no more: its offsets mean nothing now
+                if past.offset >= starts[place]:
+                    # It is judged again, and remembered then.
+                    decided[place].add(past.offset)
+                else:
+                    judge.restore(past)
+            except FAULTS:
+                raise
+            except Exception as error:
+                # Whoever wrote it: no worker did, so no decision of one is in it.
+                _skip(message, error, skipped)
                 continue
-            judge.restore(
-                AcceptedEvent(
-                    *(event["channel"], offset, event["server_ts"], event["key"], event["sender"]),
-                    origin=origin_of(message.headers()),
-                )
-            )
+            read += 1
         for place, offsets in decided.items():
             judges[place].memory.decided = frozenset(offsets)
             judges[place].memory.decided_until = max(offsets, default=-1) + 1
         return read
     finally:
         consumer.close()
+
+
+def accepted_event(judge: Judge, message: Any, end: int) -> AcceptedEvent | None:
+    """What a record of touchline.events says of a decision. None: it is of another epoch.
+
+    Raises whatever it may where a worker cannot have written it.
+    """
+    event = judge.decode_event(message.value())
+    epoch, offset = split_seq(event["seq"])
+    if judge.epoch_of(offset) != epoch:
+        return None
+    channel, key, sender = event["channel"], event["key"], event["sender"]
+    if (
+        message.key() != channel.encode()
+        or not 0 <= offset < end
+        or event["partition"] != judge.partition
+        or len(key or "") > MAX_KEY
+        or len(sender or "") > MAX_SENDER
+        or event["server_ts"] != message.timestamp()[1]
+    ):
+        raise TouchlineError("invalid_event", "The record says of itself what no worker has written.")
+    headers = message.headers()
+    return AcceptedEvent(
+        *(channel, offset, event["server_ts"], key, sender, origin_of(headers)),
+        shared=len(message.value()) if came_by_a_door(headers) else None,
+    )
+
+
+def _skip(message: Any, error: Exception, skipped: Counter[str]) -> None:
+    """Passed over, and counted; the log tells of the first of each topic, and at a thousand more."""
+    topic = message.topic()
+    SKIPPED.labels(topic).inc()
+    skipped[topic] += 1
+    if skipped[topic] % 1000 == 1:
+        _log.warning(
+            "a record is no event, and is passed over",
+            topic=topic,
+            partition=message.partition(),
+            offset=message.offset(),
+            so_far=skipped[topic],
+            reason=str(error)[:300],
+        )
+
+
+def _end(consumer: Consumer, place: Partition) -> int:
+    """The offset that the partition's next record will get: nothing beyond it was ever judged."""
+    high: int = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=10)[1]
+    return high
 
 
 def _first_append(consumer: Consumer, starts: Mapping[Partition, int], now_ms: int) -> dict[Partition, int]:

@@ -6,6 +6,7 @@ is paid once for up to a thousand records.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from kernel.records import Partition, Record
@@ -27,19 +28,29 @@ class PartitionBatch(NamedTuple):
         return self.records[-1].offset + 1
 
 
-def slices(parts: Iterable[PartitionBatch], most: int) -> Iterator[list[PartitionBatch]]:
-    """The same records, in their order, in parts of at most `most`: partitions with few records share one."""
+def slices(
+    parts: Iterable[PartitionBatch], most: int, most_bytes: int = 1 << 62
+) -> Iterator[list[PartitionBatch]]:
+    """The same records, in their order, in parts of at most `most`: partitions with few records share one.
+
+    A part ends, too, with the record that brings it to `most_bytes`.
+    """
     part: list[PartitionBatch] = []
-    room = most
+    room, bytes_left = most, most_bytes
     for place, records in parts:
         start = 0
         while start < len(records):
-            part.append(PartitionBatch(place, records[start : start + room]))
-            taken = len(part[-1].records)
+            taken = 0
+            for record in islice(records, start, start + room):
+                taken += 1
+                bytes_left -= len(record.value or b"")
+                if bytes_left <= 0:
+                    break
+            part.append(PartitionBatch(place, records[start : start + taken]))
             start, room = start + taken, room - taken
-            if not room:
+            if not room or bytes_left <= 0:
                 yield part
-                part, room = [], most
+                part, room, bytes_left = [], most, most_bytes
     if part:
         yield part
 
@@ -58,6 +69,11 @@ class TopicBatch:
 
     def __len__(self) -> int:
         return sum(len(part.records) for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return sum(len(record.value or b"") for part in self.parts for record in part.records)
 
     def __iter__(self) -> Iterator[PartitionBatch]:
         return iter(self.parts)

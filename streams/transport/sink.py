@@ -1,7 +1,7 @@
 """Where a worker's outputs go: librdkafka's producers, and a barrier that says when all is on the brokers."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -19,6 +19,8 @@ _MAX_QUEUED_KBYTES: Final = 128 * 1024
 _PATIENCE_S: Final = 0.5
 _STEP_S: Final = 0.001
 _ANSWER_S: Final = 10.0
+#: Outputs between two looks at the bound.
+_AT_ONCE: Final = 1000
 
 
 class Sink:
@@ -41,6 +43,8 @@ class Sink:
         self._error: KafkaError | None = None
         self._gate: asyncio.Future[None] | None = None
         self._written = 0
+        #: What belongs to no slice and found no room.
+        self._late: list[Write] = []
         self._confirmed = 0
         self._producers = [self._producer(config, linger_ms) for _ in range(2 if apart else 1)]
         self._shared = self._producers[0].produce
@@ -85,15 +89,46 @@ class Sink:
         # confirms everything written so far, so it must not run between this line and the outputs.
         self._written += 1
 
+    async def put(self, writes: Sequence[Write], counts: Callable[[], bool]) -> bool:
+        """Write these, in this order, after `ready`; waits for room within them, too.
+
+        One event may go to hundreds of shards, and a slice may hold more than there is room for. False: after
+        a wait they did not count any more (`counts`), and the rest is left to who has the partitions now.
+        """
+        apart, shared = self._apart.get, self._shared
+        for number, (topic, value, key, partition, timestamp, headers) in enumerate(writes):
+            if number and not number % _AT_ONCE:
+                await self.ready()
+                if not counts():
+                    return False
+            while True:
+                try:
+                    apart(topic, shared)(topic, value, key, partition, timestamp=timestamp, headers=headers)
+                    break
+                except BufferError:
+                    await self._some_room()
+                    if not counts():
+                        return False
+        return True
+
+    async def _some_room(self) -> None:
+        """Wait until less than half of what may be queued is."""
+        full = self.queued
+        while self.queued > full // 2:
+            await asyncio.sleep(_STEP_S)
+            self._poll()
+        self._written += 1
+
     def write(self, writes: Iterable[Write]) -> None:
-        """Write these, in this order. Only after `ready`, with no await in between."""
+        """Write these, in this order. Only after `ready`, with no await in between; not many."""
         apart, shared = self._apart.get, self._shared
         for topic, value, key, partition, timestamp, headers in writes:
             apart(topic, shared)(topic, value, key, partition, timestamp=timestamp, headers=headers)
 
     def write_apart(self, writes: Iterable[Write]) -> None:
-        """Write what belongs to no slice, and was not waited for with `ready`."""
-        self.write(writes)
+        """Write what belongs to no slice, and was not waited for with `ready`; it may be late."""
+        self._late += writes
+        self._write_late()
         self._written += 1
 
     async def first_write(self, topic: str) -> None:
@@ -102,6 +137,14 @@ class Sink:
             producer.produce(topic, None, KEY, 0)
         self._written += 1
         await self.barrier()
+
+    def _write_late(self) -> None:
+        try:
+            while self._late:
+                self.write(self._late[:1])
+                del self._late[0]
+        except BufferError:
+            return
 
     async def barrier(self) -> None:
         """Return once every output that was produced before is on the brokers.
@@ -135,6 +178,8 @@ class Sink:
             raise TouchlineError(
                 "not_delivered", f"Kafka did not take an output of this worker: {self._error.str()}."
             )
+        if self._late:
+            self._write_late()
         if not self.queued:
             self._confirmed = self._written
 

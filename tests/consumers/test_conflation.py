@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.delivery.backfill import Backfill
-from consumers.delivery.conflation import latest_of_each, sender_in
+from consumers.delivery.conflation import latest_places, sender_in
 from consumers.delivery.hub import LOCATION_RING, Hub, Raw
 from consumers.delivery.records import FanoutRecord
 from consumers.delivery.subscription import Subscription
@@ -28,7 +28,7 @@ def place(seq: int, sender: str | None) -> bytes:
 
 def decode(value: bytes) -> FanoutRecord:
     sender, seq = value.decode().split("@")
-    return FanoutRecord(str(STREAM), int(seq), 0, place(int(seq), sender))
+    return FanoutRecord(str(STREAM), int(seq), 0, place(int(seq), sender), "moved", sender)
 
 
 def moved(seq: int, sender: str = "ana") -> Raw:
@@ -47,7 +47,9 @@ def watching(edge: Hub, past: Log | Backfill, **asked: Any) -> Socket:
 def test_the_latest_of_each_sender_is_kept_in_order(senders: list[str | None]) -> None:
     frames = [event_frame(0, place(seq, sender)) for seq, sender in enumerate(senders, start=1)]
     expected = sorted({sender or "": seq for seq, sender in enumerate(senders, start=1)}.values())
-    assert [json.loads(f[f.index(b"{") :])["seq"] for f in latest_of_each(frames)] == expected
+    kept = [frames[at] for at in latest_places([sender_in(frame) for frame in frames])]
+    assert [json.loads(f[f.index(b"{") :])["seq"] for f in kept] == expected
+    assert [at + 1 for at in latest_places([sender or None for sender in senders])] == expected
 
 
 def test_what_a_producer_writes_cannot_pass_for_a_sender() -> None:

@@ -71,7 +71,7 @@ class Past:
         self.asked += 1
         return Page([b"{}"], more=True, seqs=[10])
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError
 
 

@@ -454,7 +454,7 @@ class NoHistory:
     async def read(self, stream: Stream, **_: object) -> HistoryPage:
         raise AssertionError(stream)
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise AssertionError(event_id, stream)
 
 

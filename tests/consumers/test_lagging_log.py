@@ -41,7 +41,7 @@ class Lagging:
         found = there[:limit] if after is not None else there[-limit:]
         return HistoryPage(found, [self._body(seq) for seq in found], more=len(there) > limit)
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise AssertionError(event_id, stream)
 
 

@@ -187,7 +187,7 @@ class _Empty:
     async def read(self, stream: Stream, **_: int | None) -> Page:
         return Page([], more=False, seqs=[])
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         return None
 
 

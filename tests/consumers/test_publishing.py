@@ -9,7 +9,9 @@ from consumers.protocol.messages import Rejected
 from consumers.protocol.session import Member
 from consumers.service.service import Service
 from consumers.transport.connection import MAX_UNDER_WAY, ViewerConnection
+from control.numbering import Placed
 from kernel.positions import Stream
+from kernel.records import Headers
 from tests.consumers.heard import messages
 from tests.consumers.test_one_frame import ask, lose, opened
 from tests.security.wire import HANDSHAKE, Transport
@@ -22,9 +24,10 @@ class Kafka:
         self.confirms = asyncio.Event()
         self.posted: list[tuple[str, str]] = []
 
-    async def post(self, stream: Stream, *, key: str, **_: Any) -> None:
-        self.posted.append((str(stream), key))
+    async def post(self, stream: Stream, event: dict[str, Any], headers: Headers | None = None) -> Placed:
+        self.posted.append((str(stream), event["key"]))
         await self.confirms.wait()
+        return Placed(0, None, None)
 
 
 def edge(*, confirms: bool = True) -> tuple[Service, Kafka]:
@@ -46,7 +49,7 @@ def user(viewer: Transport) -> str:
 
 def refuse(service: Service, sender: str, stream: str, key: str) -> None:
     message = Rejected(stream=stream, key=key, code="rate_limited", message="Too fast.")
-    service.requests.rejected(sender, message)
+    service.publishing.rejected(sender, message)
 
 
 async def test_refusals_of_one_key_on_two_streams_are_both_told() -> None:

@@ -27,7 +27,7 @@ class Away:
     async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
         raise TouchlineError("unavailable", f"The log does not answer: {stream} cannot be read.")
 
-    async def find(self, stream: Stream, event_id: str) -> bytes | None:
+    async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise AssertionError(stream, event_id)
 
 

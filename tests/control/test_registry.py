@@ -65,3 +65,20 @@ def test_one_state_says_who_reads_how_long_and_how_it_is_spread() -> None:
     state.learn_channel(row(msgspec.structs.replace(record, settings=Settings(), revision=1)))
     assert state.may_read(ana, "den")
     assert (state.retention.kept_since("den", 10**12), changed) == (0, ["den", "den"])
+
+
+def test_who_may_read_an_alerts_stream_changes_with_the_alert() -> None:
+    state = ControlState(Deployment(), ManualClock())
+    changed: list[str] = []
+    state.channels.on_change.append(changed.append)
+    state.caught_up()
+    ben = Grants(user="ben", can={})
+    (alerts,) = state.tables("alerts")
+    alerts.found(0, 0)
+    for offset, readers in enumerate(('["ben"]', "[]")):
+        said = {"command": "set_alert", "arguments": f'{{"owner":"ana","readers":{readers}}}'}
+        row = alerts.read(0, offset, 0, b"goals", Codec("control").encode(said))
+        assert row is not None
+        alerts.take(row)
+        assert state.may_read(ben, "alert-goals") is (offset == 0)
+    assert changed == ["alert-goals"] * 2

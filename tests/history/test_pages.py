@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from history.pages import Bound, Entry, Page, first_page, joined, last_page, merged, place_of
-from history.tail import _Last
+from history.tail import Last
 
 
 def test_a_page_has_at_most_limit_events_and_says_whether_there_are_more() -> None:
@@ -36,7 +36,7 @@ def test_pages_by_size_one_after_the_other_are_all_of_it(sizes: list[int], limit
         if not page.more:
             break
     assert found == seqs
-    last = _Last(bound)
+    last = Last(bound)
     for entry in entries:
         last.put(entry)
     kept = merged(last.entries.values())

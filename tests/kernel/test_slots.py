@@ -43,7 +43,7 @@ async def test_a_users_own_wait_and_others_do_not() -> None:
     for held in (two, three, other, nobody):
         held.leave.set()
     await asyncio.gather(*(held.task for held in (one, two, three, other, nobody)))
-    assert not slots._users
+    assert not slots.users
 
 
 def test_who_waits_too_long_is_refused_and_nothing_is_kept() -> None:

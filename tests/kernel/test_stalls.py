@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 
+from kernel.clock import SystemClock
 from kernel.stalls import StallWatch
 from tests.kernel.test_lifecycle import role
 from tests.pipeline import eventually
@@ -24,7 +25,7 @@ async def watched(during: float, *, blocking: bool) -> list[tuple[float, str]]:
         if seconds > 0.3:
             heard.set()
 
-    watch = StallWatch(asyncio.get_running_loop(), report)
+    watch = StallWatch(asyncio.get_running_loop(), SystemClock(), report)
     watch.start()
     await asyncio.sleep(0.1)
     if blocking:
@@ -65,7 +66,7 @@ def test_a_role_counts_its_stalls_and_says_where() -> None:
 
 def test_the_watch_ends_with_the_loop() -> None:
     async def made() -> StallWatch:
-        watch = StallWatch(asyncio.get_running_loop())
+        watch = StallWatch(asyncio.get_running_loop(), SystemClock())
         watch.start()
         return watch
 

@@ -259,7 +259,7 @@ def test_what_was_refused_is_put_back_once_however_often_one_asks(worked: Pipeli
         assert f"{len(found)} put back\n" in worked.run(*mine, "--retry").stdout
         assert f"0 put back; {len(found)} had been before" in worked.run(*mine, "--retry").stdout
         assert all("retried_at" in said for said in worked.lines(*mine))
-        # Somebody else has looked before, and asks now; or one died before he could leave a mark.
+        # Somebody else has looked before, and asks now; or one died before leaving a mark.
         assert post_again(worked.settings, found) == len(found)
         last = post()
         eventually("what comes behind", lambda: last in accepted())

@@ -16,6 +16,7 @@ from kernel.clock import ManualClock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config
 from kernel.positions import Kind, Stream, split_seq
+from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, save
@@ -101,6 +102,8 @@ def test_an_alert_turns_matches_into_a_stream(indexing: Pipeline) -> None:
     assert (said["type"], said["data"]["alert"]) == ("alert", "own-goals")
     assert said["data"]["event"]["data"] == {"text": "What goals!"}
     assert said["key"] == said["data"]["event"]["id"]
+    signed = Signer(settings.auth).signed(Kind.BROADCAST, "alert-own-goals", first.value(), first.headers())
+    assert signed, "the fold takes it from nobody else"
     texts = ["a friendly goal", "nothing", "the goal"]
     write(settings, Kind.CHAT, [chat("alerted", next(offset), text) for text in texts])
     write(settings, Kind.CHAT, [chat("elsewhere", next(offset), "a goal too")])

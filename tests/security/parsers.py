@@ -42,6 +42,7 @@ from search_indexer.query.parser import parse
 from search_indexer.searching.cursors import Cursors
 from search_indexer.searching.request import Search, read_search
 from search_indexer.text.folding import Folding
+from tests.security.records import RECORDS
 from tests.security.wire import come
 
 SECRET: Final = "a-secret-of-the-fuzzers-with-32-bytes-and-more"
@@ -233,6 +234,7 @@ TARGETS: Final[dict[str, Target]] = {
     "jwks": jwks,
     "channel": channel,
     "alert": alert,
+    **RECORDS,
 }
 
 

@@ -11,9 +11,11 @@ from kernel.positions import Kind, make_id, make_seq, partition_of
 from kernel.records import ORIGIN, Record
 from kernel.settings import Auth
 from kernel.signing import Signer
-from kernel.topics import TopicNames
+from kernel.topics import MAX_RECORD_BYTES, TopicNames
 from schemas.codec import Codec
+from schemas.registry import RegistryAway
 from streams.fold.channels import Channels
+from streams.fold.guards import Guard
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 
@@ -229,6 +231,66 @@ def test_a_record_put_back_twice_is_one_event() -> None:
     assert outcome.writes[0].headers == origin
 
 
+def test_an_error_that_nobody_thought_of_refuses_its_record_and_the_next_one_flows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge = make_judge(settings=Settings(max_text=100))
+
+    def surprised(_: Any, event: dict[str, Any], *__: Any) -> None:
+        if event["data"]["text"] == "surprise":
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(Guard, "check", surprised)
+    outcome = fold(judge, chat(1), chat(2, "surprise", key="k"), chat(3))
+    assert outcome.accepted == {b"final": 2}
+    assert outcome.rejected == {"not_processed": 1}
+    rejection = next(w for w in outcome.writes if w.topic == "t.rejected")
+    assert Codec("rejection").decode(rejection.value or b"")["key"] == "k"
+
+
+def test_a_fault_that_says_nothing_about_the_record_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise RegistryAway
+
+    monkeypatch.setattr(Guard, "check", away)
+    with pytest.raises(RegistryAway):
+        fold(make_judge(settings=Settings(max_text=100)), chat(1))
+
+
+LARGE = MAX_RECORD_BYTES - 20
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(1, APPEND, b"k" * LARGE, b"junk"),
+        Record(1, APPEND, b"\xff" * LARGE, None),
+        Record(1, APPEND, b"final", b"x" * LARGE),
+        Record(1, APPEND, b"final", b'{"data":{"text":"hi"}}', [(ORIGIN, b"9" * LARGE)]),
+        Record(1, APPEND, b"final", b'{"data":{"text":"hi"}}', [("trace", b"9" * LARGE)]),
+    ],
+    ids=["key", "key that is no text", "value", "origin", "header"],
+)
+@pytest.mark.parametrize("partition", [HERE, (HERE + 1) % PARTITIONS], ids=["its partition", "another"])
+def test_whatever_comes_what_is_written_of_it_fits_into_a_record(record: Record, partition: int) -> None:
+    for write in fold(make_judge(partition=partition), record).writes:
+        headers = sum(len(name) + len(value or b"") for name, value in write.headers or ())
+        assert len(write.value or b"") + len(write.key or b"") + headers < MAX_RECORD_BYTES
+
+
+def test_an_event_that_is_too_large_for_all_the_shards_of_its_channel_is_refused() -> None:
+    judge = make_judge(versions=(ChannelVersion(1, 256, 0), ChannelVersion(2, 256, 0)))
+    outcome = fold(judge, chat(1, "x" * 200_000), chat(2))
+    assert outcome.rejected == {"too_large": 1}
+    assert outcome.accepted == {b"final": 1}
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf"), 5e-324])
+def test_a_channel_whose_record_says_what_no_command_may_takes_events_all_the_same(rate: float) -> None:
+    judge = make_judge(settings=Settings(rate_per_s=rate, rate_binds_producers=True, slow_s=rate))
+    assert not fold(judge, chat(1)).rejected
+
+
 # ── lanes ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -333,3 +395,69 @@ def test_in_a_users_own_channel_only_they_post() -> None:
     decode = Codec("event-chat").decode
     events = [decode(w.value or b"") for w in outcome.writes if w.topic == "t.events.chat"]
     assert [event["sender"] for event in events] == ["ana", "ana"]
+
+
+def asked(record: Record, number: int, partition: int = 2) -> Record:
+    return record._replace(headers=[("touchline-answer", b"%d:door:%d" % (partition, number))])
+
+
+def answers(outcome: Outcome) -> list[tuple[int, Any]]:
+    told = [write for write in outcome.writes if write.topic == "t.answers"]
+    assert all((write.key, write.partition) == (b"door", 2) for write in told)
+    read = [Codec("answer").decode(write.value or b"") for write in told]
+    return [(one["number"], one["code"] or (one["seq"], one["id"])) for one in read]
+
+
+def place(offset: int) -> tuple[int, str]:
+    return make_seq(3, offset), make_id(Kind.CHAT, APPEND, HERE, offset)
+
+
+def test_who_asks_is_told_what_became_of_the_record_and_nobody_else_is() -> None:
+    judge = answering(settings=Settings(blocked=("spoiler",)))
+    told = fold(
+        judge,
+        asked(chat(1, key="k"), 1),
+        chat(2),
+        asked(chat(3, key="k"), 2),
+        asked(chat(4, "a spoiler"), 3),
+        asked(Record(5, APPEND, b"final", b"no event"), 4),
+        asked(chat(6), 5, partition=9),
+    )
+    assert answers(told) == [(1, place(1)), (2, place(1)), (3, "moderated"), (4, "undecodable")]
+
+
+def test_who_asked_a_worker_that_is_gone_is_told_by_the_next_one() -> None:
+    """It wrote its events, and died before it answered: 1 and 2 count, 3 was a repeat, 4 was refused."""
+    judge = answering(settings=Settings(blocked=("spoiler",)))
+    judge.memory.decided, judge.memory.decided_until = frozenset({1, 2, 5}), 6
+    records = [asked(chat(n, key="k" if n in (1, 3) else None), n) for n in (1, 2, 3)]
+    told = fold(judge, *records, asked(chat(4, "a spoiler"), 4))
+    assert answers(told) == [(1, place(1)), (2, place(2)), (3, place(1)), (4, "moderated")]
+
+
+def test_a_record_that_is_put_back_takes_the_question_along() -> None:
+    (put_back,) = fold(answering(partition=HERE ^ 1), asked(chat(1), 7)).writes
+    assert put_back.topic == "t.ingest.chat"
+    assert ("touchline-answer", b"2:door:7") in (put_back.headers or [])
+
+
+def test_the_fan_out_says_beside_the_body_what_edges_decide_by() -> None:
+    body = {"type": "edit", "sender": "ana", "data": {"text": "x", "target": "77"}}
+    outcome = fold(make_judge(), Record(1, APPEND, b"final", json.dumps(body).encode()))
+    record = Codec("fanout").decode(outcome.writes[1].value or b"")
+    assert (record["type"], record["sender"], record["target"], record["n"]) == ("edit", "ana", "77", None)
+
+
+def answering(**known: Any) -> Judge:
+    partition = known.pop("partition", HERE)
+    channels = Channels(
+        Kind.CHAT, lambda _: ChannelRecord(channel="final", **known), ingest=PARTITIONS, fanout=PARTITIONS
+    )
+    return Judge(
+        *(Kind.CHAT, partition),
+        names=NAMES,
+        channels=channels,
+        epochs=Epochs([Epoch(3, "id", PARTITIONS, {})], partition),
+        memory=Memory(Repeats(600_000)),
+        answers=4,
+    )

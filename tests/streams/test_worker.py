@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from control.looking import read_channel
+from control.sending import send_command
 from kernel.clock import SystemClock
 from kernel.positions import Kind, partition_of
 from tests.pipeline import Pipeline, eventually, running
@@ -101,6 +102,8 @@ def test_shards_follow_the_audience_and_a_version_ends_with_its_viewers(
     given["TOUCHLINE_STREAM_AUDIENCE_EVERY_S"] = "1"
     with running(kafka_servers, "http://127.0.0.1:9", tmp_path, "stream", **given) as pipeline:
         log = Log(pipeline.settings)
+        # Where only some may publish, the audience is told all the same.
+        pipeline.run("channel", "set", "final", 'publishers=["ana"]')
 
         def versions(*rows: tuple[int, int, int]) -> dict[int, bool]:
             """Heartbeat of (version, shard, viewers); then version -> whether it is live."""
@@ -121,3 +124,23 @@ def test_shards_follow_the_audience_and_a_version_ends_with_its_viewers(
         eventually("a dead edge's viewers are gone", lambda: log.audiences("final")[-1]["viewers"] == 0)
         eventually("from the sums, too", lambda: log.totals() == {"": 0})
         eventually("one shard is enough for nobody", lambda: shards() == [1])
+
+
+def test_channels_beyond_the_bound_take_events_but_are_not_remembered(
+    kafka_servers: str, tmp_path: Path
+) -> None:
+    given = {"TOUCHLINE_STREAM_MAX_CHANNELS": "3"}
+    with running(kafka_servers, "http://127.0.0.1:9", tmp_path, "stream", **given) as pipeline:
+        log = Log(pipeline.settings)
+        for number in range(8):
+            log.post(Kind.CHAT, f"room-of-{number}", say("hi"))
+        eventually("all are judged", lambda: log.lag(Kind.CHAT) == 0)
+        assert len(list(log.read(log.names.events[Kind.CHAT]))) == 8
+        kept = {m.key() for m in log.read(log.names.channels)} - {b"$epochs"}
+        assert len(kept) == 3
+        refused = log.values(log.names.rejected, "rejection")
+        assert not refused
+        send_command(pipeline.settings, SystemClock(), "another", "set_channel", {"slow_s": 5})
+        (rejection,) = eventually("it is refused", lambda: log.values(log.names.rejected, "rejection"))
+        assert (rejection["reason"], rejection["topic"]) == ("limit_reached", log.names.control)
+        assert rejection["record_key"] == b"another"

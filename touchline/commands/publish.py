@@ -3,17 +3,26 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_LANES, Kind, Stream
 
+if TYPE_CHECKING:
+    from kernel.settings import Settings
+    from producers.posts import AnyPost
+    from producers.producer import Producer
+
 #: Failures that are shown one by one, and how often progress is told.
 _SHOWN: Final = 20
 _EVERY: Final = 500
+#: So many events wait for the workers' word at once.
+_ASKED_AT_ONCE: Final = 500
 
 
 class StreamName(click.ParamType):
@@ -35,6 +44,12 @@ class StreamName(click.ParamType):
 @click.option("--type", "type_", help="The event's type; a chat's is `message`, a location's `position`.")
 @click.option("--key", help="Your idempotency key: the same key within ten minutes is one event.")
 @click.option("--sender", help="Who posts it.")
+@click.option("--user", help="Who you are: the sender of what names none.")
+@click.option(
+    "--wait",
+    type=click.Choice(["accepted"]),
+    help="Wait until the workers have accepted each event, or say why they refuse it.",
+)
 @click.option(
     "--spread",
     type=click.IntRange(0, MAX_LANES),
@@ -51,6 +66,8 @@ def command(
     type_: str | None,
     key: str | None,
     sender: str | None,
+    user: str | None,
+    wait: str | None,
     spread: int,
     as_json: bool,
 ) -> None:
@@ -60,6 +77,7 @@ def command(
     Example: touchline publish broadcast:wc26-final --text "Kick-off"
              touchline publish chat:wc26-final '{"sender":"ana","data":{"text":"Olé"}}'
              touchline publish location:user-7 - < positions.ndjson
+             touchline publish chat:wc26-final --text "Olé" --user ana --wait accepted --json
     """
     if (event is None) == (text is None):
         raise click.UsageError("Give an event as JSON, `-` for standard input, or --text.")
@@ -74,28 +92,47 @@ def command(
         items = iter([json.dumps({"data": {"text": text}}).encode()])
     else:
         items = iter([(event or "").encode()])
-    asyncio.run(_send(stream, items, overrides, spread=spread, as_json=as_json))
+    if user is not None:
+        from kernel.users import check_user
+
+        check_user(user)
+    asked = _Asked(stream, overrides, user, spread, waits=wait is not None)
+    asyncio.run(_send(asked, items, as_json=as_json))
 
 
-async def _send(
-    stream: Stream, items: Iterator[bytes], overrides: dict[str, str | None], *, spread: int, as_json: bool
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """What is the same for all events."""
+
+    stream: Stream
+    overrides: Mapping[str, str | None]
+    user: str | None
+    spread: int
+    waits: bool
+
+    def post(self, item: bytes) -> "AnyPost":
+        """An event as it is to be sent."""
+        from producers.posts import read_post
+
+        post = read_post(self.stream, item)
+        for name, given in self.overrides.items():
+            if given is not None:
+                setattr(post, name, given)
+        if post.sender is None:
+            post.sender = self.user
+        return post
+
+
+async def _send(asked: _Asked, items: Iterator[bytes], *, as_json: bool) -> None:
     from kernel.settings import load_settings
     from producers.delivery import SomeNotDelivered
-    from producers.posts import Record, read_post
     from producers.producer import Producer
     from touchline.progress import shown
 
-    async with Producer(load_settings()) as producer:
+    settings = load_settings()
+    async with Producer(settings) as producer:
         await producer.connected()
-        with shown(f"to {stream}") as advance:
-
-            def prepare(item: bytes) -> Record:
-                post = read_post(stream, item)
-                for name, given in overrides.items():
-                    if given is not None:
-                        setattr(post, name, given)
-                return producer.prepare(producer.on_lane(post, spread))
+        with shown(f"to {asked.stream}") as advance:
 
             def counted() -> Iterator[bytes]:
                 for number, item in enumerate(items, 1):
@@ -104,15 +141,68 @@ async def _send(
                     yield item
 
             try:
-                delivered = await (await producer.submit_many(counted(), prepare))
+                if asked.waits:
+                    delivered, place = await _accepted(producer, asked, counted())
+                else:
+                    delivered, place = await _delivered(producer, asked, counted(), settings, look=as_json)
             except SomeNotDelivered as some:
                 for failure in some.failures[:_SHOWN]:
                     click.echo(f"touchline: event {failure.index + 1}: {failure.error}", err=True)
                 raise TouchlineError(
                     some.failures[0].error.code,
-                    f"{len(some.failures)} not delivered, {some.delivered} delivered to {stream}.",
+                    f"{len(some.failures)} not delivered, {some.delivered} delivered to {asked.stream}.",
                 ) from some
     if as_json:
-        click.echo(json.dumps({"stream": str(stream), "delivered": delivered}))
+        click.echo(json.dumps({"stream": str(asked.stream), "delivered": delivered, **place}))
     else:
-        click.echo(f"{delivered} delivered to {stream}")
+        click.echo(f"{delivered} {'accepted' if asked.waits else 'delivered'} to {asked.stream}")
+
+
+async def _accepted(
+    producer: "Producer", asked: _Asked, items: Iterator[bytes]
+) -> tuple[int, dict[str, Any]]:
+    """Send and wait for the workers' word; how many, and of one event also where it is."""
+    from producers.delivery import Delivered, Failure, SomeNotDelivered
+
+    found: list[Delivered | Failure] = []
+
+    async def one(index: int, item: bytes) -> Delivered | Failure:
+        try:
+            return await producer.send(asked.post(item), spread=asked.spread, wait="accepted")
+        except TouchlineError as error:
+            return Failure(index, item, error)
+
+    while some := list(islice(items, _ASKED_AT_ONCE)):
+        found += await asyncio.gather(*(one(len(found) + n, item) for n, item in enumerate(some)))
+    failures = [result for result in found if isinstance(result, Failure)]
+    if failures:
+        raise SomeNotDelivered(len(found) - len(failures), failures)
+    first = found[0] if len(found) == 1 else None
+    return len(found), {} if not isinstance(first, Delivered) else {"seq": first.seq, "id": first.id}
+
+
+async def _delivered(
+    producer: "Producer", asked: _Asked, items: Iterator[bytes], settings: "Settings", *, look: bool
+) -> tuple[int, dict[str, Any]]:
+    """Send and wait until Kafka holds all; how many, and of one event also where it will be, if asked for."""
+    from control.looking import read_registry
+    from control.numbering import Numbering, Placed
+    from kernel.clock import SystemClock
+    from kernel.topics import topic_names
+    from producers.batch import Located
+    from producers.posts import Record
+
+    def prepare(item: bytes) -> Record:
+        return producer.prepare(producer.on_lane(asked.post(item), asked.spread))
+
+    batch = producer.batch(prepare, Located.IN_CHANNELS if look else Located.NO)
+    delivered = await (await producer.submit_batch(batch, items))
+    runs = batch.runs() if delivered == 1 else []
+    if not runs:
+        return delivered, {}
+    (run,) = runs
+    channel, placed = run.key.decode(), Placed(run.partition, run.offsets[0], run.append_ms)
+    registry = await asyncio.to_thread(read_registry, settings, SystemClock(), only=channel)
+    numbering = Numbering(topic_names(settings), lambda: registry.epochs)
+    position = numbering.position(asked.stream.kind, channel, placed)
+    return delivered, {} if position is None else {"seq": position.seq, "id": position.id}

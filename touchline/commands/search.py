@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import click
 
@@ -37,6 +38,7 @@ _ANSWER_S: Final = 60.0
 @click.option("--cursor", help="Go on where a page ended: the `next` that it gave.")
 @click.option("--url", help="Address of a gateway; default: the one of the settings.")
 @click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
+@click.option("--user", help="Who you are, where there are no keys.")
 @click.option("--raw", is_flag=True, help="Print control characters of texts and senders as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def command(
@@ -47,6 +49,7 @@ def command(
     type_: tuple[str, ...],
     url: str | None,
     token: str | None,
+    user: str | None,
     **given: Any,
 ) -> None:
     """Find events by what they say: words, "phrases", prefix*, -not, one OR other.
@@ -62,7 +65,7 @@ def command(
         parameters += [(name, one) for one in values if one is not None]
     if not as_json:
         parameters.append(("facets", "1"))
-    answer = _ask(parameters, url, token)
+    answer = _ask(parameters, url, _headers(token, user))
     if as_json:
         text = answer.decode()
         click.echo(text if raw else printable_json(text))
@@ -70,18 +73,24 @@ def command(
     _show(answer, str if raw else printable)
 
 
-def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) -> bytes:
+def _headers(token: str | None, user: str | None) -> dict[str, str]:
+    """Who asks."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return headers if user is None else {**headers, "Touchline-User": quote(user, safe="")}
+
+
+def _ask(parameters: list[tuple[str, str]], url: str | None, headers: dict[str, str]) -> bytes:
     """From the gateway, which knows who may see what; from Elasticsearch where no gateway runs."""
     settings = load_settings()
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.gateway.host, settings.gateway.host)
     address = (url or f"http://{host}:{settings.gateway.port}").rstrip("/")
-    answer = _ask_gateway(f"{address}/v1/search", parameters, token)
+    answer = _ask_gateway(f"{address}/v1/search", parameters, headers)
     if answer is not None:
         return answer
     away = TouchlineError(
         "unavailable", f"No gateway answers at {address}.", hint="Start it with `touchline gateway`."
     )
-    if url or token:  # whoever names one, or has rights to show, means the gateway
+    if url or headers:  # whoever names one, or says who they are, means the gateway
         raise away
     try:
         from search_indexer.searching.search import Searcher
@@ -90,7 +99,7 @@ def _ask(parameters: list[tuple[str, str]], url: str | None, token: str | None) 
     return asyncio.run(_ask_elasticsearch(Searcher, settings, parameters, address))
 
 
-def _ask_gateway(address: str, parameters: list[tuple[str, str]], token: str | None) -> bytes | None:
+def _ask_gateway(address: str, parameters: list[tuple[str, str]], headers: dict[str, str]) -> bytes | None:
     """What it says; None where nobody answers."""
     from http.client import HTTPException, InvalidURL
     from urllib.error import HTTPError
@@ -99,7 +108,6 @@ def _ask_gateway(address: str, parameters: list[tuple[str, str]], token: str | N
 
     from kernel.errors import CODES
 
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     wrong = TouchlineError("bad_request", f"{address} is not an address.")
     if not address.startswith(("http://", "https://")):
         raise wrong
@@ -110,7 +118,8 @@ def _ask_gateway(address: str, parameters: list[tuple[str, str]], token: str | N
             return body
     except HTTPError as refusal:
         problem = _problem(refusal.read())
-        hint = "" if token else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
+        shown = "Authorization" in headers
+        hint = "" if shown else "Give --token, or set TOUCHLINE_TOKEN: `touchline token` makes one."
         raise TouchlineError(
             problem["code"] if problem.get("code") in CODES else "bad_request",
             problem.get("detail") or problem.get("title") or "Refused.",

@@ -40,6 +40,7 @@ class Duration(click.ParamType):
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
 @click.option("--url", help="Address of an edge; default: the one of the settings.")
 @click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
+@click.option("--user", help="Who you are, where there are no keys.")
 @click.option("--raw", is_flag=True, help="Print control characters of texts and senders as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
 def command(
@@ -51,6 +52,7 @@ def command(
     count: int | None,
     url: str | None,
     token: str | None,
+    user: str | None,
     raw: bool,
     as_json: bool,
 ) -> None:
@@ -74,7 +76,8 @@ def command(
     setup_logs(role="watch", level="warning", form=settings.log.format)
     address = url or edge_url(settings)
     shown = _Shown(count, raw=raw, as_json=as_json)
-    asyncio.run(_watch(Viewer(address, token=token), streams, shown, Start(after=after, last=last), for_s))
+    viewer = Viewer(address, token=token, user=user)
+    asyncio.run(_watch(viewer, streams, shown, Start(after=after, last=last), for_s))
 
 
 class _Shown:

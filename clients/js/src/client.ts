@@ -18,6 +18,10 @@ export interface ClientOptions {
   readonly url: string | readonly string[];
   /** A token, or what fetches one: it is asked again before the token runs out. */
   readonly token?: string | (() => string | Promise<string>);
+  /** Who you are, where there are no keys: with keys the token says it. */
+  readonly user?: string;
+  /** A name for this device of the user: what it has acknowledged is kept under it. */
+  readonly device?: string;
   /** Keeps cursors, so that a stream goes on where it was left: `storedCursors(localStorage)`. */
   readonly cursors?: CursorStore;
   /** How long a request may wait for its answer, lost connections included. */
@@ -53,6 +57,19 @@ export interface Publish {
   readonly type?: string;
   /** The same key within ten minutes is one event, however often it is sent. Made up where it is not given. */
   readonly key?: string;
+  /** When it happened: RFC 3339, or milliseconds since 1970. */
+  readonly clientTs?: string | number;
+  /** Resolve when the workers have accepted the event; rejects with what they refuse it for, or after two seconds. */
+  readonly wait?: "accepted";
+}
+
+/** What is known of an event that was posted. */
+export interface Published {
+  readonly key: string;
+  /** The lane that took it, where the channel is spread. */
+  readonly stream?: string;
+  readonly seq?: number;
+  readonly id?: string;
 }
 
 export interface HistoryPage {
@@ -143,11 +160,22 @@ export class Client {
   }
 
   /** Resolves once Kafka holds the event on all in-sync replicas. Repeated by itself, under one key, where a connection is lost. */
-  async publish(stream: string, data: Readonly<Record<string, unknown>>, options: Publish = {}): Promise<{ key: string }> {
+  async publish(stream: string, data: Readonly<Record<string, unknown>>, options: Publish = {}): Promise<Published> {
     const key = options.key ?? this.makeKey();
-    const type = options.type === undefined ? {} : { type: options.type };
-    await this.ask(stream, { op: "publish", stream, ...type, key, data });
-    return { key };
+    const { type, clientTs, wait } = options;
+    const asked = {
+      ...(type === undefined ? {} : { type }),
+      ...(clientTs === undefined ? {} : { client_ts: clientTs }),
+      ...(wait === undefined ? {} : { wait }),
+    };
+    const told = await this.ask(stream, { op: "publish", stream, ...asked, key, data });
+    const { seq, event_id: id, stream: lane } = told;
+    return {
+      key,
+      ...(typeof lane === "string" && lane !== stream ? { stream: lane } : {}),
+      ...(typeof seq === "number" ? { seq } : {}),
+      ...(typeof id === "string" ? { id } : {}),
+    };
   }
 
   /** A page of the past: the newest events below `before`, or the oldest above `after`; in order. */
@@ -275,10 +303,18 @@ export class Client {
     };
   }
 
+  /** The edge's address with who and what this is. */
+  private address(url: string): string {
+    const { user, device } = this.options;
+    const named = Object.entries({ user, device }).filter((pair): pair is [string, string] => pair[1] !== undefined);
+    if (named.length === 0) return url;
+    return `${url}${url.includes("?") ? "&" : "?"}${new URLSearchParams(named)}`;
+  }
+
   private open(connection: number, url: string): void {
     let socket: Socket;
     try {
-      socket = this.environment.openSocket(url, SUBPROTOCOL);
+      socket = this.environment.openSocket(this.address(url), SUBPROTOCOL);
     } catch {
       // A malformed address, or a page that may not connect there: as good as a refused connection.
       this.environment.after(0, () => this.act((now) => this.core.closed(connection, ABNORMAL_CLOSE, now)));

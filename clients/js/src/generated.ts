@@ -59,6 +59,7 @@ export type ErrorCode =
   | "unknown_schema"
   | "bad_channel"
   | "moderated"
+  | "not_processed"
   | "not_indexable"
   | "not_delivered"
   | "queue_full"
@@ -99,6 +100,8 @@ export const METRICS = {
   REFUSED: "touchline_refused_total",
   ACCEPTED: "touchline_accepted_total",
   REJECTED: "touchline_rejected_total",
+  FAILED: "touchline_failed_total",
+  SKIPPED: "touchline_skipped_total",
   REPEATED: "touchline_repeated_total",
   REPLACED: "touchline_replaced_total",
   COMMANDS_REFUSED: "touchline_commands_refused_total",

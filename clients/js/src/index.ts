@@ -1,8 +1,9 @@
 // @touchline/client: live events in browsers and Node, each once and in order.
 
 export { Client, connect } from "./client.ts";
-export type { ClientOptions, HistoryPage, IterateOptions, Publish, StreamOptions, SubscribeOptions } from "./client.ts";
+export type { ClientOptions, HistoryPage, IterateOptions, Publish, Published, StreamOptions, SubscribeOptions } from "./client.ts";
 export { storedCursors, type CursorStore } from "./cursors.ts";
 export type { Environment, Socket } from "./environment.ts";
 export type { Status, Subscribed } from "./host.ts";
 export { type Gap, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
+export { notifyChannel, userChannel } from "./users.ts";

@@ -1,0 +1,89 @@
+"""What an attack is made of: steps that are data, by one of the public ways in, and what its user may do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+#: What a token of `touchline token` allows as it comes, on the channels of the attackers.
+MAY: Final[Mapping[str, tuple[str, ...]]] = dict.fromkeys(
+    ("subscribe", "publish", "history", "search"), ("*:foe-*",)
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """An HTTP request to the gateway, or to an edge."""
+
+    path: str
+    method: str = "GET"
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    times: int = 1
+    at_once: int = 1
+    #: Whether the answer is left on the wire.
+    unread: bool = False
+    to: Literal["gateway", "edge"] = "gateway"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """Messages of a viewer, on so many connections, that stay for a while."""
+
+    texts: Sequence[str | bytes]
+    connections: int = 1
+    stays_s: float = 1.0
+    #: Whether what comes is read.
+    reads: bool = True
+    #: Said when it leaves.
+    close_code: int = 1000
+    with_token: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw:
+    """Bytes on a port, on so many connections that are then held open."""
+
+    data: bytes
+    connections: int = 1
+    stays_s: float = 1.0
+    to: Literal["gateway", "edge"] = "gateway"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Put:
+    """A record on a topic (an attribute of TopicNames, or `events.chat`), as a Kafka client writes it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    times: int = 1
+
+
+Step = Request | Frames | Raw | Put
+Way = Literal["http", "socket", "bytes", "log"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attacker:
+    """Somebody who does these steps again and again. `case`: the number in the issue, 0: another one."""
+
+    name: str
+    way: Way
+    case: int
+    #: The steps, given the channel that is their own.
+    steps: Callable[[str], Sequence[Step]]
+    #: Channels of which they are the admin, beside their own grants: `{own}` is their channel.
+    admin: bool = False
+    can: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(MAY))
+    #: Rest between two turns.
+    rest_s: float = 0.2
+
+    @property
+    def channel(self) -> str:
+        """Their own channel."""
+        return f"foe-{self.name}"
+
+    @property
+    def grants(self) -> dict[str, tuple[str, ...]]:
+        """What the token says."""
+        return {**self.can, **({"admin": (f"{self.channel}*", f"*:{self.channel}*")} if self.admin else {})}

@@ -1,0 +1,11 @@
+"""All attackers, by name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from chaos.siege.attack import Attacker
+from chaos.siege.on_the_log import LOG
+from chaos.siege.over_http import HTTP
+from chaos.siege.over_sockets import SOCKETS
+
+ATTACKERS: Final[Mapping[str, Attacker]] = {one.name: one for one in (*HTTP, *SOCKETS, *LOG)}

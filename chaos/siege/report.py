@@ -1,0 +1,119 @@
+"""What a siege found, attackers by attackers, and whether it held."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What attackers may do to others. Canaries are compared with themselves in peace."""
+
+    #: Events come at most so much later, at p99.
+    delay_ms: float = 1000.0
+    #: Requests take at most so much longer, at p99.
+    request_ms: float = 100.0
+    #: No role's /healthz may take longer: its loop stood still.
+    answer_ms: float = 1000.0
+    #: So often a role may say that its loop stood still for more than 100 ms of its own processor time.
+    stalls: int = 0
+    #: A role may grow by so much.
+    grows_mb: float = 400.0
+
+
+class Phase(msgspec.Struct, kw_only=True):
+    """Some seconds with these attackers; without any: peace."""
+
+    attackers: Sequence[str] = ()
+    seconds: float = 0.0
+    delay_p99_ms: float | None = None
+    request_p99_ms: Mapping[str, float] = {}
+    requests: int = 0
+    failed: Mapping[str, int] = {}
+    #: Role -> its slowest answer, the most that it held, how often it ended, and its stalls.
+    slowest_ms: Mapping[str, float] = {}
+    megabytes: Mapping[str, float] = {}
+    deaths: Mapping[str, int] = {}
+    stalls: Mapping[str, float] = {}
+    #: Attacker -> what was answered, and how often.
+    answers: Mapping[str, Mapping[str, int]] = {}
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """One siege."""
+
+    peace: Phase
+    phases: list[Phase] = []
+    #: Canaries' events that were taken, and that somebody who watched never saw.
+    unseen: int = 0
+    #: Roles that were not ready when all was over.
+    away: Sequence[str] = ()
+    bounds: Bounds = Bounds()
+    #: Whether faults were mixed in: whoever is struck is slow or away, so what is left at the end counts.
+    struck: bool = False
+
+    @property
+    def findings(self) -> list[str]:
+        """What broke, a sentence each."""
+        found = [] if self.struck else [one for phase in self.phases for one in self._broken(phase)]
+        if self.unseen:
+            found.append(f"{self.unseen} events that were taken never reached somebody who watched")
+        found += [f"{role} is not ready after it was over" for role in self.away]
+        return found
+
+    def lines(self) -> list[str]:
+        """For people."""
+        told = [f"in peace: {figures(self.peace)}"]
+        for phase in self.phases:
+            told.append(f"{', '.join(phase.attackers)} ({phase.seconds:.0f} s): {figures(phase)}")
+            told += [] if self.struck else [f"  BROKE  {sentence}" for sentence in self._broken(phase)]
+        return told
+
+    def _broken(self, phase: Phase) -> list[str]:
+        return broken(phase, self.peace, self.bounds)
+
+
+_LEAST: Final = 20
+
+
+def p99(values: Sequence[float]) -> float | None:
+    """None of nothing."""
+    return sorted(values)[min(len(values) - 1, round(len(values) * 0.99))] if values else None
+
+
+def figures(phase: Phase) -> str:
+    """The canaries and the roles in a line."""
+    delay = "no event" if phase.delay_p99_ms is None else f"events p99 {phase.delay_p99_ms:.0f} ms"
+    asked = ", ".join(f"{what} {ms:.0f}" for what, ms in phase.request_p99_ms.items())
+    slow = max(phase.slowest_ms.items(), key=lambda one: one[1], default=("nobody", 0.0))
+    large = max(phase.megabytes.items(), key=lambda one: one[1], default=("nobody", 0.0))
+    stalled = "".join(f", {role} stalled {n:.0f}x" for role, n in phase.stalls.items() if n)
+    return (
+        f"{delay}; requests p99 ms: {asked}; slowest /healthz {slow[0]} {slow[1]:.0f} ms;"
+        f" largest {large[0]} {large[1]:.0f} MB{stalled}"
+    )
+
+
+def broken(phase: Phase, peace: Phase, bounds: Bounds) -> list[str]:
+    """What these attackers did to others that nobody may."""
+    found = [f"{role} ended {n} times" for role, n in phase.deaths.items()]
+    if phase.delay_p99_ms is None:
+        found.append("no event reached anybody")
+    elif phase.delay_p99_ms > (peace.delay_p99_ms or 0.0) + bounds.delay_ms:
+        found.append(f"events came {phase.delay_p99_ms:.0f} ms after they were posted, at p99")
+    for what, ms in phase.request_p99_ms.items():
+        if ms > peace.request_p99_ms.get(what, 0.0) + bounds.request_ms:
+            found.append(f"{what} took {ms:.0f} ms, at p99")
+    refused = sum(phase.failed.values())
+    if refused > max(1, phase.requests // _LEAST):
+        found.append(f"{refused} of {phase.requests} requests of ordinary users failed: {dict(phase.failed)}")
+    for role, ms in phase.slowest_ms.items():
+        if ms > bounds.answer_ms:
+            found.append(f"the loop of {role} stood still: /healthz took {ms:.0f} ms")
+    for role, number in phase.stalls.items():
+        if number > bounds.stalls:
+            found.append(f"the loop of {role} stood still for more than 100 ms {number:.0f} times")
+    for role, size in phase.megabytes.items():
+        if size > peace.megabytes.get(role, size) + bounds.grows_mb:
+            found.append(f"{role} grew from {peace.megabytes[role]:.0f} to {size:.0f} MB")
+    return found

@@ -1,0 +1,169 @@
+"""A siege from peace to report: phases of a few attackers each, and then all of them at once."""
+
+import asyncio
+import os
+import random
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from chaos.cluster import Cluster
+from chaos.faults import Faults
+from chaos.schedule import plan as plan_faults
+from chaos.siege.attackers import ATTACKERS
+from chaos.siege.canaries import Canaries
+from chaos.siege.report import Bounds, Phase, Report, p99
+from chaos.siege.strike import Orders, Target
+from chaos.siege.watch import Ground, Watchman
+from kernel.settings import PREFIX
+
+Tell = Callable[[str], None]
+#: How long a role may need to be whole again after the last attacker.
+_REST_S: Final = 60.0
+_SEEN_S: Final = 10.0
+
+
+class Plan(NamedTuple):
+    """Who attacks, how many at once, and for how long."""
+
+    seconds: float
+    names: Sequence[str] = tuple(ATTACKERS)
+    together: int = 4
+    peace_s: float = 15.0
+    seed: int = 1
+    bounds: Bounds = Bounds()
+    #: Faults of chaos meanwhile.
+    faults: bool = False
+
+
+def phases(wanted: Plan) -> list[tuple[str, ...]]:
+    """Each attacker once, in an order by the seed; the last phase is all of them."""
+    order = sorted(wanted.names)
+    random.Random(wanted.seed).shuffle(order)  # noqa: S311 - to be had again
+    some = [tuple(order[at : at + wanted.together]) for at in range(0, len(order), wanted.together)]
+    return [*some, tuple(order)] if len(some) > 1 else some
+
+
+async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
+    """On a cluster of its own. Raises TouchlineError where that does not even start."""
+    secret = secrets.token_hex(32)
+    cluster = Cluster(directory, servers_dir, AUTH_SECRET=secret)
+    try:
+        tell("starting three brokers, Elasticsearch, and every role")
+        await asyncio.to_thread(cluster.start)
+        if not wanted.faults:
+            return await besiege(wanted, cluster, tell)
+        return await _with_faults(wanted, cluster, tell)
+    finally:
+        await asyncio.to_thread(cluster.close)
+
+
+async def _with_faults(wanted: Plan, cluster: Cluster, tell: Tell) -> Report:
+    """Who is struck may be away: of the findings those count that are left when it is over."""
+    blows, faults = plan_faults(wanted.seed, wanted.seconds), Faults(cluster, tell)
+    striking = [asyncio.create_task(task) for task in (faults.carry_out(blows), faults.supervise())]
+    try:
+        return await besiege(wanted, cluster, tell)
+    finally:
+        for task in striking:
+            task.cancel()
+        await asyncio.gather(*striking, return_exceptions=True)
+
+
+async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
+    """The attackers against a pipeline that runs, with `settings.auth.secret`."""
+    settings = ground.settings
+    canaries = Canaries(ground.gateway_url, ground.edge_urls, settings.auth.secret)
+    watchman = Watchman(ground, supervises=not wanted.faults)
+    watchman.start()
+    singing = asyncio.create_task(canaries.run())
+    target = Target(
+        gateway=ground.gateway_url, edges=tuple(ground.edge_urls), kafka=settings.kafka.bootstrap_servers,
+        prefix=settings.topics.prefix, secret=settings.auth.secret,
+    )  # fmt: skip
+    try:
+        await asyncio.sleep(wanted.peace_s / 3)
+        _since(canaries, watchman, {})  # what a start brings with it
+        stalls = await asyncio.to_thread(watchman.stalls)
+        await asyncio.sleep(wanted.peace_s)
+        report = Report(peace=_since(canaries, watchman, {}), bounds=wanted.bounds, struck=wanted.faults)
+        tell(report.lines()[0])
+        turns = phases(wanted)
+        seconds = (wanted.seconds - wanted.peace_s) / len(turns)
+        for names in turns:
+            orders = Orders(target=target, names=names, seconds=seconds)
+            before = watchman.deaths.copy()
+            answers = await _strike(orders)
+            _raise_if_ended(singing)
+            phase = _since(canaries, watchman, answers)
+            phase.attackers, phase.seconds = names, seconds
+            phase.deaths = dict(watchman.deaths - before)
+            now = await asyncio.to_thread(watchman.stalls)
+            phase.stalls = {role: n - stalls.get(role, 0.0) for role, n in now.items()}
+            stalls = now
+            report.phases.append(phase)
+            for line in msgspec.structs.replace(report, phases=[phase]).lines()[1:]:
+                tell(line)
+        await _rest(ground, canaries, report)
+        return report
+    finally:
+        singing.cancel()
+        await asyncio.gather(singing, return_exceptions=True)
+        await asyncio.to_thread(watchman.stop)
+
+
+async def _strike(orders: Orders) -> dict[str, dict[str, int]]:
+    """The attackers, in a process of their own."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", f"{__package__}.strike"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        # Nothing of whoever runs this: attackers are told all that they know.
+        env={name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
+    )
+    try:
+        async with asyncio.timeout(orders.seconds + 30):
+            out, _ = await process.communicate(msgspec.json.encode(orders))
+        found: dict[str, dict[str, int]] = msgspec.json.decode(out) if out else {}
+        return found
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _since(canaries: Canaries, watchman: Watchman, answers: dict[str, dict[str, int]]) -> Phase:
+    delays, asked, failed = canaries.fresh()
+    slowest, megabytes = watchman.fresh()
+    return Phase(
+        delay_p99_ms=p99(delays),
+        request_p99_ms={what: p99(took) or 0.0 for what, took in sorted(asked.items())},
+        requests=sum(map(len, asked.values())),
+        failed=failed,
+        slowest_ms=slowest,
+        megabytes=megabytes,
+        answers=answers,
+    )
+
+
+async def _rest(ground: Ground, canaries: Canaries, report: Report) -> None:
+    """Wait until everybody is ready and has seen everything; what is missing when the time is up."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _REST_S
+    while True:
+        report.unseen = canaries.unseen(_SEEN_S)
+        report.away = [
+            role for role in ground.operators if not await asyncio.to_thread(ground.is_ready, role)
+        ]
+        if not (report.unseen or report.away) or loop.time() >= until:
+            return
+        await asyncio.sleep(0.5)
+
+
+def _raise_if_ended(task: "asyncio.Task[None]") -> None:
+    if task.done():
+        task.result()

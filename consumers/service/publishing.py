@@ -1,0 +1,164 @@
+"""What viewers publish: on which lane, in whose name, what they are told, and what is refused later."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+from weakref import ref
+
+from msgspec import UNSET
+
+from consumers.delivery.backfill import History
+from consumers.protocol import messages as m
+from consumers.protocol.session import Member
+from consumers.service.refusals import refusal, refusal_of_the_fold
+from control.answers import WITHIN_S, Question, Refused, not_answered
+from control.channels import Layout
+from control.numbering import Numbering, Placed, Position
+from history.changes import check_change, is_change
+from kernel.budgets import DoorBudgets
+from kernel.errors import TouchlineError
+from kernel.positions import Stream, spread
+from kernel.records import VIA, Headers
+from kernel.users import USER, check_post
+from schemas.ingest import make_ingest, read_time
+
+#: Published events of which a refusal still finds the sender.
+MAX_POSTED: Final = 50_000
+
+
+class Poster(Protocol):
+    """Posts events into the ingest topics; done when all in-sync replicas have them."""
+
+    async def post(self, stream: Stream, event: dict[str, Any], headers: Headers | None = None) -> Placed: ...
+
+
+class Channels(Protocol):
+    """What is known of channels that matters for what is posted."""
+
+    numbering: Numbering
+
+    def layout(self, name: str) -> Layout:
+        """How a channel is spread."""
+
+
+class Asking(Protocol):
+    """The way to the fold's answer."""
+
+    async def ask_soon(self) -> Question: ...
+
+
+class Sender(Protocol):
+    """Whoever published, and can be told what became of it."""
+
+    def send(self, message: m.AnyReply) -> None: ...
+
+
+class Publishing:
+    """Publishes for viewers. Nothing of it raises: what goes wrong is a reply too."""
+
+    def __init__(
+        self,
+        *,
+        poster: Poster,
+        history: History,
+        channels: Channels,
+        answers: Asking,
+        new_id: Callable[[], str],
+        budgets: DoorBudgets,
+    ) -> None:
+        self._budgets = budgets
+        self._poster, self._history, self._channels = poster, history, channels
+        self._answers, self._new_id = answers, new_id
+        #: Who published what lately, if still here.
+        self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
+
+    async def publish(
+        self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
+    ) -> m.AnyReply:
+        """Post an event of this size for the member; the reply comes when Kafka has it, or it is accepted."""
+        key = request.key or self._new_id()
+        lanes = self._channels.layout(stream.channel).lanes
+        target = spread(stream, lanes, sender=member.user, key=key)
+        admin = member.grants.allows("admin", "*")
+        try:
+            bound = self._budgets.bound(member.user, admin=admin)
+            self._budgets.take_event(bound, size)
+            # Of a user who has a share of the pipeline, which the workers keep to.
+            headers: Headers = [] if bound is None else [(VIA, b"edge")]
+            event = _event(request, stream, member, key)
+            if not member.grants.allows("admin", request.stream) and is_change(stream, request.type):
+                await check_change(
+                    self._history, stream, request.data.get("target"), member.user, lanes=lanes
+                )
+            position: Position | None
+            if request.wait is not None:
+                position = await self._accepted(target, event, headers, (member.user, key, connection))
+            else:
+                position = await self._delivered(target, event, headers, (member.user, key, connection))
+        except Refused as refused:
+            return refusal_of_the_fold(refused, request.id)
+        except TouchlineError as error:
+            return refusal(error, request.id)
+        return m.Published(
+            id=request.id,
+            stream=str(target),
+            key=key,
+            seq=UNSET if position is None else position.seq,
+            event_id=UNSET if position is None else position.id,
+        )
+
+    def rejected(self, sender: str, message: m.Rejected) -> None:
+        """A published event was refused later on: tell who published it, if still here."""
+        posted = self._posted.pop((sender, message.stream, str(message.key)), None)
+        if posted is not None and (connection := posted()) is not None:
+            connection.send(message)
+
+    async def _delivered(
+        self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
+    ) -> Position | None:
+        again = self._note(stream, by)
+        at = await self._poster.post(stream, event, headers or None)
+        # Of what was posted here a moment ago under the same key the first one counts, wherever it lies.
+        return None if again else self._channels.numbering.position(stream.kind, stream.channel, at)
+
+    async def _accepted(
+        self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
+    ) -> Position:
+        """Wait for the fold's word. Raises Refused, or `unavailable` where it does not come in time."""
+        question = await self._answers.ask_soon()
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await self._poster.post(stream, event, [*question.headers, *headers])
+                return await asyncio.wrap_future(question.answer)
+        except TimeoutError:
+            self._note(stream, by)  # a refusal may still come
+            raise not_answered() from None
+        finally:
+            question.forget()
+
+    def _note(self, stream: Stream, by: tuple[str, str, Sender]) -> bool:
+        """Keep who has posted this; whether it was posted here before."""
+        sender, key, connection = by
+        posted = (sender, str(stream), key)
+        again = posted in self._posted
+        self._posted[posted] = ref(connection)
+        if len(self._posted) > MAX_POSTED:
+            self._posted.popitem(last=False)
+        return again
+
+
+def _event(request: m.Publish, stream: Stream, member: Member, key: str) -> dict[str, Any]:
+    """The event as it goes to the log. Raises `invalid_event`; `forbidden` where only a role may post it."""
+    sender: str | None = member.user
+    if member.grants.anonymous and member.grants.allows("admin", "*") and stream.channel.startswith(USER):
+        sender = None  # the operator has no name: there it means the channel's user
+    check_post(stream.channel, sender, request.type)
+    return make_ingest(
+        stream.kind,
+        request.type,
+        request.data,
+        key=key,
+        sender=sender,
+        client_ts=read_time(request.client_ts),
+    )

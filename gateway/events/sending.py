@@ -1,0 +1,98 @@
+"""How the events of a request are sent: until Kafka holds them, or until the workers have accepted them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from control.numbering import Position
+from gateway.context import Context
+from gateway.events import positions
+from gateway.events.changes import Item
+from kernel.errors import TouchlineError
+from kernel.positions import Stream
+from kernel.records import Headers
+from producers.batch import Batch, Located
+from producers.delivery import Failure, SomeNotDelivered
+from producers.posts import Record
+
+#: So many events wait for the fold's answer at once.
+_ASKED_AT_ONCE: Final = 500
+
+Prepare = Callable[[Item], Record]
+
+
+class Sent(NamedTuple):
+    """What became of the events of a part: those that failed; and of the others what there is to say."""
+
+    failures: Sequence[Failure]
+    told: bytes | Mapping[int, bytes]
+
+
+Send = Callable[[list[Item]], Awaitable["asyncio.Future[Sent]"]]
+Way = Callable[[Context, Stream, Prepare, int, Headers | None], Send]
+
+
+def way_of(wait: Sequence[str]) -> Way:
+    """The way that `?wait=` asks for. Raises `bad_request`."""
+    if not wait:
+        return delivering
+    if list(wait) != ["accepted"]:
+        raise TouchlineError("bad_request", f"wait is {wait[0][:40]!r}: it is accepted, or left out.")
+    return accepting
+
+
+def delivering(
+    context: Context, stream: Stream, prepare: Prepare, lanes: int, headers: Headers | None
+) -> Send:
+    """Until all in-sync replicas have them."""
+    located = Located.IN_CHANNELS if lanes else Located.IN_CHANNEL
+    producer, patience_s = context.producer, context.settings.gateway.patience_s
+    numbering = context.control_state.numbering
+
+    async def settled(batch: Batch[Item], count: int, done: "asyncio.Future[int]") -> Sent:
+        failures: Sequence[Failure] = ()
+        try:
+            await done
+        except SomeNotDelivered as some:
+            failures = some.failures
+        return Sent(failures, positions.lines(numbering, stream, batch.runs(), count))
+
+    async def send(items: list[Item]) -> "asyncio.Future[Sent]":
+        batch = producer.batch(prepare, located, headers)
+        done = await producer.submit_batch(batch, items, patience_s=patience_s)
+        return asyncio.ensure_future(settled(batch, len(items), done))
+
+    return send
+
+
+def accepting(
+    context: Context,
+    stream: Stream,
+    prepare: Prepare,
+    lanes: int,  # noqa: ARG001 - a Way
+    headers: Headers | None,
+) -> Send:
+    """Until the workers have accepted or refused each of them."""
+
+    async def one(index: int, item: Item) -> bytes | Failure:
+        try:
+            record = prepare(item)
+            delivered = await context.producer.accepted(record, headers)
+        except TouchlineError as error:
+            return Failure(index, item, error)
+        position = Position(delivered.seq or 0, delivered.id or "")
+        return positions.line(position, stream, record[1])
+
+    async def all_of(items: list[Item]) -> Sent:
+        found: list[bytes | Failure] = []
+        for first in range(0, len(items), _ASKED_AT_ONCE):
+            some = enumerate(items[first : first + _ASKED_AT_ONCE], first)
+            found += await asyncio.gather(*(one(index, item) for index, item in some))
+        failures = [result for result in found if isinstance(result, Failure)]
+        told = {number: line for number, line in enumerate(found) if not isinstance(line, Failure)}
+        return Sent(failures, told)
+
+    async def send(items: list[Item]) -> "asyncio.Future[Sent]":
+        return asyncio.ensure_future(all_of(items))
+
+    return send

@@ -1,0 +1,178 @@
+"""The siege: attackers are data, findings are sentences, and a short one is part of every test run."""
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chaos.invariants import Size
+from chaos.siege.attack import Put
+from chaos.siege.attackers import ATTACKERS
+from chaos.siege.on_the_log import TOPICS
+from chaos.siege.report import Bounds, Phase, Report, broken
+from chaos.siege.run import Plan, besiege, phases
+from chaos.siege.strike import topic_of
+from chaos.siege.watch import long_stalls
+from kernel.positions import Kind
+from kernel.settings import Settings
+from kernel.topics import TopicNames, topics
+from tests.pipeline import Pipeline, running
+
+#: Cases of the issue that are no user's to bring about: what prints on a terminal, a default instance.
+NOT_FROM_OUTSIDE = {14}
+
+
+def test_every_case_that_was_found_has_an_attacker_and_there_are_thirty() -> None:
+    assert len(ATTACKERS) >= 30
+    assert {one.case for one in ATTACKERS.values()} >= set(range(1, 16)) - NOT_FROM_OUTSIDE
+
+
+@pytest.mark.parametrize("name", ATTACKERS)
+def test_an_attackers_steps_are_data_on_channels_of_their_own_with_ordinary_grants(name: str) -> None:
+    one = ATTACKERS[name]
+    assert one.steps(one.channel)
+    assert "*" not in one.grants.get("admin", ())
+    assert all("foe-" in pattern for patterns in one.grants.values() for pattern in patterns)
+
+
+def test_junk_comes_on_every_topic() -> None:
+    names, wanted = TopicNames("t"), {topic.name for topic in topics(Settings())}
+    assert {topic_of("touchline", name) for name in TOPICS} == wanted
+    assert topic_of("t", "events.chat") == names.events[Kind.CHAT]
+    puts = [s for a in ATTACKERS.values() if a.way == "log" for s in a.steps("foe") if isinstance(s, Put)]
+    assert {put.topic for put in puts} == set(TOPICS)
+
+
+def test_every_attacker_comes_with_a_few_others_and_at_last_all_do() -> None:
+    turns = phases(Plan(60, tuple(ATTACKERS), together=4, seed=7))
+    assert Counter(name for turn in turns[:-1] for name in turn) == Counter(list(ATTACKERS))
+    assert set(turns[-1]) == set(ATTACKERS)
+    assert turns == phases(Plan(60, tuple(ATTACKERS), together=4, seed=7))
+
+
+PEACE = Phase(delay_p99_ms=50, request_p99_ms={"search": 40}, megabytes={"edge": 100})
+
+
+@pytest.mark.parametrize(
+    ("phase", "sentence"),
+    [
+        (Phase(delay_p99_ms=60, deaths={"stream-1": 1}), "stream-1 ended 1 times"),
+        (Phase(delay_p99_ms=1200), "events came 1200 ms after they were posted, at p99"),
+        (Phase(delay_p99_ms=None), "no event reached anybody"),
+        (Phase(delay_p99_ms=60, request_p99_ms={"search": 160}), "search took 160 ms, at p99"),
+        (
+            Phase(delay_p99_ms=60, slowest_ms={"edge": 1500}),
+            "the loop of edge stood still: /healthz took 1500 ms",
+        ),
+        (
+            Phase(delay_p99_ms=60, stalls={"edge": 2}),
+            "the loop of edge stood still for more than 100 ms 2 times",
+        ),
+        (Phase(delay_p99_ms=60, megabytes={"edge": 700}), "edge grew from 100 to 700 MB"),
+        (
+            Phase(delay_p99_ms=60, requests=100, failed={"post": 9}),
+            "9 of 100 requests of ordinary users failed: {'post': 9}",
+        ),
+    ],
+)
+def test_what_breaks_is_said_in_a_sentence(phase: Phase, sentence: str) -> None:
+    assert broken(phase, PEACE, Bounds()) == [sentence]
+
+
+def test_what_nobody_noticed_is_no_finding() -> None:
+    calm = Phase(
+        delay_p99_ms=900, request_p99_ms={"search": 139}, requests=100, failed={"post": 2},
+        slowest_ms={"edge": 400}, megabytes={"edge": 450}, stalls={"edge": 0},
+    )  # fmt: skip
+    assert Report(peace=PEACE, phases=[calm]).findings == []
+
+
+def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
+    worse = Phase(delay_p99_ms=None, deaths={"stream-1": 3})
+    assert Report(peace=PEACE, phases=[worse], struck=True).findings == []
+    missing = Report(peace=PEACE, phases=[worse], struck=True, unseen=2, away=("index",))
+    assert missing.findings == [
+        "2 events that were taken never reached somebody who watched",
+        "index is not ready after it was over",
+    ]
+
+
+def test_stalls_are_read_from_a_roles_metrics() -> None:
+    text = (
+        'touchline_loop_stall_seconds_bucket{le="0.1"} 5.0\n'
+        'touchline_loop_stall_seconds_bucket{le="0.25"} 6.0\ntouchline_loop_stall_seconds_count 8.0\n'
+    )
+    assert long_stalls(text) == 3
+    assert long_stalls("touchline_viewers 1.0\n") == 0
+
+
+class Camp:
+    """One of each role, on the tests' servers."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._urls = {role: pipeline.health(role).removesuffix("/healthz") for role in ROLES}
+
+    @property
+    def settings(self) -> Settings:
+        return self._pipeline.settings
+
+    @property
+    def gateway_url(self) -> str:
+        return self._pipeline.gateway_url
+
+    @property
+    def edge_urls(self) -> list[str]:
+        return [self._pipeline.edge_url]
+
+    @property
+    def operators(self) -> Mapping[str, str]:
+        return self._urls
+
+    def is_running(self, name: str) -> bool:
+        return psutil.Process(self._pipeline.pid(name)).status() != psutil.STATUS_ZOMBIE
+
+    def is_ready(self, name: str) -> bool:
+        return self._pipeline.is_ready(name)
+
+    def revive(self, name: str) -> None:
+        self._pipeline.launch(name)
+
+    def sizes(self) -> dict[str, Size]:
+        return {
+            role: Size(psutil.Process(self._pipeline.pid(role)).memory_info().rss / 1e6, 0, 0)
+            for role in ROLES
+        }
+
+
+ROLES = ("stream", "edge", "index", "gateway")
+SECONDS = 55.0
+#: On a machine that has other tests to run delays tell of those; deaths, memory and loss tell of us.
+BUSY = Bounds(delay_ms=10_000, request_ms=5_000, answer_ms=10_000, stalls=1000, grows_mb=600)
+#: Those that cost a worker, a gateway or an edge its life when they were found.
+CHOSEN = (
+    *(
+        "ranges",
+        "nested",
+        "reshards",
+        "blocked",
+        "junk-events-chat",
+        "junk-channels",
+        "junk-control",
+        "registry",
+    ),
+    *("commands", "junk-ingest-chat", "junk-fanout-live", "junk", "flood", "close-codes"),
+)
+
+
+@pytest.mark.slow
+async def test_a_short_siege_holds(kafka_servers: str, elasticsearch_url: str, tmp_path: Path) -> None:
+    given = {"TOUCHLINE_AUTH_SECRET": secrets.token_hex(32)}
+    wanted = Plan(SECONDS, CHOSEN, together=7, peace_s=6.0, bounds=BUSY)
+    with running(kafka_servers, elasticsearch_url, tmp_path, *ROLES, **given) as pipeline:
+        report = await besiege(wanted, Camp(pipeline), print)
+    assert report.findings == []
+    assert all(phase.answers for phase in report.phases)

@@ -1,0 +1,133 @@
+"""What a result says of its event: where it is, what the workers made of it, and which lane took it."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from control.sending import send_command
+from kernel.clock import SystemClock
+from kernel.errors import TouchlineError
+from kernel.positions import split_lane
+from producers.posts import Chat
+from producers.producer import Producer
+from producers.sync import SyncProducer
+from tests.pipeline import Pipeline, running
+
+NO_ELASTICSEARCH = "http://127.0.0.1:9"
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+@pytest.fixture(scope="module")
+def live(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A worker and a gateway."""
+    logs: Path = tmp_path_factory.mktemp("accepted")
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway") as pipeline:
+        yield pipeline
+
+
+async def post(live: Pipeline, channel: str, body: Any, query: str = "", **more: Any) -> tuple[int, Any]:
+    url = f"{live.gateway_url}/v1/streams/chat/{channel}/events{query}"
+    given = {"data": body} if isinstance(body, bytes) else {"json": body}
+    async with ClientSession() as http, http.post(url, **given, **more) as response:
+        return response.status, await response.json(content_type=None)
+
+
+async def events_of(live: Pipeline, channel: str, count: int) -> list[dict[str, Any]]:
+    url = f"{live.gateway_url}/v1/streams/chat/{channel}/events?after=0&limit=500"
+    async with asyncio.timeout(30), ClientSession() as http:
+        while True:
+            async with http.get(url) as response:
+                events: list[dict[str, Any]] = (await response.json())["events"]
+            if len(events) >= count:
+                return events
+            await asyncio.sleep(0.1)
+
+
+async def test_each_result_says_where_its_event_is(live: Pipeline) -> None:
+    _, one = await post(live, "one", {"data": {"text": "0"}})
+    (result,), (event,) = one["results"], await events_of(live, "one", 1)
+    assert result == {"ok": True, "seq": event["seq"], "id": event["id"]}
+    lines = [{"data": {"text": str(n)}} if n % 7 else {"data": {"lat": 1}} for n in range(1, 300)]
+    body = b"\n".join(json.dumps(line).encode() for line in lines)
+    _, many = await post(live, "one", body, headers=NDJSON)
+    accepted = [result for result in many["results"] if result["ok"]]
+    assert len(accepted) == len(lines) - many["refused"] < len(lines)
+    events = await events_of(live, "one", 1 + len(accepted))
+    assert [(r["seq"], r["id"]) for r in accepted] == [(e["seq"], e["id"]) for e in events[1:]]
+
+
+async def test_who_waits_is_told_what_the_workers_made_of_it(live: Pipeline) -> None:
+    await command(live, "strict", "set_channel", {"blocked": ["spoiler"]})
+    wait = "?wait=accepted"
+    status, said = await post(live, "strict", {"key": "k", "data": {"text": "fine"}}, wait)
+    assert status == 202
+    first = said["results"][0]
+    async with asyncio.timeout(30):  # until the settings hold
+        while (await post(live, "strict", {"data": {"text": "spoiler"}}, wait))[0] == 202:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    body = [{"key": "k", "data": {"text": "again"}}, {"data": {"text": "spoiler"}}, {"data": {"lat": 1}}]
+    status, said = await post(live, "strict", body, wait)
+    repeat, moderated, invalid = said["results"]
+    assert repeat == first, "a repeat is the first one"
+    assert (status, moderated["code"], invalid["code"]) == (202, "moderated", "invalid_event")
+    status, said = await post(live, "strict", {"data": {"text": "spoiler"}}, wait)
+    assert (status, said["code"]) == (422, "moderated")
+    event = (await events_of(live, "strict", 1))[0]
+    assert (first["seq"], first["id"]) == (event["seq"], event["id"])
+    assert (await post(live, "strict", {"data": {"text": "x"}}, "?wait=delivered"))[0] == 400
+
+
+async def test_the_sdk_and_the_command_line_wait_too(live: Pipeline) -> None:
+    await command(live, "strict2", "set_channel", {"blocked": ["spoiler"]})
+    async with Producer(live.settings) as producer:
+        async with asyncio.timeout(30):
+            with pytest.raises(TouchlineError) as refused:  # noqa: PT012 - until the settings hold
+                while True:
+                    await producer.chat("strict2", "spoiler", wait="accepted")
+        assert refused.value.code == "moderated"
+        first = await producer.chat("strict2", "fine", key="k", wait="accepted")
+        assert await producer.send(Chat("strict2", "fine"), wait=None) is not None
+
+    def in_a_thread() -> None:
+        with SyncProducer(live.settings) as sync:
+            again = sync.chat("strict2", "fine", key="k", wait="accepted")
+            assert (again.seq, again.id) == (first.seq, first.id)
+            with pytest.raises(TouchlineError, match="does not allow"):
+                sync.chat("strict2", "spoiler", wait="accepted")
+
+    await asyncio.to_thread(in_a_thread)
+    say = ("publish", "chat:strict2", "--text", "cli", "--user", "ana")
+    (waited,) = await asyncio.to_thread(live.lines, *say, "--wait", "accepted")
+    (not_waited,) = await asyncio.to_thread(live.lines, *say)
+    events = {event["seq"]: event for event in await events_of(live, "strict2", 1)}
+    for told in (waited, not_waited):
+        assert (events[told["seq"]]["id"], events[told["seq"]]["sender"]) == (told["id"], "ana")
+
+
+async def test_a_spread_channel_spreads_what_comes_over_http(live: Pipeline) -> None:
+    await command(live, "hot", "set_lanes", {"lanes": 4})
+    async with asyncio.timeout(30):
+        while "stream" not in (await post(live, "hot", {"data": {"text": "?"}}))[1]["results"][0]:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    body = [{"sender": f"fan{n % 8}", "data": {"text": str(n)}} for n in range(64)]
+    body += [{"key": f"k{n % 8}", "data": {"text": str(n)}} for n in range(32)]
+    lanes: dict[str, set[str]] = {}
+    for query in ("", "?wait=accepted"):
+        _, said = await post(live, "hot", body, query)
+        for event, result in zip(body, said["results"], strict=True):
+            lanes.setdefault(str(event.get("sender", event.get("key"))), set()).add(result["stream"])
+    assert all(len(streams) == 1 for streams in lanes.values()), "a sender, or a key, keeps to a lane"
+    assert len(set().union(*lanes.values())) == 4
+    _, said = await post(live, "hot", [{"data": {"text": str(n)}} for n in range(8)])
+    assert {split_lane(result["stream"])[1] for result in said["results"]} == {0, 1, 2, 3}, "in turn"
+    seen = {e["seq"]: e for lane in range(4) for e in await events_of(live, f"hot~{lane}", 1)}
+    assert seen[said["results"][0]["seq"]]["id"] == said["results"][0]["id"]
+
+
+async def command(live: Pipeline, channel: str, what: str, arguments: dict[str, Any]) -> None:
+    await asyncio.to_thread(send_command, live.settings, SystemClock(), channel, what, arguments)

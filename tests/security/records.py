@@ -1,0 +1,125 @@
+"""Every type of record of every topic, as its readers read it: what a hostile writer may have put there.
+
+`accepted` or refused with a sentence; what is taken goes on into the parts that rely on it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
+from control.channels import ChannelRecord, encoded, from_avro
+from control.commands import carry_out
+from history.log import readable
+from kernel.positions import Kind
+from schemas.codec import Codec
+from search_indexer.alerts import Alert, ready
+from search_indexer.indexing.source import document_of
+from search_indexer.text.folding import Folding
+from streams.fold.channels import make_channel
+from streams.recovery.restore import accepted_event
+from tests.streams.test_judge import make_judge
+
+APPEND_MS: Final = 1_767_225_600_000
+
+
+@cache
+def codec(name: str) -> Codec:
+    return Codec(name)
+
+
+@cache
+def folding() -> Folding:
+    return Folding()
+
+
+class Message:
+    """As the client hands a record out."""
+
+    def __init__(self, key: bytes, value: bytes) -> None:
+        self._key, self._value = key, value
+
+    def key(self) -> bytes:
+        return self._key
+
+    def value(self) -> bytes:
+        return self._value
+
+    def headers(self) -> None:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, APPEND_MS
+
+
+def event(kind: Kind, data: bytes) -> None:
+    """touchline.events.*: history shows it, the indexer makes a document of it, a worker recalls it."""
+    readable(kind, codec(f"event-{kind}"), data)
+    made = document_of(kind, codec(f"event-{kind}"), data, folding())
+    msgspec.json.encode(made.document)
+    accepted_event(make_judge(kind), Message(made.document.channel.encode(), data), 1 << 40)
+
+
+def fanout(data: bytes) -> None:
+    """touchline.fanout.*, touchline.ops: read by hand, and the slow way."""
+
+    def slow(value: bytes) -> FanoutRecord:
+        return FanoutRecord(**codec("fanout").decode(value))
+
+    try:
+        read = reader(codec("fanout").schema_id, slow)(data)
+    except UnreadableRecord:
+        codec("fanout").decode(data)
+    else:
+        assert isinstance(read.body, bytes)
+
+
+def channel(data: bytes) -> None:
+    """touchline.channels: what is read is ready for the fold, and can be written again."""
+    record = from_avro(codec("channel").decode(data))
+    for kind in Kind:
+        made = make_any(kind, record)
+        assert len(made.targets) <= 1024
+    encoded(record, codec("channel"))
+
+
+def make_any(kind: Kind, record: ChannelRecord) -> Any:
+    named = msgspec.structs.replace(record, channel="final")
+    return make_channel(kind, "final", named, APPEND_MS, ingest=8, fanout=8)
+
+
+def command(data: bytes) -> None:
+    """touchline.control: what is carried out gives a record that can be written."""
+    said = codec("control").decode(data)
+    after = carry_out(ChannelRecord(channel="final"), said, APPEND_MS)
+    encoded(after, codec("channel"))
+
+
+def alert(data: bytes) -> None:
+    """touchline.alerts."""
+    arguments = codec("control").decode(data)["arguments"]
+    try:
+        saved = msgspec.json.decode(arguments, type=Alert)
+    except msgspec.DecodeError:
+        return  # its follower passes it over
+    ready(saved, folding())
+
+
+def plain(name: str, data: bytes) -> None:
+    """Where all that is read is the record itself."""
+    codec(name).decode(data)
+
+
+RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
+    {
+        **{f"record-event-{kind}": partial(event, kind) for kind in Kind},
+        "record-fanout": fanout,
+        "record-channel": channel,
+        "record-control": command,
+        "record-alert": alert,
+        **{f"record-{name}": partial(plain, name) for name in ("presence", "cursor", "rejection")},
+    }
+)
