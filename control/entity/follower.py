@@ -27,7 +27,7 @@ _log = get_logger("touchline.state")
 _POLL_S: Final = 0.2
 _RETRY_S: Final = 1.0
 #: Records of one transaction.
-_AT_ONCE: Final = 2000
+_AT_ONCE: Final = 5000
 #: How often it is looked at whether a topic has more partitions.
 _LOOK_EVERY_S: Final = 2.0
 #: With so many records to catch up on, and a third of what there is, the table is filled anew: to change
@@ -99,8 +99,8 @@ class Follower(threading.Thread):
                 {
                     "fetch.wait.max.ms": 500,
                     # A million records come in ten seconds with this, and it is all that waits in memory.
-                    "queued.max.messages.kbytes": 2 * 1024,
-                    "fetch.max.bytes": 2 * 1024 * 1024,
+                    "queued.max.messages.kbytes": 4 * 1024,
+                    "fetch.max.bytes": 4 * 1024 * 1024,
                     "fetch.message.max.bytes": 2 * 1024 * 1024,
                     **self._config,
                     "group.id": "touchline-state",  # never joined
