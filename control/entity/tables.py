@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, cast
 
-from confluent_kafka import TopicCollection, TopicPartition
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from control.entity.files import own_file
@@ -23,6 +23,7 @@ from kernel.kafka import client_config
 from kernel.settings import Settings
 
 _ANSWER_S: Final = 10.0
+_AGAIN_S: Final = 0.2
 #: An owner whose table does not catch up in this time cannot go on.
 _AT_END_S: Final = 60.0
 #: How long a thread has to end.
@@ -101,7 +102,7 @@ class Tables:
 
     async def at_end(self) -> None:
         """Return once all that lies in the topics now is in the table. Raises `unavailable`."""
-        ends = await asyncio.to_thread(self._ends)
+        ends = await self._ends_patiently()
         reached: Future[None] = Future()
         if self._follower is not None:
             self._follower.when_at(ends, lambda: reached.set_result(None))
@@ -111,6 +112,19 @@ class Tables:
             raise TouchlineError(
                 "unavailable", "The table of states did not catch up with its topics in time."
             ) from None
+
+    async def _ends_patiently(self) -> dict[tuple[str, int], int]:
+        # Not all brokers hear of a topic, or of more partitions, at once.
+        deadline = self._clock.monotonic() + _ANSWER_S
+        while True:
+            try:
+                return await asyncio.to_thread(self._ends)
+            except KafkaException as error:
+                if self._clock.monotonic() > deadline:
+                    raise TouchlineError(
+                        "unavailable", f"The ends of the topics of states are not known: {error}."
+                    ) from error
+            await asyncio.sleep(_AGAIN_S)
 
     def _ends(self) -> dict[tuple[str, int], int]:
         admin = AdminClient(client_config(self._settings))
