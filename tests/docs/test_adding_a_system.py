@@ -50,7 +50,8 @@ async def test_a_status_goes_from_an_input_to_who_watches(
     name = f"s{secrets.token_hex(4)}"
     inputs, states = f"{name}.inputs", f"{name}.statuses"
     new = [NewTopic(inputs, 1), NewTopic(states, 1, config={"cleanup.policy": "compact"})]
-    for made in AdminClient({"bootstrap.servers": kafka_servers}).create_topics(new).values():
+    admin = AdminClient({"bootstrap.servers": kafka_servers})
+    for made in admin.create_topics(new).values():
         made.result(30)
     settings = load_settings(
         {
