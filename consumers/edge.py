@@ -29,6 +29,7 @@ from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
 from consumers.transport.routes import fallback_routes, plain_routes
 from control.answers import Answers
+from control.entity.tables import Tables
 from control.following import TableThread
 from control.presence import BEAT_S
 from control.state import ControlState
@@ -62,12 +63,13 @@ class Edge:
         clock: Clock,
         history: History,
         state: ControlState,
+        on_disk: Tables | None = None,
         leave: Callable[[], None] | None = None,
     ) -> None:
         edge = settings.edge
         self._settings, self._clock = settings, clock
         self.name = edge.name or f"{edge.host}:{edge.port}"
-        self.health = Health("kafka", "rings", "tables", PRODUCER)
+        self.health = Health("kafka", "rings", "tables", "channels", PRODUCER)
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
@@ -136,7 +138,7 @@ class Edge:
                 ),
             ),
         )
-        self._control = ControlTopics(settings, clock, self.service, state)
+        self._control, self._on_disk = ControlTopics(settings, clock, self.service, state), on_disk
         self._readers: list[Reader] = []
         self._tables: TableThread | None = None
         self._server: asyncio.Server | None = None
@@ -176,10 +178,12 @@ class Edge:
             self._settings, name=self.name, listener=self, loop=self._loop, clock=self._clock
         )
         self._tables = self._control.follow(self.name, self.health, self._tables_read)
+        if self._on_disk is not None:
+            self._on_disk.start()
         self._answers.begin()
 
     def _tables_read(self) -> None:
-        self.health.ok("tables")
+        self.health.ok("channels")
         self._open()
 
     # ── chores ───────────────────────────────────────────────────────────────────────────────────────
@@ -275,7 +279,7 @@ class Edge:
         await wait_for_kafka(self._settings)
         self.health.ok("kafka")
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         if not self._failed.done():
             self._failed.set_exception(error)
 
@@ -300,6 +304,8 @@ class Edge:
             thread.stop()
         for thread in threads:
             await asyncio.to_thread(thread.join)
+        if self._on_disk is not None:
+            await self._on_disk.stop()
         if threads:
             for key, value in self._heartbeat.farewell():
                 self._publish(self._names.presence, key, value)

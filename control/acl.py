@@ -1,6 +1,6 @@
 """Who may read which channel, by its name and its settings: edges, gateway and indexer keep to it alike."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -26,8 +26,15 @@ _saved: Final = msgspec.json.Decoder(_Saved).decode
 class ChannelAcl:
     """The channels that only some may read, and those. All other channels are for everybody."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        readers_of: Callable[[str], Iterable[str]] | None = None,
+        closed: Callable[[], Iterable[str]] | None = None,
+    ) -> None:
+        """`readers_of` a channel, where something else knows them, and all that are `closed` to somebody."""
         self._names: dict[str, frozenset[str]] = {}
+        self._readers_of = readers_of or (lambda channel: self._names.get(channel, ()))
+        self._closed = closed or (lambda: self._names)
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
 
@@ -54,14 +61,14 @@ class ChannelAcl:
         base = split_lane(channel)[0]
         if base.startswith(CLOSED):
             return self._is_theirs(grants.user, base) or grants.allows("admin", base)
-        names = self._names.get(base)
-        return names is None or grants.user in names or grants.allows("admin", base)
+        names = self._readers_of(base)
+        return not names or grants.user in names or grants.allows("admin", base)
 
     def hidden_from(self, grants: Grants) -> list[str]:
         """The channels that this user may not read, because of their settings."""
         return [
             channel
-            for channel in self._names
+            for channel in self._closed()
             if not channel.startswith(CLOSED) and not self.allow(grants, channel)
         ]
 

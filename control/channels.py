@@ -103,6 +103,18 @@ def layout_of(record: ChannelRecord) -> Layout:
     return Layout(newest.version, max(1, newest.shards), record.lanes)
 
 
+def default_record(name: str) -> ChannelRecord:
+    """What holds for a channel about which nobody has said anything."""
+    return ChannelRecord(channel=name)
+
+
+def known_since(record: ChannelRecord) -> int:
+    """The append time from which on the record says how the channel was; before, more was forgotten."""
+    oldest = record.past_settings[0].since if record.past_settings else record.settings_since
+    first = record.versions[0]
+    return max(oldest, first.since if first.version > 1 else 0)
+
+
 def from_avro(value: Mapping[str, Any]) -> ChannelRecord:
     """A decoded record. One that was written without versions has the first."""
     fields = {name: value[name] for name in ChannelRecord.__struct_fields__ if name in value}

@@ -31,30 +31,18 @@ _DEFAULTS: Final = msgspec.structs.asdict(Settings())
 _SECONDS: Final = Number(0, 1 << 40)
 
 
-def apply_command(
-    record: ChannelRecord,
-    command: Mapping[str, Any],
-    append_ms: int,
-    *,
-    partition: int,
-    offset: int,
-    about: str | None = None,
+def carry_out(
+    record: ChannelRecord, command: Mapping[str, Any], append_ms: int, *, about: str | None = None
 ) -> ChannelRecord:
-    """The record after this command. One that was applied before changes nothing. Raises `bad_request`.
+    """The record after this command; the same one where it changes nothing. Raises `bad_request`.
 
-    `about` is the record's key, where that may be another name than the channel's.
+    `about` is the command's key, where that may be another name than the channel's.
     """
-    done = record.commands.get(str(partition), 0)
-    if offset < done:
-        return record
     handler = _HANDLERS.get(command["command"])
     if handler is None:
         return record
     check_channel(record.channel if about is None else about)
-    changed = handler(record, read_arguments(command["arguments"]), append_ms)
-    if changed is record:
-        return record
-    return msgspec.structs.replace(changed, commands={**record.commands, str(partition): offset + 1})
+    return handler(record, read_arguments(command["arguments"]), append_ms)
 
 
 def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> bytes:
@@ -186,3 +174,5 @@ _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(
         "set_lanes": _set_lanes,
     }
 )
+#: The names of all of them.
+COMMANDS: Final = frozenset(_HANDLERS)

@@ -10,30 +10,40 @@ from typing import Final
 from control.channels import (
     EPOCHS_KEY,
     ChannelRecord,
-    encoded,
     epochs_from_avro,
-    epochs_to_avro,
     from_avro,
 )
 from control.epochs import Epoch
 from control.table import Row
 from kernel.positions import Kind, split_lane
-from kernel.records import Write
 from schemas.codec import Codec
 
 #: Kinds whose channels are registered by their first event. Every user may be a location channel: they are
 #: too many, and there is nothing to know of them until somebody sets something.
 REGISTERED: Final = frozenset({Kind.BROADCAST, Kind.CHAT})
+#: What is listed of channels: those that only some may read, those with a retention class, and those that
+#: have more than one shard or version.
+CLOSED: Final = 1
+EXPIRING: Final = 2
+SPREAD: Final = 4
+
+
+def flags_of(record: ChannelRecord) -> int:
+    """The lists that a channel is on."""
+    settings = record.settings
+    closed, expiring = bool(settings.readers), settings.retention is not None
+    spread = len(record.live) > 1 or record.newest.shards > 1
+    return closed * CLOSED | expiring * EXPIRING | spread * SPREAD
 
 
 class Registry:
     """The records, and the epochs of the ingest topics."""
 
-    def __init__(self, topic: str, codec: Codec, *, sparse: bool = False) -> None:
+    def __init__(self, topic: str, codec: Codec) -> None:
         self._topic, self._codec = topic, codec
-        #: Whether only channels are held about which somebody has changed something.
-        self._sparse = sparse
         self._records: dict[str, ChannelRecord] = {}
+        #: In which partition each record lies.
+        self._partition: dict[str, int] = {}
         self.epochs: Mapping[str, list[Epoch]] = {}
         #: Called with the channel's name when its record has changed.
         self.on_change: list[Callable[[str], None]] = []
@@ -56,39 +66,28 @@ class Registry:
         base = split_lane(name)[0]
         return self._records.get(base) or ChannelRecord(channel=base)
 
+    def listed(self, flag: int) -> Iterator[ChannelRecord]:
+        """The channels that have this flag."""
+        return (record for record in self if flags_of(record) & flag)
+
     def learn(self, row: Row) -> None:
         """Take in what was written."""
         if row.key == EPOCHS_KEY:
             self.epochs = epochs_from_avro(row.value) if row.value is not None else {}
         elif row.value is None:
-            if self._records.pop(row.key, None) is not None:
+            # Where partitions were added an older record may lie in another one, and end there.
+            if self._partition.get(row.key) == row.partition and self._records.pop(row.key, None) is not None:
                 self._changed(row.key)
         elif split_lane(row.key)[1] is None:
             read, known = from_avro(row.value), self._records.get(row.key)
             if known is not None and read.revision < known.revision:
                 self.on_stale(row.key)
             elif read != known:
+                self._partition[row.key] = row.partition
                 self._keep(row.key, read)
 
-    def write(self, record: ChannelRecord) -> Write:
-        """The channel is as `record` says from now on; returns what has to be written.
-
-        What cannot be written raises, and changes nothing.
-        """
-        value = encoded(record, self._codec)
-        self._keep(record.channel, record)
-        return Write(self._topic, value, record.channel.encode(), 0)
-
-    def write_epochs(self, epochs: Mapping[str, list[Epoch]]) -> Write:
-        """The epochs are these from now on; returns what has to be written."""
-        return Write(self._topic, self._codec.encode(epochs_to_avro(epochs)), EPOCHS_KEY.encode(), 0)
-
     def _keep(self, name: str, record: ChannelRecord) -> None:
-        if self._sparse and record == ChannelRecord(channel=name):
-            if self._records.pop(name, None) is None:
-                return
-        else:
-            self._records[name] = record
+        self._records[name] = record
         self._changed(name)
 
     def _changed(self, name: str) -> None:

@@ -4,7 +4,7 @@ Edges, gateway and indexer keep to it alike. A class that the settings do not na
 than the whole, is none: such a channel keeps its events as long as all others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from kernel.errors import TouchlineError
@@ -34,10 +34,17 @@ def check_class(indexer: Indexer, name: str | None) -> None:
 class Retention:
     """The channels with a class that is shorter than the whole. It holds for their lanes too."""
 
-    def __init__(self, indexer: Indexer) -> None:
+    def __init__(
+        self,
+        indexer: Indexer,
+        class_of: Callable[[str], str | None] | None = None,
+        expiring: Callable[[], Iterable[tuple[str, str | None]]] | None = None,
+    ) -> None:
+        """`class_of` a channel, where something else knows it, and all channels that have one."""
         whole = indexer.retention_days
         self._shorter = {n: days for n, days in days_of(indexer.retention_classes).items() if days < whole}
         self._days: dict[str, int] = {}
+        self._class_of, self._expiring = class_of, expiring
 
     def learn(self, channel: str, name: str | None) -> None:
         """Take the class that the channel's settings name now."""
@@ -49,6 +56,11 @@ class Retention:
 
     def kept_since(self, channel: str, now_ms: int) -> int:
         """The append time from which on the channel's events are kept now; 0 where its class takes none."""
+        if self._class_of is not None:
+            if not self._shorter:
+                return 0
+            own = self._shorter.get(self._class_of(channel) or "")
+            return 0 if own is None else now_ms - own * _DAY_MS
         if not self._days:
             return 0
         # A lane may have been given a class of its own: the shorter one counts.
@@ -59,7 +71,11 @@ class Retention:
         """For each append time from which on some are kept: the channels of which that is true."""
         found: dict[int, list[str]] = {}
         # A copy: whoever learns may be another thread.
-        for channel, days in self._days.copy().items():
+        days_of_all = self._days.copy()
+        if self._expiring is not None:
+            classes = ((channel, self._shorter.get(name or "")) for channel, name in self._expiring())
+            days_of_all = {channel: days for channel, days in classes if days is not None}
+        for channel, days in days_of_all.items():
             found.setdefault(now_ms - days * _DAY_MS, []).append(channel)
         return found
 

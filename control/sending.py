@@ -1,4 +1,4 @@
-"""Gives commands to the workers: checked, put on touchline.control, and confirmed by all in-sync replicas."""
+"""Gives commands to the workers: checked, put on their topic, and confirmed by all in-sync replicas."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, Producer
 
 from control.commands import check_command
+from control.revocations import COMMAND as REVOKE
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.kafka import client_config, unreachable
@@ -22,7 +23,7 @@ class CommandSender:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
-        self._topic, self._codec = topic_names(settings).control, codec_for(settings, "control")
+        self._names, self._codec = topic_names(settings), codec_for(settings, "control")
         self._kafka: Producer | None = None
         self._one = asyncio.Lock()
 
@@ -48,12 +49,12 @@ class CommandSender:
                 "arguments": text.decode(),
             }
         )
-        kafka = self._kafka or self._connect()
+        # Revocations are whole states of a user; all else are changes of states.
+        topic = self._names.control if command == REVOKE else self._names.changes
+        kafka = self._kafka or self._connect(topic)
         errors: list[Any] = []
         try:
-            kafka.produce(
-                self._topic, value, about.encode(), on_delivery=lambda error, _: errors.append(error)
-            )
+            kafka.produce(topic, value, about.encode(), on_delivery=lambda error, _: errors.append(error))
             kafka.flush(_TIMEOUT_S + 1)
         except (BufferError, KafkaException) as error:
             raise TouchlineError("unavailable", f"Kafka does not take the command: {error}.") from error
@@ -65,7 +66,7 @@ class CommandSender:
         """Let go of Kafka: nothing is under way."""
         self._kafka = None
 
-    def _connect(self) -> Producer:
+    def _connect(self, name: str) -> Producer:
         kafka = Producer(
             client_config(
                 self._settings,
@@ -76,13 +77,13 @@ class CommandSender:
             )
         )
         try:
-            topic = kafka.list_topics(self._topic, timeout=_TIMEOUT_S).topics[self._topic]
+            topic = kafka.list_topics(name, timeout=_TIMEOUT_S).topics[name]
         except KafkaException as error:
             raise unreachable(self._settings) from error
         if not topic.partitions:
             raise TouchlineError(
                 "unavailable",
-                f"Kafka has no topic {self._topic}.",
+                f"Kafka has no topic {name}.",
                 hint="Make it with `touchline topics apply`.",
             )
         self._kafka = kafka

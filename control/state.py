@@ -1,13 +1,15 @@
 """What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from control.acl import ChannelAcl
+from control.channel_table import ChannelTable, channel_type
 from control.channels import ChannelRecord, Layout, layout_of
+from control.entity.tables import Tables
 from control.numbering import Numbering
 from control.presence import Presence
-from control.registry import Registry
+from control.registry import CLOSED, EXPIRING, Registry
 from control.retention import Retention
 from control.revocations import Revocations
 from control.table import Learn, Row, TopicTable
@@ -29,35 +31,77 @@ class ControlState:
     It is fed by `tables`, which somebody follows (`control.following`); all else asks.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, *, sparse: bool = False) -> None:
+    def __init__(self, settings: Settings, clock: Clock, channels: ChannelTable | None = None) -> None:
+        """`channels`: the table on disk that knows them, which somebody follows as well (`on_disk`)."""
         names = topic_names(settings)
-        self.channels = Registry(names.channels, codec_for(settings, "channel"), sparse=sparse)
         self.presence = Presence(clock)
         #: From where a record lies to its event's place.
         self.numbering = Numbering(names, lambda: self.channels.epochs)
-        self.readers, self.retention = ChannelAcl(), Retention(settings.indexer)
         self.revocations = Revocations()
+        in_memory = Registry(names.channels, codec_for(settings, "channel"))
+        self.channels: ChannelTable | Registry = in_memory if channels is None else channels
+        self.readers = ChannelAcl(self._readers_of, self._closed)
+        self.retention = Retention(settings.indexer, self._class_of, self._expiring)
+        self._missing = {"tables"} if channels is None else {"tables", "channels"}
+        #: Called once all that was there at the start is known.
+        self.on_known: list[Callable[[], None]] = []
         #: Whether all that was there at the start is known.
         self.known = False
-        self.channels.on_change.append(self._channel_changed)
         #: Called with each record of an alert.
         self.on_alert: list[Learn] = [self._alert]
         control = codec_for(settings, "control")
         self.table: Mapping[Part, TopicTable] = {
-            "channels": TopicTable(names.channels, codec_for(settings, "channel"), self.channels.learn),
+            "channels": TopicTable(names.channels, codec_for(settings, "channel"), in_memory.learn),
             "presence": TopicTable(names.presence, codec_for(settings, "presence"), self.presence.learn),
             "revocations": TopicTable(names.control, control, self._revoke, wants=Revocations.wants),
             "alerts": TopicTable(names.alerts, control, self._alerts),
         }
 
+    @classmethod
+    def on_disk(
+        cls,
+        settings: Settings,
+        clock: Clock,
+        role: str,
+        *,
+        listing: int = 0,
+        on_failed: Callable[[BaseException], None],
+        remembered: int | None = None,
+    ) -> "tuple[ControlState, Tables]":
+        """With channels in a table on disk, which is to be started too."""
+        type_ = channel_type(settings, listing=listing)
+        tables = Tables(
+            *(settings, role, [type_]),
+            clock=clock,
+            on_ready=lambda: state.caught_up("channels"),
+            on_failed=on_failed,
+            remembered=remembered or settings.state.remembered,
+        )
+        state = cls(settings, clock, ChannelTable(tables.view(type_)))
+        return state, tables
+
+    def learn_channel(self, row: Row) -> None:
+        """Take a channel's record in, where channels are held in memory."""
+        self.table["channels"].take(row)
+
     def tables(self, *parts: Part) -> list[TopicTable]:
         """What has to be followed for these parts; none named: all of them."""
-        return [self.table[part] for part in parts or EVERYTHING]
+        wanted = [part for part in parts or EVERYTHING if part != "channels" or self._in_memory]
+        return [self.table[part] for part in wanted]
 
-    def caught_up(self) -> None:
-        """All that was there is taken in."""
-        self.known = True
-        self.presence.settle()
+    def caught_up(self, what: Literal["tables", "channels"] = "tables") -> None:
+        """All that was there of these is taken in."""
+        self._missing.discard(what)
+        if what == "tables":
+            self.presence.settle()
+        if not self._missing and not self.known:
+            self.known = True
+            for tell in self.on_known:
+                tell()
+
+    @property
+    def _in_memory(self) -> bool:
+        return isinstance(self.channels, Registry)
 
     # ── channels ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,10 +144,17 @@ class ControlState:
 
     # ── from the tables ──────────────────────────────────────────────────────────────────────────────
 
-    def _channel_changed(self, name: str) -> None:
-        settings = self.channels.channel(name).settings
-        self.readers.learn(name, settings.readers)
-        self.retention.learn(name, settings.retention)
+    def _readers_of(self, name: str) -> tuple[str, ...]:
+        return self.channels.channel(name).settings.readers
+
+    def _closed(self) -> list[str]:
+        return [record.channel for record in self.channels.listed(CLOSED)]
+
+    def _class_of(self, name: str) -> str | None:
+        return self.channels.channel(name).settings.retention
+
+    def _expiring(self) -> list[tuple[str, str | None]]:
+        return [(record.channel, record.settings.retention) for record in self.channels.listed(EXPIRING)]
 
     def _revoke(self, row: Row) -> None:
         if row.value is not None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from control.following import TableThread
+from control.registry import CLOSED
 from control.sending import CommandSender
 from control.state import ControlState
 from gateway import schema_registry
@@ -83,22 +84,34 @@ async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Applic
 
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. It listens at once, and says on /readyz when it knows the channels."""
-    health = Health("kafka", "channels", PRODUCER)
+    health = Health("kafka", "channels", "tables", PRODUCER)
     await wait_for_registry(settings, stop, health)
     if stop.is_set():
         return
     async with AsyncExitStack() as stack:
-        control_state, alerts = ControlState(settings, clock), AlertBook(settings, clock)
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def fail(error: BaseException) -> None:
+            if not failed.done():
+                failed.set_exception(error)
+
+        control_state, on_disk = ControlState.on_disk(
+            settings, clock, "gateway", listing=CLOSED, on_failed=fail
+        )
+        control_state.on_known.append(lambda: health.ok("channels"))
+        alerts = AlertBook(settings, clock)
         control_state.on_alert.append(alerts.learn)
         following = await stack.enter_async_context(
             TableThread(
                 *(settings, clock, control_state.tables()),
                 name="gateway-tables",
                 health=health,
-                condition="channels",
+                condition="tables",
                 on_caught_up=control_state.caught_up,
             )
         )
+        on_disk.start()
+        stack.push_async_callback(on_disk.stop)
         context = Context(
             settings=settings,
             clock=clock,
@@ -138,7 +151,12 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         stack.callback(sweep.cancel)
         for work in (watch_kafka(settings, health), _first_write(context)):
             stack.callback(asyncio.create_task(work).cancel)
-        await stop.wait()
+        asked = asyncio.create_task(stop.wait())
+        stack.callback(asked.cancel)
+        both: set[asyncio.Future[Any]] = {asked, failed}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
 
 
 async def _first_write(context: Context) -> None:

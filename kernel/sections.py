@@ -118,7 +118,7 @@ class Stream(Section, frozen=True):
     ] = 600.0
     max_channels: Annotated[
         Count, Meta(description="channels with a record of their own; more take events, and no settings")
-    ] = 100_000
+    ] = 5_000_000
     user_events_per_s: Annotated[
         Rate, Meta(description="events of one user that came by a door; ten seconds' worth at once")
     ] = 1000.0
@@ -127,6 +127,15 @@ class Stream(Section, frozen=True):
         Rate, Meta(description="events in one channel that came by a door; ten seconds' worth at once")
     ] = 5000.0
     channel_bytes_per_s: Annotated[Rate, Meta(description="the same in bytes")] = 16 * 1024 * 1024.0
+
+
+class State(Section, frozen=True):
+    """The tables on disk in which a role keeps what the topics of states say: copies, made again if lost."""
+
+    dir: Annotated[
+        str, Meta(description="where they lie; not given: `state` in the data_dir of [embedded]")
+    ] = ".touchline/state"
+    remembered: Annotated[Count, Meta(description="channels whose settings are kept in memory")] = 10_000
 
 
 class Edge(Section, frozen=True):
@@ -344,6 +353,7 @@ class Settings(Section, frozen=True):
     schema_registry: SchemaRegistry = SchemaRegistry()
     producer: Producer = Producer()
     stream: Stream = Stream()
+    state: State = State()
     edge: Edge = Edge()
     indexer: Indexer = Indexer()
     gateway: Gateway = Gateway()

@@ -111,6 +111,10 @@ def _at_home(settings: Settings, given: Mapping[str, Mapping[str, Any]]) -> Sett
     if "url" not in given["elasticsearch"]:
         url = f"http://127.0.0.1:{embedded.elasticsearch_port}"
         changed["elasticsearch"] = msgspec.structs.replace(settings.elasticsearch, url=url)
+    if "dir" not in given["state"]:
+        # Beside what `up` keeps.
+        directory = str(Path(embedded.data_dir) / "state")
+        changed["state"] = msgspec.structs.replace(settings.state, dir=directory)
     return msgspec.structs.replace(settings, **changed)
 
 

@@ -33,6 +33,7 @@ class TopicNames:
         self.fanout_live = f"{prefix}.fanout.live"
         self.fanout_location = f"{prefix}.fanout.location"
         self.control = f"{prefix}.control"
+        self.changes = f"{prefix}.changes"
         self.rejected = f"{prefix}.rejected"
         self.alerts = f"{prefix}.alerts"
         self.channels = f"{prefix}.channels"
@@ -107,9 +108,11 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.fanout_live, "channel#version#shard", "fanout", partitions, kept(1)),
         Topic(names.fanout_location, "channel#version#shard", "fanout", partitions, kept(1)),
         Topic(names.control, "channel or user", "control", partitions, {**compacted, **append_time}),
+        # What changes states is kept as it came: a later command takes no earlier one away (decision 0091).
+        Topic(names.changes, "channel or user", "control", partitions, {**kept(30), **append_time}),
         Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
         Topic(names.alerts, "alert", "control", 1, compacted),
-        Topic(names.channels, "channel", "channel", 1, compacted),
+        Topic(names.channels, "channel", "channel", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).

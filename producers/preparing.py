@@ -25,7 +25,7 @@ class Preparing:
         }
         self._keys: Final[dict[str, bytes]] = {}
         self.quick = quick_ways(names, catalog, self._keys)
-        self._control: Final = (names.control, Codec("control", catalog).encode)
+        self._control: Final = (names.changes, Codec("control", catalog).encode)
 
     def __call__(self, post: AnyPost) -> Record:
         """The record. Raises TouchlineError: `bad_channel`, `invalid_event` or `too_large`."""

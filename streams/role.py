@@ -8,6 +8,7 @@ import sys
 from typing import Any, Final, NoReturn, cast
 
 from control.following import TableThread
+from control.registry import SPREAD
 from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -33,13 +34,15 @@ _log = get_logger("touchline.stream")
 #: How long turns under way have to finish at the end, and Faust to leave the group after them.
 _STOP_S: Final = 10.0
 _LOOK_EVERY_S: Final = 2.0
-#: The registry is small; if it cannot be read in this time, Kafka is not well.
-_CAUGHT_UP_S: Final = 60.0
+#: A million channels are read in twenty seconds; if they cannot be in this time, Kafka is not well.
+_CAUGHT_UP_S: Final = 120.0
+#: Channels whose records a worker keeps: it goes by those of all that are posted to.
+_REMEMBERED: Final = 100_000
 
 
 async def run_worker(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """Run until `stop` is set, or an error comes that nobody has thought about: that one is raised."""
-    health = Health("kafka", "registry", PRODUCER, "partitions")
+    health = Health("kafka", "registry", "tables", PRODUCER, "partitions")
     ops = OpsServer(health, settings.stream.host, settings.stream.port)
     await ops.start()
     try:
@@ -73,22 +76,35 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     # Viewers wait for the fan-out, and some for answers; the log of events may be a moment behind it.
     apart = {names.fanout(kind) for kind in Kind} | {names.answers}
     sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
-    state = ControlState(settings, clock)
-    worker = Worker(settings, clock, health, sink, state)
+    known = asyncio.Event()
+
+    def fail(error: BaseException) -> None:
+        app.fail(error)
+
+    state, on_disk = ControlState.on_disk(
+        *(settings, clock, "stream"),
+        listing=SPREAD,
+        remembered=max(_REMEMBERED, settings.state.remembered),
+        on_failed=fail,
+    )
+    state.on_known.append(known.set)
+    worker = Worker(settings, clock, health, sink, state, tables=on_disk)
     channel_manager = ChannelManager(settings, clock, worker)
     writing = asyncio.create_task(_first_write(sink, names.presence, health))
     app = make_app(settings, clock, worker, sink, worker.topics)
     fatal = app.fatal
-    tables = state.tables("channels", "presence")
+    tables = state.tables("presence")
     following = TableThread(
         *(settings, clock, tables),
         name="stream-tables",
         health=health,
-        condition="registry",
+        condition="tables",
         on_caught_up=state.caught_up,
     )
     following.start()
-    await asyncio.wait_for(following.caught_up.wait(), _CAUGHT_UP_S)
+    on_disk.start()
+    await _until(known, fatal)
+    health.ok("registry")
     app.finalize()
     await app.start()
     # What is there by now stays: a full collection looked through all of it for 70 ms, the longest of pauses.
@@ -110,6 +126,19 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
         asked.cancel()
         looking.cancel()
         following.stop()
+        await on_disk.stop()
+
+
+async def _until(known: asyncio.Event, fatal: "asyncio.Future[None]") -> None:
+    """Wait for what is known of channels; raises what ends the worker before that."""
+    waits = asyncio.create_task(known.wait())
+    both: set[asyncio.Future[Any]] = {waits, fatal}
+    await asyncio.wait(both, timeout=_CAUGHT_UP_S, return_when=asyncio.FIRST_COMPLETED)
+    waits.cancel()
+    if fatal.done():
+        fatal.result()
+    if not known.is_set():
+        raise TouchlineError("unavailable", "The channels' records were not read from Kafka in time.")
 
 
 async def _first_write(sink: Sink, topic: str, health: Health) -> None:

@@ -1,10 +1,15 @@
 """What a worker does with what it reads: a judge for each ingest partition, and commands about channels."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from control.commands import apply_command
+from control.channel_table import ChannelTable, State, fold_of
+from control.commands import COMMANDS
+from control.entity.fold import EntityFold
+from control.entity.owner import Owner
+from control.entity.tables import Tables
+from control.entity.types import EntityType, source_of
 from control.epochs import Epoch, Epochs, advance
 from control.registry import REGISTERED
 from control.revocations import Revocations
@@ -15,13 +20,13 @@ from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
-from kernel.positions import Kind, partition_of
+from kernel.positions import Kind
 from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
 from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.registry import catalog_for, codec_for
-from schemas.rejections import FAULTS, Rejections, unexpected
+from schemas.rejections import Rejections
 from streams.cluster import Cluster
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
@@ -42,7 +47,14 @@ class Worker:
     """A worker's state, and its duties towards the transport (`streams.app.Work`)."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, health: Health, sink: Sink, state: ControlState
+        self,
+        settings: Settings,
+        clock: Clock,
+        health: Health,
+        sink: Sink,
+        state: ControlState,
+        *,
+        tables: Tables,
     ) -> None:
         self._settings, self._clock, self._health, self._sink = settings, clock, health, sink
         self._names = topic_names(settings)
@@ -53,33 +65,41 @@ class Worker:
         self._accepted = {kind: ACCEPTED.labels(kind) for kind in Kind}
         self._judges: dict[Partition, Judge] = {}
         self._channels: dict[Kind, Channels] = {}
-        self._control_partitions = 1
         self.positions: dict[Partition, int] = {}
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
         self._control = codec_for(settings, "control")
         self._rejections = Rejections(self._names.rejected, catalog_for(settings))
-        self.state, self.registry = state, state.channels
-        self.registry.on_change.append(self._forget)
-        self.registry.on_stale = self._write_again
+        channels = state.channels
+        if not isinstance(channels, ChannelTable):
+            raise TypeError("a worker goes by a table on disk")
+        self.state, self.registry = state, channels
+        channels.on_change.append(self._forget)
+        channel_type = channels.view.type
+        self._changes = self._owner(self._names.changes, tables, channel_type, source_of)
+        # What was posted before there were changes counts too; its places in the records are of that time.
+        self._commands = self._owner(self._names.control, tables, channel_type, lambda _, number: str(number))
+        channels.writes_by(lambda written: self._changes.write(channel_type, written))
+        view = channels.view
+        view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
+        view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
         self._signer = Signer(settings.auth)
 
     @property
     def topics(self) -> frozenset[str]:
         """What a worker reads in turns."""
-        return frozenset(self._kind_of) | {self._names.control}
+        return frozenset(self._kind_of) | {self._names.control, self._names.changes}
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
-        place = Partition(self._names.control, partition_of(channel, self._control_partitions))
-        return place in self.positions
+        return self._changes.owns(channel.encode())
 
     # ── partitions come and go ─────────────────────────────────────────────────────────────────────────
 
     async def opening(self, starts: Mapping[Partition, int]) -> Mapping[Partition, int]:
         starts = {place: max(0, start) for place, start in starts.items()}
         self.partitions = await asyncio.to_thread(self._cluster.partitions)
-        self._control_partitions = self.partitions[self._names.control]
+        await self._open_owners(starts)
         epochs = await self._agree_on_epochs(Partition(self._names.control, 0) in starts)
         self._channels = {kind: self._new_channels(kind, epochs) for kind in Kind}
         ingest = {place: start for place, start in starts.items() if place.topic in self._kind_of}
@@ -100,6 +120,19 @@ class Worker:
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
         return starts
 
+    async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
+        names = self._names
+        topics = [names.changes, names.control, names.channels]
+        await self._sink.learn(topics)
+        now = await asyncio.to_thread(self._cluster.describe, topics)
+        for topic, owner in ((names.changes, self._changes), (names.control, self._commands)):
+            await owner.opening(
+                [place.partition for place in starts if place.topic == topic],
+                topic_id=now[topic].topic_id,
+                inputs=now[topic].partitions,
+                partitions={names.channels: now[names.channels].partitions},
+            )
+
     async def closing(self) -> None:
         self._health.fail("partitions", "the group is sharing them out")
 
@@ -119,9 +152,8 @@ class Worker:
                 return wanted
             if first:
                 _log.info("an epoch begins", epochs={t: e[-1].number for t, e in wanted.items()})
-                self.write([self.registry.write_epochs(wanted)])
+                self.write(self.registry.write_epochs(wanted))
                 await self._sink.barrier()
-                self.registry.epochs = wanted
                 return wanted
             if self._clock.monotonic() > deadline:
                 raise TouchlineError("unavailable", "No worker has written the epochs of the ingest topics.")
@@ -164,7 +196,7 @@ class Worker:
         eldest_ms = 0
         for place, records in batches:
             judge = self._judges.get(place)
-            outcome = self._commands(place, records) if judge is None else judge.fold(records)
+            outcome = Outcome(self._fold_inputs(place, records)) if judge is None else judge.fold(records)
             self.positions[place] = records[-1].offset + 1
             if judge is None:
                 for reason, count in outcome.rejected.items():
@@ -182,14 +214,9 @@ class Worker:
         """Write what no record caused."""
         self._sink.write_apart(writes)
 
-    def _write_again(self, channel: str) -> None:
-        """An older record came after the newest: its owner sees to it that the newest is the last."""
-        if self.owns(channel):
-            self.write([self.registry.write(self.registry.channel(channel))])
-
     @property
     def _room_for_channels(self) -> bool:
-        """Every role holds all channels' records: who posts to new ones without end fills no memory."""
+        """Every role has all channels on its disk: who posts to new ones without end does not fill it."""
         return len(self.registry) < self._settings.stream.max_channels
 
     def _check_room(self, channel: str) -> None:
@@ -204,7 +231,7 @@ class Worker:
                     name = key.decode()
                     if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
-                        outcome.writes.append(self.registry.write(self.registry.channel(name)))
+                        outcome.writes += self.registry.write(self.registry.channel(name))
         if outcome.repeated:
             REPEATED.labels(kind).inc(outcome.repeated)
         if outcome.replaced:
@@ -212,32 +239,34 @@ class Worker:
         for reason, count in outcome.rejected.items():
             REJECTED.labels(reason).inc(count)
 
-    def _commands(self, place: Partition, records: list[Record]) -> Outcome:
-        outcome = Outcome()
-        for record in records:
-            name, actor = (record.key or b"").decode("utf-8", "replace"), None
-            if record.value is None or Revocations.wants(record.key or b""):
-                continue  # for edges and gateways
-            try:
-                command = self._control.decode(record.value)
-                actor, before = command["actor"], self.registry.channel(name)
-                at = {"partition": place.partition, "offset": record.offset}
-                after = apply_command(before, command, record.append_ms, about=name, **at)
-                if after is before:
-                    continue
-                self._check_room(name)
-                outcome.writes.append(self.registry.write(after))
-            except FAULTS:
-                raise
-            except Exception as error:
-                # Whatever is wrong with a command ends that command, and nothing else.
-                COMMANDS_REFUSED.inc()
-                known = error if isinstance(error, TouchlineError) else unexpected(error, "command")
-                _log.warning("a command was refused", channel=name[:128], reason=known.message[:300])
-                outcome.writes.append(
-                    self._rejections.write(place.topic, place.partition, record, known, sender=actor)
-                )
-                outcome.rejected[known.code] += 1
-            else:
-                _log.info("channel changed", channel=name, command=command["command"], actor=actor)
-        return outcome
+    # ── commands ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _owner(
+        self, topic: str, tables: Tables, type_: EntityType[State], source: Callable[[str, int], str]
+    ) -> Owner:
+        fold = fold_of(type_, self._check_room)
+
+        def route(command: dict[str, Any]) -> EntityFold[Any]:
+            if command["command"] not in COMMANDS:
+                raise TouchlineError("bad_request", f"There is no command {command['command'][:40]!r}.")
+            return fold
+
+        return Owner(
+            topic, tables, decode=self._control.decode, route=route, refuse=self._refuse, source=source
+        )
+
+    def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
+        if place.topic == self._names.changes:
+            return self._changes.fold(place, records)
+        # The rest of that topic is for edges and gateways.
+        ours = [r for r in records if r.value is not None and not Revocations.wants(r.key or b"")]
+        return self._commands.fold(place, ours)
+
+    def _refuse(self, place: Partition, record: Record, command: Any, error: TouchlineError) -> list[Write]:
+        COMMANDS_REFUSED.inc()
+        REJECTED.labels(error.code).inc()
+        name = (record.key or b"").decode("utf-8", "replace")
+        _log.warning("a command was refused", about=name[:128], reason=error.message[:300])
+        command = command or {}
+        sender, key = command.get("actor"), command.get("id")
+        return [self._rejections.write(place.topic, place.partition, record, error, sender=sender, key=key)]

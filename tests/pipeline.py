@@ -58,6 +58,7 @@ class Pipeline:
                 "TOUCHLINE_AUTH_INTERNAL_SECRET": INTERNAL_SECRET,
                 "TOUCHLINE_INDEXER_PORT": str(index),
                 "TOUCHLINE_GATEWAY_PORT": str(gateway),
+                "TOUCHLINE_STATE_DIR": str(logs / "state"),
                 **given,
             }
         )

@@ -159,8 +159,8 @@ SOCKETS: Final[Sequence[Attacker]] = (
         way="http",
         case=0,
         steps=lambda c: [
-            Request(path=f"/v1/sse?streams=chat:{c}", to="edge", times=40, at_once=40, unread=True),
-            Request(path=f"/v1/poll?streams=chat:{c}&wait=nan", to="edge", times=40, at_once=40),
+            Request(path=f"/v1/sse?stream=chat:{c}", to="edge", times=40, at_once=40, unread=True),
+            Request(path=f"/v1/poll?stream=chat:{c}&wait=nan", to="edge", times=40, at_once=40),
         ],
     ),
     Attacker(

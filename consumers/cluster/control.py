@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
+from control.channel_table import ChannelTable
 from control.following import TableThread
 from control.state import ControlState
 from control.table import Row, TopicTable
@@ -22,6 +23,9 @@ class ControlTopics:
         self._settings, self._clock, self._state, self._service = settings, clock, state, service
         self._kind_of = {topic: kind for kind, topic in topic_names(settings).ingest.items()}
         state.channels.on_change += [service.subscriptions.widen, service.subscriptions.recheck]
+        if isinstance(state.channels, ChannelTable):
+            # Whoever watches a channel hears of its changes, though nobody asked for it lately.
+            state.channels.view.still_used = lambda key: service.subscriptions.watches(key.decode())
         state.revocations.on_revoke.append(service.admission.revoke)
         state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
 
@@ -34,16 +38,13 @@ class ControlTopics:
             whole=False,
         )
 
-        def read() -> None:
-            self._state.caught_up()
-            on_read()
-
+        self._state.on_known.append(on_read)
         thread = TableThread(
             *(self._settings, self._clock, [*self._state.tables(), refused]),
             name=f"edge-{name}-tables".replace(":", "-"),
             health=health,
             condition="tables",
-            on_caught_up=read,
+            on_caught_up=self._state.caught_up,
         )
         thread.start()
         return thread

@@ -95,6 +95,10 @@ class Subscriptions:
 
     # ── of a channel ─────────────────────────────────────────────────────────────────────────────────
 
+    def watches(self, channel: str) -> bool:
+        """Whether somebody watches the channel here, or a lane of it."""
+        return bool(self._watchers.audiences_of(channel))
+
     def recheck(self, channel: str) -> None:
         """The channel's settings have changed: who may not read it any more has heard the last of it."""
         for subscription, member in self._watchers.of(self._watchers.audiences_of(channel)):

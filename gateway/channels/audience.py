@@ -1,7 +1,7 @@
 """Who watches what, for operators: channels with their viewers, versions and shards. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from control.channels import ChannelRecord
@@ -12,7 +12,11 @@ from kernel.positions import split_lane
 MOST_CHANNELS: Final = 50
 
 
-def by_channel(beats: Iterable[Beat], known: Iterable[ChannelRecord]) -> list[dict[str, Any]]:
+def by_channel(
+    beats: Iterable[Beat],
+    known: Iterable[ChannelRecord],
+    record_of: Callable[[str], ChannelRecord] = lambda name: ChannelRecord(channel=name),
+) -> list[dict[str, Any]]:
     """The channels with most viewers, then those that were changed. A channel's viewers are those of its
     most watched stream: who watches ticker and chat of a match is one viewer, not two.
     """
@@ -26,7 +30,7 @@ def by_channel(beats: Iterable[Beat], known: Iterable[ChannelRecord]) -> list[di
             versions.setdefault(slot.version, Counter())[slot.stream] += viewers
     records = {record.channel: record for record in known}
     rows = [
-        _row(records.get(name) or ChannelRecord(channel=name), streams.get(name), shards.get(name, {}))
+        _row(records.get(name) or record_of(name), streams.get(name), shards.get(name, {}))
         for name in streams.keys() | records
     ]
     return sorted(rows, key=lambda row: (-row["viewers"], row["channel"]))[:MOST_CHANNELS]

@@ -6,13 +6,15 @@ that is the pipeline itself (docs/decisions/0067).
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.channels.audience import by_channel
+from control.channels import default_record
+from gateway.channels.audience import MOST_CHANNELS, by_channel
 from gateway.context import Context
 from gateway.http.bodies import json_object
 from gateway.http.operations import Operation, Parameter, Reply
@@ -104,11 +106,14 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def gather() -> dict[str, Any]:
         latest = await figures.latest(context.clock.monotonic())
-        control_state = context.control_state
+        state = context.control_state
+        # Of channels without viewers no more are looked at than are shown.
+        known = list(islice(state.channels, MOST_CHANNELS)) if state.known else []
+        record_of = state.channel if state.known else default_record
         return {
             "at_ms": context.clock.now_ms(),
             "roles": latest,
-            "channels": by_channel(control_state.presence.beats(), control_state.channels),
+            "channels": by_channel(state.presence.beats(), known, record_of),
         }
 
     if context.settings.gateway.ops_every_s > 0:

@@ -16,6 +16,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from control.following import TableReader
+from control.registry import EXPIRING
 from control.state import ControlState
 from history.names import day_of, index_name
 from history.pages import Watermark
@@ -39,6 +40,8 @@ from search_indexer.text.folding import Folding
 _log = get_logger("touchline.index")
 _CHUNK: Final = 250
 _KAFKA_S: Final = 10.0
+#: A million channels are read in twenty seconds.
+_READY_S: Final = 120.0
 #: The least that brokers allow as they come.
 _SESSION_MS: Final = 6_000
 #: What librdkafka holds ready; with the batches on their way, the bound of the memory.
@@ -120,14 +123,17 @@ class EventSource:
         self._folding = Folding(settings.elasticsearch.language)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
         self._member = group is not None
-        state = ControlState(settings, clock, sparse=True)
+        state, self._on_disk = ControlState.on_disk(
+            *(settings, clock, "index"), listing=EXPIRING, on_failed=self._table_failed
+        )
+        self._failed: BaseException | None = None
         #: For how long each channel's events are kept.
         self.retention = state.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
         self._alerts = AlertBook(settings, clock, state.readers) if self._member else None
         if self._alerts is not None:
             state.on_alert.append(self._alerts.learn)
-        tables = state.tables("channels", "alerts")
+        tables = state.tables("alerts")
         self._tables = TableReader(settings, clock, tables, name="index-tables", health=health)
         #: Up to where the events of a partition were seen by the alerts: Kafka's committed offsets.
         self._alerted: dict[Partition, int] = {}
@@ -154,7 +160,12 @@ class EventSource:
 
     def read_tables(self) -> None:
         """Know the channels and the alerts, before any event is read."""
+        self._on_disk.start(in_loop=False)
         self._tables.read_all()
+        self._on_disk.wait_ready(_READY_S)
+
+    def _table_failed(self, error: BaseException) -> None:
+        self._failed = error
 
     def all_partitions(self) -> list[Partition]:
         """Every partition of the events topics, for an indexer that reads them all."""
@@ -190,6 +201,8 @@ class EventSource:
 
     def read(self, generation: int, wait_s: float) -> Batch:
         """What has come, at most a batch; waits for it as long as a part-filled batch may wait."""
+        if self._failed is not None:
+            raise self._failed
         self._tables.read_news()
         limits, now_ms = self._settings.indexer, self._clock.now_ms()
         batch = Batch(generation)
@@ -313,4 +326,5 @@ class EventSource:
     def close(self) -> None:
         self._outlet.close()
         self._tables.close()
+        self._on_disk.close()
         self._consumer.close()

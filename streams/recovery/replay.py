@@ -9,10 +9,11 @@ from typing import Final, NamedTuple
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
 
+from control.channels import known_since
 from control.epochs import Epochs
 from control.looking import read_registry
 from control.registry import Registry
-from kernel.clock import Clock
+from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.kafka import apply_topics, client_config, unreachable
 from kernel.positions import Kind
@@ -62,6 +63,7 @@ def replay(
     try:
         counts = _counts(consumer)
         registry = read_registry(settings, clock)
+        refuse_what_was_forgotten(registry, channels, since_ms)
         spans = _spans(consumer, names, counts, since_ms, until_ms)
         outputs = topic_names(shadow)
         outputs.ingest = names.ingest  # what is read, and what rejections name
@@ -92,6 +94,23 @@ def replay(
         raise unreachable(settings) from error
     finally:
         consumer.close()
+
+
+def refuse_what_was_forgotten(registry: Registry, channels: Collection[str], since_ms: int) -> None:
+    """Raise `not_found` where a channel's settings of that time are not known any more.
+
+    A channel's record has its last eight settings. With others the replay would judge by what did not hold.
+    """
+    asked = map(registry.channel, channels) if channels else iter(registry)
+    for record in asked:
+        since = known_since(record)
+        if since_ms < since:
+            raise TouchlineError(
+                "not_found",
+                f"What was set for {record.channel} before {to_rfc3339(since)} is not known any more:"
+                " it was changed too often since then.",
+                hint="Replay from that time on, or name other channels with --channel.",
+            )
 
 
 def _counts(consumer: Consumer) -> dict[str, int]:

@@ -18,6 +18,7 @@ _MAX_QUEUED_KBYTES: Final = 128 * 1024
 #: the agents for as long as all takes that is under way: with 50 ms it was a part of the latency's tail.
 _PATIENCE_S: Final = 0.5
 _STEP_S: Final = 0.001
+_ANSWER_S: Final = 10.0
 #: Outputs between two looks at the bound.
 _AT_ONCE: Final = 1000
 
@@ -69,6 +70,12 @@ class Sink:
                 "error_cb": self._on_error,
             }
         )
+
+    async def learn(self, topics: Collection[str]) -> None:
+        """Ask which partitions these topics have: what was added lately is refused as unknown otherwise."""
+        for producer in self._producers:
+            for topic in topics:
+                await asyncio.to_thread(producer.list_topics, topic, timeout=_ANSWER_S)
 
     async def ready(self) -> None:
         """Wait for room. To be awaited before each slice of outputs; raises once any output was lost."""

@@ -8,6 +8,7 @@ import msgspec
 
 from control.channels import LEAD_MS, ChannelRecord, with_retired, with_shards
 from control.presence import TOTAL_KEY, Slot, by_channel, by_stream, by_version, totals
+from control.registry import SPREAD
 from kernel.clock import Clock
 from kernel.logs import get_logger
 from kernel.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
@@ -66,7 +67,7 @@ class ChannelManager:
     def _reshard(self, viewers: Mapping[Slot, int]) -> list[Write]:
         now_ms = self._audiences.broker_ms()
         registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
-        names = set(audiences) | {r.channel for r in registry if len(r.live) > 1 or r.newest.shards > 1}
+        names = set(audiences) | {r.channel for r in registry.listed(SPREAD)}
         writes = []
         for name in sorted(names):
             if not is_channel(name) or not self._worker.owns(name):
@@ -74,7 +75,7 @@ class ChannelManager:
             before = registry.channel(name)
             after = self._changed(before, audiences.get(name, 0), versions.get(name, {}), now_ms)
             if after is not before:
-                writes.append(registry.write(after))
+                writes += registry.write(after)
         return writes
 
     def _changed(

@@ -116,7 +116,7 @@ async def test_who_waits_for_a_partition_and_leaves_is_not_waited_for() -> None:
 async def test_lanes_that_a_channel_gets_are_watched_by_who_watches_it_already() -> None:
     service, registry, _ = edge()
     viewers = [watch(service, ["chat:a"]), watch(service, ["chat:b"])]
-    registry.channels.learn(spread("a", 2))
+    registry.learn_channel(spread("a", 2))
     service.subscriptions.widen("a")
     feeds = {
         audience.name: [feed.stream for feed in audience.feeds]

@@ -15,7 +15,7 @@ from control.channels import (
     to_avro,
     versions_at,
 )
-from control.commands import apply_command, check_command
+from control.commands import carry_out, check_command
 from control.limits import SETTINGS
 from kernel.errors import TouchlineError
 from kernel.topics import MAX_EVENT_BYTES
@@ -29,7 +29,7 @@ def command(name: str, **arguments: Any) -> dict[str, Any]:
 
 
 def apply(record: ChannelRecord, offset: int, name: str, **arguments: Any) -> ChannelRecord:
-    return apply_command(record, command(name, **arguments), AT + offset, partition=0, offset=offset)
+    return carry_out(record, command(name, **arguments), AT + offset)
 
 
 def test_settings_hold_a_moment_after_the_command_and_earlier_ones_until_then() -> None:
@@ -51,13 +51,6 @@ def test_members_come_and_go() -> None:
     record = apply(record, 1, "add_members", members=["bob", "cy"])
     record = apply(record, 2, "remove_members", members=["ana"])
     assert record.settings.members == ("bob", "cy")
-
-
-def test_a_command_that_is_read_again_changes_nothing() -> None:
-    record = apply(ChannelRecord(channel="c"), 7, "reshard", shards=4)
-    assert apply(record, 7, "reshard", shards=4) is record
-    later = apply(record, 8000, "reshard", shards=2)
-    assert apply(later, 7, "reshard", shards=4) is later
 
 
 def test_commands_for_others_are_left_to_them() -> None:
@@ -116,13 +109,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(name: str, arguments: dict[st
 )
 def test_arguments_that_are_none_are_refused_and_end_nothing(arguments: str) -> None:
     with pytest.raises(TouchlineError) as refused:
-        apply_command(
-            ChannelRecord(channel="c"),
-            {"command": "set_channel", "arguments": arguments},
-            AT,
-            partition=0,
-            offset=0,
-        )
+        carry_out(ChannelRecord(channel="c"), {"command": "set_channel", "arguments": arguments}, AT)
     assert refused.value.code == "bad_request"
 
 
@@ -179,7 +166,7 @@ def test_what_can_be_carried_out_is_written_as_it_was_given() -> None:
 def test_a_command_about_a_lane_does_not_change_its_channel() -> None:
     said = command("set_channel", slow_s=5)
     with pytest.raises(TouchlineError, match="is a lane"):
-        apply_command(ChannelRecord(channel="c"), said, AT, partition=0, offset=0, about="c~1")
+        carry_out(ChannelRecord(channel="c"), said, AT, about="c~1")
 
 
 def test_a_record_with_all_that_may_be_set_and_was_set_before_fits() -> None:

@@ -1,7 +1,6 @@
 """The registry: one record a channel, lanes included; what cannot be written changes nothing."""
 
 import msgspec
-import pytest
 
 from control.channels import ChannelRecord, ChannelVersion, Settings, to_avro
 from control.registry import Registry
@@ -45,23 +44,6 @@ def test_of_what_comes_late_the_newest_counts_and_its_owner_hears_of_it() -> Non
     assert (known.channel("c").lanes, changed) == (0, ["c", "c"])
 
 
-def test_what_cannot_be_written_changes_nothing() -> None:
-    known = registry()
-    broken = ChannelRecord(channel="c", settings=Settings(max_text=3_000_000_000))
-    with pytest.raises(Exception, match=r".+"):
-        known.write(broken)
-    assert known.channel("c") == ChannelRecord(channel="c")
-
-
-def test_whoever_only_reads_holds_what_somebody_has_changed() -> None:
-    known = registry(sparse=True)
-    known.learn(row(ChannelRecord(channel="plain")))
-    known.learn(row(ChannelRecord(channel="c", lanes=2)))
-    assert [record.channel for record in known] == ["c"]
-    known.learn(row(ChannelRecord(channel="c")))
-    assert [record.channel for record in known] == []
-
-
 def test_one_state_says_who_reads_how_long_and_how_it_is_spread() -> None:
     state = ControlState(Deployment(), ManualClock())
     changed: list[str] = []
@@ -72,7 +54,7 @@ def test_one_state_says_who_reads_how_long_and_how_it_is_spread() -> None:
         versions=(ChannelVersion(1, 1, 0), ChannelVersion(2, 8, 5)),
         settings=Settings(readers=("ben",), retention="day"),
     )
-    state.channels.learn(row(record))
+    state.learn_channel(row(record))
     ana, ben = Grants(user="ana", can={}), Grants(user="ben", can={})
     state.caught_up()
     assert (state.may_read(ana, "den~1"), state.may_read(ben, "den~1")) == (False, True)
@@ -80,7 +62,7 @@ def test_one_state_says_who_reads_how_long_and_how_it_is_spread() -> None:
     assert state.retention.kept_since("den~1", 10**12) > 0
     assert state.layout("den~1") == state.layout("den") == (2, 8, 2)
     assert state.shard("den~1", "ana")[1:] == state.shard("den", "ana")[1:]
-    state.channels.learn(row(msgspec.structs.replace(record, settings=Settings(), revision=1)))
+    state.learn_channel(row(msgspec.structs.replace(record, settings=Settings(), revision=1)))
     assert state.may_read(ana, "den")
     assert (state.retention.kept_since("den", 10**12), changed) == (0, ["den", "den"])
 

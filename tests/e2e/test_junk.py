@@ -51,7 +51,7 @@ def flows(pipeline: Pipeline, text: str) -> None:
     post(pipeline, text)
     past = f"{pipeline.gateway_url}/v1/streams/chat/canary/events?limit=500"
     eventually("it is in history", lambda: text in str(asked(past)))
-    poll = f"{pipeline.edge_url.replace('ws:', 'http:').replace('/ws', '/poll')}?streams=chat:canary&last=50"
+    poll = f"{pipeline.edge_url.replace('ws:', 'http:').replace('/ws', '/poll')}?stream=chat:canary&last=50"
     eventually("an edge shows it", lambda: text in str(asked(poll)))
     found = f"{pipeline.gateway_url}/v1/search?q={text}&channel=canary"
     eventually("search finds it", lambda: asked(found)["hits"])

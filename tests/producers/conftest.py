@@ -30,7 +30,7 @@ def producer_settings(kafka_servers: str) -> Settings:
 
 def ingest_topics(settings: Settings) -> list[Topic]:
     names = topic_names(settings)
-    return [topic for topic in topics(settings) if topic.name in (*names.ingest.values(), names.control)]
+    return [topic for topic in topics(settings) if topic.name in (*names.ingest.values(), names.changes)]
 
 
 @pytest.fixture

@@ -196,7 +196,7 @@ async def test_a_spread_channel_keeps_each_senders_order_on_one_lane(
         lanes[decode_ingest(Kind.CHAT, value)["sender"]].add(number)
     assert all(len(numbers) == 1 for numbers in lanes.values())
     # The workers are told once of each number of lanes, so that subscribers get them all.
-    [(_, channel, command)] = read_topic(fresh_settings, names.control)
+    [(_, channel, command)] = read_topic(fresh_settings, names.changes)
     assert channel == b"hot"
     assert Codec("control").decode(command)["command"] == "set_lanes"
     assert Codec("control").decode(command)["arguments"] == '{"lanes":3}'

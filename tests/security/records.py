@@ -12,7 +12,7 @@ import msgspec
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from control.channels import ChannelRecord, encoded, from_avro
-from control.commands import apply_command
+from control.commands import carry_out
 from history.log import readable
 from kernel.positions import Kind
 from schemas.codec import Codec
@@ -94,7 +94,7 @@ def make_any(kind: Kind, record: ChannelRecord) -> Any:
 def command(data: bytes) -> None:
     """touchline.control: what is carried out gives a record that can be written."""
     said = codec("control").decode(data)
-    after = apply_command(ChannelRecord(channel="final"), said, APPEND_MS, partition=0, offset=1)
+    after = carry_out(ChannelRecord(channel="final"), said, APPEND_MS)
     encoded(after, codec("channel"))
 
 

@@ -25,7 +25,7 @@ from control.channels import (
     from_avro,
     to_avro,
 )
-from control.commands import apply_command
+from control.commands import carry_out
 from control.epochs import Epoch, Epochs
 from kernel.errors import TouchlineError
 from kernel.metrics import FAILED
@@ -141,7 +141,7 @@ class Worker(RuleBasedStateMachine):
         self.offset, self.at_ms = self.offset + 1, self.at_ms + later
         said: Mapping[str, Any] = {"command": command, "arguments": given}
         with contextlib.suppress(TouchlineError):
-            after = apply_command(self.record_of(name), said, self.at_ms, partition=0, offset=self.offset)
+            after = carry_out(self.record_of(name), said, self.at_ms)
             encoded(after, Codec("channel"))
             self.keep(after)
 

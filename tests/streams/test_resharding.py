@@ -15,7 +15,7 @@ from control.channels import (
     to_avro,
     with_retired,
 )
-from control.commands import apply_command, check_command
+from control.commands import carry_out, check_command
 from control.resharding import RESHARD_EVERY_MS
 from kernel.errors import TouchlineError
 
@@ -24,7 +24,7 @@ AT = 1_767_225_600_000
 
 def reshard(record: ChannelRecord, shards: int, at: int) -> ChannelRecord:
     command = {"command": "reshard", "arguments": json.dumps({"shards": shards})}
-    return apply_command(record, command, at, partition=0, offset=record.revision)
+    return carry_out(record, command, at)
 
 
 def test_forty_reshards_in_a_row_leave_a_few_versions_with_a_bounded_number_of_shards() -> None:

@@ -133,7 +133,7 @@ def test_channels_beyond_the_bound_take_events_but_are_not_remembered(
     with running(kafka_servers, "http://127.0.0.1:9", tmp_path, "stream", **given) as pipeline:
         log = Log(pipeline.settings)
         for number in range(8):
-            log.post(Kind.CHAT, f"room-of-{number}", say("hi"))
+            log.post(Kind.CHAT, f"place-{number}", say("hi"))
         eventually("all are judged", lambda: log.lag(Kind.CHAT) == 0)
         assert len(list(log.read(log.names.events[Kind.CHAT]))) == 8
         kept = {m.key() for m in log.read(log.names.channels)} - {b"$epochs"}

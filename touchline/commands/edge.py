@@ -53,9 +53,15 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
         if stop.is_set():
             return
         # The edge learns it, history keeps to it.
-        state = ControlState(settings, clock, sparse=True)
+        edges: list[Edge] = []
+
+        def fail(error: BaseException) -> None:
+            edges[0].failed(error)
+
+        state, on_disk = ControlState.on_disk(settings, clock, "edge", on_failed=fail)
         async with History(settings, clock, state.retention) as history:
-            edge = Edge(settings, clock=clock, history=history, state=state, leave=leave)
+            edge = Edge(settings, clock=clock, history=history, state=state, on_disk=on_disk, leave=leave)
+            edges.append(edge)
             await edge.run(stop)
 
     return run_role(main)

@@ -1,0 +1,327 @@
+"""State of many entities: what it costs an edge to start, to hold and to look up, and ways to do it.
+
+    python -m bench.entity [--channels 1000000] [WAY…]     ways: edge lookups change memory faust http
+
+Starts a Kafka of its own, fills `touchline.channels` with channels that have settings, and measures each way
+in a process of its own. `edge` is the role as it ships; `lookups` and `change` the table on disk; `memory`
+all records decoded in a dict, as it was; `faust` a global table in RocksDB; `http` a look-up at the owner.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from control.channels import ChannelRecord, to_avro
+from control.channels import Settings as ChannelSettings
+from embedded.backends.servers import Servers
+from embedded.ports import find_free
+from kernel.clock import SystemClock
+from kernel.kafka import apply_topics
+from kernel.settings import Settings, as_environment, load_settings
+from kernel.topics import topic_names, topics
+from schemas.registry import codec_for
+
+WAYS = ("edge", "lookups", "change", "memory", "faust", "http")
+CLOCK = SystemClock()
+
+
+def rss_mb(pid: int | str = "self", field: str = "VmRSS") -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+def cpu_s(pid: int | str = "self") -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def fill(settings: Settings, channels: int) -> None:
+    """Channels that each have settings, at random places of the log."""
+    codec, topic = codec_for(settings, "channel"), topic_names(settings).channels
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.kafka.bootstrap_servers,
+            "partitioner": "murmur2_random",
+            "linger.ms": 50,
+            "batch.size": 1_000_000,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
+    order = list(range(channels))
+    random.Random(1).shuffle(order)
+    for number in order:
+        name = f"channel-{number}"
+        record = ChannelRecord(
+            channel=name,
+            revision=1,
+            settings=ChannelSettings(slow_s=5.0, max_text=500, blocked=("spoiler", "leak")),
+        )
+        producer.produce(topic, codec.encode(to_avro(record)), name)
+        producer.poll(0)
+    assert producer.flush(120) == 0
+
+
+def _ready(port: int, process: subprocess.Popen[bytes]) -> float:
+    began = time.monotonic()
+    while True:
+        assert process.poll() is None, "the edge has ended"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+                if answer.status == 200:
+                    return time.monotonic() - began
+        except OSError:
+            pass
+        time.sleep(0.05)
+
+
+def _start(role: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "touchline", role], env=environment)
+
+
+def _size(settings: Settings) -> int:
+    return sum(f.stat().st_size for f in Path(settings.state.dir).rglob("bench-0.db*"))
+
+
+def edge(settings: Settings, again: bool) -> dict[str, Any]:
+    """Start the role, wait until it is ready, look at what it holds."""
+    port = find_free()
+    given = {**os.environ, **as_environment(settings), "TOUCHLINE_EDGE_PORT": str(port)}
+    process = _start("edge", given)
+    try:
+        seconds = _ready(port, process)
+        return {
+            "table": "there" if again else "none",
+            "ready_s": round(seconds, 1),
+            "cpu_s": round(cpu_s(process.pid), 1),
+            "rss_mb": round(rss_mb(process.pid)),
+            "peak_mb": round(rss_mb(process.pid, "VmHWM")),
+        }
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _quantiles(seconds: list[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(seconds, n=1000)
+    return {"p50_ms": round(cuts[499] * 1000, 3), "p99_ms": round(cuts[989] * 1000, 3),
+            "max_ms": round(max(seconds) * 1000, 2)}  # fmt: skip
+
+
+async def lookups(settings: Settings, channels: int) -> dict[str, Any]:
+    """Channels that nobody has asked for before, one after the other."""
+    from control.state import ControlState
+
+    ready = asyncio.Event()
+    state, on_disk = ControlState.on_disk(settings, CLOCK, "bench", on_failed=print)
+    state.on_known.append(ready.set)
+    state.caught_up()
+    before, began = rss_mb(), time.monotonic()
+    on_disk.start()
+    await ready.wait()
+    took, held = time.monotonic() - began, rss_mb() - before
+    rng, seconds = random.Random(2), []
+    for number in rng.sample(range(channels), min(20_000, channels)):
+        at = time.perf_counter()
+        record = state.channel(f"channel-{number}")
+        seconds.append(time.perf_counter() - at)
+        assert record.settings.slow_s == 5.0
+    size = _size(settings)
+    await on_disk.stop()
+    return {"filled_s": round(took, 1), "held_mb": round(held), "file_mb": size >> 20, **_quantiles(seconds)}
+
+
+async def change(settings: Settings, channels: int) -> dict[str, Any]:
+    """From a command's confirmation until who watches the channel has the new settings, a worker between."""
+    from control.sending import CommandSender
+    from control.state import ControlState
+
+    port = find_free()
+    given = {**os.environ, **as_environment(settings), "TOUCHLINE_STREAM_PORT": str(port)}
+    process = _start("stream", given)
+    ready = asyncio.Event()
+    state, on_disk = ControlState.on_disk(settings, CLOCK, "bench", on_failed=print)
+    state.on_known.append(ready.set)
+    state.caught_up()
+    on_disk.start()
+    try:
+        worker_s = await asyncio.to_thread(_ready, port, process)
+        await ready.wait()
+        sender, seconds = CommandSender(settings, CLOCK), []
+        for number in random.Random(3).sample(range(channels), 60):
+            name = f"channel-{number}"
+            heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            state.channels.view.watch(name, lambda *_, heard=heard: heard.done() or heard.set_result(None))  # type: ignore[union-attr]
+            await sender.send(name, "set_channel", {"max_text": 100})
+            began = time.perf_counter()
+            await asyncio.wait_for(heard, 30)
+            seconds.append(time.perf_counter() - began)
+        return {"worker_ready_s": round(worker_s, 1), **_quantiles(seconds)}
+    finally:
+        process.terminate()
+        process.wait(30)
+        await on_disk.stop()
+
+
+def memory(settings: Settings) -> dict[str, Any]:
+    """All records decoded in a dict."""
+    from control.looking import read_registry
+
+    before, began = rss_mb(), time.monotonic()
+    registry = read_registry(settings, CLOCK)
+    return {"read_s": round(time.monotonic() - began, 1), "cpu_s": round(cpu_s(), 1),
+            "held_mb": round(rss_mb() - before), "channels": sum(1 for _ in registry)}  # fmt: skip
+
+
+async def faust(settings: Settings, channels: int) -> dict[str, Any]:
+    """A global table of Faust's in RocksDB, recovered from the topic as its changelog."""
+    import faust as faust_
+
+    prefix = topic_names(settings).channels
+    directory = Path(settings.state.dir) / "faust"
+    app = faust_.App(
+        f"bench-{os.getpid()}", broker=f"kafka://{settings.kafka.bootstrap_servers}", store="rocksdb://",
+        datadir=str(directory), topic_partitions=settings.topics.partitions, web_enabled=False,
+        topic_disable_leader=True, topic_allow_declare=False,
+    )  # fmt: skip
+    changelog = app.topic(prefix, key_type=bytes, value_type=bytes, key_serializer="raw",
+                          value_serializer="raw", partitions=settings.topics.partitions)  # fmt: skip
+    table = app.GlobalTable("channels", partitions=settings.topics.partitions, key_type=bytes,
+                            value_type=bytes, key_serializer="raw", value_serializer="raw",
+                            changelog_topic=changelog)  # fmt: skip
+    before, began, used = rss_mb(), time.monotonic(), cpu_s()
+    app.finalize()
+    await app.start()
+    recovery = app.tables.recovery
+    await asyncio.wait([asyncio.ensure_future(recovery.completed.wait())], timeout=300)
+    took, held = time.monotonic() - began, rss_mb() - before
+    seconds = []
+    for number in random.Random(2).sample(range(channels), min(20_000, channels)):
+        at = time.perf_counter()
+        table.get(f"channel-{number}".encode())
+        seconds.append(time.perf_counter() - at)
+    found = {"recovered": recovery.completed.is_set(), "filled_s": round(took, 1)}
+    print(json.dumps({**found, "cpu_s": round(cpu_s() - used, 1), "held_mb": round(held),
+                      **_quantiles(seconds)}), flush=True)  # fmt: skip
+    os._exit(0)  # Faust's tasks may hang when they are cancelled
+
+
+async def http(settings: Settings, channels: int) -> dict[str, Any]:
+    """Each look-up is a request to the process that has the state (here: in the same table, warm)."""
+    from aiohttp import web
+
+    from control.state import ControlState
+
+    ready, port = asyncio.Event(), find_free()
+    state, on_disk = ControlState.on_disk(settings, CLOCK, "bench", on_failed=print)
+    state.on_known.append(ready.set)
+    state.caught_up()
+    on_disk.start()
+    await ready.wait()
+
+    async def show(request: web.Request) -> web.Response:
+        import msgspec
+
+        return web.Response(body=msgspec.json.encode(state.channel(request.match_info["name"])))
+
+    app = web.Application()
+    app.add_routes([web.get("/{name}", show)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    client = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _CLIENT, str(port), str(channels), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await client.communicate()
+    await runner.cleanup()
+    await on_disk.stop()
+    return dict(json.loads(out))
+
+
+_CLIENT = """
+import asyncio, json, random, sys, time
+from aiohttp import ClientSession
+from bench.entity import _quantiles
+async def main():
+    seconds = []
+    async with ClientSession() as session:
+        for number in random.Random(2).sample(range(int(sys.argv[2])), 5000):
+            at = time.perf_counter()
+            async with session.get(f"http://127.0.0.1:{sys.argv[1]}/channel-{number}") as answer:
+                await answer.json()
+            seconds.append(time.perf_counter() - at)
+    print(json.dumps(_quantiles(seconds)))
+asyncio.run(main())
+"""
+
+
+def measure(way: str, settings: Settings, channels: int) -> Any:
+    """In this process."""
+    if way == "memory":
+        return memory(settings)
+    return asyncio.run(
+        {"lookups": lookups, "change": change, "faust": faust, "http": http}[way](settings, channels)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("ways", nargs="*", default=list(WAYS))
+    parser.add_argument("--channels", type=int, default=1_000_000)
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.inside:
+        print(json.dumps(measure(given.inside, load_settings(), given.channels)), flush=True)
+        return
+    home = Path(tempfile.mkdtemp(prefix="touchline-bench-entity-"))
+    home.chmod(0o711)
+    try:
+        run(home, given.ways, given.channels)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def run(home: Path, ways: list[str], channels: int) -> None:
+    servers_dir = load_settings().embedded.servers_dir or str(Path(".touchline/servers").resolve())
+    with Servers(home / "data", servers_dir=Path(servers_dir), with_elasticsearch=False) as servers:
+        settings = load_settings(
+            {
+                "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers,
+                "TOUCHLINE_STATE_DIR": str(home / "state"),
+                "TOUCHLINE_LOG_LEVEL": "error",
+            }
+        )
+        apply_topics(settings, topics(settings))
+        if "edge" in ways:
+            edge(settings, again=False)  # brokers and files are warm from here on
+            print("edge, no channels", json.dumps(edge(settings, again=True)), flush=True)
+        began = time.monotonic()
+        fill(settings, channels)
+        print(f"{channels} channels written in {time.monotonic() - began:.0f} s", flush=True)
+        if "edge" in ways:
+            shutil.rmtree(home / "state", ignore_errors=True)
+            for again in (False, True):
+                print(f"edge, {channels} channels", json.dumps(edge(settings, again)), flush=True)
+        for way in ways:
+            if way == "edge":
+                continue
+            environment = {**os.environ, **as_environment(settings)}
+            command = [sys.executable, "-m", "bench.entity", "--inside", way, "--channels", str(channels)]
+            out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+            print(way, out.stdout.strip() or f"failed ({out.returncode})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The owner of states: folds the inputs of the partitions that are its own, and writes whole records.
+
+It runs in the worker that has the inputs' partition. What it writes is on its way while the next input is
+folded, so it goes by its own writes first, and by the table for all else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from control.entity.fold import EntityFold, Input, Written, fold_input
+from control.entity.tables import Tables
+from control.entity.types import STAMP, AnyType, source_of
+from control.entity.view import Known
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+from kernel.positions import murmur2
+from kernel.records import ORIGIN, Headers, Partition, Record, Write
+from schemas.rejections import FAULTS, unexpected
+
+_log = get_logger("touchline.owner")
+
+#: Decodes an input's value; raises TouchlineError.
+Decode = Callable[[bytes], Any]
+#: The fold for what an input says; raises TouchlineError where there is none.
+Route = Callable[[Any], EntityFold[Any]]
+#: What is written of a refused input (place, record, decoded value or None, error).
+Refuse = Callable[[Partition, Record, Any, TouchlineError], list[Write]]
+
+
+class Owner:
+    """One topic of inputs, of all types that are fed from it."""
+
+    def __init__(
+        self,
+        topic: str,
+        tables: Tables,
+        *,
+        decode: Decode,
+        route: Route,
+        refuse: Refuse,
+        source: Callable[[str, int], str] = source_of,
+    ) -> None:
+        self._topic, self._tables, self._source = topic, tables, source
+        self._decode, self._route, self._refuse = decode, route, refuse
+        self._topic_id = ""
+        self._inputs = 1
+        self._partitions: Mapping[str, int] = {}
+        self._mine: frozenset[int] = frozenset()
+
+    async def opening(
+        self, mine: Sequence[int], *, topic_id: str, inputs: int, partitions: Mapping[str, int]
+    ) -> None:
+        """These partitions of the inputs are this worker's now.
+
+        `inputs` is how many there are, `partitions` the same of each topic of states. Returns once all that
+        was written of states before is in the table: what an owner before this one did is known then.
+        """
+        self._topic_id, self._inputs, self._partitions = topic_id, inputs, partitions
+        self._mine = frozenset()
+        if mine:
+            await self._tables.at_end()
+        self._mine = frozenset(mine)
+
+    def owns(self, entity: bytes) -> bool:
+        """Whether this worker is the one that changes it."""
+        return partition_of_key(entity, self._inputs) in self._mine
+
+    def fold(self, place: Partition, records: Sequence[Record]) -> list[Write]:
+        """These inputs; returns what is to be written, in this order."""
+        writes: list[Write] = []
+        for record in records:
+            key, value = record.key or b"", None
+            right = partition_of_key(key, self._inputs)
+            if right != place.partition:
+                writes.append(self._put_right(place, record, right))
+                continue
+            try:
+                value = self._decode(record.value or b"")
+                how = self._route(value)
+                source, offset = self._origin(place, record)
+                given = Input(key, value, record.append_ms, source, offset)
+                view = self._tables.view(how.type)
+                for written in fold_input(how, given, view.known):
+                    writes += self.write(how.type, written)
+            except TouchlineError as error:
+                writes += self._refuse(place, record, value, error)
+            except FAULTS:
+                raise
+            except Exception as error:
+                # Whatever is wrong with an input ends that input, and nothing else.
+                writes += self._refuse(place, record, value, unexpected(error, "command"))
+        return writes
+
+    def write(self, type_: AnyType, written: Written[Any]) -> list[Write]:
+        """The key is so from now on; returns what says so."""
+        key, known, value = written
+        right = partition_of_key(type_.entity_of(key), self._partitions[type_.topic])
+        headers: Headers | None = None if value is not None else [(STAMP, known.stamp.to_header())]
+        # Records from before partitions were added lie elsewhere. The newer one holds wherever it lies, so
+        # they stay: roles of the version before read the first partition only, and would take a tombstone
+        # there for the end of it. They go when the key goes.
+        old = [p for p in known.partitions if p != right]
+        gone = [Write(type_.topic, None, key, p, headers=headers) for p in old if value is None]
+        self._tables.view(type_).wrote(key, known._replace(partitions=() if value is None else (*old, right)))
+        return [*gone, Write(type_.topic, value, key, right, headers=headers)]
+
+    def rewrite(self, type_: AnyType, key: bytes, known: Known[Any]) -> list[Write]:
+        """Something older was written after this, and compaction would keep that: write this again."""
+        if not self.owns(type_.entity_of(key)):
+            return []
+        _log.warning("a state is written again", type=type_.name, key=key, revision=known.stamp.revision)
+        value = None if known.state is None else type_.encode(known.state)
+        return self.write(type_, Written(key, known, value))
+
+    def _origin(self, place: Partition, record: Record) -> tuple[str, int]:
+        origin = origin_of(record.headers) if record.headers else None
+        if origin is not None:
+            source, _, offset = origin.decode("ascii", "replace").rpartition(":")
+            if source and offset.isdigit():
+                return source, int(offset)
+        return self._source(self._topic_id, place.partition), record.offset
+
+    def _put_right(self, place: Partition, record: Record, right: int) -> Write:
+        """Posted before partitions were added, or by a producer with a partitioner of its own."""
+        headers: Headers = list(record.headers or ())
+        if origin_of(headers) is None:
+            source = self._source(self._topic_id, place.partition)
+            headers.append((ORIGIN, f"{source}:{record.offset}".encode()))
+        return Write(self._topic, record.value, record.key, right, headers=headers)
+
+
+def origin_of(headers: Headers | None) -> bytes | None:
+    """Where an input that was put into the right partition first lay."""
+    for name, value in headers or ():
+        if name == ORIGIN and isinstance(value, bytes):
+            return value
+    return None
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """Where Kafka's default partitioner puts it."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions

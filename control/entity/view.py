@@ -1,0 +1,254 @@
+"""What a role sees of one sort of entity: looked up in the table on disk, held in memory while it is used."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from threading import RLock
+from typing import Final, Generic, NamedTuple
+
+from control.entity.store import Row, Store
+from control.entity.types import EntityType, S, Stamp
+from kernel.errors import TouchlineError
+from kernel.logs import get_logger
+
+_log = get_logger("touchline.state")
+#: Entities that are kept decoded, beside those that are watched.
+REMEMBERED: Final = 10_000
+_PAGE: Final = 1000
+
+
+class Known(NamedTuple, Generic[S]):
+    """What is known of a key."""
+
+    #: None: there is none, or no more.
+    state: S | None
+    stamp: Stamp
+    #: In which partitions records of it lie.
+    partitions: tuple[int, ...] = ()
+    #: Whether a tombstone without a stamp is the last record of it.
+    removed_by_hand: bool = False
+
+
+class View(Generic[S]):
+    """One type's entities. Any thread may ask; who watches is called by the thread that brings the change."""
+
+    def __init__(self, type_: EntityType[S], *, remembered: int = REMEMBERED) -> None:
+        self.type, self._most = type_, remembered
+        #: Keys of which something is held in memory: the follower says when they change.
+        self.in_use: set[bytes] = set()
+        self._store: Store | None = None
+        self._remembered: OrderedDict[bytes, Known[S]] = OrderedDict()
+        self._watched: dict[bytes, Known[S]] = {}
+        self._callbacks: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
+        #: What the owner has written, and the topic has not brought back yet.
+        self._own: dict[bytes, Known[S]] = {}
+        #: Called with a key when what was known of it holds no more, or is only forgotten.
+        self.on_forget: Callable[[bytes], None] | None = None
+        #: Whether somebody goes by what was read of a key, though it is not in memory any more: they hear of
+        #: changes all the same.
+        self.still_used: Callable[[bytes], bool] | None = None
+        self._faded: set[bytes] = set()
+        self._faded_at_sweep = remembered
+        #: The indexer's threads ask beside its loop.
+        self._lock = RLock()
+        #: Called where something older has come after what is known.
+        self.on_stale: Callable[[bytes, Known[S]], None] | None = None
+
+    def open(self, store: Store) -> None:
+        """The table is filled."""
+        self._store = store
+        for key in list(self._callbacks):
+            self._refresh(key)
+
+    # ── readers ────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, key: str | bytes) -> S | None:
+        """The entity's state; None where there is none. Raises `unavailable` before the table is filled."""
+        return self.known(key if isinstance(key, bytes) else key.encode()).state
+
+    def known(self, key: bytes) -> Known[S]:
+        """The same, and how new it is."""
+        with self._lock:
+            found = self._own.get(key) or self._watched.get(key)
+            if found is not None:
+                return found
+            found = self._remembered.get(key)
+            if found is None:
+                self._faded.discard(key)
+                self._keep(key, found := self._read(key))
+            else:
+                self._remembered.move_to_end(key)
+            return found
+
+    def watch(self, key: str, callback: Callable[[bytes, S | None], None]) -> S | None:
+        """The entity's state now, and `callback(key, state)` at each change of it, until `unwatch`."""
+        raw = key.encode()
+        self._callbacks.setdefault(raw, []).append(callback)
+        if self._store is None:
+            return None
+        known = self._watched[raw] = self.known(raw)
+        self._remembered.pop(raw, None)
+        return known.state
+
+    def unwatch(self, key: str, callback: Callable[[bytes, S | None], None]) -> None:
+        """End it."""
+        raw = key.encode()
+        callbacks = self._callbacks.get(raw, [])
+        if callback in callbacks:
+            callbacks.remove(callback)
+        if not callbacks:
+            self._callbacks.pop(raw, None)
+            self._watched.pop(raw, None)
+            self._forget(raw)
+
+    def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = _PAGE) -> list[tuple[bytes, S]]:
+        """Entities whose keys begin with `prefix` and lie behind `after`, in the order of keys."""
+        found: list[tuple[bytes, S]] = []
+        while True:
+            rows = self._opened.scan(self.type.name, prefix, after, _PAGE)
+            for key, of_key in groupby(rows, attrgetter("key")):
+                after = key
+                # The last key's rows may go on behind the page.
+                copies = self._opened.get(self.type.name, key) if key == rows[-1].key else list(of_key)
+                state = (self._own.get(key) or self._pick(key, copies)).state
+                if state is not None:
+                    found.append((key, state))
+                    if len(found) == limit:
+                        return found
+            if len(rows) < _PAGE:
+                return found
+
+    def listed(self, flag: int) -> Iterator[tuple[bytes, S]]:
+        """Entities that have this flag now; the type says which it has."""
+        flags = self.type.flags
+        seen: set[bytes] = set()
+        for row in self._opened.listed(self.type.name, flag):
+            if row.key in seen:
+                continue
+            seen.add(row.key)
+            state = self._read(row.key).state if row.key not in self._own else self._own[row.key].state
+            # A copy in another partition may be newer.
+            if state is not None and flags is not None and flags(row.key, state) & flag:
+                yield row.key, state
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the table is filled."""
+        return self._store is not None
+
+    def count(self) -> int:
+        """About how many there are in the table."""
+        return self._opened.count(self.type.name)
+
+    @property
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise TouchlineError(
+                "unavailable", f"What is set ({self.type.name}) was not read yet: try again in a moment."
+            )
+        return self._store
+
+    # ── the owner ──────────────────────────────────────────────────────────────────────────────────────
+
+    def wrote(self, key: bytes, known: Known[S]) -> None:
+        """This is what the key is from now on: it is on its way to the topic."""
+        self.in_use.add(key)
+        self._own[key] = known
+        self._remembered.pop(key, None)
+        self._notify(key, known)
+
+    # ── what the follower says ─────────────────────────────────────────────────────────────────────────
+
+    def changed(self, keys: Sequence[bytes] | set[bytes]) -> None:
+        """These have changed in the table."""
+        with self._lock:
+            for key in keys:
+                self._refresh(key)
+
+    def _refresh(self, key: bytes) -> None:
+        before = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
+        if before is None and key not in self._callbacks:
+            faded = key in self._faded
+            self._faded.discard(key)
+            self.in_use.discard(key)
+            if faded and self.on_forget is not None:
+                self.on_forget(key)
+            return
+        now = self._read(key)
+        # Nobody's fold removes without a stamp: that is an operator, who means it.
+        by_hand = now.removed_by_hand and key not in self._own
+        if before is not None and now.stamp.revision < before.stamp.revision and not by_hand:
+            # Of the owner's own writes some are under way. Anybody else's was written without knowing better.
+            if key not in self._own and self.on_stale is not None:
+                self.on_stale(key, before)
+            return
+        self._own.pop(key, None)
+        if key in self._callbacks:
+            self._watched[key] = now
+        elif key in self._remembered:
+            self._remembered[key] = now
+        else:
+            self._keep(key, now)
+        if before is None or now.state != before.state:
+            self._notify(key, now)
+
+    def _notify(self, key: bytes, known: Known[S]) -> None:
+        if key in self._callbacks:
+            self._watched[key] = known
+        if self.on_forget is not None:
+            self.on_forget(key)
+        for callback in list(self._callbacks.get(key, ())):
+            callback(key, known.state)
+
+    # ── the table ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self, key: bytes) -> Known[S]:
+        # Known first, then read: what changes in between is told, and read again.
+        self.in_use.add(key)
+        return self._pick(key, self._opened.get(self.type.name, key))
+
+    def _pick(self, key: bytes, rows: Sequence[Row]) -> Known[S]:
+        """Of its records, one a partition, the newest."""
+        best: Known[S] = Known(None, Stamp())
+        for row in rows:
+            if row.gone_ms is not None:
+                found: Known[S] = Known(None, Stamp.from_header(row.value))
+            else:
+                try:
+                    state = self.type.decode(row.value)
+                except TouchlineError as error:
+                    _log.warning("a state cannot be read", type=self.type.name, key=key, why=error.message)
+                    continue
+                found = Known(state, self.type.stamp_of(state))
+            if found.stamp.revision >= best.stamp.revision:
+                best = found
+        return best._replace(
+            partitions=tuple(row.partition for row in rows if row.gone_ms is None),
+            removed_by_hand=any(row.gone_ms is not None and not row.value for row in rows),
+        )
+
+    def _keep(self, key: bytes, known: Known[S]) -> None:
+        self._remembered[key] = known
+        if len(self._remembered) > self._most:
+            eldest, _ = self._remembered.popitem(last=False)
+            self._forget(eldest)
+
+    def _sweep(self) -> None:
+        """Let go of those that nobody uses any more."""
+        gone = {key for key in self._faded if self.still_used is not None and not self.still_used(key)}
+        self._faded -= gone
+        self.in_use -= gone - self._remembered.keys() - self._watched.keys() - self._own.keys()
+        self._faded_at_sweep = max(self._most, len(self._faded))
+
+    def _forget(self, key: bytes) -> None:
+        if key in self._own or key in self._watched or key in self._remembered:
+            return
+        if self.still_used is not None and self.still_used(key):
+            self._faded.add(key)
+            if len(self._faded) > 2 * self._faded_at_sweep:
+                self._sweep()
+            return
+        self.in_use.discard(key)
+        if self.on_forget is not None:
+            self.on_forget(key)
