@@ -27,6 +27,7 @@ TOPICS: Final[Mapping[str, tuple[str, bytes]]] = {
     "alerts": ("control", b"foe-log"),
     "cursors": ("cursor", b'["foe","phone","chat:foe-log"]'),
     "ops": ("fanout", b"$ops#1#0"),
+    "answers": ("answer", b"foe-log"),
 }
 
 

@@ -120,6 +120,6 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-channel": channel,
         "record-control": command,
         "record-alert": alert,
-        **{f"record-{name}": partial(plain, name) for name in ("presence", "cursor", "rejection")},
+        **{f"record-{name}": partial(plain, name) for name in ("presence", "cursor", "rejection", "answer")},
     }
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import TouchlineError
+from schemas.catalog import built_in
 from tests.security import fuzz
 from tests.security.parsers import TARGETS, is_sound
 
@@ -25,6 +26,12 @@ def test_each_parser_has_inputs_that_it_takes_so_that_the_fuzzer_gets_past_its_f
     taken = [is_sound(TARGETS[name], data) for data in good]
     assert taken
     assert all(taken)
+
+
+def test_every_schema_has_its_records_in_the_corpus() -> None:
+    read = {name.removeprefix("record-") for name in TARGETS if name.startswith("record-")} - {"alert"}
+    posted = {name for name in TARGETS if name.startswith("ingest-")}
+    assert read | posted == {version.name for version in built_in().schemas}
 
 
 def test_every_folder_of_the_corpus_is_somebodys() -> None:

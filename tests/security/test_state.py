@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from consumers.protocol.session import Guest, Member
+from control.asker import HEADER as ANSWER
 from control.channels import (
     MAX_LIVE,
     MAX_LIVE_SHARDS,
@@ -79,7 +80,12 @@ posts = (
 )
 bodies = posts | st.binary(max_size=60) | st.just(b'{"sender":"ana","data":{"text":"a word, ab"}}')
 headers = st.lists(
-    st.tuples(st.sampled_from([ORIGIN, VIA, "trace"]), st.none() | st.binary(max_size=30) | st.just(b"3:7")),
+    st.tuples(
+        st.sampled_from([ORIGIN, VIA, ANSWER, "trace"]),
+        st.none()
+        | st.binary(max_size=30)
+        | st.sampled_from([b"3:7", b"7:me:1", b"99999:me:999999999999999"]),
+    ),
     max_size=3,
 )
 ops = st.sampled_from(
@@ -123,6 +129,7 @@ class Worker(RuleBasedStateMachine):
         partition = partition_of("c", PARTITIONS)
         return Judge(
             kind, partition, names=NAMES, channels=self.channels[kind], memory=Memory(Repeats(600_000)),
+            answers=PARTITIONS,
             epochs=Epochs([Epoch(3, "id", PARTITIONS, {})], partition),
         )  # fmt: skip
 
