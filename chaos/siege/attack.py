@@ -51,7 +51,7 @@ class Raw:
 
 @dataclass(frozen=True, kw_only=True)
 class Put:
-    """A record on a topic (an attribute of TopicNames, or `events.chat`), as a Kafka client writes it."""
+    """A record on a topic (its name without the prefix), as a Kafka client writes it."""
 
     topic: str
     key: bytes | None

@@ -7,27 +7,23 @@ from typing import Any, Final
 from chaos.siege.attack import Attacker, Put
 from control.channels import ChannelRecord, ChannelVersion, to_avro
 from control.channels import Settings as ChannelSettings
-from kernel.topics import MAX_RECORD_BYTES
+from kernel.settings import Settings
+from kernel.topics import MAX_RECORD_BYTES, topics
 from schemas.codec import Codec
 
-#: Topic -> the schema of its values, and a key as its readers expect it.
+#: Keys as readers expect them, where they are no channel.
+_KEYS: Final[Mapping[str, bytes]] = {
+    "fanout.live": b"foe-log#1#0",
+    "fanout.location": b"foe-log#1#0",
+    "ops": b"$ops#1#0",
+    "presence": b"edge-foe",
+    "cursors": b'["foe","phone","chat:foe-log"]',
+}
+_PREFIX: Final = Settings().topics.prefix
+#: Topic, without its prefix -> the schema of its values, and a key: all topics that there are.
 TOPICS: Final[Mapping[str, tuple[str, bytes]]] = {
-    "ingest.chat": ("ingest-chat", b"foe-log"),
-    "ingest.broadcast": ("ingest-broadcast", b"foe-log"),
-    "ingest.location": ("ingest-location", b"foe-log"),
-    "events.chat": ("event-chat", b"foe-log"),
-    "events.broadcast": ("event-broadcast", b"foe-log"),
-    "events.location": ("event-location", b"foe-log"),
-    "fanout_live": ("fanout", b"foe-log#1#0"),
-    "fanout_location": ("fanout", b"foe-log#1#0"),
-    "rejected": ("rejection", b"foe-log"),
-    "channels": ("channel", b"foe-log"),
-    "presence": ("presence", b"edge-foe"),
-    "control": ("control", b"foe-log"),
-    "alerts": ("control", b"foe-log"),
-    "cursors": ("cursor", b'["foe","phone","chat:foe-log"]'),
-    "ops": ("fanout", b"$ops#1#0"),
-    "answers": ("answer", b"foe-log"),
+    (name := topic.name.removeprefix(f"{_PREFIX}.")): (topic.value, _KEYS.get(name, b"foe-log"))
+    for topic in topics(Settings())
 }
 
 
@@ -96,7 +92,7 @@ def hostile_commands(channel: str) -> list[Put]:
 
 def _junk_on(topic: str) -> Attacker:
     return Attacker(
-        name=f"junk-{topic.replace('.', '-').replace('_', '-')}",
+        name=f"junk-{topic.replace('.', '-')}",
         way="log",
         case=9,
         rest_s=1.0,

@@ -26,7 +26,7 @@ from yarl import URL
 from chaos.siege.attack import Attacker, Frames, Put, Raw, Request, Step
 from chaos.siege.attackers import ATTACKERS
 from kernel.tokens import sign
-from kernel.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.topics import MAX_RECORD_BYTES
 
 _ASK_S: Final = 20.0
 _NICE: Final = 10
@@ -179,7 +179,7 @@ class Striker:
 
 def topic_of(prefix: str, name: str) -> str:
     """The topic that a step names."""
-    return f"{prefix}.{name.replace('_', '.')}" if "." in name else str(getattr(TopicNames(prefix), name))
+    return f"{prefix}.{name}"
 
 
 def _plain(edge: str) -> str:
