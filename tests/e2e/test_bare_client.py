@@ -80,9 +80,10 @@ async def test_what_is_published_is_confirmed_and_comes_with_the_stream_to_every
         post_it = {"op": "publish", "id": 2, "stream": stream, "key": "k-1", "data": {"text": "Kick-off"}}
         await ana.say(**post_it)
         published, event = await told(ana, "published", "event")
-        assert published == {"op": "published", "id": 2, "stream": stream, "key": "k-1"}
-        await ana.say(**post_it)  # the key makes it the same event
-        assert await ana.hear("published") == published
+        confirmed = {"op": "published", "id": 2, "stream": stream, "key": "k-1"}
+        assert published == {**confirmed, "seq": event["seq"], "event_id": event["id"]}
+        await ana.say(**post_it)  # the key makes it the same event: it has no place of its own
+        assert await ana.hear("published") == confirmed
         named = {name: event[name] for name in ("stream", "key", "type", "sender", "data")}
         assert named == {
             "stream": stream,
@@ -170,6 +171,13 @@ async def test_the_past_is_read_page_by_page_both_ways(pipeline: Pipeline) -> No
         assert [(await ana.hear("event"))["seq"] for _ in range(2)] == seqs[-2:]
 
 
+async def seq_of(client: Bare, stream: str) -> int:
+    """Say something, and hear where it is."""
+    await client.say(op="publish", id=9, stream=stream, wait="accepted", data={"text": "there"})
+    published = await client.hear("published")
+    return int(published["seq"])
+
+
 async def test_what_a_device_acknowledges_is_a_record_on_the_log(pipeline: Pipeline) -> None:
     """§3.4, §10"""
     topic, settings = topic_names(pipeline.settings).cursors, pipeline.settings
@@ -189,27 +197,30 @@ async def test_what_a_device_acknowledges_is_a_record_on_the_log(pipeline: Pipel
 
     try:
         async with come(pipeline, "ana#1", "phone") as (phone, _), come(pipeline, "ana#1", "tv") as (tv, _):
-            await phone.say(op="ack", stream="chat:a", seq=5)
-            await phone.say(op="ack", id=3, stream="chat:b", seq=7)
+            a = [await seq_of(phone, "chat:a") for _ in range(2)]
+            b = [await seq_of(phone, "chat:b") for _ in range(2)]
+            await phone.say(op="ack", stream="chat:a", seq=a[0])
+            await phone.say(op="ack", id=3, stream="chat:b", seq=b[0])
             assert await phone.hear("ok") == {"op": "ok", "id": 3}, "the one without an id is not answered"
-            await tv.say(op="ack", id=4, stream="chat:a", seq=9)
+            await tv.say(op="ack", id=4, stream="chat:a", seq=a[1])
             await tv.hear("ok")
             await asyncio.to_thread(eventually, "all are written", lambda: len(read()) == 3)
             assert found == {
-                key("ana#1", "phone", "chat:a"): {"chat:a": 5},
-                key("ana#1", "phone", "chat:b"): {"chat:b": 7},
-                key("ana#1", "tv", "chat:a"): {"chat:a": 9},
+                key("ana#1", "phone", "chat:a"): {"chat:a": a[0]},
+                key("ana#1", "phone", "chat:b"): {"chat:b": b[0]},
+                key("ana#1", "tv", "chat:a"): {"chat:a": a[1]},
             }
             assert await refusal(phone, op="ack", stream="chat:a", seq=-1) == "bad_request"
+            assert await refusal(phone, op="ack", stream="chat:a", seq=a[1] + 1) == "bad_request"
         # Another edge, or this one anew: what it does not know of stays.
         await asyncio.to_thread(pipeline.stop, "edge")
         await asyncio.to_thread(pipeline.start, "edge")
         async with come(pipeline, "ana#1", "phone") as (phone, _):
-            await phone.say(op="ack", id=1, stream="chat:b", seq=8)
+            await phone.say(op="ack", id=1, stream="chat:b", seq=b[1])
             await phone.hear("ok")
             newest = key("ana#1", "phone", "chat:b")
-            await asyncio.to_thread(eventually, "it is written", lambda: read()[newest] == {"chat:b": 8})
-            assert found[key("ana#1", "phone", "chat:a")] == {"chat:a": 5}
+            await asyncio.to_thread(eventually, "it is written", lambda: read()[newest] == {"chat:b": b[1]})
+            assert found[key("ana#1", "phone", "chat:a")] == {"chat:a": a[0]}
     finally:
         consumer.close()
 
