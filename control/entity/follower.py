@@ -26,6 +26,8 @@ _log = get_logger("touchline.state")
 
 _POLL_S: Final = 0.2
 _RETRY_S: Final = 1.0
+#: What asking about topics fails with while no broker answers.
+_AWAY: Final = (KafkaException, TimeoutError)
 #: Records of one transaction.
 _AT_ONCE: Final = 5000
 #: How often it is looked at whether a topic has more partitions.
@@ -137,8 +139,8 @@ class Follower(threading.Thread):
         while not self._stopping.is_set():
             try:
                 return self._begin(consumer, self._describe())
-            except KafkaException as error:
-                _log.warning("waiting for the topics of states", why=str(error))
+            except _AWAY as error:
+                _log.warning("waiting for the topics of states", why=str(error) or "no answer in time")
                 self._stopping.wait(_RETRY_S)
         return None
 
@@ -184,7 +186,7 @@ class Follower(threading.Thread):
         self._looked = self._clock.monotonic()
         try:
             topics = self._describe()
-        except KafkaException:
+        except _AWAY:
             return  # who needs Kafka says so elsewhere
         for name, topic in topics.items():
             if topic.topic_id != self._ids[name]:
