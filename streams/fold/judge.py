@@ -35,7 +35,7 @@ from streams.fold.shares import Shares
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
 #: All fan-out records of one event together: what a channel of many shards may cost.
 MAX_FANOUT_BYTES: Final = 64 * 1024 * 1024
-_ORIGIN: Final = re.compile(rb"[0-9]{1,6}:[0-9]{1,19}").fullmatch
+_ORIGIN: Final = re.compile(rb"(?:retry:)?[0-9]{1,6}:[0-9]{1,19}").fullmatch
 
 
 @dataclass

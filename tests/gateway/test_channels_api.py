@@ -62,7 +62,7 @@ async def test_what_can_be_set_is_on_the_log_when_it_is_answered(ingesting: Pipe
     assert (await put(ingesting, "taken", wanted))[0] == 202
     settings = ingesting.settings
     consumer = Consumer(client_config(settings, group_id="t", enable_auto_commit=False))
-    topic = topic_names(settings).control
+    topic = topic_names(settings).changes
     said: list[bytes] = []
     try:
         for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:

@@ -46,7 +46,7 @@ def test_each_way_of_sending_waits_for_kafka(producer_settings: Settings) -> Non
         assert producer.location("a", 1, 2).append_ms
         assert producer.submit(Chat("a", "x")).result(timeout=30).append_ms
         producer.flush()
-        with pytest.raises(SomeNotDelivered, match=r"no\. 1"):
+        with pytest.raises(SomeNotDelivered, match=r"no\. 2"):
             producer.send_many([Chat("a", "x"), Chat("a", "")])
     with pytest.raises(TouchlineError, match="closed"):
         producer.chat("a", "x")

@@ -223,9 +223,10 @@ def test_decisions_of_a_worker_that_is_gone_are_repeated_not_taken_anew() -> Non
     assert outcome.rejected == {"moderated": 1}
 
 
-def test_a_record_put_back_twice_is_one_event() -> None:
+@pytest.mark.parametrize("lay", [b"3:7", b"retry:3:7"], ids=["by a worker", "by an operator"])
+def test_a_record_put_back_twice_is_one_event(lay: bytes) -> None:
     judge = make_judge()
-    origin: Any = [(ORIGIN, b"3:7")]
+    origin: Any = [(ORIGIN, lay)]
     outcome = fold(judge, chat(1)._replace(headers=origin), chat(2)._replace(headers=origin))
     assert (outcome.accepted, outcome.repeated) == ({b"final": 1}, 1)
     assert outcome.writes[0].headers == origin
