@@ -138,7 +138,7 @@ class ChannelTable:
 
     def __len__(self) -> int:
         """About how many there are."""
-        return self._view.count()
+        return max(0, self._view.count() - 1)  # without the record of the epochs
 
     def __iter__(self) -> Iterator[ChannelRecord]:
         after = b""

@@ -43,6 +43,8 @@ class View(Generic[S]):
         self._callbacks: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
         #: What the owner has written, and the topic has not brought back yet.
         self._own: dict[bytes, Known[S]] = {}
+        #: Of these, the keys that the table does not have yet.
+        self._made: set[bytes] = set()
         #: Called with a key when what was known of it holds no more, or is only forgotten.
         self.on_forget: Callable[[bytes], None] | None = None
         #: Whether somebody goes by what was read of a key, though it is not in memory any more: they hear of
@@ -138,8 +140,8 @@ class View(Generic[S]):
         return self._store is not None
 
     def count(self) -> int:
-        """About how many there are in the table."""
-        return self._opened.count(self.type.name)
+        """About how many there are: in the table, and on their way to it."""
+        return self._opened.count(self.type.name) + len(self._made)
 
     @property
     def _opened(self) -> Store:
@@ -154,6 +156,8 @@ class View(Generic[S]):
     def wrote(self, key: bytes, known: Known[S]) -> None:
         """This is what the key is from now on: it is on its way to the topic."""
         self.in_use.add(key)
+        if key not in self._own and not self._opened.get(self.type.name, key):
+            self._made.add(key)
         self._own[key] = known
         self._remembered.pop(key, None)
         self._notify(key, known)
@@ -184,6 +188,7 @@ class View(Generic[S]):
                 self.on_stale(key, before)
             return
         self._own.pop(key, None)
+        self._made.discard(key)
         if key in self._callbacks:
             self._watched[key] = now
         elif key in self._remembered:

@@ -142,5 +142,5 @@ def test_channels_beyond_the_bound_take_events_but_are_not_remembered(
         assert not refused
         send_command(pipeline.settings, SystemClock(), "another", "set_channel", {"slow_s": 5})
         (rejection,) = eventually("it is refused", lambda: log.values(log.names.rejected, "rejection"))
-        assert (rejection["reason"], rejection["topic"]) == ("limit_reached", log.names.control)
+        assert (rejection["reason"], rejection["topic"]) == ("limit_reached", log.names.changes)
         assert rejection["record_key"] == b"another"

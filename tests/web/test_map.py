@@ -76,18 +76,18 @@ def tiles() -> Iterator[TileServer]:
 def map_with(
     browser: Browser, pipeline: Pipeline, logs: Path, tiles_url: str, **options: Any
 ) -> Iterator[Page]:
-    """The page of a second gateway, which has map tiles from there, with its map in view."""
+    """The page of a second gateway and edge, which has map tiles from there, with its map in view."""
     given = {
         "TOUCHLINE_TOPICS_PREFIX": pipeline.name,
         "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name,
-        "TOUCHLINE_GATEWAY_EDGES": pipeline.edge_url,
         "TOUCHLINE_GATEWAY_TILES_URL": f"{tiles_url}/{{z}}/{{x}}/{{y}}.png",
         "TOUCHLINE_GATEWAY_TILES_ATTRIBUTION": "Friends of maps",
     }
     kafka, elastic = pipeline.settings.kafka.bootstrap_servers, pipeline.settings.elasticsearch.url
     places = [{"sender": who, "data": {"lat": lat, "lon": lon}} for who, (lat, lon) in PEOPLE.items()]
     post(pipeline, "location", "mapped", places)
-    with running(kafka, elastic, logs, "gateway", **given) as gateway:
+    # With an edge of its own: edges take the pages of their gateway only.
+    with running(kafka, elastic, logs, "edge", "gateway", **given) as gateway:
         page = visit(browser, gateway, "mapped", **options)
         page.evaluate("document.querySelector('.view-map').click()")
         page.until("document.querySelectorAll('.place').length === 3")
