@@ -151,7 +151,7 @@ class Camp:
 ROLES = ("stream", "edge", "index", "gateway")
 SECONDS = 55.0
 #: On a machine that has other tests to run delays tell of those; deaths, memory and loss tell of us.
-BUSY = Bounds(delay_ms=10_000, request_ms=5_000, answer_ms=10_000, stalls=1000, grows_mb=600)
+BUSY = Bounds(delay_ms=30_000, request_ms=30_000, answer_ms=30_000, stalls=1000, grows_mb=600)
 #: Those that cost a worker, a gateway or an edge its life when they were found.
 CHOSEN = (
     *(
