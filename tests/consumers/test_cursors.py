@@ -10,16 +10,15 @@ from consumers.cluster import cursors
 from consumers.cluster.cursors import CursorBook
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
-from control.state import ControlState
 from history.pages import Page
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.positions import Stream
-from kernel.settings import Auth, Settings
+from kernel.settings import Auth
 from kernel.tokens import StaticKeys, Verifier, sign
 from schemas.codec import Codec
 from tests.consumers.heard import messages
-from tests.consumers.test_one_frame import ask, lose, opened
+from tests.consumers.test_one_frame import ask, closed_but_to, lose, opened
 from tests.security.wire import HANDSHAKE, Transport
 
 CODEC = Codec("cursor")
@@ -191,9 +190,7 @@ async def test_whoever_watches_the_stream_is_believed_by_what_its_ring_has(
 async def test_in_a_channel_that_one_may_not_read_nothing_is_acknowledged_nor_counted(
     book: CursorBook, log: Log
 ) -> None:
-    state = ControlState(Settings(), ManualClock())
-    state.readers.learn("a", ["ben"])
-    service = edge(book, ManualClock(), registry=state)
+    service = edge(book, ManualClock(), registry=closed_but_to("ben", "a"))
     viewer, ben = come(service, "ana", "phone"), come(service, "ben", "phone")
     for name in ("chat:a", "chat:a~70"):
         assert await ack(service, viewer, name, 3, id=1) == [(1, "forbidden")]

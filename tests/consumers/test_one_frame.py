@@ -12,7 +12,10 @@ from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.handshake import Handshake
 from consumers.transport.routes import fallback_routes
+from control.channels import ChannelRecord, to_avro
+from control.channels import Settings as ChannelSettings
 from control.state import ControlState
+from control.table import Row
 from history.pages import Page
 from kernel.clock import SystemClock
 from kernel.positions import Stream
@@ -165,10 +168,16 @@ async def test_a_user_has_so_many_subscriptions_over_all_connections() -> None:
     await service.close()
 
 
+def closed_but_to(reader: str, channel: str) -> ControlState:
+    """What an edge knows where only this user may read the channel."""
+    state = ControlState(Settings(), CLOCK)
+    record = ChannelRecord(channel=channel, settings=ChannelSettings(readers=(reader,)))
+    state.learn_channel(Row(channel, to_avro(record), 0, 0, 0))
+    return state
+
+
 async def test_who_may_not_read_a_channel_is_not_told_its_audience() -> None:
-    registry = ControlState(Settings(), CLOCK)
-    service = bare_service(verifier=KNOWS_ANA, registry=registry)
-    registry.readers.learn("closed", ["ben"])
+    service = bare_service(verifier=KNOWS_ANA, registry=closed_but_to("ben", "closed"))
     transport = opened(service, ANA)
     how_many = {"op": "presence", "stream": "chat:closed"}
     assert ask(transport, {**how_many, "id": 1}, {**how_many, "id": 2, "stream": "chat:closed~1"}) == [
