@@ -171,20 +171,26 @@ async def test_a_user_has_so_many_subscriptions_over_all_connections() -> None:
 def closed_but_to(reader: str, channel: str) -> ControlState:
     """What an edge knows where only this user may read the channel."""
     state = ControlState(Settings(), CLOCK)
-    record = ChannelRecord(channel=channel, settings=ChannelSettings(readers=(reader,)))
-    state.learn_channel(Row(channel, to_avro(record), 0, 0, 0))
+    say_who_reads(state, channel, reader, revision=1)
     return state
 
 
+def say_who_reads(state: ControlState, channel: str, reader: str, *, revision: int) -> None:
+    settings = ChannelSettings(readers=(reader,))
+    record = ChannelRecord(channel=channel, settings=settings, revision=revision)
+    state.learn_channel(Row(channel, to_avro(record), 0, 0, 0))
+
+
 async def test_who_may_not_read_a_channel_is_not_told_its_audience() -> None:
-    service = bare_service(verifier=KNOWS_ANA, registry=closed_but_to("ben", "closed"))
+    state = closed_but_to("ben", "closed")
+    service = bare_service(verifier=KNOWS_ANA, registry=state)
     transport = opened(service, ANA)
     how_many = {"op": "presence", "stream": "chat:closed"}
     assert ask(transport, {**how_many, "id": 1}, {**how_many, "id": 2, "stream": "chat:closed~1"}) == [
         (1, "forbidden"),
         (2, "forbidden"),
     ]
-    registry.readers.learn("closed", ["ana"])
+    say_who_reads(state, "closed", "ana", revision=2)
     assert ask(transport, {**how_many, "id": 3}) == [(3, "presence")]
     lose(transport)
     await service.close()
