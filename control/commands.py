@@ -23,6 +23,7 @@ from control.limits import SETTINGS as RULES
 from control.resharding import check_reshard
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
+from control.rooms.users import GIVEN_BY_USERS, read_about
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_LANES, is_channel, split_lane
 from kernel.users import KEPT, MAX_USER
@@ -54,6 +55,8 @@ def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> byt
     given = read_arguments(text)
     if command == REVOKE:
         _check_revoke(about, given)
+    elif command in GIVEN_BY_USERS:
+        read_about(about, command, given)
     elif command in _HANDLERS:
         check_channel(about)
         _HANDLERS[command](ChannelRecord(channel=about), given, 0)

@@ -41,6 +41,9 @@ class TopicNames:
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
+        self.rooms = f"{prefix}.rooms"
+        self.user_rooms = f"{prefix}.user-rooms"
+        self.blocks = f"{prefix}.blocks"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -113,6 +116,10 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
         Topic(names.alerts, "alert", "control", 1, compacted),
         Topic(names.channels, "channel", "channel", partitions, compacted),
+        # Who is in which room, by room and by user; and who has blocked whom (decision 0093).
+        Topic(names.rooms, "channel", "room", partitions, compacted),
+        Topic(names.user_rooms, "user, number", "user-rooms", partitions, compacted),
+        Topic(names.blocks, "user, user", "block", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).

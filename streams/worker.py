@@ -32,6 +32,7 @@ from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
+from streams.members import Members
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -80,6 +81,9 @@ class Worker:
         # What was posted before there were changes counts too; its places in the records are of that time.
         self._commands = self._owner(self._names.control, tables, channel_type, lambda _, number: str(number))
         channels.writes_by(lambda written: self._changes.write(channel_type, written))
+        self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
+        self._members.writes_late(self.write)
+        self._rooms = self._members.fold
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
@@ -122,15 +126,21 @@ class Worker:
 
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
-        topics = [names.changes, names.control, names.channels]
+        states = [names.channels, names.rooms, names.user_rooms, names.blocks]
+        chat = names.ingest[Kind.CHAT]
+        topics = [names.changes, names.control, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
-        for topic, owner in ((names.changes, self._changes), (names.control, self._commands)):
+        for topic, owner in (
+            (names.changes, self._changes),
+            (names.control, self._commands),
+            (chat, self._members.owner),
+        ):
             await owner.opening(
                 [place.partition for place in starts if place.topic == topic],
                 topic_id=now[topic].topic_id,
                 inputs=now[topic].partitions,
-                partitions={names.channels: now[names.channels].partitions},
+                partitions={name: now[name].partitions for name in states},
             )
 
     async def closing(self) -> None:
@@ -176,6 +186,7 @@ class Worker:
             catalog=catalog_for(self._settings),
             answers=self.partitions.get(self._names.answers, 0),
             signer=self._signer,
+            rooms=self._rooms if kind is Kind.CHAT else None,
         )
 
     def _new_memory(self) -> Memory:
@@ -247,6 +258,8 @@ class Worker:
         fold = fold_of(type_, self._check_room)
 
         def route(command: dict[str, Any]) -> EntityFold[Any]:
+            if (of_users := self._members.folds.get(command["command"])) is not None:
+                return of_users
             if command["command"] not in COMMANDS:
                 raise TouchlineError("bad_request", f"There is no command {command['command'][:40]!r}.")
             return fold

@@ -132,7 +132,45 @@ def apply(
     if step is None:
         return None
     after, said = step
-    return Made(_noted(room, after, seq, at_ms), {"by": by, **said})
+    now = Changed(seq, at_ms, said["what"], said.get("owner", ""))
+    return Made(_noted(room, after, now), {"by": by, **said})
+
+
+def said_again(room: Room, change: Change, *, by: str | None, seq: int) -> dict[str, Any]:
+    """What the event of a change says that is in the room's record already: of a worker that died between."""
+    was = next(one for one in room.recent if one.seq == seq)
+    data: dict[str, Any] = {"what": was.what, "by": by}
+    asked = dict.fromkeys(change.users)
+    if change.what == "created":
+        data |= _said_of_new(
+            list(dict.fromkeys((*((by,) if by is not None else ()), *asked))), change, room.room
+        )
+    elif change.what == "added":
+        inside: tuple[Former | Member, ...] = (*room.former, *room.members)
+        came = {one.user for one in inside if one.since == seq}
+        data["users"] = [user for user in asked if user in came]
+    elif change.what == "role":
+        data |= {"users": list(change.roles), "roles": change.roles}
+    elif change.what == "changed":
+        data |= _said_of_settings(change)
+    else:
+        gone = [one.user for one in room.former if one.until == seq]
+        data["users"] = [user for user in asked if user in gone] if asked else gone
+    return data | ({"owner": was.owner} if was.owner else {})
+
+
+def _said_of_new(users: Sequence[str], change: Change, room: str) -> dict[str, Any]:
+    return {
+        "users": list(users),
+        "name": change.name or room,
+        "history": change.history or "all",
+        "receipts": bool(change.receipts),
+    }
+
+
+def _said_of_settings(change: Change) -> dict[str, Any]:
+    given = {"name": change.name, "history": change.history, "receipts": change.receipts}
+    return {"users": [], **{name: value for name, value in given.items() if value is not None}}
 
 
 class _Asker(NamedTuple):
@@ -156,18 +194,18 @@ def _create(room: Room | None, change: Change, *, name: str, by: str | None, seq
     members = tuple(
         Member(user, "member" if number else "owner", seq, seq) for number, user in enumerate(users)
     )
+    said = _said_of_new(users, change, name)
     made = Room(
         room=name,
-        name=change.name or name,
-        history=change.history or "all",
-        receipts=bool(change.receipts),
+        name=said["name"],
+        history=said["history"],
+        receipts=said["receipts"],
         born=seq,
         first_of_name=room is None,
         members=members,
         former=() if room is None else room.former,
     )
-    said = {"users": users, "name": made.name, "history": made.history, "receipts": made.receipts}
-    return Made(_noted(room, made, seq, at_ms), {"what": "created", "by": by, **said})
+    return Made(_noted(room, made, Changed(seq, at_ms, "created")), {"what": "created", "by": by, **said})
 
 
 def _add(room: Room, change: Change, asker: _Asker, seq: int) -> _Step | None:
@@ -237,7 +275,11 @@ def _set_roles(room: Room, change: Change, asker: _Asker, seq: int) -> _Step | N
     if not new:
         return None
     members = tuple(replace(one, role=new.get(one.user, one.role)) for one in room.members)
-    return replace(room, members=members), {"what": "role", "users": list(new), "roles": new}
+    return replace(room, members=members), {
+        "what": "role",
+        "users": list(change.roles),
+        "roles": change.roles,
+    }
 
 
 def _role(room: Room, user: str) -> str | None:
@@ -249,7 +291,7 @@ def _set(room: Room, change: Change, asker: _Asker, seq: int) -> _Step | None:  
     _must_lead(asker)
     given = {"name": change.name, "history": change.history, "receipts": change.receipts}
     new = {n: v for n, v in given.items() if v is not None and v != getattr(room, n)}
-    return (replace(room, **new), {"what": "changed", "users": [], **new}) if new else None
+    return (replace(room, **new), {"what": "changed", **_said_of_settings(change)}) if new else None
 
 
 def _delete(room: Room, change: Change, asker: _Asker, seq: int) -> _Step:  # noqa: ARG001 - a step
@@ -274,17 +316,19 @@ def _must_lead(asker: _Asker) -> None:
         raise TouchlineError("forbidden", "Only the owner and the moderators of a room do this.")
 
 
-def _noted(before: Room | None, after: Room, seq: int, at_ms: int) -> Room:
+def _noted(before: Room | None, after: Room, now: Changed) -> Room:
     """The room with this change as its latest, and without what nobody asks for any more."""
-    earlier = () if before is None else _recent(before, at_ms)
-    former = [replace(one, at=at_ms) if one.at == 0 else one for one in after.former]
+    earlier = () if before is None else _recent(before, now.at)
+    former = [replace(one, at=now.at) if one.at == 0 else one for one in after.former]
     # Of a room that bore the name before only what may be judged again after a crash is of use.
-    kept = [one for one in former if at_ms - one.at < (_FORMER_MS if one.since >= after.born else _MINUTE_MS)]
+    kept = [
+        one for one in former if now.at - one.at < (_FORMER_MS if one.since >= after.born else _MINUTE_MS)
+    ]
     return replace(
         after,
         former=_bounded(kept, after.members),
-        recent=(*earlier, Changed(seq, at_ms)),
-        changed=seq,
+        recent=(*earlier, now),
+        changed=now.seq,
         revision=1 if before is None else before.revision + 1,
     )
 

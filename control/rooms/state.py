@@ -40,6 +40,9 @@ class Changed(msgspec.Struct, frozen=True):
 
     seq: int
     at: int
+    #: What it was; and who became the owner by it, where somebody did because the one before left.
+    what: str = ""
+    owner: str = ""
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):

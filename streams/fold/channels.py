@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from control.channels import ChannelRecord, horizon, settings_at, versions_at
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, Shard, is_channel, partition_of, split_lane
-from kernel.users import KEPT
+from kernel.users import KEPT, ROOM
 from streams.fold.guards import Guard
 
 #: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.
@@ -35,6 +35,8 @@ class Channel(NamedTuple):
     until: int
     #: Whether its name is one of those that are kept for the system and for users' own channels.
     kept: bool = False
+    #: Whether it is a room's: who is in it decides.
+    room: bool = False
 
 
 def make_channel(
@@ -50,6 +52,7 @@ def make_channel(
     return Channel(
         *(name, name.encode(), partition_of(name, ingest), targets),
         *(None if guard.idle else guard, since, until, name.startswith(KEPT)),
+        kind is Kind.CHAT and name.startswith(ROOM),
     )
 
 

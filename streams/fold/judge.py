@@ -29,6 +29,7 @@ from streams.fold.answering import Answering
 from streams.fold.channels import Channel, Channels
 from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
+from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
 
 #: Room for the key, headers and framing of a record.
@@ -91,8 +92,10 @@ class Judge:
         catalog: Catalog | None = None,
         answers: int = 0,
         signer: Signer | None = None,
+        rooms: RoomsFold | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers; 0: nobody is told anything."""
+        self._rooms = rooms
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
@@ -167,6 +170,7 @@ class Judge:
                     check_post(channel.name, sender, event["type"])
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces)
+            decided = self._judge_room(record, channel, event) if channel.room else None
             if sender is None and channel.kept and channel.name.startswith(USER):
                 sender = event["sender"] = _owner(channel.name)
             writes = self._accept(record, channel, event, shared=shared)
@@ -175,20 +179,40 @@ class Judge:
                 memory.shares.check(self.kind, channel.name, sender, size, append_ms)
         except FAULTS:
             raise
+        except Unchanged as nothing:
+            outcome.repeated += 1
+            if asker is not None:
+                outcome.writes += self._answers.accepted(asker, nothing.seq, "")
+            return
         except Exception as error:
             known = error if isinstance(error, TouchlineError) else unexpected(error, "record")
             self._reject(record, known, outcome, sender=sender, key=event["key"])
             return
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
-        if channel.guard is not None and not signed:
+        if channel.guard is not None and not (signed and not channel.room):
             channel.guard.count(sender, append_ms, memory.paces)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
         outcome.writes += writes
+        if decided is not None and self._rooms is not None:
+            outcome.writes += self._rooms.writes(channel.name, decided)
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
+
+    def _judge_room(self, record: Record, channel: Channel, event: dict[str, Any]) -> Decided | None:
+        """Doors sign for their users what goes into rooms: that they may write there, the room decides."""
+        settled = record.offset < self.memory.decided_until
+        if self._rooms is None:
+            if settled:
+                return None
+            raise TouchlineError("not_found", f"There is no stream {self.kind}:{channel.name}.")
+        seq = make_seq(self._epochs.of(record.offset), record.offset)
+        decided = self._rooms.judge(event, channel.name, seq, record.append_ms, settled=settled)
+        if decided is None and not settled and channel.guard is not None:
+            channel.guard.check(event, record.append_ms, self.memory.paces)
+        return decided
 
     def _counts_already(self, offset: int, append_ms: int, keys: tuple[str, ...]) -> bool:
         """Whether a record is none of those that become events: a repeat, or refused by a worker before."""
@@ -269,7 +293,7 @@ class Judge:
         """The answer about a record that is no event: which one it repeats. Or a worker that is gone refused
         it, and may not have told why."""
         answer = self._answers.repeat(asker, record, keys, self.memory.repeats)
-        if answer:
+        if answer or channel.room:  # of a room nobody knows any more what it was like before that
             return answer
         try:
             check_post(channel.name, event["sender"], event["type"])
