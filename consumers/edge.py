@@ -22,6 +22,7 @@ from consumers.service.admission import Admission
 from consumers.service.poster import KafkaPoster
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
+from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tokens import Tokens
@@ -32,6 +33,7 @@ from control.answers import Answers
 from control.entity.tables import Tables
 from control.following import TableThread
 from control.presence import BEAT_S
+from control.sending import CommandSender
 from control.state import ControlState
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
@@ -136,6 +138,15 @@ class Edge:
                     each=settings.limits.pages_under_way,
                     in_all=settings.limits.pages_under_way_in_all,
                 ),
+            ),
+            RoomRequests(
+                state.rooms,
+                poster=self._poster,
+                answers=self._answers,
+                commands=CommandSender(settings, clock),
+                history=history,
+                budgets=budgets,
+                clock=clock,
             ),
         )
         self._control, self._on_disk = ControlTopics(settings, clock, self.service, state), on_disk

@@ -25,6 +25,7 @@ from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
+from gateway.rooms import blocks, rooms
 from gateway.search import alerts, search
 from history import History
 from kernel.budgets import DoorBudgets
@@ -57,6 +58,8 @@ MODULES: Final[tuple[Routes, ...]] = (
     search.routes,
     alerts.routes,
     channels.routes,
+    rooms.routes,
+    blocks.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,

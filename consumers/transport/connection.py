@@ -202,7 +202,9 @@ class ViewerConnection(asyncio.Protocol):
             if not self._do(effect):
                 return
 
-    def perform_for(self, member: s.Member, effects: Iterable[s.MemberEffect | s.Effect]) -> None:
+    def perform_for(  # noqa: PLR0912 - one branch an effect
+        self, member: s.Member, effects: Iterable[s.MemberEffect | s.Effect]
+    ) -> None:
         """Do what this member asks for."""
         subscriptions, requests = self._service.subscriptions, self._service.requests
         for effect in effects:
@@ -219,6 +221,8 @@ class ViewerConnection(asyncio.Protocol):
                     self._start(posted.id, work)
                 case s.ReadPast(asked, stream):
                     self._start(asked.id, self._read_past(asked, stream, member))
+                case s.DoInRoom(asked_for):
+                    self._start(asked_for.id, self._service.rooms.do(asked_for, member))
                 case s.CountViewers(count):
                     self._reply(requests.presence(count, member))
                 case s.Remember(ack):

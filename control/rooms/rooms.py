@@ -90,13 +90,18 @@ class Rooms:
         return found
 
     async def as_of(self, channel: str, seq: int) -> Room | None:
-        """The room's record, once it has the change at `seq` in it; None: it is no more.
+        """The room, once its record has the change at `seq` in it; None: it is no more.
 
-        Raises `unavailable` where it does not come."""
-        room = None if self._tables is None else self.rooms.get(channel)
-        if seq and (room is None or room.changed < seq):
-            room = await self._waiting(channel, seq)
+        Raises `unavailable` where that does not come."""
+        room = await self.record(channel, seq) if seq else self.of_channel(channel)
         return None if room is None or room.deleted else room
+
+    async def record(self, channel: str, seq: int) -> Room:
+        """The same, also of a room that is no more."""
+        if self._tables is None:
+            raise TouchlineError("unavailable", "Rooms are not followed here.")
+        room = self.rooms.get(channel)
+        return room if room is not None and room.changed >= seq else await self._waiting(channel, seq)
 
     async def _waiting(self, channel: str, seq: int) -> Room:
         came: asyncio.Future[Room] = asyncio.get_running_loop().create_future()
@@ -143,6 +148,10 @@ class Rooms:
             return []
         records = self.user_rooms.scan(prefix_of(key_of(user)))
         return [one for _, record in records for one in record.rooms]
+
+    def of_user_in(self, user: str, room: str) -> UserRoom | None:
+        """What is kept of one of them."""
+        return next((one for one in self.of_user(user) if one.room == room), None)
 
     def has_blocked(self, user: str, other: str) -> bool:
         """Whether `user` has blocked the other one."""

@@ -100,6 +100,11 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         return any(one.seq == seq for one in self.recent)
 
 
+def is_room(stream: Stream) -> bool:
+    """Whether it is a room's stream."""
+    return stream.kind is Kind.CHAT and stream.channel.startswith(ROOM)
+
+
 def channel_of(room: str) -> str:
     """A room's channel."""
     return ROOM + room

@@ -20,6 +20,7 @@ from kernel.tokens import (
     UnknownKey,
     Verifier,
     anonymous_allowed,
+    everything,
     is_loopback,
     shown_token,
     without_token,
@@ -78,6 +79,10 @@ class Access:
         if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(grants.user, speaks_for_others=grants.allows("admin", what), bound=self._bound(grants))
+
+    async def grants(self, request: web.Request) -> Grants:
+        """What the caller may do; an operator's are all, without a name. Raises `unauthorized`."""
+        return await self._grants(request) or everything("")
 
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
