@@ -1,8 +1,9 @@
 """This checkout beside another one, turn by turn: `python -m bench.compare DIR [--turns 7] [--only NAME]`.
 
-Both run the same commands on the same servers, the other one first in every second turn; printed is, for each figure,
-the median of each and of the ratios of the turns. For whether a change made anything slower: DIR is a checkout of the
-commit before, with its environment (`make setup`). Each runs in its own directory, as `python -m` takes the code from there.
+Both run the same commands on the same servers, the other one first in every second turn. For each figure it
+prints the median of either, and of the ratios of the turns. It answers whether a change made anything slower:
+DIR is a checkout of the commit before, with its environment (`make setup`). Each runs in its own directory, as
+`python -m` takes the code from there.
 """
 
 import argparse
@@ -48,7 +49,8 @@ def turn(directory: Path, command: tuple[str, ...], environment: Mapping[str, st
         python = directory / ".venv/bin/python"
         done = subprocess.run(
             ["timeout", "-k", "10", str(_LONGEST_S), str(python), "-m", module, *arguments],
-            cwd=directory, env={**environment, VARIABLE: str(samples)}, capture_output=True, text=True, check=False,
+            cwd=directory, env={**environment, VARIABLE: str(samples)},
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             sys.exit(f"{module} ended with {done.returncode} in {directory}:\n{done.stderr[-2000:]}")
@@ -94,7 +96,8 @@ def main() -> None:
                 before.setdefault(key, []).append(median(old[key]))
                 after.setdefault(key, []).append(median(new[key]))
     finally:
-        print(f"{'figure':<42} {'turns':>5} {'before':>12} {'after':>12} {'after/before':>12}  (lowest to highest)")
+        head = f"{'figure':<42} {'turns':>5} {'before':>12} {'after':>12} {'after/before':>12}"
+        print(f"{head}  (lowest to highest)")
         for key in sorted(before):
             figure, who, load = key
             ratios = [b / a for a, b in zip(before[key], after[key], strict=True) if a]
