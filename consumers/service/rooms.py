@@ -13,7 +13,6 @@ from consumers.service.refusals import refusal, refusal_of_the_fold
 from control.answers import WITHIN_S, Refused, not_answered
 from control.rooms.door import Alter, Create, Members, RoomDoor, Who
 from control.rooms.rooms import Rooms
-from control.sending import CommandSender
 from history.rooms import Reader, rows_of
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
@@ -41,7 +40,7 @@ class RoomRequests:
         *,
         poster: Poster,
         answers: Asking,
-        commands: CommandSender,
+        commands: Commands,
         history: Reader,
         budgets: DoorBudgets,
         clock: Clock,

@@ -14,7 +14,12 @@ def roles(room: dict[str, Any]) -> dict[str, str]:
 
 
 async def test_a_room_is_in_force_when_it_is_answered(roomy: Pipeline) -> None:
-    body = {"room": new_room(), "name": "Lerngruppe 4", "members": ["bob", "cat"], "history": "joined"}
+    body: dict[str, Any] = {
+        "room": new_room(),
+        "name": "Lerngruppe 4",
+        "members": ["bob", "cat"],
+        "history": "joined",
+    }
     made = await ok(roomy, "POST", "/v1/rooms", "ana", body)
     assert (made["stream"], made["name"], made["history"]) == (
         stream_of(body["room"]),
@@ -197,7 +202,8 @@ async def test_who_is_blocked_adds_nobody_to_rooms(roomy: Pipeline) -> None:
 
 async def test_pages_of_rooms_hold_each_once(roomy: Pipeline) -> None:
     made = [await create(roomy, "many rooms") for _ in range(5)]
-    found, cursor = [], ""
+    found: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = await ok(
             roomy,
