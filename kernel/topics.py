@@ -37,6 +37,7 @@ class TopicNames:
         self.rejected = f"{prefix}.rejected"
         self.alerts = f"{prefix}.alerts"
         self.channels = f"{prefix}.channels"
+        self.counts = f"{prefix}.counts"
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
@@ -113,6 +114,7 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
         Topic(names.alerts, "alert", "control", 1, compacted),
         Topic(names.channels, "channel", "channel", partitions, compacted),
+        Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).

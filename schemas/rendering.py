@@ -34,6 +34,7 @@ def render(kind: Kind, event: Mapping[str, Any]) -> bytes:
             _STREAM[kind] + event["channel"],
             event["seq"],
             event["id"],
+            event.get("n"),
             event["key"],
             event["type"],
             event["sender"],
