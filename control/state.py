@@ -1,12 +1,13 @@
 """What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 from control.acl import ChannelAcl
 from control.channel_table import ChannelTable, channel_type
 from control.channels import ChannelRecord, Layout, layout_of
 from control.entity.tables import Tables
+from control.entity.types import AnyType
 from control.numbering import Numbering
 from control.presence import Presence
 from control.registry import CLOSED, EXPIRING, Registry
@@ -74,13 +75,14 @@ class ControlState:
         role: str,
         *,
         listing: int = 0,
+        also: Sequence[AnyType] = (),
         on_failed: Callable[[BaseException], None],
         remembered: int | None = None,
     ) -> "tuple[ControlState, Tables]":
-        """With channels in a table on disk, which is to be started too."""
+        """With channels in a table on disk, which is to be started too, and other entities beside them."""
         type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
         tables = Tables(
-            *(settings, role, [type_, *rooms.types]),
+            *(settings, role, [type_, *rooms.types, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,

@@ -37,6 +37,7 @@ class TopicNames:
         self.rejected = f"{prefix}.rejected"
         self.alerts = f"{prefix}.alerts"
         self.channels = f"{prefix}.channels"
+        self.counts = f"{prefix}.counts"
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
@@ -120,6 +121,7 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.rooms, "channel", "room", partitions, compacted),
         Topic(names.user_rooms, "user, number", "user-rooms", partitions, compacted),
         Topic(names.blocks, "user, user", "block", partitions, compacted),
+        Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).

@@ -8,6 +8,8 @@ so it never decides that a value is wrong, and what it gives is what fastavro wo
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 Encode = Callable[[Mapping[str, Any]], bytes]
@@ -97,10 +99,13 @@ def compile_flat_encoder(schema: Any, prefix: bytes) -> Callable[..., bytes] | N
     return built
 
 
-def compile_decoder(schema: Any, start: int) -> Decode | None:
-    """The decoder for a record at `start`; None if straight code does not handle the schema."""
+def compile_decoder(schema: Any, start: int, reader: Any = None) -> Decode | None:
+    """The decoder for a record at `start`; None if straight code does not handle the schema.
+
+    `reader` is the schema by which it is read, if that is another version: it may have more fields, and less.
+    """
     lines: list[str] = [f"i = {start}"]
-    found = _decode_record(schema, lines, [0])
+    found = _decode_record(schema, schema if reader is None else reader, lines, [0])
     if found is None:
         return None
     source = [
@@ -130,8 +135,14 @@ def _built(name: str, source: list[str], **names: Any) -> Any:
         **names,
     }
     # As dataclasses and namedtuples are made: from the schema files of this package, never from outside.
-    exec("\n".join(source), space)  # noqa: S102
+    exec(_code("\n".join(source)), space)  # noqa: S102
     return space[name]
+
+
+@lru_cache(maxsize=256)
+def _code(source: str) -> CodeType:
+    """Once for all codecs of a schema: a worker has some for each partition."""
+    return compile(source, "<schema>", "exec")
 
 
 def _is_optional(union: list[Any], known: Mapping[str, Any]) -> bool:
@@ -189,23 +200,24 @@ _ENCODE_IN_UNION: Final = {
 }
 
 
-def _decode_record(schema: Any, lines: list[str], count: list[int]) -> str | None:
-    """Appends the code; returns the expression for the record."""
-    fields: list[str] = []
+def _decode_record(schema: Any, reader: Any, lines: list[str], count: list[int]) -> str | None:
+    """Appends the code; returns the expression for the record as its reader has it."""
+    wanted = {field["name"]: field for field in reader["fields"]}
+    found: dict[str, str] = {}
     for field in schema["fields"]:
         kind = field["type"]
+        as_read = wanted[field["name"]]["type"] if field["name"] in wanted else kind
         if isinstance(kind, dict) and kind["type"] == "record":
-            inner = _decode_record(kind, lines, count)
+            inner = _decode_record(kind, as_read, lines, count) if isinstance(as_read, dict) else None
             if inner is None:
                 return None
-            fields.append(f"{field['name']!r}: {inner}")
+            found[field["name"]] = inner
             continue
+        if as_read != kind or not _can_decode(kind):
+            return None
         count[0] += 1
-        name = f"f{count[0]}"
-        fields.append(f"{field['name']!r}: {name}")
+        name = found[field["name"]] = f"f{count[0]}"
         if isinstance(kind, list):
-            if not _is_optional(kind, _DECODE):
-                return None
             lines.extend(
                 [
                     "u = b[i]; i += 1",
@@ -215,11 +227,20 @@ def _decode_record(schema: Any, lines: list[str], count: list[int]) -> str | Non
                     "else: raise GivesWay",
                 ]
             )
-        elif isinstance(kind, str) and kind in _DECODE:
-            lines.extend(line.format(name) for line in _DECODE[kind])
         else:
-            return None
-    return "{" + ", ".join(fields) + "}"
+            lines.extend(line.format(name) for line in _DECODE[kind])
+    for name, field in wanted.items():
+        if name not in found:
+            if "default" not in field or isinstance(field["default"], dict | list):
+                return None
+            found[name] = repr(field["default"])
+    return "{" + ", ".join(f"{name!r}: {found[name]}" for name in wanted) + "}"
+
+
+def _can_decode(kind: Any) -> bool:
+    return (
+        _is_optional(kind, _DECODE) if isinstance(kind, list) else isinstance(kind, str) and kind in _DECODE
+    )
 
 
 _LENGTH_OF: Final = (

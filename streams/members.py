@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from control.entity.fold import EntityFold
-from control.entity.owner import Owner, partition_of_key
+from control.entity.owner import Owner
 from control.entity.tables import Tables
 from control.rooms.rooms import Rooms
 from control.rooms.state import Room
@@ -26,7 +26,7 @@ from control.rooms.users import (
     signed,
 )
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
+from kernel.positions import Kind, partition_of
 from kernel.records import Write
 from kernel.settings import Settings
 from kernel.signing import Signer
@@ -80,7 +80,7 @@ class Members:
             {"command": IN_ROOM, "id": None, "actor": "touchline", "at": None, "arguments": arguments}
         )
         raw = key.encode()
-        return Write(self._changes, value, raw, partition_of_key(raw, self._partitions()[self._changes]))
+        return Write(self._changes, value, raw, partition_of(key, self._partitions()[self._changes]))
 
 
 def _pair(given: Any) -> bytes:

@@ -6,11 +6,12 @@ append times and offsets. So a record that is read again, by this worker or the 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from control.asker import Asker, asker_of
+from control.counts import Count
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, make_id, make_seq
@@ -20,6 +21,7 @@ from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
 from kernel.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from schemas.catalog import Catalog
+from schemas.checks import CHANGES
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
@@ -31,6 +33,7 @@ from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
+from streams.fold.states import States
 
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
@@ -62,6 +65,8 @@ class AcceptedEvent(NamedTuple):
     origin: bytes | None
     #: The event's bytes, where it came by a door.
     shared: int | None = None
+    #: Its number, where it has one.
+    n: int | None = None
 
 
 @dataclass
@@ -73,8 +78,12 @@ class Memory:
     shares: Shares = field(default_factory=Shares)
     #: Decisions about offsets below this one were taken before, by a worker that may be gone …
     decided_until: int = 0
-    #: … and these were accepted.
+    #: … and these were accepted …
     decided: frozenset[int] = frozenset()
+    #: … some of them with a number.
+    numbers: Mapping[int, int] = field(default_factory=dict)
+    #: How far the partition's streams are counted, by channel; what is kept of that lies in touchline.counts.
+    counts: States[Count] = field(default_factory=lambda: States(lambda _: None))
 
 
 class Judge:
@@ -103,7 +112,9 @@ class Judge:
         self._ingest, self._events = names.ingest[kind], names.events[kind]
         self._fanout = names.fanout(kind)
         self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
-        self._encode_event, self.decode_event = event.encode, event.decode
+        self._encode_numbered, self.decode_event = event.encode, event.decode
+        # As it was before there were numbers: roles that are not upgraded yet read it, too.
+        self._encode_event = Codec(f"event-{kind}", catalog, version=1).encode
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
         self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
         self._rejections = Rejections(names.rejected, catalog)
@@ -194,6 +205,8 @@ class Judge:
             channel.guard.count(sender, append_ms, memory.paces)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
+        if (n := event["n"]) is not None:
+            memory.counts.put(channel.name, self._count(channel.name).after(n, event["seq"]), offset)
         outcome.writes += writes
         if decided is not None and self._rooms is not None:
             outcome.writes += self._rooms.writes(channel.name, decided)
@@ -235,11 +248,16 @@ class Judge:
         event["id"] = make_id(self.kind, append_ms, partition, offset)
         event["server_ts"] = append_ms
         event["partition"] = partition
-        value = self._encode_event(event)
+        n = event["n"] = None
+        if channel.numbered or offset < self.memory.decided_until:
+            n = event["n"] = self._number(offset, channel, event["type"])
+            event.setdefault("members_at", None)
+        plain = n is None and not channel.room
+        value = self._encode_event(event) if plain else self._encode_numbered(event)
         about = event["data"]["target"] if self._is_chat else None
         body = render(self.kind, event)
         fanout = self._encode_fanout(
-            self._stream + channel.name, seq, append_ms, event["type"], event["sender"], None, about, body
+            self._stream + channel.name, seq, append_ms, event["type"], event["sender"], n, about, body
         )
         if len(value) > _MAX_BODY or len(fanout) > _MAX_BODY:
             raise TouchlineError("too_large", "The event is too large once it is made ready for viewers.")
@@ -259,6 +277,18 @@ class Judge:
         for key, number in channel.targets:
             writes.append(new(write, (topic, fanout, key, number, append_ms, None)))
         return writes
+
+    def _number(self, offset: int, channel: Channel, type_: str) -> int | None:
+        """The event's number in its stream: the next one. A change of an earlier event, or of the room, has
+        none: nobody has to read it."""
+        if offset < self.memory.decided_until:
+            return self.memory.numbers.get(offset)
+        if self._is_chat and (type_ in CHANGES or (channel.room and type_ in TYPES)):
+            return None
+        return self._count(channel.name).n + 1
+
+    def _count(self, channel: str) -> Count:
+        return self.memory.counts.get(channel) or Count(self._stream + channel)
 
     def _put_back(self, record: Record, channel: Channel, outcome: Outcome) -> None:
         headers = [header for header in record.headers or () if header[0] != ORIGIN]

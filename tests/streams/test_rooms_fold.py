@@ -195,7 +195,7 @@ RECORDS = st.lists(
 
 def shown(event: dict[str, Any]) -> dict[str, Any]:
     extra = event["data"]["extra"]
-    return event | {"data": event["data"] | {"extra": extra and json.loads(extra)}}
+    return event | {"n": None, "data": event["data"] | {"extra": extra and json.loads(extra)}}
 
 
 @settings(max_examples=100, deadline=None)
