@@ -108,7 +108,7 @@ def topics(settings: Settings) -> list[Topic]:
         *(Topic(names.events[kind], "channel", f"event-{kind}", partitions, kept(30)) for kind in Kind),
         Topic(names.fanout_live, "channel#version#shard", "fanout", partitions, kept(1)),
         Topic(names.fanout_location, "channel#version#shard", "fanout", partitions, kept(1)),
-        Topic(names.control, "channel or user", "control", partitions, {**compacted, **append_time}),
+        Topic(names.control, "user", "control", partitions, {**compacted, **append_time}),
         # What changes states is kept as it came: a later command takes no earlier one away (decision 0091).
         Topic(names.changes, "channel or user", "control", partitions, {**kept(30), **append_time}),
         Topic(names.rejected, "channel", "rejection", partitions, kept(30)),

@@ -81,6 +81,8 @@ class Publishing:
         self._answers, self._new_id = answers, new_id
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
+        #: Refusals that came before Kafka's word that it has the event, by what is posted just now.
+        self._early: dict[tuple[str, str, str], list[m.Rejected]] = {}
 
     async def publish(
         self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
@@ -122,7 +124,11 @@ class Publishing:
 
     def rejected(self, sender: str, message: m.Rejected) -> None:
         """A published event was refused later on: tell who published it, if still here."""
-        posted = self._posted.pop((sender, message.stream, str(message.key)), None)
+        what = (sender, message.stream, str(message.key))
+        if what in self._early:  # the fold was faster than Kafka's word to this edge: `published` goes first
+            self._early[what].append(message)
+            return
+        posted = self._posted.pop(what, None)
         if posted is not None and (connection := posted()) is not None:
             connection.send(message)
 
@@ -130,7 +136,15 @@ class Publishing:
         self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
     ) -> Position | None:
         again = self._note(stream, by)
-        at = await self._poster.post(stream, event, headers or None)
+        what = (by[0], str(stream), by[1])
+        early = self._early.setdefault(what, [])
+        try:
+            at = await self._poster.post(stream, event, headers or None)
+        finally:
+            self._early.pop(what, None)
+            for message in early:
+                asyncio.get_running_loop().call_soon(self.rejected, by[0], message)
+            early.clear()
         # Of what was posted here a moment ago under the same key the first one counts, wherever it lies.
         return None if again else self._channels.numbering.position(stream.kind, stream.channel, at)
 
