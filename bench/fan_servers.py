@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvloop

@@ -14,9 +14,10 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 import msgspec
 
 from kernel.errors import TouchlineError
+from kernel.section import Section
+from kernel.section_attachments import Attachments
 from kernel.sections import (
     SECTIONS,
-    Attachments,
     Auth,
     Edge,
     Elasticsearch,
@@ -27,7 +28,6 @@ from kernel.sections import (
     Log,
     Producer,
     SchemaRegistry,
-    Section,
     Settings,
     Stream,
     Topics,

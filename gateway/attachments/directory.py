@@ -10,13 +10,10 @@ Several gateways may share it: whoever takes an upload in holds its lock, which 
 
 import asyncio
 import contextlib
-import errno
-import hashlib
 import os
 import secrets
 import shutil
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +24,7 @@ import msgspec
 
 from control.attachments import Facts
 from control.entity.files import take_lock
+from gateway.attachments.receiving import LET_GO_S, Receiving, failing
 from gateway.attachments.store import LISTED, Address
 from kernel.attachments import is_attachment, made_at
 from kernel.clock import Clock
@@ -37,13 +35,9 @@ from kernel.settings import Attachments
 _FOLDER: Final = 5
 _OPEN, _GONE = "open", "gone"
 _BYTES, _FACTS, _LOCK = "bytes", "facts", ".lock"
-_PIECE: Final = 1024 * 1024
 _THREADS: Final = 8
 #: What the disk has to have left beside an attachment.
 _SPARE: Final = 64 * 1024 * 1024
-#: For how long whoever comes back to an upload waits for their earlier connection to let go.
-_LET_GO_S: Final = 5.0
-_STEP_S: Final = 0.05
 
 T = TypeVar("T")
 
@@ -123,7 +117,7 @@ class Directory:
         return await self.run(_length, self._open(attachment) / _BYTES)
 
     @asynccontextmanager
-    async def receiving(self, attachment: str, facts: Facts, offset: int) -> AsyncIterator["Receiving"]:
+    async def receiving(self, attachment: str, facts: Facts, offset: int) -> AsyncIterator[Receiving]:
         """Take its bytes in, from this one on.
 
         Raises `disk_full`, `limit_reached` where another gateway is taking them in, `bad_request` where what
@@ -135,7 +129,7 @@ class Directory:
         assert task is not None  # noqa: S101 - a coroutine that runs is a task's
         self._writers[attachment] = task
         self._expected[attachment] = facts.size
-        receiving = Receiving(self, attachment, facts)
+        receiving = Receiving(self, attachment, facts, self._clock)
         try:
             await receiving.begin(offset)
             yield receiving
@@ -150,7 +144,7 @@ class Directory:
         if (earlier := self._writers.get(attachment)) is not None:
             earlier.cancel()
             with contextlib.suppress(BaseException):
-                await asyncio.wait([earlier], timeout=_LET_GO_S)
+                await asyncio.wait([earlier], timeout=LET_GO_S)
 
     def _check_room(self, attachment: str, size: int) -> None:
         under_way = sum(self._expected.values())
@@ -263,103 +257,6 @@ class Directory:
             shutil.rmtree(self._dir / _GONE / name, ignore_errors=True)
 
 
-class Receiving:
-    """An upload that is arriving: what comes is written and hashed, and nothing of it is kept in memory."""
-
-    def __init__(self, store: Directory, attachment: str, facts: Facts) -> None:
-        self._store, self._attachment, self._facts = store, attachment, facts
-        self._lock: int | None = None
-        self._part: int | None = None
-        self._hash = hashlib.sha256()
-        #: A thread may still be at work when whoever waits for it is gone.
-        self._one = threading.Lock()
-        self.length = 0
-
-    async def begin(self, offset: int) -> None:
-        """Get hold of it; what is there before `offset` is hashed again."""
-        loop = asyncio.get_running_loop()
-        patience = loop.time() + _LET_GO_S
-        while not await self._store.run(self._begun, offset):
-            if loop.time() > patience:
-                raise TouchlineError(
-                    "limit_reached", f"{self._attachment} is being uploaded by another connection right now."
-                )
-            await asyncio.sleep(_STEP_S)
-
-    async def write(self, data: bytes) -> None:
-        """The next bytes. Raises `too_large` where there are more than were announced."""
-        await self._store.run(self._append, data)
-
-    async def finish(self) -> None:
-        """All has come. Raises `bad_request` where it is not what was announced: then nothing is kept."""
-        await self._store.run(self._finished)
-
-    # ── in threads ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _begun(self, offset: int) -> bool:
-        with self._one, _told():
-            self._lock = self._store.lock(self._attachment)
-            if self._lock is None:
-                return False
-            part = self._part = self._store.open_part(self._attachment)
-            here = os.fstat(part).st_size
-            if offset > here:
-                raise TouchlineError("bad_request", f"Only {here} bytes are here: go on from there.")
-            os.ftruncate(part, offset)
-            while self.length < offset:
-                piece = os.read(part, min(_PIECE, offset - self.length))
-                self._hash.update(piece)
-                self.length += len(piece)
-            return True
-
-    def _append(self, data: bytes) -> None:
-        with self._one, _told():
-            if self._part is None:
-                return  # it was closed meanwhile
-            if self.length + len(data) > self._facts.size:
-                self._throw_away()
-                raise TouchlineError(
-                    "too_large", f"More than the {self._facts.size} bytes came that were announced."
-                )
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._part, view) :]
-            self._hash.update(data)
-            self.length += len(data)
-
-    def _finished(self) -> None:
-        with self._one, _told():
-            if self._part is None:
-                return
-            if self._hash.hexdigest() != self._facts.sha256:
-                self._throw_away()
-                raise TouchlineError(
-                    "bad_request",
-                    "The bytes that came do not have the hash that was announced: nothing of them is kept.",
-                    hint="Upload them again.",
-                )
-            os.fsync(self._part)
-            self._end_part()
-            self._store.settle(self._attachment, self._facts)
-
-    def close(self) -> None:
-        """Let go of it."""
-        with self._one:
-            self._end_part()
-            if self._lock is not None:
-                os.close(self._lock)  # which gives it back
-                self._lock = None
-
-    def _throw_away(self) -> None:
-        self._end_part()
-        self._store.discard(self._attachment)
-
-    def _end_part(self) -> None:
-        if self._part is not None:
-            os.close(self._part)
-            self._part = None
-
-
 def upload_parts(attachment: str, facts: Facts, said: str, expires_s: int) -> tuple[str, ...]:
     """What an address to upload to is signed over."""
     return ("PUT", attachment, str(facts.size), facts.type, facts.sha256, said, str(expires_s))
@@ -368,22 +265,6 @@ def upload_parts(attachment: str, facts: Facts, said: str, expires_s: int) -> tu
 def download_parts(attachment: str, expires_s: int) -> tuple[str, ...]:
     """What an address to fetch from is signed over."""
     return ("GET", attachment, str(expires_s))
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """What goes wrong with the disk, as an error of ours."""
-    try:
-        yield
-    except OSError as error:
-        raise failing(error) from error
-
-
-def failing(error: OSError) -> TouchlineError:
-    """The disk does not do what it should."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return TouchlineError("disk_full", "There is no room for this attachment on the disk.")
-    return TouchlineError("unavailable", f"The attachment's file cannot be used ({error.strerror}).")
 
 
 def _length(path: Path) -> int:
