@@ -18,7 +18,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "too_many": "There would be more of them than are allowed; the message says how many are.",
         "muted": "You may not publish here for now.",
         "ended": "It is over: nothing more counts.",
-        "expired": "Its time is over: ask for a new one.",
+        "expired": "The time for this is over: the address, or what it leads to, has had its day.",
         "too_large": "The message or body is larger than the limit.",
         "unsupported_media_type": "The body's content type or encoding is not one that is read here.",
         "invalid_event": "The event does not have the shape that its kind asks for.",

@@ -45,6 +45,7 @@ class TopicNames:
         self.rooms = f"{prefix}.rooms"
         self.user_rooms = f"{prefix}.user-rooms"
         self.blocks = f"{prefix}.blocks"
+        self.attachments = f"{prefix}.attachments"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -124,6 +125,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
+        # A record a pair (attachment and message, message and its retraction …): decision 0094.
+        Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.

@@ -39,6 +39,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "not_delivered": 503,
         "unavailable": 503,
         "closed": 503,
+        "disk_full": 507,
     }
 )
 #: What aiohttp itself raises, by status.

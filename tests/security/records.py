@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
+from control.attachments import mark_type
 from control.channels import ChannelRecord, encoded, from_avro
 from control.commands import carry_out
 from control.rooms import state as rooms
@@ -20,6 +21,7 @@ from control.rooms.users import UserRooms
 from history.log import readable
 from kernel.errors import TouchlineError
 from kernel.positions import Kind
+from kernel.settings import Settings
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of
@@ -133,6 +135,11 @@ def alert(data: bytes) -> None:
     ready(saved, folding())
 
 
+def attachment(data: bytes) -> None:
+    """touchline.attachments."""
+    mark_type(Settings()).decode(data)
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
@@ -149,5 +156,6 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-room": room,
         "record-user-rooms": user_rooms,
         **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block")},
+        "record-attachment": attachment,
     }
 )
