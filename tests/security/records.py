@@ -13,8 +13,10 @@ import msgspec
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from control.channels import ChannelRecord, encoded, from_avro
 from control.commands import carry_out
+from control.counts import count_type
 from history.log import readable
 from kernel.positions import Kind
+from kernel.settings import Settings
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of
@@ -108,6 +110,12 @@ def alert(data: bytes) -> None:
     ready(saved, folding())
 
 
+def count(data: bytes) -> None:
+    """touchline.counts: what is read says how new it is."""
+    type_ = count_type(Settings())
+    assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
@@ -120,6 +128,7 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-channel": channel,
         "record-control": command,
         "record-alert": alert,
+        "record-count": count,
         **{f"record-{name}": partial(plain, name) for name in ("presence", "cursor", "rejection", "answer")},
     }
 )
