@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from control.entity.types import EntityType, Stamp
+from kernel.errors import TouchlineError
+from kernel.positions import MAX_SEQ
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
@@ -41,6 +43,8 @@ def count_type(settings: Settings) -> EntityType[Count]:
 
 
 def from_avro(codec: Codec, value: bytes) -> Count:
-    """A record of the topic. Raises `undecodable`."""
+    """A record of the topic. Raises `undecodable`, also for what no worker has counted."""
     read: dict[str, Any] = codec.decode(value)
+    if not (0 < read["n"] <= MAX_SEQ and 0 <= read["seq"] <= MAX_SEQ):
+        raise TouchlineError("undecodable", "The record's numbers are none that a stream has.")
     return Count(read["stream"], read["n"], read["seq"])

@@ -15,7 +15,7 @@ from kernel.errors import TouchlineError
 from kernel.kafka import check_read_error
 from kernel.logs import get_logger
 from kernel.metrics import SKIPPED
-from kernel.positions import split_seq
+from kernel.positions import MAX_SEQ, split_seq
 from kernel.records import Partition
 from schemas.checks import MAX_KEY, MAX_SENDER
 from schemas.rejections import FAULTS
@@ -113,7 +113,7 @@ def accepted_event(judge: Judge, message: Any, end: int) -> AcceptedEvent | None
         or len(key or "") > MAX_KEY
         or len(sender or "") > MAX_SENDER
         or event["server_ts"] != message.timestamp()[1]
-        or (event["n"] is not None and event["n"] < 1)
+        or not 0 < (event["n"] or 1) <= MAX_SEQ
     ):
         raise TouchlineError("invalid_event", "The record says of itself what no worker has written.")
     headers = message.headers()

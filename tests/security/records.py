@@ -15,6 +15,7 @@ from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from control.attachments import mark_type
 from control.channels import ChannelRecord, encoded, from_avro
 from control.commands import carry_out
+from control.counts import count_type
 from control.rooms import state as rooms
 from control.rooms.changes import Change, apply
 from control.rooms.users import UserRooms
@@ -140,6 +141,12 @@ def attachment(data: bytes) -> None:
     mark_type(Settings()).decode(data)
 
 
+def count(data: bytes) -> None:
+    """touchline.counts: what is read says how new it is."""
+    type_ = count_type(Settings())
+    assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
@@ -157,5 +164,6 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-user-rooms": user_rooms,
         **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block")},
         "record-attachment": attachment,
+        "record-count": count,
     }
 )
