@@ -133,6 +133,7 @@ class Edge:
             Requests(
                 history=history,
                 readers=state.readers,
+                rooms=state.rooms,
                 counts=self._heartbeat,
                 cursors=self._cursors,
                 budgets=budgets,

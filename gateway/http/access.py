@@ -25,7 +25,7 @@ from kernel.tokens import (
     shown_token,
     without_token,
 )
-from kernel.users import check_user
+from kernel.users import ROOM, check_user
 from search_indexer.searching.scope import Seen
 
 #: What one does with what others have posted: a channel's settings may keep it to some.
@@ -76,12 +76,12 @@ class Reader(NamedTuple):
         """As in Caller."""
         return None if self.grants is None or self.grants.allows("admin", "*") else self.grants.user
 
-    def may_read(self, stream: str, seq: int) -> bool:  # noqa: ARG002 - rooms are read by places
+    def may_read(self, stream: str, seq: int) -> bool:
         """Whether the event at this place is theirs to read. Raises `unavailable`."""
         if self.grants is None:
             return True
         granted = any(self.grants.allows(action, stream) for action in _READING)
-        return granted and self.board.may_read(self.grants, stream.rpartition(":")[2])
+        return granted and seq in self.board.readable(self.grants, stream.rpartition(":")[2])
 
 
 class Access:
@@ -103,7 +103,11 @@ class Access:
         if not grants.allows(action, what):
             who = "The token does not allow" if grants.by_token else "Without a token nobody may"
             raise TouchlineError("forbidden", f"{who} {action} on {what}.")
-        if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
+        channel = what.rpartition(":")[2]
+        if channel.startswith(ROOM):
+            if action in _READING:
+                await self._board.rooms.seen_by(grants, channel.removeprefix(ROOM))
+        elif action in _READING and not self._board.may_read(grants, channel):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(
             grants.user,
@@ -126,7 +130,8 @@ class Access:
         if grants is None:
             return Scope()
         hidden, own = self._board.hidden_from(grants)
-        seen = Seen(hidden, own, tuple(grants.can.get("admin", ())))
+        rooms, ranges = self._board.rooms.seen_in_search(grants.user) if own is not None else ([], [])
+        seen = Seen(hidden, own, tuple(grants.can.get("admin", ())), rooms, ranges)
         return Scope(tuple(grants.can.get(action, ())), seen, grants.user, self._bound(grants))
 
     @staticmethod
