@@ -41,6 +41,7 @@ class TopicNames:
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
+        self.attachments = f"{prefix}.attachments"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -115,6 +116,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.channels, "channel", "channel", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
+        # A record a pair (attachment and message, message and its retraction …): decision 0094.
+        Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.
