@@ -35,6 +35,9 @@ class Phase(msgspec.Struct, kw_only=True):
     megabytes: Mapping[str, float] = {}
     deaths: Mapping[str, int] = {}
     stalls: Mapping[str, float] = {}
+    #: Name -> cores that it used; role -> the share of the time that its loop was ready and had no core.
+    used: Mapping[str, float] = {}
+    waited: Mapping[str, float] = {}
     #: Attacker -> what was answered, and how often.
     answers: Mapping[str, Mapping[str, int]] = {}
 
@@ -74,6 +77,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 _LEAST: Final = 20
+_WORTH_SAYING: Final = 0.05
 
 
 def p99(values: Sequence[float]) -> float | None:
@@ -87,10 +91,13 @@ def figures(phase: Phase) -> str:
     asked = ", ".join(f"{what} {ms:.0f}" for what, ms in phase.request_p99_ms.items())
     slow = max(phase.slowest_ms.items(), key=lambda one: one[1], default=("nobody", 0.0))
     large = max(phase.megabytes.items(), key=lambda one: one[1], default=("nobody", 0.0))
+    cores = ", ".join(f"{name} {n:.2f}" for name, n in phase.used.items() if n >= _WORTH_SAYING)
+    waited = max(phase.waited.items(), key=lambda one: one[1], default=("nobody", 0.0))
     stalled = "".join(f", {role} stalled {n:.0f}x" for role, n in phase.stalls.items() if n)
     return (
         f"{delay}; requests p99 ms: {asked}; slowest /healthz {slow[0]} {slow[1]:.0f} ms;"
-        f" largest {large[0]} {large[1]:.0f} MB{stalled}"
+        f" largest {large[0]} {large[1]:.0f} MB{stalled}; cores: {cores}; waited for one: {waited[0]}"
+        f" {waited[1]:.0%}"
     )
 
 

@@ -16,8 +16,9 @@ from chaos.faults import Faults
 from chaos.schedule import plan as plan_faults
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.canaries import Canaries
+from chaos.siege.machine import Meter
 from chaos.siege.report import Bounds, Phase, Report, p99
-from chaos.siege.strike import Orders, Target
+from chaos.siege.strike import Orders, Outcome, Target
 from chaos.siege.watch import Ground, Watchman
 from kernel.settings import PREFIX
 
@@ -51,7 +52,7 @@ def phases(wanted: Plan) -> list[tuple[str, ...]]:
 async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
     """On a cluster of its own. Raises TouchlineError where that does not even start."""
     secret = secrets.token_hex(32)
-    cluster = Cluster(directory, servers_dir, AUTH_SECRET=secret)
+    cluster = Cluster(directory, servers_dir, direct=not wanted.faults, AUTH_SECRET=secret)
     try:
         tell("starting three brokers, Elasticsearch, and every role")
         await asyncio.to_thread(cluster.start)
@@ -78,29 +79,34 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
     """The attackers against a pipeline that runs, with `settings.auth.secret`."""
     settings = ground.settings
     canaries = Canaries(ground.gateway_url, ground.edge_urls, settings.auth.secret)
-    watchman = Watchman(ground, supervises=not wanted.faults)
+    watchman, meter = Watchman(ground, supervises=not wanted.faults), Meter()
     watchman.start()
+
+    def since(outcome: Outcome) -> Phase:
+        return _since(canaries, watchman, meter.fresh({**ground.pids(), "harness": [os.getpid()]}), outcome)
+
     singing = asyncio.create_task(canaries.run())
     target = Target(
         gateway=ground.gateway_url, edges=tuple(ground.edge_urls), kafka=settings.kafka.bootstrap_servers,
         prefix=settings.topics.prefix, secret=settings.auth.secret,
     )  # fmt: skip
     try:
-        await asyncio.sleep(wanted.peace_s / 3)
-        _since(canaries, watchman, {})  # what a start brings with it
+        await asyncio.sleep(wanted.peace_s)
+        since(Outcome())  # what a start brings with it
         stalls = await asyncio.to_thread(watchman.stalls)
         await asyncio.sleep(wanted.peace_s)
-        report = Report(peace=_since(canaries, watchman, {}), bounds=wanted.bounds, struck=wanted.faults)
+        report = Report(peace=since(Outcome()), bounds=wanted.bounds, struck=wanted.faults)
         tell(report.lines()[0])
         turns = phases(wanted)
-        seconds = (wanted.seconds - wanted.peace_s) / len(turns)
+        seconds = (wanted.seconds - 2 * wanted.peace_s) / len(turns)
         for names in turns:
             orders = Orders(target=target, names=names, seconds=seconds)
             before = watchman.deaths.copy()
-            answers = await _strike(orders)
+            outcome = await _strike(orders)
             _raise_if_ended(singing)
-            phase = _since(canaries, watchman, answers)
+            phase = since(outcome)
             phase.attackers, phase.seconds = names, seconds
+            phase.used = {**phase.used, "attackers": outcome.used_s / seconds}
             phase.deaths = dict(watchman.deaths - before)
             now = await asyncio.to_thread(watchman.stalls)
             phase.stalls = {role: n - stalls.get(role, 0.0) for role, n in now.items()}
@@ -116,7 +122,7 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
         await asyncio.to_thread(watchman.stop)
 
 
-async def _strike(orders: Orders) -> dict[str, dict[str, int]]:
+async def _strike(orders: Orders) -> Outcome:
     """The attackers, in a process of their own."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", f"{__package__}.strike"),
@@ -128,15 +134,16 @@ async def _strike(orders: Orders) -> dict[str, dict[str, int]]:
     try:
         async with asyncio.timeout(orders.seconds + 30):
             out, _ = await process.communicate(msgspec.json.encode(orders))
-        found: dict[str, dict[str, int]] = msgspec.json.decode(out) if out else {}
-        return found
+        return msgspec.json.decode(out, type=Outcome) if out else Outcome()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
 
 
-def _since(canaries: Canaries, watchman: Watchman, answers: dict[str, dict[str, int]]) -> Phase:
+def _since(
+    canaries: Canaries, watchman: Watchman, took: tuple[dict[str, float], dict[str, float]], outcome: Outcome
+) -> Phase:
     delays, asked, failed = canaries.fresh()
     slowest, megabytes = watchman.fresh()
     return Phase(
@@ -146,7 +153,9 @@ def _since(canaries: Canaries, watchman: Watchman, answers: dict[str, dict[str, 
         failed=failed,
         slowest_ms=slowest,
         megabytes=megabytes,
-        answers=answers,
+        used=took[0],
+        waited=took[1],
+        answers=outcome.answers,
     )
 
 
