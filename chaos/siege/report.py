@@ -48,7 +48,7 @@ class Report(msgspec.Struct, kw_only=True):
     peace: Phase
     phases: list[Phase] = []
     #: Canaries' events that were taken, and that somebody who watched never saw.
-    unseen: int = 0
+    unseen: Sequence[str] = ()
     #: Roles that were not ready when all was over.
     away: Sequence[str] = ()
     bounds: Bounds = Bounds()
@@ -60,7 +60,10 @@ class Report(msgspec.Struct, kw_only=True):
         """What broke, a sentence each."""
         found = [] if self.struck else [one for phase in self.phases for one in self._broken(phase)]
         if self.unseen:
-            found.append(f"{self.unseen} events that were taken never reached somebody who watched")
+            first = "; ".join(self.unseen[:_NAMED])
+            found.append(
+                f"{len(self.unseen)} events that were taken never reached somebody who watched: {first}"
+            )
         found += [f"{role} is not ready after it was over" for role in self.away]
         return found
 
@@ -77,6 +80,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 _LEAST: Final = 20
+_NAMED: Final = 5
 _WORTH_SAYING: Final = 0.05
 
 

@@ -26,6 +26,8 @@ Tell = Callable[[str], None]
 #: How long a role may need to be whole again after the last attacker.
 _REST_S: Final = 60.0
 _SEEN_S: Final = 10.0
+#: As much of a siege as is enough to know peace.
+MOST_PEACE_S: Final = 45.0
 
 
 class Plan(NamedTuple):
@@ -34,6 +36,7 @@ class Plan(NamedTuple):
     seconds: float
     names: Sequence[str] = tuple(ATTACKERS)
     together: int = 4
+    #: Of peace, to compare with; and as long before, for servers are slow when they have just begun.
     peace_s: float = 15.0
     seed: int = 1
     bounds: Bounds = Bounds()

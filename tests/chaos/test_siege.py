@@ -92,9 +92,9 @@ def test_what_nobody_noticed_is_no_finding() -> None:
 def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
     worse = Phase(delay_p99_ms=None, deaths={"stream-1": 3})
     assert Report(peace=PEACE, phases=[worse], struck=True).findings == []
-    missing = Report(peace=PEACE, phases=[worse], struck=True, unseen=2, away=("index",))
+    missing = Report(peace=PEACE, phases=[worse], struck=True, unseen=("a, 9 s old", "b"), away=("index",))
     assert missing.findings == [
-        "2 events that were taken never reached somebody who watched",
+        "2 events that were taken never reached somebody who watched: a, 9 s old; b",
         "index is not ready after it was over",
     ]
 
