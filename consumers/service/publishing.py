@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 from weakref import ref
 
@@ -18,7 +18,7 @@ from control.numbering import Numbering, Placed, Position
 from history.changes import check_change, is_change
 from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
-from kernel.positions import Stream, spread
+from kernel.positions import Kind, Stream, spread
 from kernel.records import VIA, Headers
 from kernel.users import USER, check_post
 from schemas.ingest import make_ingest, read_time
@@ -48,6 +48,14 @@ class Asking(Protocol):
     async def ask_soon(self) -> Question: ...
 
 
+class Attachments(Protocol):
+    """Who knows which attachments may go with a message."""
+
+    async def check(
+        self, attachments: Sequence[str], stream: Stream, user: str, *, anybodys: bool
+    ) -> None: ...
+
+
 class Sender(Protocol):
     """Whoever published, and can be told what became of it."""
 
@@ -66,12 +74,15 @@ class Publishing:
         answers: Asking,
         new_id: Callable[[], str],
         budgets: DoorBudgets,
+        attachments: Attachments,
     ) -> None:
-        self._budgets = budgets
+        self._budgets, self._attachments = budgets, attachments
         self._poster, self._history, self._channels = poster, history, channels
         self._answers, self._new_id = answers, new_id
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
+        #: Refusals that came before Kafka's word that it has the event, by what is posted just now.
+        self._early: dict[tuple[str, str, str], list[m.Rejected]] = {}
 
     async def publish(
         self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
@@ -91,6 +102,9 @@ class Publishing:
                 await check_change(
                     self._history, stream, request.data.get("target"), member.user, lanes=lanes
                 )
+            if stream.kind is Kind.CHAT and (attached := request.data.get("attachments")):
+                speaks = member.grants.allows("admin", request.stream)
+                await self._attachments.check(attached, stream, member.user, anybodys=speaks)
             position: Position | None
             if request.wait is not None:
                 position = await self._accepted(target, event, headers, (member.user, key, connection))
@@ -110,7 +124,11 @@ class Publishing:
 
     def rejected(self, sender: str, message: m.Rejected) -> None:
         """A published event was refused later on: tell who published it, if still here."""
-        posted = self._posted.pop((sender, message.stream, str(message.key)), None)
+        what = (sender, message.stream, str(message.key))
+        if what in self._early:  # the fold was faster than Kafka's word to this edge: `published` goes first
+            self._early[what].append(message)
+            return
+        posted = self._posted.pop(what, None)
         if posted is not None and (connection := posted()) is not None:
             connection.send(message)
 
@@ -118,7 +136,15 @@ class Publishing:
         self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
     ) -> Position | None:
         again = self._note(stream, by)
-        at = await self._poster.post(stream, event, headers or None)
+        what = (by[0], str(stream), by[1])
+        early = self._early.setdefault(what, [])
+        try:
+            at = await self._poster.post(stream, event, headers or None)
+        finally:
+            self._early.pop(what, None)
+            for message in early:
+                asyncio.get_running_loop().call_soon(self.rejected, by[0], message)
+            early.clear()
         # Of what was posted here a moment ago under the same key the first one counts, wherever it lies.
         return None if again else self._channels.numbering.position(stream.kind, stream.channel, at)
 

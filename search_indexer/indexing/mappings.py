@@ -85,7 +85,8 @@ async def put_templates(
     """Make the templates of a generation what they are here."""
     for kind in Kind:
         made = template(settings, kind, generation, live=live)
-        # Indices that are there already learn the field; what they hold is without it (searching/scope.py).
+        # Indices that are there already learn the field; what they hold
+        # is without it (search_indexer/searching/scope.py).
         await client.indices.put_mapping(
             index=made["index_patterns"],
             properties={BASE: _FIELDS[BASE]},

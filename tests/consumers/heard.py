@@ -28,11 +28,11 @@ def _frames(data: bytes) -> Iterator[tuple[int, bytes]]:
         data = data[start + size :]
 
 
-def messages(transport: Transport, op: str) -> list[dict[str, Any]]:
-    """The messages of this sort on a WebSocket since its handshake."""
+def messages(transport: Transport, *ops: str) -> list[dict[str, Any]]:
+    """The messages of these sorts on a WebSocket since its handshake."""
     texts = [payload for opcode, payload in _frames(head_and_rest(transport)[1]) if opcode == 1]
     every = [json.loads(line) for text in texts for line in text.splitlines()]
-    return [message for message in every if message["op"] == op]
+    return [message for message in every if message["op"] in ops]
 
 
 def close_code(transport: Transport) -> int | None:

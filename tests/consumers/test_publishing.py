@@ -22,11 +22,12 @@ class Kafka:
     """Confirms what is posted when it is told to."""
 
     def __init__(self) -> None:
-        self.confirms = asyncio.Event()
+        self.confirms, self.asked = asyncio.Event(), asyncio.Event()
         self.posted: list[tuple[str, str]] = []
 
     async def post(self, stream: Stream, event: dict[str, Any], headers: Headers | None = None) -> Placed:
         self.posted.append((str(stream), event["key"]))
+        self.asked.set()
         await self.confirms.wait()
         return Placed(0, None, None)
 
@@ -64,6 +65,20 @@ async def test_refusals_of_one_key_on_two_streams_are_both_told() -> None:
         refuse(service, user(viewer), stream, "k")
     told = [(said["stream"], said["key"]) for said in messages(viewer, "rejected")]
     assert told == [("chat:a", "k"), ("chat:b", "k")], "each once"
+    lose(viewer)
+    await service.close()
+
+
+async def test_a_refusal_that_is_faster_than_kafkas_word_comes_after_it() -> None:
+    service, kafka = edge(confirms=False)
+    viewer = opened(service, HANDSHAKE)
+    ask(viewer, publish(1, "chat:a", "k"))
+    await asyncio.wait_for(kafka.asked.wait(), 5)
+    refuse(service, user(viewer), "chat:a", "k")
+    kafka.confirms.set()
+    await service.tasks.settled()
+    await asyncio.sleep(0)
+    assert [said["op"] for said in messages(viewer, "published", "rejected")] == ["published", "rejected"]
     lose(viewer)
     await service.close()
 

@@ -100,7 +100,7 @@ async def test_what_is_published_is_confirmed_and_comes_with_the_stream_to_every
         assert published["key"] == own["key"], "who gives none is told the one that was made"
         for following in (own, await ana.hear("event")):
             assert (following["data"], following["prev"]) == ({"text": "Goal"}, event["seq"])
-        assert await refusal(ana, op="publish", stream="broadcast:said", data={"n": 1}) == "bad_request"
+        assert await refusal(ana, op="publish", stream="broadcast:said", data={"n": 1}) == "invalid_event"
 
 
 @pytest.mark.parametrize(

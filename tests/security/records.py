@@ -11,10 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
+from control.attachments import mark_type
 from control.channels import ChannelRecord, encoded, from_avro
 from control.commands import carry_out
 from history.log import readable
 from kernel.positions import Kind
+from kernel.settings import Settings
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of
@@ -108,6 +110,11 @@ def alert(data: bytes) -> None:
     ready(saved, folding())
 
 
+def attachment(data: bytes) -> None:
+    """touchline.attachments."""
+    mark_type(Settings()).decode(data)
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
@@ -121,5 +128,6 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-control": command,
         "record-alert": alert,
         **{f"record-{name}": partial(plain, name) for name in ("presence", "cursor", "rejection", "answer")},
+        "record-attachment": attachment,
     }
 )
