@@ -17,6 +17,7 @@ from chaos.schedule import plan as plan_faults
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.canaries import Canaries
 from chaos.siege.machine import Meter
+from chaos.siege.onlooker import Onlooker
 from chaos.siege.report import Bounds, Phase, Report, p99
 from chaos.siege.strike import Orders, Outcome, Target
 from chaos.siege.watch import Ground, Watchman
@@ -84,9 +85,14 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
     canaries = Canaries(ground.gateway_url, ground.edge_urls, settings.auth.secret)
     watchman, meter = Watchman(ground, supervises=not wanted.faults), Meter()
     watchman.start()
+    onlooker = Onlooker()
+    await onlooker.start()
 
     def since(outcome: Outcome) -> Phase:
-        return _since(canaries, watchman, meter.fresh({**ground.pids(), "harness": [os.getpid()]}), outcome)
+        took = meter.fresh({**ground.pids(), "harness": [os.getpid()]})
+        phase = _since(canaries, watchman, took, outcome)
+        phase.machine_ms = p99(onlooker.fresh()) or 0.0
+        return phase
 
     singing = asyncio.create_task(canaries.run())
     target = Target(
@@ -122,6 +128,7 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
     finally:
         singing.cancel()
         await asyncio.gather(singing, return_exceptions=True)
+        await onlooker.stop()
         await asyncio.to_thread(watchman.stop)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -87,6 +88,16 @@ def test_what_nobody_noticed_is_no_finding() -> None:
         slowest_ms={"edge": 400}, megabytes={"edge": 450}, stalls={"edge": 0},
     )  # fmt: skip
     assert Report(peace=PEACE, phases=[calm]).findings == []
+
+
+def test_what_the_machine_is_later_by_is_nobodys_doing() -> None:
+    """Everybody's processes share a machine's cores here: by that much everything else is slower, too."""
+    slow = Phase(delay_p99_ms=1200, request_p99_ms={"search": 220}, machine_ms=180)
+    assert broken(slow, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == []
+    slower = msgspec.structs.replace(slow, request_p99_ms={"search": 310})
+    assert broken(slower, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == [
+        "search took 310 ms, at p99"
+    ]
 
 
 def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
