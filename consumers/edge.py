@@ -49,6 +49,7 @@ from kernel.settings import Settings
 from kernel.slots import Slots
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
+from kernel.turns import Turns
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.edge")
@@ -140,6 +141,7 @@ class Edge:
                     in_all=settings.limits.pages_under_way_in_all,
                 ),
             ),
+            Turns(clock),
         )
         self._control, self._on_disk = ControlTopics(settings, clock, self.service, state), on_disk
         self._readers: list[Reader] = []

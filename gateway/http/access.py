@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from control.state import ControlState
+from gateway.http.turns import note_whose
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
@@ -97,6 +98,7 @@ class Access:
     async def require(self, request: web.Request, action: Action, what: str) -> Caller:
         """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
         grants = await self._grants(request)
+        note_whose(request, None if grants is None else grants.user)
         if grants is None:
             return Caller(None)
         if not grants.allows(action, what):
@@ -118,6 +120,7 @@ class Access:
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
         grants = await self._grants(request)
+        note_whose(request, None if grants is None else grants.user)
         if grants is None:
             return Scope()
         hidden, own = self._board.hidden_from(grants)
