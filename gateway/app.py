@@ -28,6 +28,7 @@ from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
+from gateway.rooms import blocks, rooms
 from gateway.search import alerts, search
 from history import History
 from kernel.budgets import DoorBudgets
@@ -62,6 +63,8 @@ MODULES: Final[tuple[Routes, ...]] = (
     alerts.routes,
     attachments.routes,
     channels.routes,
+    rooms.routes,
+    blocks.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,
