@@ -50,6 +50,7 @@ class Tables:
         self._follower: Follower | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._filled = threading.Event()
+        self._admin: AdminClient | None = None
 
     def view(self, type_: EntityType[S]) -> View[S]:
         """The entities of this type."""
@@ -122,7 +123,7 @@ class Tables:
             await asyncio.sleep(_AGAIN_S)
 
     def _ends(self) -> dict[tuple[str, int], int]:
-        admin = AdminClient(client_config(self._settings))
+        admin, self._admin = self._admin or AdminClient(client_config(self._settings)), None
         topics = TopicCollection([each.topic for each in self._types])
         described = {n: f.result(timeout=_ANSWER_S) for n, f in admin.describe_topics(topics).items()}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -132,7 +133,9 @@ class Tables:
             for part in topic.partitions
         }
         answers = admin.list_offsets(asked).items()
-        return {(at.topic, at.partition): future.result(timeout=_ANSWER_S).offset for at, future in answers}
+        ends = {(at.topic, at.partition): future.result(timeout=_ANSWER_S).offset for at, future in answers}
+        self._admin = admin  # one that has failed is not asked again
+        return ends
 
     # ── from the follower's thread ─────────────────────────────────────────────────────────────────────
 
