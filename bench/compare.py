@@ -2,8 +2,8 @@
 
 Both run the same commands on the same servers, the other one first in every second turn. For each figure it
 prints the median of either, and of the ratios of the turns. It answers whether a change made anything slower:
-DIR is a checkout of the commit before, with its environment (`make setup`). Each runs in its own directory, as
-`python -m` takes the code from there.
+DIR is a checkout of the commit before, with its environment (`make setup`). Each runs in its own directory,
+as `python -m` takes the code from there.
 """
 
 import argparse

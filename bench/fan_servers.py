@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvloop
@@ -102,6 +102,9 @@ class _Nothing:
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError(stream, event_id)
 
+    async def check(self, attachments: Sequence[str], stream: Stream, user: str, *, anybodys: bool) -> None:
+        raise NotImplementedError(attachments, stream, user, anybodys)
+
 
 def bare_service(
     settings: Settings | None = None,
@@ -158,6 +161,7 @@ def bare_service(
             channels=registry,
             answers=answers or nothing,
             budgets=budgets,
+            attachments=nothing,
             new_id=lambda: "key",
         ),
         Requests(

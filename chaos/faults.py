@@ -1,4 +1,4 @@
-"""Does what a schedule says, blow by blow, and undoes it when its time is over."""
+"""Injects the faults of a schedule one after the other, and undoes each when its time is over."""
 
 import asyncio
 import signal

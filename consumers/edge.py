@@ -19,6 +19,7 @@ from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
 from consumers.service.admission import Admission
+from consumers.service.attachments import AskAttachments
 from consumers.service.poster import KafkaPoster
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
@@ -81,6 +82,7 @@ class Edge:
         )
         self._poster = KafkaPoster(settings, self._loop)
         self._answers = Answers(settings)
+        self._attachments = AskAttachments(settings, clock)
         self._heartbeat = Heartbeat(
             edge=self.name,
             cell=edge.cell or self.name,
@@ -124,6 +126,7 @@ class Edge:
                 answers=self._answers,
                 new_id=_new_id,
                 budgets=budgets,
+                attachments=self._attachments,
             ),
             Requests(
                 history=history,
@@ -313,6 +316,7 @@ class Edge:
                 self._publish(self._names.presence, key, value)
             self._cursors.flush()
         await self.service.close()
+        await self._attachments.close()
         await asyncio.to_thread(self._answers.close)
         await self._poster.close()
 

@@ -22,7 +22,7 @@ from control.entity.fold import Change, EntityFold, Input, Written
 from control.entity.types import MAX_STATE_BYTES, EntityType, Stamp
 from control.entity.view import Known, View
 from control.epochs import Epoch
-from control.registry import flags_of
+from control.registry import CLOSED, EXPIRING, flags_of
 from kernel.positions import split_lane
 from kernel.records import Write
 from kernel.settings import Settings
@@ -49,6 +49,7 @@ def channel_type(settings: Settings, *, listing: int = 0) -> EntityType[State]:
     # A record that says no more than the first version can is written so: roles that are not upgraded yet
     # read it, too.
     first = Codec("channel", catalog_for(settings), version=1)
+    head = codec.head_decoder("settings")
     return EntityType(
         name="channels",
         topic=topic_names(settings).channels,
@@ -57,6 +58,7 @@ def channel_type(settings: Settings, *, listing: int = 0) -> EntityType[State]:
         stamp_of=_stamp_of,
         with_stamp=_with_stamp,
         flags=(lambda _, state: _flags(state) & listing) if listing else None,
+        peek=(lambda _, value: _peek(codec, head, value) & listing) if listing else None,
     )
 
 
@@ -90,6 +92,15 @@ def _with_stamp(state: State, stamp: Stamp) -> State:
 
 def _flags(state: State) -> int:
     return 0 if isinstance(state, EpochsRecord) else flags_of(state)
+
+
+def _peek(codec: Codec, head: Callable[[bytes], dict[str, Any]], value: bytes) -> int:
+    """The lists of a value, of which nearly all are on none that needs more than its head."""
+    read = head(value)
+    if any(version["shards"] > 1 for version in read["versions"]) or len(read["versions"]) > 1:
+        return _flags(_decode(codec, value))
+    closed, expiring = bool(read["settings"]["readers"]), read["settings"]["retention"] is not None
+    return closed * CLOSED | expiring * EXPIRING
 
 
 # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""Commands on touchline.control: whether each can be carried out, and what it does to a channel. Pure.
+"""Commands about channels (touchline.changes): whether each can be done, and what it does. Pure.
 
 Whoever gives a command asks `check_command` first, by whatever way it comes; the worker that carries it out
 asks again, because Kafka takes records from anybody.

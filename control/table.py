@@ -1,4 +1,4 @@
-"""A topic whose latest records say how things are: how far it is read, and what each record changes. Pure.
+"""A compacted topic as a table in memory: how far it is read, and what each record changes. Pure.
 
 `control.following` reads such topics from Kafka: in a thread for an event loop, or step by step.
 """

@@ -1,4 +1,4 @@
-"""`touchline doctor` without its face: what this machine lacks for the pipeline, and how to get it."""
+"""What `touchline doctor` finds: what this machine lacks for the pipeline, and how to get it."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""`touchline down` without its face: asks the supervisor to stop, and sees to it that nothing stays."""
+"""What `touchline down` does: asks the supervisor to stop, and sees to it that nothing stays."""
 
 import contextlib
 from typing import Final

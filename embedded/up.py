@@ -1,4 +1,4 @@
-"""`touchline up` without its face: checks, installs, supervises; in this process or in one of its own."""
+"""What `touchline up` does: checks, installs, supervises; in this process or in one of its own."""
 
 import os
 import subprocess

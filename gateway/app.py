@@ -13,6 +13,8 @@ from control.registry import CLOSED
 from control.sending import CommandSender
 from control.state import ControlState
 from gateway import schema_registry
+from gateway.attachments import api as attachments
+from gateway.attachments.opening import open_attachments
 from gateway.channels import channels
 from gateway.context import Context
 from gateway.events import history, ingest
@@ -56,6 +58,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     history.routes,
     search.routes,
     alerts.routes,
+    attachments.routes,
     channels.routes,
     schema_registry.routes,
     demo.routes,
@@ -112,6 +115,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         )
         on_disk.start()
         stack.push_async_callback(on_disk.stop)
+        producer = await stack.enter_async_context(Producer(_impatient(settings)))
         context = Context(
             settings=settings,
             clock=clock,
@@ -122,7 +126,8 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             alerts=alerts,
             following=following,
             history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
-            producer=await stack.enter_async_context(Producer(_impatient(settings))),
+            producer=producer,
+            attachments=await open_attachments(settings, clock, stack, producer=producer, failed=fail),
             budgets=DoorBudgets(settings.limits, clock),
             pages=Slots(
                 "pages",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from control.following import TableThread
 from control.sending import CommandSender
 from control.state import ControlState
+from gateway.attachments.service import AttachmentService
 from gateway.http.access import Access
 from history import History
 from kernel.budgets import DoorBudgets
@@ -32,6 +33,7 @@ class Context:
     following: TableThread
     history: History
     producer: Producer
+    attachments: AttachmentService
     budgets: DoorBudgets
     #: Pages of history and hits that are on their way to clients.
     pages: Slots

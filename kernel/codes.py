@@ -76,6 +76,7 @@ RETRY: Final[Mapping[str, bool]] = MappingProxyType(
         "unauthorized": False,
         "forbidden": False,
         "not_found": False,
+        "expired": False,
         "too_large": False,
         "moderated": False,
         "rate_limited": True,

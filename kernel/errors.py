@@ -14,6 +14,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "unauthorized": "A valid token is needed.",
         "forbidden": "The token is valid, but does not allow this.",
         "not_found": "There is nothing of that name.",
+        "expired": "The time for this is over: the address, or what it leads to, has had its day.",
         "too_large": "The message or body is larger than the limit.",
         "unsupported_media_type": "The body's content type or encoding is not one that is read here.",
         "invalid_event": "The event does not have the shape that its kind asks for.",

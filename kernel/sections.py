@@ -6,18 +6,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, get_type_hints
 
-import msgspec
 from msgspec import Meta
 
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Count = Annotated[int, Meta(ge=1)]
-Rate = Annotated[float, Meta(gt=0)]
-Seconds = Annotated[float, Meta(gt=0)]
-NamedDays = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}=[1-9][0-9]{0,4}$")]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of touchline.toml. A field's text is its line in docs/settings.md."""
+from kernel.section import Count, NamedDays, Port, Rate, Seconds, Section
+from kernel.section_attachments import Attachments
 
 
 class Kafka(Section, frozen=True):
@@ -32,7 +24,7 @@ class Kafka(Section, frozen=True):
     ] = "127.0.0.1:19092"
     client: Annotated[
         dict[str, str], Meta(description="properties of librdkafka, passed through as they are")
-    ] = {}
+    ] = {}  # noqa: RUF012 - a struct copies it
 
 
 class Elasticsearch(Section, frozen=True):
@@ -255,6 +247,10 @@ class Gateway(Section, frozen=True):
     ops_every_s: Annotated[
         float, Meta(ge=0, description="how often the operators' stream tells the roles' figures; 0: never")
     ] = 1.0
+    public_url: Annotated[
+        str,
+        Meta(description="where clients reach the gateway, for addresses that it hands out; empty: as asked"),
+    ] = ""
     page_channel: Annotated[str, Meta(description="channel that the viewers' page opens first")] = "demo"
     tiles_url: Annotated[
         str, Meta(description="map tiles, with {z}, {x} and {y}; empty: the map is a plain grid")
@@ -312,6 +308,12 @@ class Limits(Section, frozen=True):
     pages_under_way_in_all: Annotated[
         Count, Meta(description="pages that may be on their way from one process at once")
     ] = 128
+    attachment_bytes_per_hour: Annotated[
+        Count, Meta(description="bytes of attachments an hour that a user may upload; so many at once")
+    ] = 1024**3
+    uploads_at_once: Annotated[
+        Count, Meta(description="attachments that a user may have announced and not uploaded yet")
+    ] = 32
     unbound: Annotated[
         tuple[str, ...],
         Meta(description="users whom nothing of this binds: services that post for many"),
@@ -357,6 +359,7 @@ class Settings(Section, frozen=True):
     edge: Edge = Edge()
     indexer: Indexer = Indexer()
     gateway: Gateway = Gateway()
+    attachments: Attachments = Attachments()
     auth: Auth = Auth()
     limits: Limits = Limits()
     embedded: Embedded = Embedded()

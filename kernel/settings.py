@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 import msgspec
 
 from kernel.errors import TouchlineError
+from kernel.section import Section
+from kernel.section_attachments import Attachments
 from kernel.sections import (
     SECTIONS,
     Auth,
@@ -26,7 +28,6 @@ from kernel.sections import (
     Log,
     Producer,
     SchemaRegistry,
-    Section,
     Settings,
     Stream,
     Topics,
@@ -34,6 +35,7 @@ from kernel.sections import (
 
 __all__ = [
     "SECTIONS",
+    "Attachments",
     "Auth",
     "Edge",
     "Elasticsearch",
@@ -115,6 +117,9 @@ def _at_home(settings: Settings, given: Mapping[str, Mapping[str, Any]]) -> Sett
         # Beside what `up` keeps.
         directory = str(Path(embedded.data_dir) / "state")
         changed["state"] = msgspec.structs.replace(settings.state, dir=directory)
+    if "dir" not in given["attachments"]:
+        directory = str(Path(embedded.data_dir) / "attachments")
+        changed["attachments"] = msgspec.structs.replace(settings.attachments, dir=directory)
     return msgspec.structs.replace(settings, **changed)
 
 

@@ -42,6 +42,7 @@ class TopicNames:
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
+        self.attachments = f"{prefix}.attachments"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -108,7 +109,7 @@ def topics(settings: Settings) -> list[Topic]:
         *(Topic(names.events[kind], "channel", f"event-{kind}", partitions, kept(30)) for kind in Kind),
         Topic(names.fanout_live, "channel#version#shard", "fanout", partitions, kept(1)),
         Topic(names.fanout_location, "channel#version#shard", "fanout", partitions, kept(1)),
-        Topic(names.control, "channel or user", "control", partitions, {**compacted, **append_time}),
+        Topic(names.control, "user", "control", partitions, {**compacted, **append_time}),
         # What changes states is kept as it came: a later command takes no earlier one away (decision 0091).
         Topic(names.changes, "channel or user", "control", partitions, {**kept(30), **append_time}),
         Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
@@ -117,6 +118,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
+        # A record a pair (attachment and message, message and its retraction …): decision 0094.
+        Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from kernel.attachments import MOST as MOST_ATTACHMENTS
+from kernel.attachments import is_attachment
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, is_channel
 from schemas.marks import MOST, too_many
@@ -66,7 +68,9 @@ def check_ingest(kind: Kind, event: Mapping[str, Any]) -> None:
 
 
 def _check_chat(type_: str, data: Mapping[str, Any]) -> None:
-    if not data["text"] and type_ != "retract":
+    extra = None if data["extra"] is None else _check_extra(data["extra"], _CHAT)
+    attached = extra is not None and "attachments" in extra and _check_attachments(extra["attachments"])
+    if not data["text"] and not attached and type_ != "retract":
         raise invalid("data.text is missing or empty.")
     if too_many(data["text"]):
         raise invalid(f"data.text has more than {MOST} combining marks in a row.")
@@ -76,8 +80,17 @@ def _check_chat(type_: str, data: Mapping[str, Any]) -> None:
             raise invalid(f"data.target is missing: it is the id of the event that this {type_} is about.")
     elif _ID(target) is None:
         raise invalid(f"data.target is {target[:60]!r}: it is an event's id, a string of digits.")
-    if data["extra"] is not None:
-        _check_extra(data["extra"], _CHAT)
+
+
+def _check_attachments(given: Any) -> bool:
+    """Whether there are any. Raises `invalid_event` where these are no ids of attachments."""
+    if not isinstance(given, list) or not all(map(is_attachment, given)):
+        raise invalid("data.attachments is not a list of ids that POST /v1/attachments has given.")
+    if len(given) > MOST_ATTACHMENTS:
+        raise invalid(f"data.attachments has {len(given)} ids: at most {MOST_ATTACHMENTS} go with a message.")
+    if len(set(given)) < len(given):
+        raise invalid("data.attachments names one twice.")
+    return bool(given)
 
 
 def _check_location(_: str, data: Mapping[str, Any]) -> None:
@@ -105,10 +118,11 @@ _CHECKS: Final[Mapping[Kind, Callable[[str, Mapping[str, Any]], None]]] = Mappin
 )
 
 
-def _check_extra(text: str, taken: frozenset[str]) -> None:
-    both = taken.intersection(check_json_object(text, "data.extra"))
-    if both:
+def _check_extra(text: str, taken: frozenset[str]) -> dict[str, Any]:
+    extra = check_json_object(text, "data.extra")
+    if both := taken.intersection(extra):
         raise invalid(f"data.extra repeats {min(both)}, which is a field of its own.")
+    return extra
 
 
 def check_json_object(text: str, where: str) -> dict[str, Any]:

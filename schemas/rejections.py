@@ -1,4 +1,4 @@
-"""What is written of a record or command that is refused: whoever posted it is told, and whoever operates."""
+"""Makes the record on touchline.rejected of a record or command that is refused."""
 
 import traceback
 from pathlib import Path

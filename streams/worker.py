@@ -189,6 +189,7 @@ class Worker:
             memory=kept.memory if kept else self._new_memory(kind),
             catalog=catalog_for(self._settings),
             answers=self.partitions.get(self._names.answers, 0),
+            attachments=self.partitions.get(self._names.attachments, 0),
             signer=self._signer,
         )
 

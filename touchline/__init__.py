@@ -1,4 +1,4 @@
-"""Touchline's face for programs: `from touchline import Producer, Viewer`.
+"""The public API: `from touchline import Producer, Viewer`.
 
 Everything here is loaded when it is asked for: `touchline --help` needs neither Kafka's client nor a socket.
 """

@@ -28,7 +28,7 @@ TOPICS: Final[Mapping[str, tuple[str, bytes]]] = {
 
 
 def command(name: str, arguments: str) -> bytes:
-    """A command on touchline.control."""
+    """A command, as it lies on touchline.changes."""
     return Codec("control").encode({"command": name, "actor": None, "arguments": arguments})
 
 

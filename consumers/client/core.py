@@ -1,4 +1,4 @@
-"""The client's mind: what comes in, and the time; what is to be done goes to the host.
+"""The client's state machine, without I/O: messages and the time come in, calls of the host go out.
 
 The JavaScript client has its twin; both run tests/shared/viewer_cases.json.
 Times are milliseconds on a monotonic clock.

@@ -1,4 +1,4 @@
-"""Puts the client's mind on real sockets and timers, and what comes of it into the hands of whoever waits."""
+"""Runs the client's state machine on real sockets and timers, and hands what comes of it to whoever waits."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the client's mind asks of the world around it: connections, chance, and somebody to tell."""
+"""What the client's state machine calls: connections, chance, and who is told of events and status."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 from weakref import ref
 
@@ -18,7 +18,7 @@ from control.numbering import Numbering, Placed, Position
 from history.changes import check_change, is_change
 from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
-from kernel.positions import Stream, spread
+from kernel.positions import Kind, Stream, spread
 from kernel.records import VIA, Headers
 from kernel.users import USER, check_post
 from schemas.ingest import make_ingest, read_time
@@ -48,6 +48,14 @@ class Asking(Protocol):
     async def ask_soon(self) -> Question: ...
 
 
+class Attachments(Protocol):
+    """Who knows which attachments may go with a message."""
+
+    async def check(
+        self, attachments: Sequence[str], stream: Stream, user: str, *, anybodys: bool
+    ) -> None: ...
+
+
 class Sender(Protocol):
     """Whoever published, and can be told what became of it."""
 
@@ -66,8 +74,9 @@ class Publishing:
         answers: Asking,
         new_id: Callable[[], str],
         budgets: DoorBudgets,
+        attachments: Attachments,
     ) -> None:
-        self._budgets = budgets
+        self._budgets, self._attachments = budgets, attachments
         self._poster, self._history, self._channels = poster, history, channels
         self._answers, self._new_id = answers, new_id
         #: Who published what lately, if still here.
@@ -93,6 +102,9 @@ class Publishing:
                 await check_change(
                     self._history, stream, request.data.get("target"), member.user, lanes=lanes
                 )
+            if stream.kind is Kind.CHAT and (attached := request.data.get("attachments")):
+                speaks = member.grants.allows("admin", request.stream)
+                await self._attachments.check(attached, stream, member.user, anybodys=speaks)
             position: Position | None
             if request.wait is not None:
                 position = await self._accepted(target, event, headers, (member.user, key, connection))

@@ -27,7 +27,7 @@ def own_file(settings: Settings, role: str) -> Iterator[Path]:
             path = directory / f"{role}-{number}.db"
             lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                if _take(lock):
+                if take_lock(lock):
                     yield path
                     return
             finally:
@@ -44,7 +44,8 @@ def own_file(settings: Settings, role: str) -> Iterator[Path]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(lock: int) -> bool:
+    def take_lock(lock: int) -> bool:
+        """Lock an open file, until it is closed or the process ends; False where another one has it."""
         try:
             msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -54,7 +55,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(lock: int) -> bool:
+    def take_lock(lock: int) -> bool:
+        """Lock an open file, until it is closed or the process ends; False where another one has it."""
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

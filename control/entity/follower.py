@@ -100,8 +100,10 @@ class Follower(threading.Thread):
             consumer = Consumer(
                 {
                     "fetch.wait.max.ms": 500,
-                    # A million records come in ten seconds with this, and it is all that waits in memory.
+                    # All that waits in memory. It fills at once, and who has emptied it asks for more at
+                    # once: with librdkafka's second of rest each time a million records take ten.
                     "queued.max.messages.kbytes": 4 * 1024,
+                    "fetch.queue.backoff.ms": 5,
                     "fetch.max.bytes": 4 * 1024 * 1024,
                     "fetch.message.max.bytes": 2 * 1024 * 1024,
                     **self._config,
@@ -200,22 +202,22 @@ class Follower(threading.Thread):
 
     def _take(self, store: Store, messages: list[Any]) -> None:
         rows: dict[str, list[Row]] = {}
-        moved: dict[str, dict[int, int]] = {}
+        read: dict[tuple[str, int], int] = {}
         for message in messages:
-            error = message.error()
-            place = (message.topic(), message.partition())
-            if error is not None:
-                if error.code() != KafkaError._PARTITION_EOF:
-                    check_read_error(error)
-                    continue
-                # Compaction leaves gaps, also at the end: this says that there is nothing more.
-                next_ = message.offset()
-            else:
-                next_ = message.offset() + 1
+            error, place = message.error(), (message.topic(), message.partition())
+            if error is None:
+                read[place] = message.offset() + 1
                 type_ = self._of_topic[place[0]]
                 row = self._row(type_, message, place[1])
                 if row is not None:
                     rows.setdefault(type_.name, []).append(row)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # Compaction leaves gaps, also at the end: this says that there is nothing more.
+                read[place] = message.offset()
+            else:
+                check_read_error(error)
+        moved: dict[str, dict[int, int]] = {}
+        for place, next_ in read.items():
             if next_ > self._at.get(place, 0):
                 self._at[place] = next_
                 moved.setdefault(self._of_topic[place[0]].name, {})[place[1]] = next_
@@ -253,7 +255,8 @@ class Follower(threading.Thread):
                 self._readable[type_.name].add(head)
             return Row(key, partition, 0, None, value)
         try:
-            return Row(key, partition, type_.flags(key, type_.decode(value)), None, value)
+            flags = type_.peek(key, value) if type_.peek else type_.flags(key, type_.decode(value))
+            return Row(key, partition, flags, None, value)
         except TouchlineError as error:
             self._skip(type_, message, error.message)
             return None

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import sending
 from gateway.events.changes import Item, Look, Refusals, looking
@@ -52,14 +53,17 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
-        look = looking(context.history, stream, caller, lanes)
+        looks = (
+            looking(context.history, stream, caller, lanes),
+            doors.looking(context.attachments, stream, caller),
+        )
         asked = _Asked(stream, caller, idempotency_key, lanes, refusals)
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
-                parts = _looked(paced(lines_of(request, limit, max_lines), caller), look, refusals)
+                parts = _looked(paced(lines_of(request, limit, max_lines), caller), looks, refusals)
                 return await _many(request, stream, send=send, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
@@ -67,7 +71,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if not several:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])
-            parts = _looked(items, look, refusals)
+            parts = _looked(items, looks, refusals)
             return await _many(request, stream, send=send, parts=parts, results=results)
         finally:
             results.close()
@@ -86,7 +90,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
                 *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
-                *("moderated", "rate_limited", "unavailable"),
+                *("moderated", "rate_limited", "expired", "unavailable"),
             ),
         )
     ]
@@ -198,13 +202,14 @@ async def _paced(
 
 
 async def _looked(
-    parts: AsyncIterator[list[bytes]], look: Look | None, refusals: Refusals
+    parts: AsyncIterator[list[bytes]], looks: Iterable[Look | None], refusals: Refusals
 ) -> AsyncIterator[list[bytes]]:
     """The parts, once it is known which of their events may not be posted."""
     number = 0
     async for part in parts:
-        if look is not None:
-            refusals.update(await look(enumerate(part, number)))
+        for look in looks:
+            if look is not None:
+                refusals.update(await look(enumerate(part, number)))
         number += len(part)
         yield part
 

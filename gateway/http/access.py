@@ -33,6 +33,8 @@ _READING: Final[tuple[Action, ...]] = ("subscribe", "history")
 
 #: Who asks, percent-encoded, where there are no keys.
 USER_HEADER: Final = "Touchline-User"
+DEVICE_HEADER: Final = "Touchline-Device"
+MAX_DEVICE: Final = 128
 
 
 class Caller(NamedTuple):
@@ -43,6 +45,8 @@ class Caller(NamedTuple):
     speaks_for_others: bool = False
     #: Whose budgets this counts for; None: nobody's.
     bound: str | None = None
+    #: Without token or name: the next request is of somebody else.
+    nameless: bool = False
 
 
 class Scope(NamedTuple):
@@ -54,6 +58,29 @@ class Scope(NamedTuple):
     user: str | None = None
     #: As in Caller.
     bound: str | None = None
+
+
+class Reader(NamedTuple):
+    """Whoever asks for something that goes with events: whoever may read an event may have it."""
+
+    grants: Grants | None
+    board: ControlState
+
+    @property
+    def user(self) -> str | None:
+        return None if self.grants is None else self.grants.user
+
+    @property
+    def bound(self) -> str | None:
+        """As in Caller."""
+        return None if self.grants is None or self.grants.allows("admin", "*") else self.grants.user
+
+    def may_read(self, stream: str, seq: int) -> bool:  # noqa: ARG002 - rooms are read by places
+        """Whether the event at this place is theirs to read. Raises `unavailable`."""
+        if self.grants is None:
+            return True
+        granted = any(self.grants.allows(action, stream) for action in _READING)
+        return granted and self.board.may_read(self.grants, stream.rpartition(":")[2])
 
 
 class Access:
@@ -77,7 +104,16 @@ class Access:
             raise TouchlineError("forbidden", f"{who} {action} on {what}.")
         if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
-        return Caller(grants.user, speaks_for_others=grants.allows("admin", what), bound=self._bound(grants))
+        return Caller(
+            grants.user,
+            speaks_for_others=grants.allows("admin", what),
+            bound=self._bound(grants),
+            nameless=grants.anonymous,
+        )
+
+    async def reader(self, request: web.Request) -> Reader:
+        """Who asks, to be asked in turn what they may read. Raises `unauthorized`."""
+        return Reader(await self._grants(request), self._board)
 
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
@@ -132,6 +168,11 @@ def user_of(request: web.Request) -> str | None:
             "bad_request", f"{USER_HEADER} is one name, in percent-encoded UTF-8: Touchline-User: ana"
         ) from None
     return check_user(name)
+
+
+def device_of(request: web.Request) -> str:
+    """The device that asks; empty where it does not say."""
+    return request.headers.get(DEVICE_HEADER, request.query.get("device", ""))[:MAX_DEVICE]
 
 
 def token_of(request: web.Request) -> str | None:

@@ -121,7 +121,7 @@ async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
     unpacking = unpacking_of(request.headers.get("Content-Encoding", "identity"))
     packed_bytes, unpacked_bytes = 0, 0
     try:
-        while packed := await _next_of(request, patience_s):
+        while packed := await next_of(request, patience_s):
             packed_bytes += len(packed)
             for piece in unpacking.pieces(packed):
                 unpacked_bytes += len(piece)
@@ -136,7 +136,7 @@ async def pieces_of(request: web.Request) -> AsyncIterator[bytes]:
         raise TouchlineError("bad_request", "The packed body is cut short.")
 
 
-async def _next_of(request: web.Request, patience_s: float) -> bytes:
+async def next_of(request: web.Request, patience_s: float) -> bytes:
     """What has come of the body since; empty at its end."""
     try:
         async with asyncio.timeout(patience_s):

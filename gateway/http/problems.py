@@ -24,6 +24,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "unauthorized": 401,
         "forbidden": 403,
         "not_found": 404,
+        "expired": 410,
         "too_large": 413,
         "unsupported_media_type": 415,
         "invalid_event": 422,
@@ -34,6 +35,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "not_delivered": 503,
         "unavailable": 503,
         "closed": 503,
+        "disk_full": 507,
     }
 )
 #: What aiohttp itself raises, by status.

@@ -24,7 +24,7 @@ _decode: Final = msgspec.json.Decoder().decode
 
 
 class Document(msgspec.Struct, omit_defaults=True):
-    """The fields of the mapping in search_indexer/mappings.py."""
+    """The fields of the mapping in search_indexer/indexing/mappings.py."""
 
     stream: str
     kind: str

@@ -28,6 +28,7 @@ from schemas.ingest import decode_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
 from streams.fold.answering import Answering
+from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
 from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
@@ -99,9 +100,11 @@ class Judge:
         memory: Memory,
         catalog: Catalog | None = None,
         answers: int = 0,
+        attachments: int = 0,
         signer: Signer | None = None,
     ) -> None:
-        """`answers` is the partition count of the topic of answers; 0: nobody is told anything."""
+        """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
+        attachments; 0: nobody is told anything."""
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
@@ -116,6 +119,7 @@ class Judge:
         self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
         self._rejections = Rejections(names.rejected, catalog)
         encode_answer = Codec("answer", catalog).encode
+        self._attaching = Attaching((names.attachments, attachments), Codec("attachment", catalog).encode)
         self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
@@ -199,6 +203,8 @@ class Judge:
         if (n := event["n"]) is not None:
             memory.counts.put(channel.name, self._count(channel.name).after(n, event["seq"]), offset)
         outcome.writes += writes
+        if self._is_chat and concerns(event):
+            outcome.writes += self._attaching.writes(event)
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])

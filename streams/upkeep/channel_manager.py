@@ -1,4 +1,4 @@
-"""What a worker looks after besides its records: audiences, shards that follow them, hot partitions, lag."""
+"""Reshards channels as their audiences grow and shrink, publishes audiences, and reports hot partitions."""
 
 import json
 from collections import Counter

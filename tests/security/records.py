@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
+from control.attachments import mark_type
 from control.channels import ChannelRecord, encoded, from_avro
 from control.commands import carry_out
 from control.counts import count_type
@@ -116,6 +117,11 @@ def count(data: bytes) -> None:
     assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
 
 
+def attachment(data: bytes) -> None:
+    """touchline.attachments."""
+    mark_type(Settings()).decode(data)
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
@@ -130,5 +136,6 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-alert": alert,
         "record-count": count,
         **{f"record-{name}": partial(plain, name) for name in ("presence", "cursor", "rejection", "answer")},
+        "record-attachment": attachment,
     }
 )

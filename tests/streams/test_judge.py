@@ -26,7 +26,12 @@ APPEND = 1_767_225_600_000
 
 
 def make_judge(
-    kind: Kind = Kind.CHAT, *, partition: int = HERE, signer: Signer | None = None, **known: Any
+    kind: Kind = Kind.CHAT,
+    *,
+    partition: int = HERE,
+    signer: Signer | None = None,
+    attachments: int = 0,
+    **known: Any,
 ) -> Judge:
     """A judge for the channel `final`; `known` is what the registry says of it."""
     record = ChannelRecord(**{"channel": "final", **known})
@@ -39,6 +44,7 @@ def make_judge(
         channels=channels,
         epochs=Epochs([Epoch(3, "id", PARTITIONS, {})], partition),
         memory=memory,
+        attachments=attachments,
         signer=signer,
     )
 

@@ -145,7 +145,7 @@ def _command(
         time.sleep(0.2)
     raise TouchlineError(
         "unavailable",
-        "The command is on touchline.control, but no worker has carried it out yet.",
+        "The command is on touchline.changes, but no worker has carried it out yet.",
         hint="Is `touchline stream` running? `touchline channel show` tells when it is done.",
     )
 

@@ -1,4 +1,4 @@
-// The client's mind, without sockets or timers: what comes in, and the time; what is to be done goes to the host.
+// The client's state machine, without sockets or timers: messages and the time come in, calls of the host go out.
 
 import { CLOSE, CLOSE_SENTENCES } from "./generated.ts";
 import type { Host, Status } from "./host.ts";

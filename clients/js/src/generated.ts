@@ -49,6 +49,7 @@ export type ErrorCode =
   | "unauthorized"
   | "forbidden"
   | "not_found"
+  | "expired"
   | "too_large"
   | "unsupported_media_type"
   | "invalid_event"

@@ -1,0 +1,59 @@
+"""Puts a gateway's attachments together: the store, the table of marks, what writes them, the janitor."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import cast
+
+from control.attachments import Marks, mark_type
+from control.entity.tables import Tables
+from gateway.attachments.directory import Directory
+from gateway.attachments.janitor import Janitor
+from gateway.attachments.service import AttachmentService
+from gateway.attachments.store import Store
+from kernel.clock import Clock
+from kernel.presigned import UrlSigner
+from kernel.settings import Settings
+from producers.posts import Record
+from producers.producer import Producer
+from schemas.registry import codec_for
+
+
+async def open_attachments(
+    settings: Settings,
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    producer: Producer,
+    failed: Callable[[BaseException], None],
+) -> AttachmentService:
+    """All of it, closed by `stack`. What is known of attachments may come later than the gateway is ready."""
+    type_ = mark_type(settings)
+    # A table of its own: nobody waits for it who asks for none of it.
+    tables = Tables(settings, "attachments", [type_], clock=clock, on_failed=failed)
+    tables.start()
+    stack.push_async_callback(tables.stop)
+
+    async def write(marks: Sequence[tuple[bytes, bytes | None]]) -> None:
+        records = [(type_.topic, key, value) for key, value in marks]
+        await (await producer.submit_many(records, lambda record: cast("Record", record)))
+
+    store = await _store(settings, clock, stack)
+    service = AttachmentService(
+        settings.attachments,
+        clock,
+        store,
+        Marks(tables.view(type_)),
+        codec=codec_for(settings, "attachment"),
+        write=write,
+    )
+    sweeping = asyncio.create_task(Janitor(service, clock).run())
+    stack.callback(sweeping.cancel)
+    return service
+
+
+async def _store(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Store:
+    directory = Directory(settings.attachments, UrlSigner(settings), clock)
+    await directory.open()
+    stack.callback(directory.close)
+    return directory
