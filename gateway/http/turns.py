@@ -9,7 +9,7 @@ from kernel.turns import Turns
 
 TURNS: Final = web.AppKey("turns", Turns)
 #: Whose a request is; `Access` says so.
-_WHOSE: Final = "touchline.whose"
+_WHOSE: Final = web.RequestKey("whose", str)
 
 
 def note_whose(request: web.Request, user: str | None) -> None:
