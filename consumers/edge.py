@@ -49,7 +49,7 @@ from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import OVERVIEW_SHARD, Kind, Shard
 from kernel.settings import Settings
 from kernel.slots import Slots
-from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
+from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, has_keys, is_loopback
 from kernel.topics import topic_names
 from kernel.turns import Turns
 from schemas.registry import codec_for
@@ -346,7 +346,7 @@ def _tokens(settings: Settings, clock: Clock, state: ControlState) -> Tokens:
     auth = settings.auth
     static = StaticKeys(auth)
     jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
-    keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
+    keyed = has_keys(auth)
     return Tokens(
         Verifier(auth, jwks or static, clock) if keyed else None,
         jwks,

@@ -108,6 +108,12 @@ def read_alert(
     return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
 
 
+def check_owner(alert: Alert, user: str | None) -> None:
+    """Raise `forbidden` where an alert is somebody else's; nobody in particular is the operator."""
+    if user is not None and alert.owner not in (None, user):
+        raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
+
+
 def rest_shown(rest: Rest) -> dict[str, Any]:
     """That an alert rests, as people and programs see it."""
     return {"until": to_rfc3339(rest.until_ms), "why": rest.why}

@@ -22,6 +22,7 @@ from kernel.tokens import (
     Verifier,
     anonymous_allowed,
     everything,
+    has_keys,
     is_loopback,
     shown_token,
     without_token,
@@ -92,7 +93,7 @@ class Access:
         auth, self._board = settings.auth, control_state
         static: Keys = StaticKeys(auth)
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
-        keyed = self._keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
+        keyed = self._keyed = has_keys(auth)
         self._verifier = Verifier(auth, self._jwks or static, clock) if keyed else None
         self._open = anonymous_allowed(auth, on_loopback=is_loopback(settings.gateway.host))
 

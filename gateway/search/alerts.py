@@ -21,6 +21,7 @@ from search_indexer.alerts import (
     Alert,
     alert_stream,
     check_id,
+    check_owner,
     read_alert,
     ready,
     rest_shown,
@@ -213,9 +214,8 @@ def _found(alerts: Mapping[str, Alert], alert_id: str) -> Alert:
 
 def _only_theirs(caller: Caller, alert: Alert) -> None:
     """Raise `forbidden` where an alert is somebody else's. Those of the command line are nobody's."""
-    if alert.owner in (None, caller.user) or caller.user is None or caller.speaks_for_others:
-        return
-    raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
+    if not caller.speaks_for_others:
+        check_owner(alert, caller.user)
 
 
 def parameters_of(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
