@@ -41,6 +41,7 @@ class TopicNames:
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
+        self.shares = f"{prefix}.shares"
         self.attachments = f"{prefix}.attachments"
 
     def fanout(self, kind: Kind) -> str:
@@ -122,6 +123,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.
         Topic(names.answers, "asker", "answer", partitions, brief),
+        # What doors tell each other of the last second: every door reads all of it, from when it begins.
+        Topic(names.shares, "door", "share", 1, brief),
     ]
     shared = {
         "max.message.bytes": str(MAX_RECORD_BYTES),
