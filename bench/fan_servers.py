@@ -20,6 +20,7 @@ from consumers.delivery.records import reader
 from consumers.service.admission import Admission
 from consumers.service.publishing import Asking, Poster, Publishing
 from consumers.service.requests import Cursors, Requests
+from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Partitions, Subscriptions
 from consumers.service.tokens import Tokens
@@ -95,6 +96,9 @@ class _Nothing:
         return Placed(0, None, None)
 
     async def ask_soon(self) -> Question:
+        raise NotImplementedError
+
+    async def send(self, about: str, command: str, arguments: Any, *, actor: str | None = None) -> None:
         raise NotImplementedError
 
     async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
@@ -178,6 +182,15 @@ def bare_service(
             pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
         ),
         turns or Turns(ManualClock()),
+        RoomRequests(
+            registry.rooms,
+            poster=poster or nothing,
+            answers=answers or nothing,
+            commands=nothing,
+            history=past,
+            budgets=budgets,
+            clock=clock,
+        ),
     )
 
 

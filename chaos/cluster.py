@@ -140,6 +140,11 @@ class Cluster:
         return [self._edge_url(role) for role in EDGES]
 
     @property
+    def doors(self) -> dict[str, str]:
+        """Where each edge answers over HTTP, past the proxies."""
+        return {role: f"http://127.0.0.1:{self._ports[role]}" for role in EDGES}
+
+    @property
     def gateway_url(self) -> str:
         """Where producers and searchers find the gateway, through the proxies."""
         return f"http://127.0.0.1:{self._listens['*>gateway']}"

@@ -23,6 +23,7 @@ from consumers.service.attachments import AskAttachments
 from consumers.service.poster import KafkaPoster
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
+from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tokens import Tokens
@@ -33,6 +34,7 @@ from control.answers import Answers
 from control.entity.tables import Tables
 from control.following import TableThread
 from control.presence import BEAT_S
+from control.sending import CommandSender
 from control.shares import SAY_S, DoorShares
 from control.state import ControlState
 from kernel.budgets import DoorBudgets
@@ -146,6 +148,15 @@ class Edge:
                 ),
             ),
             Turns(clock),
+            RoomRequests(
+                state.rooms,
+                poster=self._poster,
+                answers=self._answers,
+                commands=CommandSender(settings, clock),
+                history=history,
+                budgets=budgets,
+                clock=clock,
+            ),
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
         shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)

@@ -28,7 +28,7 @@ from kernel.records import Write
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
-from schemas.registry import codec_for
+from schemas.registry import catalog_for, codec_for
 
 #: Room for the key and for what a change adds.
 _FULL: Final = MAX_STATE_BYTES - 1024
@@ -46,11 +46,14 @@ State = ChannelRecord | EpochsRecord
 def channel_type(settings: Settings, *, listing: int = 0) -> EntityType[State]:
     """Channels; `listing`: the flags (`control.registry`) of which this role asks for lists."""
     codec = codec_for(settings, "channel")
+    # A record that says no more than the first version can is written so: roles that are not upgraded yet
+    # read it, too.
+    first = Codec("channel", catalog_for(settings), version=1)
     head = codec.head_decoder("settings")
     return EntityType(
         name="channels",
         topic=topic_names(settings).channels,
-        encode=lambda state: _encode(codec, state),
+        encode=lambda state: _encode(codec if _is_new(state) else first, state),
         decode=lambda value: _decode(codec, value),
         stamp_of=_stamp_of,
         with_stamp=_with_stamp,
@@ -63,6 +66,13 @@ def _encode(codec: Codec, state: State) -> bytes:
     if isinstance(state, EpochsRecord):
         return codec.encode(epochs_to_avro(state.epochs))
     return encoded(state, codec)
+
+
+def _is_new(state: State) -> bool:
+    """Whether a record says what the first version of its schema cannot."""
+    if isinstance(state, EpochsRecord):
+        return False
+    return state.settings.numbered or any(past.settings.numbered for past in state.past_settings)
 
 
 def _decode(codec: Codec, value: bytes) -> State:

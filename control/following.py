@@ -249,7 +249,9 @@ class TableReader:
                 elif self._clock.monotonic() > given_up:
                     raise unreachable(self._settings)
         except KafkaException as error:
-            raise unreachable(self._settings, error.args[0].str()) from error
+            # The sentence says by itself that nobody is there.
+            away = error.args[0].code() == KafkaError._TRANSPORT
+            raise unreachable(self._settings, "" if away else error.args[0].str()) from error
 
     def read_news(self) -> None:
         """Take in what has come since. Where Kafka gives nothing it is told in Health, and tried again."""

@@ -1,7 +1,7 @@
 """What doors (edges, gateways) tell each other of their users: a user has one budget over all of them.
 
-Twice a second each door says what users took there, and every two seconds how many connections and subscriptions
-they hold; only of those who took or hold a good deal: nobody else could take much more by coming to other doors.
+Twice a second each door says what users took there, and every two seconds how many connections and
+subscriptions they hold; only of those who took or hold a good deal: nobody else gains by more doors.
 """
 
 import secrets
@@ -26,7 +26,7 @@ _HELD_S: Final = 2.0
 #: one may be; who is left out is told of the next time.
 _USERS: Final = 200
 _RECORDS: Final = 10
-#: Of what users hold so many are told, those who hold most; and none who holds less than this part of a limit.
+#: Of those who hold something so many are told of, those who hold most; and none below this part of a limit.
 _HOLDERS: Final = 1000
 _WORTH_TELLING: Final = 0.05
 #: Doors of which it is remembered what is held there.

@@ -127,6 +127,9 @@ class State(Section, frozen=True):
     dir: Annotated[
         str, Meta(description="where they lie; not given: `state` in the data_dir of [embedded]")
     ] = ".touchline/state"
+    store: Annotated[
+        Literal["sqlite", "rocksdb"], Meta(description="what they are in; rocksdb: an extra of the package")
+    ] = "sqlite"
     remembered: Annotated[Count, Meta(description="channels whose settings are kept in memory")] = 10_000
 
 

@@ -8,6 +8,8 @@ so it never decides that a value is wrong, and what it gives is what fastavro wo
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 Encode = Callable[[Mapping[str, Any]], bytes]
@@ -99,10 +101,13 @@ def compile_flat_encoder(schema: Any, prefix: bytes) -> Callable[..., bytes] | N
     return built
 
 
-def compile_decoder(schema: Any, start: int) -> Decode | None:
-    """The decoder for a record at `start`; None if straight code does not handle the schema."""
+def compile_decoder(schema: Any, start: int, reader: Any = None) -> Decode | None:
+    """The decoder for a record at `start`; None if straight code does not handle the schema.
+
+    `reader` is the schema by which it is read, if that is another version: it may have more fields, and less.
+    """
     lines: list[str] = [f"i = {start}"]
-    found = _decode_record(schema, lines, [0], _DECODE)
+    found = _decode_record(schema, schema if reader is None else reader, lines, [0], _DECODE)
     if found is None:
         return None
     source = [
@@ -124,7 +129,7 @@ def compile_head(schema: Any, start: int, last: str) -> Decode | None:
     names = [field["name"] for field in schema["fields"]]
     head = {**schema, "fields": schema["fields"][: names.index(last) + 1]}
     lines: list[str] = [f"i = {start}"]
-    found = _decode_record(head, lines, [0], _DECODE_HEAD)
+    found = _decode_record(head, head, lines, [0], _DECODE_HEAD)
     if found is None:
         return None
     source = [
@@ -153,8 +158,14 @@ def _built(name: str, source: list[str], **names: Any) -> Any:
         **names,
     }
     # As dataclasses and namedtuples are made: from the schema files of this package, never from outside.
-    exec("\n".join(source), space)  # noqa: S102
+    exec(_code("\n".join(source)), space)  # noqa: S102
     return space[name]
+
+
+@lru_cache(maxsize=256)
+def _code(source: str) -> CodeType:
+    """Once for all codecs of a schema: a worker has some for each partition."""
+    return compile(source, "<schema>", "exec")
 
 
 def _is_optional(union: list[Any], known: Mapping[str, Any]) -> bool:
@@ -216,21 +227,34 @@ _ENCODE_IN_UNION: Final = {
 Simple = Mapping[str, tuple[str, ...]]
 
 
-def _decode_record(schema: Any, lines: list[str], count: list[int], simple: Simple) -> str | None:
-    """Appends the code; returns the expression for the record."""
-    fields: list[str] = []
+def _decode_record(
+    schema: Any, reader: Any, lines: list[str], count: list[int], simple: Simple
+) -> str | None:
+    """Appends the code; returns the expression for the record as its reader has it."""
+    wanted = {field["name"]: field for field in reader["fields"]}
+    found: dict[str, str] = {}
     for field in schema["fields"]:
-        found = _decode_value(field["type"], lines, count, simple)
-        if found is None:
+        kind = field["type"]
+        as_read = wanted[field["name"]]["type"] if field["name"] in wanted else kind
+        record = isinstance(kind, dict) and kind["type"] == "record"
+        if as_read != kind and not (record and isinstance(as_read, dict)):
             return None
-        fields.append(f"{field['name']!r}: {found}")
-    return "{" + ", ".join(fields) + "}"
+        value = _decode_value(kind, as_read, lines, count, simple)
+        if value is None:
+            return None
+        found[field["name"]] = value
+    for name, field in wanted.items():
+        if name not in found:
+            if "default" not in field or isinstance(field["default"], dict | list):
+                return None
+            found[name] = repr(field["default"])
+    return "{" + ", ".join(f"{name!r}: {found[name]}" for name in wanted) + "}"
 
 
-def _decode_value(kind: Any, lines: list[str], count: list[int], simple: Simple) -> str | None:
+def _decode_value(kind: Any, as_read: Any, lines: list[str], count: list[int], simple: Simple) -> str | None:
     """Appends the code; returns the expression for the value."""
     if isinstance(kind, dict) and kind["type"] == "record":
-        return _decode_record(kind, lines, count, simple)
+        return _decode_record(kind, as_read, lines, count, simple)
     count[0] += 1
     name = f"f{count[0]}"
     if isinstance(kind, list):
@@ -247,7 +271,7 @@ def _decode_value(kind: Any, lines: list[str], count: list[int], simple: Simple)
         )
     elif isinstance(kind, dict) and kind["type"] == "array" and "array" in simple:
         inner: list[str] = []
-        item = _decode_value(kind["items"], inner, count, simple)
+        item = _decode_value(kind["items"], kind["items"], inner, count, simple)
         if item is None:
             return None
         block = [*_LENGTH_OF, "for _ in range(n):", *(f"    {line}" for line in inner)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from consumers.service.admission import Admission
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
+from consumers.service.rooms import RoomRequests
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
 from kernel.clock import Clock
@@ -23,6 +24,7 @@ class Service:
     publishing: Publishing
     requests: Requests
     turns: Turns
+    rooms: RoomRequests
     tasks: Tasks = field(default_factory=Tasks)
 
     async def close(self) -> None:

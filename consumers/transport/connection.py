@@ -207,6 +207,8 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(posted.id, work)
             case s.ReadPast(asked, stream):
                 self._start(asked.id, self._read_past(asked, stream, member))
+            case s.DoInRoom(asked_for):
+                self._start(asked_for.id, self._service.rooms.do(asked_for, member))
             case s.CountViewers(count):
                 self._reply(requests.presence(count, member))
             case s.Remember(ack):

@@ -5,7 +5,6 @@ Nothing is decoded here, unless a type lists its records: what comes is dropped 
 
 import contextlib
 import ctypes
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient
 
 from control.entity.store import Row, Store
+from control.entity.stores import is_damage
 from control.entity.types import STAMP, AnyType
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -125,7 +125,7 @@ class Follower(threading.Thread):
                 self._look(consumer)
         except BaseException as error:
             if not self._stopping.is_set():
-                if isinstance(error, sqlite3.DatabaseError):
+                if is_damage(error):
                     self._open_store({each.name: "" for each in self._types}, True).close()
                 self._on_failed(error)
         finally:

@@ -156,7 +156,7 @@ class View(Generic[S]):
     def wrote(self, key: bytes, known: Known[S]) -> None:
         """This is what the key is from now on: it is on its way to the topic."""
         self.in_use.add(key)
-        if key not in self._own and not self._opened.get(self.type.name, key):
+        if key not in self._own and not self.known(key).partitions:
             self._made.add(key)
         self._own[key] = known
         self._remembered.pop(key, None)

@@ -7,12 +7,14 @@ import msgspec
 from aiohttp import web
 
 from control.channels import ChannelRecord
+from control.commands import check_change
 from control.limits import MAX_SHARDS, SETTINGS, check_settings
+from control.resharding import check_reshard
 from control.retention import check_class
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
-from kernel.positions import MAX_SEQ
+from kernel.positions import MAX_SEQ, split_lane
 from schemas.catalog import built_in
 
 _MAX_BYTES: Final = 64 * 1024
@@ -79,17 +81,27 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def change(request: web.Request) -> web.Response:
         channel = channel_of(request)
-        await context.access.require(request, "admin", channel)
+        caller = await context.access.require(request, "admin", channel)
+        context.budgets.take_command(context.budgets.bound(caller.bound, admin=False))
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
+        if split_lane(channel)[1] is None:
+            check_change(control_state.channel(channel), "set_channel", wanted, context.clock.now_ms())
         await commands.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 
+    def check_pace(channel: str, shards: Any) -> None:
+        """What the workers would refuse is refused here, as far as it is known here."""
+        if isinstance(shards, int) and control_state.known:
+            check_reshard(control_state.channel(channel), shards, control_state.presence.broker_ms())
+
     async def reshard(request: web.Request) -> web.Response:
         channel = channel_of(request)
-        await context.access.require(request, "admin", channel)
+        caller = await context.access.require(request, "admin", channel)
+        context.budgets.take_command(context.budgets.bound(caller.bound, admin=False))
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
+        check_pace(channel, wanted.get("shards"))
         await commands.send(channel, "reshard", {"shards": wanted.get("shards")})
         return web.json_response({"channel": channel, "command": "reshard"}, status=202)
 
@@ -110,7 +122,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         )
 
     errors = ("bad_request", "unauthorized", "forbidden", "unavailable")
-    changing = (*errors, "too_large", "unsupported_media_type", "not_delivered")
+    changing = (
+        *(*errors, "too_large", "unsupported_media_type", "not_delivered"),
+        *("rate_limited", "limit_reached"),
+    )
     return [
         Operation(
             method="GET", path="/v1/channels/{channel}", handler=show, name="showChannel",

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import sending
@@ -24,6 +25,7 @@ from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream, spread
 from kernel.records import VIA, Headers
+from kernel.signing import Signer
 from kernel.users import check_post
 from producers.posts import Record, read_post
 
@@ -52,6 +54,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
+        if is_room(stream):
+            way = sending.in_room(Signer(context.settings.auth))
+            if caller.user is not None and not caller.speaks_for_others:
+                await context.control_state.rooms.writable(caller.user, stream.channel)
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         looks = (
@@ -176,7 +182,7 @@ def _preparing(context: Context, asked: _Asked, *, several: bool) -> Prepare:
             if post.sender is not None and not caller.speaks_for_others:
                 raise TouchlineError("forbidden", "sender is not the token's user.")
             post.sender = post.sender or caller.user
-        check_post(stream.channel, post.sender, post.type)
+        check_post(stream.channel, post.sender, post.type, signs=is_room(stream))
         if post.key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key

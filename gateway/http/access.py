@@ -21,6 +21,7 @@ from kernel.tokens import (
     UnknownKey,
     Verifier,
     anonymous_allowed,
+    everything,
     is_loopback,
     shown_token,
     without_token,
@@ -116,6 +117,10 @@ class Access:
     async def reader(self, request: web.Request) -> Reader:
         """Who asks, to be asked in turn what they may read. Raises `unauthorized`."""
         return Reader(await self._grants(request), self._board)
+
+    async def grants(self, request: web.Request) -> Grants:
+        """What the caller may do; an operator's are all, without a name. Raises `unauthorized`."""
+        return await self._grants(request) or everything("")
 
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""

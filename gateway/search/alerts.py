@@ -120,6 +120,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def put(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         caller = await access.require(request, "publish", alert_stream(alert_id))
+        context.budgets.take_command(context.budgets.bound(caller.bound, admin=False))
         patterns = (await access.scope(request, "search")).patterns
         if not patterns:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
@@ -166,6 +167,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         caller = await access.require(request, "publish", alert_stream(alert_id))
         alert = _found(alerts(), alert_id)
         _only_theirs(caller, alert)
+        context.budgets.take_command(context.budgets.bound(caller.bound, admin=False))
         await keep(None, alert_id, caller.user)
         return web.json_response(shown(alert))
 
@@ -188,13 +190,14 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies={200: Reply("The alert was changed.", _ALERT), 201: Reply("The alert is new.", _ALERT)},
             errors=(
                 *errors, "too_large", "unsupported_media_type", "limit_reached", "not_delivered",
+                "rate_limited",
             ),
         ),
         Operation(
             method="DELETE", path="/v1/alerts/{id}", handler=remove, name="removeAlert",
             summary="Forget a saved query.", tag="alerts", parameters=(_ID,),
             replies={200: Reply("The alert, as it was.", _ALERT)},
-            errors=(*errors, "not_found", "not_delivered"),
+            errors=(*errors, "not_found", "not_delivered", "rate_limited"),
         ),
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.catalog import built_in, without_logical_types
+from schemas.catalog import Version, built_in, without_logical_types
 from schemas.compiled import UNUSUAL, compile_decoder, compile_encoder, compile_head, varint
 
 PLAIN = {
@@ -85,6 +85,41 @@ def test_it_encodes_and_decodes_as_fastavro_does(name: str, data: st.DataObject)
     expected = slow_encode(name, value)
     assert encode(value) == expected
     assert decode(expected) == slow_decode(name, expected) == value
+
+
+OLDER = [version for name in COMPILED for version in built_in().versions(name)[:-1]]
+
+
+def test_events_of_the_version_before_are_read_by_straight_code_too() -> None:
+    assert {"event-chat", "event-location", "event-broadcast", "fanout"} <= {v.name for v in OLDER}
+
+
+@pytest.mark.parametrize("version", OLDER, ids=str)
+@patient
+@given(st.data())
+def test_an_older_version_is_read_as_fastavro_reads_it(version: Version, data: st.DataObject) -> None:
+    writer, latest = without_logical_types(built_in().schemas[version]), PLAIN[version.name]
+    decode = compile_decoder(writer, 0, latest)
+    assert decode is not None
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(writer), data.draw(values(writer)))
+    expected: Any = fastavro.schemaless_reader(
+        io.BytesIO(out.getvalue()), fastavro.parse_schema(writer), parsed(version.name)
+    )
+    found = decode(out.getvalue())
+    assert found == expected
+    assert list(found) == [field["name"] for field in latest["fields"]]
+
+
+def test_a_reader_of_other_types_is_left_to_fastavro() -> None:
+    latest = PLAIN["event-chat"]
+
+    def other(**changes: Any) -> Any:
+        fields = [field | changes if field["name"] == "seq" else field for field in latest["fields"]]
+        return {**latest, "fields": fields}
+
+    assert compile_decoder(latest, 0, other(type="double")) is None
+    assert compile_decoder(latest, 0, other(name="place")) is None, "it has no default"
 
 
 @pytest.mark.parametrize("name", ["ingest-chat", "event-location"])
