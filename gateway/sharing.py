@@ -1,6 +1,7 @@
 """Tells the other doors what users took at this gateway, and hears what they took elsewhere."""
 
 import asyncio
+
 from control.shares import SAY_S, DoorShares
 from control.table import TopicTable
 from gateway.context import Context

@@ -9,7 +9,6 @@ from aiohttp import web
 from control.channels import ChannelRecord
 from control.commands import check_change
 from control.limits import MAX_SHARDS, SETTINGS, check_settings
-from control.resharding import check_reshard
 from control.retention import check_class
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
@@ -82,7 +81,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def change(request: web.Request) -> web.Response:
         channel = channel_of(request)
         caller = await context.access.require(request, "admin", channel)
-        context.budgets.take_command(context.budgets.bound(caller.bound, admin=False))
+        context.budgets.take_command(caller.bound)
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
@@ -91,23 +90,23 @@ async def routes(context: Context) -> Sequence[Operation]:
         await commands.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 
-    def check_pace(channel: str, shards: Any) -> None:
-        """What the workers would refuse is refused here, as far as it is known here."""
-        if isinstance(shards, int) and control_state.known:
-            check_reshard(control_state.channel(channel), shards, control_state.presence.broker_ms())
-
     async def reshard(request: web.Request) -> web.Response:
         channel = channel_of(request)
         caller = await context.access.require(request, "admin", channel)
-        context.budgets.take_command(context.budgets.bound(caller.bound, admin=False))
+        context.budgets.take_command(caller.bound)
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
-        check_pace(channel, wanted.get("shards"))
-        await commands.send(channel, "reshard", {"shards": wanted.get("shards")})
+        shards = {"shards": wanted.get("shards")}
+        if control_state.known and split_lane(channel)[1] is None:
+            # One that comes too soon is refused here, as far as the one before it is known here.
+            now_ms = control_state.presence.broker_ms()
+            check_change(control_state.channel(channel), "reshard", shards, now_ms)
+        await commands.send(channel, "reshard", shards)
         return web.json_response({"channel": channel, "command": "reshard"}, status=202)
 
     async def goes(request: web.Request) -> web.Response:
         stream = stream_of(request)
-        await context.access.require(request, "subscribe", str(stream))
+        caller = await context.access.require(request, "subscribe", str(stream))
+        context.budgets.take_read(context.budgets.bound(caller.bound, admin=False))
         page = await context.history.read(stream, before=MAX_SEQ, limit=1)
         newest = msgspec.json.decode(page.events[-1], type=dict[str, Any])["seq"] if page.events else None
         layout = control_state.layout(stream.channel)
