@@ -27,6 +27,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from bench.figures import sample
 from control.channels import ChannelRecord, to_avro
 from control.channels import Settings as ChannelSettings
 from embedded.backends.servers import Servers
@@ -332,16 +333,22 @@ def run(home: Path, ways: list[str], channels: int) -> None:
             }
         )
         apply_topics(settings, topics(settings))
+        bare: dict[str, Any] = {}
         if "edge" in ways:
             edge(settings, again=False)  # brokers and files are warm from here on
-            print("edge, no channels", json.dumps(edge(settings, again=True)), flush=True)
+            bare = edge(settings, again=True)
+            print("edge, no channels", json.dumps(bare), flush=True)
         began = time.monotonic()
         fill(settings, channels)
         print(f"{channels} channels written in {time.monotonic() - began:.0f} s", flush=True)
         if "edge" in ways:
             shutil.rmtree(home / "state", ignore_errors=True)
             for again in (False, True):
-                print(f"edge, {channels} channels", json.dumps(edge(settings, again)), flush=True)
+                found = edge(settings, again)
+                print(f"edge, {channels} channels", json.dumps(found), flush=True)
+                who = "touchline, its file there" if again else "touchline, first start"
+                sample("channels start", who, found["ready_s"] - bare["ready_s"])
+                sample("channels held", who, max(0, found["rss_mb"] - bare["rss_mb"]))
         for way in ways:
             if way == "edge":
                 continue
@@ -349,6 +356,34 @@ def run(home: Path, ways: list[str], channels: int) -> None:
             command = [sys.executable, "-m", "bench.entity", "--inside", way, "--channels", str(channels)]
             out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
             print(way, out.stdout.strip() or f"failed ({out.returncode})", flush=True)
+            if out.returncode == 0:
+                keep(way, json.loads(out.stdout.splitlines()[-1]))
+
+
+#: Ways, as the page names them.
+WHO = {
+    "lookups": "touchline",
+    "worker": "touchline, a worker",
+    "rocksdb": "touchline, in RocksDB",
+    "memory": "all decoded in a dict",
+    "faust": "Faust table, in memory",
+    "faust-rocksdb": "Faust table, in RocksDB",
+    "http": "HTTP to the owner",
+    "change": "touchline",
+}
+
+
+def keep(way: str, found: dict[str, Any]) -> None:
+    """What `python -m bench` collects."""
+    who = WHO[way]
+    if way == "change":
+        sample("channels change", who, found["max_ms"] / 1000)
+        return
+    if (filled := found.get("filled_s", found.get("read_s"))) is not None:
+        sample("channels filled", who, filled)
+        sample("channels copy", who, found["held_mb"])
+    if "p99_ms" in found:
+        sample("channels look-up", who, found["p99_ms"])
 
 
 if __name__ == "__main__":

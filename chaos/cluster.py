@@ -29,6 +29,12 @@ from kernel.topics import topics
 #: Where all of it is started on two cores that have other work as well.
 _READY_S: Final = 180.0
 _CELL: Final = "arena"
+#: Run in an earlier checkout: prints its settings' names as they are in the environment.
+_SETTINGS_OF: Final = (
+    "from kernel.settings import PREFIX, SECTIONS\n"
+    "for name, kind in SECTIONS.items():\n"
+    "    for field in kind.__struct_fields__: print(f'{PREFIX}{name}_{field}'.upper())"
+)
 
 
 class Cluster:
@@ -103,6 +109,8 @@ class Cluster:
             **{f"{PREFIX}{name}": value for name, value in given.items()},
         }
         self.settings: Settings = load_settings(self._given)
+        #: Names of settings that the earlier version has.
+        self._known: set[str] | None = None
         self._proxies = None if direct else Proxies()
         self._roles = {
             role: Process(role, lambda role=role: self._command(role), directory / "logs" / f"{role}.log")  # type: ignore[misc]
@@ -288,8 +296,19 @@ class Cluster:
     def _environment(self, earlier: Path | None) -> dict[str, str]:
         """For a role of this version, or of an earlier one, which refuses settings that it does not know."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        settings = as_environment(self.settings) if earlier is None else self._given
+        settings = as_environment(self.settings) if earlier is None else self._given_to(earlier)
         return {**kept, **settings, **({"PYTHONPATH": str(earlier)} if earlier else {})}
+
+    def _given_to(self, earlier: Path) -> dict[str, str]:
+        """Of what is set, what that version knows. Its own code says so; asked once."""
+        if self._known is None:
+            asked = subprocess.run(
+                (sys.executable, "-P", "-c", _SETTINGS_OF),
+                check=True, text=True, stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(earlier)},
+            )  # fmt: skip
+            self._known = set(asked.stdout.split())
+        return {name: value for name, value in self._given.items() if name in self._known}
 
     def _apply_topics_of(self, earlier: Path) -> None:
         command = (sys.executable, "-P", "-m", "touchline", "topics", "apply")

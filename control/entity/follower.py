@@ -100,12 +100,14 @@ class Follower(threading.Thread):
             consumer = Consumer(
                 {
                     "fetch.wait.max.ms": 500,
-                    # All that waits in memory. It fills at once, and who has emptied it asks for more at
-                    # once: with librdkafka's second of rest each time a million records take ten.
-                    "queued.max.messages.kbytes": 4 * 1024,
+                    # All that waits in memory, where a record of a hundred bytes takes six hundred. Who has
+                    # emptied it asks again at once: with librdkafka's second of rest each time a million
+                    # records take ten.
+                    "queued.max.messages.kbytes": 2 * 1024,
+                    "queued.min.messages": 20_000,
                     "fetch.queue.backoff.ms": 5,
-                    "fetch.max.bytes": 4 * 1024 * 1024,
-                    "fetch.message.max.bytes": 2 * 1024 * 1024,
+                    "fetch.max.bytes": 1024 * 1024,
+                    "fetch.message.max.bytes": 1024 * 1024,
                     **self._config,
                     "group.id": "touchline-state",  # never joined
                     "enable.auto.commit": False,
