@@ -7,9 +7,9 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from control.state import ControlState
-from gateway.http.turns import note_whose
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fair import WHOSE
 from kernel.jwks import JwksKeys
 from kernel.settings import Settings
 from kernel.tokens import (
@@ -100,7 +100,7 @@ class Access:
     async def require(self, request: web.Request, action: Action, what: str) -> Caller:
         """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
         grants = await self._grants(request)
-        note_whose(request, None if grants is None else grants.user)
+        WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Caller(None)
         if not grants.allows(action, what):
@@ -126,7 +126,7 @@ class Access:
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
         grants = await self._grants(request)
-        note_whose(request, None if grants is None else grants.user)
+        WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Scope()
         hidden, own = self._board.hidden_from(grants)
