@@ -23,6 +23,7 @@ from consumers.service.attachments import AskAttachments
 from consumers.service.poster import KafkaPoster
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
+from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tokens import Tokens
@@ -33,6 +34,7 @@ from control.answers import Answers
 from control.entity.tables import Tables
 from control.following import TableThread
 from control.presence import BEAT_S
+from control.sending import CommandSender
 from control.state import ControlState
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
@@ -49,6 +51,7 @@ from kernel.settings import Settings
 from kernel.slots import Slots
 from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
 from kernel.topics import topic_names
+from kernel.turns import Turns
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.edge")
@@ -139,6 +142,16 @@ class Edge:
                     each=settings.limits.pages_under_way,
                     in_all=settings.limits.pages_under_way_in_all,
                 ),
+            ),
+            Turns(clock),
+            RoomRequests(
+                state.rooms,
+                poster=self._poster,
+                answers=self._answers,
+                commands=CommandSender(settings, clock),
+                history=history,
+                budgets=budgets,
+                clock=clock,
             ),
         )
         self._control, self._on_disk = ControlTopics(settings, clock, self.service, state), on_disk

@@ -1,10 +1,11 @@
 """Who may read which channel, by its name and its settings: edges, gateway and indexer keep to it alike."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import msgspec
 
+from control.rooms.membership import ALL, NOTHING, Spans
 from kernel.positions import split_lane
 from kernel.tokens import Grants
 from kernel.users import ALERT, FENCE, NOTIFY, ROOM, USER, notify_channel, user_channel
@@ -29,12 +30,15 @@ class ChannelAcl:
     def __init__(
         self,
         readers_of: Callable[[str], Iterable[str]] | None = None,
-        closed: Callable[[], Iterable[str]] | None = None,
+        closed: Callable[[], Iterable[tuple[str, Collection[str]]]] | None = None,
+        rooms: Callable[[Grants, str], Spans] | None = None,
     ) -> None:
-        """`readers_of` a channel, where something else knows them, and all that are `closed` to somebody."""
+        """`readers_of` a channel, where something else knows them; all that are `closed`, with theirs; of
+        `rooms`, what somebody may read of one. Without it they are closed."""
+        self._of_room = rooms or (lambda *_: NOTHING)
         self._names: dict[str, frozenset[str]] = {}
         self._readers_of = readers_of or (lambda channel: self._names.get(channel, ()))
-        self._closed = closed or (lambda: self._names)
+        self._closed = closed or self._names.items
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
 
@@ -59,17 +63,28 @@ class ChannelAcl:
     def allow(self, grants: Grants, channel: str) -> bool:
         """Whether this user may read a channel, or the one that it is a lane of."""
         base = split_lane(channel)[0]
+        if base.startswith(ROOM):
+            return bool(self._of_room(grants, base).ranges)
         if base.startswith(CLOSED):
             return self._is_theirs(grants.user, base) or grants.allows("admin", base)
         names = self._readers_of(base)
         return not names or grants.user in names or grants.allows("admin", base)
 
+    def readable(self, grants: Grants, channel: str) -> Spans:
+        """What of a channel's streams this user may read, as far as is known here."""
+        if channel.startswith(ROOM):
+            return self._of_room(grants, channel)
+        return ALL if self.allow(grants, channel) else NOTHING
+
     def hidden_from(self, grants: Grants) -> list[str]:
         """The channels that this user may not read, because of their settings."""
+        user, administers = grants.user, bool(grants.can.get("admin"))
         return [
             channel
-            for channel in self._closed()
-            if not channel.startswith(CLOSED) and not self.allow(grants, channel)
+            for channel, names in self._closed()
+            if user not in names
+            and not channel.startswith(CLOSED)
+            and not (administers and grants.allows("admin", channel))
         ]
 
     def open_to(self, grants: Grants) -> list[str] | None:
@@ -81,7 +96,6 @@ class ChannelAcl:
         return [user_channel(user), notify_channel(user), *shared]
 
     def _is_theirs(self, user: str, channel: str) -> bool:
-        # A room stays closed until its members are known.
         if channel.startswith((USER, NOTIFY)):
             return channel in (user_channel(user), notify_channel(user))
         return user in self._shared.get(channel, ())

@@ -22,13 +22,13 @@ from control.entity.fold import Change, EntityFold, Input, Written
 from control.entity.types import MAX_STATE_BYTES, EntityType, Stamp
 from control.entity.view import Known, View
 from control.epochs import Epoch
-from control.registry import flags_of
+from control.registry import CLOSED, EXPIRING, flags_of
 from kernel.positions import split_lane
 from kernel.records import Write
 from kernel.settings import Settings
 from kernel.topics import topic_names
 from schemas.codec import Codec
-from schemas.registry import codec_for
+from schemas.registry import catalog_for, codec_for
 
 #: Room for the key and for what a change adds.
 _FULL: Final = MAX_STATE_BYTES - 1024
@@ -46,14 +46,19 @@ State = ChannelRecord | EpochsRecord
 def channel_type(settings: Settings, *, listing: int = 0) -> EntityType[State]:
     """Channels; `listing`: the flags (`control.registry`) of which this role asks for lists."""
     codec = codec_for(settings, "channel")
+    # A record that says no more than the first version can is written so: roles that are not upgraded yet
+    # read it, too.
+    first = Codec("channel", catalog_for(settings), version=1)
+    head = codec.head_decoder("settings")
     return EntityType(
         name="channels",
         topic=topic_names(settings).channels,
-        encode=lambda state: _encode(codec, state),
+        encode=lambda state: _encode(codec if _is_new(state) else first, state),
         decode=lambda value: _decode(codec, value),
         stamp_of=_stamp_of,
         with_stamp=_with_stamp,
         flags=(lambda _, state: _flags(state) & listing) if listing else None,
+        peek=(lambda _, value: _peek(codec, head, value) & listing) if listing else None,
     )
 
 
@@ -61,6 +66,13 @@ def _encode(codec: Codec, state: State) -> bytes:
     if isinstance(state, EpochsRecord):
         return codec.encode(epochs_to_avro(state.epochs))
     return encoded(state, codec)
+
+
+def _is_new(state: State) -> bool:
+    """Whether a record says what the first version of its schema cannot."""
+    if isinstance(state, EpochsRecord):
+        return False
+    return state.settings.numbered or any(past.settings.numbered for past in state.past_settings)
 
 
 def _decode(codec: Codec, value: bytes) -> State:
@@ -80,6 +92,15 @@ def _with_stamp(state: State, stamp: Stamp) -> State:
 
 def _flags(state: State) -> int:
     return 0 if isinstance(state, EpochsRecord) else flags_of(state)
+
+
+def _peek(codec: Codec, head: Callable[[bytes], dict[str, Any]], value: bytes) -> int:
+    """The lists of a value, of which nearly all are on none that needs more than its head."""
+    read = head(value)
+    if any(version["shards"] > 1 for version in read["versions"]) or len(read["versions"]) > 1:
+        return _flags(_decode(codec, value))
+    closed, expiring = bool(read["settings"]["readers"]), read["settings"]["retention"] is not None
+    return closed * CLOSED | expiring * EXPIRING
 
 
 # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────

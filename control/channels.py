@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     readers: tuple[str, ...] = ()
     slow_s: float | None = None
     retention: str | None = None
+    numbered: bool = False
 
 
 class ChannelVersion(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.channels import LEAD_MS, ChannelRecord, Settings, with_settings, with_shards
+from control.channels import LEAD_MS, ChannelRecord, Settings, settings_at, with_settings, with_shards
 from control.limits import (
     MAX_ARGUMENTS_BYTES,
     MAX_SETTINGS_BYTES,
@@ -23,6 +23,7 @@ from control.limits import SETTINGS as RULES
 from control.resharding import check_reshard
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
+from control.rooms.users import GIVEN_BY_USERS, read_about
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_LANES, is_channel, split_lane
 from kernel.users import KEPT, MAX_USER
@@ -54,12 +55,20 @@ def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> byt
     given = read_arguments(text)
     if command == REVOKE:
         _check_revoke(about, given)
+    elif command in GIVEN_BY_USERS:
+        read_about(about, command, given)
     elif command in _HANDLERS:
         check_channel(about)
         _HANDLERS[command](ChannelRecord(channel=about), given, 0)
     else:
         raise _bad(f"There is no command {command[:40]!r}.")
     return text
+
+
+def check_change(record: ChannelRecord, command: str, arguments: Mapping[str, Any], at_ms: int) -> None:
+    """Raise what the workers would, where the record that is known here forbids the command."""
+    text = check_command(record.channel, command, arguments)
+    carry_out(record, {"command": command, "arguments": text}, at_ms)
 
 
 def check_channel(name: str) -> None:
@@ -103,7 +112,12 @@ def _checked(settings: Settings) -> Settings:
 
 
 def _set_channel(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
-    return with_settings(record, changed_settings(record, arguments), at_ms + LEAD_MS)
+    settings = changed_settings(record, arguments)
+    if settings.numbered and record.lanes:
+        raise _bad(
+            f"{record.channel} has {record.lanes} lanes, which have no one order: it cannot be numbered."
+        )
+    return with_settings(record, settings, at_ms + LEAD_MS)
 
 
 def _members(arguments: dict[str, Any]) -> list[str]:
@@ -141,10 +155,14 @@ def _reshard(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> Ch
     return with_shards(record, shards, at_ms)
 
 
-def _set_lanes(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:  # noqa: ARG001
+def _set_lanes(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
     lanes = _whole(arguments, "lanes", MAX_LANES)
     if record.channel.startswith(KEPT):
         raise _bad(f"{record.channel} can have no lanes: its name is one that is kept for the system.")
+    if record.settings.numbered or settings_at(record, at_ms).numbered:
+        raise _bad(
+            f"{record.channel} can have no lanes: it is numbered, and lanes have no one order to count."
+        )
     # They only ever become more: on a lane that is taken away there may be events that nobody has seen.
     if lanes <= record.lanes:
         return record

@@ -50,6 +50,8 @@ class _Source:
                 enable_partition_eof=True,
                 auto_offset_reset="earliest",
                 queued_max_messages_kbytes=8 * 1024,
+                # A reader that has caught up with its queue asks again at once, not after a second.
+                fetch_queue_backoff_ms=10,
             )
         )
         try:
@@ -247,7 +249,9 @@ class TableReader:
                 elif self._clock.monotonic() > given_up:
                     raise unreachable(self._settings)
         except KafkaException as error:
-            raise unreachable(self._settings, error.args[0].str()) from error
+            # The sentence says by itself that nobody is there.
+            away = error.args[0].code() == KafkaError._TRANSPORT
+            raise unreachable(self._settings, "" if away else error.args[0].str()) from error
 
     def read_news(self) -> None:
         """Take in what has come since. Where Kafka gives nothing it is told in Health, and tried again."""

@@ -1,17 +1,19 @@
 """What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from control.acl import ChannelAcl
 from control.channel_table import ChannelTable, channel_type
 from control.channels import ChannelRecord, Layout, layout_of
 from control.entity.tables import Tables
+from control.entity.types import AnyType
 from control.numbering import Numbering
 from control.presence import Presence
 from control.registry import CLOSED, EXPIRING, Registry
 from control.retention import Retention
 from control.revocations import Revocations
+from control.rooms.rooms import Rooms
 from control.table import Learn, Row, TopicTable
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -31,8 +33,16 @@ class ControlState:
     It is fed by `tables`, which somebody follows (`control.following`); all else asks.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, channels: ChannelTable | None = None) -> None:
-        """`channels`: the table on disk that knows them, which somebody follows as well (`on_disk`)."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        channels: ChannelTable | None = None,
+        rooms: Rooms | None = None,
+    ) -> None:
+        """`channels`: the table on disk that knows them, which somebody follows as well (`on_disk`);
+        `rooms` lie there too, and are closed where there is none."""
+        self.rooms = rooms or Rooms(settings)
         names = topic_names(settings)
         self.presence = Presence(clock)
         #: From where a record lies to its event's place.
@@ -40,7 +50,7 @@ class ControlState:
         self.revocations = Revocations()
         in_memory = Registry(names.channels, codec_for(settings, "channel"))
         self.channels: ChannelTable | Registry = in_memory if channels is None else channels
-        self.readers = ChannelAcl(self._readers_of, self._closed)
+        self.readers = ChannelAcl(self._readers_of, self._closed, self.rooms.readable)
         self.retention = Retention(settings.indexer, self._class_of, self._expiring)
         self._missing = {"tables"} if channels is None else {"tables", "channels"}
         #: Called once all that was there at the start is known.
@@ -65,19 +75,21 @@ class ControlState:
         role: str,
         *,
         listing: int = 0,
+        also: Sequence[AnyType] = (),
         on_failed: Callable[[BaseException], None],
         remembered: int | None = None,
     ) -> "tuple[ControlState, Tables]":
-        """With channels in a table on disk, which is to be started too."""
-        type_ = channel_type(settings, listing=listing)
+        """With channels in a table on disk, which is to be started too, and other entities beside them."""
+        type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
         tables = Tables(
-            *(settings, role, [type_]),
+            *(settings, role, [type_, *rooms.types, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,
             remembered=remembered or settings.state.remembered,
         )
-        state = cls(settings, clock, ChannelTable(tables.view(type_)))
+        rooms.open(tables)
+        state = cls(settings, clock, ChannelTable(tables.view(type_)), rooms)
         return state, tables
 
     def learn_channel(self, row: Row) -> None:
@@ -147,8 +159,8 @@ class ControlState:
     def _readers_of(self, name: str) -> tuple[str, ...]:
         return self.channels.channel(name).settings.readers
 
-    def _closed(self) -> list[str]:
-        return [record.channel for record in self.channels.listed(CLOSED)]
+    def _closed(self) -> Iterator[tuple[str, Collection[str]]]:
+        return ((record.channel, record.settings.readers) for record in self.channels.listed(CLOSED))
 
     def _class_of(self, name: str) -> str | None:
         return self.channels.channel(name).settings.retention

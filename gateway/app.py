@@ -25,8 +25,10 @@ from gateway.http.connections import Connections
 from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
+from gateway.http.turns import TURNS
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
+from gateway.rooms import blocks, rooms
 from gateway.search import alerts, search
 from history import History
 from kernel.budgets import DoorBudgets
@@ -40,6 +42,7 @@ from kernel.ops import ops_routes
 from kernel.settings import Settings
 from kernel.slots import Slots
 from kernel.topics import topic_names
+from kernel.turns import Turns
 from kernel.version import VERSION
 from producers.posts import Record
 from producers.producer import Producer
@@ -60,6 +63,8 @@ MODULES: Final[tuple[Routes, ...]] = (
     alerts.routes,
     attachments.routes,
     channels.routes,
+    rooms.routes,
+    blocks.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,
@@ -76,6 +81,7 @@ async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Applic
         middlewares=[*middlewares, as_problems, same_site(gateway)], client_max_size=gateway.max_body_bytes
     )
     app[BODY_TIMEOUT_S] = gateway.body_timeout_s
+    app[TURNS] = Turns(context.clock)
     found = [route for routes in MODULES for route in await routes(context)]
     operations = [route for route in found if isinstance(route, Operation)]
     app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])

@@ -37,10 +37,14 @@ class TopicNames:
         self.rejected = f"{prefix}.rejected"
         self.alerts = f"{prefix}.alerts"
         self.channels = f"{prefix}.channels"
+        self.counts = f"{prefix}.counts"
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
+        self.rooms = f"{prefix}.rooms"
+        self.user_rooms = f"{prefix}.user-rooms"
+        self.blocks = f"{prefix}.blocks"
         self.attachments = f"{prefix}.attachments"
 
     def fanout(self, kind: Kind) -> str:
@@ -114,6 +118,11 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
         Topic(names.alerts, "alert", "control", 1, compacted),
         Topic(names.channels, "channel", "channel", partitions, compacted),
+        # Who is in which room, by room and by user; and who has blocked whom (decision 0093).
+        Topic(names.rooms, "channel", "room", partitions, compacted),
+        Topic(names.user_rooms, "user, number", "user-rooms", partitions, compacted),
+        Topic(names.blocks, "user, user", "block", partitions, compacted),
+        Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # A record a pair (attachment and message, message and its retraction …): decision 0094.

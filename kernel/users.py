@@ -57,9 +57,12 @@ def notify_channel(user: str) -> str:
     return NOTIFY + name_in_channel(user)
 
 
-def check_post(channel: str, sender: str | None, type_: str | None) -> None:
-    """Raise `forbidden` where only a role may post this. Without a sender it is the channel's own user's."""
-    if channel.startswith(_WRITTEN_BY_ROLES):
+def check_post(channel: str, sender: str | None, type_: str | None, *, signs: bool = False) -> None:
+    """Raise `forbidden` where only a role may post this. Without a sender it is the channel's own user's.
+
+    `signs`: a role that asks for one of its users, and signs what they say in a room.
+    """
+    if channel.startswith(_WRITTEN_BY_ROLES) and not (signs and channel.startswith(ROOM)):
         raise TouchlineError("forbidden", f"Only Touchline itself writes into {channel}.")
     if sender is not None:
         if sender.startswith(SENDERS):

@@ -14,7 +14,7 @@ from schemas.ingest import read_time
 _FIELDS: Final = frozenset({"stream", "type", "key", "sender", "client_ts"})
 _NUMBERS: Final = frozenset({"lat", "lon", "accuracy", "heading", "speed"})
 #: What `watch --json` and history show beside; the log gives them anew.
-_GIVEN_ANEW: Final = ("seq", "prev", "id", "server_ts", "op")
+_GIVEN_ANEW: Final = ("seq", "prev", "id", "n", "members_at", "server_ts", "op")
 
 
 class Recorded(NamedTuple):

@@ -1,7 +1,7 @@
 """Avro in Confluent's wire format: a zero byte, the schema's id in four bytes, the value."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final
 
@@ -9,7 +9,14 @@ import fastavro
 
 from kernel.errors import TouchlineError
 from schemas.catalog import Catalog, Version, built_in, without_logical_types
-from schemas.compiled import UNUSUAL, compile_decoder, compile_encoder, compile_flat_encoder
+from schemas.compiled import (
+    UNUSUAL,
+    Decode,
+    compile_decoder,
+    compile_encoder,
+    compile_flat_encoder,
+    compile_head,
+)
 
 _HEADER: Final = struct.Struct(">BI")
 #: What fastavro raises on bytes that are not the schema's.
@@ -21,30 +28,43 @@ class Undecodable(TouchlineError):  # noqa: N818 - it reads as what it says
 
 
 class Codec:
-    """Encodes with the latest version of a schema, decodes any version that was ever written.
+    """Encodes with the latest version of a schema, or a given one; decodes any that was ever written.
 
     `decode` gives what the latest version would: fields that the writer did not know have their defaults.
     Times are integers, in milliseconds since 1970.
     """
 
-    def __init__(self, name: str, catalog: Catalog | None = None) -> None:
+    def __init__(self, name: str, catalog: Catalog | None = None, version: int | None = None) -> None:
+        """`version` is what is written, for values that say no more than an older version can: who has not
+        been upgraded reads them, too."""
         self.name: Final = name
         self._catalog = catalog or built_in()
         latest = self._latest_version = self._catalog.latest(name)
-        self.schema_id: Final = self._catalog.id_of(latest)
+        written = latest if version is None else Version(name, version)
+        self.schema_id: Final = self._catalog.id_of(written)
         self._prefix: Final = _HEADER.pack(0, self.schema_id)
-        plain = without_logical_types(self._catalog.schemas[latest])
-        self._latest = fastavro.parse_schema(plain)
+        plain, newest = self._plain(written), self._plain(latest)
+        self._latest = fastavro.parse_schema(newest)
+        self._written = self._latest if written == latest else fastavro.parse_schema(plain)
         self._encode = compile_encoder(plain, self._prefix)
         #: For callers who have a value in no dicts; None, or any of UNUSUAL from it: use `encode`.
         self.encode_flat: Final = compile_flat_encoder(plain, self._prefix)
-        self._decode = compile_decoder(plain, _HEADER.size)
-        self._writers = {
-            number: _parsed(self._catalog, version)
-            for number, version in self._catalog.ids.items()
-            if version.name == name and version != latest
-        }
-        self._current_ids = {n for n, version in self._catalog.ids.items() if version == latest}
+        self._decoders: dict[bytes, Decode] = {}
+        self._writers: dict[int, Any] = {}
+        for number, known in self._catalog.ids.items():
+            if known.name == name:
+                self._learn(number, known, newest)
+
+    def _plain(self, version: Version) -> Any:
+        return without_logical_types(self._catalog.schemas[version])
+
+    def _learn(self, number: int, version: Version, newest: Any) -> None:
+        """Values under this id are of this version."""
+        latest = version == self._latest_version
+        plain = newest if latest else self._plain(version)
+        self._writers[number] = self._latest if latest else fastavro.parse_schema(plain)
+        if (decoder := compile_decoder(plain, _HEADER.size, newest)) is not None:
+            self._decoders[_HEADER.pack(0, number)] = decoder
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """The value as bytes. Raises ValueError or TypeError where a field is missing or of another type."""
@@ -56,22 +76,20 @@ class Codec:
         # A fresh buffer a call: cheaper than clearing one, and two threads may share the codec.
         out = BytesIO()
         out.write(self._prefix)
-        fastavro.schemaless_writer(out, self._latest, value)
+        fastavro.schemaless_writer(out, self._written, value)
         return out.getvalue()
 
     def decode(self, value: bytes) -> dict[str, Any]:
         """The value as the latest version has it. Raises Undecodable."""
-        if value[:5] == self._prefix:
-            if self._decode is not None:
-                try:
-                    found: dict[str, Any] = self._decode(value)
-                    return found
-                except UNUSUAL:
-                    pass  # fastavro knows what it is
-            writer, reader = self._latest, None
-        else:
-            writer = self._writer_of(value)
-            reader = None if writer is self._latest else self._latest
+        decode = self._decoders.get(value[:5])
+        if decode is not None:
+            try:
+                found: dict[str, Any] = decode(value)
+                return found
+            except UNUSUAL:
+                pass  # fastavro knows what it is
+        writer = self._writer_of(value)
+        reader = None if writer is self._latest else self._latest
         source = BytesIO(value)
         source.seek(5)
         try:
@@ -87,6 +105,25 @@ class Codec:
             )
         return decoded  # type: ignore[return-value]  # records are dicts
 
+    def head_decoder(self, last: str) -> Callable[[bytes], dict[str, Any]]:
+        """A function that decodes a value's fields up to `last`, where that is quicker, or all. It raises
+        Undecodable, but not for what it does not look at."""
+        heads: dict[bytes, Decode] = {}
+        for number, version in self._catalog.ids.items():
+            if version.name == self.name and (head := compile_head(self._plain(version), _HEADER.size, last)):
+                heads[_HEADER.pack(0, number)] = head
+
+        def decode(value: bytes) -> dict[str, Any]:
+            if (quick := heads.get(value[:5])) is not None:
+                try:
+                    found: dict[str, Any] = quick(value)
+                    return found
+                except UNUSUAL:
+                    pass
+            return self.decode(value)
+
+        return decode
+
     def _writer_of(self, value: bytes) -> Any:
         if len(value) < _HEADER.size or value[0] != 0:
             raise Undecodable(
@@ -94,19 +131,11 @@ class Codec:
                 "The value does not start with Confluent's header (a zero byte and a schema id).",
             )
         number = _HEADER.unpack_from(value)[1]
-        if number in self._current_ids:
-            return self._latest
         if number in self._writers:
             return self._writers[number]
         version = self._catalog.by_id(number)
         if version is not None and version.name == self.name:  # a registry has just told
-            self._writers[number] = (
-                self._latest if version == self._latest_version else _parsed(self._catalog, version)
-            )
+            self._learn(number, version, self._plain(self._latest_version))
             return self._writers[number]
         what = f"is {version}, not {self.name}" if version else "is not one that Touchline knows"
         raise Undecodable("unknown_schema", f"The schema id {number} {what}.")
-
-
-def _parsed(catalog: Catalog, version: Version) -> Any:
-    return fastavro.parse_schema(without_logical_types(catalog.schemas[version]))

@@ -8,6 +8,8 @@ so it never decides that a value is wrong, and what it gives is what fastavro wo
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 Encode = Callable[[Mapping[str, Any]], bytes]
@@ -75,6 +77,8 @@ def _read_long(value: bytes, at: int) -> tuple[int, int]:
     for byte in value[at + 2 : at + 10]:
         z |= (byte & 127) << shift
         if byte < 128:
+            if z >> 64:  # no long: fastavro cuts it
+                raise GivesWay
             return z >> 1 ^ -(z & 1), at + shift // 7 + 1
         shift += 7
     raise GivesWay
@@ -97,10 +101,13 @@ def compile_flat_encoder(schema: Any, prefix: bytes) -> Callable[..., bytes] | N
     return built
 
 
-def compile_decoder(schema: Any, start: int) -> Decode | None:
-    """The decoder for a record at `start`; None if straight code does not handle the schema."""
+def compile_decoder(schema: Any, start: int, reader: Any = None) -> Decode | None:
+    """The decoder for a record at `start`; None if straight code does not handle the schema.
+
+    `reader` is the schema by which it is read, if that is another version: it may have more fields, and less.
+    """
     lines: list[str] = [f"i = {start}"]
-    found = _decode_record(schema, lines, [0])
+    found = _decode_record(schema, schema if reader is None else reader, lines, [0], _DECODE)
     if found is None:
         return None
     source = [
@@ -108,6 +115,27 @@ def compile_decoder(schema: Any, start: int) -> Decode | None:
         *(f"    {line}" for line in lines),
         # Slices are cut short at the end without a word: then i is beyond it.
         "    if i != len(b): raise GivesWay",
+        f"    return {found}",
+    ]
+    built: Decode = _built("decode", source)
+    return built
+
+
+def compile_head(schema: Any, start: int, last: str) -> Decode | None:
+    """The decoder of a record's fields up to `last`: what lies behind it is not looked at.
+
+    It knows arrays too, which in a whole value are fastavro's: that is quicker where they are long.
+    """
+    names = [field["name"] for field in schema["fields"]]
+    head = {**schema, "fields": schema["fields"][: names.index(last) + 1]}
+    lines: list[str] = [f"i = {start}"]
+    found = _decode_record(head, head, lines, [0], _DECODE_HEAD)
+    if found is None:
+        return None
+    source = [
+        "def decode(b):",
+        *(f"    {line}" for line in lines),
+        "    if i > len(b): raise GivesWay",
         f"    return {found}",
     ]
     built: Decode = _built("decode", source)
@@ -130,8 +158,14 @@ def _built(name: str, source: list[str], **names: Any) -> Any:
         **names,
     }
     # As dataclasses and namedtuples are made: from the schema files of this package, never from outside.
-    exec("\n".join(source), space)  # noqa: S102
+    exec(_code("\n".join(source)), space)  # noqa: S102
     return space[name]
+
+
+@lru_cache(maxsize=256)
+def _code(source: str) -> CodeType:
+    """Once for all codecs of a schema: a worker has some for each partition."""
+    return compile(source, "<schema>", "exec")
 
 
 def _is_optional(union: list[Any], known: Mapping[str, Any]) -> bool:
@@ -189,37 +223,65 @@ _ENCODE_IN_UNION: Final = {
 }
 
 
-def _decode_record(schema: Any, lines: list[str], count: list[int]) -> str | None:
-    """Appends the code; returns the expression for the record."""
-    fields: list[str] = []
+#: The code for a simple type.
+Simple = Mapping[str, tuple[str, ...]]
+
+
+def _decode_record(
+    schema: Any, reader: Any, lines: list[str], count: list[int], simple: Simple
+) -> str | None:
+    """Appends the code; returns the expression for the record as its reader has it."""
+    wanted = {field["name"]: field for field in reader["fields"]}
+    found: dict[str, str] = {}
     for field in schema["fields"]:
         kind = field["type"]
-        if isinstance(kind, dict) and kind["type"] == "record":
-            inner = _decode_record(kind, lines, count)
-            if inner is None:
-                return None
-            fields.append(f"{field['name']!r}: {inner}")
-            continue
-        count[0] += 1
-        name = f"f{count[0]}"
-        fields.append(f"{field['name']!r}: {name}")
-        if isinstance(kind, list):
-            if not _is_optional(kind, _DECODE):
-                return None
-            lines.extend(
-                [
-                    "u = b[i]; i += 1",
-                    f"if u == 0: {name} = None",
-                    "elif u == 2:",
-                    *(f"    {line.format(name)}" for line in _DECODE[kind[1]]),
-                    "else: raise GivesWay",
-                ]
-            )
-        elif isinstance(kind, str) and kind in _DECODE:
-            lines.extend(line.format(name) for line in _DECODE[kind])
-        else:
+        as_read = wanted[field["name"]]["type"] if field["name"] in wanted else kind
+        record = isinstance(kind, dict) and kind["type"] == "record"
+        if as_read != kind and not (record and isinstance(as_read, dict)):
             return None
-    return "{" + ", ".join(fields) + "}"
+        value = _decode_value(kind, as_read, lines, count, simple)
+        if value is None:
+            return None
+        found[field["name"]] = value
+    for name, field in wanted.items():
+        if name not in found:
+            if "default" not in field or isinstance(field["default"], dict | list):
+                return None
+            found[name] = repr(field["default"])
+    return "{" + ", ".join(f"{name!r}: {found[name]}" for name in wanted) + "}"
+
+
+def _decode_value(kind: Any, as_read: Any, lines: list[str], count: list[int], simple: Simple) -> str | None:
+    """Appends the code; returns the expression for the value."""
+    if isinstance(kind, dict) and kind["type"] == "record":
+        return _decode_record(kind, as_read, lines, count, simple)
+    count[0] += 1
+    name = f"f{count[0]}"
+    if isinstance(kind, list):
+        if not _is_optional(kind, simple):
+            return None
+        lines.extend(
+            [
+                "u = b[i]; i += 1",
+                f"if u == 0: {name} = None",
+                "elif u == 2:",
+                *(f"    {line.format(name)}" for line in simple[kind[1]]),
+                "else: raise GivesWay",
+            ]
+        )
+    elif isinstance(kind, dict) and kind["type"] == "array" and "array" in simple:
+        inner: list[str] = []
+        item = _decode_value(kind["items"], kind["items"], inner, count, simple)
+        if item is None:
+            return None
+        block = [*_LENGTH_OF, "for _ in range(n):", *(f"    {line}" for line in inner)]
+        lines += [f"{name} = []", "while b[i]:", *(f"    {line}" for line in block)]
+        lines += [f"        {name}.append({item})", "i += 1"]
+    elif isinstance(kind, str) and kind in simple:
+        lines.extend(line.format(name) for line in simple[kind])
+    else:
+        return None
+    return name
 
 
 _LENGTH_OF: Final = (
@@ -240,10 +302,15 @@ _NUMBER: Final = (
     "else:",
     "    {0}, i = read_long(b, i)",
 )
-_DECODE: Final[Mapping[str, tuple[str, ...]]] = {
+_DECODE: Final[Simple] = {
     "string": (*_LENGTH_OF, "{0} = b[i : i + n].decode(); i += n"),
     "bytes": (*_LENGTH_OF, "{0} = b[i : i + n]; i += n"),
     "long": _NUMBER,
     "int": _NUMBER,
     "double": ("{0} = unpack_double(b, i)[0]; i += 8",),
+}
+_DECODE_HEAD: Final[Simple] = {
+    **_DECODE,
+    "boolean": ("{0} = b[i] == 1", "if b[i] > 1: raise GivesWay", "i += 1"),
+    "array": (),
 }

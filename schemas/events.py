@@ -15,6 +15,8 @@ class Event(msgspec.Struct, kw_only=True, frozen=True):
     server_ts: str
     data: dict[str, Any]
     prev: int | None = None
+    #: Its number in its stream, where the channel is numbered; edits and retractions have none.
+    n: int | None = None
     key: str | None = None
     sender: str | None = None
     client_ts: str | None = None
@@ -52,6 +54,8 @@ class EventBody(msgspec.Struct, omit_defaults=True):
     seq: int
     id: str
     # From here on every field needs a default, for the sake of those that may be absent; these never have it.
+    n: int | None = None
+    members_at: int | None = None
     key: str | None = None
     type: str = ""
     sender: str | None = None

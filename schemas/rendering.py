@@ -34,6 +34,8 @@ def render(kind: Kind, event: Mapping[str, Any]) -> bytes:
             _STREAM[kind] + event["channel"],
             event["seq"],
             event["id"],
+            event.get("n"),
+            event.get("members_at"),
             event["key"],
             event["type"],
             event["sender"],

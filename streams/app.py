@@ -14,7 +14,7 @@ from kernel.topics import worker_group
 from streams.credentials import credentials
 from streams.transport import driver
 from streams.transport.batch import PartitionBatch, TopicBatch, slices
-from streams.transport.driver import BatchApp, Consumer
+from streams.transport.driver import BatchApp, Committing, Consumer
 from streams.transport.reader import Deliver, Reader
 from streams.transport.sink import Sink
 
@@ -49,7 +49,15 @@ class Work(Protocol):
         """Judge these records; returns what is to be written of them, in this order."""
 
 
-def make_app(settings: Settings, clock: Clock, work: Work, sink: Sink, topics: frozenset[str]) -> BatchApp:
+def make_app(
+    settings: Settings,
+    clock: Clock,
+    work: Work,
+    sink: Sink,
+    topics: frozenset[str],
+    *,
+    on_committing: Committing = lambda _: [],
+) -> BatchApp:
     """An app that reads `topics` in batches, and writes what `work` makes of them to the sink."""
     driver.register()
     stream, config, group = settings.stream, client_config(settings), worker_group(settings)
@@ -81,6 +89,7 @@ def make_app(settings: Settings, clock: Clock, work: Work, sink: Sink, topics: f
         new_reader=new_reader,
         on_opening=work.opening,
         on_closing=work.closing,
+        on_committing=on_committing,
     )
     for topic in sorted(topics):
         source = app.topic(topic, key_serializer="raw", value_serializer="raw")

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any, Final, NoReturn, cast
 
+from control.counts import count_type
 from control.following import TableThread
 from control.registry import SPREAD
 from control.state import ControlState
@@ -84,6 +85,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     state, on_disk = ControlState.on_disk(
         *(settings, clock, "stream"),
         listing=SPREAD,
+        also=[count_type(settings)],
         remembered=max(_REMEMBERED, settings.state.remembered),
         on_failed=fail,
     )
@@ -91,7 +93,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     worker = Worker(settings, clock, health, sink, state, tables=on_disk)
     channel_manager = ChannelManager(settings, clock, worker)
     writing = asyncio.create_task(_first_write(sink, names.presence, health))
-    app = make_app(settings, clock, worker, sink, worker.topics)
+    app = make_app(settings, clock, worker, sink, worker.topics, on_committing=worker.committing)
     fatal = app.fatal
     tables = state.tables("presence")
     following = TableThread(

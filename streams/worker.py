@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from control.channel_table import ChannelTable, State, fold_of
 from control.commands import COMMANDS
+from control.counts import count_type
 from control.entity.fold import EntityFold
 from control.entity.owner import Owner
 from control.entity.tables import Tables
@@ -20,7 +21,7 @@ from kernel.health import Health
 from kernel.kafka import client_config
 from kernel.logs import get_logger
 from kernel.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
-from kernel.positions import Kind
+from kernel.positions import Kind, Stream, partition_of
 from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
 from kernel.signing import Signer
@@ -28,10 +29,12 @@ from kernel.topics import topic_names
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.cluster import Cluster
+from streams.counting import Counting
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
+from streams.members import Members
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -79,7 +82,12 @@ class Worker:
         self._changes = self._owner(self._names.changes, tables, channel_type, source_of)
         # What was posted before there were changes counts too; its places in the records are of that time.
         self._commands = self._owner(self._names.control, tables, channel_type, lambda _, number: str(number))
+        self._tables = tables
+        self._counting = Counting(count_type(settings), tables, owns=self._has, write=self.write)
         channels.writes_by(lambda written: self._changes.write(channel_type, written))
+        self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
+        self._members.writes_late(self.write)
+        self._rooms = self._members.fold
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
@@ -94,6 +102,12 @@ class Worker:
         """Whether this worker is the one that changes the channel's record."""
         return self._changes.owns(channel.encode())
 
+    def _has(self, stream: Stream) -> bool:
+        """Whether the stream's partition is this worker's."""
+        topic = self._names.ingest[stream.kind]
+        partitions = self.partitions.get(topic, 0)
+        return partitions > 0 and Partition(topic, partition_of(stream.channel, partitions)) in self._judges
+
     # ── partitions come and go ─────────────────────────────────────────────────────────────────────────
 
     async def opening(self, starts: Mapping[Partition, int]) -> Mapping[Partition, int]:
@@ -106,6 +120,8 @@ class Worker:
         kept = {p: j for p, j in self._judges.items() if ingest.get(p, -1) == self.positions.get(p)}
         self._judges = {place: self._judge(place, epochs, kept.get(place)) for place in ingest}
         new = {place: start for place, start in ingest.items() if place not in kept}
+        # What a worker before this one has counted is in the table then.
+        counted = asyncio.create_task(self._tables.at_end())
         read = await asyncio.to_thread(
             restore,
             client_config(self._settings),
@@ -115,6 +131,7 @@ class Worker:
             window_ms=self._window_ms,
             now_ms=self._clock.now_ms(),
         )
+        await counted
         self.positions = dict(starts)
         self._health.ok("partitions")
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
@@ -122,16 +139,23 @@ class Worker:
 
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
-        topics = [names.changes, names.control, names.channels]
+        states = [names.channels, names.rooms, names.user_rooms, names.blocks]
+        chat = names.ingest[Kind.CHAT]
+        topics = [names.changes, names.control, names.counts, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
-        for topic, owner in ((names.changes, self._changes), (names.control, self._commands)):
+        for topic, owner in (
+            (names.changes, self._changes),
+            (names.control, self._commands),
+            (chat, self._members.owner),
+        ):
             await owner.opening(
                 [place.partition for place in starts if place.topic == topic],
                 topic_id=now[topic].topic_id,
                 inputs=now[topic].partitions,
-                partitions={names.channels: now[names.channels].partitions},
+                partitions={name: now[name].partitions for name in states},
             )
+        self._counting.opening(now[names.counts].partitions)
 
     async def closing(self) -> None:
         self._health.fail("partitions", "the group is sharing them out")
@@ -172,15 +196,20 @@ class Worker:
             names=self._names,
             channels=self._channels[kind],
             epochs=Epochs(epochs[place.topic], place.partition),
-            memory=kept.memory if kept else self._new_memory(),
+            memory=kept.memory if kept else self._new_memory(kind),
             catalog=catalog_for(self._settings),
             answers=self.partitions.get(self._names.answers, 0),
             attachments=self.partitions.get(self._names.attachments, 0),
             signer=self._signer,
+            rooms=self._rooms if kind is Kind.CHAT else None,
         )
 
-    def _new_memory(self) -> Memory:
-        return Memory(Repeats(self._window_ms), shares=Shares(rates_of(self._settings.stream)))
+    def _new_memory(self, kind: Kind) -> Memory:
+        return Memory(
+            Repeats(self._window_ms),
+            shares=Shares(rates_of(self._settings.stream)),
+            counts=self._counting.states(kind),
+        )
 
     @property
     def _window_ms(self) -> int:
@@ -209,6 +238,14 @@ class Worker:
             writes += outcome.writes
         if eldest_ms:
             STREAM_LATENCY.observe(max(0, self._clock.now_ms() - eldest_ms) / 1000)
+        return writes
+
+    def committing(self, offsets: Mapping[Partition, int]) -> list[Write]:
+        """What is to be kept of the streams before these offsets are committed."""
+        writes: list[Write] = []
+        for place, judge in self._judges.items():
+            if place in offsets:
+                writes += self._counting.keep(judge.memory.counts.take(offsets[place]).values())
         return writes
 
     def write(self, writes: list[Write]) -> None:
@@ -248,6 +285,8 @@ class Worker:
         fold = fold_of(type_, self._check_room)
 
         def route(command: dict[str, Any]) -> EntityFold[Any]:
+            if (of_users := self._members.folds.get(command["command"])) is not None:
+                return of_users
             if command["command"] not in COMMANDS:
                 raise TouchlineError("bad_request", f"There is no command {command['command'][:40]!r}.")
             return fold

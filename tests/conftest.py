@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,11 @@ import pytest
 
 from embedded.backends.servers import Servers
 from tests import servers
+
+# Tests start hundreds of processes of the same code. Images for containers often forbid to keep it compiled,
+# and then each of them compiles it all again: two seconds of a processor instead of half a one.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 #: A test that asks for one of these is marked `servers`, whether or not its author thought of it.
 SERVER_FIXTURES = frozenset({"kafka_servers", "elasticsearch_url", "make_servers"})

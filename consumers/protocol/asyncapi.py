@@ -80,6 +80,7 @@ _EVENT: Final[dict[str, Any]] = {
         "seq": {"type": "integer", "minimum": 1, "maximum": 2**53 - 1},
         "prev": {"type": "integer", "description": "the stream's seq before this one, where it is known"},
         "id": {"type": "string", "description": "the event's snowflake"},
+        "n": {"type": "integer", "minimum": 1, "description": "its number, in a numbered channel"},
         "key": _TEXT,
         "type": _TEXT,
         "sender": _TEXT,

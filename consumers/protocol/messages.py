@@ -88,11 +88,36 @@ class Presence(Request, frozen=True, tag="presence"):
     stream: StreamName
 
 
+User = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class Room(Request, frozen=True, tag="room"):
+    """Make a room, look at it, change it, its members, or what one hears of it."""
+
+    do: Literal["create", "get", "list", "change", "delete", "members", "mute"]
+    room: (
+        Annotated[str, Meta(max_length=128, description="its id; to `create`, one is made up without")] | None
+    ) = None
+    name: str | None = None
+    history: Literal["all", "joined"] | None = None
+    receipts: bool | None = None
+    members: Annotated[tuple[User, ...], Meta(max_length=256, description="to `create`")] = ()
+    add: Annotated[tuple[User, ...], Meta(max_length=256, description="`members`")] = ()
+    remove: Annotated[tuple[User, ...], Meta(max_length=256, description="`members`")] = ()
+    roles: Annotated[
+        dict[User, Literal["owner", "moderator", "member"]],
+        Meta(max_length=256, description="`members`"),
+    ] = {}
+    on: Annotated[bool, Meta(description="`mute`")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=200, description="`list`")] | None = None
+    cursor: Annotated[str, Meta(max_length=1000, description="`list`: the `next` before")] | None = None
+
+
 class Ping(Request, frozen=True, tag="ping"):
     """Is anybody there?"""
 
 
-AnyRequest = Auth | Subscribe | Unsubscribe | Publish | Ack | History | Presence | Ping
+AnyRequest = Auth | Subscribe | Unsubscribe | Publish | Ack | History | Presence | Room | Ping
 
 # ── what edges send (events are not here: they pass through as the worker rendered them) ──────────────
 
@@ -175,6 +200,30 @@ class PresenceReply(Reply, frozen=True, tag="presence"):
     viewers: int
 
 
+class RoomMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody in a room."""
+
+    user: str
+    role: Literal["owner", "moderator", "member"]
+    since: Annotated[int, Meta(description="the seq of the event that added them")]
+
+
+class RoomReply(Reply, frozen=True, tag="room"):
+    """A room as it is in force; of `list` a page of `rooms`, of `mute` whether it is."""
+
+    room: str | UnsetType = UNSET
+    stream: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    history: Literal["all", "joined"] | UnsetType = UNSET
+    receipts: bool | UnsetType = UNSET
+    members: list[RoomMember] | UnsetType = UNSET
+    seq: Annotated[int, Meta(description="the seq of its latest change")] | UnsetType = UNSET
+    deleted: bool | UnsetType = UNSET
+    muted: bool | UnsetType = UNSET
+    rooms: list[Any] | UnsetType = UNSET
+    next: Annotated[str, Meta(description="`cursor` of the page after")] | UnsetType | None = UNSET
+
+
 class Pong(Reply, frozen=True, tag="pong"):
     """Somebody is."""
 
@@ -219,6 +268,7 @@ AnyReply = (
     | Rejected
     | HistoryReply
     | PresenceReply
+    | RoomReply
     | Pong
     | Gap
     | Redirect

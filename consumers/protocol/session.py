@@ -91,6 +91,12 @@ class Remember(NamedTuple):
     request: m.Ack
 
 
+class DoInRoom(NamedTuple):
+    """Make a room, look at it, or change it; the reply comes once it is in force."""
+
+    request: m.Room
+
+
 class SendPing(NamedTuple):
     """Send a WebSocket ping."""
 
@@ -103,7 +109,7 @@ class End(NamedTuple):
 
 #: What either state asks for, and what only a member does.
 Effect = Send | Verify | SendPing | End
-MemberEffect = Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember
+MemberEffect = Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | DoInRoom
 E = TypeVar("E")
 
 
@@ -307,6 +313,8 @@ class Member(_Session):
             case m.Presence():
                 self._may("subscribe", request)
                 return [CountViewers(request)]
+            case m.Room():
+                return [DoInRoom(request)]
             case m.Auth():
                 return [Verify(request.id, request.token)]
             case m.Ping():

@@ -7,6 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from control.numbering import Placed, placed
+from control.rooms.state import is_room
 from kernel.errors import TouchlineError
 from kernel.first_write import first_write
 from kernel.health import Health
@@ -15,6 +16,7 @@ from kernel.logs import get_logger
 from kernel.positions import Kind, Stream
 from kernel.records import Headers
 from kernel.settings import Settings
+from kernel.signing import Signer
 from kernel.topics import topic_names
 from schemas.registry import codec_for
 
@@ -28,6 +30,7 @@ class KafkaPoster:
         self._topics = topic_names(settings).ingest
         self._codecs = {kind: codec_for(settings, f"ingest-{kind}") for kind in Kind}
         self._settings, self._loop = settings, loop
+        self._signer = Signer(settings.auth)
         self._producer = Producer(
             client_config(
                 settings,
@@ -51,6 +54,8 @@ class KafkaPoster:
     async def post(self, stream: Stream, event: dict[str, Any], headers: Headers | None = None) -> Placed:
         """An event of `ingest-<kind>`; done when all in-sync replicas have it. Raises TouchlineError."""
         value = self._codecs[stream.kind].encode(event)
+        if is_room(stream):  # that its sender may write there, the room decides
+            headers = [*(headers or ()), *(self._signer.headers(stream.kind, stream.channel, value) or ())]
         return await self.produce(self._topics[stream.kind], stream.channel, value, headers)
 
     async def produce(self, topic: str, key: str, value: bytes, headers: Headers | None = None) -> Placed:

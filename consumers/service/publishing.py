@@ -15,6 +15,8 @@ from consumers.service.refusals import refusal, refusal_of_the_fold
 from control.answers import WITHIN_S, Question, Refused, not_answered
 from control.channels import Layout
 from control.numbering import Numbering, Placed, Position
+from control.rooms.rooms import Rooms
+from control.rooms.state import is_room
 from history.changes import check_change, is_change
 from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
@@ -37,6 +39,7 @@ class Channels(Protocol):
     """What is known of channels that matters for what is posted."""
 
     numbering: Numbering
+    rooms: Rooms
 
     def layout(self, name: str) -> Layout:
         """How a channel is spread."""
@@ -98,6 +101,8 @@ class Publishing:
             # Of a user who has a share of the pipeline, which the workers keep to.
             headers: Headers = [] if bound is None else [(VIA, b"edge")]
             event = _event(request, stream, member, key)
+            if is_room(stream):
+                await self._channels.rooms.writable(member.user, stream.channel)
             if not member.grants.allows("admin", request.stream) and is_change(stream, request.type):
                 await check_change(
                     self._history, stream, request.data.get("target"), member.user, lanes=lanes
@@ -179,7 +184,7 @@ def _event(request: m.Publish, stream: Stream, member: Member, key: str) -> dict
     sender: str | None = member.user
     if member.grants.anonymous and member.grants.allows("admin", "*") and stream.channel.startswith(USER):
         sender = None  # the operator has no name: there it means the channel's user
-    check_post(stream.channel, sender, request.type)
+    check_post(stream.channel, sender, request.type, signs=is_room(stream))
     return make_ingest(
         stream.kind,
         request.type,

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from consumers.service.admission import Admission
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
+from consumers.service.rooms import RoomRequests
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
 from kernel.clock import Clock
 from kernel.settings import Edge
+from kernel.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Service:
     subscriptions: Subscriptions
     publishing: Publishing
     requests: Requests
+    turns: Turns
+    rooms: RoomRequests
     tasks: Tasks = field(default_factory=Tasks)
 
     async def close(self) -> None:

@@ -5,7 +5,6 @@ Nothing is decoded here, unless a type lists its records: what comes is dropped 
 
 import contextlib
 import ctypes
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient
 
 from control.entity.store import Row, Store
+from control.entity.stores import is_damage
 from control.entity.types import STAMP, AnyType
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -100,10 +100,14 @@ class Follower(threading.Thread):
             consumer = Consumer(
                 {
                     "fetch.wait.max.ms": 500,
-                    # A million records come in ten seconds with this, and it is all that waits in memory.
-                    "queued.max.messages.kbytes": 4 * 1024,
-                    "fetch.max.bytes": 4 * 1024 * 1024,
-                    "fetch.message.max.bytes": 2 * 1024 * 1024,
+                    # All that waits in memory, where a record of a hundred bytes takes six hundred. Who has
+                    # emptied it asks again at once: with librdkafka's second of rest each time a million
+                    # records take ten.
+                    "queued.max.messages.kbytes": 2 * 1024,
+                    "queued.min.messages": 20_000,
+                    "fetch.queue.backoff.ms": 5,
+                    "fetch.max.bytes": 1024 * 1024,
+                    "fetch.message.max.bytes": 1024 * 1024,
                     **self._config,
                     "group.id": "touchline-state",  # never joined
                     "enable.auto.commit": False,
@@ -123,7 +127,7 @@ class Follower(threading.Thread):
                 self._look(consumer)
         except BaseException as error:
             if not self._stopping.is_set():
-                if isinstance(error, sqlite3.DatabaseError):
+                if is_damage(error):
                     self._open_store({each.name: "" for each in self._types}, True).close()
                 self._on_failed(error)
         finally:
@@ -200,22 +204,22 @@ class Follower(threading.Thread):
 
     def _take(self, store: Store, messages: list[Any]) -> None:
         rows: dict[str, list[Row]] = {}
-        moved: dict[str, dict[int, int]] = {}
+        read: dict[tuple[str, int], int] = {}
         for message in messages:
-            error = message.error()
-            place = (message.topic(), message.partition())
-            if error is not None:
-                if error.code() != KafkaError._PARTITION_EOF:
-                    check_read_error(error)
-                    continue
-                # Compaction leaves gaps, also at the end: this says that there is nothing more.
-                next_ = message.offset()
-            else:
-                next_ = message.offset() + 1
+            error, place = message.error(), (message.topic(), message.partition())
+            if error is None:
+                read[place] = message.offset() + 1
                 type_ = self._of_topic[place[0]]
                 row = self._row(type_, message, place[1])
                 if row is not None:
                     rows.setdefault(type_.name, []).append(row)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # Compaction leaves gaps, also at the end: this says that there is nothing more.
+                read[place] = message.offset()
+            else:
+                check_read_error(error)
+        moved: dict[str, dict[int, int]] = {}
+        for place, next_ in read.items():
             if next_ > self._at.get(place, 0):
                 self._at[place] = next_
                 moved.setdefault(self._of_topic[place[0]].name, {})[place[1]] = next_
@@ -253,7 +257,8 @@ class Follower(threading.Thread):
                 self._readable[type_.name].add(head)
             return Row(key, partition, 0, None, value)
         try:
-            return Row(key, partition, type_.flags(key, type_.decode(value)), None, value)
+            flags = type_.peek(key, value) if type_.peek else type_.flags(key, type_.decode(value))
+            return Row(key, partition, flags, None, value)
         except TouchlineError as error:
             self._skip(type_, message, error.message)
             return None

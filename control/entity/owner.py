@@ -9,11 +9,11 @@ from typing import Any
 
 from control.entity.fold import EntityFold, Input, Written, fold_input
 from control.entity.tables import Tables
-from control.entity.types import STAMP, AnyType, source_of
+from control.entity.types import AnyType, source_of
 from control.entity.view import Known
+from control.entity.writer import Writer, partition_of_key
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
-from kernel.positions import murmur2
 from kernel.records import ORIGIN, Headers, Partition, Record, Write
 from schemas.rejections import FAULTS, unexpected
 
@@ -44,7 +44,7 @@ class Owner:
         self._decode, self._route, self._refuse = decode, route, refuse
         self._topic_id = ""
         self._inputs = 1
-        self._partitions: Mapping[str, int] = {}
+        self._writer = Writer(tables)
         self._mine: frozenset[int] = frozenset()
 
     async def opening(
@@ -55,7 +55,7 @@ class Owner:
         `inputs` is how many there are, `partitions` the same of each topic of states. Returns once all that
         was written of states before is in the table: what an owner before this one did is known then.
         """
-        self._topic_id, self._inputs, self._partitions = topic_id, inputs, partitions
+        self._topic_id, self._inputs, self._writer.partitions = topic_id, inputs, partitions
         self._mine = frozenset()
         if mine:
             await self._tables.at_end()
@@ -93,16 +93,7 @@ class Owner:
 
     def write(self, type_: AnyType, written: Written[Any]) -> list[Write]:
         """The key is so from now on; returns what says so."""
-        key, known, value = written
-        right = partition_of_key(type_.entity_of(key), self._partitions[type_.topic])
-        headers: Headers | None = None if value is not None else [(STAMP, known.stamp.to_header())]
-        # Records from before partitions were added lie elsewhere. The newer one holds wherever it lies, so
-        # they stay: roles of the version before read the first partition only, and would take a tombstone
-        # there for the end of it. They go when the key goes.
-        old = [p for p in known.partitions if p != right]
-        gone = [Write(type_.topic, None, key, p, headers=headers) for p in old if value is None]
-        self._tables.view(type_).wrote(key, known._replace(partitions=() if value is None else (*old, right)))
-        return [*gone, Write(type_.topic, value, key, right, headers=headers)]
+        return self._writer.write(type_, written)
 
     def rewrite(self, type_: AnyType, key: bytes, known: Known[Any]) -> list[Write]:
         """Something older was written after this, and compaction would keep that: write this again."""
@@ -135,8 +126,3 @@ def origin_of(headers: Headers | None) -> bytes | None:
         if name == ORIGIN and isinstance(value, bytes):
             return value
     return None
-
-
-def partition_of_key(key: bytes, partitions: int) -> int:
-    """Where Kafka's default partitioner puts it."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions

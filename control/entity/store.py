@@ -1,6 +1,6 @@
 """What a table on disk has to offer. It is a copy of topics: whatever is wrong with it, it is thrown away."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -31,7 +31,7 @@ class Store(Protocol):
     def offsets(self, table: str) -> dict[int, int]:
         """Where each partition goes on."""
 
-    def load(self, table: str, rows: Iterable[Row]) -> None:
+    def load(self, table: str, rows: Sequence[Row]) -> None:
         """Append rows while it is being filled: of a key and partition the last one counts."""
 
     def finish_load(self, offsets: Offsets) -> None:

@@ -92,6 +92,9 @@ class EntityType(Generic[S]):
     #: Bits under which a record is listed (`View.listed`), of its key and value. None: nothing is listed, and
     #: nothing is decoded while a table is filled.
     flags: Callable[[bytes, S], int] | None = None
+    #: The same, off a value's bytes, for types of which there are many: to decode a million takes twenty
+    #: seconds. Raises TouchlineError.
+    peek: Callable[[bytes, bytes], int] | None = None
 
 
 #: For what holds types of several sorts.

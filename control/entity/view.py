@@ -129,7 +129,7 @@ class View(Generic[S]):
             if row.key in seen:
                 continue
             seen.add(row.key)
-            state = self._read(row.key).state if row.key not in self._own else self._own[row.key].state
+            state = self.known(row.key).state  # asked for again and again: it is read once
             # A copy in another partition may be newer.
             if state is not None and flags is not None and flags(row.key, state) & flag:
                 yield row.key, state
@@ -156,7 +156,7 @@ class View(Generic[S]):
     def wrote(self, key: bytes, known: Known[S]) -> None:
         """This is what the key is from now on: it is on its way to the topic."""
         self.in_use.add(key)
-        if key not in self._own and not self._opened.get(self.type.name, key):
+        if key not in self._own and not self.known(key).partitions:
             self._made.add(key)
         self._own[key] = known
         self._remembered.pop(key, None)

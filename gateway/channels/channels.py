@@ -7,12 +7,13 @@ import msgspec
 from aiohttp import web
 
 from control.channels import ChannelRecord
+from control.commands import check_change
 from control.limits import MAX_SHARDS, SETTINGS, check_settings
 from control.retention import check_class
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
-from kernel.positions import MAX_SEQ
+from kernel.positions import MAX_SEQ, split_lane
 from schemas.catalog import built_in
 
 _MAX_BYTES: Final = 64 * 1024
@@ -83,6 +84,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
+        if split_lane(channel)[1] is None:
+            check_change(control_state.channel(channel), "set_channel", wanted, context.clock.now_ms())
         await commands.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 

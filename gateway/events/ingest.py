@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import sending
@@ -18,19 +19,21 @@ from gateway.events.sending import Prepare, Send, Sent
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
+from gateway.http.turns import turn
 from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
 from kernel.positions import Stream, spread
 from kernel.records import VIA, Headers
+from kernel.signing import Signer
 from kernel.users import check_post
 from producers.posts import Record, read_post
 
 #: Events of a part, and bytes: after each part others have their turn.
-_PART: Final = 512
-_PART_BYTES: Final = 256 * 1024
+_PART: Final = 128
+_PART_BYTES: Final = 64 * 1024
 #: Parts of a long body that are on their way to Kafka at once.
-_WINDOWS: Final = 16
+_WINDOWS: Final = 64
 _MAX_KEY: Final = 128
 
 
@@ -51,6 +54,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
+        if is_room(stream):
+            way = sending.in_room(Signer(context.settings.auth))
+            if caller.user is not None and not caller.speaks_for_others:
+                await context.control_state.rooms.writable(caller.user, stream.channel)
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         looks = (
@@ -120,7 +127,9 @@ async def _many(
         async for part in parts:
             items = list(enumerate(part, number))
             number += len(items)
-            windows.append((len(items), await send(items)))
+            async with turn(request):
+                sent = await send(items)
+            windows.append((len(items), sent))
             while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
                 await finish_oldest()
             results.check()
@@ -173,7 +182,7 @@ def _preparing(context: Context, asked: _Asked, *, several: bool) -> Prepare:
             if post.sender is not None and not caller.speaks_for_others:
                 raise TouchlineError("forbidden", "sender is not the token's user.")
             post.sender = post.sender or caller.user
-        check_post(stream.channel, post.sender, post.type)
+        check_post(stream.channel, post.sender, post.type, signs=is_room(stream))
         if post.key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key

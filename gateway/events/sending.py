@@ -11,6 +11,7 @@ from gateway.events.changes import Item
 from kernel.errors import TouchlineError
 from kernel.positions import Stream
 from kernel.records import Headers
+from kernel.signing import Signer
 from producers.batch import Batch, Located
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record
@@ -65,19 +66,36 @@ def delivering(
     return send
 
 
+def in_room(signer: Signer) -> Way:
+    """The way into a room: signed, and until the workers, who know who is in it, have accepted each one."""
+
+    def signed(
+        context: Context, stream: Stream, prepare: Prepare, lanes: int, headers: Headers | None
+    ) -> Send:
+        return accepting(context, stream, prepare, lanes, headers, signer=signer)
+
+    return signed
+
+
 def accepting(
     context: Context,
     stream: Stream,
     prepare: Prepare,
     lanes: int,  # noqa: ARG001 - a Way
     headers: Headers | None,
+    *,
+    signer: Signer | None = None,
 ) -> Send:
     """Until the workers have accepted or refused each of them."""
+
+    def headers_of(record: Record) -> Headers | None:
+        mac = None if signer is None else signer.headers(stream.kind, stream.channel, record[2])
+        return headers if mac is None else [*(headers or ()), *mac]
 
     async def one(index: int, item: Item) -> bytes | Failure:
         try:
             record = prepare(item)
-            delivered = await context.producer.accepted(record, headers)
+            delivered = await context.producer.accepted(record, headers_of(record))
         except TouchlineError as error:
             return Failure(index, item, error)
         position = Position(delivered.seq or 0, delivered.id or "")

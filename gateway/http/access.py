@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from control.state import ControlState
+from gateway.http.turns import note_whose
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.jwks import JwksKeys
@@ -20,6 +21,7 @@ from kernel.tokens import (
     UnknownKey,
     Verifier,
     anonymous_allowed,
+    everything,
     is_loopback,
     shown_token,
     without_token,
@@ -97,6 +99,7 @@ class Access:
     async def require(self, request: web.Request, action: Action, what: str) -> Caller:
         """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
         grants = await self._grants(request)
+        note_whose(request, None if grants is None else grants.user)
         if grants is None:
             return Caller(None)
         if not grants.allows(action, what):
@@ -115,9 +118,14 @@ class Access:
         """Who asks, to be asked in turn what they may read. Raises `unauthorized`."""
         return Reader(await self._grants(request), self._board)
 
+    async def grants(self, request: web.Request) -> Grants:
+        """What the caller may do; an operator's are all, without a name. Raises `unauthorized`."""
+        return await self._grants(request) or everything("")
+
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
         grants = await self._grants(request)
+        note_whose(request, None if grants is None else grants.user)
         if grants is None:
             return Scope()
         hidden, own = self._board.hidden_from(grants)

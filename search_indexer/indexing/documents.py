@@ -37,6 +37,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     sender: str | None = None
     #: Of a lane: its channel.
     base: str | None = None
+    #: Its number in its stream, where the channel is numbered.
+    n: int | None = None
     words: str = ""
     text: str = ""
     data: dict[str, Any] | None = None
@@ -85,6 +87,7 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
         render(kind, event).decode(),
         event["sender"],
         base_of(channel),
+        event.get("n"),
     )
     data, source, change = event["data"], "", None
     if kind is Kind.CHAT:

@@ -11,8 +11,8 @@ from history import names
 from kernel.positions import Kind
 from kernel.settings import Settings
 
-#: The field that indices made before it was thought of lack.
-BASE: Final = "base"
+#: Fields that indices made before they were thought of lack.
+BASE, NUMBER = "base", "n"
 _KEYWORD: Final = {"type": "keyword", "ignore_above": 512}
 #: Kept in the document, not indexed.
 _KEPT: Final = {"type": "keyword", "index": False, "doc_values": False}
@@ -26,6 +26,8 @@ _FIELDS: Final[dict[str, Any]] = {
     "type": _KEYWORD,
     "sender": _KEYWORD,
     "seq": {"type": "long"},
+    # Dense in a numbered stream: what lies between two of them is counted by taking one from the other.
+    NUMBER: {"type": "long"},
     "at": {"type": "date", "format": "epoch_millis"},
     # Partition and kind in one number: with `at` and `seq` it makes the order of events total.
     "place": {"type": "integer", "index": False},
@@ -85,11 +87,10 @@ async def put_templates(
     """Make the templates of a generation what they are here."""
     for kind in Kind:
         made = template(settings, kind, generation, live=live)
-        # Indices that are there already learn the field; what they hold
-        # is without it (search_indexer/searching/scope.py).
+        # Indices that are there already learn them; what they hold is without them (searching/scope.py).
         await client.indices.put_mapping(
             index=made["index_patterns"],
-            properties={BASE: _FIELDS[BASE]},
+            properties={name: _FIELDS[name] for name in (BASE, NUMBER)},
             ignore_unavailable=True,
             allow_no_indices=True,
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from control.attachments import Mark, names_key, posted_key, retracted_key
-from control.entity.owner import partition_of_key
+from control.entity.writer import partition_of_key
 from kernel.positions import Kind, split_lane
 from kernel.records import Write
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from control.channels import ChannelRecord, horizon, settings_at, versions_at
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, Shard, is_channel, partition_of, split_lane
-from kernel.users import KEPT
+from kernel.users import KEPT, ROOM
 from streams.fold.guards import Guard
 
 #: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.
@@ -35,21 +35,36 @@ class Channel(NamedTuple):
     until: int
     #: Whether its name is one of those that are kept for the system and for users' own channels.
     kept: bool = False
+    #: Whether it is a room's: who is in it decides.
+    room: bool = False
+    #: Whether its events have a number.
+    numbered: bool = False
 
 
 def make_channel(
     kind: Kind, name: str, record: ChannelRecord, append_ms: int, *, ingest: int, fanout: int
 ) -> Channel:
-    """A channel over topics of these partition counts. A lane is as the record of its channel says."""
+    """A channel over topics of these partition counts. A lane is as the record of its channel says.
+
+    Raises `bad_channel` for a lane of a channel that can have none.
+    """
+    settings = settings_at(record, append_ms)
+    if settings.numbered and name != record.channel:
+        raise TouchlineError(
+            "bad_channel", f"{record.channel} is numbered, so it has no lanes: post to it, not to {name}."
+        )
     # A version that nobody has yet is no reason to deliver nothing: the first one is always there.
     versions = versions_at(record, append_ms) or record.versions[:1]
     keys = [Shard(name, v.version, shard).key for v in versions for shard in range(v.shards)]
     targets = tuple(Target(key.encode(), partition_of(key, fanout)) for key in keys)
-    guard = Guard(kind, record.channel, settings_at(record, append_ms))
+    guard = Guard(kind, record.channel, settings)
     since, until = horizon(record, append_ms)
+    room = kind is Kind.CHAT and name.startswith(ROOM)
     return Channel(
         *(name, name.encode(), partition_of(name, ingest), targets),
         *(None if guard.idle else guard, since, until, name.startswith(KEPT)),
+        room=room,
+        numbered=settings.numbered or room,
     )
 
 

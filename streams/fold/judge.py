@@ -6,13 +6,15 @@ append times and offsets. So a record that is read again, by this worker or the 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from control.asker import Asker, asker_of
+from control.counts import Count
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
+from kernel.paces import Paces
 from kernel.positions import Kind, make_id, make_seq
 from kernel.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.settings import Auth
@@ -20,6 +22,7 @@ from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames
 from kernel.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from schemas.catalog import Catalog
+from schemas.checks import CHANGES
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
@@ -28,9 +31,10 @@ from schemas.rendering import render
 from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
-from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
+from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
+from streams.fold.states import States
 
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
@@ -62,6 +66,8 @@ class AcceptedEvent(NamedTuple):
     origin: bytes | None
     #: The event's bytes, where it came by a door.
     shared: int | None = None
+    #: Its number, where it has one.
+    n: int | None = None
 
 
 @dataclass
@@ -73,8 +79,12 @@ class Memory:
     shares: Shares = field(default_factory=Shares)
     #: Decisions about offsets below this one were taken before, by a worker that may be gone …
     decided_until: int = 0
-    #: … and these were accepted.
+    #: … and these were accepted …
     decided: frozenset[int] = frozenset()
+    #: … some of them with a number.
+    numbers: Mapping[int, int] = field(default_factory=dict)
+    #: How far the partition's streams are counted, by channel; what is kept of that lies in touchline.counts.
+    counts: States[Count] = field(default_factory=lambda: States(lambda _: None))
 
 
 class Judge:
@@ -93,9 +103,11 @@ class Judge:
         answers: int = 0,
         attachments: int = 0,
         signer: Signer | None = None,
+        rooms: RoomsFold | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
         attachments; 0: nobody is told anything."""
+        self._rooms = rooms
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
@@ -103,7 +115,9 @@ class Judge:
         self._ingest, self._events = names.ingest[kind], names.events[kind]
         self._fanout = names.fanout(kind)
         self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
-        self._encode_event, self.decode_event = event.encode, event.decode
+        self._encode_numbered, self.decode_event = event.encode, event.decode
+        # As it was before there were numbers: roles that are not upgraded yet read it, too.
+        self._encode_event = Codec(f"event-{kind}", catalog, version=1).encode
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
         self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
         self._rejections = Rejections(names.rejected, catalog)
@@ -171,6 +185,7 @@ class Judge:
                     check_post(channel.name, sender, event["type"])
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces)
+            decided = self._judge_room(record, channel, event) if channel.room else None
             if sender is None and channel.kept and channel.name.startswith(USER):
                 sender = event["sender"] = _owner(channel.name)
             writes = self._accept(record, channel, event, shared=shared)
@@ -179,22 +194,44 @@ class Judge:
                 memory.shares.check(self.kind, channel.name, sender, size, append_ms)
         except FAULTS:
             raise
+        except Unchanged as nothing:
+            outcome.repeated += 1
+            if asker is not None:
+                outcome.writes += self._answers.accepted(asker, nothing.seq, "")
+            return
         except Exception as error:
             known = error if isinstance(error, TouchlineError) else unexpected(error, "record")
             self._reject(record, known, outcome, sender=sender, key=event["key"])
             return
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
-        if channel.guard is not None and not signed:
+        if channel.guard is not None and not (signed and not channel.room):
             channel.guard.count(sender, append_ms, memory.paces)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
+        if (n := event["n"]) is not None:
+            memory.counts.put(channel.name, self._count(channel.name).after(n, event["seq"]), offset)
         outcome.writes += writes
+        if decided is not None and self._rooms is not None:
+            outcome.writes += self._rooms.writes(channel.name, decided)
         if self._is_chat and concerns(event):
             outcome.writes += self._attaching.writes(event)
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
+
+    def _judge_room(self, record: Record, channel: Channel, event: dict[str, Any]) -> Decided | None:
+        """Doors sign for their users what goes into rooms: that they may write there, the room decides."""
+        settled = record.offset < self.memory.decided_until
+        if self._rooms is None:
+            if settled:
+                return None
+            raise TouchlineError("not_found", f"There is no stream {self.kind}:{channel.name}.")
+        seq = make_seq(self._epochs.of(record.offset), record.offset)
+        decided = self._rooms.judge(event, channel.name, seq, record.append_ms, settled=settled)
+        if decided is None and not settled and channel.guard is not None:
+            channel.guard.check(event, record.append_ms, self.memory.paces)
+        return decided
 
     def _counts_already(self, offset: int, append_ms: int, keys: tuple[str, ...]) -> bool:
         """Whether a record is none of those that become events: a repeat, or refused by a worker before."""
@@ -217,11 +254,16 @@ class Judge:
         event["id"] = make_id(self.kind, append_ms, partition, offset)
         event["server_ts"] = append_ms
         event["partition"] = partition
-        value = self._encode_event(event)
+        n = event["n"] = None
+        if channel.numbered or offset < self.memory.decided_until:
+            n = event["n"] = self._number(offset, channel, event["type"])
+            event.setdefault("members_at", None)
+        plain = n is None and not channel.room
+        value = self._encode_event(event) if plain else self._encode_numbered(event)
         about = event["data"]["target"] if self._is_chat else None
         body = render(self.kind, event)
         fanout = self._encode_fanout(
-            self._stream + channel.name, seq, append_ms, event["type"], event["sender"], None, about, body
+            self._stream + channel.name, seq, append_ms, event["type"], event["sender"], n, about, body
         )
         if len(value) > _MAX_BODY or len(fanout) > _MAX_BODY:
             raise TouchlineError("too_large", "The event is too large once it is made ready for viewers.")
@@ -241,6 +283,18 @@ class Judge:
         for key, number in channel.targets:
             writes.append(new(write, (topic, fanout, key, number, append_ms, None)))
         return writes
+
+    def _number(self, offset: int, channel: Channel, type_: str) -> int | None:
+        """The event's number in its stream: the next one. A change of an earlier event, or of the room, has
+        none: nobody has to read it."""
+        if offset < self.memory.decided_until:
+            return self.memory.numbers.get(offset)
+        if self._is_chat and (type_ in CHANGES or (channel.room and type_ in TYPES)):
+            return None
+        return self._count(channel.name).n + 1
+
+    def _count(self, channel: str) -> Count:
+        return self.memory.counts.get(channel) or Count(self._stream + channel)
 
     def _put_back(self, record: Record, channel: Channel, outcome: Outcome) -> None:
         headers = [header for header in record.headers or () if header[0] != ORIGIN]
@@ -275,7 +329,7 @@ class Judge:
         """The answer about a record that is no event: which one it repeats. Or a worker that is gone refused
         it, and may not have told why."""
         answer = self._answers.repeat(asker, record, keys, self.memory.repeats)
-        if answer:
+        if answer or channel.room:  # of a room nobody knows any more what it was like before that
             return answer
         try:
             check_post(channel.name, event["sender"], event["type"])

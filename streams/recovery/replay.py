@@ -10,22 +10,24 @@ import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
 
 from control.channels import known_since
+from control.counts import Count
 from control.epochs import Epochs
-from control.looking import read_registry
+from control.looking import read_counts, read_registry
 from control.registry import Registry
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.kafka import apply_topics, client_config, unreachable
-from kernel.positions import Kind
+from kernel.positions import MAX_SEQ, Kind
 from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
 from kernel.signing import Signer
 from kernel.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
 from schemas.registry import catalog_for
 from streams.fold.channels import Channels
-from streams.fold.judge import Judge, Memory
+from streams.fold.judge import AcceptedEvent, Judge, Memory
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
+from streams.fold.states import States
 from streams.recovery.restore import read_between, restore
 
 _SLICE: Final = 1000
@@ -68,6 +70,9 @@ def replay(
         outputs = topic_names(shadow)
         outputs.ingest = names.ingest  # what is read, and what rejections name
         judges = _judges(settings, outputs, names, registry, counts)
+        before = _Counts(read_counts(settings, clock, only=[f"{k}:{c}" for k in Kind for c in channels]))
+        for judge in judges.values():
+            judge.memory.counts = before.states(judge.kind)
         # What the decisions rest on lies before the span: it is recalled from the real events.
         restore(
             client_config(settings),
@@ -76,12 +81,14 @@ def replay(
             lambda place: names.events[judges[place].kind],
             window_ms=round(settings.stream.repeat_window_s * 1000),
             now_ms=since_ms,
+            on_decided=lambda place, event: before.learn(judges[place].kind, event),
         )
         total = [0, 0, 0, 0]
         for place, records in _slices(consumer, spans, wanted):
             judge = judges[place]
             judge.memory.decided_until = 0
             outcome = judge.fold(records)
+            before.take(judge.memory.counts)
             for write in outcome.writes:
                 if write.topic != place.topic:  # else it was put back in its time, and lies there
                     _produce(producer, write)
@@ -94,6 +101,29 @@ def replay(
         raise unreachable(settings) from error
     finally:
         consumer.close()
+
+
+class _Counts:
+    """How far streams were counted before a span: its first event there says so, or nothing came since then.
+
+    While the span is judged, how far they are counted by now.
+    """
+
+    def __init__(self, kept: dict[str, Count]) -> None:
+        self._counts = kept
+        self._found: set[str] = set()
+
+    def learn(self, kind: Kind, event: AcceptedEvent) -> None:
+        stream, n = f"{kind}:{event.channel}", event.n
+        if n is not None and (stream not in self._found or n <= self._counts[stream].n):
+            self._found.add(stream)
+            self._counts[stream] = Count(stream, n - 1)
+
+    def states(self, kind: Kind) -> States[Count]:
+        return States(lambda channel: self._counts.get(f"{kind}:{channel}"))
+
+    def take(self, judged: States[Count]) -> None:
+        self._counts |= {count.stream: count for count in judged.take(MAX_SEQ).values()}
 
 
 def refuse_what_was_forgotten(registry: Registry, channels: Collection[str], since_ms: int) -> None:

@@ -15,7 +15,7 @@ from kernel.errors import TouchlineError
 from kernel.kafka import check_read_error
 from kernel.logs import get_logger
 from kernel.metrics import SKIPPED
-from kernel.positions import split_seq
+from kernel.positions import MAX_SEQ, split_seq
 from kernel.records import Partition
 from schemas.checks import MAX_KEY, MAX_SENDER
 from schemas.rejections import FAULTS
@@ -37,8 +37,12 @@ def restore(
     *,
     window_ms: int,
     now_ms: int,
+    on_decided: Callable[[Partition, AcceptedEvent], None] = lambda *_: None,
 ) -> int:
-    """Fill the judges' memories; returns how many events were read. Blocks: call it in a thread."""
+    """Fill the judges' memories; returns how many events were read. Blocks: call it in a thread.
+
+    `on_decided` is called with each event of the records that are to be judged (again).
+    """
     if not starts:
         return 0
     consumer = Consumer(
@@ -58,7 +62,7 @@ def restore(
         places = {
             Partition(a.topic, a.partition): a.offset for a in consumer.offsets_for_times(asked, timeout=10)
         }
-        decided: dict[Partition, set[int]] = {place: set() for place in starts}
+        decided: dict[Partition, dict[int, int | None]] = {place: {} for place in starts}
         ends = {place: _end(consumer, place) for place in starts}
         read, skipped = 0, Counter[str]()
         known = {event: at for event, at in places.items() if at >= 0}
@@ -71,7 +75,8 @@ def restore(
                     continue  # of an ingest topic that is no more: its offsets mean nothing now
                 if past.offset >= starts[place]:
                     # It is judged again, and remembered then.
-                    decided[place].add(past.offset)
+                    decided[place][past.offset] = past.n
+                    on_decided(place, past)
                 else:
                     judge.restore(past)
             except FAULTS:
@@ -81,9 +86,11 @@ def restore(
                 _skip(message, error, skipped)
                 continue
             read += 1
-        for place, offsets in decided.items():
-            judges[place].memory.decided = frozenset(offsets)
-            judges[place].memory.decided_until = max(offsets, default=-1) + 1
+        for place, numbers in decided.items():
+            memory = judges[place].memory
+            memory.decided = frozenset(numbers)
+            memory.decided_until = max(numbers, default=-1) + 1
+            memory.numbers = {offset: n for offset, n in numbers.items() if n is not None}
         return read
     finally:
         consumer.close()
@@ -106,12 +113,14 @@ def accepted_event(judge: Judge, message: Any, end: int) -> AcceptedEvent | None
         or len(key or "") > MAX_KEY
         or len(sender or "") > MAX_SENDER
         or event["server_ts"] != message.timestamp()[1]
+        or not 0 < (event["n"] or 1) <= MAX_SEQ
     ):
         raise TouchlineError("invalid_event", "The record says of itself what no worker has written.")
     headers = message.headers()
     return AcceptedEvent(
         *(channel, offset, event["server_ts"], key, sender, origin_of(headers)),
         shared=len(message.value()) if came_by_a_door(headers) else None,
+        n=event["n"],
     )
 
 

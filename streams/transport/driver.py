@@ -21,7 +21,7 @@ from faust.types import TP, ConsumerMessage
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
-from kernel.records import Partition
+from kernel.records import Partition, Write
 from streams.transport import privates
 from streams.transport.batch import Ledger, TopicBatch
 from streams.transport.reader import Reader
@@ -49,6 +49,8 @@ _ASLEEP_S: Final = 4.5
 
 Opening = Callable[[Mapping[Partition, int]], Awaitable[Mapping[Partition, int]]]
 Closing = Callable[[], Awaitable[None]]
+#: Given the offsets that are about to be committed; returns what has to be on the brokers before.
+Committing = Callable[[Mapping[Partition, int]], list[Write]]
 
 
 class BatchApp(privates.App):
@@ -67,6 +69,8 @@ class BatchApp(privates.App):
         #: Called with the committed offsets before reading starts; returns where to start.
         self.on_opening: Opening = options.pop("on_opening")
         self.on_closing: Closing = options.pop("on_closing")
+        #: Called once all outputs of what lies before these offsets are on the brokers.
+        self.on_committing: Committing = options.pop("on_committing", lambda _: [])
         self._fatal: asyncio.Future[None] | None = None
         options.setdefault("consumer_metadata_max_age_ms", _METADATA_MS)
         self._awake_at = 0.0  # from the consumer's start on it counts: an app may be made before its loop
@@ -281,6 +285,7 @@ class Consumer(privates.Consumer):
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         await self.app.sink.barrier()
         await self.app.producer.flush()
+        await self._write_before(offsets)
         assigned = self.assignment()
         mine = {tp: offset for tp, offset in offsets.items() if tp in assigned}
         if not mine or not await self.send_commit(mine):
@@ -290,6 +295,15 @@ class Consumer(privates.Consumer):
             {Partition(*tp): offset for tp, offset in mine.items() if tp.topic in self.app.batch_topics}
         )
         return True
+
+    async def _write_before(self, offsets: Mapping[TP, int]) -> None:
+        """What has to be on the brokers before these offsets are committed, and behind their outputs."""
+        batched = {Partition(*tp): at for tp, at in offsets.items() if tp.topic in self.app.batch_topics}
+        # Who wakes up late has no say in this any more.
+        self.app.check_awake()
+        if writes := self.app.on_committing(batched):
+            self.app.sink.write_apart(writes)
+            await self.app.sink.barrier()
 
     async def on_stop(self) -> None:
         await super().on_stop()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.attachments import names_key, posted_key, retracted_key
-from control.entity.owner import partition_of_key
+from control.entity.writer import partition_of_key
 from gateway.attachments.ranges import Range, asked, sent
 from kernel.attachments import first_of, is_attachment, made_at, new_attachment
 from kernel.errors import TouchlineError

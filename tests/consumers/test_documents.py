@@ -42,9 +42,8 @@ def test_unknown_close_codes_follow_their_band() -> None:
 
 
 def test_the_error_codes_are_the_protocols() -> None:
-    listed = (
-        "bad_request bad_channel invalid_event unknown_op unauthorized forbidden not_found expired too_large"
-    )
+    listed = "bad_request bad_channel invalid_event unknown_op unauthorized forbidden not_found too_large"
+    listed += " exists too_many muted ended expired"
     assert set(RETRY) == {*listed.split(), "moderated", "rate_limited", "limit_reached", "unavailable"}
     said = TEXT.partition("`code` is one of")[2].partition("\n10.")[0]
     assert set(re.findall(r"`([a-z_]+)`", said.partition(";")[0])) == set(RETRY)

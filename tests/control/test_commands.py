@@ -15,7 +15,7 @@ from control.channels import (
     to_avro,
     versions_at,
 )
-from control.commands import carry_out, check_command
+from control.commands import carry_out, check_change, check_command
 from control.limits import SETTINGS
 from kernel.errors import TouchlineError
 from kernel.topics import MAX_EVENT_BYTES
@@ -113,6 +113,21 @@ def test_arguments_that_are_none_are_refused_and_end_nothing(arguments: str) -> 
     assert refused.value.code == "bad_request"
 
 
+def test_a_channel_has_lanes_or_numbers() -> None:
+    spread = apply(ChannelRecord(channel="c"), 0, "set_lanes", lanes=4)
+    with pytest.raises(TouchlineError, match=r"c has 4 lanes, .* cannot be numbered") as refused:
+        apply(spread, 1, "set_channel", numbered=True)
+    assert refused.value.code == "bad_request"
+    with pytest.raises(TouchlineError, match="cannot be numbered"):
+        check_change(spread, "set_channel", {"numbered": True}, AT)
+    numbered = apply(ChannelRecord(channel="c"), 0, "set_channel", numbered=True)
+    for last in (numbered, apply(numbered, LEAD_MS, "set_channel", numbered=None)):
+        with pytest.raises(TouchlineError, match="c can have no lanes: it is numbered"):
+            carry_out(last, command("set_lanes", lanes=2), AT + LEAD_MS)
+    over = apply(numbered, 1, "set_channel", numbered=False)
+    assert carry_out(over, command("set_lanes", lanes=2), AT + 2 * LEAD_MS).lanes == 2
+
+
 def test_null_takes_any_setting_back() -> None:
     given: dict[str, Any] = {
         "members_only": True,
@@ -127,6 +142,7 @@ def test_null_takes_any_setting_back() -> None:
         "readers": ["ana"],
         "slow_s": 1.5,
         "retention": "day",
+        "numbered": True,
     }
     assert given.keys() == SETTINGS.keys() == set(Settings.__struct_fields__)
     record = apply(ChannelRecord(channel="c"), 0, "set_channel", **given)

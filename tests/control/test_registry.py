@@ -1,9 +1,12 @@
 """The registry: one record a channel, lanes included; what cannot be written changes nothing."""
 
 import msgspec
+import pytest
 
+from control.channel_table import channel_type
 from control.channels import ChannelRecord, ChannelVersion, Settings, to_avro
-from control.registry import Registry
+from control.epochs import Epoch
+from control.registry import CLOSED, EXPIRING, SPREAD, Registry
 from control.state import ControlState
 from control.table import Row
 from kernel.clock import ManualClock
@@ -82,3 +85,48 @@ def test_who_may_read_an_alerts_stream_changes_with_the_alert() -> None:
         alerts.take(row)
         assert state.may_read(ben, "alert-goals") is (offset == 0)
     assert changed == ["alert-goals"] * 2
+
+
+ONE, TWO = ChannelVersion(1, 1, 0), ChannelVersion(2, 8, 5)
+
+
+@pytest.mark.parametrize(
+    ("record", "lists"),
+    [
+        (ChannelRecord(channel="c"), 0),
+        (ChannelRecord(channel="c", lanes=4, settings=Settings(members=("ana",), blocked=("b",))), 0),
+        (ChannelRecord(channel="c", settings=Settings(readers=("ana", "ben"))), CLOSED),
+        (ChannelRecord(channel="c", settings=Settings(retention="day", slow_s=1.5)), EXPIRING),
+        (ChannelRecord(channel="c", versions=(ONE, TWO)), SPREAD),
+        (ChannelRecord(channel="c", versions=(msgspec.structs.replace(ONE, until=5), TWO)), SPREAD),
+        (ChannelRecord(channel="c", versions=(TWO, ChannelVersion(3, 1, 9))), SPREAD),
+        (ChannelRecord(channel="c", versions=(msgspec.structs.replace(TWO, until=9), ONE)), 0),
+        (ChannelRecord(channel="c", versions=(TWO,), settings=Settings(readers=("a",))), CLOSED | SPREAD),
+        (ChannelRecord(channel="c", versions=(ChannelVersion(1, 0, 0),)), 0),
+        (ChannelRecord(channel="c", versions=(ChannelVersion(1, 1_000_000, 0),)), 0),
+    ],
+)
+def test_the_lists_of_a_channel_are_read_off_its_bytes_as_off_its_record(
+    record: ChannelRecord, lists: int
+) -> None:
+    type_ = channel_type(Deployment(), listing=CLOSED | EXPIRING | SPREAD)
+    assert type_.peek is not None
+    assert type_.flags is not None
+    value = type_.encode(record)
+    assert type_.peek(b"c", value) == type_.flags(b"c", type_.decode(value)) == lists
+    only = channel_type(Deployment(), listing=SPREAD)
+    assert only.peek is not None
+    assert only.peek(b"c", value) == lists & SPREAD
+
+
+def test_the_record_of_the_epochs_is_on_no_list_and_no_channel_is_read_off_what_is_none() -> None:
+    from control.channel_table import EpochsRecord
+    from kernel.errors import TouchlineError
+
+    type_ = channel_type(Deployment(), listing=CLOSED | EXPIRING | SPREAD)
+    assert type_.peek is not None
+    value = type_.encode(EpochsRecord({"t": [Epoch(1, "x", 2, {0: 5})]}))
+    assert type_.peek(b"$epochs", value) == 0
+    for damaged in (b"", b"\0bad", value[:5], value[:7]):
+        with pytest.raises(TouchlineError):
+            type_.peek(b"c", damaged)

@@ -61,9 +61,11 @@ async def test_what_is_somebodys_own_is_read_and_posted_by_nobody_else(ingesting
     where = {"data": {"lat": 1.0, "lon": 2.0}}
     assert await post(ingesting, "location:user-ana", "ana", **where) == (202, "")
     assert await post(ingesting, "location:user-ana", "ben", **where) == (403, "forbidden")
-    for stream in ("chat:notify-ana", "chat:room-study", "chat:alert-x", "chat:touchline-x"):
-        assert await post(ingesting, stream, "ana") == (403, "forbidden")
-        assert await post(ingesting, stream, None) == (403, "forbidden")
+    for stream in ("chat:notify-ana", "broadcast:room-study", "chat:alert-x", "chat:touchline-x"):
+        event = {"type": "x"} if stream.startswith("broadcast") else {}
+        assert await post(ingesting, stream, "ana", **event) == (403, "forbidden")
+        assert await post(ingesting, stream, None, **event) == (403, "forbidden")
+    assert await post(ingesting, "chat:room-study", "ana") == (404, "not_found")
     assert await post(ingesting, "chat:final", None, sender="touchline") == (403, "forbidden")
     assert await post(ingesting, "broadcast:final", "ana", type="audience") == (403, "forbidden")
 

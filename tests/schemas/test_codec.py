@@ -88,6 +88,17 @@ def test_an_older_version_is_read_as_the_latest() -> None:
     }
 
 
+def test_what_says_no_more_than_an_older_version_can_is_written_in_it() -> None:
+    place = {"channel": "a", "seq": 1, "id": "2", "server_ts": 3, "partition": 4}
+    event: dict[str, Any] = {**place, **CHAT, "n": None, "members_at": None}
+    first, latest = Codec("event-chat", version=1), Codec("event-chat")
+    assert first.schema_id == built_in().id_of(Version("event-chat", 1)) < latest.schema_id
+    assert latest.decode(first.encode(event)) == first.decode(latest.encode(event)) == event
+    numbered = {**event, "n": 7}
+    assert first.decode(latest.encode(numbered)) == numbered
+    assert first.decode(first.encode(numbered)) == event, "it cannot say more"
+
+
 def test_with_a_registrys_ids_both_ids_are_read() -> None:
     ours, theirs = (
         Codec("ingest-chat"),

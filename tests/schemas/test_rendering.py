@@ -13,7 +13,10 @@ from schemas.events import read_event
 from schemas.ingest import make_ingest
 from schemas.rendering import data_of, render, rfc3339
 
-PLACE = {"channel": "wc26-final", "seq": 812, "id": "7264", "server_ts": 1_767_225_600_007, "partition": 3}
+PLACE = {
+    **{"channel": "wc26-final", "seq": 812, "id": "7264", "server_ts": 1_767_225_600_007},
+    **{"partition": 3, "n": None},
+}
 
 
 def accepted(kind: Kind, data: Any, **fields: Any) -> dict[str, Any]:
@@ -35,6 +38,13 @@ def test_an_event_is_one_line_of_json_with_the_fields_of_the_protocol() -> None:
         "server_ts": "2026-01-01T00:00:00.007Z",
         "data": {"text": "a\nb"},
     }
+
+
+def test_an_event_of_a_numbered_channel_shows_its_number() -> None:
+    event = {**accepted(Kind.CHAT, {"text": "a"}), "n": 41}
+    body = render(Kind.CHAT, event)
+    assert b'"id":"7264","n":41,"type"' in body
+    assert read_event(body).n == 41
 
 
 def test_what_the_producer_left_out_is_absent() -> None:

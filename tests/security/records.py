@@ -3,6 +3,7 @@
 `accepted` or refused with a sentence; what is taken goes on into the parts that rely on it.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import MappingProxyType
@@ -14,7 +15,12 @@ from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from control.attachments import mark_type
 from control.channels import ChannelRecord, encoded, from_avro
 from control.commands import carry_out
+from control.counts import count_type
+from control.rooms import state as rooms
+from control.rooms.changes import Change, apply
+from control.rooms.users import UserRooms
 from history.log import readable
+from kernel.errors import TouchlineError
 from kernel.positions import Kind
 from kernel.settings import Settings
 from schemas.codec import Codec
@@ -100,6 +106,26 @@ def command(data: bytes) -> None:
     encoded(after, codec("channel"))
 
 
+def room(data: bytes) -> None:
+    """touchline.rooms: what is read answers who may do what, is shown, changed, and can be written again."""
+    found = rooms.from_avro(codec("room").decode(data))
+    msgspec.json.encode(rooms.shown(found))
+    for user in {*(one.user for one in found.members), *(one.user for one in found.former)}:
+        assert isinstance(found.may_write(user, found.changed), bool)
+        assert isinstance(found.readable(user).first, int)
+    with contextlib.suppress(TouchlineError):
+        change = Change(what="added", users=("foe",), admin=True)
+        made = apply(found, change, name="r", by="ana", seq=found.changed + 1, at_ms=APPEND_MS)
+        if made is not None:
+            codec("room").encode(rooms.to_avro(made.room))
+
+
+def user_rooms(data: bytes) -> None:
+    """touchline.user-rooms."""
+    for one in msgspec.convert(codec("user-rooms").decode(data), UserRooms).rooms:
+        assert one.spans.skip(0) >= 0
+
+
 def alert(data: bytes) -> None:
     """touchline.alerts."""
     arguments = codec("control").decode(data)["arguments"]
@@ -115,11 +141,18 @@ def attachment(data: bytes) -> None:
     mark_type(Settings()).decode(data)
 
 
+def count(data: bytes) -> None:
+    """touchline.counts: what is read says how new it is."""
+    type_ = count_type(Settings())
+    assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
 
 
+PLAIN: Final = ("presence", "cursor", "rejection", "answer")
 RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
     {
         **{f"record-event-{kind}": partial(event, kind) for kind in Kind},
@@ -127,7 +160,10 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-channel": channel,
         "record-control": command,
         "record-alert": alert,
-        **{f"record-{name}": partial(plain, name) for name in ("presence", "cursor", "rejection", "answer")},
+        "record-room": room,
+        "record-user-rooms": user_rooms,
+        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block")},
         "record-attachment": attachment,
+        "record-count": count,
     }
 )

@@ -358,7 +358,6 @@ SIGNER = Signer(Auth(internal_secret="s" * 32))
         ("final", {"type": "audience"}),
         ("final", {"type": "poll_closed", "sender": "ana"}),
         ("notify-ana", {"type": "mention"}),
-        ("room-a", {"sender": "ana"}),
         ("alert-goals", {"type": "alert"}),
         ("fence-1", {"type": "enter"}),
         ("touchline-ops", {"type": "hot_partition"}),

@@ -127,11 +127,15 @@ def _command(
 ) -> "ChannelRecord":
     """Give the command, and wait until the channel's record says that it is carried out."""
     from control.channels import ChannelRecord
+    from control.commands import check_change, check_command
     from control.looking import read_channel
     from control.sending import send_command
     from kernel.clock import SystemClock
 
     clock = SystemClock()
+    check_command(channel, name, arguments)
+    known = read_channel(settings, clock, channel) or ChannelRecord(channel=channel)
+    check_change(known, name, arguments, clock.now_ms())
     send_command(settings, clock, channel, name, arguments)
     deadline = time.monotonic() + _WAIT_S
     while time.monotonic() < deadline:

@@ -8,6 +8,8 @@ export interface StreamEvent {
   readonly seq: number;
   readonly prev?: number;
   readonly id: string;
+  /** In a numbered channel the event's number in its stream: 1, 2, 3, … Edits and retractions have none. */
+  readonly n?: number;
   readonly key?: string;
   readonly type: string;
   readonly sender?: string;

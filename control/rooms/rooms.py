@@ -1,0 +1,179 @@
+"""What a role asks of rooms: who may read what, which rooms somebody is in, and whom they have blocked.
+
+A role's tables lag behind the log by milliseconds. Where the answer is no, it is asked again once they have
+all that lies there now (`fresh`): who was just let in is not turned away. Where it is yes, whoever shows an
+event knows by it how new the room's record has to be (`members_at`), and waits for that (`as_of`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from control.entity.tables import Tables
+from control.entity.types import AnyType, prefix_of
+from control.rooms.changes import not_found
+from control.rooms.membership import ALL, NOTHING, Spans
+from control.rooms.state import Room
+from control.rooms.table import block_type, room_type, user_rooms_type
+from control.rooms.users import Block, UserRoom, block_key, key_of
+from kernel.errors import TouchlineError
+from kernel.settings import Settings
+from kernel.tokens import Grants
+from kernel.users import ROOM
+
+#: How long a door waits for its tables.
+WITHIN_S: Final = 2.0
+
+
+class Rooms:
+    """The rooms that a role knows of, by its tables on disk."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._room, self._user_rooms = room_type(settings), user_rooms_type(settings)
+        self._block = block_type(settings)
+        self._tables: Tables | None = None
+        self._one = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
+
+    @property
+    def types(self) -> list[AnyType]:
+        """What its tables have to have."""
+        return [self._room, self._user_rooms, self._block]
+
+    def open(self, tables: Tables) -> None:
+        """Go by these tables."""
+        self._tables = tables
+        self.rooms = tables.view(self._room)
+        self.user_rooms = tables.view(self._user_rooms)
+        self.blocks = tables.view(self._block)
+
+    # ── rooms ────────────────────────────────────────────────────────────────────────────────────────
+
+    def of_channel(self, channel: str) -> Room | None:
+        """The room of a channel, if there is one."""
+        room = None if self._tables is None else self.rooms.get(channel)
+        return None if room is None or room.deleted else room
+
+    def room(self, name: str) -> Room | None:
+        """The room of this id, if there is one."""
+        return self.of_channel(ROOM + name)
+
+    def readable(self, grants: Grants, channel: str) -> Spans:
+        """What of a room's stream may be read, as far as is known here."""
+        if grants.allows("admin", channel):
+            return ALL
+        room = self.of_channel(channel)
+        return NOTHING if room is None else room.readable(grants.user)
+
+    async def seen_by(self, grants: Grants, name: str) -> Room:
+        """The room, for whoever is in it or administers it. Raises `not_found` or `unavailable`."""
+        return await self._sure(name, lambda room: room if self._sees(grants, room) else None)
+
+    async def writable(self, user: str, channel: str) -> Room:
+        """The room of a channel, for a user who may write into it. Raises `not_found` or `unavailable`."""
+        return await self._sure(
+            channel.removeprefix(ROOM), lambda room: room if room and room.member(user) else None
+        )
+
+    def _sees(self, grants: Grants, room: Room | None) -> bool:
+        return room is not None and (
+            room.member(grants.user) is not None or grants.allows("admin", ROOM + room.room)
+        )
+
+    async def _sure(self, name: str, look: Callable[[Room | None], Room | None]) -> Room:
+        found = look(self.room(name))
+        if found is None:
+            await self.fresh()
+            found = look(self.room(name))
+        if found is None:
+            raise not_found(name)
+        return found
+
+    async def as_of(self, channel: str, seq: int) -> Room | None:
+        """The room, once its record has the change at `seq` in it; None: it is no more.
+
+        Raises `unavailable` where that does not come."""
+        room = await self.record(channel, seq) if seq else self.of_channel(channel)
+        return None if room is None or room.deleted else room
+
+    async def record(self, channel: str, seq: int) -> Room:
+        """The same, also of a room that is no more."""
+        if self._tables is None:
+            raise TouchlineError("unavailable", "Rooms are not followed here.")
+        room = self.rooms.get(channel)
+        return room if room is not None and room.changed >= seq else await self._waiting(channel, seq)
+
+    async def _waiting(self, channel: str, seq: int) -> Room:
+        came: asyncio.Future[Room] = asyncio.get_running_loop().create_future()
+
+        def look(_: bytes, room: Room | None) -> None:
+            if room is not None and room.changed >= seq and not came.done():
+                came.set_result(room)
+
+        look(b"", self.rooms.watch(channel, look))
+        try:
+            return await asyncio.wait_for(came, WITHIN_S)
+        except TimeoutError:
+            raise TouchlineError(
+                "unavailable", "What the room was changed to has not come here yet: try again in a moment."
+            ) from None
+        finally:
+            self.rooms.unwatch(channel, look)
+
+    async def fresh(self) -> None:
+        """Return once all that lies in the topics now is known here. Raises `unavailable`."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._catch_up())
+        # Shielded: who gives up waiting gives up for themselves only.
+        await asyncio.shield(self._next)
+
+    async def _catch_up(self) -> None:
+        async with self._one:
+            self._next = None  # who comes from now on may need what is written from now on
+            if self._tables is None:
+                return
+            try:
+                async with asyncio.timeout(WITHIN_S):
+                    await self._tables.at_end()
+            except TimeoutError:
+                raise TouchlineError(
+                    "unavailable", "The rooms' records are not read as quickly as they come: try again."
+                ) from None
+
+    # ── users ────────────────────────────────────────────────────────────────────────────────────────
+
+    def of_user(self, user: str) -> list[UserRoom]:
+        """The rooms that a user is in."""
+        if self._tables is None:
+            return []
+        records = self.user_rooms.scan(prefix_of(key_of(user)))
+        return [one for _, record in records for one in record.rooms]
+
+    def of_user_in(self, user: str, room: str) -> UserRoom | None:
+        """What is kept of one of them."""
+        return next((one for one in self.of_user(user) if one.room == room), None)
+
+    def has_blocked(self, user: str, other: str) -> bool:
+        """Whether `user` has blocked the other one."""
+        return self._tables is not None and self.blocks.get(block_key(user, other)) is not None
+
+    def blocks_of(self, user: str, *, after: str = "", limit: int = 100) -> list[Block]:
+        """Whom a user has blocked, in the order of their keys, after somebody."""
+        if self._tables is None:
+            return []
+        prefix = prefix_of(key_of(user))
+        start = block_key(user, after) if after else b""
+        return [block for _, block in self.blocks.scan(prefix, after=start, limit=limit)]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Return when something holds by what is known here. Raises `unavailable` after two seconds."""
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                while not holds():
+                    await self.fresh()
+                    if not holds():
+                        await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise TouchlineError(
+                "unavailable", "It has been taken, and is not in force yet: look again in a moment."
+            ) from None

@@ -1,0 +1,102 @@
+"""What a worker owns of rooms: their records, by the partitions of their streams; and what users have of it.
+
+Rooms are folded where their messages are, so the owner of a room is the worker of its ingest partition, and
+not of touchline.changes. What a room says of its members goes there, to the owners of each of them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from control.entity.fold import EntityFold
+from control.entity.owner import Owner
+from control.entity.tables import Tables
+from control.rooms.rooms import Rooms
+from control.rooms.state import Room
+from control.rooms.users import (
+    BLOCK,
+    IN_ROOM,
+    MUTE,
+    UNBLOCK,
+    block_key,
+    fold_blocks,
+    fold_rooms,
+    key_of,
+    memberships,
+    read_about,
+    signed,
+)
+from kernel.errors import TouchlineError
+from kernel.positions import Kind, partition_of
+from kernel.records import Write
+from kernel.settings import Settings
+from kernel.signing import Signer
+from kernel.topics import TopicNames
+from schemas.registry import codec_for
+from streams.fold.rooms import RoomsFold
+
+
+class Members:
+    """The folds of rooms, of users' rooms and of blocks, and the owner of rooms."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        names: TopicNames,
+        tables: Tables,
+        rooms: Rooms,
+        partitions: Callable[[], Mapping[str, int]],
+    ) -> None:
+        """`partitions`: topic -> partition count, as it is now."""
+        self._signer, self._changes, self._partitions = Signer(settings.auth), names.changes, partitions
+        self._control = codec_for(settings, "control")
+        self._type, self._view = rooms.rooms.type, rooms.rooms
+        #: Its inputs come by the judges, each among the messages of its room: none are read by itself.
+        self.owner = Owner(names.ingest[Kind.CHAT], tables, decode=_none, route=_none, refuse=_refuse)
+        self.fold = RoomsFold(
+            self._view, lambda written: self.owner.write(self._type, written), self._type.encode, self._tell
+        )
+        of_rooms = EntityFold(type=rooms.user_rooms.type, fold=fold_rooms(self._signer))
+        of_blocks = EntityFold(type=rooms.blocks.type, fold=fold_blocks, decides=_pair)
+        #: The commands about users on touchline.changes.
+        self.folds: Mapping[str, EntityFold[Any]] = {
+            IN_ROOM: of_rooms,
+            MUTE: of_rooms,
+            BLOCK: of_blocks,
+            UNBLOCK: of_blocks,
+        }
+
+    def writes_late(self, write: Callable[[list[Write]], None]) -> None:
+        """Where something older came after a room's record, that is written again."""
+        self._view.on_stale = lambda key, known: write(self.owner.rewrite(self._type, key, known))
+
+    def _tell(self, room: Room, users: Sequence[str]) -> list[Write]:
+        return [
+            self._said(key_of(one.user), signed(one, self._signer).decode())
+            for one in memberships(room, users)
+        ]
+
+    def _said(self, key: str, arguments: str) -> Write:
+        value = self._control.encode(
+            {"command": IN_ROOM, "id": None, "actor": "touchline", "at": None, "arguments": arguments}
+        )
+        raw = key.encode()
+        return Write(self._changes, value, raw, partition_of(key, self._partitions()[self._changes]))
+
+
+def _pair(given: Any) -> bytes:
+    """The record of the block that a command is about."""
+    try:
+        about = read_about(
+            given.key.decode("utf-8", "replace"), given.value["command"], given.value["arguments"]
+        )
+    except TouchlineError:
+        return bytes(given.key)  # refused when it is folded
+    return block_key(about.user, about.blocked)
+
+
+def _none(*_: Any) -> NoReturn:
+    raise TouchlineError("bad_request", "Rooms are changed by their own streams.")
+
+
+def _refuse(*_: Any) -> list[Write]:
+    return []

@@ -1,0 +1,146 @@
+"""Somebody at the doors: what they ask over HTTP, and what they say and hear over a WebSocket."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import ClientSession
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.pipeline import Pipeline
+
+#: Rooms of these tests: none has the id of another.
+NUMBERS = itertools.count(1)
+
+
+def new_room() -> str:
+    return f"r{next(NUMBERS)}"
+
+
+def stream_of(room: str) -> str:
+    return f"chat:room-{room}"
+
+
+async def http(
+    pipeline: Pipeline, method: str, path: str, user: str | None, body: Any = None, **more: Any
+) -> tuple[int, Any]:
+    """Status and JSON of an answer."""
+    headers = {} if user is None else {"Touchline-User": quote(user)}
+    async with (
+        ClientSession(headers=headers) as session,
+        session.request(method, f"{pipeline.gateway_url}{path}", json=body, **more) as response,
+    ):
+        return response.status, await response.json(content_type=None)
+
+
+async def ok(pipeline: Pipeline, method: str, path: str, user: str | None, body: Any = None) -> Any:
+    """The JSON of an answer that is none of an error."""
+    status, answer = await http(pipeline, method, path, user, body)
+    assert status < 300, (status, answer)
+    return answer
+
+
+async def refused(
+    pipeline: Pipeline, method: str, path: str, user: str | None, body: Any = None
+) -> tuple[int, str]:
+    """Status and code of an error, which says something."""
+    status, answer = await http(pipeline, method, path, user, body)
+    assert status >= 400, (status, answer)
+    assert answer["detail"]
+    return status, answer["code"]
+
+
+async def create(pipeline: Pipeline, maker: str | None, *members: str, room: str = "", **more: Any) -> str:
+    """A room that is in force; its id."""
+    body = {"room": room or new_room(), "name": "Study", "members": list(members), **more}
+    return str((await ok(pipeline, "POST", "/v1/rooms", maker, body))["room"])
+
+
+async def change_members(pipeline: Pipeline, by: str, room: str, **what: Any) -> Any:
+    return await ok(pipeline, "POST", f"/v1/rooms/{room}/members", by, what)
+
+
+async def say(pipeline: Pipeline, user: str, room: str, text: str, **more: Any) -> tuple[int, Any]:
+    """Post a message over HTTP; status, and its result or the problem."""
+    path = f"/v1/streams/chat/room-{room}/events"
+    status, answer = await http(pipeline, "POST", path, user, {"data": {"text": text}, **more})
+    return status, answer["results"][0] if "results" in answer else answer
+
+
+async def said(pipeline: Pipeline, user: str, room: str, text: str) -> int:
+    """The seq of a message that counts."""
+    status, result = await say(pipeline, user, room, text)
+    assert (status, result["ok"]) == (202, True), (status, result)
+    return int(result["seq"])
+
+
+async def history(pipeline: Pipeline, user: str | None, room: str, **query: Any) -> tuple[int, list[str]]:
+    """Status, and what somebody may read: texts, and what was done."""
+    path = f"/v1/streams/chat/room-{room}/events"
+    status, answer = await http(pipeline, "GET", path, user, params={k: str(v) for k, v in query.items()})
+    return status, [shown(event) for event in answer.get("events", [])] or [answer.get("code", "")]
+
+
+def shown(event: dict[str, Any]) -> str:
+    return str(event["data"].get("text") or event["data"].get("what"))
+
+
+class Person:
+    """Somebody with a WebSocket: what comes is kept in order."""
+
+    def __init__(self, wire: ClientConnection, user: str) -> None:
+        self.user, self._wire, self._ids = user, wire, itertools.count(1)
+        self.heard: list[dict[str, Any]] = []
+        self._came = asyncio.Condition()
+
+    async def listen(self) -> None:
+        with contextlib.suppress(Exception):
+            async for frame in self._wire:
+                async with self._came:
+                    self.heard += [json.loads(line) for line in str(frame).splitlines()]
+                    self._came.notify_all()
+
+    async def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+        """Send a request; its reply."""
+        number = next(self._ids)
+        await self._wire.send(json.dumps({"id": number, "op": op, **fields}))
+        return await self.until(lambda message: message.get("id") == number)
+
+    async def until(self, wanted: Any, within: float = 20) -> dict[str, Any]:
+        """The first message of this sort."""
+        async with asyncio.timeout(within), self._came:
+            while True:
+                for message in self.heard:
+                    if wanted(message):
+                        return message
+                await self._came.wait()
+
+    async def event(self, text: str) -> dict[str, Any]:
+        """The event that says this."""
+        return await self.until(lambda m: m["op"] == "event" and shown(m) == text)
+
+    async def ended(self, room: str) -> dict[str, Any]:
+        """That a subscription is over."""
+        stream = stream_of(room)
+        return await self.until(lambda m: m["op"] == "error" and m.get("stream") == stream and "id" not in m)
+
+    @property
+    def texts(self) -> list[str]:
+        return [shown(message) for message in self.heard if message["op"] == "event"]
+
+
+@contextlib.asynccontextmanager
+async def person(pipeline: Pipeline, user: str) -> AsyncIterator[Person]:
+    """Somebody who is connected."""
+    url = f"{pipeline.edge_url}?user={quote(user)}&device=d1"
+    async with connect(url, subprotocols=["touchline.v1"], compression=None) as wire:  # type: ignore[list-item]
+        who = Person(wire, user)
+        listening = asyncio.create_task(who.listen())
+        try:
+            yield who
+        finally:
+            listening.cancel()
