@@ -19,6 +19,7 @@ from consumers.transport.frames import PING, close_frame, text_frame
 from consumers.transport.incoming import Incoming
 from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
+from kernel.fair import WHOSE
 from kernel.metrics import CLOSED
 from kernel.positions import Stream
 
@@ -85,6 +86,7 @@ class ViewerConnection(asyncio.Protocol):
         incoming.add(data)
         if incoming.lined_up:
             return
+        WHOSE.set(self._whose)  # also of what is begun for them
         turns = self._service.turns
         if turns.free() and not incoming.work(self):
             self._done(incoming)
@@ -273,6 +275,7 @@ class ViewerConnection(asyncio.Protocol):
         incoming = self._incoming
         if incoming is None:  # the connection is lost
             return False
+        WHOSE.set(self._whose)
         if incoming.work(self):
             return True
         incoming.lined_up = False
