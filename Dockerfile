@@ -12,7 +12,7 @@ WORKDIR /src
 COPY requirements.lock requirements-run.lock ./
 RUN python -m venv /opt/touchline \
  && pip install --no-cache-dir "$(grep -oE '^uv==[^ ]+' requirements.lock)" \
- && uv pip sync --python /opt/touchline/bin/python --require-hashes requirements-run.lock
+ && uv pip sync --python /opt/touchline/bin/python --require-hashes --compile-bytecode requirements-run.lock
 COPY pyproject.toml hatch_build.py hatch_imports.py README.md LICENSE ./
 COPY kernel kernel
 COPY schemas schemas
@@ -27,7 +27,7 @@ COPY gateway gateway
 COPY chaos chaos
 COPY touchline touchline
 COPY --from=pages /src/gateway/dist gateway/dist
-RUN uv pip install --python /opt/touchline/bin/python --no-deps --build-constraints requirements.lock .
+RUN uv pip install --python /opt/touchline/bin/python --no-deps --compile-bytecode --build-constraints requirements.lock .
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/touchline touchline

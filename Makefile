@@ -15,7 +15,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py hatch_imports.py
 	@echo "Installing Touchline into $(VENV) (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment: on Debian and Ubuntu install python3-venv, then run make again."; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)" || { echo "Could not install uv: is the package registry in reach? Behind a proxy or mirror set HTTPS_PROXY or PIP_INDEX_URL (and UV_INDEX_URL), then run make again."; exit 1; }
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock || { echo "Could not install what requirements.lock names: is the package registry in reach? What has come is kept; run make again."; exit 1; }
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock || { echo "Could not install what requirements.lock names: is the package registry in reach? What has come is kept; run make again."; exit 1; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

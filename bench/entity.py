@@ -1,10 +1,13 @@
 """State of many entities: what it costs an edge to start, to hold and to look up, and ways to do it.
 
-    python -m bench.entity [--channels 1000000] [WAY…]     ways: edge lookups change memory faust http
+    python -m bench.entity [--channels 1000000] [WAY…]
+
+Ways: edge lookups worker rocksdb change memory faust faust-rocksdb http.
 
 Starts a Kafka of its own, fills `touchline.channels` with channels that have settings, and measures each way
-in a process of its own. `edge` is the role as it ships; `lookups` and `change` the table on disk; `memory`
-all records decoded in a dict, as it was; `faust` a global table in RocksDB; `http` a look-up at the owner.
+in a process of its own. `edge` is the role as it ships; `lookups` and `change` the table on disk, `worker`
+the same with a worker's lists, `rocksdb` with the other store; `memory` all records decoded in a dict, as it
+was; `faust` a global table of Faust's, in memory or in RocksDB; `http` a look-up at the owner.
 """
 
 import argparse
@@ -24,6 +27,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from bench.figures import sample
 from control.channels import ChannelRecord, to_avro
 from control.channels import Settings as ChannelSettings
 from embedded.backends.servers import Servers
@@ -34,7 +38,7 @@ from kernel.settings import Settings, as_environment, load_settings
 from kernel.topics import topic_names, topics
 from schemas.registry import codec_for
 
-WAYS = ("edge", "lookups", "change", "memory", "faust", "http")
+WAYS = ("edge", "lookups", "worker", "rocksdb", "change", "memory", "faust", "faust-rocksdb", "http")
 CLOCK = SystemClock()
 
 
@@ -92,7 +96,9 @@ def _start(role: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _size(settings: Settings) -> int:
-    return sum(f.stat().st_size for f in Path(settings.state.dir).rglob("bench-0.db*"))
+    files = Path(settings.state.dir).rglob("bench-0.*")
+    inside = (f for each in files for f in (each.rglob("*") if each.is_dir() else [each]))
+    return sum(f.stat().st_size for f in inside)
 
 
 def edge(settings: Settings, again: bool) -> dict[str, Any]:
@@ -120,18 +126,20 @@ def _quantiles(seconds: list[float]) -> dict[str, float]:
             "max_ms": round(max(seconds) * 1000, 2)}  # fmt: skip
 
 
-async def lookups(settings: Settings, channels: int) -> dict[str, Any]:
+async def lookups(settings: Settings, channels: int, listing: int = 0) -> dict[str, Any]:
     """Channels that nobody has asked for before, one after the other."""
     from control.state import ControlState
 
-    ready = asyncio.Event()
-    state, on_disk = ControlState.on_disk(settings, CLOCK, "bench", on_failed=print)
+    shutil.rmtree(settings.state.dir, ignore_errors=True)
+    ready, used = asyncio.Event(), cpu_s()
+    state, on_disk = ControlState.on_disk(settings, CLOCK, "bench", listing=listing, on_failed=print)
     state.on_known.append(ready.set)
     state.caught_up()
     before, began = rss_mb(), time.monotonic()
     on_disk.start()
     await ready.wait()
     took, held = time.monotonic() - began, rss_mb() - before
+    used = cpu_s() - used
     rng, seconds = random.Random(2), []
     for number in rng.sample(range(channels), min(20_000, channels)):
         at = time.perf_counter()
@@ -140,7 +148,8 @@ async def lookups(settings: Settings, channels: int) -> dict[str, Any]:
         assert record.settings.slow_s == 5.0
     size = _size(settings)
     await on_disk.stop()
-    return {"filled_s": round(took, 1), "held_mb": round(held), "file_mb": size >> 20, **_quantiles(seconds)}
+    return {"filled_s": round(took, 1), "cpu_s": round(used, 1), "held_mb": round(held),
+            "file_mb": size >> 20, **_quantiles(seconds)}  # fmt: skip
 
 
 async def change(settings: Settings, channels: int) -> dict[str, Any]:
@@ -185,14 +194,30 @@ def memory(settings: Settings) -> dict[str, Any]:
             "held_mb": round(rss_mb() - before), "channels": sum(1 for _ in registry)}  # fmt: skip
 
 
-async def faust(settings: Settings, channels: int) -> dict[str, Any]:
-    """A global table of Faust's in RocksDB, recovered from the topic as its changelog."""
+async def worker(settings: Settings, channels: int) -> dict[str, Any]:
+    """What a worker fills, who keeps a list of channels that are spread."""
+    from control.registry import SPREAD
+
+    return await lookups(settings, channels, SPREAD)
+
+
+async def rocksdb(settings: Settings, channels: int) -> dict[str, Any]:
+    """The same in the other store."""
+    import msgspec
+
+    state = msgspec.structs.replace(settings.state, store="rocksdb")
+    return await lookups(msgspec.structs.replace(settings, state=state), channels)
+
+
+async def faust(settings: Settings, channels: int, store: str = "memory") -> dict[str, Any]:
+    """A global table of Faust's, recovered from the topic as its changelog."""
     import faust as faust_
 
     prefix = topic_names(settings).channels
     directory = Path(settings.state.dir) / "faust"
+    shutil.rmtree(directory, ignore_errors=True)
     app = faust_.App(
-        f"bench-{os.getpid()}", broker=f"kafka://{settings.kafka.bootstrap_servers}", store="rocksdb://",
+        f"bench-{os.getpid()}", broker=f"kafka://{settings.kafka.bootstrap_servers}", store=f"{store}://",
         datadir=str(directory), topic_partitions=settings.topics.partitions, web_enabled=False,
         topic_disable_leader=True, topic_allow_declare=False,
     )  # fmt: skip
@@ -216,6 +241,10 @@ async def faust(settings: Settings, channels: int) -> dict[str, Any]:
     print(json.dumps({**found, "cpu_s": round(cpu_s() - used, 1), "held_mb": round(held),
                       **_quantiles(seconds)}), flush=True)  # fmt: skip
     os._exit(0)  # Faust's tasks may hang when they are cancelled
+
+
+async def faust_rocksdb(settings: Settings, channels: int) -> dict[str, Any]:
+    return await faust(settings, channels, "rocksdb")
 
 
 async def http(settings: Settings, channels: int) -> dict[str, Any]:
@@ -271,9 +300,9 @@ def measure(way: str, settings: Settings, channels: int) -> Any:
     """In this process."""
     if way == "memory":
         return memory(settings)
-    return asyncio.run(
-        {"lookups": lookups, "change": change, "faust": faust, "http": http}[way](settings, channels)
-    )
+    ways = {"lookups": lookups, "worker": worker, "rocksdb": rocksdb, "change": change, "http": http,
+            "faust": faust, "faust-rocksdb": faust_rocksdb}  # fmt: skip
+    return asyncio.run(ways[way](settings, channels))
 
 
 def main() -> None:
@@ -304,16 +333,22 @@ def run(home: Path, ways: list[str], channels: int) -> None:
             }
         )
         apply_topics(settings, topics(settings))
+        bare: dict[str, Any] = {}
         if "edge" in ways:
             edge(settings, again=False)  # brokers and files are warm from here on
-            print("edge, no channels", json.dumps(edge(settings, again=True)), flush=True)
+            bare = edge(settings, again=True)
+            print("edge, no channels", json.dumps(bare), flush=True)
         began = time.monotonic()
         fill(settings, channels)
         print(f"{channels} channels written in {time.monotonic() - began:.0f} s", flush=True)
         if "edge" in ways:
             shutil.rmtree(home / "state", ignore_errors=True)
             for again in (False, True):
-                print(f"edge, {channels} channels", json.dumps(edge(settings, again)), flush=True)
+                found = edge(settings, again)
+                print(f"edge, {channels} channels", json.dumps(found), flush=True)
+                who = "touchline, its file there" if again else "touchline, first start"
+                sample("channels start", who, found["ready_s"] - bare["ready_s"])
+                sample("channels held", who, max(0, found["rss_mb"] - bare["rss_mb"]))
         for way in ways:
             if way == "edge":
                 continue
@@ -321,6 +356,34 @@ def run(home: Path, ways: list[str], channels: int) -> None:
             command = [sys.executable, "-m", "bench.entity", "--inside", way, "--channels", str(channels)]
             out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
             print(way, out.stdout.strip() or f"failed ({out.returncode})", flush=True)
+            if out.returncode == 0:
+                keep(way, json.loads(out.stdout.splitlines()[-1]))
+
+
+#: Ways, as the page names them.
+WHO = {
+    "lookups": "touchline",
+    "worker": "touchline, a worker",
+    "rocksdb": "touchline, in RocksDB",
+    "memory": "all decoded in a dict",
+    "faust": "Faust table, in memory",
+    "faust-rocksdb": "Faust table, in RocksDB",
+    "http": "HTTP to the owner",
+    "change": "touchline",
+}
+
+
+def keep(way: str, found: dict[str, Any]) -> None:
+    """What `python -m bench` collects."""
+    who = WHO[way]
+    if way == "change":
+        sample("channels change", who, found["max_ms"] / 1000)
+        return
+    if (filled := found.get("filled_s", found.get("read_s"))) is not None:
+        sample("channels filled", who, filled)
+        sample("channels copy", who, found["held_mb"])
+    if "p99_ms" in found:
+        sample("channels look-up", who, found["p99_ms"])
 
 
 if __name__ == "__main__":

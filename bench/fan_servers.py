@@ -29,13 +29,14 @@ from control.answers import Question
 from control.numbering import Placed
 from control.state import ControlState
 from kernel.budgets import DoorBudgets
-from kernel.clock import Clock, SystemClock
+from kernel.clock import Clock, ManualClock, SystemClock
 from kernel.hosts import loopback_origins
 from kernel.jwks import JwksKeys
 from kernel.positions import Stream
 from kernel.settings import Auth, Edge, Settings
 from kernel.slots import Slots
 from kernel.tokens import StaticKeys, Verifier
+from kernel.turns import Turns
 from schemas.codec import Codec
 
 STREAM = "chat:bench"
@@ -122,8 +123,12 @@ def bare_service(
     answers: Asking | None = None,
     cursors: Cursors | None = None,
     registry: ControlState | None = None,
+    turns: Turns | None = None,
 ) -> Service:
-    """The shared part of an edge without Kafka: what is not given of its surroundings is nothing."""
+    """The shared part of an edge without Kafka: what is not given of its surroundings is nothing.
+
+    Turns of the loop then may take as long as they do.
+    """
     codec, nothing = Codec("fanout"), _Nothing()
     settings, clock = settings or Settings(), clock or SystemClock()
     edge = settings.edge
@@ -177,6 +182,7 @@ def bare_service(
             budgets=budgets,
             pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
         ),
+        turns or Turns(ManualClock()),
         RoomRequests(
             registry.rooms,
             poster=poster or nothing,
@@ -195,7 +201,9 @@ async def edge(port: int, control_port: int, secret: str) -> None:
     settings = Settings(
         auth=auth, edge=Edge(max_connections_per_user=100_000, max_subscriptions_per_user=1_000_000)
     )
-    service = bare_service(settings, clock, verifier=Verifier(auth, StaticKeys(auth), clock))
+    service = bare_service(
+        settings, clock, verifier=Verifier(auth, StaticKeys(auth), clock), turns=Turns(clock)
+    )
     codec, hub = Codec("fanout"), service.subscriptions.hub
 
     def publish(number: int, due: int, size: int) -> None:

@@ -204,6 +204,24 @@ MEASUREMENTS: Final = (
         ),
     ),
     Measurement(
+        "channels", "A million channels with settings",
+        ("bench.entity",),
+        ("--channels", "100000", "edge", "lookups", "change"),
+        "What they cost a role, and other ways to hold them; each way in a process of its own, beside the roles' broker."
+        " A copy is made by reading the topic whole; a look-up is of a channel that nobody has asked for before.",
+        (
+            Figure("channels start", "an edge starts later than with none", "s",
+                   aims=(Aim("touchline, first start", "at most", 20), Aim("touchline, its file there", "at most", 20))),
+            Figure("channels held", "an edge holds more than with none", "MB",
+                   aims=(Aim("touchline, first start", "at most", 50), Aim("touchline, its file there", "at most", 50))),
+            Figure("channels filled", "a copy of the topic", "s"),
+            Figure("channels copy", "memory of it", "MB"),
+            Figure("channels look-up", "a cold look-up, p99", "ms", aims=(Aim("touchline", "at most", 5),)),
+            Figure("channels change", "from a command's confirmation until who watches has it, the slowest of 60", "s",
+                   aims=(Aim("touchline", "at most", 2),)),
+        ),
+    ),
+    Measurement(
         "JavaScript", "The JavaScript client",
         ("bench.node_client",),
         ("20000", "--runs", "1"),

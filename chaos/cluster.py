@@ -29,6 +29,12 @@ from kernel.topics import topics
 #: Where all of it is started on two cores that have other work as well.
 _READY_S: Final = 180.0
 _CELL: Final = "arena"
+#: Run in an earlier checkout: prints its settings' names as they are in the environment.
+_SETTINGS_OF: Final = (
+    "from kernel.settings import PREFIX, SECTIONS\n"
+    "for name, kind in SECTIONS.items():\n"
+    "    for field in kind.__struct_fields__: print(f'{PREFIX}{name}_{field}'.upper())"
+)
 
 
 class Cluster:
@@ -41,13 +47,19 @@ class Cluster:
         *,
         partitions: int = 4,
         before: Path | None = None,
+        direct: bool = False,
         **given: str,
     ) -> None:
+        """`direct`: nobody strikes its links, so there are no proxies; all of it costs less without them."""
         self._directory = directory
         #: The checkout of an earlier version, and the roles that run it still.
         self._before, self._earlier = before, set(ROLES if before else ())
         self._servers = Servers(
-            directory, servers_dir=servers_dir, brokers=len(BROKERS), behind_proxies=True, doors=ROLES
+            directory,
+            servers_dir=servers_dir,
+            brokers=len(BROKERS),
+            behind_proxies=not direct,
+            doors=() if direct else ROLES,
         )
         nodes = [broker.node for broker in self._servers.kafka.brokers]
         #: Where each wire listens, and where it leads.
@@ -70,6 +82,13 @@ class Cluster:
             self._wire(f"*>{role}", free(), self._ports[role])
         for role in SEARCHERS:
             self._wire(f"{role}>elasticsearch", free(), self._servers.elasticsearch.port)
+        if direct:
+            brokers = {
+                f"{role}>{name}": node.port
+                for role in ROLES
+                for name, node in zip(BROKERS, nodes, strict=True)
+            }
+            self._listens = self._leads = {**self._leads, **brokers}
         #: What faults have said of links, and with it how wires behave; two faults may end at the same time.
         self._said: dict[str, Behaviour] = {}
         self._behave = dict.fromkeys(WIRES, Behaviour())
@@ -90,7 +109,9 @@ class Cluster:
             **{f"{PREFIX}{name}": value for name, value in given.items()},
         }
         self.settings: Settings = load_settings(self._given)
-        self._proxies = Proxies()
+        #: Names of settings that the earlier version has.
+        self._known: set[str] | None = None
+        self._proxies = None if direct else Proxies()
         self._roles = {
             role: Process(role, lambda role=role: self._command(role), directory / "logs" / f"{role}.log")  # type: ignore[misc]
             for role in ROLES
@@ -98,8 +119,9 @@ class Cluster:
 
     def start(self) -> None:
         """Start everything, servers first; returns when all is ready."""
-        for wire in WIRES:
-            self._proxies.say(link=wire, listen=self._listens[wire], to=self._leads[wire])
+        if self._proxies is not None:
+            for wire in WIRES:
+                self._proxies.say(link=wire, listen=self._listens[wire], to=self._leads[wire])
         self._servers.elasticsearch.launch()
         self._servers.kafka.start(timeout_seconds=_READY_S)
         self._servers.elasticsearch.wait_until_ready(timeout_seconds=_READY_S)
@@ -117,12 +139,18 @@ class Cluster:
         for role in self._roles.values():
             role.kill()
         self._servers.kill()
-        self._proxies.close()
+        if self._proxies is not None:
+            self._proxies.close()
 
     @property
     def edge_urls(self) -> list[str]:
         """Where viewers connect, through the proxies."""
         return [self._edge_url(role) for role in EDGES]
+
+    @property
+    def doors(self) -> dict[str, str]:
+        """Where each edge answers over HTTP, past the proxies."""
+        return {role: f"http://127.0.0.1:{self._ports[role]}" for role in EDGES}
 
     @property
     def gateway_url(self) -> str:
@@ -163,6 +191,16 @@ class Cluster:
                     )
         return found
 
+    def pids(self) -> dict[str, list[int]]:
+        """The processes that run now, by name: servers have more than one."""
+        leaders = {self._process(name).pid: name for name in (*BROKERS, "elasticsearch", *ROLES)}
+        found: dict[str, list[int]] = {}
+        for pid in psutil.pids():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if (name := leaders.get(os.getpgid(pid))) is not None:
+                    found.setdefault(name, []).append(pid)
+        return found
+
     # ── what can be done to it ───────────────────────────────────────────────────────────────────────
 
     def kill(self, name: str) -> None:
@@ -200,6 +238,7 @@ class Cluster:
                 now = behaviour(wire, self._said)
                 if now != self._behave[wire]:
                     self._behave[wire] = now
+                    assert self._proxies is not None  # noqa: S101 - whoever strikes links has asked for them
                     self._proxies.say(link=wire, mode=now.mode, ms=now.ms)
 
     def skew(self, role: str, seconds: float) -> None:
@@ -257,8 +296,19 @@ class Cluster:
     def _environment(self, earlier: Path | None) -> dict[str, str]:
         """For a role of this version, or of an earlier one, which refuses settings that it does not know."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        settings = as_environment(self.settings) if earlier is None else self._given
+        settings = as_environment(self.settings) if earlier is None else self._given_to(earlier)
         return {**kept, **settings, **({"PYTHONPATH": str(earlier)} if earlier else {})}
+
+    def _given_to(self, earlier: Path) -> dict[str, str]:
+        """Of what is set, what that version knows. Its own code says so; asked once."""
+        if self._known is None:
+            asked = subprocess.run(
+                (sys.executable, "-P", "-c", _SETTINGS_OF),
+                check=True, text=True, stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(earlier)},
+            )  # fmt: skip
+            self._known = set(asked.stdout.split())
+        return {name: value for name, value in self._given.items() if name in self._known}
 
     def _apply_topics_of(self, earlier: Path) -> None:
         command = (sys.executable, "-P", "-m", "touchline", "topics", "apply")

@@ -74,6 +74,13 @@ class Size(NamedTuple):
     tasks: int = 0
 
 
+class Told(NamedTuple):
+    """How somebody says that a channel is set; the revision only where it is known."""
+
+    revision: int | None
+    settings: Mapping[str, object]
+
+
 Log = Mapping[str, Sequence[Seen]]
 
 
@@ -215,3 +222,45 @@ def sizes_return(before: Mapping[str, Size], after: Mapping[str, Size], grace: S
             if now > was + spare:
                 wrong.append(f"{name} held {was:.0f} {what} before and {now:.0f} after")
     return sorted(wrong)[:_MOST]
+
+
+def state_is_the_recount(sources: Mapping[str, Mapping[str, Told]], recount: Mapping[str, Told]) -> list[str]:
+    """Whoever holds the state of channels has each as the log of commands, folded from its beginning, has it:
+    no command lost, none carried out twice."""
+    wrong = []
+    for name, source in sources.items():
+        for channel, right in recount.items():
+            said = source.get(channel)
+            if said is None:
+                wrong.append(f"{name} does not know {channel}")
+            elif said.revision not in (None, right.revision):
+                wrong.append(
+                    f"{name} has {channel} at revision {said.revision}, the recount {right.revision}"
+                )
+            elif said.settings != right.settings:
+                wrong.append(f"{name} has {channel} as {said.settings}, the recount as {right.settings}")
+    return wrong[:_MOST]
+
+
+def confirmed_is_in_the_log(confirmed: Mapping[str, int], commands: Mapping[str, int]) -> list[str]:
+    """Of the commands that were confirmed none is missing; one that was given again may be there twice."""
+    return [
+        f"{number} commands about {channel} were confirmed, the log has {commands.get(channel, 0)}"
+        for channel, number in confirmed.items()
+        if commands.get(channel, 0) < number
+    ][:_MOST]
+
+
+def doors_are_as_set(
+    let_in: Mapping[str, Mapping[str, Sequence[str]]], recount: Mapping[str, Told], everybody: Sequence[str]
+) -> list[str]:
+    """Each edge lets those watch a channel who are its readers, and all where none are set."""
+    wrong = []
+    for edge, channels in let_in.items():
+        for channel, right in recount.items():
+            readers = list(right.settings["readers"] or everybody)  # type: ignore[call-overload]
+            if list(channels.get(channel, ())) != readers:
+                wrong.append(
+                    f"{edge} lets {channels.get(channel)} watch {channel}, whose readers are {readers}"
+                )
+    return wrong[:_MOST]

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
-from confluent_kafka import Consumer, TopicPartition
 
+from chaos.changing import read_whole
 from chaos.invariants import Log, Missing, Piece, Seen, Viewing
 from consumers.client.viewer import Gap, Start, Viewer
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
 from kernel.positions import Stream
 from kernel.settings import Settings
 from kernel.topics import topic_names
@@ -89,32 +88,12 @@ def read_log(settings: Settings) -> Log:
     found: defaultdict[str, list[Seen]] = defaultdict(list)
     for kind, topic in topic_names(settings).events.items():
         codec = Codec(f"event-{kind}")
-        for value in _all(settings, topic):
-            event = codec.decode(value)
+        for message in read_whole(settings, topic):
+            event = codec.decode(message.value() or b"")
             seen = found[f"{kind}:{event['channel']}"]
             if not seen or event["seq"] > seen[-1].seq:
                 seen.append(Seen(event["seq"], event["key"] or "", event["sender"] or ""))
     return found
-
-
-def _all(settings: Settings, topic: str) -> list[bytes]:
-    consumer = Consumer(client_config(settings, group_id="chaos-audit", enable_auto_commit=False))
-    try:
-        ends, values = {}, []
-        for number in consumer.list_topics(topic, timeout=20).topics[topic].partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
-            if high > low:
-                ends[number] = high
-        consumer.assign([TopicPartition(topic, number, 0) for number in ends])
-        while ends:
-            came = consumer.consume(5000, 1.0)
-            values += [message.value() or b"" for message in came if message.error() is None]
-            for at in consumer.position([TopicPartition(topic, number) for number in ends]):
-                if at.offset >= ends[at.partition]:
-                    del ends[at.partition]
-        return values
-    finally:
-        consumer.close()
 
 
 class Reader:

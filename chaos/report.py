@@ -15,6 +15,8 @@ class Report(msgspec.Struct, kw_only=True):
     blows: Sequence[Blow]
     posted: int = 0
     acknowledged: int = 0
+    #: Changes of channels' settings that were confirmed.
+    set: int = 0
     not_delivered: Mapping[str, int] = {}
     viewers: int = 0
     shown: int = 0
@@ -42,6 +44,7 @@ class Report(msgspec.Struct, kw_only=True):
         told = [
             f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
             f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
+            f"  {self.set:,} changes of settings were confirmed",
             f"  {self.viewers} viewers were shown {self.shown:,} events, and told {self.gaps_told} gaps",
             f"  {self.pages:,} pages of history were read, {self.unanswered:,} requests were not answered",
             f"  ended without being struck: {ended}",

@@ -11,6 +11,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from confluent_kafka import KafkaException
 
 from chaos import invariants
+from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
@@ -29,6 +30,8 @@ _LOOK_S: Final = 0.25
 #: What a role may hold more at the end than when it was warm: rings and caches that have filled, and a pool
 #: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
 _GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
+#: Channels whose settings change.
+_SET: Final = 6
 #: What asking fails with while something is away; whatever else it is, is a mistake of this harness.
 _AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
 
@@ -64,6 +67,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         KafkaPoster(cluster.settings, plan.channels, plan.events_per_s - over_http, chance),
         HttpPoster(cluster.gateway_url, plan.channels, over_http, chance),
     ]
+    setter = Setter(cluster.gateway_url, _SET, random.Random(plan.seed))  # noqa: S311
     everything = streams(plan.channels)
     watchers = [
         Watcher(
@@ -74,6 +78,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
     faults, enough = Faults(cluster, tell), asyncio.Event()
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
+    posting[setter.name] = loop.create_task(setter.run(enough))
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
@@ -95,6 +100,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         findings = {"everything becomes whole again": late}
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
+        findings |= await _compare_state(cluster, setter)
     finally:
         enough.set()
         for task in everybody:
@@ -106,6 +112,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
     report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
     report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
+    report.set = sum(setter.confirmed.values())
     report.pages, report.unanswered = len(asker.pieces), asker.unanswered
     report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
@@ -201,6 +208,24 @@ async def _compare(
         found["the index holds what the log holds"] = await _until_right(index)
         found["viewers are counted as they are"] = await _until_right(audience)
     return found
+
+
+async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str]]:
+    gateway = f"http://127.0.0.1:{cluster.settings.gateway.port}"
+
+    async def state() -> list[str]:
+        right = await asyncio.to_thread(recount, cluster.settings)
+        sources = {
+            "what the workers wrote": await asyncio.to_thread(written, cluster.settings),
+            "the gateway": await shown(gateway, kept(_SET)),
+        }
+        wrong = invariants.confirmed_is_in_the_log(setter.confirmed, right.commands)
+        wrong += invariants.state_is_the_recount(sources, right.channels)
+        return wrong or invariants.doors_are_as_set(
+            await let_in(cluster.doors, kept(_SET)), right.channels, READERS
+        )
+
+    return {"what is set is what a recount of the commands gives": await _until_right(state)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:

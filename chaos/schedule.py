@@ -12,9 +12,10 @@ from kernel.errors import TouchlineError
 Fault = Literal["kill", "freeze", "restart", "upgrade", "cut", "half_open", "slow", "disk_full", "clock"]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 
-#: What an upgrade restarts, one after the other; and what one to another version has to, in this order.
+#: What an upgrade restarts, one after the other; and what one to another version has to, in this order: who
+#: reads comes before who writes, since an earlier version does not know what a later one's workers write.
 UPGRADES: Final = ("stream", "edge")
-TO_UPGRADE: Final = ("stream", "index", "gateway", "edge")
+TO_UPGRADE: Final = ("edge", "gateway", "index", "stream")
 _PROCESSES: Final = (*ROLES, *BROKERS, "elasticsearch")
 _TARGETS: Final[dict[Fault, Sequence[str]]] = {
     "kill": _PROCESSES,

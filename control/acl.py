@@ -1,6 +1,6 @@
 """Who may read which channel, by its name and its settings: edges, gateway and indexer keep to it alike."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import msgspec
@@ -30,15 +30,15 @@ class ChannelAcl:
     def __init__(
         self,
         readers_of: Callable[[str], Iterable[str]] | None = None,
-        closed: Callable[[], Iterable[str]] | None = None,
+        closed: Callable[[], Iterable[tuple[str, Collection[str]]]] | None = None,
         rooms: Callable[[Grants, str], Spans] | None = None,
     ) -> None:
-        """`readers_of` a channel, where something else knows them, and all that are `closed` to somebody;
-        of `rooms`, what somebody may read of one. Without it they are closed."""
+        """`readers_of` a channel, where something else knows them; all that are `closed`, with theirs; of
+        `rooms`, what somebody may read of one. Without it they are closed."""
         self._of_room = rooms or (lambda *_: NOTHING)
         self._names: dict[str, frozenset[str]] = {}
         self._readers_of = readers_of or (lambda channel: self._names.get(channel, ()))
-        self._closed = closed or (lambda: self._names)
+        self._closed = closed or self._names.items
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
 
@@ -78,10 +78,13 @@ class ChannelAcl:
 
     def hidden_from(self, grants: Grants) -> list[str]:
         """The channels that this user may not read, because of their settings."""
+        user, administers = grants.user, bool(grants.can.get("admin"))
         return [
             channel
-            for channel in self._closed()
-            if not channel.startswith(CLOSED) and not self.allow(grants, channel)
+            for channel, names in self._closed()
+            if user not in names
+            and not channel.startswith(CLOSED)
+            and not (administers and grants.allows("admin", channel))
         ]
 
     def open_to(self, grants: Grants) -> list[str] | None:

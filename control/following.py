@@ -50,6 +50,8 @@ class _Source:
                 enable_partition_eof=True,
                 auto_offset_reset="earliest",
                 queued_max_messages_kbytes=8 * 1024,
+                # A reader that has caught up with its queue asks again at once, not after a second.
+                fetch_queue_backoff_ms=10,
             )
         )
         try:

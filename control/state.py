@@ -1,6 +1,6 @@
 """What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from control.acl import ChannelAcl
@@ -165,8 +165,8 @@ class ControlState:
     def _readers_of(self, name: str) -> tuple[str, ...]:
         return self.channels.channel(name).settings.readers
 
-    def _closed(self) -> list[str]:
-        return [record.channel for record in self.channels.listed(CLOSED)]
+    def _closed(self) -> Iterator[tuple[str, Collection[str]]]:
+        return ((record.channel, record.settings.readers) for record in self.channels.listed(CLOSED))
 
     def _class_of(self, name: str) -> str | None:
         return self.channels.channel(name).settings.retention

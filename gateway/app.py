@@ -25,10 +25,12 @@ from gateway.http.connections import Connections
 from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
+from gateway.http.turns import TURNS
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, rooms
 from gateway.search import alerts, search
+from gateway.sharing import share, shares_of
 from history import History
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
@@ -41,6 +43,7 @@ from kernel.ops import ops_routes
 from kernel.settings import Settings
 from kernel.slots import Slots
 from kernel.topics import topic_names
+from kernel.turns import Turns
 from kernel.version import VERSION
 from producers.posts import Record
 from producers.producer import Producer
@@ -79,6 +82,7 @@ async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Applic
         middlewares=[*middlewares, as_problems, same_site(gateway)], client_max_size=gateway.max_body_bytes
     )
     app[BODY_TIMEOUT_S] = gateway.body_timeout_s
+    app[TURNS] = Turns(context.clock)
     found = [route for routes in MODULES for route in await routes(context)]
     operations = [route for route in found if isinstance(route, Operation)]
     app.add_routes([route.route() if isinstance(route, Operation) else route for route in found])
@@ -107,9 +111,11 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         control_state.on_known.append(lambda: health.ok("channels"))
         alerts = AlertBook(settings, clock)
         control_state.on_alert.append(alerts.learn)
+        budgets = DoorBudgets(settings.limits, clock)
+        shares, heard = shares_of(settings, clock, budgets)
         following = await stack.enter_async_context(
             TableThread(
-                *(settings, clock, control_state.tables()),
+                *(settings, clock, [*control_state.tables(), heard]),
                 name="gateway-tables",
                 health=health,
                 condition="tables",
@@ -131,7 +137,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
             producer=producer,
             attachments=await open_attachments(settings, clock, stack, producer=producer, failed=fail),
-            budgets=DoorBudgets(settings.limits, clock),
+            budgets=budgets,
             pages=Slots(
                 "pages",
                 each=settings.limits.pages_under_way,
@@ -157,7 +163,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         stack.callback(server.close)
         sweep = asyncio.create_task(connections.sweep())
         stack.callback(sweep.cancel)
-        for work in (watch_kafka(settings, health), _first_write(context)):
+        for work in (watch_kafka(settings, health), _first_write(context), share(context, shares)):
             stack.callback(asyncio.create_task(work).cancel)
         asked = asyncio.create_task(stop.wait())
         stack.callback(asked.cancel)

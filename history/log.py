@@ -103,6 +103,8 @@ class LogReader:
                 fetch_wait_max_ms=10,
                 fetch_error_backoff_ms=20,
                 queued_max_messages_kbytes=8192,
+                # A reader that has caught up with its queue asks again at once, not after a second.
+                fetch_queue_backoff_ms=10,
             )
         )
 

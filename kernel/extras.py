@@ -28,11 +28,18 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *("snowballstemmer", "yarl", "zstandard"),
         ),
         "embedded": ("jgo", "psutil", "requests"),
+        "s3": ("aiobotocore", "botocore"),
+        "rocksdb": ("rocksdict",),
     }
 )
 #: Extra -> those that come with it.
 IMPLIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"server": ("registry",), "embedded": ("server", "registry")}
+    {
+        "server": ("registry",),
+        "embedded": ("server", "registry"),
+        "s3": ("server", "registry"),
+        "rocksdb": ("server", "registry"),
+    }
 )
 
 

@@ -127,6 +127,9 @@ class State(Section, frozen=True):
     dir: Annotated[
         str, Meta(description="where they lie; not given: `state` in the data_dir of [embedded]")
     ] = ".touchline/state"
+    store: Annotated[
+        Literal["sqlite", "rocksdb"], Meta(description="what they are in; rocksdb: an extra of the package")
+    ] = "sqlite"
     remembered: Annotated[Count, Meta(description="channels whose settings are kept in memory")] = 10_000
 
 
@@ -283,7 +286,7 @@ class Auth(Section, frozen=True):
 
 
 class Limits(Section, frozen=True):
-    """What each user may do, at each edge and gateway. Whoever may `admin` on `*` is not bound by it."""
+    """What each user may do, over all edges and gateways. Whoever may `admin` on `*` is not bound by it."""
 
     events_per_s: Annotated[float, Meta(gt=0, description="events a second that a user may send")] = 1000.0
     events_at_once: Annotated[Count, Meta(description="events that a user may send at once")] = 10_000
@@ -299,6 +302,11 @@ class Limits(Section, frozen=True):
     reads_at_once: Annotated[Count, Meta(description="such pages that a user may ask for at once")] = 500
     read_bytes_per_s: Annotated[Count, Meta(description="bytes of them a second")] = 16 * 1024 * 1024
     read_bytes_at_once: Annotated[Count, Meta(description="bytes of them at once")] = 256 * 1024 * 1024
+    commands_per_s: Annotated[
+        float,
+        Meta(gt=0, description="changes of channels, alerts and the like a second that a user may ask for"),
+    ] = 20.0
+    commands_at_once: Annotated[Count, Meta(description="such changes that a user may ask for at once")] = 500
     page_bytes: Annotated[Count, Meta(description="bytes at which a page of history or hits ends")] = (
         4 * 1024 * 1024
     )

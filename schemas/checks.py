@@ -149,13 +149,23 @@ def check_depth(value: Any, brackets: int, where: str) -> None:
         raise too_deep(where)
 
 
+_NESTED: Final = frozenset({dict, list})
+
+
 def too_deep(where: str) -> TouchlineError:
     return invalid(f"{where} is nested deeper than {MAX_DEPTH} levels.")
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        return levels == 0 or any(_deeper_than(part, levels - 1) for part in value.values())
-    if isinstance(value, list):
-        return levels == 0 or any(_deeper_than(part, levels - 1) for part in value)
-    return False
+    """Level by level: a call for each value would take a quarter of a second for the largest events."""
+    level = [value] if type(value) in _NESTED else []
+    for _ in range(levels):
+        if not level:
+            return False
+        level = [
+            part
+            for value in level
+            for part in (value.values() if type(value) is dict else value)
+            if type(part) in _NESTED
+        ]
+    return bool(level)

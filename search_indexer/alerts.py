@@ -5,6 +5,7 @@ each event that it reads, in memory, with the parser and the folding of search: 
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -47,6 +48,7 @@ _SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
 _MAX_ID: Final = 100
 _ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{_MAX_ID}}}")
 _WAIT_S: Final = 10.0
+_POLL_S: Final = 0.02
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,12 @@ def read_alert(
         raise TouchlineError("bad_request", f"readers are at most {MAX_READERS} users.")
     search, names = read_search(given)[0], tuple(map(check_user, readers))
     return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
+
+
+def check_owner(alert: Alert, user: str | None) -> None:
+    """Raise `forbidden` where an alert is somebody else's; nobody in particular is the operator."""
+    if user is not None and alert.owner not in (None, user):
+        raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
 
 
 def rest_shown(rest: Rest) -> dict[str, Any]:
@@ -287,32 +295,51 @@ def read_alerts(settings: Settings, clock: Clock) -> AlertBook:
     return book
 
 
-def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
-    """Save an alert, or remove it (None). Returns its record's offset when Kafka holds it. Blocks."""
-    check_id(alert_id)
-    value = None
-    if alert is not None:
-        value = codec_for(settings, "control").encode(
-            {
-                "command": "set_alert",
-                "id": None,
-                "actor": actor,
-                "at": clock.now_ms(),
-                "arguments": msgspec.json.encode(alert).decode(),
-            }
+class AlertSaver:
+    """Writes alerts, from any thread. Its producer is made with the first of them, and kept."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._codec, self._topic = codec_for(settings, "control"), topic_names(settings).alerts
+        self._making = threading.Lock()
+        self._producer: Producer | None = None
+
+    def save(self, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
+        """Save an alert, or remove it (None). Returns its record's offset when Kafka holds it. Blocks."""
+        check_id(alert_id)
+        value = None
+        if alert is not None:
+            value = self._codec.encode(
+                {
+                    "command": "set_alert",
+                    "id": None,
+                    "actor": actor,
+                    "at": self._clock.now_ms(),
+                    "arguments": msgspec.json.encode(alert).decode(),
+                }
+            )
+        told: list[tuple[Any, Any]] = []
+        with self._making:
+            producer = self._producer or Producer(client_config(self._settings, enable_idempotence=True))
+            self._producer = producer
+        producer.produce(
+            self._topic,
+            value,
+            key=alert_id.encode(),
+            partition=0,
+            on_delivery=lambda error, message: told.append((error, message)),
         )
-    told: list[tuple[Any, Any]] = []
-    producer = Producer(client_config(settings, enable_idempotence=True))
-    producer.produce(
-        topic_names(settings).alerts,
-        value,
-        key=alert_id.encode(),
-        partition=0,
-        on_delivery=lambda error, message: told.append((error, message)),
-    )
-    if producer.flush(_WAIT_S) or not told or told[0][0] is not None:
-        raise TouchlineError("not_delivered", "Kafka did not confirm the alert in time: try again.")
-    return int(told[0][1].offset())
+        until = self._clock.monotonic() + _WAIT_S
+        while not told and self._clock.monotonic() < until:
+            producer.poll(_POLL_S)
+        if not told or told[0][0] is not None:
+            raise TouchlineError("not_delivered", "Kafka did not confirm the alert in time: try again.")
+        return int(told[0][1].offset())
+
+
+def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
+    """Save one alert, from a program that saves no others."""
+    return AlertSaver(settings, clock).save(alert, alert_id, actor=actor)
 
 
 def alert_stream(alert_id: str) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kernel.version import VERSION as __version__  # noqa: N811
 
 if TYPE_CHECKING:
+    from consumers.client.attachments import Attachment as Attachment
+    from consumers.client.attachments import Attachments as Attachments
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
     from consumers.client.viewer import Gap as Gap
@@ -42,6 +44,12 @@ def _viewer() -> ModuleType:
     return home
 
 
+def _attachments() -> ModuleType:
+    import consumers.client.attachments as home  # noqa: PLC0415
+
+    return home
+
+
 def _producers() -> ModuleType:
     import producers as home  # noqa: PLC0415
 
@@ -68,6 +76,8 @@ def _settings() -> ModuleType:
 
 _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
     {
+        "Attachment": _attachments,
+        "Attachments": _attachments,
         "Broadcast": _producers,
         "Chat": _producers,
         "Delivered": _producers,
@@ -95,6 +105,8 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
 )
 
 __all__ = [
+    "Attachment",
+    "Attachments",
     "Broadcast",
     "Chat",
     "Closed",

@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "status": ("status", "Show a line for each process."),
         "doctor": ("doctor", "Say what this machine lacks, and how to get it."),
         "publish": ("publish", "Post events to a stream."),
+        "attach": ("attach", "Upload files, and post a message that has them."),
         "replay": ("replay", "Post the events of a file again, at their own pace."),
         "simulate": ("simulate", "Play a match: score, chat and fans who move."),
         "rejected": ("rejected", "Show what was refused and why; post it again."),

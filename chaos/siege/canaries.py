@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from collections import defaultdict
 from typing import Final
@@ -45,15 +46,15 @@ class Canaries:
         self.delays, self.asked, self.failed = [], defaultdict(list), defaultdict(int)
         return found
 
-    def unseen(self, older_than_s: float) -> int:
-        """Events that were taken so long ago, and that some edge's viewer has not seen. Positions may
+    def unseen(self, older_than_s: float) -> list[str]:
+        """Events that were taken so long ago, with the edges whose viewer has not seen them. Positions may
         be passed over for newer ones."""
-        until = time.monotonic() - older_than_s
-        return sum(
-            at < until and len(self._shown[key]) < len(self._edges)
+        until, every = time.monotonic() - older_than_s, set(range(len(self._edges)))
+        return [
+            f"{key}, {time.monotonic() - at:.0f} s old, on {sorted(self._edges[one] for one in missing)}"
             for key, at in self._taken.items()
-            if not key.startswith("location")
-        )
+            if at < until and not key.startswith("location") and (missing := every - self._shown[key])
+        ]
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -92,7 +93,9 @@ class Canaries:
         with contextlib.suppress(*_FAILED):
             method = "GET" if event is None else "POST"
             async with http.request(method, url, json=event) as answer:
-                await answer.read()
+                said = await answer.read()
+                if what == "search" and answer.status == 200:
+                    self.asked["(search itself)"].append(json.loads(said)["took_ms"])
                 fine = answer.status in (200, 202)
         self.asked[what].append((time.monotonic() - began) * 1000)
         if not fine:
@@ -106,7 +109,8 @@ class Canaries:
                     group.create_task(self._read(viewer, number, f"{kind}:{channel}"))
 
     async def _read(self, viewer: Viewer, number: int, stream: str) -> None:
-        async for event in viewer.stream(stream):
+        # From the start: the first may be posted before they watch.
+        async for event in viewer.stream(stream, after=0):
             at = self._posted.get(event.key or "")
             if at is not None:
                 self._shown[event.key or ""].add(number)

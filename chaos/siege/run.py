@@ -16,8 +16,10 @@ from chaos.faults import Faults
 from chaos.schedule import plan as plan_faults
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.canaries import Canaries
+from chaos.siege.machine import Meter
+from chaos.siege.onlooker import Onlooker
 from chaos.siege.report import Bounds, Phase, Report, p99
-from chaos.siege.strike import Orders, Target
+from chaos.siege.strike import Orders, Outcome, Target
 from chaos.siege.watch import Ground, Watchman
 from kernel.settings import PREFIX
 
@@ -25,6 +27,8 @@ Tell = Callable[[str], None]
 #: How long a role may need to be whole again after the last attacker.
 _REST_S: Final = 60.0
 _SEEN_S: Final = 10.0
+#: As much of a siege as is enough to know peace.
+MOST_PEACE_S: Final = 45.0
 
 
 class Plan(NamedTuple):
@@ -33,6 +37,7 @@ class Plan(NamedTuple):
     seconds: float
     names: Sequence[str] = tuple(ATTACKERS)
     together: int = 4
+    #: Of peace, to compare with; and as long before, for servers are slow when they have just begun.
     peace_s: float = 15.0
     seed: int = 1
     bounds: Bounds = Bounds()
@@ -51,7 +56,7 @@ def phases(wanted: Plan) -> list[tuple[str, ...]]:
 async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
     """On a cluster of its own. Raises TouchlineError where that does not even start."""
     secret = secrets.token_hex(32)
-    cluster = Cluster(directory, servers_dir, AUTH_SECRET=secret)
+    cluster = Cluster(directory, servers_dir, direct=not wanted.faults, AUTH_SECRET=secret)
     try:
         tell("starting three brokers, Elasticsearch, and every role")
         await asyncio.to_thread(cluster.start)
@@ -78,29 +83,39 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
     """The attackers against a pipeline that runs, with `settings.auth.secret`."""
     settings = ground.settings
     canaries = Canaries(ground.gateway_url, ground.edge_urls, settings.auth.secret)
-    watchman = Watchman(ground, supervises=not wanted.faults)
+    watchman, meter = Watchman(ground, supervises=not wanted.faults), Meter()
     watchman.start()
+    onlooker = Onlooker()
+    await onlooker.start()
+
+    def since(outcome: Outcome) -> Phase:
+        took = meter.fresh({**ground.pids(), "harness": [os.getpid()]})
+        phase = _since(canaries, watchman, took, outcome)
+        phase.machine_ms = p99(onlooker.fresh()) or 0.0
+        return phase
+
     singing = asyncio.create_task(canaries.run())
     target = Target(
         gateway=ground.gateway_url, edges=tuple(ground.edge_urls), kafka=settings.kafka.bootstrap_servers,
         prefix=settings.topics.prefix, secret=settings.auth.secret,
     )  # fmt: skip
     try:
-        await asyncio.sleep(wanted.peace_s / 3)
-        _since(canaries, watchman, {})  # what a start brings with it
+        await asyncio.sleep(wanted.peace_s)
+        since(Outcome())  # what a start brings with it
         stalls = await asyncio.to_thread(watchman.stalls)
         await asyncio.sleep(wanted.peace_s)
-        report = Report(peace=_since(canaries, watchman, {}), bounds=wanted.bounds, struck=wanted.faults)
+        report = Report(peace=since(Outcome()), bounds=wanted.bounds, struck=wanted.faults)
         tell(report.lines()[0])
         turns = phases(wanted)
-        seconds = (wanted.seconds - wanted.peace_s) / len(turns)
+        seconds = (wanted.seconds - 2 * wanted.peace_s) / len(turns)
         for names in turns:
             orders = Orders(target=target, names=names, seconds=seconds)
             before = watchman.deaths.copy()
-            answers = await _strike(orders)
+            outcome = await _strike(orders)
             _raise_if_ended(singing)
-            phase = _since(canaries, watchman, answers)
+            phase = since(outcome)
             phase.attackers, phase.seconds = names, seconds
+            phase.used = {**phase.used, "attackers": outcome.used_s / seconds}
             phase.deaths = dict(watchman.deaths - before)
             now = await asyncio.to_thread(watchman.stalls)
             phase.stalls = {role: n - stalls.get(role, 0.0) for role, n in now.items()}
@@ -113,10 +128,11 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
     finally:
         singing.cancel()
         await asyncio.gather(singing, return_exceptions=True)
+        await onlooker.stop()
         await asyncio.to_thread(watchman.stop)
 
 
-async def _strike(orders: Orders) -> dict[str, dict[str, int]]:
+async def _strike(orders: Orders) -> Outcome:
     """The attackers, in a process of their own."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", f"{__package__}.strike"),
@@ -128,15 +144,16 @@ async def _strike(orders: Orders) -> dict[str, dict[str, int]]:
     try:
         async with asyncio.timeout(orders.seconds + 30):
             out, _ = await process.communicate(msgspec.json.encode(orders))
-        found: dict[str, dict[str, int]] = msgspec.json.decode(out) if out else {}
-        return found
+        return msgspec.json.decode(out, type=Outcome) if out else Outcome()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
 
 
-def _since(canaries: Canaries, watchman: Watchman, answers: dict[str, dict[str, int]]) -> Phase:
+def _since(
+    canaries: Canaries, watchman: Watchman, took: tuple[dict[str, float], dict[str, float]], outcome: Outcome
+) -> Phase:
     delays, asked, failed = canaries.fresh()
     slowest, megabytes = watchman.fresh()
     return Phase(
@@ -146,7 +163,9 @@ def _since(canaries: Canaries, watchman: Watchman, answers: dict[str, dict[str, 
         failed=failed,
         slowest_ms=slowest,
         megabytes=megabytes,
-        answers=answers,
+        used=took[0],
+        waited=took[1],
+        answers=outcome.answers,
     )
 
 

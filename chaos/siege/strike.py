@@ -6,7 +6,6 @@ their own, and this one yields to the pipeline.
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -25,11 +24,11 @@ from yarl import URL
 
 from chaos.siege.attack import Attacker, Frames, Put, Raw, Request, Step
 from chaos.siege.attackers import ATTACKERS
+from chaos.siege.machine import yield_to_others
 from kernel.tokens import sign
 from kernel.topics import MAX_RECORD_BYTES
 
 _ASK_S: Final = 20.0
-_NICE: Final = 10
 #: A step that takes longer is left: the next one is tried.
 _STEP_S: Final = 60.0
 _FAILED: Final = (
@@ -59,6 +58,13 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     target: Target
     names: tuple[str, ...]
     seconds: float
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What came of it: attacker -> what was answered, how often; and the processor time that they took."""
+
+    answers: Mapping[str, Mapping[str, int]] = {}
+    used_s: float = 0.0
 
 
 class Striker:
@@ -210,11 +216,12 @@ async def strike(orders: Orders) -> Mapping[str, Mapping[str, int]]:
 
 def main() -> None:
     """Reads orders, prints what was answered."""
-    os.nice(_NICE)
+    yield_to_others()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     orders = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
-    sys.stdout.write(json.dumps(asyncio.run(strike(orders))))
-    sys.stdout.flush()
+    answers = asyncio.run(strike(orders))
+    sys.stdout.buffer.write(msgspec.json.encode(Outcome(answers=answers, used_s=time.process_time())))
+    sys.stdout.buffer.flush()
     os._exit(0)  # threads of clients that still wait for an answer are of no use
 
 

@@ -1,12 +1,14 @@
 """Looks at every role meanwhile: does it live, how soon does its loop answer, how much does it hold."""
 
+import contextlib
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from chaos.invariants import Size
+import psutil
+
 from kernel.probe import get
 from kernel.settings import Settings
 
@@ -31,7 +33,8 @@ class Ground(Protocol):
     def is_running(self, name: str) -> bool: ...
     def is_ready(self, name: str) -> bool: ...
     def revive(self, name: str) -> None: ...
-    def sizes(self) -> dict[str, Size]: ...
+    def pids(self) -> Mapping[str, Sequence[int]]:
+        """The processes that run, by role; those of the servers too."""
 
 
 class Watchman:
@@ -94,9 +97,18 @@ class Watchman:
                 if self._supervises and not self._ground.is_running(role):
                     self.deaths[role] += 1
                     self._ground.revive(role)
-            for role, size in self._ground.sizes().items():
+            found = self._ground.pids()
+            for role in self._ground.operators:
+                held = sum(map(megabytes, found.get(role, ())))
                 with self._locking:
-                    self._peaks[role] = max(self._peaks[role], size.megabytes)
+                    self._peaks[role] = max(self._peaks[role], held)
+
+
+def megabytes(pid: int) -> float:
+    """What a process holds; nothing where it ends at this very moment."""
+    with contextlib.suppress(psutil.Error):
+        return float(psutil.Process(pid).memory_info().rss / 1e6)
+    return 0.0
 
 
 def long_stalls(metrics: str) -> float:

@@ -8,6 +8,7 @@ from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
 from control.channel_table import ChannelTable
 from control.following import TableThread
+from control.shares import DoorShares
 from control.state import ControlState
 from control.table import Row, TopicTable
 from kernel.clock import Clock
@@ -26,9 +27,12 @@ def _ignore(_: object) -> None:
 
 
 class ControlTopics:
-    """Channels' settings, the other edges' heartbeats, revocations, and refused events."""
+    """Channels' settings, the other edges' heartbeats and shares, revocations, and refused events."""
 
-    def __init__(self, settings: Settings, clock: Clock, service: Service, state: ControlState) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, service: Service, state: ControlState, shares: DoorShares
+    ) -> None:
+        self._shares = shares
         self._settings, self._clock, self._state, self._service = settings, clock, state, service
         self._kind_of = {topic: kind for kind, topic in topic_names(settings).ingest.items()}
         state.channels.on_change += [service.subscriptions.widen, service.subscriptions.recheck]
@@ -62,10 +66,15 @@ class ControlTopics:
             self._refused,
             whole=False,
         )
-
+        shares = TopicTable(
+            topic_names(self._settings).shares,
+            codec_for(self._settings, "share"),
+            self._shares.learn,
+            whole=False,
+        )
         self._state.on_known.append(on_read)
         thread = TableThread(
-            *(self._settings, self._clock, [*self._state.tables(), refused]),
+            *(self._settings, self._clock, [*self._state.tables(), refused, shares]),
             name=f"edge-{name}-tables".replace(":", "-"),
             health=health,
             condition="tables",

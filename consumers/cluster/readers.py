@@ -32,6 +32,8 @@ def start_readers(
             "fetch_wait_max_ms": 100,
             "fetch_error_backoff_ms": 50,
             "queued_max_messages_kbytes": 16_384,
+            # A reader that has caught up with its queue asks again at once, not after a second.
+            "fetch_queue_backoff_ms": 10,
             **properties,
         }
         reader = Reader(

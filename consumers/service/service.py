@@ -10,6 +10,7 @@ from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
 from kernel.clock import Clock
 from kernel.settings import Edge
+from kernel.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Service:
     subscriptions: Subscriptions
     publishing: Publishing
     requests: Requests
+    turns: Turns
     rooms: RoomRequests
     tasks: Tasks = field(default_factory=Tasks)
 

@@ -18,6 +18,7 @@ from control.rooms.state import Room
 from control.state import ControlState
 from kernel.errors import TouchlineError
 from kernel.positions import Kind, Shard, Stream
+from kernel.tokens import Grants
 from kernel.users import ROOM
 
 
@@ -45,10 +46,13 @@ class Subscriptions:
         partitions: Partitions,
         *,
         most_of_a_user: int = 2000,
+        elsewhere: Callable[[Grants], int] = lambda _: 0,
     ) -> None:
+        """`elsewhere` says how many subscriptions a user has at other edges."""
         self.hub, self.backfill, self._most_of_a_user = hub, backfill, most_of_a_user
+        self._elsewhere = elsewhere
         #: User -> subscriptions over all connections.
-        self._of_users: Counter[str] = Counter()
+        self.of_users: Counter[str] = Counter()
         self._registry, self._partitions = registry, partitions
         self._watchers = Watchers()
         #: Audiences whose partitions went away, and whose viewers wait.
@@ -113,7 +117,8 @@ class Subscriptions:
         """Begin a subscription; a reply only where it cannot begin here."""
         if not self._registry.readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
-        if self._of_users[member.user] >= self._most_of_a_user:
+        here = self.of_users[member.user]
+        if here >= self._most_of_a_user or here + self._elsewhere(member.grants) >= self._most_of_a_user:
             sentence = f"One user may have {self._most_of_a_user} subscriptions."
             return m.error("limit_reached", sentence, request_id=request.id)
         shard = self._registry.shard(stream.channel, member.user)
@@ -126,7 +131,7 @@ class Subscriptions:
         subscription = Subscription(holder, self._audience(stream, shard), request, view)
         subscription.on_end = partial(self._taken_out, subscription, member)
         member.streams[request.stream] = subscription
-        self._of_users[member.user] += 1
+        self.of_users[member.user] += 1
         self._watchers.add(subscription, member)
         subscription.advance(self.backfill)
         return None
@@ -135,7 +140,7 @@ class Subscriptions:
         """Begin a subscription to the operators' figures: every edge has them, and no channel's settings."""
         subscription = Subscription(holder, self.hub.overview(), request)
         member.streams[request.stream] = subscription
-        self._of_users[member.user] += 1
+        self.of_users[member.user] += 1
         subscription.advance(self.backfill)
 
     def leave(self, member: Member, stream: str) -> None:
@@ -243,9 +248,9 @@ class Subscriptions:
                 yield audience, serves(Stream.parse(audience.name).kind, shard)
 
     def _end(self, subscription: Subscription, member: Member) -> None:
-        self._of_users[member.user] -= 1
-        if self._of_users[member.user] <= 0:
-            del self._of_users[member.user]
+        self.of_users[member.user] -= 1
+        if self.of_users[member.user] <= 0:
+            del self.of_users[member.user]
         subscription.close()
         self._watchers.discard(subscription)
         self.hub.leave(subscription.audience)

@@ -4,12 +4,9 @@ An idle viewer costs this object and the transport: the parser exists only while
 """
 
 import asyncio
-import logging
-from collections.abc import Coroutine, Iterable
-from typing import Any, Final
+from collections.abc import Coroutine, Iterable, Iterator
+from typing import Any, Final, cast
 
-from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as Wire
 
 from consumers.delivery.events import Events
@@ -19,30 +16,16 @@ from consumers.protocol import session as s
 from consumers.service.refusals import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
+from consumers.transport.incoming import Incoming
 from control.rooms.state import is_room
 from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
+from kernel.fair import WHOSE
 from kernel.metrics import CLOSED
 from kernel.positions import Stream
 
 #: Requests of one viewer that may be under way at once (publishing, reading history).
 MAX_UNDER_WAY: Final = 32
-WIRE_LOG: Final = logging.getLogger("touchline.websockets")
-WIRE_LOG.setLevel(logging.WARNING)  # `websockets` logs each connection at info
-
-
-class _Incoming:
-    """The parser, and the fragments of a message that is not complete."""
-
-    __slots__ = ("fragments", "wire")
-
-    def __init__(self, max_size: int) -> None:
-        self.wire = Wire(SERVER, state=OPEN, max_size=max_size, logger=WIRE_LOG)
-        self.fragments: list[bytes] | None = None
-
-    @property
-    def at_rest(self) -> bool:
-        return not self.wire.reader.buffer and self.fragments is None
 
 
 class ViewerConnection(asyncio.Protocol):
@@ -81,7 +64,7 @@ class ViewerConnection(asyncio.Protocol):
         self._service, self._transport = service, transport
         self.id, self.session, self.address, self.device = session_id, session, address, device
         self.write = transport.write
-        self._incoming: _Incoming | None = None
+        self._incoming: Incoming | None = None
         self._under_way = 0
         #: Pages that the socket has not taken yet.
         self._waiting: tuple[asyncio.Future[None], ...] = ()
@@ -97,21 +80,23 @@ class ViewerConnection(asyncio.Protocol):
     # ── from the transport ───────────────────────────────────────────────────────────────────────────
 
     def data_received(self, data: bytes) -> None:
-        session, now = self.session, self._service.clock.monotonic()
-        session.alive(now)
-        incoming = self._incoming or _Incoming(self._service.edge.max_frame_bytes)
-        wire = incoming.wire
-        wire.receive_data(data)
-        for event in wire.events_received():
-            if isinstance(event, Frame):
-                self._frame(event, incoming, now)
-        for out in wire.data_to_send():
-            if out:
-                self.write(out)
-            else:
-                self._count_close(wire.close_sent.code if wire.close_sent else 1006)
-                self._close()
-        self._incoming = None if incoming.at_rest else incoming
+        self.session.alive(self._service.clock.monotonic())
+        incoming = self._incoming
+        if incoming is None:
+            incoming = self._incoming = Incoming(self._service.edge.max_frame_bytes)
+        incoming.add(data)
+        if incoming.lined_up:
+            return
+        WHOSE.set(self._whose)  # also of what is begun for them
+        turns = self._service.turns
+        if turns.free() and not incoming.work(self):
+            self._done(incoming)
+            return
+        # The rest is done in later turns, and no more is read before.
+        incoming.lined_up = True
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+        turns.add(self._whose, self._go_on)
 
     def pause_writing(self) -> None:
         # Whoever does not read is not read from: what they ask for has to wait somewhere.
@@ -124,7 +109,7 @@ class ViewerConnection(asyncio.Protocol):
             return
         self.paused = False
         self._wake()
-        self._transport.resume_reading()
+        self._read_on()
         self.session.alive(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
             subscription.advance(self._service.subscriptions.backfill)
@@ -203,42 +188,45 @@ class ViewerConnection(asyncio.Protocol):
             if not self._do(effect):
                 return
 
-    def perform_for(  # noqa: PLR0912 - one branch an effect
-        self, member: s.Member, effects: Iterable[s.MemberEffect | s.Effect]
-    ) -> None:
+    def perform_for(self, member: s.Member, effects: Iterable[s.MemberEffect | s.Effect]) -> None:
         """Do what this member asks for."""
-        subscriptions, requests = self._service.subscriptions, self._service.requests
         for effect in effects:
-            match effect:
-                case s.Watch(request, stream) if is_room(stream):
-                    watching = subscriptions.watch_room(
-                        *(self, member, request, stream), gone=self._transport.is_closing
-                    )
-                    self._start(request.id, watching)
-                case s.Watch(request, stream):
-                    self._reply(subscriptions.watch(self, member, request, stream))
-                case s.Oversee(request):
-                    subscriptions.oversee(self, member, request)
-                case s.Leave(request_id, name):
-                    subscriptions.leave(member, name)
-                    self._reply(None if request_id is None else m.Ok(id=request_id))
-                case s.Post(posted, stream):
-                    work = self._service.publishing.publish(posted, stream, member, self, self._size)
-                    self._start(posted.id, work)
-                case s.ReadPast(asked, stream):
-                    self._start(asked.id, self._read_past(asked, stream, member))
-                case s.DoInRoom(asked_for):
-                    self._start(asked_for.id, self._service.rooms.do(asked_for, member))
-                case s.CountViewers(count):
-                    self._reply(requests.presence(count, member))
-                case s.Remember(ack):
-                    if not requests.acked(ack, member, self.device):
-                        self._start(ack.id, requests.ack(ack, member, self.device))
-                    elif ack.id is not None:
-                        self.send(m.Ok(id=ack.id))
-                case _:
-                    if not self._do(effect):
-                        return
+            if not self._do_for(member, effect):
+                return
+
+    def _do_for(self, member: s.Member, effect: s.MemberEffect | s.Effect) -> bool:
+        """The same for one thing; whether anything may follow."""
+        subscriptions, requests = self._service.subscriptions, self._service.requests
+        match effect:
+            case s.Watch(request, stream) if is_room(stream):
+                watching = subscriptions.watch_room(
+                    *(self, member, request, stream), gone=self._transport.is_closing
+                )
+                self._start(request.id, watching)
+            case s.Watch(request, stream):
+                self._reply(subscriptions.watch(self, member, request, stream))
+            case s.Oversee(request):
+                subscriptions.oversee(self, member, request)
+            case s.Leave(request_id, name):
+                subscriptions.leave(member, name)
+                self._reply(None if request_id is None else m.Ok(id=request_id))
+            case s.Post(posted, stream):
+                work = self._service.publishing.publish(posted, stream, member, self, self._size)
+                self._start(posted.id, work)
+            case s.ReadPast(asked, stream):
+                self._start(asked.id, self._read_past(asked, stream, member))
+            case s.DoInRoom(asked_for):
+                self._start(asked_for.id, self._service.rooms.do(asked_for, member))
+            case s.CountViewers(count):
+                self._reply(requests.presence(count, member))
+            case s.Remember(ack):
+                if not requests.acked(ack, member, self.device):
+                    self._start(ack.id, requests.ack(ack, member, self.device))
+                elif ack.id is not None:
+                    self.send(m.Ok(id=ack.id))
+            case _:
+                return self._do(effect)
+        return True
 
     def _do(self, effect: s.Effect) -> bool:
         """Whether anything may follow."""
@@ -254,32 +242,62 @@ class ViewerConnection(asyncio.Protocol):
                 return False
         return True
 
+    # ── for what has come (it is its Owner) ──────────────────────────────────────────────────────────
+
+    @property
+    def closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def count_frame(self, *, bad: bool) -> None:
+        self.perform(self.session.count_frame(self._service.clock.monotonic(), bad=bad))
+
+    def receive(self, text: str, size: int) -> Iterator[s.MemberEffect | s.Effect]:
+        self._size = size
+        return self.session.receive(text, self._service.clock.monotonic())
+
+    def do(self, asked: s.MemberEffect | s.Effect) -> None:
+        if isinstance(self.session, s.Member):
+            self._do_for(self.session, asked)
+        else:
+            self._do(cast("s.Effect", asked))
+
+    def answer(self, wire: Wire) -> None:
+        for out in wire.data_to_send():
+            if out:
+                self.write(out)
+            else:
+                self._count_close(wire.close_sent.code if wire.close_sent else 1006)
+                self._close()
+
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _frame(self, frame: Frame, incoming: _Incoming, now: float) -> None:
-        if frame.opcode is not Opcode.TEXT or not frame.fin:
-            self.perform(self.session.count_frame(now, bad=frame.opcode is Opcode.BINARY))
-        if frame.opcode is Opcode.TEXT:
-            incoming.fragments = []
-        elif frame.opcode is not Opcode.CONT or incoming.fragments is None:
-            return
-        if frame.data:  # the parser bounds their bytes; of those that have none there may be any number
-            incoming.fragments.append(bytes(frame.data))
-        if not frame.fin:
-            return
-        message = b"".join(incoming.fragments)
-        incoming.fragments = None
-        try:
-            text = message.decode()
-        except UnicodeDecodeError:
-            incoming.wire.fail(1007, "text frames are UTF-8")
-            return
-        self._size = len(message)
-        session = self.session
-        if isinstance(session, s.Member):
-            self.perform_for(session, session.receive(text, now))
-        else:
-            self.perform(session.receive(text, now))
+    @property
+    def _whose(self) -> str:
+        """Whose turns it takes: a user's, or those of strangers from one address."""
+        return self.session.user if isinstance(self.session, s.Member) else f"\0{self.address}"
+
+    def _go_on(self) -> bool:
+        """Another turn; whether there is more."""
+        incoming = self._incoming
+        if incoming is None:  # the connection is lost
+            return False
+        WHOSE.set(self._whose)
+        if incoming.work(self):
+            return True
+        incoming.lined_up = False
+        self._done(incoming)
+        self._read_on()
+        return False
+
+    def _done(self, incoming: Incoming) -> None:
+        if self._incoming is incoming and incoming.at_rest:
+            self._incoming = None
+
+    def _read_on(self) -> None:
+        """Unless something of before waits for its turn, or for the socket."""
+        lined_up = self._incoming is not None and self._incoming.lined_up
+        if not (lined_up or self.paused or self._transport.is_closing()):
+            self._transport.resume_reading()
 
     def _reply(self, message: m.AnyReply | None) -> None:
         if message is not None:

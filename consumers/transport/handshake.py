@@ -16,9 +16,10 @@ from websockets.typing import Subprotocol
 from consumers.protocol.messages import SUBPROTOCOL, render
 from consumers.protocol.session import Guest, Verify
 from consumers.service.service import Service
-from consumers.transport.connection import WIRE_LOG, ViewerConnection
+from consumers.transport.connection import ViewerConnection
 from consumers.transport.frames import close_frame, text_frame
 from consumers.transport.http import http_response
+from consumers.transport.incoming import WIRE_LOG
 from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED

@@ -5,7 +5,6 @@ Nothing is decoded here, unless a type lists its records: what comes is dropped 
 
 import contextlib
 import ctypes
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient
 
 from control.entity.store import Row, Store
+from control.entity.stores import is_damage
 from control.entity.types import STAMP, AnyType
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -100,12 +100,14 @@ class Follower(threading.Thread):
             consumer = Consumer(
                 {
                     "fetch.wait.max.ms": 500,
-                    # All that waits in memory. It fills at once, and who has emptied it asks for more at
-                    # once: with librdkafka's second of rest each time a million records take ten.
-                    "queued.max.messages.kbytes": 4 * 1024,
+                    # All that waits in memory, where a record of a hundred bytes takes six hundred. Who has
+                    # emptied it asks again at once: with librdkafka's second of rest each time a million
+                    # records take ten.
+                    "queued.max.messages.kbytes": 2 * 1024,
+                    "queued.min.messages": 20_000,
                     "fetch.queue.backoff.ms": 5,
-                    "fetch.max.bytes": 4 * 1024 * 1024,
-                    "fetch.message.max.bytes": 2 * 1024 * 1024,
+                    "fetch.max.bytes": 1024 * 1024,
+                    "fetch.message.max.bytes": 1024 * 1024,
                     **self._config,
                     "group.id": "touchline-state",  # never joined
                     "enable.auto.commit": False,
@@ -125,7 +127,7 @@ class Follower(threading.Thread):
                 self._look(consumer)
         except BaseException as error:
             if not self._stopping.is_set():
-                if isinstance(error, sqlite3.DatabaseError):
+                if is_damage(error):
                     self._open_store({each.name: "" for each in self._types}, True).close()
                 self._on_failed(error)
         finally:
@@ -154,6 +156,10 @@ class Follower(threading.Thread):
     def _begin(self, consumer: Consumer, topics: Mapping[str, _Topic]) -> Store:
         self._ids = {name: topic.topic_id for name, topic in topics.items()}
         identity = {each.name: topics[each.topic].topic_id for each in self._types}
+        for name in topics:
+            # Else a consumer goes for five minutes by what it was told first, by a broker that had not heard
+            # of more partitions yet: an upgrade of the whole pipeline found a worker that could not start.
+            consumer.list_topics(name, timeout=10)
         places = [(name, number) for name, topic in topics.items() for number in range(topic.partitions)]
         spans = {
             place: consumer.get_watermark_offsets(TopicPartition(*place), timeout=10) for place in places
@@ -194,9 +200,15 @@ class Follower(threading.Thread):
             if topic.topic_id != self._ids[name]:
                 raise TouchlineError("unavailable", f"The topic {name} was made anew.")
             for number in range(topic.partitions):
-                if (name, number) not in self._at:
+                if (name, number) not in self._at and self._heard_of(consumer, name, number):
                     self._at[name, number] = 0
                     consumer.incremental_assign([TopicPartition(name, number, 0)])
+
+    def _heard_of(self, consumer: Consumer, topic: str, partition: int) -> bool:
+        try:
+            return partition in consumer.list_topics(topic, timeout=_RETRY_S).topics[topic].partitions
+        except KafkaException:
+            return False
 
     # ── records ────────────────────────────────────────────────────────────────────────────────────────
 

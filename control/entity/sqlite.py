@@ -40,7 +40,7 @@ class SqliteStore:
         try:
             self._writer = self._open()
         except (sqlite3.DatabaseError, Damaged):
-            self._remove()
+            remove(self._path)
             self._writer = self._open()
 
     # ── of the writer's thread ─────────────────────────────────────────────────────────────────────────
@@ -84,11 +84,6 @@ class SqliteStore:
     def _count(self, db: sqlite3.Connection) -> None:
         for table in self._identity:
             (self._counts[table],) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
-
-    def _remove(self) -> None:
-        for ending in ("", "-wal", "-shm", "-journal"):
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{self._path}{ending}").unlink()
 
     def offsets(self, table: str) -> dict[int, int]:
         rows = self._writer.execute("SELECT partition, next FROM offsets WHERE name = ?", (table,))
@@ -137,7 +132,10 @@ class SqliteStore:
 
     def purge(self, before_ms: int) -> None:
         for table in self._identity:
-            self._writer.execute(f"DELETE FROM {table} WHERE gone_ms < ?", (before_ms,))  # noqa: S608
+            deleting = f"DELETE FROM {table} WHERE gone_ms < ?"  # noqa: S608
+            gone = self._writer.execute(deleting, (before_ms,)).rowcount
+            if self.loaded:
+                self._counts[table] -= gone
 
     def close(self) -> None:
         for db in (*self._readers, self._writer):
@@ -202,3 +200,9 @@ def _end_of(prefix: bytes) -> bytes:
     """The first key behind all that begin with it."""
     kept = prefix.rstrip(b"\xff")
     return kept[:-1] + bytes((kept[-1] + 1,)) if kept else b"\xff" * 1024
+
+
+def remove(path: Path) -> None:
+    """Take a table's file away, with what belongs to it."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)

@@ -5,7 +5,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, Final, cast
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
@@ -13,8 +12,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from control.entity.files import own_file
 from control.entity.follower import Follower
-from control.entity.sqlite import SqliteStore
 from control.entity.store import Store
+from control.entity.stores import check_store, open_store
 from control.entity.types import AnyType, EntityType, S
 from control.entity.view import REMEMBERED, View
 from kernel.clock import Clock
@@ -63,17 +62,13 @@ class Tables:
         Whoever is to be told is called in this thread's loop, or (not `in_loop`) in the follower's thread.
         """
         self._loop = asyncio.get_running_loop() if in_loop else None
+        check_store(self._settings)
         path = self._open.enter_context(own_file(self._settings, self._role))
-
-        def open_store(identity: Mapping[str, str], anew: bool) -> Store:
-            if anew:
-                remove(path)
-            return SqliteStore(path, identity)
 
         self._follower = Follower(
             client_config(self._settings),
             self._types,
-            open_store,
+            lambda identity, anew: open_store(self._settings.state.store, path, identity, anew=anew),
             clock=self._clock,
             known={name: view.in_use for name, view in self._views.items()},
             on_ready=lambda store: self._in_loop(self._ready, store),
@@ -163,9 +158,3 @@ class Tables:
                 self._views[name].changed(keys)
         except Exception as error:
             self._on_failed(error)
-
-
-def remove(path: Path) -> None:
-    """Take a table's file away, with what belongs to it."""
-    for ending in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)

@@ -129,7 +129,7 @@ class View(Generic[S]):
             if row.key in seen:
                 continue
             seen.add(row.key)
-            state = self._read(row.key).state if row.key not in self._own else self._own[row.key].state
+            state = self.known(row.key).state  # asked for again and again: it is read once
             # A copy in another partition may be newer.
             if state is not None and flags is not None and flags(row.key, state) & flag:
                 yield row.key, state

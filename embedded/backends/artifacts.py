@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -49,13 +49,17 @@ def place(servers_dir: Path, server: Server) -> Path:
 
 
 def install(
-    servers_dir: Path, names: Iterable[str] = ("kafka", "elasticsearch"), *, progress: Progress | None = None
+    servers_dir: Path,
+    names: Iterable[str] = ("kafka", "elasticsearch"),
+    *,
+    progress: Progress | None = None,
+    known: Mapping[str, Server] | None = None,
 ) -> dict[str, Path]:
-    """Download what is not there yet, and give the directory of each server.
+    """Download what is not there yet, and give the directory of each server (of those `known`, if given).
 
     Where all is there no network is touched. What an interrupted run has downloaded is kept for the next.
     """
-    servers = [load()[name] for name in names]
+    servers = [(known or load())[name] for name in names]
     if not all(is_installed(servers_dir, server) for server in servers):
         _make_directory(servers_dir)
         with _locked(servers_dir / ".lock"):  # two `up`s on a new machine: the second finds the work done

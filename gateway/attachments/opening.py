@@ -11,6 +11,7 @@ from gateway.attachments.directory import Directory
 from gateway.attachments.janitor import Janitor
 from gateway.attachments.service import AttachmentService
 from gateway.attachments.store import Store
+from kernel import extras
 from kernel.clock import Clock
 from kernel.presigned import UrlSigner
 from kernel.settings import Settings
@@ -53,6 +54,13 @@ async def open_attachments(
 
 
 async def _store(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Store:
+    if settings.attachments.store == "s3":
+        extras.check("s3", "Attachments in a bucket")
+        from gateway.attachments.s3 import Bucket  # noqa: PLC0415 - only who has a bucket has the library
+
+        bucket = Bucket(settings.attachments, clock)
+        await bucket.open(stack)
+        return bucket
     directory = Directory(settings.attachments, UrlSigner(settings), clock)
     await directory.open()
     stack.callback(directory.close)

@@ -19,6 +19,7 @@ from gateway.events.sending import Prepare, Send, Sent
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
+from gateway.http.turns import turn
 from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 from kernel.metrics import INGESTED, REFUSED
@@ -29,10 +30,10 @@ from kernel.users import check_post
 from producers.posts import Record, read_post
 
 #: Events of a part, and bytes: after each part others have their turn.
-_PART: Final = 512
-_PART_BYTES: Final = 256 * 1024
+_PART: Final = 128
+_PART_BYTES: Final = 64 * 1024
 #: Parts of a long body that are on their way to Kafka at once.
-_WINDOWS: Final = 16
+_WINDOWS: Final = 64
 _MAX_KEY: Final = 128
 
 
@@ -126,7 +127,9 @@ async def _many(
         async for part in parts:
             items = list(enumerate(part, number))
             number += len(items)
-            windows.append((len(items), await send(items)))
+            async with turn(request):
+                sent = await send(items)
+            windows.append((len(items), sent))
             while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
                 await finish_oldest()
             results.check()

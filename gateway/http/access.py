@@ -9,6 +9,7 @@ from aiohttp import web
 from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fair import WHOSE
 from kernel.jwks import JwksKeys
 from kernel.settings import Settings
 from kernel.tokens import (
@@ -21,6 +22,7 @@ from kernel.tokens import (
     Verifier,
     anonymous_allowed,
     everything,
+    has_keys,
     is_loopback,
     shown_token,
     without_token,
@@ -91,13 +93,14 @@ class Access:
         auth, self._board = settings.auth, control_state
         static: Keys = StaticKeys(auth)
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
-        keyed = self._keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
+        keyed = self._keyed = has_keys(auth)
         self._verifier = Verifier(auth, self._jwks or static, clock) if keyed else None
         self._open = anonymous_allowed(auth, on_loopback=is_loopback(settings.gateway.host))
 
     async def require(self, request: web.Request, action: Action, what: str) -> Caller:
         """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
         grants = await self._grants(request)
+        WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Caller(None)
         if not grants.allows(action, what):
@@ -127,6 +130,7 @@ class Access:
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
         grants = await self._grants(request)
+        WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Scope()
         hidden, own = self._board.hidden_from(grants)

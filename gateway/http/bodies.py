@@ -15,6 +15,7 @@ import msgspec
 import zstandard
 from aiohttp import web
 
+from gateway.http.turns import turn
 from kernel.errors import TouchlineError
 from schemas.codec import Undecodable
 
@@ -28,7 +29,7 @@ _ZSTD_WINDOW: Final = 8 * 1024 * 1024
 _MAX_GROWTH: Final = 200
 _GROWTH_FREE: Final = 4 * 1024 * 1024
 #: Lines handed on at once, and events of an array that one body may hold.
-_LINES_A_TURN: Final = 512
+_LINES_A_TURN: Final = 128
 MAX_ITEMS: Final = 100_000
 
 JSON: Final = "application/json"
@@ -182,18 +183,19 @@ async def lines_of(request: web.Request, limit: int, most: int) -> AsyncIterator
     """
     rest, number = b"", 0
     async for piece in pieces_of(request):
-        lines = piece.split(b"\n")
-        if len(rest) <= limit:  # of what is too long already no more is kept, however it comes
-            lines[0] = (rest + lines[0])[: limit + 1]
-        else:
-            lines[0] = rest
-        rest = lines.pop()
-        number += len(lines)
-        if number > most:
-            raise TouchlineError(
-                "too_large", f"The body has more than {most} lines.", hint="Send it as several requests."
-            )
-        found = [line for line in lines if line and not line.isspace()]
+        async with turn(request):
+            lines = piece.split(b"\n")
+            if len(rest) <= limit:  # of what is too long already no more is kept, however it comes
+                lines[0] = (rest + lines[0])[: limit + 1]
+            else:
+                lines[0] = rest
+            rest = lines.pop()
+            number += len(lines)
+            if number > most:
+                raise TouchlineError(
+                    "too_large", f"The body has more than {most} lines.", hint="Send it as several requests."
+                )
+            found = [line for line in lines if line and not line.isspace()]
         for start in range(0, len(found), _LINES_A_TURN):
             yield found[start : start + _LINES_A_TURN]
     if rest and not rest.isspace():

@@ -2,50 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any, Final
 
 from control.channels import Settings
 from kernel.errors import TouchlineError
+from kernel.paces import Paces
 from kernel.positions import Kind
 from streams.fold.words import MAX_LOOKED_AT, Blocked, blocked_words
 
-#: Senders whose pace is remembered, in each ingest partition.
-_REMEMBERED: Final = 100_000
 #: A year: what a rate of nearly nothing comes to.
 _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
 #: A rate allows for a burst of so many seconds' worth.
 _BURST_S: Final = 2.0
-
-
-class Paces:
-    """When each sender may post again (the generic cell rate algorithm: one number a sender)."""
-
-    def __init__(self, remembered: int = _REMEMBERED) -> None:
-        self._due: dict[str, float] = {}
-        self._remembered = remembered
-
-    def __len__(self) -> int:
-        return len(self._due)
-
-    def wait_ms(self, who: str, append_ms: int, burst_ms: float) -> float:
-        """How long this sender has to wait still; 0 or less: they may post."""
-        return self._due.get(who, 0.0) - burst_ms - append_ms
-
-    def count(self, who: str, append_ms: int, interval_ms: float) -> None:
-        """The sender has posted."""
-        if len(self._due) >= self._remembered:
-            self._forget(append_ms)
-        self._due[who] = max(self._due.get(who, 0.0), append_ms) + interval_ms
-
-    def _forget(self, append_ms: int) -> None:
-        """Whoever may post anyway need not be remembered; of others the longest known go, half at a time.
-
-        To go through all of them for each event would be the end of the fold's pace."""
-        waiting = {name: due for name, due in self._due.items() if due > append_ms}
-        for name in list(islice(waiting, max(0, len(waiting) - self._remembered // 2))):
-            del waiting[name]
-        self._due = waiting
 
 
 def _above_0(value: float) -> bool:
@@ -97,7 +65,7 @@ class Guard:
         if self._blocked is not None:
             _look_for(self._blocked, event["data"]["text"])
         for number, (_, burst, why) in enumerate(self._paces):
-            wait = paces.wait_ms(self._key(number, sender), append_ms, burst)
+            wait = paces.wait(self._key(number, sender), append_ms, burst)
             if wait > 0:
                 raise TouchlineError("rate_limited", f"{why}: post again in {wait / 1000:.1f} s.")
 

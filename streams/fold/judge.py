@@ -14,6 +14,7 @@ from control.asker import Asker, asker_of
 from control.counts import Count
 from control.epochs import Epochs
 from kernel.errors import TouchlineError
+from kernel.paces import Paces
 from kernel.positions import Kind, make_id, make_seq
 from kernel.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.settings import Auth
@@ -30,7 +31,6 @@ from schemas.rendering import render
 from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
-from streams.fold.guards import Paces
 from streams.fold.repeats import Repeats
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares

@@ -9,9 +9,9 @@ benchmark is one of them (decision 0081).
 from typing import Final, NamedTuple
 
 from kernel.errors import TouchlineError
+from kernel.paces import Paces
 from kernel.positions import Kind
 from kernel.settings import Stream
-from streams.fold.guards import Paces
 
 #: So many seconds' worth may come at once.
 BURST_S: Final = 10.0
@@ -50,7 +50,7 @@ class Shares:
 
         Whoever is in no debt may go into it once: a large event passes, and the next one waits for it."""
         for who, what, _, times in self._shares(kind, channel, sender, size):
-            wait = self._paces.wait_ms(who, append_ms, BURST_S * 1000 - times)
+            wait = self._paces.wait(who, append_ms, BURST_S * 1000 - times)
             if wait > 0:
                 raise TouchlineError("rate_limited", f"{what}: post again in {wait / 1000:.1f} s.")
 

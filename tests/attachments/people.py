@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import msgspec
@@ -35,6 +36,8 @@ class Answer(NamedTuple):
 
 
 async def ask(method: str, url: str, **given: Any) -> Answer:
+    if isinstance(given.get("data"), bytes):
+        given["data"] = BytesIO(given["data"])
     async with ClientSession() as http, http.request(method, url, **given) as answer:
         return Answer(answer.status, answer.headers.copy(), await answer.read())
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from chaos import invariants as i
-from chaos.invariants import Missing, Piece, Seen, Size, Standing, Viewing, Watched
+from chaos.invariants import Missing, Piece, Seen, Size, Standing, Told, Viewing, Watched
 
 A = "chat:a"
 LOG = {A: [Seen(1, "k1"), Seen(2, "k2"), Seen(5, "k3")]}
@@ -35,6 +35,15 @@ def whole(**standing: Sequence[object]) -> list[str]:
     return i.everything_is_whole(Standing(**{"places": places, **standing}), {**LOG, "chat:empty": []})  # type: ignore[arg-type]
 
 
+SET = {"c": Told(3, {"max_text": 9, "readers": ("ana",)}), "d": Told(1, {"max_text": 5, "readers": ()})}
+ALL = ("ana", "ben")
+
+
+def state(revision: int | None = 3, text: int = 9) -> list[str]:
+    said = {"c": Told(revision, {"max_text": text, "readers": ("ana",)}), "d": SET["d"]}
+    return i.state_is_the_recount({"the gateway": said, "the log": SET}, SET)
+
+
 RIGHT: dict[str, Callable[[], list[str]]] = {
     "whole": whole,
     "ahead of the log as it was read": lambda: whole(places=[Watched("ana", A, 7)]),
@@ -52,6 +61,10 @@ RIGHT: dict[str, Callable[[], list[str]]] = {
     "a gap that was told": lambda: i.viewers_see_each_event_once([viewing(1, 5, told=[Missing(1, 2)])], LOG),
     "history": lambda: i.all_agree({"history": LOG}, LOG),
     "counts": lambda: i.counts_agree({A: 3, "chat:b": 1}, {A: 3}),
+    "state": state,
+    "state of whoever names no revision": lambda: state(None),
+    "commands, one given twice": lambda: i.confirmed_is_in_the_log({"c": 2}, {"c": 3}),
+    "doors": lambda: i.doors_are_as_set({"edge": {"c": ["ana"], "d": ["ana", "ben"]}}, SET, ALL),
     "sizes": lambda: i.sizes_return({"edge": Size(90, 30, 9)}, {"edge": Size(95, 30, 9)}, Size(10, 5, 2)),
 }
 
@@ -98,6 +111,21 @@ WRONG: dict[str, tuple[Callable[[], list[str]], str]] = {
     "no history": (lambda: i.all_agree({"history": {}}, LOG), "has 0 events"),
     "ghosts": (lambda: i.counts_agree({A: 4}, {A: 3}), "has 3 viewers, and 4 are counted"),
     "uncounted": (lambda: i.counts_agree({}, {A: 3}), "0 are counted"),
+    "a lost command": (lambda: state(2), "the gateway has c at revision 2, the recount 3"),
+    "a command carried out twice": (lambda: state(4), "the gateway has c at revision 4, the recount 3"),
+    "an older setting": (lambda: state(None, 8), "the gateway has c as {'max_text': 8"),
+    "a channel that is forgotten": (
+        lambda: i.state_is_the_recount({"the gateway": {"c": SET["c"]}}, SET),
+        "the gateway does not know d",
+    ),
+    "a confirmed command": (
+        lambda: i.confirmed_is_in_the_log({"c": 2}, {"c": 1}),
+        "2 commands about c were confirmed, the log has 1",
+    ),
+    "an open door": (
+        lambda: i.doors_are_as_set({"edge": {"c": ["ana", "ben"], "d": ["ana", "ben"]}}, SET, ALL),
+        "edge lets ['ana', 'ben'] watch c, whose readers are ['ana']",
+    ),
     "a leak": (
         lambda: i.sizes_return({"edge": Size(90, 30, 9)}, {"edge": Size(90, 90, 9)}, Size(10, 5, 2)),
         "edge held 30 files before and 90 after",

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
-from chaos.invariants import Size
 from chaos.siege.attack import Put
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.on_the_log import TOPICS
@@ -90,12 +90,22 @@ def test_what_nobody_noticed_is_no_finding() -> None:
     assert Report(peace=PEACE, phases=[calm]).findings == []
 
 
+def test_what_the_machine_is_later_by_is_nobodys_doing() -> None:
+    """Everybody's processes share a machine's cores here: by that much everything else is slower, too."""
+    slow = Phase(delay_p99_ms=1200, request_p99_ms={"search": 220}, machine_ms=180)
+    assert broken(slow, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == []
+    slower = msgspec.structs.replace(slow, request_p99_ms={"search": 310})
+    assert broken(slower, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == [
+        "search took 310 ms, at p99"
+    ]
+
+
 def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
     worse = Phase(delay_p99_ms=None, deaths={"stream-1": 3})
     assert Report(peace=PEACE, phases=[worse], struck=True).findings == []
-    missing = Report(peace=PEACE, phases=[worse], struck=True, unseen=2, away=("index",))
+    missing = Report(peace=PEACE, phases=[worse], struck=True, unseen=("a, 9 s old", "b"), away=("index",))
     assert missing.findings == [
-        "2 events that were taken never reached somebody who watched",
+        "2 events that were taken never reached somebody who watched: a, 9 s old; b",
         "index is not ready after it was over",
     ]
 
@@ -141,11 +151,8 @@ class Camp:
     def revive(self, name: str) -> None:
         self._pipeline.launch(name)
 
-    def sizes(self) -> dict[str, Size]:
-        return {
-            role: Size(psutil.Process(self._pipeline.pid(role)).memory_info().rss / 1e6, 0, 0)
-            for role in ROLES
-        }
+    def pids(self) -> dict[str, list[int]]:
+        return {role: [self._pipeline.pid(role)] for role in ROLES}
 
 
 ROLES = ("stream", "edge", "index", "gateway")

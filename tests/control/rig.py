@@ -26,7 +26,7 @@ from tests.pipeline import ROOT, eventually
 class Rig:
     """`prefix.inputs` (kept), `prefix.notes` (compacted), `prefix.refused`."""
 
-    def __init__(self, kafka: str, home: Path, partitions: int) -> None:
+    def __init__(self, kafka: str, home: Path, partitions: int, store: str = "sqlite") -> None:
         prefix = f"e{secrets.token_hex(4)}"
         self.inputs, self.notes, self.refused = (f"{prefix}.{n}" for n in ("inputs", "notes", "refused"))
         self.settings = load_settings(
@@ -35,6 +35,7 @@ class Rig:
                 "TOUCHLINE_TOPICS_PREFIX": prefix,
                 "TOUCHLINE_STREAM_GROUP": f"{prefix}-owners",
                 "TOUCHLINE_STATE_DIR": str(home / "state"),
+                "TOUCHLINE_STATE_STORE": store,
             }
         )
         self.home, self.kafka, self.partitions = home, kafka, partitions

@@ -17,6 +17,8 @@ from tests.control.notes import LISTED, Note, note_type
 from tests.control.rig import Rig, until
 
 MakeRig = Callable[..., Rig]
+#: What touches the table on disk is proven of each store; what else they have to do, in test_stores.
+BOTH = pytest.mark.parametrize("make_rig", ["sqlite", "rocksdb"], indirect=True)
 
 
 def note(user: str, text: str, revision: int) -> bytes:
@@ -141,6 +143,7 @@ async def test_a_reader_holds_what_it_uses(make_rig: MakeRig) -> None:
         assert len(view.in_use) == 11
 
 
+@BOTH
 async def test_records_with_a_flag_are_listed(make_rig: MakeRig) -> None:
     rig = make_rig(2)
     for name, listed in (("ana", True), ("ben", False), ("cleo", True)):
@@ -156,6 +159,7 @@ async def test_records_with_a_flag_are_listed(make_rig: MakeRig) -> None:
 # ── partitions ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@BOTH
 async def test_the_highest_revision_holds_wherever_it_lies(make_rig: MakeRig) -> None:
     rig = make_rig(1)
     rig.put(rig.notes, "ana", note("ana", "old", 3), 0)
@@ -176,6 +180,7 @@ async def test_the_highest_revision_holds_wherever_it_lies(make_rig: MakeRig) ->
 
 
 @pytest.mark.slow
+@BOTH
 async def test_partitions_are_added_while_inputs_come(make_rig: MakeRig) -> None:
     rig = make_rig(1)
     rig.start_owner("one")
@@ -214,6 +219,7 @@ async def test_partitions_are_added_while_inputs_come(make_rig: MakeRig) -> None
 
 
 @pytest.mark.slow
+@BOTH
 async def test_owners_come_go_and_are_killed_and_each_input_counts_once(make_rig: MakeRig) -> None:
     rig, rng = make_rig(4), random.Random(5)
     users, wanted = [f"user-{n}" for n in range(50)], Counter[str]()
@@ -274,6 +280,7 @@ async def test_what_an_owner_writes_that_is_none_any_more_is_written_over(make_r
 
 
 @pytest.mark.slow
+@BOTH
 async def test_a_reader_that_is_killed_at_any_moment_goes_on_without_a_gap(make_rig: MakeRig) -> None:
     rig, rng = make_rig(3), random.Random(11)
     written: dict[str, int] = {}
@@ -289,7 +296,7 @@ async def test_a_reader_that_is_killed_at_any_moment_goes_on_without_a_gap(make_
     rig.flush()
     for round_ in range(6):
         process = rig.start("reader_process", "killed")
-        await until("it writes its table", lambda: any(rig.home.glob("state/*/killed-0.db")))
+        await until("it writes its table", lambda: any(rig.home.glob("state/*/killed-0.[dr]*")))
         write(3000)
         if round_ % 2:
             await until("it is ready", lambda r=round_: rig.log("killed").count("ready") > r // 2)

@@ -49,15 +49,92 @@ def test_what_is_dearer_than_all_of_it_needs_a_full_bucket() -> None:
         of.take("ana")
 
 
+def tell(one: Budget, *others: Budget, most: int = 100) -> None:
+    """One door says what was taken there."""
+    for user, cost in one.shared(most):
+        for other in others:
+            other.told(user, cost)
+
+
 def test_doors_that_tell_each_other_share_a_budget() -> None:
     clock = ManualClock()
     one, other = budget(clock), budget(clock)
     one.charge("ana", 9)
-    other.told(one.taken())
-    assert not one.taken()
+    tell(one, other)
+    assert not one.shared(100)
     other.take("ana")
     with pytest.raises(RateLimitedError):
         other.take("ana")
+    tell(other, one)
+    with pytest.raises(RateLimitedError):
+        one.take("ana")
+    clock.advance(0.5)
+    one.take("ana")
+
+
+def test_what_doors_have_let_through_together_is_paid_back() -> None:
+    """Eight doors at once let eight budgets through, before they have heard of one another; then nothing more
+    until all of it is theirs again."""
+    clock = ManualClock()
+    doors = [budget(clock) for _ in range(8)]
+    for door in doors:
+        door.take("ana", 10)
+    for door in doors:
+        tell(door, *(other for other in doors if other is not door))
+    clock.advance(34.9)
+    for door in doors:
+        with pytest.raises(RateLimitedError, match="Try again in 1 s"):
+            door.take("ana")
+    clock.advance(0.6)
+    doors[3].take("ana")
+
+
+def test_who_took_little_is_not_told_of_until_it_is_much() -> None:
+    clock = ManualClock()
+    of = Budget("messages", rate=10.0, at_once=1000, clock=clock)
+    for _ in range(19):
+        of.take("ana")
+    assert of.shared(100) == []
+    of.take("ana")
+    assert of.shared(100) == [("ana", 20.0)]
+
+
+def test_at_most_so_many_are_told_of_at_a_time_and_the_others_the_next_time() -> None:
+    of = budget(ManualClock())
+    for number in range(10):
+        of.charge(f"user-{number}", 5)
+    first, then = dict(of.shared(6)), dict(of.shared(6))
+    assert len(first) == 6
+    assert first.keys() | then.keys() == {f"user-{number}" for number in range(10)}
+    assert of.shared(6) == []
+
+
+def test_what_was_given_back_is_not_told() -> None:
+    of = budget(ManualClock())
+    of.charge("ana", 8)
+    of.give_back("ana", 5)
+    assert of.shared(10) == [("ana", 3.0)]
+    of.charge("ben", 8)
+    of.give_back("ben", 8)
+    assert of.shared(10) == []
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), 1e300, -5.0, float("-inf")])
+def test_whatever_is_said_in_a_doors_name_nobody_is_kept_out_for_long(cost: float) -> None:
+    clock = ManualClock()
+    of = budget(clock)
+    of.told("ana", cost)
+    clock.advance(65)
+    of.take("ana")
+
+
+def test_of_those_who_took_little_not_all_are_remembered() -> None:
+    clock = ManualClock()
+    of = Budget("messages", rate=10.0, at_once=1000, clock=clock)
+    of.charge("much", 500)
+    for number in range(50_000):
+        of.charge(f"user-{number}", 1)
+    assert dict(of.shared(100)) == {"much": 500.0}
 
 
 def test_users_beyond_the_most_are_forgotten_not_kept() -> None:

@@ -1,13 +1,11 @@
 """Fair shares in the fold: by append time, for what came by a door, never in the way of ordinary users."""
 
 import json
-import time
 from typing import Any
 
 from kernel.positions import Kind
 from kernel.records import VIA, Record
 from schemas.codec import Codec
-from streams.fold.guards import Paces
 from streams.fold.judge import AcceptedEvent, Judge, came_by_a_door
 from streams.fold.shares import Rates, Shares
 from tests.streams.test_judge import APPEND, fold, make_judge
@@ -96,21 +94,3 @@ def test_what_was_taken_is_recalled_from_the_events() -> None:
             second.restore(AcceptedEvent(*fields, None, shared))
     assert fold(second, post(10)).rejected == {"rate_limited": 1}
     assert fold(second, post(11, at=APPEND + 1000)).accepted
-
-
-def test_what_is_remembered_of_paces_has_a_bound_that_costs_little_to_keep() -> None:
-    paces = Paces(remembered=100)
-    for number in range(10_000):
-        paces.count(f"user-{number}", APPEND, 1e12)
-    assert len(paces) <= 100
-    assert paces.wait_ms("user-9999", APPEND, 0.0) > 0, "the newest are remembered"
-
-
-def test_a_hundred_thousand_senders_in_debt_do_not_slow_the_fold_down() -> None:
-    paces = Paces()
-    for number in range(100_000):
-        paces.count(f"user-{number}", APPEND, 1e12)
-    began = time.process_time()
-    for number in range(2000):
-        paces.count(f"other-{number}", APPEND, 1e12)
-    assert time.process_time() - began < 1.0

@@ -39,7 +39,7 @@ def command(
     import msgspec
 
     from chaos.siege.attackers import ATTACKERS
-    from chaos.siege.run import Plan, run
+    from chaos.siege.run import MOST_PEACE_S, Plan, run
     from kernel.errors import TouchlineError
     from kernel.settings import load_settings
 
@@ -54,7 +54,15 @@ def command(
     directory = Path(tempfile.mkdtemp(prefix="touchline-siege-"))
     directory.chmod(0o711)  # Elasticsearch runs as a user without rights, and must get in
     click.echo(f"logs are in {directory}/logs", err=True)
-    wanted = Plan(minutes * 60, names or tuple(ATTACKERS), together=together, seed=seed, faults=faults)
+    seconds = minutes * 60
+    wanted = Plan(
+        seconds,
+        names or tuple(ATTACKERS),
+        together=together,
+        peace_s=min(MOST_PEACE_S, seconds / 8),
+        seed=seed,
+        faults=faults,
+    )
     found = asyncio.run(run(wanted, directory, servers_dir, lambda line: click.echo(line, err=True)))
     if report is not None:
         report.write_bytes(msgspec.json.format(msgspec.json.encode(found)))

@@ -3,7 +3,7 @@
 import { type Client, connect, type Status, type StreamEvent, TouchlineError } from "@touchline/client";
 import { batch, computed, signal } from "@preact/signals";
 
-import { type PageConfig, storedToken } from "../shared/config.ts";
+import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
 
@@ -45,6 +45,8 @@ export class Room {
   /** The chat's list holds on to what is in view: old lines are not let go then. */
   readonly readingBack = signal(false);
   readonly shown = computed(() => this.past.value?.lines ?? this.lines.value);
+  /** Who is here, by the page's address; empty: nobody in particular. */
+  readonly user = namedUser();
 
   private readonly client: Client;
   private readonly chat: string;
@@ -61,10 +63,9 @@ export class Room {
     readonly channel: string,
     config: PageConfig,
   ) {
-    const token = storedToken();
     // A message that was written waits for the edge to come back, well within the time that its key is remembered.
     const requestTimeoutMs = 300_000;
-    this.client = connect({ url: config.edges, requestTimeoutMs, ...(token ? { token } : {}) });
+    this.client = connect({ url: config.edges, requestTimeoutMs, ...identity() });
     this.chat = `chat:${channel}`;
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
@@ -108,10 +109,10 @@ export class Room {
 
   async say(text: string, name: string): Promise<void> {
     const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-    this.log.send(key, name, text, new Date().toISOString());
+    this.log.send(key, this.user || name, text, new Date().toISOString());
     this.lines.value = this.log.view();
     try {
-      await this.client.publish(this.chat, name ? { text, name } : { text }, { key });
+      await this.client.publish(this.chat, name && !this.user ? { text, name } : { text }, { key });
       this.log.tick(key, "accepted");
     } catch (error) {
       this.log.tick(key, "refused", sentence(error));
