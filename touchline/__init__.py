@@ -12,6 +12,7 @@ from kernel.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
+    from consumers.client.rooms import Rooms as Rooms
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
     from consumers.client.viewer import Gap as Gap
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
 # Import statements, not names in strings: whoever moves a module, and the wheel, find them.
 def _viewer() -> ModuleType:
     import consumers.client.viewer as home  # noqa: PLC0415
+
+    return home
+
+
+def _rooms() -> ModuleType:
+    import consumers.client.rooms as home  # noqa: PLC0415
 
     return home
 
@@ -84,6 +91,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Failure": _producers,
         "Location": _producers,
         "Post": _producers,
+        "Rooms": _rooms,
         "Producer": _producers,
         "SomeNotDelivered": _producers,
         "SyncProducer": _producers,
@@ -121,6 +129,7 @@ __all__ = [
     "Post",
     "Producer",
     "Refused",
+    "Rooms",
     "Settings",
     "SomeNotDelivered",
     "Start",

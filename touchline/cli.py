@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "doctor": ("doctor", "Say what this machine lacks, and how to get it."),
         "publish": ("publish", "Post events to a stream."),
         "attach": ("attach", "Upload files, and post a message that has them."),
+        "room": ("room", "Make and change rooms: group chats."),
         "replay": ("replay", "Post the events of a file again, at their own pace."),
         "simulate": ("simulate", "Play a match: score, chat and fans who move."),
         "rejected": ("rejected", "Show what was refused and why; post it again."),

@@ -1,0 +1,77 @@
+"""Workers are killed while rooms change and people talk: nothing is lost, nothing leaks, all of it agrees."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import Pipeline, running
+from tests.rooms.conftest import NO_ELASTICSEARCH
+from tests.rooms.people import create, history, http, ok, person, say, stream_of
+
+
+@pytest.fixture(scope="module")
+def dying(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    logs: Path = tmp_path_factory.mktemp("dying")
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "edge", "gateway") as pipeline:
+        yield pipeline
+
+
+async def test_a_worker_that_dies_between_leaves_rooms_as_their_streams_say(dying: Pipeline) -> None:
+    room = await create(dying, "ana", "bob")
+    members = f"/v1/rooms/{room}/members"
+
+    async def talk() -> list[int]:
+        seqs = []
+        for n in range(60):
+            status, result = await say(dying, "ana", room, f"m{n}", key=f"m{n}")
+            if status == 202 and result.get("ok"):
+                seqs.append(result["seq"])
+            await asyncio.sleep(0.05)
+        return seqs
+
+    async def change() -> None:
+        for n in range(20):
+            await http(dying, "POST", members, "ana", {"add": [f"u{n}"], "remove": [f"u{n - 1}"]})
+            await asyncio.sleep(0.1)
+
+    async with person(dying, "bob") as bob:
+        await bob.ask("subscribe", stream=stream_of(room), after=0)
+        work = asyncio.gather(talk(), change())
+        for _ in range(2):
+            await asyncio.sleep(1.5)
+            await asyncio.to_thread(dying.kill, "stream")
+            await asyncio.to_thread(dying.start, "stream")
+        told, _ = await work
+        last = (await say(dying, "ana", room, "the end"))[1]["seq"]
+        await bob.event("the end")
+        heard = [m["seq"] for m in bob.heard if m["op"] == "event"]
+    # What was answered is there, in order, once, and it is what history has.
+    assert heard == sorted(set(heard))
+    assert set(told) <= set(heard)
+    status, page = await http(dying, "GET", f"/v1/streams/chat/room-{room}/events?limit=500", "bob")
+    assert status == 200
+    assert [event["seq"] for event in page["events"]] == heard
+    assert heard[-1] == last
+    # Numbers are dense, and who is in it is what the events say.
+    assert [e["n"] for e in page["events"] if "n" in e] == list(
+        range(1, sum("n" in e for e in page["events"]) + 1)
+    )
+    inside: dict[str, None] = {}
+    for event in page["events"]:
+        if event["type"] != "room":
+            assert event["sender"] in inside
+            continue
+        for user in event["data"]["users"]:
+            if event["data"]["what"] in ("created", "added"):
+                inside[user] = None
+            else:
+                inside.pop(user)
+    shown = await ok(dying, "GET", f"/v1/rooms/{room}", "ana")
+    assert {one["user"] for one in shown["members"]} == set(inside)
+    # Each user's own list agrees.
+    for n in range(20):
+        rooms = await ok(dying, "GET", f"/v1/users/u{n}/rooms", None)
+        assert bool(rooms["rooms"]) is (f"u{n}" in inside), n
+        assert (await history(dying, f"u{n}", room))[0] == (200 if f"u{n}" in inside else 404)
