@@ -25,7 +25,7 @@ async def test_the_last_place_is_for_those_who_have_none() -> None:
     assert sum(task.done() for task in ana) == 2
     ben = asking(places, "ben")
     await turns()
-    assert ben.done(), "though he came last"
+    assert ben.done(), "though they came last"
     places.give_back(await ben)
     await turns()
     assert sum(task.done() for task in ana) == 2

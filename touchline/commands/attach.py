@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,11 @@ def command(
     asyncio.run(_attach(files, stream, text, type_, gateway=gateway, token=token, user=user, as_json=as_json))
 
 
+def _done(tell: Callable[[int], None], done: int, _: int) -> None:
+    """How far an upload is; how long it is was told before."""
+    tell(done)
+
+
 async def _attach(
     files: tuple[Path, ...],
     stream: "Stream",
@@ -66,11 +73,7 @@ async def _attach(
     ids = []
     for file in files:
         with shown(f"bytes of {printable(file.name)}") as tell:
-            ids.append(
-                await attachments.upload(
-                    str(stream), file, type=type_, progress=lambda done, _, tell=tell: tell(done)
-                )
-            )
+            ids.append(await attachments.upload(str(stream), file, type=type_, progress=partial(_done, tell)))
     result = await attachments.publish(str(stream), ids, text=text)
     if as_json:
         click.echo(json.dumps({**result, "attachments": ids}))
