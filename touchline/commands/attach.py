@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,13 +68,14 @@ async def _attach(
     ids = []
     for file in files:
         with shown(f"bytes of {printable(file.name)}") as tell:
-            ids.append(
-                await attachments.upload(
-                    str(stream), file, type=type_, progress=lambda done, _, tell=tell: tell(done)
-                )
-            )
+            progress = partial(_tell, tell)
+            ids.append(await attachments.upload(str(stream), file, type=type_, progress=progress))
     result = await attachments.publish(str(stream), ids, text=text)
     if as_json:
         click.echo(json.dumps({**result, "attachments": ids}))
     else:
         click.echo(f"Posted on {stream} with {', '.join(ids)}.")
+
+
+def _tell(tell: Callable[[int], None], done: int, _: int) -> None:
+    tell(done)
