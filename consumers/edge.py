@@ -138,6 +138,7 @@ class Edge:
             Requests(
                 history=history,
                 readers=state.readers,
+                rooms=state.rooms,
                 counts=self._heartbeat,
                 cursors=self._cursors,
                 budgets=budgets,

@@ -25,7 +25,7 @@ from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from kernel.users import ALERT as PREFIX
-from kernel.users import check_user
+from kernel.users import ROOM, check_user
 from schemas.registry import codec_for
 from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
 from search_indexer.indexing.documents import Indexable
@@ -217,7 +217,8 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
     The event's id is its key, so a batch that is read again tells of nothing twice.
     """
     body = event.document.body.encode()
-    if len(body) > MAX_EVENT_BYTES - 1024:  # it would not fit once more around itself
+    # A copy of what was said in a room would outlive what its readers may see: only where it is is told.
+    if event.document.channel.startswith(ROOM) or len(body) > MAX_EVENT_BYTES - 1024:  # or would not fit
         body = msgspec.json.encode({"stream": event.document.stream, "seq": event.document.seq})
     data = b'{"alert":%b,"event":%b}' % (msgspec.json.encode(alert.id), body)
     value = b'{"type":"alert","key":"%b","sender":"touchline","data":%b}' % (event.id.encode(), data)
@@ -250,13 +251,21 @@ class AlertBook:
         return [
             one.alert
             for one in self._index.may_match(document.channel, document.sender, text)
-            if _passes(one.alert, event) and _asks(one, text) and self._may_read(one.alert, document.channel)
+            if _passes(one.alert, event)
+            and _asks(one, text)
+            and self._may_read(one.alert, document.channel, document.seq)
         ]
 
-    def _may_read(self, alert: Alert, channel: str) -> bool:
-        if alert.owner is None:
-            return True
-        return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
+    def _may_read(self, alert: Alert, channel: str, seq: int) -> bool:
+        """Whether this may be told; of a room only where all who read the alert may read that event too."""
+        room = channel.startswith(ROOM)
+        owner = None if alert.owner is None else Grants(user=alert.owner, can={"admin": alert.admin})
+        if owner is not None and not (
+            seq in self._readers.readable(owner, channel) if room else self._readers.allow(owner, channel)
+        ):
+            return False
+        others = (Grants(user=reader, can={}) for reader in alert.readers) if room else ()
+        return all(seq in self._readers.readable(other, channel) for other in others)
 
     def learn(self, row: Row) -> None:
         """Take an alert in, or out; or that one rests."""

@@ -1,6 +1,8 @@
 """What lies beside the log, told to those parts of an edge that it concerns."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
@@ -16,6 +18,13 @@ from kernel.topics import topic_names
 from kernel.users import ALERT
 from schemas.registry import codec_for
 
+#: How long a room's stream has to say what its record says.
+_BY_RECORD_S: Final = 0.7
+
+
+def _ignore(_: object) -> None:
+    """What is not of use."""
+
 
 class ControlTopics:
     """Channels' settings, the other edges' heartbeats and shares, revocations, and refused events."""
@@ -30,8 +39,24 @@ class ControlTopics:
         if isinstance(state.channels, ChannelTable):
             # Whoever watches a channel hears of its changes, though nobody asked for it lately.
             state.channels.view.still_used = lambda key: service.subscriptions.watches(key.decode())
+        self._watch_rooms(state)
         state.revocations.on_revoke.append(service.admission.revoke)
         state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
+
+    def _watch_rooms(self, state: ControlState) -> None:
+        """Whoever is taken out of a room hears it by the room's stream. Where that has not come a moment
+        after the room's record, as while partitions move, the record counts."""
+        if not state.rooms.followed:
+            return
+        recheck, view, loop = (
+            self._service.subscriptions.recheck,
+            state.rooms.rooms,
+            asyncio.get_running_loop(),
+        )
+        view.on_forget = lambda key: _ignore(
+            loop.call_later(_BY_RECORD_S, recheck, key.decode("utf-8", "replace"))
+        )
+        view.still_used = lambda key: self._service.subscriptions.watches(key.decode("utf-8", "replace"))
 
     def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
         """Follow them in a thread; `on_read` says that what was there has been learnt."""

@@ -17,6 +17,7 @@ from consumers.service.refusals import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
 from consumers.transport.incoming import Incoming
+from control.rooms.state import is_room
 from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.fair import WHOSE
@@ -197,6 +198,11 @@ class ViewerConnection(asyncio.Protocol):
         """The same for one thing; whether anything may follow."""
         subscriptions, requests = self._service.subscriptions, self._service.requests
         match effect:
+            case s.Watch(request, stream) if is_room(stream):
+                watching = subscriptions.watch_room(
+                    *(self, member, request, stream), gone=self._transport.is_closing
+                )
+                self._start(request.id, watching)
             case s.Watch(request, stream):
                 self._reply(subscriptions.watch(self, member, request, stream))
             case s.Oversee(request):

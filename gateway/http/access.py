@@ -29,7 +29,7 @@ from kernel.tokens import (
     shown_token,
     without_token,
 )
-from kernel.users import check_user
+from kernel.users import ROOM, check_user
 from search_indexer.searching.scope import Seen
 
 #: What one does with what others have posted: a channel's settings may keep it to some.
@@ -118,7 +118,11 @@ class Access:
         if not grants.allows(action, what):
             who = "The token does not allow" if grants.by_token else "Without a token nobody may"
             raise TouchlineError("forbidden", f"{who} {action} on {what}.")
-        if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
+        channel = what.rpartition(":")[2]
+        if channel.startswith(ROOM):
+            if action in _READING:
+                await self._board.rooms.seen_by(grants, channel.removeprefix(ROOM))
+        elif action in _READING and not self._board.may_read(grants, channel):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(
             grants.user,
@@ -130,7 +134,7 @@ class Access:
     async def reader(self, request: web.Request) -> Reader:
         """Who asks, to be asked in turn what they may read. Raises `unauthorized`."""
         grants = await self._grants(request)
-        note_whose(request, None if grants is None else grants.user)
+        WHOSE.set("" if grants is None else grants.user)
         return Reader(grants, self._board)
 
     async def grants(self, request: web.Request) -> Grants:
@@ -144,7 +148,8 @@ class Access:
         if grants is None:
             return Scope()
         hidden, own = self._board.hidden_from(grants)
-        seen = Seen(hidden, own, tuple(grants.can.get("admin", ())))
+        rooms, ranges = self._board.rooms.seen_in_search(grants.user) if own is not None else ([], [])
+        seen = Seen(hidden, own, tuple(grants.can.get("admin", ())), rooms, ranges)
         return Scope(tuple(grants.can.get(action, ())), seen, grants.user, self._bound(grants))
 
     @staticmethod
