@@ -52,6 +52,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     target: str | None = None
     user: str | None = None
     device: str | None = None
+    members_at: int = 0
     at: int = 0
 
 

@@ -136,7 +136,9 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             following=following,
             history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
             producer=producer,
-            attachments=await open_attachments(settings, clock, stack, producer=producer, failed=fail),
+            attachments=await open_attachments(
+                settings, clock, stack, producer=producer, rooms=control_state.rooms, failed=fail
+            ),
             budgets=budgets,
             pages=Slots(
                 "pages",

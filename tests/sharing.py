@@ -6,6 +6,7 @@ uses it any more, however these ended: each holds a lock, and the system takes b
 
 import contextlib
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,21 +18,24 @@ from tests import servers
 STARTERS: Final = {"kafka": servers.running_kafka, "elasticsearch": servers.running_elasticsearch}
 #: So long a start may take where the machine is busy, and the server has to be downloaded first.
 WITHIN_S: Final = 500
-#: Kept, for a keeper outlives who started it.
-keepers: list["subprocess.Popen[bytes]"] = []
 
 
 @contextlib.contextmanager
 def shared(name: str, directory: Path) -> Iterator[str]:
     """The address of the server that all have who name this directory."""
-    address = directory / f"{name}.address"
+    address = address_of(name, directory)
     with (directory / f"{name}.starting").open("w") as starting, users(name, directory) as using:
         fcntl.flock(starting, fcntl.LOCK_EX)
         fcntl.flock(using, fcntl.LOCK_SH)  # waits for a keeper that is about to end
         if not address.exists():
-            start_keeper(name, directory, address)
+            start_keeper(name, directory)
         fcntl.flock(starting, fcntl.LOCK_UN)
         yield address.read_text()
+
+
+def address_of(name: str, directory: Path) -> Path:
+    """The file that says where a server is, while it can be used."""
+    return directory / f"{name}.address"
 
 
 def users(name: str, directory: Path) -> IO[str]:
@@ -39,29 +43,37 @@ def users(name: str, directory: Path) -> IO[str]:
     return (directory / f"{name}.using").open("w")
 
 
-def start_keeper(name: str, directory: Path, address: Path) -> None:
+def start_keeper(name: str, directory: Path) -> None:
     log = directory / f"{name}.log"
     with log.open("wb") as told:
-        keeper = subprocess.Popen(
+        started = subprocess.run(
             [sys.executable, "-m", "tests.sharing", name, str(directory)],
             cwd=servers.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=told,
             stderr=told,
+            check=False,
             start_new_session=True,
         )
-    keepers.append(keeper)
+    assert started.returncode == 0, f"{name} did not start:\n{log.read_text('utf-8', 'replace')}"
 
-    def has_started() -> bool:
-        assert keeper.poll() is None, f"{name} did not start:\n{log.read_text('utf-8', 'replace')}"
-        return address.exists()
 
-    servers.wait_until(has_started, what=name, timeout_seconds=WITHIN_S)
+def main(name: str, directory: Path) -> int:
+    """Leave a keeper behind, once its server can be used: it outlives who started it."""
+    if (keeper := os.fork()) == 0:
+        keep(name, directory)
+        return 0
+
+    def started_or_ended() -> bool:
+        return address_of(name, directory).exists() or os.waitpid(keeper, os.WNOHANG) != (0, 0)
+
+    servers.wait_until(started_or_ended, what=name, timeout_seconds=WITHIN_S)
+    return 0 if address_of(name, directory).exists() else 1
 
 
 def keep(name: str, directory: Path) -> None:
     """Start a server, say where it is, and end it when nobody uses it."""
-    address = directory / f"{name}.address"
+    address = address_of(name, directory)
     with users(name, directory) as using, servers.data_directory() as data, STARTERS[name](data) as at:
         unfinished = address.with_suffix(".part")
         unfinished.write_text(at)
@@ -72,4 +84,4 @@ def keep(name: str, directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    keep(sys.argv[1], Path(sys.argv[2]))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))

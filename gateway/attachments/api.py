@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from control.attachments import Facts, Mark, not_there
+from control.rooms.state import is_room
 from gateway.attachments import content, doors
 from gateway.attachments.allowance import Allowance
 from gateway.attachments.announcing import MAX_NAME, Announced, facts_of
@@ -19,6 +20,7 @@ from gateway.http.operations import Operation, Parameter, Reply
 from kernel.attachments import is_attachment, new_attachment
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
+from kernel.positions import Stream
 
 _MAX_BYTES: Final = 16 * 1024
 _RANDOM: Final = 14
@@ -95,6 +97,9 @@ async def routes(context: Context) -> Sequence[Operation | web.RouteDef]:
         if caller.nameless:
             raise TouchlineError("unauthorized", "Who uploads has to say who they are: with a token.")
         facts = facts_of(said, caller.user, device_of(request), service.settings.max_bytes)
+        stream = Stream.parse(facts.stream)
+        if is_room(stream) and caller.user is not None and not caller.speaks_for_others:
+            await context.control_state.rooms.writable(caller.user, stream.channel)
         attachment = new_attachment(context.clock.now_ms(), secrets.token_bytes(_RANDOM))
         bound = context.budgets.bound(caller.bound, admin=False)
         async with allowance.taking(bound, attachment, facts.size) as taken:
@@ -163,22 +168,26 @@ async def readable(context: Context, attachment: str, reader: Reader) -> Facts:
     service, clock = context.attachments, context.clock
     deadline = clock.monotonic() + _PATIENCE_S
     while True:
-        if service.over(attachment):
-            raise TouchlineError("expired", f"The days of the attachment {attachment} are over: it is gone.")
         posts, facts = service.marks.posts(attachment), await service.store.find(attachment)
         if facts is None:
             raise not_there(attachment)
-        if any(_of(facts, post) and reader.may_read(post.stream, post.seq) for post in posts):
-            return facts
+        for post in posts:
+            if await _opens(facts, post, reader):
+                if service.over(attachment):
+                    raise TouchlineError("expired", f"The days of the attachment {attachment} are over.")
+                return facts
         # Known is that nobody, or somebody else, has it; or it is not known yet.
         if service.marks.posted(attachment) or clock.monotonic() > deadline:
             raise not_there(attachment)
         await asyncio.sleep(_STEP_S)
 
 
-def _of(facts: Facts, post: Mark) -> bool:
-    """Kafka takes records from anybody: a message of another stream opens nothing."""
-    return post.stream == facts.stream
+async def _opens(facts: Facts, post: Mark, reader: Reader) -> bool:
+    """Whether a message gives them the attachment. Kafka takes records from anybody: one of another stream
+    opens nothing."""
+    return post.stream == facts.stream and await reader.may_read(
+        Stream.parse(post.stream), post.seq, post.members_at
+    )
 
 
 def _upload(address: Address) -> dict[str, Any]:

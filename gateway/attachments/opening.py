@@ -1,18 +1,22 @@
 """Puts a gateway's attachments together: the store, the table of marks, what writes them, the janitor."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import cast
 
 from control.attachments import Marks, mark_type
 from control.entity.tables import Tables
+from control.rooms.rooms import Rooms
+from control.rooms.state import is_room
 from gateway.attachments.directory import Directory
 from gateway.attachments.janitor import Janitor
 from gateway.attachments.service import AttachmentService
 from gateway.attachments.store import Store
 from kernel import extras
 from kernel.clock import Clock
+from kernel.positions import Stream
 from kernel.presigned import UrlSigner
 from kernel.settings import Settings
 from producers.posts import Record
@@ -26,6 +30,7 @@ async def open_attachments(
     stack: AsyncExitStack,
     *,
     producer: Producer,
+    rooms: Rooms,
     failed: Callable[[BaseException], None],
 ) -> AttachmentService:
     """All of it, closed by `stack`. What is known of attachments may come later than the gateway is ready."""
@@ -48,9 +53,19 @@ async def open_attachments(
         codec=codec_for(settings, "attachment"),
         write=write,
     )
+    service.readers_of = partial(_readers_of, rooms, lambda _: ())
     sweeping = asyncio.create_task(Janitor(service, clock).run())
     stack.callback(sweeping.cancel)
     return service
+
+
+def _readers_of(
+    rooms: Rooms, devices_of: Callable[[str], Collection[str]], stream: str
+) -> Mapping[str, Collection[str]] | None:
+    """A room's members, with their devices. Of all other streams nobody knows who reads them."""
+    parsed = Stream.parse(stream)
+    room = rooms.of_channel(parsed.channel) if is_room(parsed) else None
+    return None if room is None else {member.user: devices_of(member.user) for member in room.members}
 
 
 async def _store(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Store:

@@ -6,11 +6,13 @@ from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
+from control.rooms.state import is_room
 from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fair import WHOSE
 from kernel.jwks import JwksKeys
+from kernel.positions import Stream
 from kernel.settings import Settings
 from kernel.tokens import (
     EVERYTHING,
@@ -78,12 +80,22 @@ class Reader(NamedTuple):
         """As in Caller."""
         return None if self.grants is None or self.grants.allows("admin", "*") else self.grants.user
 
-    def may_read(self, stream: str, seq: int) -> bool:
-        """Whether the event at this place is theirs to read. Raises `unavailable`."""
-        if self.grants is None:
+    async def may_read(self, stream: Stream, seq: int, members_at: int = 0) -> bool:
+        """Whether the event at this place is theirs to read; `members_at` is the latest change of its room
+        before it. Raises `unavailable`."""
+        grants = self.grants
+        if grants is None:
             return True
-        granted = any(self.grants.allows(action, stream) for action in _READING)
-        return granted and seq in self.board.readable(self.grants, stream.rpartition(":")[2])
+        if not any(grants.allows(action, str(stream)) for action in _READING):
+            return False
+        if not is_room(stream):
+            return self.board.may_read(grants, stream.channel)
+        rooms = self.board.rooms
+        await rooms.as_of(stream.channel, members_at)
+        if seq in rooms.readable(grants, stream.channel):
+            return True
+        await rooms.fresh()  # who was just let in is not turned away
+        return seq in rooms.readable(grants, stream.channel)
 
 
 class Access:
@@ -121,7 +133,9 @@ class Access:
 
     async def reader(self, request: web.Request) -> Reader:
         """Who asks, to be asked in turn what they may read. Raises `unauthorized`."""
-        return Reader(await self._grants(request), self._board)
+        grants = await self._grants(request)
+        WHOSE.set("" if grants is None else grants.user)
+        return Reader(grants, self._board)
 
     async def grants(self, request: web.Request) -> Grants:
         """What the caller may do; an operator's are all, without a name. Raises `unauthorized`."""

@@ -52,6 +52,18 @@ def edge_urls(settings: Settings, host: str) -> list[str]:
     return [f"{scheme}://{name}:{settings.edge.port}/v1/ws"]
 
 
+def _files(settings: Settings) -> list[str]:
+    """The origins of a bucket with attachments; none where the gateway itself serves them."""
+    attachments = settings.attachments
+    if attachments.store != "s3":
+        return []
+    endpoint = urlsplit(attachments.s3_endpoint)
+    if endpoint.netloc:
+        return [f"{endpoint.scheme}://{endpoint.netloc}"]
+    bucket = f"https://{attachments.s3_bucket}.s3"
+    return [f"{bucket}.amazonaws.com", f"{bucket}.{attachments.s3_region}.amazonaws.com"]
+
+
 def policy(settings: Settings, edges: list[str]) -> str:
     """The content security policy: scripts and styles of this origin, sockets to the edges, nothing else.
 
@@ -66,12 +78,16 @@ def policy(settings: Settings, edges: list[str]) -> str:
         sockets.add(f"{parts.scheme}://{host}{port}")
     tiles = urlsplit(settings.gateway.tiles_url)
     images = f" {tiles.scheme}://{tiles.netloc.replace('{s}', '*')}" if tiles.netloc else ""
+    for origin in _files(settings):
+        sockets.add(origin)
+        images += f" {origin}"
     rules = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "font-src": "'self'",
-        "img-src": f"'self' data:{images}",
+        # Pictures that are about to be sent are shown from memory.
+        "img-src": f"'self' data: blob:{images}",
         "connect-src": " ".join(["'self'", *sorted(sockets)]),
         "base-uri": "'none'",
         "form-action": "'none'",

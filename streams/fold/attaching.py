@@ -53,6 +53,7 @@ class Attaching:
             event=event["id"],
             target=event["data"]["target"],
             user=event["sender"],
+            members_at=event.get("members_at") or 0,
             at=event["server_ts"],
         )
         return self._encode(msgspec.structs.asdict(mark))

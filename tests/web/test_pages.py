@@ -8,7 +8,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from gateway.pages import pages
-from kernel.settings import Auth, Edge, Gateway, Settings
+from kernel.settings import Auth, Edge, Gateway, Settings, load_settings
 
 
 @pytest.fixture
@@ -112,4 +112,16 @@ def test_the_policy_names_the_edges_and_the_tile_server_and_no_other() -> None:
         ).split("; ")
     )
     assert rules["connect-src"] == "'self' ws://127.0.0.1:* wss://edge.example:444"
-    assert rules["img-src"] == "'self' data: https://*.tiles.example"
+    assert rules["img-src"] == "'self' data: blob: https://*.tiles.example"
+
+
+def test_the_policy_names_a_bucket_of_attachments() -> None:
+    given = {"TOUCHLINE_ATTACHMENTS_STORE": "s3", "TOUCHLINE_ATTACHMENTS_S3_BUCKET": "files"}
+    near = {**given, "TOUCHLINE_ATTACHMENTS_S3_ENDPOINT": "http://127.0.0.1:9000/api"}
+    for environment, origins in (
+        (near, "http://127.0.0.1:9000"),
+        (given, "https://files.s3.amazonaws.com https://files.s3.us-east-1.amazonaws.com"),
+    ):
+        rules = dict(rule.split(" ", 1) for rule in pages.policy(load_settings(environment), []).split("; "))
+        assert rules["connect-src"] == f"'self' {origins}"
+        assert rules["img-src"] == f"'self' data: blob: {origins}"

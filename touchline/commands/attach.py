@@ -46,11 +46,6 @@ def command(
     asyncio.run(_attach(files, stream, text, type_, gateway=gateway, token=token, user=user, as_json=as_json))
 
 
-def _done(tell: Callable[[int], None], done: int, _: int) -> None:
-    """How far an upload is; how long it is was told before."""
-    tell(done)
-
-
 async def _attach(
     files: tuple[Path, ...],
     stream: "Stream",
@@ -73,9 +68,14 @@ async def _attach(
     ids = []
     for file in files:
         with shown(f"bytes of {printable(file.name)}") as tell:
-            ids.append(await attachments.upload(str(stream), file, type=type_, progress=partial(_done, tell)))
+            progress = partial(_tell, tell)
+            ids.append(await attachments.upload(str(stream), file, type=type_, progress=progress))
     result = await attachments.publish(str(stream), ids, text=text)
     if as_json:
         click.echo(json.dumps({**result, "attachments": ids}))
     else:
         click.echo(f"Posted on {stream} with {', '.join(ids)}.")
+
+
+def _tell(tell: Callable[[int], None], done: int, _: int) -> None:
+    tell(done)

@@ -1,5 +1,6 @@
 // @touchline/client: live events in browsers and Node, each once and in order.
 
+export { type Attachment, Attachments, type AttachmentsOptions, type TransferOptions, type UploadOptions } from "./attachments.ts";
 export { Client, connect } from "./client.ts";
 export type { ClientOptions, HistoryPage, IterateOptions, Publish, Published, StreamOptions, SubscribeOptions } from "./client.ts";
 export { storedCursors, type CursorStore } from "./cursors.ts";

@@ -4,6 +4,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx";
 import type { Line } from "./chatlog.ts";
 import { Kit } from "./kit.tsx";
 import { VirtualList } from "./list.tsx";
@@ -67,7 +68,7 @@ export function Chat({ room }: { room: Room }) {
             onEnd={() => void room.loadNewer()}
             onFollowing={onFollowing}
             head={<Beginning room={room} />}
-            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} onRetry={() => room.sayAgain(line.key)} />}
+            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} room={room} onRetry={() => room.sayAgain(line.key)} />}
           />
         )}
         {(!following.value || past.value) && (
@@ -94,7 +95,7 @@ function Empty({ room }: { room: Room }) {
   return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
 }
 
-function Row({ line, found, onRetry }: { line: Line; found: boolean; onRetry: () => void }) {
+function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: boolean; onRetry: () => void }) {
   if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
   const name = line.name || (line.mine ? "You" : "Somebody");
   return (
@@ -106,7 +107,9 @@ function Row({ line, found, onRetry }: { line: Line; found: boolean; onRetry: ()
           <time dateTime={line.at} title={fullTime(line.at)}>{clockTime(line.at)}</time>
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
-        {line.retracted ? <p class="line-text gone">Taken back</p> : <Words line={line} />}
+        {line.retracted ? <p class="line-text gone">Taken back</p> : line.text !== "" && <Words line={line} />}
+        {/* Whoever has sent it can get it once the message is there. */}
+        {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
         {line.tick === "refused" && (
           <p class="problem">{line.problem} <button type="button" onClick={onRetry}>Send again</button></p>
         )}
@@ -130,12 +133,20 @@ function Words({ line: { text, edited } }: { line: Line }) {
 function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   const text = useSignal("");
   const name = useSignal(storedName());
+  const { attaching } = room;
   const left = LONGEST - text.value.length;
+  const empty = text.value.trim() === "" && attaching.files.value.length === 0;
+  const brought = (event: Event, transfer: DataTransfer | null) => {
+    const files = filesOf(transfer);
+    if (files.length === 0) return; // text goes where text goes
+    event.preventDefault();
+    attaching.add(files);
+  };
   const send = (event: Event) => {
     event.preventDefault();
     const words = text.value.trim();
-    if (words === "" || left < 0) return;
-    void room.say(words, name.value.trim());
+    if (empty || left < 0 || !attaching.ready.value) return;
+    void room.say(words, name.value.trim(), attaching.take());
     text.value = "";
     onSent();
   };
@@ -145,7 +156,9 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
   return (
-    <form class="composer" onSubmit={send}>
+    <form class="composer" onSubmit={send} onPaste={(event) => brought(event, event.clipboardData)} onDrop={(event) => brought(event, event.dataTransfer)}
+      onDragOver={(event) => event.dataTransfer?.types.includes("Files") && event.preventDefault()}>
+      <PendingFiles attaching={attaching} />
       {(state === "offline" || state === "waiting") && <p class="composer-note" role="status">You are not connected. What you write is sent when you are.</p>}
       {!room.user && (
         <>
@@ -157,7 +170,8 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       <label class="sr-only" for="message">Message</label>
       <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
         onInput={(event) => (text.value = event.currentTarget.value)} onKeyDown={onKeyDown} />
-      <button class="button" type="submit" disabled={text.value.trim() === "" || left < 0}>Send</button>
+      <AttachButton attaching={attaching} disabled={shut} />
+      <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value}>Send</button>
       {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}
     </form>
   );

@@ -22,6 +22,15 @@ export interface Line {
   readonly problem: string;
   /** A gap instead of a message. */
   readonly gap: boolean;
+  /** Ids of the files that go with it. */
+  readonly attachments: readonly string[];
+}
+
+const NONE: readonly string[] = [];
+
+function filesOf(data: StreamEvent["data"]): readonly string[] {
+  const given = data["attachments"];
+  return Array.isArray(given) ? given.filter((id): id is string => typeof id === "string") : NONE;
 }
 
 /** Combining marks beyond this many on one character are left out: they would paint over the lines around. */
@@ -76,14 +85,14 @@ export class ChatLog {
   }
 
   gap(seq: number): void {
-    const blank = { id: "", name: "", signed: false, text: "", at: "", mine: false, edited: false, retracted: false };
+    const blank = { id: "", name: "", signed: false, text: "", at: "", mine: false, edited: false, retracted: false, attachments: NONE };
     this.lines = [...this.lines, { ...blank, key: `gap-${seq}`, seq, tick: null, problem: "", gap: true }];
   }
 
   /** Written here, and not on the stream yet. */
-  send(key: string, name: string, text: string, at: string): void {
+  send(key: string, name: string, text: string, at: string, attachments: readonly string[] = NONE): void {
     const fixed = { signed: false, edited: false, retracted: false, problem: "", gap: false };
-    this.unsent.set(key, { ...fixed, key, seq: 0, id: "", name, text: tame(text), at, mine: true, tick: "sending" });
+    this.unsent.set(key, { ...fixed, key, seq: 0, id: "", name, text: tame(text), at, mine: true, tick: "sending", attachments });
   }
 
   tick(key: string, tick: Tick, problem = ""): void {
@@ -120,6 +129,7 @@ export class ChatLog {
       tick: own ? "delivered" : null,
       problem: "",
       gap: false,
+      attachments: filesOf(data),
     });
   }
 
@@ -128,7 +138,7 @@ export class ChatLog {
       const place = lines.findLastIndex((line) => line.id === id);
       const line = lines[place];
       if (!line) continue;
-      lines[place] = text === null ? { ...line, text: "", retracted: true } : { ...line, text, edited: true };
+      lines[place] = text === null ? { ...line, text: "", retracted: true, attachments: NONE } : { ...line, text, edited: true };
       return;
     }
   }

@@ -1,9 +1,10 @@
 // One channel as the page holds it: the client, its streams, and signals that the components read.
 
-import { type Client, connect, type Status, type StreamEvent, TouchlineError } from "@touchline/client";
+import { type Attachment, Attachments, type Client, connect, type Status, type StreamEvent, TouchlineError } from "@touchline/client";
 import { batch, computed, signal } from "@preact/signals";
 
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
+import { Attaching } from "./attaching.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
 
@@ -11,6 +12,7 @@ const PAGE = 100;
 const OLDER = 200;
 const MOST_LINES = 20_000;
 const MOST_ENTRIES = 500;
+const MOST_FILES_KNOWN = 1000;
 
 export interface Place {
   readonly who: string;
@@ -48,6 +50,11 @@ export class Room {
   /** Who is here, by the page's address; empty: nobody in particular. */
   readonly user = namedUser();
 
+  /** The files of the message that is being written. */
+  readonly attaching: Attaching;
+
+  private readonly files: Attachments;
+  private readonly found = new Map<string, Promise<Attachment>>();
   private readonly client: Client;
   private readonly chat: string;
   private readonly broadcast: string;
@@ -67,6 +74,8 @@ export class Room {
     const requestTimeoutMs = 300_000;
     this.client = connect({ url: config.edges, requestTimeoutMs, ...identity() });
     this.chat = `chat:${channel}`;
+    this.files = new Attachments(identity());
+    this.attaching = new Attaching(this.files, this.chat);
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
     this.client.onStatus((status) => (this.status.value = status));
@@ -107,12 +116,13 @@ export class Room {
 
   // ── chat ─────────────────────────────────────────────────────────────────────────────────────────
 
-  async say(text: string, name: string): Promise<void> {
+  async say(text: string, name: string, attachments: readonly string[] = []): Promise<void> {
     const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-    this.log.send(key, this.user || name, text, new Date().toISOString());
+    this.log.send(key, this.user || name, text, new Date().toISOString(), attachments);
     this.lines.value = this.log.view();
     try {
-      await this.client.publish(this.chat, name && !this.user ? { text, name } : { text }, { key });
+      const data = { text, ...(name && !this.user ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}) };
+      await this.client.publish(this.chat, data, { key });
       this.log.tick(key, "accepted");
     } catch (error) {
       this.log.tick(key, "refused", sentence(error));
@@ -123,7 +133,23 @@ export class Room {
   sayAgain(key: string): void {
     const line = this.log.discard(key);
     this.lines.value = this.log.view();
-    if (line) void this.say(line.text, line.name);
+    if (line) void this.say(line.text, line.name, line.attachments);
+  }
+
+  /** What an attachment is; asked for once, or `again` where its address may have run out. */
+  attachment(id: string, again = false): Promise<Attachment> {
+    const known = this.found.get(id);
+    if (known && !again) return known;
+    const asked = this.files.look(id);
+    this.found.set(id, asked);
+    asked.catch(() => this.found.delete(id));
+    if (this.found.size > MOST_FILES_KNOWN) this.found.delete(this.found.keys().next().value ?? "");
+    return asked;
+  }
+
+  /** This device has it now. */
+  has(id: string): void {
+    this.files.fetched(id).catch(() => undefined); // its days decide, then
   }
 
   async loadOlder(): Promise<void> {
