@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from embedded.backends.servers import Servers
@@ -16,6 +17,10 @@ from tests import servers, sharing
 # and then each of them compiles it all again: two seconds of a processor instead of half a one.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# How long an example takes says what else the machine does: what has to be quick is measured in bench/.
+hypothesis.settings.register_profile("touchline", deadline=None)
+hypothesis.settings.load_profile("touchline")
 
 #: A test that asks for one of these is marked `servers`, whether or not its author thought of it.
 SERVER_FIXTURES = frozenset({"kafka_servers", "elasticsearch_url", "make_servers"})

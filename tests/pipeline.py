@@ -86,7 +86,7 @@ class Pipeline:
         for role in roles:
             self.launch(role)
         for role in roles:
-            eventually(f"{role} is ready", partial(self.is_ready, role), within=60)
+            eventually(f"{role} is ready", partial(self.is_ready, role), within=120)
 
     def launch(self, role: str) -> None:
         """Start a role, without waiting for it."""

@@ -69,12 +69,12 @@ class Elasticsearch(Process):
     def url(self) -> str:
         return f"http://{ports.LOOPBACK}:{self._place.port}"
 
-    def start(self, *, timeout_seconds: float = 90) -> None:
+    def start(self, *, timeout_seconds: float = 180) -> None:
         """Start it, and wait until it can be used."""
         self.launch()
         self.wait_until_ready(timeout_seconds=timeout_seconds)
 
-    def wait_until_ready(self, *, timeout_seconds: float = 90) -> None:
+    def wait_until_ready(self, *, timeout_seconds: float = 180) -> None:
         """Wait until it answers and all of its indexes can be searched and written to."""
         self.wait_until(lambda: is_ready(self._place.port), timeout_seconds=timeout_seconds)
 

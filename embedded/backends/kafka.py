@@ -108,7 +108,7 @@ class KafkaBroker(Process):
         self._layout = layout
         self._home = layout.directory / f"node-{node.number}"
 
-    def start(self, *, timeout_seconds: float = 60) -> None:
+    def start(self, *, timeout_seconds: float = 120) -> None:
         """Start it, and wait until it can be used."""
         self.launch()
         self.wait_until(lambda: is_ready(self.node.address), timeout_seconds=timeout_seconds)
@@ -169,7 +169,7 @@ class Kafka:
     def bootstrap_servers(self) -> str:
         return ",".join(broker.node.advertised_address for broker in self.brokers)
 
-    def start(self, *, timeout_seconds: float = 60) -> None:
+    def start(self, *, timeout_seconds: float = 120) -> None:
         """Start what does not run, and wait until it can be used."""
         self.launch()
         self.wait_until_ready(timeout_seconds=timeout_seconds)
@@ -179,7 +179,7 @@ class Kafka:
         for broker in self.brokers:
             broker.launch()
 
-    def wait_until_ready(self, *, timeout_seconds: float = 60) -> None:
+    def wait_until_ready(self, *, timeout_seconds: float = 120) -> None:
         """Wait until the cluster answers, and counts all of its brokers that run."""
         running = [broker for broker in self.brokers if broker.is_running()]
         for broker in running or self.brokers:

@@ -27,7 +27,7 @@ def test_roles_outlive_their_servers_and_say_what_is_missing(
         for role in ROLES:
             pipeline.launch(role)
         for role in ROLES:  # they listen for the operator, and wait
-            eventually(f"{role} is live", lambda role=role: answers(pipeline.health(role)))  # type: ignore[misc]
+            eventually(f"{role} is live", lambda role=role: answers(pipeline.health(role)), within=90)  # type: ignore[misc]
             assert not pipeline.is_ready(role)
 
         servers.start()
