@@ -176,6 +176,7 @@ def bare_service(
         Requests(
             history=past,
             readers=registry.readers,
+            rooms=registry.rooms,
             counts=nothing,
             cursors=cursors or nothing,
             budgets=budgets,

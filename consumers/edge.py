@@ -35,6 +35,7 @@ from control.entity.tables import Tables
 from control.following import TableThread
 from control.presence import BEAT_S
 from control.sending import CommandSender
+from control.shares import SAY_S, DoorShares
 from control.state import ControlState
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
@@ -49,7 +50,7 @@ from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.positions import OVERVIEW_SHARD, Kind, Shard
 from kernel.settings import Settings
 from kernel.slots import Slots
-from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, is_loopback
+from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, has_keys, is_loopback
 from kernel.topics import topic_names
 from kernel.turns import Turns
 from schemas.registry import codec_for
@@ -103,6 +104,7 @@ class Edge:
         self._changed = False
         self._recovery: asyncio.Task[None] | None = None
         budgets = DoorBudgets(settings.limits, clock)
+        shares = self._shares = DoorShares(budgets, clock, codec_for(settings, "share"))
         self.service = Service(
             edge,
             clock,
@@ -114,6 +116,7 @@ class Edge:
                 on_loopback=is_loopback(edge.host),
                 clock=clock,
                 pages=loopback_origins(settings.gateway.port),
+                elsewhere=partial(shares.elsewhere, "connections"),
             ),
             Subscriptions(
                 self._hub,
@@ -121,6 +124,7 @@ class Edge:
                 state,
                 self._served,
                 most_of_a_user=edge.max_subscriptions_per_user,
+                elsewhere=partial(shares.elsewhere, "subscriptions"),
             ),
             Publishing(
                 poster=self._poster,
@@ -134,6 +138,7 @@ class Edge:
             Requests(
                 history=history,
                 readers=state.readers,
+                rooms=state.rooms,
                 counts=self._heartbeat,
                 cursors=self._cursors,
                 budgets=budgets,
@@ -154,7 +159,9 @@ class Edge:
                 clock=clock,
             ),
         )
-        self._control, self._on_disk = ControlTopics(settings, clock, self.service, state), on_disk
+        shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
+        shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)
+        self._control, self._on_disk = ControlTopics(settings, clock, self.service, state, shares), on_disk
         self._readers: list[Reader] = []
         self._tables: TableThread | None = None
         self._server: asyncio.Server | None = None
@@ -166,7 +173,7 @@ class Edge:
         self._server = await listen(self.service, routes, share_port=self._leave_all is not None)
         chores = [
             self._loop.create_task(work)
-            for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors())
+            for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors(), self._share())
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
         writing = self._loop.create_task(self._write_first())
@@ -238,6 +245,16 @@ class Edge:
 
     def _elsewhere(self, shard: Shard) -> str | None:
         return self._served.elsewhere(shard.key)
+
+    async def _share(self) -> None:
+        while True:
+            await asyncio.sleep(SAY_S)
+            await _contained("what users took", self._say_shares())
+
+    async def _say_shares(self) -> None:
+        for key, value in self._shares.say():
+            self._publish(self._names.shares, key, value)
+            await asyncio.sleep(0)
 
     async def _flush_cursors(self) -> None:
         while True:
@@ -346,7 +363,7 @@ def _tokens(settings: Settings, clock: Clock, state: ControlState) -> Tokens:
     auth = settings.auth
     static = StaticKeys(auth)
     jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
-    keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
+    keyed = has_keys(auth)
     return Tokens(
         Verifier(auth, jwks or static, clock) if keyed else None,
         jwks,

@@ -3,6 +3,7 @@
 from typing import Final
 
 from control.channels import MAX_LIVE, MAX_LIVE_SHARDS, ChannelRecord
+from kernel.budgets import RateLimitedError
 from kernel.errors import TouchlineError
 
 #: Between two reshards of a channel: its viewers move, and a version lives until its last viewer has left it.
@@ -15,10 +16,7 @@ def check_reshard(record: ChannelRecord, shards: int, at_ms: int) -> None:
         return
     wait = record.newest.since + RESHARD_EVERY_MS - at_ms
     if record.newest.since and wait > 0:
-        raise TouchlineError(
-            "rate_limited",
-            f"{record.channel} was resharded a moment ago: try again in {wait / 1000:.1f} s.",
-        )
+        raise RateLimitedError(f"{record.channel} was resharded a moment ago.", wait / 1000)
     total = sum(version.shards for version in record.live) + shards
     if len(record.live) >= MAX_LIVE or total > MAX_LIVE_SHARDS:
         raise TouchlineError(

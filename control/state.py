@@ -13,6 +13,7 @@ from control.presence import Presence
 from control.registry import CLOSED, EXPIRING, Registry
 from control.retention import Retention
 from control.revocations import Revocations
+from control.rooms.membership import Spans
 from control.rooms.rooms import Rooms
 from control.table import Learn, Row, TopicTable
 from kernel.clock import Clock
@@ -135,6 +136,11 @@ class ControlState:
         """Whether the channel's settings let this user read. Raises `unavailable` before they are known."""
         self._must_be_known()
         return self.readers.allow(grants, channel)
+
+    def readable(self, grants: Grants, channel: str) -> Spans:
+        """What of a channel's streams this user may read. Raises `unavailable` before that is known."""
+        self._must_be_known()
+        return self.readers.readable(grants, channel)
 
     def hidden_from(self, grants: Grants) -> tuple[list[str], list[str] | None]:
         """The channels that this user may not read, whatever their token says; and of those whose names close

@@ -30,6 +30,7 @@ from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, rooms
 from gateway.search import alerts, search
+from gateway.sharing import share, shares_of
 from history import History
 from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
@@ -110,9 +111,11 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         control_state.on_known.append(lambda: health.ok("channels"))
         alerts = AlertBook(settings, clock)
         control_state.on_alert.append(alerts.learn)
+        budgets = DoorBudgets(settings.limits, clock)
+        shares, heard = shares_of(settings, clock, budgets)
         following = await stack.enter_async_context(
             TableThread(
-                *(settings, clock, control_state.tables()),
+                *(settings, clock, [*control_state.tables(), heard]),
                 name="gateway-tables",
                 health=health,
                 condition="tables",
@@ -136,7 +139,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             attachments=await open_attachments(
                 settings, clock, stack, producer=producer, rooms=control_state.rooms, failed=fail
             ),
-            budgets=DoorBudgets(settings.limits, clock),
+            budgets=budgets,
             pages=Slots(
                 "pages",
                 each=settings.limits.pages_under_way,
@@ -162,7 +165,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         stack.callback(server.close)
         sweep = asyncio.create_task(connections.sweep())
         stack.callback(sweep.cancel)
-        for work in (watch_kafka(settings, health), _first_write(context)):
+        for work in (watch_kafka(settings, health), _first_write(context), share(context, shares)):
             stack.callback(asyncio.create_task(work).cancel)
         asked = asyncio.create_task(stop.wait())
         stack.callback(asked.cancel)

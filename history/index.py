@@ -1,6 +1,6 @@
 """The indexed part of a stream's past: pages of events by `seq`, and how far the index is complete."""
 
-import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from history import names
 from history.elastic import documents_of, search_whole
 from history.pages import Bound, Entry, Span, Watermark
 from kernel.clock import Clock
+from kernel.fair import Places
 from kernel.positions import Kind, Stream
 
 #: For how long a watermark is used before it is asked for again. An old one is as right as a new one: the
@@ -23,26 +24,51 @@ _TRIES: Final = 3
 #: that is not too quiet a page then costs the same, however long the stream is.
 _NEAR: Final = 128
 
-#: How large an event is shows when it is there: so many are asked for first, and at most so many more for
-#: each that was small; and of such answers so many are read at once.
+#: How large an event is shows when it is there: of a stream of which nothing is known so many are asked for
+#: first, of others so many, and at most so many more for each that was small.
+_UNKNOWN: Final = 8
 _FIRST: Final = 51
 _GROWTH: Final = 4
+#: Answers that will be larger than this are read so many at once: Elasticsearch holds all of them.
+_LIGHT_BYTES: Final = 128 * 1024
 _READS: Final = 4
+#: Streams of which it is remembered how large their events are.
+_MOST_STREAMS: Final = 10_000
 
 #: Reads from the index: generation and watermark -> what it has up to there.
 Read = Callable[[int, Watermark], Awaitable[list[Entry]]]
 
 
-def _next_limit(found: list[Entry], bound: Bound) -> int:
-    """How many events to ask for next; 0: there are more than the bound holds."""
+def _next_limit(found: list[Entry], bound: Bound, likely: int | None) -> int:
+    """How many events to ask for next; 0: there are more than the bound holds. `likely`: their size."""
     size = sum(len(entry.body) for entry in found)
     if bound.exceeded(len(found), size):
         return 0
     missing = bound.events + 1 - len(found)
     if not found:
-        return min(missing, _FIRST)
+        return min(missing, _UNKNOWN if likely is None else max(1, min(_FIRST, bound.bytes // likely + 1)))
     fit = (bound.bytes - size) * len(found) // max(1, size) + 1
     return max(1, min(missing, fit, _GROWTH * len(found)))
+
+
+class _Sizes:
+    """How large the events of streams were that were read lately."""
+
+    def __init__(self) -> None:
+        self._likely: OrderedDict[str, int] = OrderedDict()
+
+    def of(self, stream: str) -> int | None:
+        return self._likely.get(stream)
+
+    def learn(self, stream: str, entries: Sequence[Entry]) -> None:
+        """Large ones count for long: one page of small ones makes nobody sure."""
+        if not entries:
+            return
+        mean = sum(len(entry.body) for entry in entries) // len(entries)
+        self._likely[stream] = max(1, mean, self._likely.get(stream, 0) // 2)
+        self._likely.move_to_end(stream)
+        if len(self._likely) > _MOST_STREAMS:
+            self._likely.popitem(last=False)
 
 
 class StreamIndex:
@@ -52,7 +78,7 @@ class StreamIndex:
         self._client, self._prefix, self._clock = client, prefix, clock
         self._live: tuple[float, int] = (float("-inf"), 0)
         self._watermarks: dict[str, tuple[float, Watermark]] = {}
-        self._reading = asyncio.Semaphore(_READS)
+        self._reading, self._sizes = Places(_READS), _Sizes()
 
     async def complete(
         self, kind: Kind, partition: int, topic_id: str, read: Read
@@ -101,7 +127,8 @@ class StreamIndex:
     async def after(self, generation: int, span: Span, after: int, upto: int, bound: Bound) -> list[Entry]:
         """The first events with after < seq <= upto, in order: all, or more than the bound holds."""
         found: list[Entry] = []
-        while (limit := _next_limit(found, bound)) and after < upto:
+        likely = self._sizes.of(str(span.stream))
+        while (limit := _next_limit(found, bound, likely)) and after < upto:
             part = await self._after(generation, span, after, upto, limit)
             found += part
             if len(part) < limit:
@@ -112,7 +139,8 @@ class StreamIndex:
     async def before(self, generation: int, span: Span, upto: int, bound: Bound) -> list[Entry]:
         """The last events with seq <= upto, in order: all, or more than the bound holds."""
         found: list[Entry] = []  # the last one first
-        while limit := _next_limit(found, bound):
+        likely = self._sizes.of(str(span.stream))
+        while limit := _next_limit(found, bound, likely):
             part = await self._before(generation, span, upto, limit)
             found += part
             if len(part) < limit:
@@ -171,7 +199,9 @@ class StreamIndex:
         filters: list[dict[str, Any]] = [{"term": {"stream": str(stream)}}, {"range": {"seq": seqs}}]
         if since:
             filters.append({"range": {"at": {"gte": since}}})
-        async with self._reading:
+        light = limit * (self._sizes.of(str(stream)) or 0) <= _LIGHT_BYTES
+        whose = None if light else await self._reading.take()
+        try:
             answer = await search_whole(
                 self._client,
                 index=f"{names.generation_prefix(self._prefix, stream.kind, generation)}*",
@@ -182,8 +212,13 @@ class StreamIndex:
                 track_total_hits=False,
                 filter_path="hits.hits.sort,hits.hits._source.body",
             )
+        finally:
+            if whose is not None:
+                self._reading.give_back(whose)
         hits: list[dict[str, Any]] = answer.get("hits", {}).get("hits", [])
-        return [Entry(hit["sort"][0], hit["_source"]["body"].encode()) for hit in hits]
+        entries = [Entry(hit["sort"][0], hit["_source"]["body"].encode()) for hit in hits]
+        self._sizes.learn(str(stream), entries)
+        return entries
 
     async def _stands(self, generation: int, key: str) -> bool:
         """Whether this generation is still the live one, and its watermark is there."""

@@ -25,6 +25,7 @@ from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_
 from history.tail import Tail
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fair import Places
 from kernel.kafka import client_config, unreachable
 from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Kind, Stream, lanes_of, may_hold, partition_of, time_of_id
@@ -79,9 +80,9 @@ class History:
         codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
         #: Makes what reads the log, when it is first needed, and again after a failure.
         self.new_reader: Callable[[], LogReader] = lambda: LogReader(settings, codecs)
-        self._idle: asyncio.Queue[LogReader | None] = asyncio.Queue()
-        for _ in range(READERS):
-            self._idle.put_nowait(None)  # made when it is first needed
+        self._places = Places(READERS)
+        #: Readers that nobody uses; more are made when they are needed.
+        self._idle: list[LogReader] = []
         self._topics: dict[Kind, tuple[float, _Topic]] = {}
 
     async def __aenter__(self) -> "History":
@@ -91,11 +92,9 @@ class History:
         await self.close()
 
     async def close(self) -> None:
-        for _ in range(READERS):
-            reader = await self._idle.get()
-            if reader is not None:
-                await asyncio.get_running_loop().run_in_executor(self._threads, reader.close)
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)  # those that are read by end first
+        for reader in self._idle:
+            await asyncio.to_thread(reader.close)
         await self._client.close()
 
     async def read(
@@ -271,21 +270,21 @@ class History:
         """Run a read of the log in a thread, when one of the few readers is idle."""
         deadline = Deadline(_READ_S, self._clock.monotonic)
         try:
-            idle = await asyncio.wait_for(self._idle.get(), _READ_S)
+            whose = await asyncio.wait_for(self._places.take(), _READ_S)
         except TimeoutError:
             raise TouchlineError(
                 "unavailable", "Too many are reading the past right now.", hint="Try again in a moment."
             ) from None
-        reader = idle or self.new_reader()
+        reader = self._idle.pop() if self._idle else self.new_reader()
         running = asyncio.get_running_loop().run_in_executor(self._threads, insisting, read, reader, deadline)
 
         def give_back(done: "asyncio.Future[T]") -> None:
             # Whoever waited may be gone; then nobody else asks for the error.
             if done.exception() is None:
-                self._idle.put_nowait(reader)
+                self._idle.append(reader)
             else:  # as with the admin client: the next read has connections of its own
-                self._idle.put_nowait(None)
                 self._threads.submit(reader.close)
+            self._places.give_back(whose)
 
         running.add_done_callback(give_back)
         # Shielded: a caller that is cancelled leaves the reader to its thread until that is done with it.

@@ -175,7 +175,7 @@ class DoorBudgets:
 
     def take_command(self, user: str | None) -> None:
         """A change of what is known beside the log that is asked for. Raises RateLimitedError."""
-        if user is not None:
+        if user is not None and user not in self._unbound:
             self.commands.take(user)
 
     def count_read(self, user: str | None, size: int) -> None:

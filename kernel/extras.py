@@ -29,11 +29,17 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "embedded": ("jgo", "psutil", "requests"),
         "s3": ("aiobotocore", "botocore"),
+        "rocksdb": ("rocksdict",),
     }
 )
 #: Extra -> those that come with it.
 IMPLIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"server": ("registry",), "embedded": ("server", "registry"), "s3": ("server", "registry")}
+    {
+        "server": ("registry",),
+        "embedded": ("server", "registry"),
+        "s3": ("server", "registry"),
+        "rocksdb": ("server", "registry"),
+    }
 )
 
 

@@ -1,15 +1,19 @@
 """The life of a role's process: one event loop, signals that ask it to stop, and an exit code that tells."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.metrics import TASKS
 from kernel.stalls import StallWatch
+
+_STARTED_S: Final = 10.0
 
 
 async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -20,6 +24,8 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
         loop.add_signal_handler(number, stop.set)
     watch = StallWatch(loop, SystemClock())
     watch.start()
+    # What a start has made stays: to look through it for garbage again and again holds the loop.
+    loop.call_later(_STARTED_S, gc.freeze)
     try:
         await main(stop)
     finally:

@@ -273,8 +273,13 @@ def shown_token(authorization: str | None, in_query: str | None) -> str | None:
 def anonymous_allowed(auth: Auth, *, on_loopback: bool) -> bool:
     """Whether somebody without a token may do everything: on your own machine, or where it is switched on."""
     if auth.anonymous == "auto":
-        return on_loopback and not (auth.secret or auth.public_key or auth.jwks_url)
+        return on_loopback and not has_keys(auth)
     return auth.anonymous == "on"
+
+
+def has_keys(auth: Auth) -> bool:
+    """Whether tokens can be verified: where they can, only a token says who somebody is."""
+    return bool(auth.secret or auth.public_key or auth.jwks_url)
 
 
 def parse_stream(text: str) -> Stream:

@@ -42,6 +42,7 @@ class TopicNames:
         self.cursors = f"{prefix}.cursors"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
+        self.shares = f"{prefix}.shares"
         self.rooms = f"{prefix}.rooms"
         self.user_rooms = f"{prefix}.user-rooms"
         self.blocks = f"{prefix}.blocks"
@@ -131,6 +132,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.
         Topic(names.answers, "asker", "answer", partitions, brief),
+        # What doors tell each other of the last second: every door reads all of it, from when it begins.
+        Topic(names.shares, "door", "share", 1, brief),
     ]
     shared = {
         "max.message.bytes": str(MAX_RECORD_BYTES),

@@ -108,13 +108,13 @@ class Codec:
     def head_decoder(self, last: str) -> Callable[[bytes], dict[str, Any]]:
         """A function that decodes a value's fields up to `last`, where that is quicker, or all. It raises
         Undecodable, but not for what it does not look at."""
-        heads: dict[bytes, Decode] = {}
-        for number, version in self._catalog.ids.items():
-            if version.name == self.name and (head := compile_head(self._plain(version), _HEADER.size, last)):
-                heads[_HEADER.pack(0, number)] = head
+        newest = self._plain(self._latest_version)
+        known = {n: v for n, v in self._catalog.ids.items() if v.name == self.name}
+        built = {n: compile_head(self._plain(v), _HEADER.size, last, newest) for n, v in known.items()}
+        heads = {_HEADER.pack(0, number): head for number, head in built.items() if head is not None}
 
         def decode(value: bytes) -> dict[str, Any]:
-            if (quick := heads.get(value[:5])) is not None:
+            if (quick := heads.get(value[: _HEADER.size])) is not None:
                 try:
                     found: dict[str, Any] = quick(value)
                     return found

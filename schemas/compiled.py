@@ -121,15 +121,14 @@ def compile_decoder(schema: Any, start: int, reader: Any = None) -> Decode | Non
     return built
 
 
-def compile_head(schema: Any, start: int, last: str) -> Decode | None:
+def compile_head(schema: Any, start: int, last: str, reader: Any = None) -> Decode | None:
     """The decoder of a record's fields up to `last`: what lies behind it is not looked at.
 
     It knows arrays too, which in a whole value are fastavro's: that is quicker where they are long.
     """
-    names = [field["name"] for field in schema["fields"]]
-    head = {**schema, "fields": schema["fields"][: names.index(last) + 1]}
     lines: list[str] = [f"i = {start}"]
-    found = _decode_record(head, head, lines, [0], _DECODE_HEAD)
+    read = schema if reader is None else reader
+    found = _decode_record(_head(schema, last), _head(read, last), lines, [0], _DECODE_HEAD)
     if found is None:
         return None
     source = [
@@ -140,6 +139,11 @@ def compile_head(schema: Any, start: int, last: str) -> Decode | None:
     ]
     built: Decode = _built("decode", source)
     return built
+
+
+def _head(schema: Any, last: str) -> Any:
+    names = [field["name"] for field in schema["fields"]]
+    return {**schema, "fields": schema["fields"][: names.index(last) + 1]}
 
 
 def _built(name: str, source: list[str], **names: Any) -> Any:
@@ -234,15 +238,12 @@ def _decode_record(
     wanted = {field["name"]: field for field in reader["fields"]}
     found: dict[str, str] = {}
     for field in schema["fields"]:
-        kind = field["type"]
-        as_read = wanted[field["name"]]["type"] if field["name"] in wanted else kind
-        record = isinstance(kind, dict) and kind["type"] == "record"
-        if as_read != kind and not (record and isinstance(as_read, dict)):
-            return None
+        name, kind = field["name"], field["type"]
+        as_read = wanted[name]["type"] if name in wanted else kind
         value = _decode_value(kind, as_read, lines, count, simple)
         if value is None:
             return None
-        found[field["name"]] = value
+        found[name] = value
     for name, field in wanted.items():
         if name not in found:
             if "default" not in field or isinstance(field["default"], dict | list):
@@ -253,8 +254,10 @@ def _decode_record(
 
 def _decode_value(kind: Any, as_read: Any, lines: list[str], count: list[int], simple: Simple) -> str | None:
     """Appends the code; returns the expression for the value."""
-    if isinstance(kind, dict) and kind["type"] == "record":
+    if isinstance(kind, dict) and kind["type"] == "record" and isinstance(as_read, dict):
         return _decode_record(kind, as_read, lines, count, simple)
+    if as_read != kind:
+        return None
     count[0] += 1
     name = f"f{count[0]}"
     if isinstance(kind, list):

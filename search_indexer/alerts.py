@@ -5,6 +5,7 @@ each event that it reads, in memory, with the parser and the folding of search: 
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -24,7 +25,7 @@ from kernel.tokens import Grants
 from kernel.tokens import matches as covers
 from kernel.topics import MAX_EVENT_BYTES, topic_names
 from kernel.users import ALERT as PREFIX
-from kernel.users import check_user
+from kernel.users import ROOM, check_user
 from schemas.registry import codec_for
 from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
 from search_indexer.indexing.documents import Indexable
@@ -47,6 +48,7 @@ _SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
 _MAX_ID: Final = 100
 _ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{_MAX_ID}}}")
 _WAIT_S: Final = 10.0
+_POLL_S: Final = 0.02
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,12 @@ def read_alert(
         raise TouchlineError("bad_request", f"readers are at most {MAX_READERS} users.")
     search, names = read_search(given)[0], tuple(map(check_user, readers))
     return Alert(id=alert_id, search=search, streams=tuple(streams), readers=names, since_ms=now_ms, **by)
+
+
+def check_owner(alert: Alert, user: str | None) -> None:
+    """Raise `forbidden` where an alert is somebody else's; nobody in particular is the operator."""
+    if user is not None and alert.owner not in (None, user):
+        raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
 
 
 def rest_shown(rest: Rest) -> dict[str, Any]:
@@ -209,7 +217,8 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
     The event's id is its key, so a batch that is read again tells of nothing twice.
     """
     body = event.document.body.encode()
-    if len(body) > MAX_EVENT_BYTES - 1024:  # it would not fit once more around itself
+    # A copy of what was said in a room would outlive what its readers may see: only where it is is told.
+    if event.document.channel.startswith(ROOM) or len(body) > MAX_EVENT_BYTES - 1024:  # or would not fit
         body = msgspec.json.encode({"stream": event.document.stream, "seq": event.document.seq})
     data = b'{"alert":%b,"event":%b}' % (msgspec.json.encode(alert.id), body)
     value = b'{"type":"alert","key":"%b","sender":"touchline","data":%b}' % (event.id.encode(), data)
@@ -242,13 +251,21 @@ class AlertBook:
         return [
             one.alert
             for one in self._index.may_match(document.channel, document.sender, text)
-            if _passes(one.alert, event) and _asks(one, text) and self._may_read(one.alert, document.channel)
+            if _passes(one.alert, event)
+            and _asks(one, text)
+            and self._may_read(one.alert, document.channel, document.seq)
         ]
 
-    def _may_read(self, alert: Alert, channel: str) -> bool:
-        if alert.owner is None:
-            return True
-        return self._readers.allow(Grants(user=alert.owner, can={"admin": alert.admin}), channel)
+    def _may_read(self, alert: Alert, channel: str, seq: int) -> bool:
+        """Whether this may be told; of a room only where all who read the alert may read that event too."""
+        room = channel.startswith(ROOM)
+        owner = None if alert.owner is None else Grants(user=alert.owner, can={"admin": alert.admin})
+        if owner is not None and not (
+            seq in self._readers.readable(owner, channel) if room else self._readers.allow(owner, channel)
+        ):
+            return False
+        others = (Grants(user=reader, can={}) for reader in alert.readers) if room else ()
+        return all(seq in self._readers.readable(other, channel) for other in others)
 
     def learn(self, row: Row) -> None:
         """Take an alert in, or out; or that one rests."""
@@ -278,32 +295,51 @@ def read_alerts(settings: Settings, clock: Clock) -> AlertBook:
     return book
 
 
-def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
-    """Save an alert, or remove it (None). Returns its record's offset when Kafka holds it. Blocks."""
-    check_id(alert_id)
-    value = None
-    if alert is not None:
-        value = codec_for(settings, "control").encode(
-            {
-                "command": "set_alert",
-                "id": None,
-                "actor": actor,
-                "at": clock.now_ms(),
-                "arguments": msgspec.json.encode(alert).decode(),
-            }
+class AlertSaver:
+    """Writes alerts, from any thread. Its producer is made with the first of them, and kept."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._codec, self._topic = codec_for(settings, "control"), topic_names(settings).alerts
+        self._making = threading.Lock()
+        self._producer: Producer | None = None
+
+    def save(self, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
+        """Save an alert, or remove it (None). Returns its record's offset when Kafka holds it. Blocks."""
+        check_id(alert_id)
+        value = None
+        if alert is not None:
+            value = self._codec.encode(
+                {
+                    "command": "set_alert",
+                    "id": None,
+                    "actor": actor,
+                    "at": self._clock.now_ms(),
+                    "arguments": msgspec.json.encode(alert).decode(),
+                }
+            )
+        told: list[tuple[Any, Any]] = []
+        with self._making:
+            producer = self._producer or Producer(client_config(self._settings, enable_idempotence=True))
+            self._producer = producer
+        producer.produce(
+            self._topic,
+            value,
+            key=alert_id.encode(),
+            partition=0,
+            on_delivery=lambda error, message: told.append((error, message)),
         )
-    told: list[tuple[Any, Any]] = []
-    producer = Producer(client_config(settings, enable_idempotence=True))
-    producer.produce(
-        topic_names(settings).alerts,
-        value,
-        key=alert_id.encode(),
-        partition=0,
-        on_delivery=lambda error, message: told.append((error, message)),
-    )
-    if producer.flush(_WAIT_S) or not told or told[0][0] is not None:
-        raise TouchlineError("not_delivered", "Kafka did not confirm the alert in time: try again.")
-    return int(told[0][1].offset())
+        until = self._clock.monotonic() + _WAIT_S
+        while not told and self._clock.monotonic() < until:
+            producer.poll(_POLL_S)
+        if not told or told[0][0] is not None:
+            raise TouchlineError("not_delivered", "Kafka did not confirm the alert in time: try again.")
+        return int(told[0][1].offset())
+
+
+def save(settings: Settings, clock: Clock, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
+    """Save one alert, from a program that saves no others."""
+    return AlertSaver(settings, clock).save(alert, alert_id, actor=actor)
 
 
 def alert_stream(alert_id: str) -> str:

@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embedded.backends.servers import Servers
-from tests import servers
+from tests import servers, sharing
 
 # Tests start hundreds of processes of the same code. Images for containers often forbid to keep it compiled,
 # and then each of them compiles it all again: two seconds of a processor instead of half a one.
@@ -42,17 +43,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+def of_the_run(factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of this run have; pytest-xdist gives each worker one below it."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
-def kafka_servers() -> Iterator[str]:
+def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap servers of a real Kafka, shared by all tests: use topics and groups of your own."""
-    with servers.data_directory() as directory, servers.running_kafka(directory) as bootstrap_servers:
+    with sharing.shared("kafka", of_the_run(tmp_path_factory)) as bootstrap_servers:
         yield bootstrap_servers
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_url() -> Iterator[str]:
+def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a real Elasticsearch, shared by all tests: use indexes of your own."""
-    with servers.data_directory() as directory, servers.running_elasticsearch(directory) as url:
+    with sharing.shared("elasticsearch", of_the_run(tmp_path_factory)) as url:
         yield url
 
 

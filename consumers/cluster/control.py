@@ -1,11 +1,14 @@
 """What lies beside the log, told to those parts of an edge that it concerns."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
 from control.channel_table import ChannelTable
 from control.following import TableThread
+from control.shares import DoorShares
 from control.state import ControlState
 from control.table import Row, TopicTable
 from kernel.clock import Clock
@@ -15,19 +18,45 @@ from kernel.topics import topic_names
 from kernel.users import ALERT
 from schemas.registry import codec_for
 
+#: How long a room's stream has to say what its record says.
+_BY_RECORD_S: Final = 0.7
+
+
+def _ignore(_: object) -> None:
+    """What is not of use."""
+
 
 class ControlTopics:
-    """Channels' settings, the other edges' heartbeats, revocations, and refused events."""
+    """Channels' settings, the other edges' heartbeats and shares, revocations, and refused events."""
 
-    def __init__(self, settings: Settings, clock: Clock, service: Service, state: ControlState) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, service: Service, state: ControlState, shares: DoorShares
+    ) -> None:
+        self._shares = shares
         self._settings, self._clock, self._state, self._service = settings, clock, state, service
         self._kind_of = {topic: kind for kind, topic in topic_names(settings).ingest.items()}
         state.channels.on_change += [service.subscriptions.widen, service.subscriptions.recheck]
         if isinstance(state.channels, ChannelTable):
             # Whoever watches a channel hears of its changes, though nobody asked for it lately.
             state.channels.view.still_used = lambda key: service.subscriptions.watches(key.decode())
+        self._watch_rooms(state)
         state.revocations.on_revoke.append(service.admission.revoke)
         state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
+
+    def _watch_rooms(self, state: ControlState) -> None:
+        """Whoever is taken out of a room hears it by the room's stream. Where that has not come a moment
+        after the room's record, as while partitions move, the record counts."""
+        if not state.rooms.followed:
+            return
+        recheck, view, loop = (
+            self._service.subscriptions.recheck,
+            state.rooms.rooms,
+            asyncio.get_running_loop(),
+        )
+        view.on_forget = lambda key: _ignore(
+            loop.call_later(_BY_RECORD_S, recheck, key.decode("utf-8", "replace"))
+        )
+        view.still_used = lambda key: self._service.subscriptions.watches(key.decode("utf-8", "replace"))
 
     def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
         """Follow them in a thread; `on_read` says that what was there has been learnt."""
@@ -37,10 +66,15 @@ class ControlTopics:
             self._refused,
             whole=False,
         )
-
+        shares = TopicTable(
+            topic_names(self._settings).shares,
+            codec_for(self._settings, "share"),
+            self._shares.learn,
+            whole=False,
+        )
         self._state.on_known.append(on_read)
         thread = TableThread(
-            *(self._settings, self._clock, [*self._state.tables(), refused]),
+            *(self._settings, self._clock, [*self._state.tables(), refused, shares]),
             name=f"edge-{name}-tables".replace(":", "-"),
             health=health,
             condition="tables",

@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 from consumers.delivery.hub import Feed
 from consumers.delivery.subscription import Page
 from consumers.transport.frames import event_frame
+from history.visible import members_at
 from kernel.errors import TouchlineError
 from kernel.logs import get_logger
 from kernel.positions import MAX_SEQ, Stream
@@ -111,6 +112,11 @@ class Backfill:
         if found is None:
             self._ask(feed).lasts.setdefault(count, []).append(wake)
         return found
+
+    async def newest(self, stream: Stream) -> int:
+        """As of which change of its room the latest event that is in history counts."""
+        page = await self._history.read(stream, before=MAX_SEQ, limit=1)
+        return members_at(page.events[-1]) if page.events else 0
 
     async def close(self) -> None:
         """Stop reading."""

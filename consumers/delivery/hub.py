@@ -17,6 +17,7 @@ from consumers.protocol.messages import AnyReply, render
 from consumers.transport.frames import text_frame
 from kernel.logs import get_logger
 from kernel.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
+from kernel.users import ROOM
 
 _log = get_logger("touchline.hub")
 LOCATION_RING: Final = 256  # only the latest of each sender counts
@@ -24,6 +25,8 @@ OVERVIEW_RING: Final = 600  # ten minutes
 #: Of so many channels whose locations nobody watches here it is known how far they are: the latest ones.
 _PASSED: Final = 4096
 
+_ROOMS: Final = f"{Kind.CHAT}:{ROOM}"
+_CHANGE: Final = b'"type":"room"'  # what frames of changes of rooms have in them; others may, too
 _OVERHEAD: Final = 60  # what a record costs beside its bytes
 
 Partition = tuple[str, int]
@@ -42,13 +45,15 @@ class Raw(NamedTuple):
 class Feed:
     """One stream as one shard carries it: its ring, and who hears it."""
 
-    __slots__ = ("audiences", "conflates", "in_history", "key", "passed", "ring", "stream")
+    __slots__ = ("audiences", "conflates", "in_history", "key", "passed", "ring", "room", "stream")
 
     def __init__(self, stream: str, key: bytes, ring: Ring, *, conflates: bool) -> None:
         self.stream = stream
         self.key = key
         self.ring = ring
         self.conflates = conflates
+        #: Whether it is a room's: its changes say who hears what follows.
+        self.room = stream.startswith(_ROOMS)
         #: What its ring does not hold any more is to be had from history.
         self.in_history = stream != OVERVIEW
         #: An event that came by here and was not kept; 0: none. History may not have it yet.
@@ -145,6 +150,8 @@ class Hub:
         #: Partitions that were read from their very first record: their streams' rings lack nothing.
         self.whole: set[Partition] = set()
         self._given_up = False
+        #: Called with a stream and the frame of what may be a change of its room, once all have it.
+        self.on_room: Callable[[str, bytes], None] = lambda *_: None
         self.bytes = 0
         #: When Kafka appended the latest event that was delivered.
         self.server_ts = 0
@@ -155,7 +162,7 @@ class Hub:
         """One round: records into rings, and one write to each live viewer. Returns the deliveries."""
         fresh: dict[Feed, list[bytes]] = {}
         senders: dict[Feed, dict[str | None, bytes]] = {}
-        awake, selective = self._awake, topic == self._selective
+        awake, selective, deliveries = self._awake, topic == self._selective, 0
         for partition, key, value in records:
             if key not in awake:
                 # Nobody watches it: it is not even decoded, and of locations not kept.
@@ -167,7 +174,12 @@ class Hub:
             kept = self._keep((topic, partition), key, value)
             if kept is not None:
                 feed, frame, sender = kept
-                if feed.audiences:
+                if feed.room and feed.audiences and _CHANGE in frame:
+                    # Who is taken out gets this, and nothing after it.
+                    deliveries += self._deliver(fresh | {feed: [*fresh.get(feed, ()), frame]})
+                    fresh = {}
+                    self.on_room(feed.stream, frame)
+                elif feed.audiences:
                     if feed.conflates:
                         # Of those of one sender that come at once only the latest goes out.
                         latest = senders.setdefault(feed, {})
@@ -178,7 +190,7 @@ class Hub:
         if self.bytes > self._ring_bytes:
             self._make_room()
         fresh |= {feed: list(latest.values()) for feed, latest in senders.items()}
-        return self._deliver(fresh) if fresh else 0
+        return deliveries + (self._deliver(fresh) if fresh else 0)
 
     def _keep(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes, str | None] | None:
         """One record into its ring; None if it is a repetition, or not readable."""

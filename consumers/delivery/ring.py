@@ -31,6 +31,11 @@ class Ring:
     def __len__(self) -> int:
         return len(self._seqs) - self._start
 
+    @property
+    def newest(self) -> bytes | None:
+        """The frame of the latest event that is here."""
+        return self._frames[-1] if len(self) else None
+
     def append(self, seq: int, body: bytes, sender: str | None = None) -> bytes | None:
         """Take the next event and return its frame; None if it is not newer than the last (a repetition)."""
         if seq <= self.head:

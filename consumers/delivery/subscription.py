@@ -14,6 +14,7 @@ from msgspec import UNSET
 from consumers.delivery.broadcast import Outlet
 from consumers.delivery.events import Events
 from consumers.delivery.hub import LOCATION_RING, Audience, Feed
+from consumers.delivery.room_view import RoomView
 from consumers.protocol.messages import AnyReply, Gap, Subscribe, Subscribed
 from kernel.errors import TouchlineError
 
@@ -86,9 +87,15 @@ class Holder(Protocol):
 class Subscription:
     """One viewer's place in one audience."""
 
-    __slots__ = ("audience", "closed", "holder", "positions", "request")
+    __slots__ = ("audience", "closed", "holder", "on_end", "positions", "request", "view")
 
-    def __init__(self, holder: Holder, audience: Audience, request: Subscribe) -> None:
+    def __init__(
+        self, holder: Holder, audience: Audience, request: Subscribe, view: RoomView | None = None
+    ) -> None:
+        #: What of a room the viewer may see; None: all of the stream.
+        self.view = view
+        #: Called where what is read takes the viewer out of the room.
+        self.on_end: Callable[[], None] = lambda: None
         self.holder = holder
         self.audience = audience
         #: What was asked, until it is answered.
@@ -165,6 +172,8 @@ class Subscription:
             given = request.after if number == 0 or request.after == 0 else None
             after = (request.cursors or {}).get(feed.stream, given)
             page = None
+            if self.view is not None:
+                after = None if after is None else self.view.skip(after)
             if after is not None:
                 start = after
                 if start < head and not feed.conflates and not feed.ring.covers(start):
@@ -178,11 +187,14 @@ class Subscription:
                     found = backfill.start_of_last(feed, request.last, wake)
                 if found is None:
                     return False
-                start = found
+                start = found if self.view is None else self.view.skip(found)
             else:
                 start = head
             starts[feed] = start
-            behind += _events_after(feed, start, page) if start < head else 0
+            if start < head:
+                # Of what a viewer may see in parts it is not counted how much there is.
+                countable = self.view is None or start + 1 >= self.view.spans.ranges[-1][0]
+                behind += _events_after(feed, start, page) if countable else _UNCOUNTED
         self.positions, self.request = starts, None
         first, shard = self.audience.feeds[0], self.audience.shard
         self.holder.send(
@@ -200,7 +212,7 @@ class Subscription:
         )
         return True
 
-    def _catch_up(
+    def _catch_up(  # noqa: PLR0912 - one branch a source of events
         self,
         feed: Feed,
         positions: dict[Feed, int],
@@ -209,7 +221,11 @@ class Subscription:
     ) -> bool:
         """Bring one feed to its head; False: not yet."""
         ring = feed.ring
+        view = self.view
         while (position := positions[feed]) < ring.head:
+            if view is not None and (position := view.skip(position)) != positions[feed]:
+                positions[feed] = position
+                continue
             if ring.covers(position):
                 events, reached = ring.events_after(position, CHUNK)
             elif feed.conflates and len(ring) == ring.capacity:
@@ -233,9 +249,15 @@ class Subscription:
                         )
                     )
                 events, reached = page.after(position), max(page.end, position)
+            ended = False
+            if view is not None:
+                events, ended = view.shown(events)
             if events:
                 self.holder.deliver(feed.stream, events.latest() if feed.conflates else events)
             positions[feed] = reached
+            if ended:
+                self.on_end()
+                return False
             if self.holder.paused:
                 return False
         return not self.holder.paused

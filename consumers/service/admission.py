@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -62,9 +62,11 @@ class Admission:
         on_loopback: bool,
         clock: Clock,
         pages: Collection[str] = (),
+        elsewhere: Callable[[Grants], int] = lambda _: 0,
     ) -> None:
-        """`pages` are the origins that the gateway's own pages have on loopback."""
-        self._edge, self.tokens, self._clock = edge, tokens, clock
+        """`pages` are the origins that the gateway's own pages have on loopback; `elsewhere` says how many
+        connections a user has at other edges."""
+        self._edge, self.tokens, self._clock, self._elsewhere = edge, tokens, clock, elsewhere
         self.name, self.cell, self._on_loopback = name, cell, on_loopback
         self._origins = edge.origins or (tuple(pages) if on_loopback else ())
         self.rules = Rules(
@@ -181,7 +183,8 @@ class Admission:
 
     def admit(self, guest: Guest, grants: Grants) -> Member:
         """Raises TouchlineError `limit_reached` where the user has too many connections."""
-        if self.users[grants.user] >= self._edge.max_connections_per_user:
+        here, most = self.users[grants.user], self._edge.max_connections_per_user
+        if here >= most or here + self._elsewhere(grants) >= most:
             raise TouchlineError("limit_reached", "This user has too many connections.")
         self.users[grants.user] += 1
         return guest.admit(grants, self._clock.monotonic())

@@ -5,6 +5,7 @@ from typing import Final
 from consumers.protocol import messages as m
 from kernel.codes import RETRY
 from kernel.errors import TouchlineError
+from kernel.users import ROOM
 
 #: Codes of other parts, and the nearest that viewers know.
 _NEAREST: Final = {
@@ -14,7 +15,13 @@ _NEAREST: Final = {
 
 
 def not_a_reader(request_id: int | None, stream: str) -> m.Error:
-    """The channel's settings, or its name, say who may read it: not this user."""
+    """The channel's settings, or its name, say who may read it: not this user.
+
+    Of a room nobody is told that it is there, but for who was in it, whose subscription ends.
+    """
+    if request_id is not None and stream.rpartition(":")[2].startswith(ROOM):
+        sentence = f"There is no stream {stream[:150]}."
+        return m.error("not_found", sentence, request_id=request_id)
     sentence = f"{stream} is not for you to read."
     return m.error("forbidden", sentence, request_id=request_id, stream=None if request_id else stream)
 

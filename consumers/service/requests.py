@@ -11,6 +11,9 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
 from control.acl import ChannelAcl
+from control.rooms.rooms import Rooms
+from control.rooms.state import is_room
+from history.visible import read_visible
 from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ, Stream, split_lane
@@ -40,12 +43,13 @@ class Requests:
         *,
         history: History,
         readers: ChannelAcl,
+        rooms: Rooms,
         counts: Counts,
         cursors: Cursors,
         budgets: DoorBudgets,
         pages: Slots,
     ) -> None:
-        self._history, self._readers = history, readers
+        self._history, self._readers, self._rooms = history, readers, rooms
         self._counts, self._cursors = counts, cursors
         self._budgets, self._pages = budgets, pages
         #: How far streams go that were asked for in history; they only ever go further.
@@ -53,13 +57,16 @@ class Requests:
 
     async def history(self, request: m.History, stream: Stream, member: Member) -> m.AnyReply:
         """A page of history, complete up to the head."""
-        if not self._readers.allow(member.grants, stream.channel):
+        if not is_room(stream) and not self._readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
         user = self._bound(member)
         try:
             self._budgets.take_read(user)
-            page = await self._history.read(
-                stream, after=request.after, before=request.before, limit=request.limit
+            page = await read_visible(
+                *(self._history, self._rooms, member.grants, stream),
+                after=request.after,
+                before=request.before,
+                limit=request.limit,
             )
             self._budgets.count_read(user, sum(map(len, page.events)))
         except TouchlineError as error:

@@ -7,13 +7,19 @@ from typing import Protocol
 
 from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Audience, Hub
+from consumers.delivery.room_view import RoomView, members_at_of, taken_out
 from consumers.delivery.subscription import Holder, Subscription
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
-from consumers.service.refusals import not_a_reader
+from consumers.service.refusals import not_a_reader, refusal
 from consumers.service.watchers import Watchers
+from consumers.transport.frames import payload_of
+from control.rooms.state import Room
 from control.state import ControlState
+from kernel.errors import TouchlineError
 from kernel.positions import Kind, Shard, Stream
+from kernel.tokens import Grants
+from kernel.users import ROOM
 
 
 class Partitions(Protocol):
@@ -40,24 +46,79 @@ class Subscriptions:
         partitions: Partitions,
         *,
         most_of_a_user: int = 2000,
+        elsewhere: Callable[[Grants], int] = lambda _: 0,
     ) -> None:
+        """`elsewhere` says how many subscriptions a user has at other edges."""
         self.hub, self.backfill, self._most_of_a_user = hub, backfill, most_of_a_user
+        self._elsewhere = elsewhere
         #: User -> subscriptions over all connections.
-        self._of_users: Counter[str] = Counter()
+        self.of_users: Counter[str] = Counter()
         self._registry, self._partitions = registry, partitions
         self._watchers = Watchers()
         #: Audiences whose partitions went away, and whose viewers wait.
         self._suspended: set[Audience] = set()
+        hub.on_room = self.room_changed
 
     # ── of one viewer ────────────────────────────────────────────────────────────────────────────────
 
+    async def watch_room(
+        self,
+        holder: Holder,
+        member: Member,
+        request: m.Subscribe,
+        stream: Stream,
+        *,
+        gone: Callable[[], bool],
+    ) -> m.AnyReply | None:
+        """As `watch`, of a room: who is in it by the latest event that there is may watch it. It takes a
+        moment: by then the holder may be `gone`."""
+        rooms, channel, view = self._registry.rooms, stream.channel, None
+        try:
+            room = await rooms.seen_by(member.grants, channel.removeprefix(ROOM))
+            if not member.grants.allows("admin", channel):
+                room = await self._as_of_newest(member, stream, room)
+                view = RoomView(member.user, room.readable(member.user), room.changed)
+        except TouchlineError as error:
+            return refusal(error, request.id)
+        if request.stream in member.streams:
+            return m.error("bad_request", "You are subscribed to this already.", request_id=request.id)
+        return None if gone() else self.watch(holder, member, request, stream, view)
+
+    async def _as_of_newest(self, member: Member, stream: Stream, room: Room) -> Room:
+        """The room as of the latest event that there is, for a member who is in it then."""
+        rooms, channel = self._registry.rooms, stream.channel
+        shard = self._registry.shard(channel, member.user)
+        if not self._partitions.serves(stream.kind, shard.key):
+            return room  # who comes is sent on
+        # From here on nothing of it passes by here unseen.
+        audience = self._audience(stream, shard)
+        audience.viewers += 1
+        try:
+            ring = audience.feeds[0].ring
+            newest = 0 if ring.newest is not None else await self.backfill.newest(stream)
+            while True:
+                if (frame := ring.newest) is not None:
+                    newest = members_at_of(frame)
+                if newest <= room.changed:
+                    return room
+                await rooms.as_of(channel, newest)
+                room = await rooms.seen_by(member.grants, channel.removeprefix(ROOM))
+        finally:
+            self.hub.leave(audience)
+
     def watch(
-        self, holder: Holder, member: Member, request: m.Subscribe, stream: Stream
+        self,
+        holder: Holder,
+        member: Member,
+        request: m.Subscribe,
+        stream: Stream,
+        view: RoomView | None = None,
     ) -> m.AnyReply | None:
         """Begin a subscription; a reply only where it cannot begin here."""
         if not self._registry.readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
-        if self._of_users[member.user] >= self._most_of_a_user:
+        here = self.of_users[member.user]
+        if here >= self._most_of_a_user or here + self._elsewhere(member.grants) >= self._most_of_a_user:
             sentence = f"One user may have {self._most_of_a_user} subscriptions."
             return m.error("limit_reached", sentence, request_id=request.id)
         shard = self._registry.shard(stream.channel, member.user)
@@ -67,9 +128,10 @@ class Subscriptions:
                 sentence = "The edges are changing places: try again."
                 return m.error("unavailable", sentence, request_id=request.id)
             return m.Redirect(id=request.id, stream=request.stream, url=url)
-        subscription = Subscription(holder, self._audience(stream, shard), request)
+        subscription = Subscription(holder, self._audience(stream, shard), request, view)
+        subscription.on_end = partial(self._taken_out, subscription, member)
         member.streams[request.stream] = subscription
-        self._of_users[member.user] += 1
+        self.of_users[member.user] += 1
         self._watchers.add(subscription, member)
         subscription.advance(self.backfill)
         return None
@@ -78,7 +140,7 @@ class Subscriptions:
         """Begin a subscription to the operators' figures: every edge has them, and no channel's settings."""
         subscription = Subscription(holder, self.hub.overview(), request)
         member.streams[request.stream] = subscription
-        self._of_users[member.user] += 1
+        self.of_users[member.user] += 1
         subscription.advance(self.backfill)
 
     def leave(self, member: Member, stream: str) -> None:
@@ -106,6 +168,23 @@ class Subscriptions:
             if not self._registry.readers.allow(member.grants, channel):
                 self.leave(member, stream)
                 subscription.holder.send(not_a_reader(None, stream))
+
+    def room_changed(self, stream: str, frame: bytes) -> None:
+        """An event that all who watch a room have got may have taken some of them out."""
+        seq, gone = taken_out(payload_of(frame))
+        if not gone:
+            return
+        channel = Stream.parse(stream).channel
+        for subscription, member in self._watchers.of(self._watchers.audiences_of(channel)):
+            view = subscription.view
+            if view is not None and member.user in gone and seq > view.as_of:
+                self._taken_out(subscription, member)
+
+    def _taken_out(self, subscription: Subscription, member: Member) -> None:
+        stream = subscription.audience.name
+        if member.streams.get(stream) is subscription:
+            self.leave(member, stream)
+            subscription.holder.send(not_a_reader(None, stream))
 
     def widen(self, channel: str) -> None:
         """The channel may have more lanes now: whoever watches it already gets them too."""
@@ -169,9 +248,9 @@ class Subscriptions:
                 yield audience, serves(Stream.parse(audience.name).kind, shard)
 
     def _end(self, subscription: Subscription, member: Member) -> None:
-        self._of_users[member.user] -= 1
-        if self._of_users[member.user] <= 0:
-            del self._of_users[member.user]
+        self.of_users[member.user] -= 1
+        if self.of_users[member.user] <= 0:
+            del self.of_users[member.user]
         subscription.close()
         self._watchers.discard(subscription)
         self.hub.leave(subscription.audience)

@@ -17,8 +17,10 @@ from consumers.service.refusals import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
 from consumers.transport.incoming import Incoming
+from control.rooms.state import is_room
 from kernel.codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
+from kernel.fair import WHOSE
 from kernel.metrics import CLOSED
 from kernel.positions import Stream
 
@@ -85,6 +87,7 @@ class ViewerConnection(asyncio.Protocol):
         incoming.add(data)
         if incoming.lined_up:
             return
+        WHOSE.set(self._whose)  # also of what is begun for them
         turns = self._service.turns
         if turns.free() and not incoming.work(self):
             self._done(incoming)
@@ -195,6 +198,11 @@ class ViewerConnection(asyncio.Protocol):
         """The same for one thing; whether anything may follow."""
         subscriptions, requests = self._service.subscriptions, self._service.requests
         match effect:
+            case s.Watch(request, stream) if is_room(stream):
+                watching = subscriptions.watch_room(
+                    *(self, member, request, stream), gone=self._transport.is_closing
+                )
+                self._start(request.id, watching)
             case s.Watch(request, stream):
                 self._reply(subscriptions.watch(self, member, request, stream))
             case s.Oversee(request):
@@ -273,6 +281,7 @@ class ViewerConnection(asyncio.Protocol):
         incoming = self._incoming
         if incoming is None:  # the connection is lost
             return False
+        WHOSE.set(self._whose)
         if incoming.work(self):
             return True
         incoming.lined_up = False

@@ -19,10 +19,11 @@ from consumers.protocol.session import Member
 from consumers.service.service import Service
 from consumers.transport.handshake import Asked, Handshake
 from consumers.transport.http import problem
+from control.rooms.state import is_room
 from kernel.codes import Close
 from kernel.errors import TouchlineError
 from kernel.metrics import CLOSED
-from kernel.positions import MAX_SEQ
+from kernel.positions import MAX_SEQ, Stream
 from kernel.tokens import UnknownKey, parse_stream
 
 _MAX_WAIT_S: Final = 60.0
@@ -67,11 +68,21 @@ class OneWay(asyncio.Protocol):
         if near is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             silent_ms = 2 * self._service.edge.heartbeat_ms
             near.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silent_ms)
-        watch = self._service.subscriptions.watch
+        subscriptions = self._service.subscriptions
         for request in requests:
-            reply = watch(self, self.session, request, parse_stream(request.stream))
-            if reply is not None:
+            stream = parse_stream(request.stream)
+            if is_room(stream):
+                self._service.tasks.spawn(self._watch_room(request, stream))
+            elif (reply := subscriptions.watch(self, self.session, request, stream)) is not None:
                 self.send(reply)
+
+    async def _watch_room(self, request: m.Subscribe, stream: Stream) -> None:
+        gone = self._transport.is_closing
+        reply = await self._service.subscriptions.watch_room(
+            *(self, self.session, request, stream), gone=gone
+        )
+        if reply is not None and not gone():
+            self.send(reply)
 
     # ── from the transport ───────────────────────────────────────────────────────────────────────────
 

@@ -156,6 +156,10 @@ class Follower(threading.Thread):
     def _begin(self, consumer: Consumer, topics: Mapping[str, _Topic]) -> Store:
         self._ids = {name: topic.topic_id for name, topic in topics.items()}
         identity = {each.name: topics[each.topic].topic_id for each in self._types}
+        for name in topics:
+            # Else a consumer goes for five minutes by what it was told first, by a broker that had not heard
+            # of more partitions yet: an upgrade of the whole pipeline found a worker that could not start.
+            consumer.list_topics(name, timeout=10)
         places = [(name, number) for name, topic in topics.items() for number in range(topic.partitions)]
         spans = {
             place: consumer.get_watermark_offsets(TopicPartition(*place), timeout=10) for place in places
@@ -196,9 +200,15 @@ class Follower(threading.Thread):
             if topic.topic_id != self._ids[name]:
                 raise TouchlineError("unavailable", f"The topic {name} was made anew.")
             for number in range(topic.partitions):
-                if (name, number) not in self._at:
+                if (name, number) not in self._at and self._heard_of(consumer, name, number):
                     self._at[name, number] = 0
                     consumer.incremental_assign([TopicPartition(name, number, 0)])
+
+    def _heard_of(self, consumer: Consumer, topic: str, partition: int) -> bool:
+        try:
+            return partition in consumer.list_topics(topic, timeout=_RETRY_S).topics[topic].partitions
+        except KafkaException:
+            return False
 
     # ── records ────────────────────────────────────────────────────────────────────────────────────────
 

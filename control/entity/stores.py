@@ -2,13 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from control.entity import sqlite
 from control.entity.store import Store
-from kernel.errors import TouchlineError
+from kernel.extras import check
 from kernel.settings import Settings
 
 #: How RocksDB's errors begin that say that what lies on the disk cannot be used.
@@ -16,13 +15,9 @@ _DAMAGE: Final = ("Corruption", "IO error")
 
 
 def check_store(settings: Settings) -> None:
-    """Raise `bad_setting` where the store that is set cannot be used here."""
-    if settings.state.store == "rocksdb" and find_spec("rocksdict") is None:
-        raise TouchlineError(
-            "bad_setting",
-            "TOUCHLINE_STATE_STORE is rocksdb, which is not installed.",
-            hint="Install it with `pip install 'touchline[rocksdb]'`, or set it to sqlite.",
-        )
+    """Raise `not_installed` where the store that is set needs more than is installed."""
+    if settings.state.store == "rocksdb":
+        check("rocksdb", "TOUCHLINE_STATE_STORE=rocksdb")
 
 
 def open_store(kind: str, path: Path, identity: Mapping[str, str], *, anew: bool) -> Store:

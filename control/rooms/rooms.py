@@ -23,6 +23,8 @@ from kernel.users import ROOM
 
 #: How long a door waits for its tables.
 WITHIN_S: Final = 2.0
+#: Ranges that one search names: Elasticsearch bounds the clauses of a query by its memory.
+MOST_RANGES: Final = 500
 
 
 class Rooms:
@@ -39,6 +41,11 @@ class Rooms:
     def types(self) -> list[AnyType]:
         """What its tables have to have."""
         return [self._room, self._user_rooms, self._block]
+
+    @property
+    def followed(self) -> bool:
+        """Whether there are tables of them."""
+        return self._tables is not None
 
     def open(self, tables: Tables) -> None:
         """Go by these tables."""
@@ -148,6 +155,14 @@ class Rooms:
             return []
         records = self.user_rooms.scan(prefix_of(key_of(user)))
         return [one for _, record in records for one in record.rooms]
+
+    def seen_in_search(self, user: str) -> tuple[list[str], list[tuple[str, int, int]]]:
+        """The channels of the rooms of which a user may see all, and the ranges of the others: of those that
+        they have joined last, for so many as one search may name."""
+        mine = self.of_user(user)
+        parts = sorted((one for one in mine if not one.whole), key=lambda one: one.since, reverse=True)
+        ranges = [(ROOM + one.room, *pair) for one in parts for pair in one.spans.ranges]
+        return [ROOM + one.room for one in mine if one.whole], ranges[:MOST_RANGES]
 
     def of_user_in(self, user: str, room: str) -> UserRoom | None:
         """What is kept of one of them."""

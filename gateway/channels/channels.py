@@ -80,7 +80,8 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def change(request: web.Request) -> web.Response:
         channel = channel_of(request)
-        await context.access.require(request, "admin", channel)
+        caller = await context.access.require(request, "admin", channel)
+        context.budgets.take_command(caller.bound)
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
@@ -91,14 +92,21 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def reshard(request: web.Request) -> web.Response:
         channel = channel_of(request)
-        await context.access.require(request, "admin", channel)
+        caller = await context.access.require(request, "admin", channel)
+        context.budgets.take_command(caller.bound)
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
-        await commands.send(channel, "reshard", {"shards": wanted.get("shards")})
+        shards = {"shards": wanted.get("shards")}
+        if control_state.known and split_lane(channel)[1] is None:
+            # One that comes too soon is refused here, as far as the one before it is known here.
+            now_ms = control_state.presence.broker_ms()
+            check_change(control_state.channel(channel), "reshard", shards, now_ms)
+        await commands.send(channel, "reshard", shards)
         return web.json_response({"channel": channel, "command": "reshard"}, status=202)
 
     async def goes(request: web.Request) -> web.Response:
         stream = stream_of(request)
-        await context.access.require(request, "subscribe", str(stream))
+        caller = await context.access.require(request, "subscribe", str(stream))
+        context.budgets.take_read(context.budgets.bound(caller.bound, admin=False))
         page = await context.history.read(stream, before=MAX_SEQ, limit=1)
         newest = msgspec.json.decode(page.events[-1], type=dict[str, Any])["seq"] if page.events else None
         layout = control_state.layout(stream.channel)
@@ -113,7 +121,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         )
 
     errors = ("bad_request", "unauthorized", "forbidden", "unavailable")
-    changing = (*errors, "too_large", "unsupported_media_type", "not_delivered")
+    changing = (
+        *(*errors, "too_large", "unsupported_media_type", "not_delivered"),
+        *("rate_limited", "limit_reached"),
+    )
     return [
         Operation(
             method="GET", path="/v1/channels/{channel}", handler=show, name="showChannel",

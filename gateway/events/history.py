@@ -9,6 +9,7 @@ from gateway.context import Context
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
 from history.pages import MAX_LIMIT
+from history.visible import read_visible
 from kernel.errors import TouchlineError
 from kernel.positions import MAX_SEQ
 
@@ -49,6 +50,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def read(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
         caller = await context.access.require(request, "history", str(stream))
+        grants = await context.access.grants(request)
         unknown = set(request.query) - {"after", "before", "limit", "token"}
         if unknown:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a parameter of history.")
@@ -56,7 +58,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         user = context.budgets.bound(caller.bound, admin=False)
         context.budgets.take_read(user)
         async with context.pages.slot(user):
-            page = await context.history.read(
+            page = await read_visible(
+                context.history,
+                context.control_state.rooms,
+                grants,
                 stream,
                 after=_number(request, "after"),
                 before=_number(request, "before"),
@@ -79,7 +84,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             tag="events",
             parameters=_PARAMETERS,
             replies={200: _PAGE},
-            errors=("bad_request", "unauthorized", "forbidden", "rate_limited", "unavailable"),
+            errors=("bad_request", "unauthorized", "forbidden", "not_found", "rate_limited", "unavailable"),
         )
     ]
 

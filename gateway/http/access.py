@@ -8,9 +8,9 @@ from aiohttp import web
 
 from control.rooms.state import is_room
 from control.state import ControlState
-from gateway.http.turns import note_whose
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fair import WHOSE
 from kernel.jwks import JwksKeys
 from kernel.positions import Stream
 from kernel.settings import Settings
@@ -24,11 +24,12 @@ from kernel.tokens import (
     Verifier,
     anonymous_allowed,
     everything,
+    has_keys,
     is_loopback,
     shown_token,
     without_token,
 )
-from kernel.users import check_user
+from kernel.users import ROOM, check_user
 from search_indexer.searching.scope import Seen
 
 #: What one does with what others have posted: a channel's settings may keep it to some.
@@ -104,20 +105,24 @@ class Access:
         auth, self._board = settings.auth, control_state
         static: Keys = StaticKeys(auth)
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
-        keyed = self._keyed = bool(auth.secret or auth.public_key or auth.jwks_url)
+        keyed = self._keyed = has_keys(auth)
         self._verifier = Verifier(auth, self._jwks or static, clock) if keyed else None
         self._open = anonymous_allowed(auth, on_loopback=is_loopback(settings.gateway.host))
 
     async def require(self, request: web.Request, action: Action, what: str) -> Caller:
         """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
         grants = await self._grants(request)
-        note_whose(request, None if grants is None else grants.user)
+        WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Caller(None)
         if not grants.allows(action, what):
             who = "The token does not allow" if grants.by_token else "Without a token nobody may"
             raise TouchlineError("forbidden", f"{who} {action} on {what}.")
-        if action in _READING and not self._board.may_read(grants, what.rpartition(":")[2]):
+        channel = what.rpartition(":")[2]
+        if channel.startswith(ROOM):
+            if action in _READING:
+                await self._board.rooms.seen_by(grants, channel.removeprefix(ROOM))
+        elif action in _READING and not self._board.may_read(grants, channel):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(
             grants.user,
@@ -129,7 +134,7 @@ class Access:
     async def reader(self, request: web.Request) -> Reader:
         """Who asks, to be asked in turn what they may read. Raises `unauthorized`."""
         grants = await self._grants(request)
-        note_whose(request, None if grants is None else grants.user)
+        WHOSE.set("" if grants is None else grants.user)
         return Reader(grants, self._board)
 
     async def grants(self, request: web.Request) -> Grants:
@@ -139,11 +144,12 @@ class Access:
     async def scope(self, request: web.Request, action: Action) -> Scope:
         """The streams on which this is allowed. Raises `unauthorized`."""
         grants = await self._grants(request)
-        note_whose(request, None if grants is None else grants.user)
+        WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Scope()
         hidden, own = self._board.hidden_from(grants)
-        seen = Seen(hidden, own, tuple(grants.can.get("admin", ())))
+        rooms, ranges = self._board.rooms.seen_in_search(grants.user) if own is not None else ([], [])
+        seen = Seen(hidden, own, tuple(grants.can.get("admin", ())), rooms, ranges)
         return Scope(tuple(grants.can.get(action, ())), seen, grants.user, self._bound(grants))
 
     @staticmethod

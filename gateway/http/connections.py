@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.http.problems import Handler
 from kernel.clock import Clock
+from kernel.fair import WHOSE
 from kernel.sections import Gateway
 
 _SWEEP_S: Final = 1.0
@@ -131,6 +132,7 @@ class Connections:
     @web.middleware
     async def noting(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Notes when a request begins and when it has been answered."""
+        WHOSE.set(f"\0{request.remote}")  # until it is known whose it is
         connection = self._all.get(request.transport) if request.transport is not None else None
         if connection is None:
             return await handler(request)

@@ -5,22 +5,13 @@ from typing import Final
 
 from aiohttp import web
 
+from kernel.fair import WHOSE
 from kernel.turns import Turns
 
 TURNS: Final = web.AppKey("turns", Turns)
-#: Whose a request is; `Access` says so.
-_WHOSE: Final = "touchline.whose"
-
-
-def note_whose(request: web.Request, user: str | None) -> None:
-    """It is this user's request; None: the operator's."""
-    request[_WHOSE] = user or ""
 
 
 def turn(request: web.Request) -> AbstractAsyncContextManager[None]:
     """A turn of the request's user: for a piece of work that waits for nothing."""
     turns = request.app.get(TURNS)
-    if turns is None:
-        return nullcontext()
-    whose: str | None = request.get(_WHOSE)
-    return turns.turn(f"\0{request.remote}" if whose is None else whose)
+    return nullcontext() if turns is None else turns.turn(WHOSE.get())

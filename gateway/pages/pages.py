@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.context import Context
 from kernel.settings import Settings
+from kernel.tokens import has_keys
 
 #: `make web` builds them here, and the wheel carries them.
 _BUILT: Final = Path(__file__).parents[1] / "dist"
@@ -146,6 +147,7 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
                 "edges": edge_urls(settings, request.host),
                 "tiles": tiles if gateway.tiles_url else None,
                 "demo": True,
+                "names": not has_keys(settings.auth),
                 "channel": gateway.page_channel,
             },
             headers={"Cache-Control": "no-cache"},

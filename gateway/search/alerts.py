@@ -19,12 +19,13 @@ from search_indexer.alerts import (
     MAX_PATTERN,
     MAX_READERS,
     Alert,
+    AlertSaver,
     alert_stream,
     check_id,
+    check_owner,
     read_alert,
     ready,
     rest_shown,
-    save,
     shown,
 )
 from search_indexer.query.parser import MAX_LENGTH
@@ -96,6 +97,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     settings, clock, access = context.settings, context.clock, context.access
     book, folding = context.alerts, Folding(settings.elasticsearch.language)
+    saver = AlertSaver(settings, clock)
     table = context.control_state.table["alerts"]
 
     def alerts() -> dict[str, Alert]:
@@ -107,7 +109,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def keep(alert: Alert | None, alert_id: str, actor: str | None) -> None:
         """Save it; who asks this gateway afterwards is answered by it."""
-        offset = await asyncio.to_thread(save, settings, clock, alert, alert_id, actor=actor)
+        offset = await asyncio.to_thread(saver.save, alert, alert_id, actor=actor)
         await context.following.taken(table, 0, offset, within_s=_TAKEN_S)
 
     def with_rest(alert: Alert) -> dict[str, Any]:
@@ -120,6 +122,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def put(request: web.Request) -> web.Response:
         alert_id = _id_of(request)
         caller = await access.require(request, "publish", alert_stream(alert_id))
+        context.budgets.take_command(caller.bound)
         patterns = (await access.scope(request, "search")).patterns
         if not patterns:
             raise TouchlineError("forbidden", "The token does not allow search, so nothing can be told.")
@@ -129,15 +132,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         alert = read_alert(alert_id, given, **lists, now_ms=clock.now_ms(), **by)
         ready(alert, folding)  # a query that cannot be read is said now
         there = alerts()
-        if alert_id in there:
-            _only_theirs(caller, there[alert_id])
-        if alert_id not in there and len(there) >= MAX_ALERTS:
-            raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
-        of_user = sum(one.owner == caller.user for one in there.values())
-        if caller.bound is not None and alert_id not in there and of_user >= MAX_OF_A_USER:
-            raise TouchlineError(
-                "limit_reached", f"You have {MAX_OF_A_USER} alerts, as many as one may have."
-            )
+        _check_room(caller, alert_id, there)
         await keep(alert, alert_id, caller.user)
         return web.json_response(shown(alert), status=200 if alert_id in there else 201)
 
@@ -150,6 +145,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def show_all(request: web.Request) -> web.Response:
         own, admin = await access.scope(request, "publish"), await access.scope(request, "admin")
+        context.budgets.take_read(own.bound)
         found = [
             with_rest(alert)
             for alert_id, alert in (alerts()).items()
@@ -166,6 +162,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         caller = await access.require(request, "publish", alert_stream(alert_id))
         alert = _found(alerts(), alert_id)
         _only_theirs(caller, alert)
+        context.budgets.take_command(caller.bound)
         await keep(None, alert_id, caller.user)
         return web.json_response(shown(alert))
 
@@ -174,7 +171,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         Operation(
             method="GET", path="/v1/alerts", handler=show_all, name="listAlerts",
             summary="The saved queries.", tag="alerts", replies={200: _ALL},
-            errors=("unauthorized", "unavailable"),
+            errors=("unauthorized", "unavailable", "rate_limited"),
         ),
         Operation(
             method="GET", path="/v1/alerts/{id}", handler=show, name="showAlert",
@@ -188,13 +185,14 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies={200: Reply("The alert was changed.", _ALERT), 201: Reply("The alert is new.", _ALERT)},
             errors=(
                 *errors, "too_large", "unsupported_media_type", "limit_reached", "not_delivered",
+                "rate_limited",
             ),
         ),
         Operation(
             method="DELETE", path="/v1/alerts/{id}", handler=remove, name="removeAlert",
             summary="Forget a saved query.", tag="alerts", parameters=(_ID,),
             replies={200: Reply("The alert, as it was.", _ALERT)},
-            errors=(*errors, "not_found", "not_delivered"),
+            errors=(*errors, "not_found", "not_delivered", "rate_limited"),
         ),
     ]  # fmt: skip
 
@@ -211,11 +209,23 @@ def _found(alerts: Mapping[str, Alert], alert_id: str) -> Alert:
     return alerts[alert_id]
 
 
+def _check_room(caller: Caller, alert_id: str, there: Mapping[str, Alert]) -> None:
+    """Raise `forbidden` where there is one of this name, of somebody else; `limit_reached` where there may be
+    no alert more, or none of this user's."""
+    if alert_id in there:
+        _only_theirs(caller, there[alert_id])
+        return
+    if len(there) >= MAX_ALERTS:
+        raise TouchlineError("limit_reached", f"There are {MAX_ALERTS} alerts, as many as there may be.")
+    of_user = sum(one.owner == caller.user for one in there.values())
+    if caller.bound is not None and of_user >= MAX_OF_A_USER:
+        raise TouchlineError("limit_reached", f"You have {MAX_OF_A_USER} alerts, as many as one may have.")
+
+
 def _only_theirs(caller: Caller, alert: Alert) -> None:
     """Raise `forbidden` where an alert is somebody else's. Those of the command line are nobody's."""
-    if alert.owner in (None, caller.user) or caller.user is None or caller.speaks_for_others:
-        return
-    raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
+    if not caller.speaks_for_others:
+        check_owner(alert, caller.user)
 
 
 def parameters_of(body: Mapping[str, Any]) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:

@@ -43,6 +43,10 @@ class Seen(NamedTuple):
     #: same, and the patterns that the caller administers; None: all are open.
     own: Sequence[str] | None = None
     admin: Sequence[str] = ()
+    #: Channels of rooms of which the caller may see all, and ranges of `seq` of those of which they may see a
+    #: part; looked at where `own` is.
+    rooms: Sequence[str] = ()
+    ranges: Sequence[tuple[str, int, int]] = ()
 
 
 ALL: Final = Seen()
@@ -57,6 +61,14 @@ def beyond(seen: Seen) -> list[dict[str, Any]]:
     if seen.own is not None:
         ways = [{"prefix": {"channel": {"value": prefix}}} for prefix in CLOSED]
         open_: list[dict[str, Any]] = [{"terms": {"channel": list(seen.own)}}]
+        open_ += [
+            {"terms": {"channel": list(seen.rooms[first : first + _MOST_TERMS])}}
+            for first in range(0, len(seen.rooms), _MOST_TERMS)
+        ]
+        open_ += [
+            {"bool": {"filter": [{"term": {"channel": name}}, {"range": {"seq": {"gte": low, "lte": high}}}]}}
+            for name, low, high in seen.ranges
+        ]
         if (administered := visible(seen.admin)) is not None:
             open_.append(administered)
         found.append({"bool": {"should": ways, "minimum_should_match": 1, "must_not": open_}})

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 MODULES = sorted(file for folder in MAY_IMPORT for file in (ROOT / folder).rglob("*.py"))
 
 
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
+
+
 def imported(file: Path) -> set[str]:
     """The top-level packages that a module imports, also inside functions and under TYPE_CHECKING."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -44,7 +50,7 @@ def test_a_module_imports_only_what_its_folder_may(file: Path) -> None:
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_a_module_says_in_its_first_line_why_it_exists(file: Path) -> None:
-    text = ast.get_docstring(ast.parse(file.read_text("utf-8")))
+    text = ast.get_docstring(parsed(file))
     assert text, f"{file.relative_to(ROOT)} has no docstring"
     assert len(text.splitlines()[0]) > 10
 
@@ -109,7 +115,7 @@ def test_clocks_are_passed_in(file: Path) -> None:
     relative = str(file.relative_to(ROOT))
     if relative in READS_THE_CLOCK or file.relative_to(ROOT).parts[0] in ROOTS:
         return
-    found = clocks(ast.parse(file.read_text("utf-8")))
+    found = clocks(parsed(file))
     assert not found, f"{relative} reads the machine's clock ({found}): take a kernel.clock.Clock instead"
 
 
@@ -145,7 +151,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT)))
 def test_tests_reach_no_privates(file: Path) -> None:
-    found = privates(ast.parse(file.read_text("utf-8")))
+    found = privates(parsed(file))
     assert not found, f"{file.relative_to(ROOT)} uses {found}: test what can be seen, or make it public"
 
 

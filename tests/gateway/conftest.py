@@ -32,6 +32,14 @@ def guarded(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield pipeline
 
 
+@pytest.fixture(scope="session")
+def live(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A worker, and a gateway without keys."""
+    logs: Path = tmp_path_factory.mktemp("live")
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway") as pipeline:
+        yield pipeline
+
+
 @pytest.fixture(scope="package")
 def asked(
     kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,18 +14,9 @@ from kernel.positions import split_lane
 from producers.posts import Chat
 from producers.producer import Producer
 from producers.sync import SyncProducer
-from tests.pipeline import Pipeline, running
+from tests.pipeline import Pipeline
 
-NO_ELASTICSEARCH = "http://127.0.0.1:9"
 NDJSON = {"Content-Type": "application/x-ndjson"}
-
-
-@pytest.fixture(scope="module")
-def live(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """A worker and a gateway."""
-    logs: Path = tmp_path_factory.mktemp("accepted")
-    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway") as pipeline:
-        yield pipeline
 
 
 async def post(live: Pipeline, channel: str, body: Any, query: str = "", **more: Any) -> tuple[int, Any]:

@@ -95,8 +95,8 @@ def smallest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environme
 
 @pytest.fixture(scope="module")
 def largest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """`pip install touchline[embedded]`."""
-    return Environment(tmp_path_factory.mktemp("largest") / "env", wheel, "embedded")
+    """All that there is."""
+    return Environment(tmp_path_factory.mktemp("largest") / "env", wheel, "embedded,rocksdb,s3")
 
 
 @pytest.fixture

@@ -154,6 +154,21 @@ def test_a_head_is_what_fastavro_reads_of_it_whatever_lies_behind(data: st.DataO
 
 @patient
 @given(st.data())
+def test_a_head_of_an_older_version_is_read_as_the_latest(data: st.DataObject) -> None:
+    writer = without_logical_types(built_in().schemas[Version("channel", 1)])
+    head = compile_head(writer, 0, "settings", PLAIN["channel"])
+    assert head is not None
+    out = io.BytesIO()
+    schema = fastavro.parse_schema(writer)
+    fastavro.schemaless_writer(out, schema, data.draw(values(writer)))
+    whole: Any = fastavro.schemaless_reader(io.BytesIO(out.getvalue()), schema, parsed("channel"))
+    found = head(out.getvalue())
+    assert found == {name: whole[name] for name in found}
+    assert found["settings"]["numbered"] is False
+
+
+@patient
+@given(st.data())
 def test_a_damaged_head_is_read_as_fastavro_reads_it_or_not_at_all(data: st.DataObject) -> None:
     head = compile_head(PLAIN["channel"], 0, "settings")
     assert head is not None

@@ -162,7 +162,7 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-alert": alert,
         "record-room": room,
         "record-user-rooms": user_rooms,
-        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block")},
+        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share")},
         "record-attachment": attachment,
         "record-count": count,
     }

@@ -41,7 +41,7 @@ def test_forty_reshards_in_a_row_leave_a_few_versions_with_a_bounded_number_of_s
 
 def test_a_reshard_too_soon_is_refused_with_the_wait_and_taken_after_it() -> None:
     record = reshard(ChannelRecord(channel="c"), 4, AT)
-    with pytest.raises(TouchlineError, match=r"try again in 3.0 s"):
+    with pytest.raises(TouchlineError, match="Try again in 3 s"):
         reshard(record, 8, AT + RESHARD_EVERY_MS - 3000)
     assert reshard(record, 8, AT + RESHARD_EVERY_MS).newest.shards == 8
 

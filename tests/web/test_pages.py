@@ -8,7 +8,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from gateway.pages import pages
-from kernel.settings import Edge, Gateway, Settings, load_settings
+from kernel.settings import Auth, Edge, Gateway, Settings, load_settings
 
 
 @pytest.fixture
@@ -73,6 +73,16 @@ async def test_the_page_is_told_where_the_edge_is_on_the_host_that_it_came_from(
         config = await answer.json()
     assert config["edges"] == ["ws://127.0.0.2:18081/v1/ws"]
     assert config["tiles"] is None
+
+
+@pytest.mark.parametrize(
+    ("http", "believed"),
+    [(Settings(), True), (Settings(auth=Auth(secret="s" * 32)), False)],
+    indirect=["http"],
+)
+async def test_the_page_is_told_whether_a_name_is_believed(http: ClientSession, *, believed: bool) -> None:
+    async with http.get("/v1/page") as answer:
+        assert (await answer.json())["names"] is believed
 
 
 @pytest.mark.parametrize(

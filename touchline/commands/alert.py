@@ -8,8 +8,16 @@ import click
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.settings import load_settings
+from kernel.users import check_user
 from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand
+
+
+def _checked(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    return None if name is None else check_user(name)
+
+
+_user = click.option("--user", callback=_checked, help="Whose alert it is: yours; without it an operator's.")
 
 
 @click.group("alert")
@@ -30,6 +38,8 @@ def command() -> None:
 @click.option("--near", help="Around a place: lat,lon.")
 @click.option("--within", help="How far around it, like 5mi or 800m.")
 @click.option("--stream", "streams", multiple=True, help="Only streams like chat:wc26-*; may be repeated.")
+@click.option("--reader", "readers", multiple=True, help="Who else may read its stream; may be repeated.")
+@_user
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def set_(
     *,
@@ -38,13 +48,17 @@ def set_(
     as_json: bool,
     type_: tuple[str, ...],
     streams: tuple[str, ...],
+    readers: tuple[str, ...],
+    user: str | None,
     **given: Any,
 ) -> None:
-    """Save a query under an id, or change it.
+    """Save a query under an id, or change it. Who may read its stream: whoever saved it, and its readers.
 
+    \b
     Example: touchline alert set near-wembley --kind location --near 51.556,-0.2796 --within 1km
+             touchline alert set own-goals 'own goal' --user ana --reader ben --reader cleo
     """
-    from search_indexer.alerts import alert_stream, read_alert, ready, save
+    from search_indexer.alerts import alert_stream, check_owner, read_alert, read_alerts, ready, save
     from search_indexer.searching.scope import EVERYTHING
     from search_indexer.text.folding import Folding
 
@@ -53,9 +67,17 @@ def set_(
         values = value if isinstance(value, tuple) else (value,)
         parameters += [(name, one) for one in values if one is not None]
     settings, clock = load_settings(), SystemClock()
-    alert = read_alert(alert_id, parameters, streams=streams or EVERYTHING, now_ms=clock.now_ms())
+    alert = read_alert(
+        *(alert_id, parameters),
+        streams=streams or EVERYTHING,
+        readers=readers,
+        owner=user,
+        now_ms=clock.now_ms(),
+    )
     ready(alert, Folding(settings.elasticsearch.language))  # a query that cannot be read is said now
-    save(settings, clock, alert, alert_id, actor=None)
+    if user is not None and (there := read_alerts(settings, clock).alerts.get(alert_id)) is not None:
+        check_owner(there.alert, user)
+    save(settings, clock, alert, alert_id, actor=user)
     stream = alert_stream(alert_id)
     click.echo(
         json.dumps({"id": alert_id, "stream": stream}) if as_json else f"Its matches arrive on {stream}."
@@ -63,16 +85,19 @@ def set_(
 
 
 @command.command("list")
+@_user
 @click.option("--raw", is_flag=True, help="Print control characters of queries as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(*, raw: bool, as_json: bool) -> None:
-    """Show the saved queries.
+def list_(*, user: str | None, raw: bool, as_json: bool) -> None:
+    """Show the saved queries: with --user those of this user, and the operators'.
 
     Example: touchline alert list --json
     """
     from search_indexer.alerts import alert_stream, read_alerts, shown
 
     for alert_id, one in sorted(read_alerts(load_settings(), SystemClock()).alerts.items()):
+        if user is not None and one.alert.owner not in (None, user):
+            continue
         if as_json:
             text = json.dumps(shown(one.alert), ensure_ascii=False)
             click.echo(text if raw else printable_json(text))
@@ -83,21 +108,24 @@ def list_(*, raw: bool, as_json: bool) -> None:
 
 @command.command("remove")
 @click.argument("alert_id", metavar="ID")
+@_user
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def remove(*, alert_id: str, as_json: bool) -> None:
+def remove(*, alert_id: str, user: str | None, as_json: bool) -> None:
     """Forget a saved query.
 
     Example: touchline alert remove own-goals
     """
-    from search_indexer.alerts import check_id, read_alerts, save
+    from search_indexer.alerts import check_id, check_owner, read_alerts, save
 
     check_id(alert_id)
     settings, clock = load_settings(), SystemClock()
-    if alert_id not in read_alerts(settings, clock).alerts:
+    there = read_alerts(settings, clock).alerts.get(alert_id)
+    if there is None:
         raise TouchlineError(
             "not_found",
             f"There is no alert {alert_id}.",
             hint="`touchline alert list` shows which there are.",
         )
-    save(settings, clock, None, alert_id, actor=None)
+    check_owner(there.alert, user)
+    save(settings, clock, None, alert_id, actor=user)
     click.echo(json.dumps({"id": alert_id, "removed": True}) if as_json else f"{alert_id} is removed.")

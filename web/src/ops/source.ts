@@ -3,7 +3,7 @@
 import { type Client, connect } from "@touchline/client";
 import { batch, signal } from "@preact/signals";
 
-import { ask, loadConfig, Refused, storedToken } from "../shared/config.ts";
+import { ask, identity, loadConfig, Refused, storedToken } from "../shared/config.ts";
 import { joined, LOOKS, type Overview, type Point, point, type Snapshot, unpack } from "./figures.ts";
 
 const STREAM = "ops:overview";
@@ -89,9 +89,8 @@ export class Figures {
   private async watch(): Promise<void> {
     if (this.edges.length === 0) this.edges = (await loadConfig()).edges;
     if (this.client) return;
-    const token = storedToken();
     this.refused = false;
-    this.client = connect({ url: this.edges, ...(token ? { token } : {}) });
+    this.client = connect({ url: this.edges, ...identity() });
     this.client.subscribe(STREAM, {
       last: BACK,
       onEvent: ({ data }) => {

@@ -4,6 +4,8 @@ export interface PageConfig {
   readonly edges: readonly string[];
   readonly tiles: { readonly url: string; readonly attribution: string } | null;
   readonly demo: boolean;
+  /** Whether who gives a name is believed: there are no keys. */
+  readonly names: boolean;
   readonly channel: string;
 }
 
@@ -32,6 +34,22 @@ export function storeToken(token: string): void {
   }
 }
 
+/** Who the page's address says that its user is. Where there are keys it does not count. */
+export function namedUser(): string {
+  return new URLSearchParams(location.search).get("user") ?? "";
+}
+
+/** The page's address for a channel, and for a user where one is named. */
+export function addressOf(channel: string, user: string): string {
+  return `?${new URLSearchParams({ channel, ...(user ? { user } : {}) }).toString()}`;
+}
+
+/** What the page shows of its user to an edge. */
+export function identity(): { token?: string; user?: string } {
+  const [token, user] = [storedToken(), namedUser()];
+  return { ...(token ? { token } : {}), ...(user ? { user } : {}) };
+}
+
 /** The gateway has answered, and said no. */
 export class Refused extends Error {
   constructor(
@@ -50,8 +68,9 @@ export class Refused extends Error {
 /** A request to the gateway, as JSON; its refusals are thrown as their sentence. */
 export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   const headers = new Headers(init.headers);
-  const token = storedToken();
+  const { token, user } = identity();
   if (token) headers.set("Authorization", `Bearer ${token}`);
+  if (user) headers.set("Touchline-User", encodeURIComponent(user));
   let response: Response;
   try {
     response = await fetch(path, { ...init, headers });

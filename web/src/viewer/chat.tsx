@@ -160,9 +160,13 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       onDragOver={(event) => event.dataTransfer?.types.includes("Files") && event.preventDefault()}>
       <PendingFiles attaching={attaching} />
       {(state === "offline" || state === "waiting") && <p class="composer-note" role="status">You are not connected. What you write is sent when you are.</p>}
-      <label class="sr-only" for="own-name">Your name</label>
-      <input id="own-name" class="field own-name" disabled={shut} maxLength={40} placeholder="Your name" autocomplete="nickname" value={name.value}
-        onInput={(event) => { name.value = event.currentTarget.value; keepName(name.value); }} />
+      {!room.user && (
+        <>
+          <label class="sr-only" for="own-name">Your name</label>
+          <input id="own-name" class="field own-name" disabled={shut} maxLength={40} placeholder="Your name" autocomplete="nickname" value={name.value}
+            onInput={(event) => { name.value = event.currentTarget.value; keepName(name.value); }} />
+        </>
+      )}
       <label class="sr-only" for="message">Message</label>
       <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
         onInput={(event) => (text.value = event.currentTarget.value)} onKeyDown={onKeyDown} />

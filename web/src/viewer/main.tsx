@@ -7,7 +7,7 @@ import { signal, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { ask, loadConfig, type PageConfig, storeToken, storedToken } from "../shared/config.ts";
+import { addressOf, ask, loadConfig, type PageConfig, storeToken, storedToken } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chat } from "./chat.tsx";
@@ -61,8 +61,8 @@ function Page({ config }: { config: PageConfig }) {
 
   const here = room.value;
   if (!here) return null;
-  const goTo = (channel: string) => {
-    history.pushState(null, "", `?channel=${encodeURIComponent(channel)}`);
+  const goTo = (channel: string, user = here.user) => {
+    history.pushState(null, "", addressOf(channel, user));
     open(channel, config);
   };
   const goToMessage = (channel: string, seq: number) => {
@@ -74,9 +74,9 @@ function Page({ config }: { config: PageConfig }) {
   return (
     <>
       <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); show("chat"); requestAnimationFrame(() => document.getElementById("message")?.focus()); }}>Go to the chat</a>
-      <Scoreboard key={`board ${here.channel}`} room={here} onChannel={goTo} />
+      <Scoreboard key={`board ${here.channel} ${here.user}`} room={here} onChannel={goTo} onUser={config.names ? (user) => goTo(here.channel, user) : null} />
       {here.status.value.state === "refused" && <SignIn reason={here.status.value.message} onToken={() => open(here.channel, config)} />}
-      <main class="panes" key={here.channel} data-view={view.value} data-side={side.value} data-left={left.value}>
+      <main class="panes" key={`${here.channel} ${here.user}`} data-view={view.value} data-side={side.value} data-left={left.value}>
         <Timeline room={here} demo={config.demo ? <DemoButton channel={here.channel} /> : null} />
         <Chat room={here} />
         <MapPane room={here} tiles={config.tiles} />

@@ -3,7 +3,7 @@
 import { type Attachment, Attachments, type Client, connect, type Status, type StreamEvent, TouchlineError } from "@touchline/client";
 import { batch, computed, signal } from "@preact/signals";
 
-import { type PageConfig, storedToken } from "../shared/config.ts";
+import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
@@ -47,6 +47,8 @@ export class Room {
   /** The chat's list holds on to what is in view: old lines are not let go then. */
   readonly readingBack = signal(false);
   readonly shown = computed(() => this.past.value?.lines ?? this.lines.value);
+  /** Who is here, by the page's address; empty: nobody in particular. */
+  readonly user = namedUser();
 
   /** The files of the message that is being written. */
   readonly attaching: Attaching;
@@ -68,12 +70,11 @@ export class Room {
     readonly channel: string,
     config: PageConfig,
   ) {
-    const token = storedToken();
     // A message that was written waits for the edge to come back, well within the time that its key is remembered.
     const requestTimeoutMs = 300_000;
-    this.client = connect({ url: config.edges, requestTimeoutMs, ...(token ? { token } : {}) });
+    this.client = connect({ url: config.edges, requestTimeoutMs, ...identity() });
     this.chat = `chat:${channel}`;
-    this.files = new Attachments(token ? { token } : {});
+    this.files = new Attachments(identity());
     this.attaching = new Attaching(this.files, this.chat);
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
@@ -117,10 +118,10 @@ export class Room {
 
   async say(text: string, name: string, attachments: readonly string[] = []): Promise<void> {
     const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-    this.log.send(key, name, text, new Date().toISOString(), attachments);
+    this.log.send(key, this.user || name, text, new Date().toISOString(), attachments);
     this.lines.value = this.log.view();
     try {
-      const data = { text, ...(name ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}) };
+      const data = { text, ...(name && !this.user ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}) };
       await this.client.publish(this.chat, data, { key });
       this.log.tick(key, "accepted");
     } catch (error) {

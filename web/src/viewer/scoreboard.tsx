@@ -8,7 +8,7 @@ import { plural, sayStatus } from "../shared/words.ts";
 import { matchClock } from "./match.ts";
 import type { Room } from "./room.ts";
 
-export function Scoreboard({ room, onChannel }: { room: Room; onChannel: (channel: string) => void }) {
+export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel: (channel: string) => void; onUser: ((user: string) => void) | null }) {
   const now = useSignal(0);
   const wall = useSignal(Date.now());
   useEffect(() => {
@@ -30,6 +30,7 @@ export function Scoreboard({ room, onChannel }: { room: Room; onChannel: (channe
       <div class="board-top">
         {scored && <h1 class="sr-only">{title || room.channel}</h1>}
         <ChannelPicker channel={room.channel} onChannel={onChannel} />
+        {onUser && <UserField user={room.user} onUser={onUser} />}
         <div class="board-state">
           {viewers.value !== null && status.value.state === "live" && <span class="viewers" title="Watching now">{plural(viewers.value, "viewer")}</span>}
           <span class={`state ${said.value.tone}`} title={said.value.detail}>{said.value.text}</span>
@@ -74,6 +75,26 @@ function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (ch
   );
 }
 
+/** Without keys whoever is here says who they are; nobody in particular may do everything. */
+function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
+  const typed = useSignal(user);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const wanted = typed.value.trim();
+    if (wanted !== user) onUser(wanted);
+    else typed.value = user;
+  };
+  return (
+    <form class="who" onSubmit={submit}>
+      <label for="user">You are</label>
+      <input id="user" value={typed.value} maxLength={MAX_USER} placeholder="anybody" spellcheck={false} autocomplete="off" autocapitalize="off"
+        title="Your user's name; as anybody you may do everything here" onInput={(event) => (typed.value = event.currentTarget.value)} />
+      {typed.value.trim() !== user && <button type="submit">Go</button>}
+    </form>
+  );
+}
+
+const MAX_USER = 128;
 const RECENT = "touchline.channels";
 
 export function recentChannels(): string[] {

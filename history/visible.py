@@ -1,0 +1,115 @@
+"""A page of a stream's past as somebody may see it: of a room only what its stream says is theirs.
+
+Each event of a room says as of which change of it it counts (`members_at`). Nobody is shown one before the
+room's record here has that change in it: who was taken out sees nothing after it, however late a role hears.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from control.rooms.changes import not_found
+from control.rooms.membership import ALL, Spans
+from control.rooms.rooms import Rooms
+from control.rooms.state import is_room
+from history.pages import Page
+from kernel.positions import MAX_SEQ, Stream
+from kernel.tokens import Grants
+from kernel.users import ROOM
+
+#: Pages that are read to fill one: what may not be seen is skipped by its ranges, and seldom has to be read.
+_MOST_PAGES: Final = 8
+
+
+class _Page(Protocol):
+    @property
+    def events(self) -> list[bytes]: ...
+
+    @property
+    def more(self) -> bool: ...
+
+    @property
+    def seqs(self) -> list[int]: ...
+
+    @property
+    def degraded(self) -> bool: ...
+
+
+class Reader(Protocol):
+    """Reads a stream's past."""
+
+    async def read(
+        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+    ) -> _Page: ...
+
+
+class _AsOf(msgspec.Struct):
+    members_at: int = 0
+
+
+_as_of: Final = msgspec.json.Decoder(_AsOf).decode
+
+
+def members_at(body: bytes) -> int:
+    """The change of its room as of which an event counts; 0: it says nothing of that."""
+    return _as_of(body).members_at
+
+
+async def read_visible(
+    reader: Reader,
+    rooms: Rooms,
+    grants: Grants,
+    stream: Stream,
+    *,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> Page:
+    """As `History.read`. Raises `not_found` for whoever may not read the room."""
+    if not is_room(stream):
+        return _all(await reader.read(stream, after=after, before=before, limit=limit))
+    name = stream.channel.removeprefix(ROOM)
+    await rooms.seen_by(grants, name)
+    if grants.allows("admin", stream.channel):
+        return _all(await reader.read(stream, after=after, before=before, limit=limit))
+    page: Page | None = None
+    for _ in range(_MOST_PAGES):
+        spans = rooms.readable(grants, stream.channel)
+        if not spans.ranges:
+            raise not_found(name)
+        if after is not None:
+            after = spans.skip(after)
+        elif (before := _below(spans, before)) is None:
+            return Page([], more=False, seqs=[])
+        page = _all(await reader.read(stream, after=after, before=before, limit=limit))
+        if page.events and (newest := members_at(page.events[-1])):
+            await rooms.as_of(stream.channel, newest)
+            spans = rooms.readable(grants, stream.channel)
+        shown = within(page, spans, forward=after is not None)
+        if shown.events or not shown.more:
+            return shown
+        after, before = (page.seqs[-1], None) if after is not None else (None, page.seqs[0])
+    return Page([], more=True, seqs=[], degraded=page.degraded if page is not None else False)
+
+
+def _all(page: _Page) -> Page:
+    return Page(page.events, page.more, page.seqs, page.degraded)
+
+
+def within(page: Page, spans: Spans, *, forward: bool) -> Page:
+    """What may be seen of a page; `more` where there may be more of that."""
+    if spans == ALL or not page.seqs:
+        return page
+    seen = [place for place, seq in enumerate(page.seqs) if seq in spans]
+    more = page.more and (forward or page.seqs[0] > spans.first)
+    return page._replace(
+        events=[page.events[place] for place in seen], seqs=[page.seqs[place] for place in seen], more=more
+    )
+
+
+def _below(spans: Spans, before: int | None) -> int | None:
+    """From where to read backwards; None: nothing of it may be seen."""
+    top = MAX_SEQ + 1 if before is None else before
+    lower: Sequence[tuple[int, int]] = [one for one in spans.ranges if one[0] < top]
+    return min(top, lower[-1][1] + 1) if lower else None
