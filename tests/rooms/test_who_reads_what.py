@@ -46,7 +46,7 @@ async def test_who_is_taken_out_hears_that_and_nothing_after_it(roomy: Pipeline)
         end = await bob.ended(room)
         assert (end["code"], end["retry"]) == ("forbidden", False)
         await cat.event("after 19")
-        # What lies between is his; what comes after the change is not.
+        # What lies between is theirs; what comes after the change is not.
         seqs = [message["seq"] for message in bob.heard if message["op"] == "event"]
         mine = [r["seq"] for _, r in results if r["seq"] < removed]
         assert seqs == sorted([before, *mine, removed])
