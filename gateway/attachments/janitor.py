@@ -19,7 +19,7 @@ _log = get_logger("touchline.attachments")
 _SELDOM_S: Final = 600.0
 #: A retraction is remembered for so long: what its message says of attachments may come a moment later.
 _RETRACTION_MS: Final = 10 * 60 * 1000
-_AT_ONCE: Final = 200
+_AT_ONCE: Final = 100
 
 
 class Janitor:
@@ -71,15 +71,24 @@ class Janitor:
 
     async def _retracted(self) -> None:
         """What was taken back goes, unless another message has it too."""
-        for key, mark in list(self._service.marks.listed(RETRACTED)):
+        long_ago, over = self._clock.now_ms() - _RETRACTION_MS, list[bytes]()
+        for number, (key, mark) in enumerate(await self._listed(RETRACTED), 1):
             taken_back = key.partition(b"\0")[0].decode("ascii", "replace")
-            about = self._service.marks.about(taken_back)
-            for place, named in about:
+            for place, named in self._service.marks.about(taken_back):
                 attachment = place.rpartition(b"\0")[2].decode("ascii", "replace")
                 if is_attachment(attachment) and named.stream == mark.stream:
                     await self._take_back(attachment, place, named)
-            if mark.at < self._clock.now_ms() - _RETRACTION_MS:
-                await self._service.forget([key])
+            if mark.at < long_ago:
+                over.append(key)
+            if number % _AT_ONCE == 0:
+                await self._service.forget(over)
+                over.clear()
+                await asyncio.sleep(0)
+        await self._service.forget(over)
+
+    async def _listed(self, flag: int) -> list[tuple[bytes, Mark]]:
+        """All marks of a sort: there may be many, so a thread collects them."""
+        return await asyncio.to_thread(lambda: list(self._service.marks.listed(flag)))
 
     async def _take_back(self, attachment: str, place: bytes, named: Mark) -> None:
         marks = self._service.marks
@@ -95,7 +104,8 @@ class Janitor:
         await self._service.forget([place])
 
     async def _had_by_all(self) -> None:
-        attachments = {key.partition(b"\0")[0].decode() for key, _ in self._service.marks.listed(FETCHED)}
+        fetched = await self._listed(FETCHED)
+        attachments = {key.partition(b"\0")[0].decode("ascii", "replace") for key, _ in fetched}
         for attachment in attachments:
             facts = await self._service.store.find(attachment)
             if facts is not None:

@@ -7,6 +7,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { type Attaching, bytes, isPicture } from "./attaching.ts";
 import type { Room } from "./room.ts";
 
+const CLIP = "M20 11.500 12 19.500a5 5 0 0 1-7.100-7.100l8.500-8.500a3.300 3.300 0 0 1 4.700 4.700l-8.400 8.400a1.600 1.600 0 0 1-2.300-2.300l7.400-7.400";
+
 /** What goes with a line: pictures are shown, everything else may be taken. */
 export function Attached({ room, ids }: { room: Room; ids: readonly string[] }) {
   if (ids.length === 0) return null;
@@ -60,7 +62,8 @@ export function AttachButton({ attaching, disabled }: { attaching: Attaching; di
     <>
       <input ref={input} class="sr-only" id="attach" type="file" multiple tabIndex={-1} aria-hidden="true" disabled={disabled} onChange={chosen} />
       <button class="button plain attach" type="button" disabled={disabled} title="Add files" onClick={() => input.current?.click()}>
-        <span aria-hidden="true">＋</span><span class="sr-only">Add files</span>
+        <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d={CLIP} fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" /></svg>
+        <span class="sr-only">Add files</span>
       </button>
     </>
   );
