@@ -1,6 +1,6 @@
 """What doors (edges, gateways) tell each other of their users: a user has one budget over all of them.
 
-Twice a second each door says what users took there, and every two seconds how many connections and
+Four times a second each door says what users took there, and every two seconds how many connections and
 subscriptions they hold; only of those who took or hold a good deal: nobody else gains by more doors.
 """
 
@@ -18,8 +18,8 @@ from kernel.clock import Clock
 from kernel.tokens import Grants
 from schemas.codec import Codec
 
-#: How often a door looks whether there is something to say: what it says is a second old at most.
-SAY_S: Final = 0.5
+#: How often a door looks whether there is something to say: within a second the others know.
+SAY_S: Final = 0.25
 #: How often it says what users hold.
 _HELD_S: Final = 2.0
 #: Users of one budget in a record, and records at a time. With the longest names a record is half of what

@@ -156,10 +156,12 @@ class Edge(Section, frozen=True):
     )
     max_connections: Annotated[Count, Meta(description="viewers on this edge")] = 100_000
     max_connections_per_address: Annotated[Count, Meta(description="viewers from one address")] = 100_000
-    max_connections_per_user: Annotated[Count, Meta(description="connections of one user")] = 100
+    max_connections_per_user: Annotated[
+        Count, Meta(description="connections of one user, over all edges")
+    ] = 100
     max_subscriptions: Annotated[Count, Meta(description="streams that one viewer may watch at once")] = 256
     max_subscriptions_per_user: Annotated[
-        Count, Meta(description="subscriptions of one user, over all connections to this edge")
+        Count, Meta(description="subscriptions of one user, over all edges")
     ] = 2000
     max_frame_bytes: Annotated[Count, Meta(description="largest frame that a viewer may send")] = 64 * 1024
     max_header_bytes: Annotated[Count, Meta(description="largest head of an HTTP request")] = 16 * 1024

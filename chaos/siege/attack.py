@@ -75,6 +75,10 @@ class Attacker:
     #: Channels of which they are the admin, beside their own grants: `{own}` is their channel.
     admin: bool = False
     can: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(MAY))
+    #: Claims of the token that no issuer should make, if it has such: made when it is signed.
+    claims: Callable[[], Mapping[str, object]] = dict
+    #: Whether nothing that they ask for may be answered as if they might.
+    refused: bool = False
     #: Rest between two turns.
     rest_s: float = 0.2
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _PROC: Final = Path("/proc")
-_NICEST: Final = 19
 
 
 class Time(NamedTuple):
@@ -58,10 +57,10 @@ def read_time(pid: int) -> Time | None:
     return Time((int(fields[11]) + int(fields[12])) / ticks, int(waited) / 1e9)
 
 
-def yield_to_others() -> None:
-    """This process takes only what nobody else wants of the cores. Its session too: Linux shares by these."""
-    os.nice(_NICEST)
-    with contextlib.suppress(OSError):  # not on every system
+def apart() -> None:
+    """This process gets a session of its own: Linux shares cores by these, and each role has one.
+
+    With less than a role's share attackers are of straw: what they cannot do proves nothing.
+    """
+    with contextlib.suppress(OSError):  # it has one already
         os.setsid()
-    with contextlib.suppress(OSError):
-        (_PROC / "self" / "autogroup").write_text(str(_NICEST))

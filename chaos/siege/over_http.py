@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -149,7 +150,81 @@ def queries(channel: str) -> Sequence[Step]:
     ]
 
 
+def commands(channel: str) -> Sequence[Step]:
+    """Changes without end: settings, shards, alerts."""
+    saved = body({"q": "goal", "streams": [f"chat:{channel}"]})
+    return [
+        Request(
+            method="PUT", path=f"/v1/channels/{channel}", body=body({"max_text": 500}), headers=_JSON,
+            times=1000, at_once=40,
+        ),
+        Request(
+            method="POST", path=f"/v1/channels/{channel}/reshard", body=body({"shards": 2}), headers=_JSON,
+            times=200, at_once=20,
+        ),
+        Request(
+            method="PUT", path=f"/v1/alerts/{channel}", body=saved, headers=_JSON, times=200, at_once=10,
+        ),
+        Request(path="/v1/alerts", times=200, at_once=20),
+    ]  # fmt: skip
+
+
+def knocking(channel: str, **headers: str) -> Sequence[Step]:
+    """All that a token, or a page, could be good for: at the gateway, and at an edge."""
+    said = {"data": {"text": "hi"}}
+    return [
+        Request(
+            method="POST", path=f"/v1/streams/chat/{channel}/events", body=body(said),
+            headers={**_JSON, **headers}, times=10, at_once=5,
+        ),
+        Request(
+            method="PUT", path=f"/v1/alerts/{channel}", body=body({"q": "x"}), headers={**_JSON, **headers},
+        ),
+        Request(path=f"/v1/sse?stream=chat:{channel}", to="edge", headers=headers, times=10, at_once=5),
+    ]  # fmt: skip
+
+
+#: Alerts are saved by those who may publish to their streams.
+_SAVES: Final[Mapping[str, tuple[str, ...]]] = {**MAY, "publish": ("*:foe-*", "broadcast:alert-foe-*")}
+#: Tokens that no issuer should make, and none of them counts: they would never end, or outlive revocations.
+_TOKENS: Final[Mapping[str, Callable[[], Mapping[str, object]]]] = {
+    "endless": lambda: {"exp": float("nan")},
+    "infinite": lambda: {"exp": float("inf")},
+    "from-the-future": lambda: {"iat": time.time() + 1e9},
+    "not-yet": lambda: {"nbf": float("inf")},
+    "long-gone": lambda: {"exp": time.time() - 3600},
+}
+#: Pages of other sites, and names that are not this machine's (DNS rebinding).
+_PAGES: Final[Mapping[str, Mapping[str, str]]] = {
+    "foreign-page": {"Origin": "https://evil.example"},
+    "null-page": {"Origin": "null"},
+    "rebinding": {"Host": "evil.example"},
+}
+
 HTTP: Final[Sequence[Attacker]] = (
+    *(
+        Attacker(name=name, way="http", case=15, claims=claims, refused=True, steps=knocking)
+        for name, claims in _TOKENS.items()
+    ),
+    *(
+        Attacker(
+            name=name,
+            way="http",
+            case=12,
+            refused=True,
+            steps=lambda c, headers=headers: knocking(c, **headers),  # type: ignore[misc]
+        )
+        for name, headers in _PAGES.items()
+    ),
+    Attacker(
+        name="changes",
+        way="http",
+        case=0,
+        admin=True,
+        rest_s=0.0,
+        steps=commands,
+        can=_SAVES,
+    ),
     Attacker(name="ranges", way="http", case=1, admin=True, steps=ranges),
     Attacker(
         name="nested",
@@ -192,7 +267,7 @@ HTTP: Final[Sequence[Attacker]] = (
         ],
     ),
     Attacker(name="pages", way="http", case=7, steps=pages),
-    Attacker(name="alerts", way="http", case=8, steps=alerts),
+    Attacker(name="alerts", way="http", case=8, steps=alerts, can=_SAVES),
     Attacker(
         name="closed-rooms",
         way="http",

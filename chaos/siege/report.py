@@ -19,6 +19,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     stalls: int = 0
     #: A role may grow by so much.
     grows_mb: float = 400.0
+    #: So many acts of an attacker count as an attack, where it did not get through its steps once.
+    acts: int = 50
 
 
 class Phase(msgspec.Struct, kw_only=True):
@@ -42,6 +44,8 @@ class Phase(msgspec.Struct, kw_only=True):
     waited: Mapping[str, float] = {}
     #: Attacker -> what was answered, and how often.
     answers: Mapping[str, Mapping[str, int]] = {}
+    #: Of these attackers none may be answered as if they might what they ask for.
+    refused: Sequence[str] = ()
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -83,6 +87,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 _LEAST: Final = 20
 _NAMED: Final = 5
+_A_FEW: Final = 8
 _WORTH_SAYING: Final = 0.05
 
 
@@ -107,6 +112,27 @@ def figures(phase: Phase) -> str:
     )
 
 
+def _let_in(phase: Phase) -> list[str]:
+    """Who was answered as if they might what they may not."""
+    given = {
+        name: {said: n for said, n in phase.answers.get(name, {}).items() if said.startswith("2")}
+        for name in phase.refused
+    }
+    return [f"{name} was given what it may not have: {what}" for name, what in given.items() if what]
+
+
+def _of_straw(phase: Phase, bounds: Bounds) -> list[str]:
+    """Who had no chance to attack: of them nothing is shown. Where all come at once each need only come."""
+    least = bounds.acts if len(phase.attackers) <= _A_FEW else min(1, bounds.acts)
+    found = []
+    for name in phase.attackers:
+        answers = phase.answers.get(name, {})
+        acts = sum(n for said, n in answers.items() if said != "turns")
+        if acts < least and not answers.get("turns"):
+            found.append(f"{name} acted {acts} times only: nothing is shown of it")
+    return found
+
+
 def broken(phase: Phase, peace: Phase, bounds: Bounds) -> list[str]:
     """What these attackers did to others that nobody may."""
     found = [f"{role} ended {n} times" for role, n in phase.deaths.items()]
@@ -118,6 +144,7 @@ def broken(phase: Phase, peace: Phase, bounds: Bounds) -> list[str]:
     for what, ms in phase.request_p99_ms.items():
         if ms > peace.request_p99_ms.get(what, 0.0) + machine + bounds.request_ms:
             found.append(f"{what} took {ms:.0f} ms, at p99")
+    found += _let_in(phase) + _of_straw(phase, bounds)
     refused = sum(phase.failed.values())
     if refused > max(1, phase.requests // _LEAST):
         found.append(f"{refused} of {phase.requests} requests of ordinary users failed: {dict(phase.failed)}")

@@ -115,6 +115,7 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
             _raise_if_ended(singing)
             phase = since(outcome)
             phase.attackers, phase.seconds = names, seconds
+            phase.refused = [name for name in names if ATTACKERS[name].refused]
             phase.used = {**phase.used, "attackers": outcome.used_s / seconds}
             phase.deaths = dict(watchman.deaths - before)
             now = await asyncio.to_thread(watchman.stalls)

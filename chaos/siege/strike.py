@@ -1,7 +1,7 @@
 """Carries attackers' steps out: `python -m chaos.siege.strike`, a process of its own, told on its input.
 
 Of its own, so that what hostile users compute is not taken for what it does to others: they have machines of
-their own, and this one yields to the pipeline.
+their own. Here they get as much of the cores as a role does; who gets too little to attack is told of.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from yarl import URL
 
 from chaos.siege.attack import Attacker, Frames, Put, Raw, Request, Step
 from chaos.siege.attackers import ATTACKERS
-from chaos.siege.machine import yield_to_others
+from chaos.siege.machine import apart
 from kernel.tokens import sign
 from kernel.topics import MAX_RECORD_BYTES
 
@@ -79,10 +79,15 @@ class Striker:
 
     async def attack(self, attacker: Attacker, until: float) -> None:
         """Do the attacker's steps again and again."""
+        claims, now = attacker.claims(), time.time()
         token = sign(
-            attacker.channel, attacker.grants, expires_s=time.time() + 7200, issued_s=time.time(),
+            attacker.channel,
+            attacker.grants,
+            expires_s=now + 7200,
+            issued_s=None if "iat" in claims else now,
             key=self._target.secret,
-        )  # fmt: skip
+            extra=claims,
+        )
         seen = self.answers.setdefault(attacker.name, Counter())
         while time.monotonic() < until:
             for step in await asyncio.to_thread(lambda: list(attacker.steps(attacker.channel))):
@@ -216,7 +221,7 @@ async def strike(orders: Orders) -> Mapping[str, Mapping[str, int]]:
 
 def main() -> None:
     """Reads orders, prints what was answered."""
-    yield_to_others()
+    apart()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     orders = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
     answers = asyncio.run(strike(orders))

@@ -73,6 +73,10 @@ PEACE = Phase(delay_p99_ms=50, request_p99_ms={"search": 40}, megabytes={"edge":
         ),
         (Phase(delay_p99_ms=60, megabytes={"edge": 700}), "edge grew from 100 to 700 MB"),
         (
+            Phase(delay_p99_ms=60, refused=["endless"], answers={"endless": {"401": 20, "202": 1}}),
+            "endless was given what it may not have: {'202': 1}",
+        ),
+        (
             Phase(delay_p99_ms=60, requests=100, failed={"post": 9}),
             "9 of 100 requests of ordinary users failed: {'post': 9}",
         ),
@@ -88,6 +92,21 @@ def test_what_nobody_noticed_is_no_finding() -> None:
         slowest_ms={"edge": 400}, megabytes={"edge": 450}, stalls={"edge": 0},
     )  # fmt: skip
     assert Report(peace=PEACE, phases=[calm]).findings == []
+
+
+def test_attackers_of_straw_show_nothing() -> None:
+    """On a machine that has no time for them nobody is hurt, whatever they would do."""
+    few = Phase(
+        delay_p99_ms=60,
+        attackers=("idle", "slow", "busy", "through"),
+        answers={"slow": {"202": 3}, "busy": {"202": 30, "403": 30}, "through": {"413": 1, "turns": 1}},
+    )
+    assert broken(few, PEACE, Bounds()) == [
+        "idle acted 0 times only: nothing is shown of it",
+        "slow acted 3 times only: nothing is shown of it",
+    ]
+    all_of_them = msgspec.structs.replace(few, attackers=("idle", "slow", *map(str, range(20))))
+    assert "slow acted 3 times only: nothing is shown of it" not in broken(all_of_them, PEACE, Bounds())
 
 
 def test_what_the_machine_is_later_by_is_nobodys_doing() -> None:
@@ -158,7 +177,7 @@ class Camp:
 ROLES = ("stream", "edge", "index", "gateway")
 SECONDS = 55.0
 #: On a machine that has other tests to run delays tell of those; deaths, memory and loss tell of us.
-BUSY = Bounds(delay_ms=30_000, request_ms=30_000, answer_ms=30_000, stalls=1000, grows_mb=600)
+BUSY = Bounds(delay_ms=30_000, request_ms=30_000, answer_ms=30_000, stalls=1000, grows_mb=600, acts=0)
 #: Those that cost a worker, a gateway or an edge its life when they were found.
 CHOSEN = (
     *(
