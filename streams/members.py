@@ -5,11 +5,14 @@ not of touchline.changes. What a room says of its members goes there, to the own
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from control.entity.fold import EntityFold
 from control.entity.owner import Owner
 from control.entity.tables import Tables
+from control.entity.types import AnyType
+from control.entity.view import Known, View
 from control.rooms.rooms import Rooms
 from control.rooms.state import Room
 from control.rooms.users import (
@@ -55,6 +58,7 @@ class Members:
         self.fold = RoomsFold(
             self._view, lambda written: self.owner.write(self._type, written), self._type.encode, self._tell
         )
+        self._of_users: list[View[Any]] = [rooms.user_rooms, rooms.blocks]
         of_rooms = EntityFold(type=rooms.user_rooms.type, fold=fold_rooms(self._signer))
         of_blocks = EntityFold(type=rooms.blocks.type, fold=fold_blocks, decides=_pair)
         #: The commands about users on touchline.changes.
@@ -65,9 +69,11 @@ class Members:
             UNBLOCK: of_blocks,
         }
 
-    def writes_late(self, write: Callable[[list[Write]], None]) -> None:
-        """Where something older came after a room's record, that is written again."""
-        self._view.on_stale = lambda key, known: write(self.owner.rewrite(self._type, key, known))
+    def writes_late(self, write: Callable[[list[Write]], None], changes: Owner) -> None:
+        """Where something older came after a record, that is written again: by the owner of the room, or of
+        the user, whose inputs are `changes`."""
+        for view, owner in ((self._view, self.owner), *((one, changes) for one in self._of_users)):
+            view.on_stale = partial(_again, write, owner, view.type)
 
     def _tell(self, room: Room, users: Sequence[str]) -> list[Write]:
         return [
@@ -81,6 +87,12 @@ class Members:
         )
         raw = key.encode()
         return Write(self._changes, value, raw, partition_of(key, self._partitions()[self._changes]))
+
+
+def _again(
+    write: Callable[[list[Write]], None], owner: Owner, type_: AnyType, key: bytes, known: Known[Any]
+) -> None:
+    write(owner.rewrite(type_, key, known))
 
 
 def _pair(given: Any) -> bytes:

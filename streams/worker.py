@@ -26,6 +26,7 @@ from kernel.records import Partition, Record, Write
 from kernel.settings import Settings
 from kernel.signing import Signer
 from kernel.topics import topic_names
+from kernel.users import ROOM
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.cluster import Cluster
@@ -86,7 +87,7 @@ class Worker:
         self._counting = Counting(count_type(settings), tables, owns=self._has, write=self.write)
         channels.writes_by(lambda written: self._changes.write(channel_type, written))
         self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
-        self._members.writes_late(self.write)
+        self._members.writes_late(self.write, self._changes)
         self._rooms = self._members.fold
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
@@ -267,6 +268,8 @@ class Worker:
             if kind in REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
+                    if name.startswith(ROOM):
+                        continue  # a room has a record of its own
                     if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes += self.registry.write(self.registry.channel(name))

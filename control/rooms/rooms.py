@@ -72,6 +72,12 @@ class Rooms:
         room = self.of_channel(channel)
         return NOTHING if room is None else room.readable(grants.user)
 
+    def led_by(self, user: str, channel: str) -> bool:
+        """Whether a user is the owner of a channel's room, or a moderator of it, as far as is known here."""
+        room = self.of_channel(channel)
+        me = None if room is None else room.member(user)
+        return me is not None and me.role != "member"
+
     async def seen_by(self, grants: Grants, name: str) -> Room:
         """The room, for whoever is in it or administers it. Raises `not_found` or `unavailable`."""
         return await self._sure(name, lambda room: room if self._sees(grants, room) else None)

@@ -60,8 +60,9 @@ async def routes(context: Context) -> Sequence[Operation]:
                 await context.control_state.rooms.writable(caller.user, stream.channel)
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
+        leads = is_room(stream) and context.control_state.rooms.led_by(caller.user or "", stream.channel)
         looks = (
-            looking(context.history, stream, caller, lanes),
+            None if leads else looking(context.history, stream, caller, lanes),
             doors.looking(context.attachments, stream, caller),
         )
         asked = _Asked(stream, caller, idempotency_key, lanes, refusals)

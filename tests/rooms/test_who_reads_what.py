@@ -189,3 +189,27 @@ async def test_the_operator_sees_all_of_it(roomy: Pipeline) -> None:
     status, shown = await http(roomy, "GET", f"/v1/streams/chat/room-{room}", "ana")
     assert (status, shown["viewers"]) == (200, 0)
     assert (await http(roomy, "GET", f"/v1/streams/chat/room-{room}", "eve"))[0] == 404
+
+
+async def test_moderators_take_back_what_others_have_said_and_members_do_not(roomy: Pipeline) -> None:
+    room = await create(roomy, "ana", "bob", "cat")
+    await change_members(roomy, "ana", room, roles={"bob": "moderator"})
+    _, result = await say(roomy, "cat", room, "a bad word")
+    path = f"/v1/streams/chat/room-{room}/events"
+
+    async def take_back(user: str) -> str:
+        body = {"type": "retract", "data": {"target": result["id"]}}
+        _, answer = await http(roomy, "POST", path, user, body)
+        one = answer["results"][0] if "results" in answer else answer
+        return str(one.get("code") or "done")
+
+    _, other = await say(roomy, "ana", room, "mine")
+    assert await take_back("bob") == "done"
+    async with person(roomy, "cat") as cat:
+        refusal = await cat.ask(
+            "publish", stream=stream_of(room), type="retract", data={"target": other["id"]}
+        )
+        assert refusal["code"] == "forbidden"
+    async with person(roomy, "bob") as bob:
+        taken = await bob.ask("publish", stream=stream_of(room), type="retract", data={"target": other["id"]})
+        assert taken["op"] == "published"

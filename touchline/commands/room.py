@@ -84,7 +84,11 @@ def create(
     user: str | None,
     as_json: bool,
 ) -> None:
-    """Make a room; you are its owner (as operator, the first member is)."""
+    """Make a room; you are its owner (as operator, the first member is).
+
+    \b
+    Example: touchline room create "Study group" --id study-1 --member bob --user ana
+    """
     rooms = _rooms(gateway, token, user)
     asked = rooms.create(name, members=members, room=room, history=history, receipts=receipts or None)
     _tell(asked, as_json=as_json)
@@ -93,7 +97,10 @@ def create(
 @command.command("list")
 @_options
 def list_(*, gateway: str | None, token: str | None, user: str | None, as_json: bool) -> None:
-    """Show the rooms that you are in."""
+    """Show the rooms that you are in.
+
+    Example: touchline room list --user ana
+    """
     rooms = _rooms(gateway, token, user)
 
     async def show() -> None:
@@ -113,7 +120,10 @@ def list_(*, gateway: str | None, token: str | None, user: str | None, as_json: 
 @_id
 @_options
 def show(*, room: str, gateway: str | None, token: str | None, user: str | None, as_json: bool) -> None:
-    """Show a room, and who is in it."""
+    """Show a room, and who is in it.
+
+    Example: touchline room show study-1 --user ana
+    """
     _tell(_rooms(gateway, token, user).show(room), as_json=as_json)
 
 
@@ -134,7 +144,12 @@ def members(
     user: str | None,
     as_json: bool,
 ) -> None:
-    """Take people out of a room, add others, give roles."""
+    """Take people out of a room, add others, give roles.
+
+    \b
+    Example: touchline room members study-1 --add cat --role bob=moderator --user ana
+             touchline room members study-1 --remove ana --user ana
+    """
     given = {}
     for text in roles:
         name, _, role = text.rpartition("=")
@@ -149,5 +164,8 @@ def members(
 @_id
 @_options
 def delete(*, room: str, gateway: str | None, token: str | None, user: str | None, as_json: bool) -> None:
-    """Delete a room."""
+    """Delete a room.
+
+    Example: touchline room delete study-1 --user ana
+    """
     _tell(_rooms(gateway, token, user).delete(room), as_json=as_json)

@@ -1,0 +1,73 @@
+"""What docs/rooms.md shows is run: curl, Python and JavaScript, and the command line beside them."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline import Pipeline, running
+from tests.web.test_node import CLIENT, node
+
+__all__ = ["node"]
+TEXT = (Path(__file__).parents[2] / "docs" / "rooms.md").read_text("utf-8")
+NO_ELASTICSEARCH = "http://127.0.0.1:9"
+
+
+def example(language: str) -> str:
+    found = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    assert len(found) == 1, language
+    return str(found[0])
+
+
+@pytest.fixture(scope="module")
+def open_(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    logs = tmp_path_factory.mktemp("documented")
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "edge", "gateway") as pipeline:
+        yield pipeline
+
+
+def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("curl is not here")
+    script = example("bash").replace("http://127.0.0.1:18080", open_.gateway_url)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    seen = json.loads((tmp_path / "seen.json").read_text())["events"]
+    shown = [event["data"].get("text") or event["data"]["what"] for event in seen]
+    assert shown == ["created", "Hello!", "added", "role"]
+
+
+def test_in_python(open_: Pipeline) -> None:
+    space: dict[str, Any] = {}
+    exec(example("python"), space)  # noqa: S102 - it is ours
+    assert asyncio.run(space["talk"](open_.gateway_url, open_.edge_url)) == ["created", "Hello!"]
+
+
+def test_in_javascript(open_: Pipeline, node: str, tmp_path: Path) -> None:
+    program = example("js").replace("http://127.0.0.1:18080", open_.gateway_url)
+    program = program.replace('"@touchline/client"', f'"{(CLIENT / "dist" / "index.js").as_uri()}"')
+    (tmp_path / "example.mjs").write_text(f"{program}\nconsole.log(mine.map((row) => row.name).join());")
+    done = subprocess.run(
+        [node, tmp_path / "example.mjs"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "Study group" in done.stdout
+
+
+def test_on_the_command_line(open_: Pipeline) -> None:
+    def room(*arguments: str) -> dict[str, Any]:
+        return open_.lines("room", *arguments, "--user", "cleo")[0]
+
+    made = room("create", "By hand", "--id", "by-hand", "--member", "bob", "--history", "joined")
+    assert (made["name"], made["history"], len(made["members"])) == ("By hand", "joined", 2)
+    assert [row["room"] for row in open_.lines("room", "list", "--user", "cleo")] == ["by-hand"]
+    changed = room("members", "by-hand", "--add", "dan", "--role", "bob=moderator")
+    assert {one["user"]: one["role"] for one in changed["members"]}["bob"] == "moderator"
+    assert room("show", "by-hand")["members"] == changed["members"]
+    told = open_.run("room", "show", "by-hand", "--user", "eve", check=False)
+    assert (told.returncode, "There is no room by-hand" in told.stderr) == (1, True)
+    assert room("delete", "by-hand")["deleted"] is True
