@@ -49,9 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def of_the_run(factory: pytest.TempPathFactory) -> Path:
-    """A directory that all processes of this run have; pytest-xdist gives each worker one below it."""
-    own = factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    """A directory of this test process: it has servers of its own, as tests change a whole cluster's settings."""
+    return factory.getbasetemp()
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,10 @@ async def test_all_parts_write_and_read_a_registrys_ids(served: Pipeline, read_t
     ):
         records = await asyncio.to_thread(read_topic, served.settings, topic)
         ids = {int.from_bytes(value[1:5]) for _, _, value in records if value}
-        assert ids == {IDS[built_in().latest(schema)]}, topic
+        # What needs nothing of a newer version is written in an older one, so that older roles can read it.
+        known = {IDS[version] for version in built_in().schemas if version.name == schema}
+        assert ids, topic
+        assert ids <= known, topic
 
 
 def post_as_confluents_serializer_does(pipeline: Pipeline, channel: str) -> None:

@@ -60,7 +60,7 @@ export function AttachButton({ attaching, disabled }: { attaching: Attaching; di
   };
   return (
     <>
-      <input ref={input} class="sr-only" id="attach" type="file" multiple tabIndex={-1} aria-hidden="true" disabled={disabled} onChange={chosen} />
+      <input ref={input} hidden id="attach" type="file" multiple disabled={disabled} onChange={chosen} />
       <button class="button plain attach" type="button" disabled={disabled} title="Add files" onClick={() => input.current?.click()}>
         <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d={CLIP} fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" /></svg>
         <span class="sr-only">Add files</span>

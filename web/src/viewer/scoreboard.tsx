@@ -87,7 +87,7 @@ function UserField({ user, onUser }: { user: string; onUser: (user: string) => v
   return (
     <form class="who" onSubmit={submit}>
       <label for="user">You are</label>
-      <input id="user" value={typed.value} maxLength={MAX_USER} placeholder="anybody" spellcheck={false} autocomplete="off" autocapitalize="off"
+      <input id="user" aria-label="You are" value={typed.value} maxLength={MAX_USER} placeholder="anybody" spellcheck={false} autocomplete="off" autocapitalize="off"
         title="Your user's name; as anybody you may do everything here" onInput={(event) => (typed.value = event.currentTarget.value)} />
       {typed.value.trim() !== user && <button type="submit">Go</button>}
     </form>
