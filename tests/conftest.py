@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def of_the_run(factory: pytest.TempPathFactory) -> Path:
-    """A directory of this test process: it has servers of its own, as tests change a whole cluster's settings."""
+    """A directory of this test process. Its servers are its own: tests change settings of a whole cluster."""
     return factory.getbasetemp()
 
 
