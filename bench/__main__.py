@@ -26,7 +26,7 @@ from bench.figures import VARIABLE, collected
 from bench.measurements import MEASUREMENTS, Measurement
 from bench.report import RESULTS, ROOT, Result, Results
 from embedded.backends.servers import Servers
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 _LONGEST_S: Final = 900
 

@@ -19,7 +19,7 @@ from typing import Final
 from bench.figures import VARIABLE, collected
 from bench.report import ROOT
 from embedded.backends.servers import Servers
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 #: What is run of each, without the peers, short enough for seven turns.
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -8,9 +8,9 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 from elasticsearch import Elasticsearch
 
-from kernel.kafka import apply_topics, client_config
-from kernel.settings import Settings, load_settings
-from kernel.topics import topics
+from kernel.log.kafka import apply_topics, client_config
+from kernel.log.topics import topics
+from kernel.settings.reading import Settings, load_settings
 from tests.accepted import chat
 
 PARTITIONS = 4

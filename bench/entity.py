@@ -28,14 +28,14 @@ from typing import Any
 from confluent_kafka import Producer
 
 from bench.figures import sample
-from control.channels import ChannelRecord, to_avro
-from control.channels import Settings as ChannelSettings
+from control.channels.channel import ChannelRecord, to_avro
+from control.channels.channel import Settings as ChannelSettings
 from embedded.backends.servers import Servers
 from embedded.ports import find_free
 from kernel.clock import SystemClock
-from kernel.kafka import apply_topics
-from kernel.settings import Settings, as_environment, load_settings
-from kernel.topics import topic_names, topics
+from kernel.log.kafka import apply_topics
+from kernel.log.topics import topic_names, topics
+from kernel.settings.reading import Settings, as_environment, load_settings
 from schemas.registry import codec_for
 
 WAYS = ("edge", "lookups", "worker", "rocksdb", "change", "memory", "faust", "faust-rocksdb", "http")
@@ -154,7 +154,7 @@ async def lookups(settings: Settings, channels: int, listing: int = 0) -> dict[s
 
 async def change(settings: Settings, channels: int) -> dict[str, Any]:
     """From a command's confirmation until who watches the channel has the new settings, a worker between."""
-    from control.sending import CommandSender
+    from control.commands.sending import CommandSender
     from control.state import ControlState
 
     port = find_free()
@@ -186,7 +186,7 @@ async def change(settings: Settings, channels: int) -> dict[str, Any]:
 
 def memory(settings: Settings) -> dict[str, Any]:
     """All records decoded in a dict."""
-    from control.looking import read_registry
+    from control.following.looking import read_registry
 
     before, began = rss_mb(), time.monotonic()
     registry = read_registry(settings, CLOCK)
@@ -196,7 +196,7 @@ def memory(settings: Settings) -> dict[str, Any]:
 
 async def worker(settings: Settings, channels: int) -> dict[str, Any]:
     """What a worker fills, who keeps a list of channels that are spread."""
-    from control.registry import SPREAD
+    from control.channels.registry import SPREAD
 
     return await lookups(settings, channels, SPREAD)
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from bench import centrifugo, peers
 from bench.fan_servers import STREAM, body
 from bench.generator import BINARIES, CONTROL, PORT, listening, running
-from kernel.topics import topics
+from kernel.log.topics import topics
 
 PYTHON = (sys.executable, "-m")
 SECRET = secrets.token_hex(32)
@@ -44,7 +44,7 @@ class Server(NamedTuple):
 
 def token_path() -> str:
     """Where a viewer connects, with a token that lets them watch."""
-    from kernel.tokens import sign
+    from kernel.access.tokens import sign
 
     can = dict.fromkeys(("subscribe", "history"), ("*",))
     return f"/v1/ws?token={sign('ana', can, expires_s=time.time() + 3600, key=SECRET)}"
@@ -52,7 +52,7 @@ def token_path() -> str:
 
 def wait_ready() -> None:
     """Wait until the edge takes viewers."""
-    from kernel.probe import answers
+    from kernel.process.probe import answers
 
     deadline = time.monotonic() + 60
     while not answers(f"http://127.0.0.1:{PORT}/readyz"):
@@ -65,8 +65,8 @@ def own_topics(**settings: str) -> Iterator[dict[str, str]]:
     """Topics of one's own, as the environment of whoever uses them."""
     from confluent_kafka.admin import AdminClient
 
-    from kernel.kafka import apply_topics, client_config
-    from kernel.settings import load_settings
+    from kernel.log.kafka import apply_topics, client_config
+    from kernel.settings.reading import load_settings
 
     environment = {
         **os.environ,
@@ -100,8 +100,8 @@ def kafka_edge() -> Iterator[Server]:
 @contextlib.contextmanager
 def ready_made() -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
     """Topics whose records are ready to be sent, and how servers of bench/fan_peers.py are told of them."""
-    from kernel.settings import load_settings
-    from kernel.topics import topic_names
+    from kernel.log.topics import topic_names
+    from kernel.settings.reading import load_settings
 
     with own_topics() as environment:
         loaded = load_settings(environment)
@@ -137,8 +137,8 @@ def kafka_bare() -> Iterator[Server]:
 @contextlib.contextmanager
 def kafka_centrifugo() -> Iterator[Server]:
     """Centrifugo with its own Kafka consumer, on topics of its own."""
-    from kernel.settings import load_settings
-    from kernel.topics import topic_names
+    from kernel.log.topics import topic_names
+    from kernel.settings.reading import load_settings
 
     with own_topics() as environment:
         loaded = load_settings(environment)
@@ -159,9 +159,9 @@ def publisher(environment: dict[str, str]) -> Publish:
     """Gives a function that writes fan-out records at a rate for some seconds, each when it is due."""
     from confluent_kafka import Producer
 
-    from kernel.kafka import client_config
-    from kernel.settings import load_settings
-    from kernel.topics import topic_names
+    from kernel.log.kafka import client_config
+    from kernel.log.topics import topic_names
+    from kernel.settings.reading import load_settings
     from schemas.codec import Codec
 
     settings = load_settings(environment)

@@ -25,18 +25,18 @@ from consumers.service.service import Service
 from consumers.service.subscriptions import Partitions, Subscriptions
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
-from control.answers import Question
+from control.commands.answers import Question
 from control.numbering import Placed
 from control.state import ControlState
-from kernel.budgets import DoorBudgets
+from kernel.access.hosts import loopback_origins
+from kernel.access.jwks import JwksKeys
+from kernel.access.tokens import StaticKeys, Verifier
 from kernel.clock import Clock, ManualClock, SystemClock
-from kernel.hosts import loopback_origins
-from kernel.jwks import JwksKeys
-from kernel.positions import Stream
-from kernel.settings import Auth, Edge, Settings
-from kernel.slots import Slots
-from kernel.tokens import StaticKeys, Verifier
-from kernel.turns import Turns
+from kernel.fairness.budgets import DoorBudgets
+from kernel.fairness.slots import Slots
+from kernel.fairness.turns import Turns
+from kernel.log.positions import Stream
+from kernel.settings.reading import Auth, Edge, Settings
 from schemas.codec import Codec
 
 STREAM = "chat:bench"

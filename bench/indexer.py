@@ -34,9 +34,9 @@ from bench.figures import quantile, sample
 from history import names
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
-from kernel.health import Health
-from kernel.positions import Kind
-from kernel.settings import Settings, as_environment
+from kernel.log.positions import Kind
+from kernel.process.health import Health
+from kernel.settings.reading import Settings, as_environment
 from search_indexer.indexing.documents import indexable
 from search_indexer.indexing.indexer import Indexer
 from search_indexer.indexing.mappings import put_templates

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.figures import sample
 from bench.generator import Report, build, load
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 from producers import Broadcast, Producer
 from tests.pipeline import running
 

@@ -24,10 +24,10 @@ from msgspec.structs import replace
 from bench import peers
 from bench.figures import quantile, sample
 from bench.producers_peers import CHANNELS, TEXTS, aiokafka, bare, faststream, performance, posts
-from kernel.kafka import apply_topics
-from kernel.positions import Kind, Stream
-from kernel.settings import Settings, as_environment, load_settings
-from kernel.topics import topics
+from kernel.log.kafka import apply_topics
+from kernel.log.positions import Kind, Stream
+from kernel.log.topics import topics
+from kernel.settings.reading import Settings, as_environment, load_settings
 from producers import Chat, Producer, SyncProducer
 
 GATEWAY_PORT = 22085

@@ -17,9 +17,9 @@ from confluent_kafka import Producer as BareProducer
 
 from bench import peers
 from embedded.backends import artifacts, pins
-from kernel.positions import Kind
-from kernel.settings import Settings, load_settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings, load_settings
 from producers import Chat
 from producers.outbox import properties
 from producers.preparing import Preparing

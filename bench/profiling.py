@@ -26,7 +26,7 @@ from bench.fan_kafka import kafka_edge, publisher, token_path
 from bench.generator import SUBSCRIBE, build, load
 from bench.report import ROOT, Hot, Profile, keep_profiles
 from embedded.backends.servers import Servers
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 #: A frame of py-spy's raw format.
 _FRAME: Final = re.compile(r"(?P<name>.+) \((?P<file>.+?)(?::(?P<line>\d+))?\)$")

@@ -31,10 +31,10 @@ from bench.indexer import index_all
 from history import History, names
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
-from kernel.kafka import client_config
-from kernel.positions import Kind, Stream, make_seq
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, Stream, make_seq
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from search_indexer.query.parser import parse
 from search_indexer.searching.request import Page, Search, Sort
 from search_indexer.searching.search import Searcher, request_body

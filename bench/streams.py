@@ -37,7 +37,7 @@ from bench.streams_load import (
     spent,
     start,
 )
-from kernel.topics import topic_names
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 
 #: How long a process may take until the first event has come out.

@@ -15,10 +15,10 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from bench import peers
-from kernel.kafka import apply_topics
-from kernel.positions import partition_of
-from kernel.settings import Settings, as_environment, load_settings
-from kernel.topics import topic_names, topics
+from kernel.log.kafka import apply_topics
+from kernel.log.positions import partition_of
+from kernel.log.topics import topic_names, topics
+from kernel.settings.reading import Settings, as_environment, load_settings
 from schemas.codec import Codec
 
 ROOT = Path(__file__).parents[1]

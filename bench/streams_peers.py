@@ -18,7 +18,7 @@ from typing import Any
 import fastavro
 import msgspec
 
-from kernel.positions import Kind, make_id, make_seq
+from kernel.log.positions import Kind, make_id, make_seq
 from schemas.catalog import built_in, without_logical_types
 
 to_json = msgspec.json.Encoder().encode

@@ -12,7 +12,7 @@ import math
 
 from bench import peers, streams
 from bench.figures import sample
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 #: What the figures call them.
 NAMES = {"bare": "bare loop", "faust": "stock Faust", "quix": "Quix Streams", "faststream": "FastStream"}

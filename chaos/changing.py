@@ -12,13 +12,13 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from chaos.invariants import Told
-from control.channels import ChannelRecord, from_avro
-from control.channels import Settings as ChannelSettings
-from control.commands import carry_out
+from control.channels.channel import ChannelRecord, from_avro
+from control.channels.channel import Settings as ChannelSettings
+from control.commands.checks import carry_out
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 _TRY_S: Final = 10.0

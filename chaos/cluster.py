@@ -21,17 +21,17 @@ from embedded import ports
 from embedded.backends.servers import Servers
 from embedded.supervision import probe
 from embedded.supervision.process import Command, Process
-from kernel.kafka import apply_topics
-from kernel.probe import answers, get
-from kernel.settings import PREFIX, Settings, as_environment, load_settings
-from kernel.topics import topics
+from kernel.log.kafka import apply_topics
+from kernel.log.topics import topics
+from kernel.process.probe import answers, get
+from kernel.settings.reading import PREFIX, Settings, as_environment, load_settings
 
 #: Where all of it is started on two cores that have other work as well.
 _READY_S: Final = 180.0
 _CELL: Final = "arena"
 #: Run in an earlier checkout: prints its settings' names as they are in the environment.
 _SETTINGS_OF: Final = (
-    "from kernel.settings import PREFIX, SECTIONS\n"
+    "from kernel.settings.reading import PREFIX, SECTIONS\n"
     "for name, kind in SECTIONS.items():\n"
     "    for field in kind.__struct_fields__: print(f'{PREFIX}{name}_{field}'.upper())"
 )

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 from producers.posts import AnyPost, Broadcast, Chat
 from producers.producer import Producer
 from producers.simulation import match

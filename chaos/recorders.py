@@ -13,9 +13,9 @@ from chaos.changing import read_whole
 from chaos.invariants import Log, Missing, Piece, Seen, Viewing
 from consumers.client.viewer import Gap, Start, Viewer
 from kernel.errors import TouchlineError
-from kernel.positions import Stream
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.positions import Stream
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 
 _STAY_S: Final = 25.0

@@ -21,7 +21,7 @@ from chaos.report import Report
 from chaos.schedule import Blow
 from consumers.delivery.hub import LOCATION_RING
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 
 #: How long everything has to be whole again after the last fault. Sessions of killed members run out in it.
 _REST_S: Final = 120.0

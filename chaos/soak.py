@@ -20,8 +20,8 @@ from chaos.recorders import Watcher
 from consumers.client.viewer import Viewer
 from embedded.supervision import probe
 from kernel.clock import from_rfc3339
-from kernel.probe import get
-from kernel.settings import load_settings
+from kernel.process.probe import get
+from kernel.settings.reading import load_settings
 
 _EVERY_S: Final = 2.0
 #: Of Python's and Kafka's allocators a few percent are noise; what leaks grows without end.

@@ -30,29 +30,29 @@ from consumers.service.tokens import Tokens
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
 from consumers.transport.routes import fallback_routes, plain_routes
-from control.answers import Answers
+from control.commands.answers import Answers
+from control.commands.sending import CommandSender
+from control.edges.presence import BEAT_S
+from control.edges.shares import SAY_S, DoorShares
 from control.entity.tables import Tables
-from control.following import TableThread
-from control.presence import BEAT_S
-from control.sending import CommandSender
-from control.shares import SAY_S, DoorShares
+from control.following.follower import TableThread
 from control.state import ControlState
-from kernel.budgets import DoorBudgets
+from kernel.access.hosts import loopback_origins
+from kernel.access.jwks import JwksKeys
+from kernel.access.tokens import StaticKeys, Verifier, anonymous_allowed, has_keys, is_loopback
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.first_write import PRODUCER
-from kernel.health import Health
-from kernel.hosts import loopback_origins
-from kernel.jwks import JwksKeys
-from kernel.kafka import wait_for_kafka
-from kernel.logs import get_logger
-from kernel.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
-from kernel.positions import OVERVIEW_SHARD, Kind, Shard
-from kernel.settings import Settings
-from kernel.slots import Slots
-from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, has_keys, is_loopback
-from kernel.topics import topic_names
-from kernel.turns import Turns
+from kernel.fairness.budgets import DoorBudgets
+from kernel.fairness.slots import Slots
+from kernel.fairness.turns import Turns
+from kernel.log.first_write import PRODUCER
+from kernel.log.kafka import wait_for_kafka
+from kernel.log.positions import OVERVIEW_SHARD, Kind, Shard
+from kernel.log.topics import topic_names
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.process.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.edge")

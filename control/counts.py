@@ -10,9 +10,9 @@ import msgspec
 
 from control.entity.types import EntityType, Stamp
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_SEQ
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.positions import MAX_SEQ
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 from schemas.registry import codec_for
 

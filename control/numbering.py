@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from control.epochs import Epoch, Epochs
-from kernel.positions import Kind, make_id, make_seq, partition_of
-from kernel.topics import TopicNames
+from control.channels.epochs import Epoch, Epochs
+from kernel.log.positions import Kind, make_id, make_seq, partition_of
+from kernel.log.topics import TopicNames
 
 #: Kafka's word for a timestamp that the broker has set.
 _APPEND_TIME: Final = 2

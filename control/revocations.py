@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from kernel.tokens import Grants
+from kernel.access.tokens import Grants
 
 #: What keys of such records start with; no channel's name does.
 PREFIX: Final = "revoke:"

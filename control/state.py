@@ -3,25 +3,25 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
-from control.acl import ChannelAcl
-from control.channel_table import ChannelTable, channel_type
-from control.channels import ChannelRecord, Layout, layout_of
+from control.channels.acl import ChannelAcl
+from control.channels.channel import ChannelRecord, Layout, layout_of
+from control.channels.registry import CLOSED, EXPIRING, Registry
+from control.channels.retention import Retention
+from control.channels.table import ChannelTable, channel_type
+from control.edges.presence import Presence
 from control.entity.tables import Tables
 from control.entity.types import AnyType
+from control.following.table import Learn, Row, TopicTable
 from control.numbering import Numbering
-from control.presence import Presence
-from control.registry import CLOSED, EXPIRING, Registry
-from control.retention import Retention
 from control.revocations import Revocations
 from control.rooms.membership import Spans
 from control.rooms.rooms import Rooms
-from control.table import Learn, Row, TopicTable
+from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.positions import Shard
-from kernel.settings import Settings
-from kernel.tokens import Grants
-from kernel.topics import topic_names
+from kernel.log.positions import Shard
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 Part = Literal["channels", "presence", "revocations", "alerts"]
@@ -31,7 +31,7 @@ EVERYTHING: Final[tuple[Part, ...]] = ("channels", "presence", "revocations", "a
 class ControlState:
     """Channels with their readers and retention, who watches what, which tokens are revoked.
 
-    It is fed by `tables`, which somebody follows (`control.following`); all else asks.
+    It is fed by `tables`, which somebody follows (`control.following.follower`); all else asks.
     """
 
     def __init__(

@@ -13,17 +13,18 @@ from msgspec import Meta, inspect
 
 from consumers.protocol import messages
 from gateway.operators import overview
-from kernel import metrics, positions
-from kernel.codes import BANDS, CLOSES, Close, Return
+from kernel.close_codes import BANDS, CLOSES, Close, Return
 from kernel.errors import CODES
-from kernel.settings import PREFIX, SECTIONS
+from kernel.log import positions
+from kernel.process import metrics
+from kernel.settings.reading import PREFIX, SECTIONS
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/make_reference.py; change the code that it names instead. -->"
 
 
 def settings_page() -> str:
-    """Every setting, from kernel/settings.py."""
+    """Every setting, from kernel/settings/reading.py."""
     lines = [
         "# Settings",
         "",
@@ -90,7 +91,7 @@ def metas(hint: Any) -> list[Meta]:
 
 
 def metrics_page() -> str:
-    """Every metric, from kernel/metrics.py."""
+    """Every metric, from kernel/process/metrics.py."""
     lines = [
         "# Metrics",
         "",
@@ -147,7 +148,7 @@ def typescript() -> str:
     lines = [
         "// Made by docs/make_reference.py (`make docs`); change the code that it names instead.",
         "",
-        "// ── kernel/codes.py: what ends a connection, and whether a client comes back ──",
+        "// ── kernel/close_codes.py: what ends a connection, and whether a client comes back ──",
         "",
         f"export const SUBPROTOCOL = {json.dumps(messages.SUBPROTOCOL)};",
         "",
@@ -170,14 +171,14 @@ def typescript() -> str:
         *(f"  | {json.dumps(code)}" for code in CODES),
         "  ;",
         "",
-        "// ── kernel/positions.py and consumers/protocol/messages.py: limits ──",
+        "// ── kernel/log/positions.py and consumers/protocol/messages.py: limits ──",
         "",
         f"export const CHANNEL = /^{positions.CHANNEL.pattern}$/;",
         "/** The same for the `pattern` of an input, where a hyphen has to be escaped. */",
         f"export const CHANNEL_PATTERN = {json.dumps(positions.CHANNEL.pattern.replace('-]', chr(92) + '-]'))};",
         *(f"export const {name} = {value};" for name, value in limits.items()),
         "",
-        "// ── kernel/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──",
+        "// ── kernel/process/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──",
         "",
         *constant_of("METRICS", names),
         "",

@@ -18,8 +18,8 @@ from embedded import ports, preflight
 from embedded.backends import account, artifacts, pins
 from embedded.supervision.plan import Claim
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
-from kernel.topics import indexer_group, worker_group
+from kernel.log.topics import indexer_group, worker_group
+from kernel.settings.reading import Settings
 
 Verdict = Literal["ok", "warn", "fail"]
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from embedded.datadir import DataDirectory
 from embedded.supervision import probe, state
 from embedded.supervision.state import Addresses, Phase, ProcessState
-from kernel.probe import get
+from kernel.process.probe import get
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from embedded.supervision.progress import Download, Failed, Report, Up, read
 from embedded.supervision.state import Addresses
 from embedded.supervision.supervisor import Supervisor
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 
 _POLL_SECONDS: Final = 0.1
 _OTHER_UP_SECONDS: Final = 600.0

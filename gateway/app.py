@@ -8,9 +8,9 @@ from typing import Any, Final, cast
 from aiohttp import web
 from msgspec.structs import replace
 
-from control.following import TableThread
-from control.registry import CLOSED
-from control.sending import CommandSender
+from control.channels.registry import CLOSED
+from control.commands.sending import CommandSender
+from control.following.follower import TableThread
 from control.state import ControlState
 from gateway import schema_registry
 from gateway.attachments import api as attachments
@@ -32,18 +32,18 @@ from gateway.rooms import blocks, rooms
 from gateway.search import alerts, search
 from gateway.sharing import share, shares_of
 from history import History
-from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.first_write import KEY, PRODUCER
-from kernel.health import Health
-from kernel.kafka import watch_kafka
-from kernel.logs import get_logger
-from kernel.ops import ops_routes
-from kernel.settings import Settings
-from kernel.slots import Slots
-from kernel.topics import topic_names
-from kernel.turns import Turns
+from kernel.fairness.budgets import DoorBudgets
+from kernel.fairness.slots import Slots
+from kernel.fairness.turns import Turns
+from kernel.log.first_write import KEY, PRODUCER
+from kernel.log.kafka import watch_kafka
+from kernel.log.topics import topic_names
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.process.ops_port import ops_routes
+from kernel.settings.reading import Settings
 from kernel.version import VERSION
 from producers.posts import Record
 from producers.producer import Producer

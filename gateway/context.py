@@ -3,17 +3,17 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from control.following import TableThread
-from control.sending import CommandSender
+from control.commands.sending import CommandSender
+from control.following.follower import TableThread
 from control.state import ControlState
 from gateway.attachments.service import AttachmentService
 from gateway.http.access import Access
 from history import History
-from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
-from kernel.health import Health
-from kernel.settings import Settings
-from kernel.slots import Slots
+from kernel.fairness.budgets import DoorBudgets
+from kernel.fairness.slots import Slots
+from kernel.process.health import Health
+from kernel.settings.reading import Settings
 from producers.producer import Producer
 from schemas.catalog import Catalog
 from search_indexer.alerts import AlertBook

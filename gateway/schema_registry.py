@@ -15,7 +15,7 @@ from aiohttp import web
 from gateway.context import Context
 from gateway.http.bodies import whole
 from gateway.http.operations import Operation, Parameter, Reply
-from kernel.topics import topics
+from kernel.log.topics import topics
 from schemas.catalog import Catalog, Version
 from schemas.registry import version_of
 

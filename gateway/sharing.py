@@ -2,15 +2,15 @@
 
 import asyncio
 
-from control.shares import SAY_S, DoorShares
-from control.table import TopicTable
+from control.edges.shares import SAY_S, DoorShares
+from control.following.table import TopicTable
 from gateway.context import Context
-from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.fairness.budgets import DoorBudgets
+from kernel.log.topics import topic_names
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from producers.posts import Record
 from schemas.registry import codec_for
 

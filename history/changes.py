@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 from schemas.checks import CHANGES
 
 

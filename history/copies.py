@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from kernel.positions import Kind, Stream
-from kernel.users import ALERT
+from kernel.access.users import ALERT
+from kernel.log.positions import Kind, Stream
 
 #: The type of the events there.
 TYPE: Final = "alert"

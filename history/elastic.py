@@ -9,7 +9,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, Transport
 from elasticsearch.serializer import JsonSerializer
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 
 _JSON: Final = "application/vnd.elasticsearch+json"
 _UNAVAILABLE: Final = 503

@@ -10,8 +10,8 @@ from history import names
 from history.elastic import documents_of, search_whole
 from history.pages import Bound, Entry, Span, Watermark
 from kernel.clock import Clock
-from kernel.fair import Places
-from kernel.positions import Kind, Stream
+from kernel.fairness.fair import Places
+from kernel.log.positions import Kind, Stream
 
 #: For how long a watermark is used before it is asked for again. An old one is as right as a new one: the
 #: log from there is only longer.

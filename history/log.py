@@ -12,10 +12,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from history.pages import Entry, Span
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config, unreachable
-from kernel.positions import MAX_SEQ, Kind, Stream
-from kernel.records import Partition
-from kernel.settings import Settings
+from kernel.log.kafka import client_config, unreachable
+from kernel.log.positions import MAX_SEQ, Kind, Stream
+from kernel.log.records import Partition
+from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.rendering import render
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 
 #: Documents of the state index: which generation is searched, and the watermarks.
 LIVE: Final = "live"

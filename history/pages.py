@@ -8,7 +8,7 @@ stretch; then `seq` jumps back, and rises again without leaving anything out unt
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from kernel.positions import Stream
+from kernel.log.positions import Stream
 
 MAX_LIMIT: Final = 1000
 

@@ -15,7 +15,7 @@ from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
-from control.retention import Retention
+from control.channels.retention import Retention
 from history.copies import is_copied, original_of, without
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
@@ -25,13 +25,13 @@ from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_
 from history.tail import Tail
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.fair import Places
-from kernel.kafka import client_config, unreachable
-from kernel.logs import get_logger
-from kernel.positions import MAX_SEQ, Kind, Stream, lanes_of, may_hold, partition_of, time_of_id
-from kernel.records import Partition
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.fairness.fair import Places
+from kernel.log.kafka import client_config, unreachable
+from kernel.log.positions import MAX_SEQ, Kind, Stream, lanes_of, may_hold, partition_of, time_of_id
+from kernel.log.records import Partition
+from kernel.log.topics import topic_names
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.history")

@@ -10,7 +10,7 @@ from control.rooms.door import RoomDoor, Who
 from control.rooms.state import Room, channel_of, stream_of
 from control.rooms.users import UserRoom
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_SEQ, Kind, Stream
+from kernel.log.positions import MAX_SEQ, Kind, Stream
 
 
 class _Page(Protocol):

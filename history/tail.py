@@ -6,8 +6,8 @@ from typing import Final
 
 from history.log import Deadline, LogReader
 from history.pages import Bound, Entry, Span, Watermark, merged, place_of
-from kernel.positions import MAX_SEQ
-from kernel.records import Partition
+from kernel.log.positions import MAX_SEQ
+from kernel.log.records import Partition
 
 #: A tail up to this long is read from its start; in a longer one the partition is looked for first.
 _SHORT: Final = 5_000

@@ -14,9 +14,9 @@ from control.rooms.membership import ALL, Spans
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.pages import Page
-from kernel.positions import MAX_SEQ, Stream
-from kernel.tokens import Grants
-from kernel.users import ROOM
+from kernel.access.tokens import Grants
+from kernel.access.users import ROOM
+from kernel.log.positions import MAX_SEQ, Stream
 
 #: Pages that are read to fill one: what may not be seen is skipped by its ranges, and seldom has to be read.
 _MOST_PAGES: Final = 8

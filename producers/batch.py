@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 from confluent_kafka import KafkaException
 
 from kernel.errors import TouchlineError
-from kernel.records import Headers
+from kernel.log.records import Headers
 from producers.delivery import Failure, SomeNotDelivered
 from producers.outbox import OnDelivery, Produce
 from producers.posts import Record

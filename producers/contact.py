@@ -9,9 +9,9 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, Producer
 
 from kernel.errors import TouchlineError
-from kernel.kafka import unreachable
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import unreachable
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from producers.delivery import failed
 
 #: How long Kafka is asked at a time: so long may closing have to wait, and a busy broker may take to answer.

@@ -11,9 +11,9 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, Producer
 
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
-from kernel.records import Headers
-from kernel.settings import Settings
+from kernel.log.kafka import client_config
+from kernel.log.records import Headers
+from kernel.settings.reading import Settings
 from producers.contact import Contact
 from producers.delivery import failed
 from producers.posts import Record

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 from schemas.ingest import DEFAULT_TYPE, read_json, read_time, write_data
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
-from kernel.topics import MAX_EVENT_BYTES, TopicNames
+from kernel.log.positions import Kind, Stream
+from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
 from producers.posts import AnyPost, Record
 from producers.quick import quick_ways
 from schemas.catalog import Catalog

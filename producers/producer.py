@@ -8,12 +8,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
-from control.answers import WITHIN_S, Answers, not_answered
+from control.commands.answers import WITHIN_S, Answers, not_answered
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
-from kernel.records import Headers
-from kernel.settings import Settings, load_settings
-from kernel.topics import topic_names
+from kernel.log.records import Headers
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings, load_settings
 from producers.batch import Batch, Filled, Item, Located
 from producers.delivery import Delivered, SomeNotDelivered, Wait, where
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, not_open, queue_full

@@ -7,8 +7,8 @@ What needs a second look (an edit, more fields, anything that may be wrong) give
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from kernel.positions import Kind
-from kernel.topics import MAX_EVENT_BYTES, TopicNames
+from kernel.log.positions import Kind
+from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
 from producers.posts import Chat, Location, Record
 from schemas.catalog import Catalog
 from schemas.checks import EARLIEST_MS, LATEST_MS, MAX_KEY, MAX_SENDER

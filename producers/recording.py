@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, TextIO
 import msgspec
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 from producers.posts import Post
 from schemas.ingest import read_time
 

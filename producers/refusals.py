@@ -6,11 +6,11 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config, unreachable
-from kernel.logs import get_logger
-from kernel.records import ORIGIN
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config, unreachable
+from kernel.log.records import ORIGIN
+from kernel.log.topics import topic_names
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from producers.delivery import failed
 from producers.outbox import properties
 from schemas.codec import Undecodable

@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
+from kernel.access.users import KEPT
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_LANES, choose_lane, lane
-from kernel.users import KEPT
+from kernel.log.positions import MAX_LANES, choose_lane, lane
 from producers.delivery import Wait
 from producers.posts import AnyPost, Broadcast, Chat, Location, Record
 from producers.preparing import Preparing

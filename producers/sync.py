@@ -8,11 +8,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from control.answers import WITHIN_S, Answers, not_answered
+from control.commands.answers import WITHIN_S, Answers, not_answered
 from kernel.clock import Clock, SystemClock
-from kernel.records import Headers
-from kernel.settings import Settings, load_settings
-from kernel.topics import topic_names
+from kernel.log.records import Headers
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings, load_settings
 from producers.batch import Batch, Filled
 from producers.delivery import Delivered, Wait, where
 from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full

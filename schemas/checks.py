@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from kernel.attachments import MOST as MOST_ATTACHMENTS
-from kernel.attachments import is_attachment
+from kernel.attachment_ids import MOST as MOST_ATTACHMENTS
+from kernel.attachment_ids import is_attachment
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, is_channel
+from kernel.log.positions import Kind, is_channel
 from schemas.marks import MOST, too_many
 
 MAX_KEY: Final = 128

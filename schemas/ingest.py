@@ -9,8 +9,8 @@ import msgspec
 
 from kernel.clock import from_rfc3339
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from kernel.topics import MAX_EVENT_BYTES
+from kernel.log.positions import Kind
+from kernel.log.topics import MAX_EVENT_BYTES
 from schemas.checks import check_depth, check_ingest, invalid, too_deep
 from schemas.codec import Codec, Undecodable
 

@@ -14,10 +14,10 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from kernel.errors import TouchlineError
 from kernel.extras import missing
-from kernel.health import Health
-from kernel.logs import get_logger
-from kernel.settings import SchemaRegistry, Settings
-from kernel.topics import topics
+from kernel.log.topics import topics
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.settings.reading import SchemaRegistry, Settings
 from schemas.catalog import Catalog, Schema, Version, built_in
 from schemas.codec import Codec
 

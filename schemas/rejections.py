@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.metrics import FAILED
-from kernel.records import Record, Write
-from kernel.topics import MAX_RECORD_BYTES
+from kernel.log.records import Record, Write
+from kernel.log.topics import MAX_RECORD_BYTES
+from kernel.process.logs import get_logger
+from kernel.process.metrics import FAILED
 from schemas.catalog import Catalog
 from schemas.codec import Codec
 from schemas.registry import RegistryAway

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from schemas.events import ChatBody, EventBody, LocationBody
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from kernel.budgets import Budget
 from kernel.clock import Clock
+from kernel.fairness.budgets import Budget
 from search_indexer.query.matching import Text, shortened
 from search_indexer.query.syntax import AnyForm, Clause, Phrase, Prefix
 

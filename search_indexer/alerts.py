@@ -13,19 +13,19 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import Producer
 
-from control.acl import ChannelAcl
-from control.following import TableReader
-from control.table import Row, TopicTable
+from control.channels.acl import ChannelAcl
+from control.following.follower import TableReader
+from control.following.table import Row, TopicTable
+from kernel.access.tokens import Grants
+from kernel.access.tokens import matches as covers
+from kernel.access.users import ALERT as PREFIX
+from kernel.access.users import ROOM, check_user
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.tokens import Grants
-from kernel.tokens import matches as covers
-from kernel.topics import MAX_EVENT_BYTES, topic_names
-from kernel.users import ALERT as PREFIX
-from kernel.users import ROOM, check_user
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import MAX_EVENT_BYTES, topic_names
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
 from search_indexer.indexing.documents import Indexable

@@ -10,13 +10,13 @@ from elasticsearch import ApiError, TransportError
 
 from history.elastic import elastic_client
 from kernel.clock import Clock
-from kernel.first_write import PRODUCER
-from kernel.health import Health
-from kernel.kafka import wait_for_kafka, watch_kafka
-from kernel.logs import get_logger
-from kernel.ops import OpsServer
-from kernel.settings import Settings
-from kernel.topics import indexer_group
+from kernel.log.first_write import PRODUCER
+from kernel.log.kafka import wait_for_kafka, watch_kafka
+from kernel.log.topics import indexer_group
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.process.ops_port import OpsServer
+from kernel.settings.reading import Settings
 from schemas.registry import wait_for_registry
 from search_indexer.indexing.expiry import Expiry
 from search_indexer.indexing.indexer import Indexer

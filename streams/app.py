@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any, Final, Protocol, cast
 
 from kernel.clock import Clock
-from kernel.kafka import client_config
-from kernel.records import Partition, Write
-from kernel.settings import Settings
-from kernel.topics import worker_group
+from kernel.log.kafka import client_config
+from kernel.log.records import Partition, Write
+from kernel.log.topics import worker_group
+from kernel.settings.reading import Settings
 from streams.credentials import credentials
 from streams.transport import driver
 from streams.transport.batch import PartitionBatch, TopicBatch, slices

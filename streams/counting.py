@@ -12,8 +12,8 @@ from control.entity.tables import Tables
 from control.entity.types import EntityType
 from control.entity.view import Known
 from control.entity.writer import Writer
-from kernel.positions import Kind, Stream
-from kernel.records import Write
+from kernel.log.positions import Kind, Stream
+from kernel.log.records import Write
 from streams.fold.states import States
 
 

@@ -28,12 +28,12 @@ from control.rooms.users import (
     read_about,
     signed,
 )
+from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, partition_of
-from kernel.records import Write
-from kernel.settings import Settings
-from kernel.signing import Signer
-from kernel.topics import TopicNames
+from kernel.log.positions import Kind, partition_of
+from kernel.log.records import Write
+from kernel.log.topics import TopicNames
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 from streams.fold.rooms import RoomsFold
 

@@ -7,22 +7,22 @@ import os
 import sys
 from typing import Any, Final, NoReturn, cast
 
+from control.channels.registry import SPREAD
 from control.counts import count_type
-from control.following import TableThread
-from control.registry import SPREAD
+from control.following.follower import TableThread
 from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.first_write import PRODUCER
-from kernel.health import Health
-from kernel.kafka import client_config, wait_for_kafka, watch_kafka
-from kernel.lag import tell_lag, together
-from kernel.logs import get_logger
-from kernel.metrics import OUTPUTS_UNDER_WAY
-from kernel.ops import OpsServer
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.first_write import PRODUCER
+from kernel.log.kafka import client_config, wait_for_kafka, watch_kafka
+from kernel.log.lag import tell_lag, together
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.process.metrics import OUTPUTS_UNDER_WAY
+from kernel.process.ops_port import OpsServer
+from kernel.settings.reading import Settings
 from schemas.registry import wait_for_registry
 from streams.app import make_app
 from streams.transport.driver import BatchApp, Consumer

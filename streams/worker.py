@@ -4,29 +4,29 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from control.channel_table import ChannelTable, State, fold_of
-from control.commands import COMMANDS
+from control.channels.epochs import Epoch, Epochs, advance
+from control.channels.registry import REGISTERED
+from control.channels.table import ChannelTable, State, fold_of
+from control.commands.checks import COMMANDS
 from control.counts import count_type
 from control.entity.fold import EntityFold
 from control.entity.owner import Owner
 from control.entity.tables import Tables
 from control.entity.types import EntityType, source_of
-from control.epochs import Epoch, Epochs, advance
-from control.registry import REGISTERED
 from control.revocations import Revocations
 from control.state import ControlState
+from kernel.access.signing import Signer
+from kernel.access.users import ROOM
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.health import Health
-from kernel.kafka import client_config
-from kernel.logs import get_logger
-from kernel.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
-from kernel.positions import Kind, Stream, partition_of
-from kernel.records import Partition, Record, Write
-from kernel.settings import Settings
-from kernel.signing import Signer
-from kernel.topics import topic_names
-from kernel.users import ROOM
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, Stream, partition_of
+from kernel.log.records import Partition, Record, Write
+from kernel.log.topics import topic_names
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.process.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
+from kernel.settings.reading import Settings
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.cluster import Cluster

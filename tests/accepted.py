@@ -7,10 +7,10 @@ import msgspec
 from confluent_kafka import Producer
 
 from kernel.clock import SystemClock
-from kernel.kafka import client_config
-from kernel.positions import Kind, make_id, make_seq, partition_of
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, make_id, make_seq, partition_of
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 
 #: An hour ago: Kafka drops records, and the indexer drops indices, whose time is past their retention.

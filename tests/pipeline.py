@@ -17,10 +17,10 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from embedded.ports import find_free
-from kernel.kafka import apply_topics
-from kernel.probe import answers
-from kernel.settings import PREFIX, Settings, as_environment, load_settings
-from kernel.topics import topics
+from kernel.log.kafka import apply_topics
+from kernel.log.topics import topics
+from kernel.process.probe import answers
+from kernel.settings.reading import PREFIX, Settings, as_environment, load_settings
 
 ROOT = Path(__file__).parents[1]
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from aiohttp import web
 from gateway import schema_registry as registry
 from gateway.context import Context
 from gateway.http.operations import Operation
-from kernel.settings import Settings, load_settings
+from kernel.settings.reading import Settings, load_settings
 from schemas.catalog import Version, built_in
 
 GIVEN = os.environ.get("TEST_SCHEMA_REGISTRY_URL", "")

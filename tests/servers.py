@@ -14,7 +14,7 @@ from embedded import ports
 from embedded.backends import elasticsearch, kafka
 from embedded.backends.pins import load
 from embedded.backends.servers import Servers
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 ROOT = Path(__file__).parents[1]
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from consumers.client.viewer import Viewer as Viewer
     from consumers.client.viewer import Waiting as Waiting
     from kernel.errors import TouchlineError as TouchlineError
-    from kernel.settings import Settings as Settings
-    from kernel.settings import load_settings as load_settings
+    from kernel.settings.reading import Settings as Settings
+    from kernel.settings.reading import load_settings as load_settings
     from producers import Broadcast as Broadcast
     from producers import Chat as Chat
     from producers import Delivered as Delivered
@@ -76,7 +76,7 @@ def _errors() -> ModuleType:
 
 
 def _settings() -> ModuleType:
-    import kernel.settings as home  # noqa: PLC0415
+    import kernel.settings.reading as home  # noqa: PLC0415
 
     return home
 

@@ -1,6 +1,6 @@
 """Where this deployment's servers listen, as a command reaches them from the same machine."""
 
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 
 #: An address to listen on is not always one to connect to.
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}

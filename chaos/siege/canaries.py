@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from consumers.client.viewer import Viewer
-from kernel.tokens import sign
+from kernel.access.tokens import sign
 
 CHANNELS: Final = ("canary-1", "canary-2")
 KINDS: Final = ("chat", "broadcast", "location")

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from chaos.siege.attack import Attacker, Put
-from control.channels import ChannelRecord, ChannelVersion, to_avro
-from control.channels import Settings as ChannelSettings
-from kernel.settings import Settings
-from kernel.topics import MAX_RECORD_BYTES, topics
+from control.channels.channel import ChannelRecord, ChannelVersion, to_avro
+from control.channels.channel import Settings as ChannelSettings
+from kernel.log.topics import MAX_RECORD_BYTES, topics
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 
 #: Keys as readers expect them, where they are no channel.

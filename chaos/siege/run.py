@@ -21,7 +21,7 @@ from chaos.siege.onlooker import Onlooker
 from chaos.siege.report import Bounds, Phase, Report, p99
 from chaos.siege.strike import Orders, Outcome, Target
 from chaos.siege.watch import Ground, Watchman
-from kernel.settings import PREFIX
+from kernel.settings.reading import PREFIX
 
 Tell = Callable[[str], None]
 #: How long a role may need to be whole again after the last attacker.

@@ -25,8 +25,8 @@ from yarl import URL
 from chaos.siege.attack import Attacker, Frames, Put, Raw, Request, Step
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.machine import apart
-from kernel.tokens import sign
-from kernel.topics import MAX_RECORD_BYTES
+from kernel.access.tokens import sign
+from kernel.log.topics import MAX_RECORD_BYTES
 
 _ASK_S: Final = 20.0
 #: A step that takes longer is left: the next one is tried.

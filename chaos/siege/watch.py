@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 import psutil
 
-from kernel.probe import get
-from kernel.settings import Settings
+from kernel.process.probe import get
+from kernel.settings.reading import Settings
 
 _EVERY_S: Final = 0.5
 _ANSWER_S: Final = 10.0

@@ -16,7 +16,7 @@ from consumers.client.pending import Pending, Request
 from consumers.client.streams import Streams
 from consumers.client.subscription import Start
 from consumers.client.timing import back_off, renew_in
-from kernel.codes import CLOSES, Close
+from kernel.close_codes import CLOSES, Close
 from kernel.errors import CODES, TouchlineError
 from schemas.events import Event
 

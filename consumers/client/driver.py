@@ -20,7 +20,7 @@ from consumers.client.timing import CONNECT_MS
 from consumers.protocol.messages import SUBPROTOCOL
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 from schemas.events import Event
 
 _log = get_logger("touchline.viewer")

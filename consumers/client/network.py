@@ -13,7 +13,7 @@ from consumers.client.timing import (
     QUICK_PONG_MS,
     back_off,
 )
-from kernel.codes import Return, comes_back
+from kernel.close_codes import Return, comes_back
 
 _GOING_AWAY: Final = 1000
 _LOST: Final = 1006

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from kernel.positions import split_lane
+from kernel.log.positions import split_lane
 from schemas.events import Event
 
 

@@ -16,9 +16,9 @@ from urllib.parse import urlencode, urlsplit
 from consumers.client.driver import Driver, Reader, Token
 from consumers.client.host import Closed, Connecting, Gap, Live, Offline, Refused, Status, Waiting
 from consumers.client.subscription import Start
+from kernel.access.users import check_user
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
-from kernel.users import check_user
 from schemas.events import Event
 
 __all__ = [

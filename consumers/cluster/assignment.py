@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumers.cluster.partitions import Partition
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.reader")
 #: How long a leader has to say where a partition's end is. While partitions are given out nothing is read.

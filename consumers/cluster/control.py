@@ -6,16 +6,16 @@ from typing import Final
 
 from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
-from control.channel_table import ChannelTable
-from control.following import TableThread
-from control.shares import DoorShares
+from control.channels.table import ChannelTable
+from control.edges.shares import DoorShares
+from control.following.follower import TableThread
+from control.following.table import Row, TopicTable
 from control.state import ControlState
-from control.table import Row, TopicTable
+from kernel.access.users import ALERT
 from kernel.clock import Clock
-from kernel.health import Health
-from kernel.settings import Settings
-from kernel.topics import topic_names
-from kernel.users import ALERT
+from kernel.log.topics import topic_names
+from kernel.process.health import Health
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 #: How long a room's stream has to say what its record says.

@@ -10,9 +10,9 @@ from typing import Final
 
 from consumers.protocol.messages import Drain
 from consumers.service.admission import Admission
-from kernel.codes import Close
-from kernel.health import Health
-from kernel.logs import get_logger
+from kernel.close_codes import Close
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.departure")
 #: The last part of the time is for those who were told to go late to arrive elsewhere.

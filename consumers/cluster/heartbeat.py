@@ -8,8 +8,8 @@ from typing import Final
 
 from consumers.delivery.hub import Hub
 from consumers.protocol.messages import PresenceReply
-from control.heartbeats import part_key, parts_of
-from control.presence import Presence, Slot, heartbeat
+from control.edges.heartbeats import part_key, parts_of
+from control.edges.presence import Presence, Slot, heartbeat
 from kernel.clock import Clock
 from schemas.codec import Codec
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from kernel.positions import Kind, partition_of
-from kernel.topics import TopicNames
+from kernel.log.positions import Kind, partition_of
+from kernel.log.topics import TopicNames
 
 Partition = tuple[str, int]
 

@@ -15,8 +15,8 @@ from typing import Final
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.settings import PREFIX, Settings
+from kernel.process.logs import get_logger
+from kernel.settings.reading import PREFIX, Settings
 
 _log = get_logger("touchline.processes")
 _AGAIN_S: Final = 1.0

@@ -17,8 +17,8 @@ from consumers.cluster.assignment import Assign
 from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
 from kernel.clock import Clock
-from kernel.lag import lags, tell_lag
-from kernel.logs import get_logger
+from kernel.log.lag import lags, tell_lag
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000

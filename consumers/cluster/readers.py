@@ -6,9 +6,9 @@ from typing import Any, Final
 from consumers.cluster.assignment import Assign, all_of, share_of
 from consumers.cluster.reader import Listener, Reader
 from kernel.clock import Clock
-from kernel.kafka import client_config
-from kernel.settings import Settings
-from kernel.topics import cell_group, topic_names
+from kernel.log.kafka import client_config
+from kernel.log.topics import cell_group, topic_names
+from kernel.settings.reading import Settings
 
 #: How many records of each partition an edge reads back when it starts.
 FILL_RECORDS: Final = 20_000

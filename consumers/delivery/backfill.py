@@ -14,8 +14,8 @@ from consumers.delivery.subscription import Page
 from consumers.transport.frames import event_frame
 from history.visible import members_at
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.positions import MAX_SEQ, Stream
+from kernel.log.positions import MAX_SEQ, Stream
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.backfill")
 PAGE_EVENTS: Final = 500

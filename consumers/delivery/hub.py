@@ -15,9 +15,9 @@ from consumers.delivery.records import Decode, UnreadableRecord
 from consumers.delivery.ring import Ring
 from consumers.protocol.messages import AnyReply, render
 from consumers.transport.frames import text_frame
-from kernel.logs import get_logger
-from kernel.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
-from kernel.users import ROOM
+from kernel.access.users import ROOM
+from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.hub")
 LOCATION_RING: Final = 256  # only the latest of each sender counts

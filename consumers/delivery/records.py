@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from consumers.delivery.conflation import sender_in
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 from schemas.catalog import Version
 from schemas.codec import Undecodable
 from schemas.registry import catalog_for, codec_for

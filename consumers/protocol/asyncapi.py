@@ -10,7 +10,7 @@ import msgspec
 
 from consumers.protocol import messages as m
 from consumers.transport.handshake import PATH
-from kernel.codes import CLOSES, RETRY, comes_back
+from kernel.close_codes import CLOSES, RETRY, comes_back
 from kernel.errors import CODES
 
 FILE: Final = Path(__file__).parents[2] / "docs" / "asyncapi.json"

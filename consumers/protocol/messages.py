@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from kernel.codes import RETRY
+from kernel.close_codes import RETRY
 from kernel.errors import CODES
-from kernel.positions import MAX_SEQ
+from kernel.log.positions import MAX_SEQ
 
 SUBPROTOCOL: Final = "touchline.v1"
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from consumers.protocol import messages as m
-from kernel.codes import Close
+from kernel.access.tokens import Action, Grants, parse_stream
+from kernel.close_codes import Close
 from kernel.errors import TouchlineError
-from kernel.positions import OVERVIEW, Kind, Stream
-from kernel.tokens import Action, Grants, parse_stream
+from kernel.log.positions import OVERVIEW, Kind, Stream
 
 MAX_BAD_IN_A_ROW: Final = 10
 BURST_S: Final = 10.0

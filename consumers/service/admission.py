@@ -10,14 +10,14 @@ import msgspec
 from consumers.protocol import messages as m
 from consumers.protocol.session import Guest, Member, Rules, Session
 from consumers.service.tokens import Tokens
+from kernel.access.hosts import host_allowed
+from kernel.access.tokens import Grants, UnknownKey
 from kernel.clock import Clock
-from kernel.codes import Close
+from kernel.close_codes import Close
 from kernel.errors import TouchlineError
-from kernel.hosts import host_allowed
-from kernel.logs import get_logger
-from kernel.metrics import VIEWERS
-from kernel.settings import Edge
-from kernel.tokens import Grants, UnknownKey
+from kernel.process.logs import get_logger
+from kernel.process.metrics import VIEWERS
+from kernel.settings.reading import Edge
 
 _log = get_logger("touchline.edge")
 #: Sockets beyond the limit that are still told why they are refused.

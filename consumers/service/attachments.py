@@ -6,12 +6,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from control.attaching import ASK_PATH, SIGNATURE, Question, question_parts
+from control.attachments.asking import ASK_PATH, SIGNATURE, Question, question_parts
+from kernel.access.presigned import UrlSigner
 from kernel.clock import Clock
 from kernel.errors import CODES, TouchlineError
-from kernel.positions import Stream
-from kernel.presigned import UrlSigner
-from kernel.settings import Settings
+from kernel.log.positions import Stream
+from kernel.settings.reading import Settings
 
 _TIMEOUT: Final = ClientTimeout(total=5)
 

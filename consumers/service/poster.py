@@ -8,16 +8,16 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from control.numbering import Placed, placed
 from control.rooms.state import is_room
+from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
-from kernel.first_write import first_write
-from kernel.health import Health
-from kernel.kafka import client_config
-from kernel.logs import get_logger
-from kernel.positions import Kind, Stream
-from kernel.records import Headers
-from kernel.settings import Settings
-from kernel.signing import Signer
-from kernel.topics import topic_names
+from kernel.log.first_write import first_write
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, Stream
+from kernel.log.records import Headers
+from kernel.log.topics import topic_names
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.poster")

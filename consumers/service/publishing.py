@@ -12,17 +12,17 @@ from consumers.delivery.backfill import History
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import refusal, refusal_of_the_fold
-from control.answers import WITHIN_S, Question, Refused, not_answered
-from control.channels import Layout
+from control.channels.channel import Layout
+from control.commands.answers import WITHIN_S, Question, Refused, not_answered
 from control.numbering import Numbering, Placed, Position
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.changes import check_change, is_change
-from kernel.budgets import DoorBudgets
+from kernel.access.users import USER, check_post
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream, spread
-from kernel.records import VIA, Headers
-from kernel.users import USER, check_post
+from kernel.fairness.budgets import DoorBudgets
+from kernel.log.positions import Kind, Stream, spread
+from kernel.log.records import VIA, Headers
 from schemas.ingest import make_ingest, read_time
 
 #: Published events of which a refusal still finds the sender.

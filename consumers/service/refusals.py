@@ -3,9 +3,9 @@
 from typing import Final
 
 from consumers.protocol import messages as m
-from kernel.codes import RETRY
+from kernel.access.users import ROOM
+from kernel.close_codes import RETRY
 from kernel.errors import TouchlineError
-from kernel.users import ROOM
 
 #: Codes of other parts, and the nearest that viewers know.
 _NEAREST: Final = {

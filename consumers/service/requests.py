@@ -10,14 +10,14 @@ from consumers.delivery.backfill import History
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
-from control.acl import ChannelAcl
+from control.channels.acl import ChannelAcl
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.visible import read_visible
-from kernel.budgets import DoorBudgets
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_SEQ, Stream, split_lane
-from kernel.slots import Slots
+from kernel.fairness.budgets import DoorBudgets
+from kernel.fairness.slots import Slots
+from kernel.log.positions import MAX_SEQ, Stream, split_lane
 
 #: Streams of which it is remembered how far they go.
 MAX_HEADS: Final = 10_000

@@ -10,15 +10,15 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.publishing import Asking, Poster
 from consumers.service.refusals import refusal, refusal_of_the_fold
-from control.answers import WITHIN_S, Refused, not_answered
+from control.commands.answers import WITHIN_S, Refused, not_answered
 from control.rooms.door import Alter, Create, Members, RoomDoor, Who
 from control.rooms.rooms import Rooms
 from history.rooms import Reader, rows_of
-from kernel.budgets import DoorBudgets
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
-from kernel.records import VIA, Headers
+from kernel.fairness.budgets import DoorBudgets
+from kernel.log.positions import Kind, Stream
+from kernel.log.records import VIA, Headers
 
 _LIMIT: Final = 50
 

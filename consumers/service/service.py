@@ -9,8 +9,8 @@ from consumers.service.rooms import RoomRequests
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
 from kernel.clock import Clock
-from kernel.settings import Edge
-from kernel.turns import Turns
+from kernel.fairness.turns import Turns
+from kernel.settings.reading import Edge
 
 
 @dataclass(frozen=True, slots=True)

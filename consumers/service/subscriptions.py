@@ -16,10 +16,10 @@ from consumers.service.watchers import Watchers
 from consumers.transport.frames import payload_of
 from control.rooms.state import Room
 from control.state import ControlState
+from kernel.access.tokens import Grants
+from kernel.access.users import ROOM
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Shard, Stream
-from kernel.tokens import Grants
-from kernel.users import ROOM
+from kernel.log.positions import Kind, Shard, Stream
 
 
 class Partitions(Protocol):

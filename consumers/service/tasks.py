@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.edge")
 

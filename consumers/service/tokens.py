@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from control.revocations import Revocations
+from kernel.access.jwks import JwksKeys
+from kernel.access.tokens import Grants, UnknownKey, Verifier, without_token
+from kernel.access.users import check_user
 from kernel.errors import TouchlineError
-from kernel.jwks import JwksKeys
-from kernel.tokens import Grants, UnknownKey, Verifier, without_token
-from kernel.users import check_user
 
 _NEEDED: Final = "A token is needed: Authorization: Bearer …, or ?token=."
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 from consumers.delivery.hub import Audience
 from consumers.delivery.subscription import Subscription
 from consumers.protocol.session import Member
-from kernel.positions import Shard, split_lane
+from kernel.log.positions import Shard, split_lane
 
 K = TypeVar("K")
 

@@ -18,11 +18,11 @@ from consumers.service.service import Service
 from consumers.transport.frames import PING, close_frame, text_frame
 from consumers.transport.incoming import Incoming
 from control.rooms.state import is_room
-from kernel.codes import CLOSES, Close, close_label
+from kernel.close_codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
-from kernel.fair import WHOSE
-from kernel.metrics import CLOSED
-from kernel.positions import Stream
+from kernel.fairness.fair import WHOSE
+from kernel.log.positions import Stream
+from kernel.process.metrics import CLOSED
 
 #: Requests of one viewer that may be under way at once (publishing, reading history).
 MAX_UNDER_WAY: Final = 32

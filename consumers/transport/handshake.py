@@ -20,10 +20,10 @@ from consumers.transport.connection import ViewerConnection
 from consumers.transport.frames import close_frame, text_frame
 from consumers.transport.http import http_response
 from consumers.transport.incoming import WIRE_LOG
-from kernel.codes import CLOSES, Close, close_label
+from kernel.access.tokens import UnknownKey, shown_token
+from kernel.close_codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
-from kernel.metrics import CLOSED
-from kernel.tokens import UnknownKey, shown_token
+from kernel.process.metrics import CLOSED
 
 PATH: Final = "/v1/ws"
 _END_OF_HEAD: Final = b"\r\n\r\n"

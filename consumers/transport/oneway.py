@@ -20,11 +20,11 @@ from consumers.service.service import Service
 from consumers.transport.handshake import Asked, Handshake
 from consumers.transport.http import problem
 from control.rooms.state import is_room
-from kernel.codes import Close
+from kernel.access.tokens import UnknownKey, parse_stream
+from kernel.close_codes import Close
 from kernel.errors import TouchlineError
-from kernel.metrics import CLOSED
-from kernel.positions import MAX_SEQ, Stream
-from kernel.tokens import UnknownKey, parse_stream
+from kernel.log.positions import MAX_SEQ, Stream
+from kernel.process.metrics import CLOSED
 
 _MAX_WAIT_S: Final = 60.0
 #: A query has no more room; `edge.max_subscriptions` may allow fewer.

@@ -10,7 +10,7 @@ from consumers.service.service import Service
 from consumers.transport.handshake import Asked, Handshake, Route
 from consumers.transport.http import stream_head
 from consumers.transport.oneway import OneWay, arrive, write_cursors
-from kernel.codes import Close
+from kernel.close_codes import Close
 
 _MAX_POLL_BYTES: Final = 512 * 1024
 #: What comes within this time of the first event goes into the same answer.

@@ -11,9 +11,9 @@ from consumers.transport.handshake import Asked, Handshake, Route
 from consumers.transport.http import http_response, problem
 from consumers.transport.polling import poll_route
 from consumers.transport.sse import sse_route
+from kernel.access.tokens import UnknownKey
 from kernel.errors import TouchlineError
-from kernel.health import Health
-from kernel.tokens import UnknownKey
+from kernel.process.health import Health
 
 
 def plain_routes(tokens: Tokens, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:

@@ -9,7 +9,7 @@ from consumers.service.service import Service
 from consumers.transport.handshake import Asked, Handshake, Route
 from consumers.transport.http import stream_head
 from consumers.transport.oneway import OneWay, arrive, write_cursors
-from kernel.codes import CLOSES, Close
+from kernel.close_codes import CLOSES, Close
 
 
 class EventSource(OneWay):

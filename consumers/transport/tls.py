@@ -4,7 +4,7 @@ import ssl
 from typing import Final
 
 from kernel.errors import TouchlineError
-from kernel.settings import Edge
+from kernel.settings.reading import Edge
 
 #: For the other side to confirm the end. A dead one never does, and counts as a viewer until then.
 FAREWELL_S: Final = 5.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 
 #: Processes of one role on one machine, with one directory.
 _MOST: Final = 256

@@ -18,9 +18,9 @@ from control.entity.stores import is_damage
 from control.entity.types import STAMP, AnyType
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.kafka import check_read_error
-from kernel.logs import get_logger
-from kernel.metrics import TABLE_SKIPPED
+from kernel.log.kafka import check_read_error
+from kernel.process.logs import get_logger
+from kernel.process.metrics import TABLE_SKIPPED
 
 _log = get_logger("touchline.state")
 

@@ -13,8 +13,8 @@ from control.entity.types import AnyType, source_of
 from control.entity.view import Known
 from control.entity.writer import Writer, partition_of_key
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.records import ORIGIN, Headers, Partition, Record, Write
+from kernel.log.records import ORIGIN, Headers, Partition, Record, Write
+from kernel.process.logs import get_logger
 from schemas.rejections import FAULTS, unexpected
 
 _log = get_logger("touchline.owner")

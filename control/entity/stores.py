@@ -8,7 +8,7 @@ from typing import Final
 from control.entity import sqlite
 from control.entity.store import Store
 from kernel.extras import check
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 
 #: How RocksDB's errors begin that say that what lies on the disk cannot be used.
 _DAMAGE: Final = ("Corruption", "IO error")

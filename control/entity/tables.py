@@ -18,8 +18,8 @@ from control.entity.types import AnyType, EntityType, S
 from control.entity.view import REMEMBERED, View
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
-from kernel.settings import Settings
+from kernel.log.kafka import client_config
+from kernel.settings.reading import Settings
 
 _ANSWER_S: Final = 10.0
 _AGAIN_S: Final = 0.2

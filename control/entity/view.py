@@ -10,7 +10,7 @@ from typing import Final, Generic, NamedTuple
 from control.entity.store import Row, Store
 from control.entity.types import EntityType, S, Stamp
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.state")
 #: Entities that are kept decoded, beside those that are watched.

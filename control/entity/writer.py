@@ -6,8 +6,8 @@ from typing import Any
 from control.entity.fold import Written
 from control.entity.tables import Tables
 from control.entity.types import STAMP, AnyType
-from kernel.positions import murmur2
-from kernel.records import Headers, Write
+from kernel.log.positions import murmur2
+from kernel.log.records import Headers, Write
 
 
 class Writer:

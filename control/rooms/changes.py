@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from control.rooms.state import MAX_MEMBERS, Changed, Former, History, Member, Role, Room
+from kernel.access.users import check_user
 from kernel.errors import TouchlineError
-from kernel.users import check_user
 from schemas.marks import too_many
 
 #: The type of the events that say so.

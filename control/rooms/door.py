@@ -16,11 +16,11 @@ from control.rooms.changes import TYPE, Change, apply, check_change, check_room,
 from control.rooms.rooms import WITHIN_S, Rooms
 from control.rooms.state import History, Role, Room, channel_of, shown, stream_of
 from control.rooms.users import BLOCK, MUTE, UNBLOCK, UserRoom, key_of
+from kernel.access.tokens import Action, Grants
+from kernel.access.users import check_user
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_SEQ, Kind
-from kernel.tokens import Action, Grants
-from kernel.users import check_user
+from kernel.log.positions import MAX_SEQ, Kind
 from schemas.ingest import make_ingest
 
 MAX_PAGE: Final = 200

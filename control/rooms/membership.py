@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kernel.positions import MAX_SEQ
+from kernel.log.positions import MAX_SEQ
 
 
 class Interval(NamedTuple):

@@ -16,10 +16,10 @@ from control.rooms.membership import ALL, NOTHING, Spans
 from control.rooms.state import Room
 from control.rooms.table import block_type, room_type, user_rooms_type
 from control.rooms.users import Block, UserRoom, block_key, key_of
+from kernel.access.tokens import Grants
+from kernel.access.users import ROOM
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
-from kernel.tokens import Grants
-from kernel.users import ROOM
+from kernel.settings.reading import Settings
 
 #: How long a door waits for its tables.
 WITHIN_S: Final = 2.0

@@ -6,8 +6,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from control.rooms.membership import NOTHING, Interval, Spans, readable, wrote_as_member
-from kernel.positions import Kind, Stream
-from kernel.users import ROOM
+from kernel.access.users import ROOM
+from kernel.log.positions import Kind, Stream
 
 MAX_MEMBERS: Final = 100
 History = Literal["all", "joined"]

@@ -9,8 +9,8 @@ from control.entity.types import EntityType, Stamp, entity_of_pair
 from control.rooms.state import Room, from_avro, to_avro
 from control.rooms.users import Block, UserRooms
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 S = TypeVar("S")

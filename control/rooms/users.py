@@ -15,9 +15,9 @@ from control.entity.fold import Change, Input
 from control.entity.types import pair_key
 from control.rooms.membership import Spans
 from control.rooms.state import Room
+from kernel.access.signing import HEADER, Signer
+from kernel.access.users import check_user, name_in_channel
 from kernel.errors import TouchlineError
-from kernel.signing import HEADER, Signer
-from kernel.users import check_user, name_in_channel
 
 #: Rooms of one record: at most, and with the longest of names.
 MOST: Final = 100

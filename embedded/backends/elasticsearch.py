@@ -13,7 +13,7 @@ from embedded import ports
 from embedded.backends import account
 from embedded.backends.java import java_environment
 from embedded.supervision.process import Command, Process
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 
 #: Flags of the distribution's jvm.options that do not fit here: the wheel's Java runtime has no vector module
 #: (Lucene then computes without it), and nobody reads 2 GB of garbage collection logs.

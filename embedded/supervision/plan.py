@@ -17,7 +17,7 @@ from embedded.supervision.process import Command, Process
 from embedded.supervision.state import Addresses
 from embedded.supervision.supervisor import Spec
 from kernel.errors import TouchlineError
-from kernel.settings import PREFIX, Settings, as_environment
+from kernel.settings.reading import PREFIX, Settings, as_environment
 
 _ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from kernel.probe import answers
+from kernel.process.probe import answers
 
 _LAG: Final = "touchline_consumer_lag"
 _TASKS: Final = "touchline_tasks"

@@ -17,7 +17,7 @@ from embedded.supervision.progress import Changed, Report, Up
 from embedded.supervision.state import Addresses, Phase, ProcessState, State, Word
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.up")
 _TICK_SECONDS: Final = 0.1

@@ -6,10 +6,10 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from control.attachments import Facts
+from control.attachments.marks import Facts
+from kernel.access.tokens import parse_stream
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream, split_lane
-from kernel.tokens import parse_stream
+from kernel.log.positions import Kind, Stream, split_lane
 
 MAX_NAME: Final = 255
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}").fullmatch

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from control.attachments import Facts, Mark, not_there
+from control.attachments.marks import Facts, Mark, not_there
 from control.rooms.state import is_room
 from gateway.attachments import content, doors
 from gateway.attachments.allowance import Allowance
@@ -17,10 +17,10 @@ from gateway.context import Context
 from gateway.http.access import Reader, device_of
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
-from kernel.attachments import is_attachment, new_attachment
+from kernel.attachment_ids import is_attachment, new_attachment
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
-from kernel.positions import Stream
+from kernel.log.positions import Stream
 
 _MAX_BYTES: Final = 16 * 1024
 _RANDOM: Final = 14

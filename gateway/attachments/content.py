@@ -11,17 +11,17 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from control.attachments import Facts, not_there
+from control.attachments.marks import Facts, not_there
 from gateway.attachments.directory import Directory, download_parts, upload_parts
 from gateway.attachments.ranges import Range, asked, sent
 from gateway.attachments.service import facts_in
 from gateway.context import Context
 from gateway.http.bodies import next_of
-from kernel.attachments import is_attachment
+from kernel.access.presigned import UrlSigner
+from kernel.attachment_ids import is_attachment
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.presigned import UrlSigner
-from kernel.settings import Gateway
+from kernel.settings.reading import Gateway
 
 PATH: Final = "/v1/attachments/{attachment}/content"
 OFFSET: Final = "Upload-Offset"

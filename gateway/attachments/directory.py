@@ -22,15 +22,15 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from control.attachments import Facts
+from control.attachments.marks import Facts
 from control.entity.files import take_lock
 from gateway.attachments.receiving import LET_GO_S, Receiving, failing
 from gateway.attachments.store import LISTED, Address
-from kernel.attachments import is_attachment, made_at
+from kernel.access.presigned import UrlSigner
+from kernel.attachment_ids import is_attachment, made_at
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.presigned import UrlSigner
-from kernel.settings import Attachments
+from kernel.settings.reading import Attachments
 
 _FOLDER: Final = 5
 _OPEN, _GONE = "open", "gone"

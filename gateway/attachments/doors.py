@@ -7,17 +7,17 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.attaching import ASK_PATH, SIGNATURE, Question, fresh, question_parts
+from control.attachments.asking import ASK_PATH, SIGNATURE, Question, fresh, question_parts
 from gateway.attachments.service import AttachmentService
 from gateway.context import Context
 from gateway.events.changes import Item, Look, Refusals
 from gateway.http.access import Caller
 from gateway.http.bodies import JSON, whole
-from kernel.attachments import MOST, is_attachment
+from kernel.access.presigned import UrlSigner
+from kernel.access.tokens import parse_stream
+from kernel.attachment_ids import MOST, is_attachment
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
-from kernel.presigned import UrlSigner
-from kernel.tokens import parse_stream
+from kernel.log.positions import Kind, Stream
 
 _MAX_BYTES: Final = 16 * 1024
 

@@ -7,12 +7,12 @@ them, so whoever dies in between is followed by somebody who finds the rest.
 import asyncio
 from typing import Final
 
-from control.attachments import FETCHED, RETRACTED, Mark
+from control.attachments.marks import FETCHED, RETRACTED, Mark
 from gateway.attachments.service import AttachmentService
-from kernel.attachments import first_of, is_attachment
+from kernel.attachment_ids import first_of, is_attachment
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.attachments")
 #: What fewer have to wait for is looked for less often.

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import cast
 
-from control.attachments import Marks, mark_type
+from control.attachments.marks import Marks, mark_type
 from control.entity.tables import Tables
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
@@ -15,10 +15,10 @@ from gateway.attachments.janitor import Janitor
 from gateway.attachments.service import AttachmentService
 from gateway.attachments.store import Store
 from kernel import extras
+from kernel.access.presigned import UrlSigner
 from kernel.clock import Clock
-from kernel.positions import Stream
-from kernel.presigned import UrlSigner
-from kernel.settings import Settings
+from kernel.log.positions import Stream
+from kernel.settings.reading import Settings
 from producers.posts import Record
 from producers.producer import Producer
 from schemas.registry import codec_for

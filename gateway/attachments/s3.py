@@ -15,13 +15,13 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from control.attachments import Facts
+from control.attachments.marks import Facts
 from gateway.attachments.content import disposition
 from gateway.attachments.store import LISTED, Address
-from kernel.attachments import is_attachment
+from kernel.attachment_ids import is_attachment
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.section_attachments import Attachments
+from kernel.settings.attachments import Attachments
 
 _META: Final = "touchline"
 #: What S3 keeps beside an object at most, less its name.

@@ -6,14 +6,14 @@ from typing import Final
 
 import msgspec
 
-from control.attachments import Facts, Mark, Marks, encoded, fetched_key, not_there
+from control.attachments.marks import Facts, Mark, Marks, encoded, fetched_key, not_there
 from gateway.attachments.store import Store
-from kernel.attachments import made_at
+from kernel.attachment_ids import made_at
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.positions import Stream, split_lane
-from kernel.settings import Attachments
-from kernel.topics import DAY_MS
+from kernel.log.positions import Stream, split_lane
+from kernel.log.topics import DAY_MS
+from kernel.settings.reading import Attachments
 from schemas.codec import Codec
 
 #: Writes marks (key and value) to their topic, until Kafka has them.

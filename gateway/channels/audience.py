@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from control.channels import ChannelRecord
-from control.presence import Beat
-from kernel.positions import split_lane
+from control.channels.channel import ChannelRecord
+from control.edges.presence import Beat
+from kernel.log.positions import split_lane
 
 #: An operator looks at the largest; a page with ten thousand rows helps nobody.
 MOST_CHANNELS: Final = 50

@@ -6,14 +6,14 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.channels import ChannelRecord
-from control.commands import check_change
-from control.limits import MAX_SHARDS, SETTINGS, check_settings
-from control.retention import check_class
+from control.channels.bounds import MAX_SHARDS, SETTINGS, check_settings
+from control.channels.channel import ChannelRecord
+from control.channels.retention import check_class
+from control.commands.checks import check_change
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
-from kernel.positions import MAX_SEQ, split_lane
+from kernel.log.positions import MAX_SEQ, split_lane
 from schemas.catalog import built_in
 
 _MAX_BYTES: Final = 64 * 1024

@@ -9,7 +9,7 @@ import msgspec
 from gateway.http.access import Caller
 from history.changes import Finder, check_change, is_change
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 
 #: An event's number in the request, and its JSON.
 Item = tuple[int, bytes]

@@ -11,7 +11,7 @@ from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, 
 from history.pages import MAX_LIMIT
 from history.visible import read_visible
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_SEQ
+from kernel.log.positions import MAX_SEQ
 
 _DEFAULT_LIMIT: Final = 50
 _SEQ: Final = {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}

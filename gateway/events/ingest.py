@@ -20,13 +20,13 @@ from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
 from gateway.http.turns import turn
-from kernel.budgets import RateLimitedError
+from kernel.access.signing import Signer
+from kernel.access.users import check_post
 from kernel.errors import TouchlineError
-from kernel.metrics import INGESTED, REFUSED
-from kernel.positions import Stream, spread
-from kernel.records import VIA, Headers
-from kernel.signing import Signer
-from kernel.users import check_post
+from kernel.fairness.budgets import RateLimitedError
+from kernel.log.positions import Stream, spread
+from kernel.log.records import VIA, Headers
+from kernel.process.metrics import INGESTED, REFUSED
 from producers.posts import Record, read_post
 
 #: Events of a part, and bytes: after each part others have their turn.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from control.numbering import Numbering, Position
-from kernel.positions import ID_BITS, Stream
+from kernel.log.positions import ID_BITS, Stream
 from producers.batch import Run
 
 _LOW: Final = (1 << ID_BITS) - 1

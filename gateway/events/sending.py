@@ -8,10 +8,10 @@ from control.numbering import Position
 from gateway.context import Context
 from gateway.events import positions
 from gateway.events.changes import Item
+from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
-from kernel.positions import Stream
-from kernel.records import Headers
-from kernel.signing import Signer
+from kernel.log.positions import Stream
+from kernel.log.records import Headers
 from producers.batch import Batch, Located
 from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record

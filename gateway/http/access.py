@@ -8,13 +8,8 @@ from aiohttp import web
 
 from control.rooms.state import is_room
 from control.state import ControlState
-from kernel.clock import Clock
-from kernel.errors import TouchlineError
-from kernel.fair import WHOSE
-from kernel.jwks import JwksKeys
-from kernel.positions import Stream
-from kernel.settings import Settings
-from kernel.tokens import (
+from kernel.access.jwks import JwksKeys
+from kernel.access.tokens import (
     EVERYTHING,
     Action,
     Grants,
@@ -29,7 +24,12 @@ from kernel.tokens import (
     shown_token,
     without_token,
 )
-from kernel.users import ROOM, check_user
+from kernel.access.users import ROOM, check_user
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+from kernel.fairness.fair import WHOSE
+from kernel.log.positions import Stream
+from kernel.settings.reading import Settings
 from search_indexer.searching.scope import Seen
 
 #: What one does with what others have posted: a channel's settings may keep it to some.

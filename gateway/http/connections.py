@@ -12,8 +12,8 @@ from aiohttp import web
 
 from gateway.http.problems import Handler
 from kernel.clock import Clock
-from kernel.fair import WHOSE
-from kernel.sections import Gateway
+from kernel.fairness.fair import WHOSE
+from kernel.settings.sections import Gateway
 
 _SWEEP_S: Final = 1.0
 #: Between two requests of a connection; aiohttp itself keeps one for a little less.

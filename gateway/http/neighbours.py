@@ -6,10 +6,10 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from gateway.http.problems import Handler, problem
+from kernel.access.hosts import host_allowed, same_origin
+from kernel.access.tokens import is_loopback
 from kernel.errors import TouchlineError
-from kernel.hosts import host_allowed, same_origin
-from kernel.sections import Gateway
-from kernel.tokens import is_loopback
+from kernel.settings.sections import Gateway
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from kernel.positions import Kind, Stream
-from kernel.tokens import parse_stream
+from kernel.access.tokens import parse_stream
+from kernel.log.positions import Kind, Stream
 from schemas.checks import check_channel
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from kernel.budgets import RateLimitedError
 from kernel.errors import CODES, TouchlineError
-from kernel.logs import get_logger
+from kernel.fairness.budgets import RateLimitedError
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.gateway")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -5,8 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
-from kernel.fair import WHOSE
-from kernel.turns import Turns
+from kernel.fairness.fair import WHOSE
+from kernel.fairness.turns import Turns
 
 TURNS: Final = web.AppKey("turns", Turns)
 

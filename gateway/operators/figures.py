@@ -13,14 +13,14 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from prometheus_client.parser import text_string_to_metric_families
 
-from control.channels import default_record
+from control.channels.channel import default_record
 from gateway.channels.audience import MOST_CHANNELS, by_channel
 from gateway.context import Context
 from gateway.http.bodies import json_object
 from gateway.http.operations import Operation, Parameter, Reply
 from gateway.operators.overview import Overview
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 
 _TIMEOUT: Final = ClientTimeout(total=2.0)
 #: Answers of this age are good enough for everybody who asks: ten open pages cost what one does.

@@ -17,11 +17,11 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from kernel.clock import Clock, to_rfc3339
-from kernel.kafka import client_config
-from kernel.logs import get_logger
-from kernel.positions import OVERVIEW, OVERVIEW_SHARD
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD
+from kernel.log.topics import topic_names
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
 

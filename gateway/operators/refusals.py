@@ -13,7 +13,7 @@ from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
+from kernel.process.logs import get_logger
 from producers.refusals import Refusal, may_be_retried, place_of, post_again, read_refusals
 
 _log = get_logger("touchline.gateway")

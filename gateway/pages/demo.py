@@ -14,8 +14,8 @@ from gateway.context import Context
 from gateway.http.bodies import json_object
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Reply
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.positions import is_channel
+from kernel.log.positions import is_channel
+from kernel.process.logs import get_logger
 from producers.posts import Broadcast, Chat, Location
 
 _log = get_logger("touchline.gateway")

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from gateway.context import Context
-from kernel.settings import Settings
-from kernel.tokens import has_keys
+from kernel.access.tokens import has_keys
+from kernel.settings.reading import Settings
 
 #: `make web` builds them here, and the wheel carries them.
 _BUILT: Final = Path(__file__).parents[1] / "dist"

@@ -10,9 +10,9 @@ from gateway.context import Context
 from gateway.http.operations import Operation, Reply
 from gateway.rooms.door import bound_of, room_door, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, USER, limit_of
+from kernel.access.users import check_user
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
-from kernel.users import check_user
 
 _LIMIT: Final = 100
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "unavailable", "rate_limited")

@@ -7,10 +7,10 @@ from aiohttp import web
 
 from control.rooms.door import RoomDoor, Who
 from gateway.context import Context
-from kernel.positions import Kind
-from kernel.records import VIA
-from kernel.signing import Signer
-from kernel.topics import topic_names
+from kernel.access.signing import Signer
+from kernel.log.positions import Kind
+from kernel.log.records import VIA
+from kernel.log.topics import topic_names
 from schemas.registry import codec_for
 
 

@@ -15,8 +15,8 @@ from gateway.http.neighbours import answer
 from gateway.http.operations import Operation, Parameter, Reply
 from gateway.rooms.door import bound_of, room_door, who_asks
 from history.rooms import rows_of
+from kernel.access.users import MAX_USER, check_user
 from kernel.errors import TouchlineError
-from kernel.users import MAX_USER, check_user
 
 _MAX_BYTES: Final = 256 * 1024
 _LIMIT: Final = 50

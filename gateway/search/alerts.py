@@ -10,10 +10,10 @@ from gateway.context import Context
 from gateway.http.access import Caller
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
+from kernel.access.tokens import matches
+from kernel.access.users import MAX_USER
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from kernel.tokens import matches
-from kernel.users import MAX_USER
+from kernel.log.positions import Kind
 from search_indexer.alerts import (
     MAX_ALERTS,
     MAX_PATTERN,

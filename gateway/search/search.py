@@ -10,7 +10,7 @@ from gateway.context import Context
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from history.elastic import elastic_client
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_LIMIT, read_search
 from search_indexer.searching.search import Searcher

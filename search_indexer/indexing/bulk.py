@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history.elastic import BUSY, is_passing
-from kernel.health import Health
-from kernel.logs import get_logger
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.index")
 _FIRST_WAIT_S: Final = 0.2

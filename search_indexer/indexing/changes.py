@@ -7,7 +7,7 @@ from elasticsearch import AsyncElasticsearch
 
 from history.elastic import documents_of
 from history.names import day_of, index_name
-from kernel.positions import Kind, time_of_id
+from kernel.log.positions import Kind, time_of_id
 from search_indexer.indexing.documents import Change, Document, changed, source_of
 from search_indexer.text.folding import Folding
 

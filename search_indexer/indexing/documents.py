@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from history.copies import TYPE
-from kernel.positions import Kind, split_lane
-from kernel.users import ALERT
+from kernel.access.users import ALERT
+from kernel.log.positions import Kind, split_lane
 from schemas.checks import CHANGES
 from schemas.rendering import render
 from search_indexer.text.folding import Folding

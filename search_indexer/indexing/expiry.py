@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, TransportError
 
-from control.retention import Retention, with_lanes
+from control.channels.retention import Retention, with_lanes
 from history import names
 from history.elastic import search_whole
 from kernel.clock import Clock
-from kernel.logs import get_logger
-from kernel.positions import Kind
-from kernel.settings import Settings
+from kernel.log.positions import Kind
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from search_indexer.indexing.bulk import Sleep
 from search_indexer.indexing.mappings import BASE
 

@@ -13,12 +13,12 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history.elastic import is_away, is_passing
 from kernel.clock import Clock
-from kernel.health import Health
-from kernel.logs import get_logger
-from kernel.metrics import INDEX_LATENCY, INDEX_WATERMARK, INDEXED
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.process.metrics import INDEX_LATENCY, INDEX_WATERMARK, INDEXED
+from kernel.settings.reading import Settings
 from search_indexer.indexing.bulk import BulkWriter
 from search_indexer.indexing.changes import Changes
 from search_indexer.indexing.progress import Mark, Partition, Progress

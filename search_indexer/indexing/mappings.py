@@ -8,8 +8,8 @@ from typing import Any, Final
 from elasticsearch import AsyncElasticsearch
 
 from history import names
-from kernel.positions import Kind
-from kernel.settings import Settings
+from kernel.log.positions import Kind
+from kernel.settings.reading import Settings
 
 #: Fields that indices made before they were thought of lack.
 BASE, NUMBER = "base", "n"

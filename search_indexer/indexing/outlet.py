@@ -4,17 +4,17 @@ from typing import Final
 
 from confluent_kafka import Message, Producer
 
+from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.first_write import first_write
-from kernel.health import Health
-from kernel.kafka import client_config
-from kernel.metrics import ALERTED
-from kernel.positions import Kind
-from kernel.records import Headers, Record
-from kernel.settings import Settings
-from kernel.signing import Signer
-from kernel.topics import MAX_RECORD_BYTES, topic_names
+from kernel.log.first_write import first_write
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.records import Headers, Record
+from kernel.log.topics import MAX_RECORD_BYTES, topic_names
+from kernel.process.health import Health
+from kernel.process.metrics import ALERTED
+from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from schemas.rejections import Rejections
 from search_indexer.alert_index import Rest

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from history.pages import Watermark
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 
 Partition = tuple[Kind, int]
 

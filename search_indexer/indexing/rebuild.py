@@ -6,10 +6,10 @@ from typing import Final
 
 from history.elastic import elastic_client
 from kernel.clock import Clock
-from kernel.health import Health
-from kernel.kafka import wait_for_kafka
-from kernel.logs import get_logger
-from kernel.settings import Settings
+from kernel.log.kafka import wait_for_kafka
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from search_indexer.indexing.indexer import Indexer
 from search_indexer.indexing.source import EventSource
 from search_indexer.indexing.state import IndexState

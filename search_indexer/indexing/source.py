@@ -15,20 +15,20 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from control.following import TableReader
-from control.registry import EXPIRING
+from control.channels.registry import EXPIRING
+from control.following.follower import TableReader
 from control.state import ControlState
 from history.names import day_of, index_name
 from history.pages import Watermark
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.health import Health
-from kernel.kafka import client_config
-from kernel.lag import lags, tell_lag
-from kernel.logs import get_logger
-from kernel.positions import MAX_SEQ, Kind, is_channel
-from kernel.settings import Settings
-from kernel.topics import indexer_group, topic_names
+from kernel.log.kafka import client_config
+from kernel.log.lag import lags, tell_lag
+from kernel.log.positions import MAX_SEQ, Kind, is_channel
+from kernel.log.topics import indexer_group, topic_names
+from kernel.process.health import Health
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
 from search_indexer.alerts import AlertBook

@@ -11,9 +11,9 @@ from history.elastic import documents_of
 from history.pages import Watermark
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.positions import Kind
-from kernel.settings import Settings
+from kernel.log.positions import Kind
+from kernel.process.logs import get_logger
+from kernel.settings.reading import Settings
 from search_indexer.indexing.mappings import put_templates, template_name
 from search_indexer.indexing.progress import Partition
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings
+from kernel.settings.reading import Settings
 
 _SIGNATURE: Final = 12
 _LONGEST: Final = 400

@@ -9,7 +9,7 @@ import msgspec
 
 from kernel.clock import from_rfc3339
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, is_channel
+from kernel.log.positions import Kind, is_channel
 
 Sort = Literal["relevance", "newest", "oldest"]
 MAX_LIMIT: Final = 100

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from control.acl import CLOSED
+from control.channels.acl import CLOSED
 from search_indexer.indexing.mappings import BASE
 
 #: Stream patterns: `*` stands for anything.

@@ -10,8 +10,8 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from history import names
 from history.elastic import is_away, search_whole, unreachable
 from kernel.clock import Clock, to_rfc3339
-from kernel.positions import Kind
-from kernel.settings import Settings
+from kernel.log.positions import Kind
+from kernel.settings.reading import Settings
 from search_indexer.indexing.documents import Document, broadcast_text, shown
 from search_indexer.query import elastic
 from search_indexer.query.highlight import highlight, share_of

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from control.asker import Asker
-from control.epochs import Epochs
+from control.channels.epochs import Epochs
+from control.commands.asker import Asker
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, make_id, make_seq
-from kernel.records import Record, Write
+from kernel.log.positions import Kind, make_id, make_seq
+from kernel.log.records import Record, Write
 from streams.fold.repeats import Repeats
 
 _MAX_MESSAGE: Final = 2000

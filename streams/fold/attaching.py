@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from control.attachments import Mark, names_key, posted_key, retracted_key
+from control.attachments.marks import Mark, names_key, posted_key, retracted_key
 from control.entity.writer import partition_of_key
-from kernel.positions import Kind, split_lane
-from kernel.records import Write
+from kernel.log.positions import Kind, split_lane
+from kernel.log.records import Write
 
 RETRACT: Final = "retract"
 

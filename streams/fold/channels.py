@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from control.channels import ChannelRecord, horizon, settings_at, versions_at
+from control.channels.channel import ChannelRecord, horizon, settings_at, versions_at
+from kernel.access.users import KEPT, ROOM
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Shard, is_channel, partition_of, split_lane
-from kernel.users import KEPT, ROOM
+from kernel.log.positions import Kind, Shard, is_channel, partition_of, split_lane
 from streams.fold.guards import Guard
 
 #: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from control.channels import Settings
+from control.channels.channel import Settings
 from kernel.errors import TouchlineError
-from kernel.paces import Paces
-from kernel.positions import Kind
+from kernel.fairness.paces import Paces
+from kernel.log.positions import Kind
 from streams.fold.words import MAX_LOOKED_AT, Blocked, blocked_words
 
 #: A year: what a rate of nearly nothing comes to.

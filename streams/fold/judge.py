@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from control.asker import Asker, asker_of
+from control.channels.epochs import Epochs
+from control.commands.asker import Asker, asker_of
 from control.counts import Count
-from control.epochs import Epochs
+from kernel.access.signing import Signer
+from kernel.access.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from kernel.errors import TouchlineError
-from kernel.paces import Paces
-from kernel.positions import Kind, make_id, make_seq
-from kernel.records import ORIGIN, VIA, Headers, Record, Write
-from kernel.settings import Auth
-from kernel.signing import Signer
-from kernel.topics import MAX_RECORD_BYTES, TopicNames
-from kernel.users import SENDERS, TYPES, USER, check_post, name_in_channel
+from kernel.fairness.paces import Paces
+from kernel.log.positions import Kind, make_id, make_seq
+from kernel.log.records import ORIGIN, VIA, Headers, Record, Write
+from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.settings.reading import Auth
 from schemas.catalog import Catalog
 from schemas.checks import CHANGES
 from schemas.codec import Codec

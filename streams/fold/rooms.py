@@ -16,9 +16,9 @@ from control.entity.types import Stamp
 from control.entity.view import Known
 from control.rooms.changes import TYPE, Change, apply, not_found, read_change, said_again
 from control.rooms.state import Room
+from kernel.access.users import ROOM
 from kernel.errors import TouchlineError
-from kernel.records import Write
-from kernel.users import ROOM
+from kernel.log.records import Write
 
 
 class Unchanged(Exception):  # noqa: N818 - it reads as what it says

@@ -9,9 +9,9 @@ benchmark is one of them (decision 0081).
 from typing import Final, NamedTuple
 
 from kernel.errors import TouchlineError
-from kernel.paces import Paces
-from kernel.positions import Kind
-from kernel.settings import Stream
+from kernel.fairness.paces import Paces
+from kernel.log.positions import Kind
+from kernel.settings.reading import Stream
 
 #: So many seconds' worth may come at once.
 BURST_S: Final = 10.0

@@ -9,19 +9,19 @@ from typing import Final, NamedTuple
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
 
-from control.channels import known_since
+from control.channels.channel import known_since
+from control.channels.epochs import Epochs
+from control.channels.registry import Registry
 from control.counts import Count
-from control.epochs import Epochs
-from control.looking import read_counts, read_registry
-from control.registry import Registry
+from control.following.looking import read_counts, read_registry
+from kernel.access.signing import Signer
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
-from kernel.kafka import apply_topics, client_config, unreachable
-from kernel.positions import MAX_SEQ, Kind
-from kernel.records import Partition, Record, Write
-from kernel.settings import Settings
-from kernel.signing import Signer
-from kernel.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
+from kernel.log.kafka import apply_topics, client_config, unreachable
+from kernel.log.positions import MAX_SEQ, Kind
+from kernel.log.records import Partition, Record, Write
+from kernel.log.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
+from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from streams.fold.channels import Channels
 from streams.fold.judge import AcceptedEvent, Judge, Memory

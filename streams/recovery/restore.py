@@ -12,11 +12,11 @@ from typing import Any, Final
 from confluent_kafka import Consumer, TopicPartition
 
 from kernel.errors import TouchlineError
-from kernel.kafka import check_read_error
-from kernel.logs import get_logger
-from kernel.metrics import SKIPPED
-from kernel.positions import MAX_SEQ, split_seq
-from kernel.records import Partition
+from kernel.log.kafka import check_read_error
+from kernel.log.positions import MAX_SEQ, split_seq
+from kernel.log.records import Partition
+from kernel.process.logs import get_logger
+from kernel.process.metrics import SKIPPED
 from schemas.checks import MAX_KEY, MAX_SENDER
 from schemas.rejections import FAULTS
 from streams.fold.judge import AcceptedEvent, Judge, came_by_a_door, origin_of

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from kernel.records import Partition, Record
+from kernel.log.records import Partition, Record
 
 
 class PartitionBatch(NamedTuple):

@@ -20,8 +20,8 @@ from faust.types import TP, ConsumerMessage
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.logs import get_logger
-from kernel.records import Partition, Write
+from kernel.log.records import Partition, Write
+from kernel.process.logs import get_logger
 from streams.transport import privates
 from streams.transport.batch import Ledger, TopicBatch
 from streams.transport.reader import Reader

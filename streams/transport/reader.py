@@ -13,9 +13,9 @@ from typing import Any, Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from kernel.clock import Clock
-from kernel.kafka import check_read_error
-from kernel.lag import behind
-from kernel.records import Partition, Record
+from kernel.log.kafka import check_read_error
+from kernel.log.lag import behind
+from kernel.log.records import Partition, Record
 from streams.transport.batch import PartitionBatch, TopicBatch
 
 #: Between two looks at what has been fetched. What comes meanwhile shares a batch, which costs as much as ten

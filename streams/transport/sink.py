@@ -8,8 +8,8 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.first_write import KEY
-from kernel.records import Write
+from kernel.log.first_write import KEY
+from kernel.log.records import Write
 
 #: Outputs under way, unless another bound is given; more, and the agents wait.
 _MAX_QUEUED: Final = 100_000

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from control.channels import LEAD_MS, ChannelRecord, with_retired, with_shards
-from control.presence import TOTAL_KEY, Slot, by_channel, by_stream, by_version, totals
-from control.registry import SPREAD
+from control.channels.channel import LEAD_MS, ChannelRecord, with_retired, with_shards
+from control.channels.registry import SPREAD
+from control.edges.presence import TOTAL_KEY, Slot, by_channel, by_stream, by_version, totals
+from kernel.access.signing import Signer
 from kernel.clock import Clock
-from kernel.logs import get_logger
-from kernel.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
-from kernel.positions import Kind, Stream, is_channel, partition_of
-from kernel.records import Write
-from kernel.settings import Settings
-from kernel.signing import Signer
-from kernel.topics import topic_names
+from kernel.log.positions import Kind, Stream, is_channel, partition_of
+from kernel.log.records import Write
+from kernel.log.topics import topic_names
+from kernel.process.logs import get_logger
+from kernel.process.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
+from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 from streams.upkeep.hot import Hot
 from streams.upkeep.sharding import Policy, reshard_due, retirable

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from control.channels import ChannelRecord
+from control.channels.channel import ChannelRecord
 
 
 class Policy(NamedTuple):

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import ClientSession
 from websockets.asyncio.client import connect
 
-from kernel.tokens import sign
+from kernel.access.tokens import sign
 from tests.pipeline import Pipeline
 
 SECRET = "0123456789abcdef0123456789abcdef"

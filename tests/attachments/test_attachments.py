@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import msgspec
 import pytest
 
-from control.attachments import Facts, Mark, encoded, posted_key
-from control.sending import send_command
+from control.attachments.marks import Facts, Mark, encoded, posted_key
+from control.commands.sending import send_command
 from gateway.attachments.directory import download_parts, upload_parts
-from kernel.attachments import new_attachment
+from kernel.access.presigned import UrlSigner
+from kernel.attachment_ids import new_attachment
 from kernel.clock import SystemClock, to_rfc3339
-from kernel.presigned import UrlSigner
-from kernel.topics import topic_names
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.accepted import writer
 from tests.attachments.people import Person, ask, gone, send

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from control.attachments import Facts, Mark, Marks, fetched_key, mark_type
+from control.attachments.marks import Facts, Mark, Marks, fetched_key, mark_type
 from control.entity.sqlite import SqliteStore
 from control.entity.store import Row
 from control.entity.view import View
 from gateway.attachments.directory import Directory
 from gateway.attachments.service import AttachmentService
-from kernel.attachments import new_attachment
+from kernel.access.presigned import UrlSigner
+from kernel.attachment_ids import new_attachment
 from kernel.clock import SystemClock
-from kernel.presigned import UrlSigner
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 from schemas.codec import Codec
 from tests.attachments.people import Person, gone
 from tests.pipeline import Pipeline

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.attachments import names_key, posted_key, retracted_key
+from control.attachments.marks import names_key, posted_key, retracted_key
 from control.entity.writer import partition_of_key
 from gateway.attachments.ranges import Range, asked, sent
-from kernel.attachments import first_of, is_attachment, made_at, new_attachment
+from kernel.access.presigned import UrlSigner
+from kernel.attachment_ids import first_of, is_attachment, made_at, new_attachment
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from kernel.presigned import UrlSigner
-from kernel.records import Record
-from kernel.settings import load_settings
+from kernel.log.positions import Kind
+from kernel.log.records import Record
+from kernel.settings.reading import load_settings
 from schemas.checks import check_ingest
 from schemas.codec import Codec
 from schemas.ingest import make_ingest

@@ -10,15 +10,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 import pytest
 
-from control.attachments import Facts, Mark, encoded, posted_key
+from control.attachments.marks import Facts, Mark, encoded, posted_key
 from gateway.attachments.directory import Directory
 from gateway.attachments.s3 import Bucket
 from gateway.attachments.store import Store
-from kernel.attachments import new_attachment
+from kernel.access.presigned import UrlSigner
+from kernel.attachment_ids import new_attachment
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.presigned import UrlSigner
-from kernel.topics import DAY_MS, topic_names
+from kernel.log.topics import DAY_MS, topic_names
 from schemas.codec import Codec
 from tests.accepted import writer
 from tests.attachments.people import Answer, Person, ask, gone, send

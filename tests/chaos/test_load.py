@@ -12,7 +12,7 @@ from aiohttp import web
 from chaos.load import HttpPoster, as_json, events, streams
 from embedded.ports import find_free
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 from producers.posts import read_post
 
 

@@ -16,9 +16,9 @@ from chaos.siege.report import Bounds, Phase, Report, broken
 from chaos.siege.run import Plan, besiege, phases
 from chaos.siege.strike import topic_of
 from chaos.siege.watch import long_stalls
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.topics import TopicNames, topics
+from kernel.log.positions import Kind
+from kernel.log.topics import TopicNames, topics
+from kernel.settings.reading import Settings
 from tests.pipeline import Pipeline, running
 
 #: Cases of the issue that are no user's to bring about: what prints on a terminal, a default instance.

@@ -13,14 +13,14 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from control.channels import ChannelRecord, to_avro
-from control.channels import Settings as ChannelSettings
+from control.channels.channel import ChannelRecord, to_avro
+from control.channels.channel import Settings as ChannelSettings
 from embedded.ports import find_free
-from kernel.kafka import apply_topics, client_config
-from kernel.positions import Stream
-from kernel.probe import answers
-from kernel.settings import PREFIX, Settings, as_environment, load_settings
-from kernel.topics import topic_names, topics
+from kernel.log.kafka import apply_topics, client_config
+from kernel.log.positions import Stream
+from kernel.log.topics import topic_names, topics
+from kernel.process.probe import answers
+from kernel.settings.reading import PREFIX, Settings, as_environment, load_settings
 from schemas.codec import Codec
 from tests.pipeline import eventually
 

@@ -13,9 +13,9 @@ from control.entity.owner import Owner
 from control.entity.tables import Tables
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
-from kernel.records import Partition, Record, Write
-from kernel.settings import Settings, load_settings
+from kernel.log.kafka import client_config
+from kernel.log.records import Partition, Record, Write
+from kernel.settings.reading import Settings, load_settings
 from streams.app import make_app
 from streams.cluster import Cluster
 from streams.transport.batch import PartitionBatch

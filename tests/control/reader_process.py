@@ -5,7 +5,7 @@ import sys
 
 from control.entity.tables import Tables
 from kernel.clock import SystemClock
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 from tests.control.notes import note_type
 
 

@@ -18,7 +18,7 @@ from control.entity.types import EntityType
 from control.entity.view import View
 from embedded.ports import find_free
 from kernel.clock import SystemClock
-from kernel.settings import PREFIX, as_environment, load_settings
+from kernel.settings.reading import PREFIX, as_environment, load_settings
 from tests.control.notes import Note, command, decode_note, note_type
 from tests.pipeline import ROOT, eventually
 

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
-from control.channels import ChannelRecord, Settings, from_avro, to_avro
-from control.looking import read_channel
-from control.sending import send_command
+from control.channels.channel import ChannelRecord, Settings, from_avro, to_avro
+from control.commands.sending import send_command
+from control.following.looking import read_channel
 from kernel.clock import SystemClock
-from kernel.positions import partition_of
-from kernel.topics import topic_names
+from kernel.log.positions import partition_of
+from kernel.log.topics import topic_names
 from schemas.registry import codec_for
 from tests.control.rig import read_whole
 from tests.pipeline import Pipeline, eventually, running

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from control.channels import (
+from control.channels.bounds import SETTINGS
+from control.channels.channel import (
     LEAD_MS,
     ChannelRecord,
     Settings,
@@ -15,10 +16,9 @@ from control.channels import (
     to_avro,
     versions_at,
 )
-from control.commands import carry_out, check_change, check_command
-from control.limits import SETTINGS
+from control.commands.checks import carry_out, check_change, check_command
 from kernel.errors import TouchlineError
-from kernel.topics import MAX_EVENT_BYTES
+from kernel.log.topics import MAX_EVENT_BYTES
 from schemas.codec import Codec
 
 AT = 1_767_225_600_000

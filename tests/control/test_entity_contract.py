@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from control.entity.types import MAX_STATE_BYTES, STAMP, Stamp, pair_key, prefix_of
 from kernel.errors import TouchlineError
-from kernel.positions import partition_of
+from kernel.log.positions import partition_of
 from tests.control.notes import LISTED, Note, note_type
 from tests.control.rig import Rig, until
 

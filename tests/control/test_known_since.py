@@ -4,9 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from control.channels import ChannelRecord, Settings, known_since, with_retired, with_settings, with_shards
-from control.registry import Registry
-from control.table import Row
+from control.channels.channel import (
+    ChannelRecord,
+    Settings,
+    known_since,
+    with_retired,
+    with_settings,
+    with_shards,
+)
+from control.channels.registry import Registry
+from control.following.table import Row
 from kernel.errors import TouchlineError
 from schemas.codec import Codec
 from streams.recovery.replay import refuse_what_was_forgotten
@@ -36,7 +43,7 @@ def test_a_record_knows_all_until_more_was_changed_than_it_keeps() -> None:
 
 def test_a_replay_from_before_that_is_refused_with_a_sentence() -> None:
     registry = Registry("channels", Codec("channel"))
-    from control.channels import to_avro
+    from control.channels.channel import to_avro
 
     registry.learn(Row("final", to_avro(changed(12)), 0, 0, 0))
     refuse_what_was_forgotten(registry, [], 4000)

@@ -1,6 +1,6 @@
 """Viewers are the sum over living edges, counted alike by edges, workers and gateways."""
 
-from control.presence import (
+from control.edges.presence import (
     DEAD_AFTER_S,
     Presence,
     Slot,
@@ -10,7 +10,7 @@ from control.presence import (
     heartbeat,
     totals,
 )
-from control.table import Row
+from control.following.table import Row
 from kernel.clock import ManualClock
 
 

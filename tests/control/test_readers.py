@@ -2,8 +2,8 @@
 
 import pytest
 
-from control.acl import ChannelAcl
-from kernel.tokens import Grants
+from control.channels.acl import ChannelAcl
+from kernel.access.tokens import Grants
 
 
 def readers() -> ChannelAcl:

@@ -3,15 +3,15 @@
 import msgspec
 import pytest
 
-from control.channel_table import channel_type
-from control.channels import ChannelRecord, ChannelVersion, Settings, to_avro
-from control.epochs import Epoch
-from control.registry import CLOSED, EXPIRING, SPREAD, Registry
+from control.channels.channel import ChannelRecord, ChannelVersion, Settings, to_avro
+from control.channels.epochs import Epoch
+from control.channels.registry import CLOSED, EXPIRING, SPREAD, Registry
+from control.channels.table import channel_type
+from control.following.table import Row
 from control.state import ControlState
-from control.table import Row
+from kernel.access.tokens import Grants
 from kernel.clock import ManualClock
-from kernel.settings import Settings as Deployment
-from kernel.tokens import Grants
+from kernel.settings.reading import Settings as Deployment
 from schemas.codec import Codec
 
 
@@ -120,7 +120,7 @@ def test_the_lists_of_a_channel_are_read_off_its_bytes_as_off_its_record(
 
 
 def test_the_record_of_the_epochs_is_on_no_list_and_no_channel_is_read_off_what_is_none() -> None:
-    from control.channel_table import EpochsRecord
+    from control.channels.table import EpochsRecord
     from kernel.errors import TouchlineError
 
     type_ = channel_type(Deployment(), listing=CLOSED | EXPIRING | SPREAD)

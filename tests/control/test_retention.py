@@ -2,9 +2,9 @@
 
 import pytest
 
-from control.retention import Retention, check_class, with_lanes
+from control.channels.retention import Retention, check_class, with_lanes
 from kernel.errors import TouchlineError
-from kernel.settings import Indexer, load_settings
+from kernel.settings.reading import Indexer, load_settings
 
 DAY_MS = 24 * 60 * 60 * 1000
 NOW = 1_767_225_600_000

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from control.revocations import MAX_USERS, Revocations
+from kernel.access.tokens import Grants, StaticKeys, Verifier, everything, sign
 from kernel.clock import ManualClock
-from kernel.settings import Auth
-from kernel.tokens import Grants, StaticKeys, Verifier, everything, sign
+from kernel.settings.reading import Auth
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 

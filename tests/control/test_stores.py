@@ -11,7 +11,7 @@ import pytest
 from control.entity.store import Row, Store
 from control.entity.stores import check_store, open_store
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 KINDS = ("sqlite", "rocksdb")
 TOPICS = {"notes": "id-1", "tags": "id-2"}

@@ -11,13 +11,13 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 from prometheus_client import REGISTRY
 
-from control.following import TableReader, TableThread
-from control.table import End, Row, TopicTable
+from control.following.follower import TableReader, TableThread
+from control.following.table import End, Row, TopicTable
 from kernel.clock import SystemClock
-from kernel.health import Health
-from kernel.kafka import apply_topics, client_config
-from kernel.settings import Settings, load_settings
-from kernel.topics import Topic
+from kernel.log.kafka import apply_topics, client_config
+from kernel.log.topics import Topic
+from kernel.process.health import Health
+from kernel.settings.reading import Settings, load_settings
 from schemas.codec import Codec
 
 CODEC = Codec("control")

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from embedded.backends.kafka import behaviour
-from kernel import metrics
-from kernel.settings import Settings, load_settings
-from kernel.topics import MAX_RECORD_BYTES, topics
+from kernel.log.topics import MAX_RECORD_BYTES, topics
+from kernel.process import metrics
+from kernel.settings.reading import Settings, load_settings
 from touchline.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from control.entity.fold import Input
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.records import Partition, Record
-from kernel.settings import load_settings
+from kernel.log.records import Partition, Record
+from kernel.settings.reading import load_settings
 from tests.control.rig import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-system.md"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench.peers import CENTRIFUGO
-from kernel.metrics import registry
-from kernel.settings import PREFIX, SECTIONS
+from kernel.process.metrics import registry
+from kernel.settings.reading import PREFIX, SECTIONS
 from touchline.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from confluent_kafka.admin import AdminClient
 from elasticsearch import Elasticsearch
 from websockets.exceptions import ConnectionClosed
 
-from kernel.kafka import client_config
-from kernel.tokens import sign
-from kernel.topics import topic_names
+from kernel.access.tokens import sign
+from kernel.log.kafka import client_config
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.consumers.bare import Bare, bare
 from tests.pipeline import Pipeline, eventually, running

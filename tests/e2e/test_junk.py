@@ -13,8 +13,8 @@ from confluent_kafka import Producer
 from chaos.siege.attack import Put
 from chaos.siege.on_the_log import TOPICS, hostile_channels, hostile_commands, junk
 from chaos.siege.strike import topic_of
-from kernel.kafka import client_config
-from kernel.topics import MAX_RECORD_BYTES
+from kernel.log.kafka import client_config
+from kernel.log.topics import MAX_RECORD_BYTES
 from tests.pipeline import Pipeline, eventually, running
 from tests.search_indexer.conftest import QUICK
 

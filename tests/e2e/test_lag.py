@@ -7,8 +7,8 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kernel.positions import Kind
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
 from tests.pipeline import Pipeline, eventually, running
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]

@@ -9,7 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from embedded.backends.servers import Servers
-from kernel.probe import answers
+from kernel.process.probe import answers
 from tests.pipeline import Pipeline, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(400)]

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import ClientSession
 from websockets.exceptions import ConnectionClosed
 
-from kernel.codes import Close
-from kernel.tokens import sign
+from kernel.access.tokens import sign
+from kernel.close_codes import Close
 from tests.consumers.bare import Bare, bare
 from tests.pipeline import Pipeline, running
 

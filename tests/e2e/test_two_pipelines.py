@@ -7,9 +7,9 @@ from urllib.request import urlopen
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from kernel.kafka import client_config
-from kernel.positions import Kind
-from kernel.topics import indexer_group, worker_group
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import indexer_group, worker_group
 from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.conftest import QUICK
 from tests.streams.log import Log

@@ -8,7 +8,7 @@ import pytest
 from bench.peers import HOME, ROOT
 from embedded.datadir import DataDirectory
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 
 def test_a_new_one_is_made_with_a_version(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from embedded.datadir import DataDirectory
 from embedded.supervision.plan import Claim, Plan, refuse_double_claims
 from embedded.supervision.supervisor import Spec, check
 from kernel.errors import TouchlineError
-from kernel.settings import Auth, Edge, Gateway, Settings, load_settings
-from kernel.topics import indexer_group, worker_group
+from kernel.log.topics import indexer_group, worker_group
+from kernel.settings.reading import Auth, Edge, Gateway, Settings, load_settings
 
 HOMES = {"kafka": Path("/kafka"), "elasticsearch": Path("/elasticsearch")}
 

@@ -2,7 +2,7 @@
 
 from embedded import ports
 from embedded.supervision import probe
-from kernel.probe import get
+from kernel.process.probe import get
 
 
 def test_lag_is_the_sum_over_all_topics() -> None:

@@ -16,9 +16,9 @@ from embedded import down, ports, status
 from embedded.datadir import DataDirectory
 from embedded.supervision import state
 from embedded.supervision.state import Addresses, ProcessState, State
-from kernel.health import Health
-from kernel.metrics import CONSUMER_LAG
-from kernel.ops import OpsServer
+from kernel.process.health import Health
+from kernel.process.metrics import CONSUMER_LAG
+from kernel.process.ops_port import OpsServer
 from kernel.version import VERSION
 from touchline.cli import cli, run
 

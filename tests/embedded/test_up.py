@@ -19,7 +19,7 @@ import pytest
 from aiohttp import ClientSession
 
 from embedded.ports import find_free
-from kernel.settings import PREFIX
+from kernel.settings.reading import PREFIX
 from tests.consumers.bare import bare
 from tests.servers import data_directory, servers_dir, wait_until
 

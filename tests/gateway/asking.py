@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import ClientSession
 
-from kernel.tokens import sign
+from kernel.access.tokens import sign
 from tests.gateway.conftest import SECRET
 from tests.pipeline import Pipeline
 

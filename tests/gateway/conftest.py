@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from tests.accepted import chat, write
 from tests.pipeline import Pipeline, eventually, running
 from tests.search_indexer.conftest import QUICK

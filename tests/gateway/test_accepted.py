@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from control.sending import send_command
+from control.commands.sending import send_command
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.positions import split_lane
+from kernel.log.positions import split_lane
 from producers.posts import Chat
 from producers.producer import Producer
 from producers.sync import SyncProducer

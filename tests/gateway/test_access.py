@@ -8,14 +8,14 @@ import pytest
 from aiohttp import ClientSession
 from confluent_kafka import Producer
 
-from control.channels import ChannelRecord, to_avro
-from control.channels import Settings as ChannelSettings
-from control.sending import send_command
+from control.channels.channel import ChannelRecord, to_avro
+from control.channels.channel import Settings as ChannelSettings
+from control.commands.sending import send_command
+from kernel.access.tokens import sign
 from kernel.clock import SystemClock
-from kernel.kafka import client_config
-from kernel.settings import Settings, load_settings
-from kernel.tokens import sign
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings, load_settings
 from schemas.codec import Codec
 from tests.gateway.conftest import SECRET
 from tests.pipeline import Pipeline

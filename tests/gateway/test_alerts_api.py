@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from kernel.clock import SystemClock
-from kernel.positions import Kind
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.accepted import chat, write, writer
 from tests.gateway.asking import OFFSETS, ask, token

@@ -1,8 +1,8 @@
 """Who watches what, as the operators' page tells it."""
 
-from control.channels import ChannelRecord, ChannelVersion
-from control.presence import Beat, Slot, beat_of, heartbeat
-from control.table import Row
+from control.channels.channel import ChannelRecord, ChannelVersion
+from control.edges.presence import Beat, Slot, beat_of, heartbeat
+from control.following.table import Row
 from gateway.channels.audience import MOST_CHANNELS, by_channel
 
 

@@ -16,9 +16,9 @@ from aiohttp import ClientSession, TraceConfig
 from confluent_kafka import Consumer, TopicPartition
 
 from embedded.backends.servers import Servers
-from kernel.kafka import client_config
-from kernel.positions import Kind
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.pipeline import Pipeline, eventually
 

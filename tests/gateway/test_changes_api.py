@@ -2,8 +2,8 @@
 
 import pytest
 
-from kernel.positions import Kind
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.accepted import chat, write
 from tests.gateway.asking import OFFSETS, ask, token

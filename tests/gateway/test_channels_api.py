@@ -6,8 +6,8 @@ import pytest
 from aiohttp import ClientSession
 from confluent_kafka import Consumer, TopicPartition
 
-from kernel.kafka import client_config
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.pipeline import Pipeline
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from kernel.tokens import sign
+from kernel.access.tokens import sign
 from tests.gateway.conftest import NO_ELASTICSEARCH, SECRET
 from tests.pipeline import Pipeline, running
 

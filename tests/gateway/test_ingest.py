@@ -12,9 +12,9 @@ import zstandard
 from aiohttp import ClientSession
 from confluent_kafka import Consumer, TopicPartition
 
-from kernel.kafka import client_config
-from kernel.positions import Kind
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
 from schemas.ingest import decode_ingest
 from tests.pipeline import Pipeline
 

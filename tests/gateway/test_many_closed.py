@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.channels import ChannelRecord, to_avro
-from control.channels import Settings as ChannelSettings
+from control.channels.channel import ChannelRecord, to_avro
+from control.channels.channel import Settings as ChannelSettings
 from history.elastic import elastic_client
-from kernel.kafka import apply_topics
-from kernel.positions import Kind
-from kernel.topics import topic_names, topics
+from kernel.log.kafka import apply_topics
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names, topics
 from schemas.codec import Codec
 from search_indexer.indexing.documents import indexable
 from search_indexer.text.folding import Folding

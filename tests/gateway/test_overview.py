@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.operators.overview import as_event, summed
-from kernel.positions import OVERVIEW
-from kernel.tokens import sign
+from kernel.access.tokens import sign
+from kernel.log.positions import OVERVIEW
 from tests.consumers.bare import Bare, bare
 from tests.gateway.conftest import NO_ELASTICSEARCH, SECRET
 from tests.pipeline import Pipeline, running

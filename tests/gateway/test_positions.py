@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.epochs import Epoch
+from control.channels.epochs import Epoch
 from control.numbering import Numbering, Placed
 from gateway.events.positions import line, lines
-from kernel.positions import Kind, Stream, make_id, make_seq, partition_of
-from kernel.topics import TopicNames
+from kernel.log.positions import Kind, Stream, make_id, make_seq, partition_of
+from kernel.log.topics import TopicNames
 from producers.batch import Run
 
 APPEND = 1_767_225_600_000

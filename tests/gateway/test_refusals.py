@@ -14,9 +14,9 @@ from gateway.http.problems import as_problems
 from gateway.operators import refusals
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from kernel.settings import Auth, Settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Auth, Settings
 from producers.refusals import may_be_retried, place_of, post_again
 
 

@@ -10,7 +10,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from kernel.topics import topics
+from kernel.log.topics import topics
 from schemas.catalog import built_in
 from schemas.codec import Codec
 from tests.pipeline import Pipeline

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from kernel.users import user_channel
+from kernel.access.users import user_channel
 from tests.gateway.asking import ask
 from tests.gateway.asking import token as token_of
 from tests.pipeline import Pipeline

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from kernel.kafka import apply_topics
-from kernel.positions import Kind
-from kernel.settings import Elasticsearch, Kafka, Settings, Topics
-from kernel.topics import topics
+from kernel.log.kafka import apply_topics
+from kernel.log.positions import Kind
+from kernel.log.topics import topics
+from kernel.settings.reading import Elasticsearch, Kafka, Settings, Topics
 from tests.accepted import chat, write
 
 Publish = Callable[[str, Iterable[int]], None]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from history.copies import is_copied, original_of, without
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 
 
 def copy(event: Any, type_: str = "alert") -> bytes:

@@ -5,10 +5,10 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from history import History
 from kernel.clock import SystemClock
-from kernel.kafka import client_config
-from kernel.positions import Kind, Stream, make_seq, partition_of
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, Stream, make_seq, partition_of
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 from tests.accepted import START_MS, chat, write
 from tests.history.conftest import Publish

@@ -10,9 +10,9 @@ from history import History, Page, log, reader, tail
 from history.log import LogReader
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream, make_seq, split_seq
-from kernel.sections import Limits
-from kernel.settings import Kafka, Settings
+from kernel.log.positions import Kind, Stream, make_seq, split_seq
+from kernel.settings.reading import Kafka, Settings
+from kernel.settings.sections import Limits
 from tests.accepted import chat, write
 
 FINAL = Stream.parse("chat:final")

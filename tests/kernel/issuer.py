@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kernel.tokens import sign
+from kernel.access.tokens import sign
 
 NOW_S = 1_767_225_600
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.budgets import Budget, RateLimitedError
 from kernel.clock import ManualClock
+from kernel.fairness.budgets import Budget, RateLimitedError
 
 
 def budget(clock: ManualClock, *, most: int = 100) -> Budget:

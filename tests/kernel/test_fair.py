@@ -3,7 +3,7 @@
 import asyncio
 from contextvars import copy_context
 
-from kernel.fair import WHOSE, Places
+from kernel.fairness.fair import WHOSE, Places
 
 
 def asking(places: Places, who: str) -> "asyncio.Task[str]":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.hosts import host_allowed, loopback_origins, name_of, same_origin
+from kernel.access.hosts import host_allowed, loopback_origins, name_of, same_origin
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from control.revocations import Revocations
+from kernel.access.jwks import JwksKeys
+from kernel.access.tokens import Grants, StaticKeys, Verifier, everything
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
-from kernel.jwks import JwksKeys
-from kernel.settings import Auth
-from kernel.tokens import Grants, StaticKeys, Verifier, everything
+from kernel.settings.reading import Auth
 from tests.kernel.issuer import NOW_S, Issuer
 
 

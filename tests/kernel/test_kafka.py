@@ -7,9 +7,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from embedded.ports import find_free
 from kernel.errors import TouchlineError
-from kernel.kafka import apply_topics, client_config, wait_for_kafka
-from kernel.settings import Settings, load_settings
-from kernel.topics import Topic, topic_names, topics
+from kernel.log.kafka import apply_topics, client_config, wait_for_kafka
+from kernel.log.topics import Topic, topic_names, topics
+from kernel.settings.reading import Settings, load_settings
 from tests.pipeline import eventually
 
 

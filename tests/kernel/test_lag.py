@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, OFFSET_STORED
 
-from kernel.lag import behind, together
+from kernel.log.lag import behind, together
 
 UNKNOWN = OFFSET_INVALID
 

@@ -19,8 +19,8 @@ def role(body: str) -> subprocess.Popen[str]:
         textwrap.dedent("""
         import asyncio, sys
         from kernel.errors import TouchlineError
-        from kernel.lifecycle import run_role
-        from kernel.logs import setup_logs
+        from kernel.process.lifecycle import run_role
+        from kernel.process.logs import setup_logs
         setup_logs(role="test", form="json")
         async def main(stop: asyncio.Event) -> None:
             print("ready", flush=True)

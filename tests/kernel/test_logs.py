@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import logging
-from kernel.logs import get_logger, setup_logs
+from kernel.process.logs import get_logger, setup_logs
 setup_logs(role="edge", level="info", form="auto")
 log = get_logger("touchline.edge")
 log.debug("not shown")

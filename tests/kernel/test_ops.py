@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 
 from kernel.errors import TouchlineError
-from kernel.health import Health
-from kernel.ops import OpsServer
+from kernel.process.health import Health
+from kernel.process.ops_port import OpsServer
 
 
 def free_port() -> int:

@@ -2,7 +2,7 @@
 
 import time
 
-from kernel.paces import Paces
+from kernel.fairness.paces import Paces
 
 APPEND = 1_767_225_600_000
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.positions import (
+from kernel.log.positions import (
     MAX_EPOCH,
     MAX_SEQ,
     Kind,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings, as_environment, load_settings
+from kernel.settings.reading import Settings, as_environment, load_settings
 
 
 def write(folder: Path, text: str) -> Path:

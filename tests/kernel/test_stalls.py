@@ -5,7 +5,7 @@ import threading
 import time
 
 from kernel.clock import SystemClock
-from kernel.stalls import StallWatch
+from kernel.process.stalls import StallWatch
 from tests.kernel.test_lifecycle import role
 from tests.pipeline import eventually
 

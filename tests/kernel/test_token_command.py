@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as rsa_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from kernel.access.tokens import Grants, StaticKeys, Verifier
 from kernel.clock import SystemClock
-from kernel.settings import Auth
-from kernel.tokens import Grants, StaticKeys, Verifier
+from kernel.settings.reading import Auth
 from touchline.cli import run
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"

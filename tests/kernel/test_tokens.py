@@ -15,10 +15,10 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from consumers.transport.handshake import Asked
+from kernel.access.tokens import StaticKeys, Verifier, anonymous_allowed, matches, shown_token, sign
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
-from kernel.settings import Auth
-from kernel.tokens import StaticKeys, Verifier, anonymous_allowed, matches, shown_token, sign
+from kernel.settings.reading import Auth
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 NOW_S = 1_767_225_600

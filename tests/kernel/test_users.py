@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from kernel.access.tokens import without_token
+from kernel.access.users import check_post, check_user, name_in_channel, notify_channel, user_channel
 from kernel.errors import TouchlineError
-from kernel.positions import is_channel, split_lane
-from kernel.tokens import without_token
-from kernel.users import check_post, check_user, name_in_channel, notify_channel, user_channel
+from kernel.log.positions import is_channel, split_lane
 
 CASES = json.loads((Path(__file__).parents[1] / "shared" / "user_names.json").read_text("utf-8"))
 

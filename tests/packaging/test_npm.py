@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.pages.pages import page_routes
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 from tests.web.test_javascript import ROOT, load_build
 
 CLIENT = ROOT / "clients" / "js"

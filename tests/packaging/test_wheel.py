@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.probe import answers
+from kernel.process.probe import answers
 from tests.packaging.wheels import ROOT, Environment, build, names
 from tests.pipeline import Pipeline, eventually
 from tests.web.test_javascript import load_build

@@ -7,9 +7,9 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from msgspec.structs import replace
 
-from kernel.kafka import apply_topics, client_config
-from kernel.settings import Settings, load_settings
-from kernel.topics import Topic, topic_names, topics
+from kernel.log.kafka import apply_topics, client_config
+from kernel.log.topics import Topic, topic_names, topics
+from kernel.settings.reading import Settings, load_settings
 
 Records = list[tuple[int, bytes, bytes]]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.ingest import decode_ingest
 from tests.pipeline import ROOT, Pipeline, running
 

@@ -14,9 +14,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from embedded.backends import artifacts
 from embedded.backends.pins import load
 from kernel.clock import to_rfc3339
-from kernel.kafka import client_config
-from kernel.positions import Kind, partition_of
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, partition_of
+from kernel.log.topics import topic_names
 from producers.refusals import post_again, read_refusals
 from schemas.codec import Codec
 from tests.pipeline import Pipeline, eventually, running

@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from embedded.backends.servers import Servers
-from kernel.kafka import apply_topics, client_config
-from kernel.positions import Kind
-from kernel.settings import Settings, load_settings
-from kernel.topics import topic_names, topics
+from kernel.log.kafka import apply_topics, client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names, topics
+from kernel.settings.reading import Settings, load_settings
 from producers import Chat, Producer
 from schemas.codec import Codec
 

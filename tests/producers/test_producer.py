@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
-from kernel.positions import Kind, partition_of, split_lane
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, partition_of, split_lane
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from producers import Broadcast, Chat, Location, Post, Producer, SomeNotDelivered
 from schemas.codec import Codec
 from schemas.ingest import decode_ingest

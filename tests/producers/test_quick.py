@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
-from kernel.settings import load_settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind, Stream
+from kernel.log.topics import topic_names
+from kernel.settings.reading import load_settings
 from producers import Chat, Location
 from producers.posts import AnyPost, Post, read_any, read_post
 from producers.preparing import Preparing

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from kernel.errors import TouchlineError
-from kernel.positions import Stream
+from kernel.log.positions import Stream
 from producers.recording import paced, read_csv, read_ndjson
 
 CHAT = Stream.parse("chat:a")

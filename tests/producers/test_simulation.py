@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from producers.posts import Broadcast
 from producers.preparing import Preparing
 from producers.simulation import Beat, match

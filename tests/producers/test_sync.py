@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from producers import Chat, SomeNotDelivered, SyncProducer
 from schemas.ingest import decode_ingest
 

@@ -13,9 +13,9 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from consumers.client.viewer import Viewer
 from embedded.ports import find_free
-from kernel.kafka import client_config
-from kernel.positions import Kind, split_lane
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, split_lane
+from kernel.log.topics import topic_names
 from producers import Chat, Location, Producer
 from schemas.catalog import Version, built_in
 from schemas.events import Event

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 from msgspec.structs import replace
 
 from kernel.errors import TouchlineError
-from kernel.settings import PREFIX, Settings, load_settings
+from kernel.settings.reading import PREFIX, Settings, load_settings
 from producers import Chat, Producer, SomeNotDelivered, SyncProducer
 from producers.contact import Contact
 from tests.pipeline import ROOT

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from schemas.codec import Codec
 from schemas.ingest import decode_ingest, make_ingest
 

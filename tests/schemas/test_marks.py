@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from schemas.checks import check_ingest
 from schemas.marks import KEPT, MOST, bounded, too_many
 

@@ -9,8 +9,8 @@ import pytest
 
 from embedded.ports import find_free
 from kernel.errors import TouchlineError
-from kernel.health import Health
-from kernel.settings import Settings, load_settings
+from kernel.process.health import Health
+from kernel.settings.reading import Settings, load_settings
 from schemas.catalog import Version, built_in
 from schemas.codec import Codec, Undecodable
 from schemas.registry import RegistryAway, catalog_for, codec_for, fingerprint_of, wait_for_registry

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.clock import to_rfc3339
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from schemas.events import read_event
 from schemas.ingest import make_ingest
 from schemas.rendering import data_of, render, rfc3339

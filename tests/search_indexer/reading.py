@@ -7,9 +7,9 @@ from confluent_kafka import Consumer, TopicPartition
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history import names
-from kernel.kafka import client_config
-from kernel.positions import Kind
-from kernel.settings import Settings
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.settings.reading import Settings
 
 
 def records(settings: Settings, topic: str) -> list[Any]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.clock import ManualClock
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from search_indexer.alert_index import AlertIndex, Rest
 from search_indexer.alerts import Alert, Ready, matching, ready, rest_message, rest_shown
 from search_indexer.indexing.documents import Indexable, indexable

@@ -10,8 +10,8 @@ from elasticsearch import AsyncElasticsearch
 
 from history.elastic import elastic_client
 from kernel.clock import ManualClock, SystemClock
-from kernel.positions import Kind
-from kernel.topics import topic_names
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
 from search_indexer.indexing.state import IndexState
 from tests.accepted import START_MS, chat, event, write
 from tests.pipeline import Pipeline, eventually

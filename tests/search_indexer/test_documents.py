@@ -5,7 +5,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from search_indexer.indexing.documents import (
     Change,
     Document,

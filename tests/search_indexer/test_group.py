@@ -11,9 +11,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
-from kernel.kafka import client_config
-from kernel.positions import Kind
-from kernel.topics import indexer_group, topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import indexer_group, topic_names
 from search_indexer.searching.search import Searcher
 from tests.accepted import chat, write
 from tests.pipeline import Pipeline, eventually

@@ -12,12 +12,12 @@ from elasticsearch import AsyncElasticsearch
 from history import History
 from history.elastic import elastic_client
 from history.names import alias, day_of, index_name
+from kernel.access.signing import Signer
 from kernel.clock import ManualClock, SystemClock
 from kernel.errors import TouchlineError
-from kernel.kafka import client_config
-from kernel.positions import Kind, Stream, split_seq
-from kernel.signing import Signer
-from kernel.topics import topic_names
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind, Stream, split_seq
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, save
 from search_indexer.indexing.state import IndexState

@@ -8,9 +8,9 @@ import pytest
 from history.pages import Watermark
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.kafka import apply_topics
-from kernel.settings import Settings, load_settings
-from kernel.topics import indexer_group, topics
+from kernel.log.kafka import apply_topics
+from kernel.log.topics import indexer_group, topics
+from kernel.settings.reading import Settings, load_settings
 from search_indexer.indexing.source import EventSource
 from tests.pipeline import eventually
 

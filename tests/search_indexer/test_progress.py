@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from history.pages import Watermark
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from search_indexer.indexing.bulk import parts, sort_out
 from search_indexer.indexing.progress import Progress
 

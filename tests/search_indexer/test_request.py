@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from kernel.settings import Auth, Settings
+from kernel.log.positions import Kind
+from kernel.settings.reading import Auth, Settings
 from search_indexer.searching.cursors import Cursors
 from search_indexer.searching.request import Near, Page, Search, read_search
 from search_indexer.searching.scope import visible

@@ -9,15 +9,15 @@ import pytest
 from aiohttp import ClientSession
 from elasticsearch import AsyncElasticsearch
 
-from control.channels import ChannelRecord, to_avro
-from control.channels import Settings as ChannelSettings
-from control.retention import Retention
+from control.channels.channel import ChannelRecord, to_avro
+from control.channels.channel import Settings as ChannelSettings
+from control.channels.retention import Retention
 from history import History
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
-from kernel.positions import Kind, Stream, split_seq
-from kernel.settings import Settings
-from kernel.topics import topic_names
+from kernel.log.positions import Kind, Stream, split_seq
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 from search_indexer.indexing import expiry
 from search_indexer.indexing.expiry import Expiry

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from history import History
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream
 from search_indexer.alerts import Alert, matching, message_of, ready
 from search_indexer.indexing.documents import indexable
 from search_indexer.query.parser import BadQuery
@@ -334,7 +334,7 @@ async def test_odd_queries_are_answered_or_refused(searcher: Searcher, q: str) -
 
 async def test_an_elasticsearch_that_is_gone_is_said(indexing: Pipeline) -> None:
     from history.elastic import elastic_client
-    from kernel.settings import Elasticsearch, Settings
+    from kernel.settings.reading import Elasticsearch, Settings
 
     gone = Settings(elasticsearch=Elasticsearch(url="http://127.0.0.1:9"))
     async with elastic_client(gone) as client:

@@ -16,7 +16,7 @@ from history import History
 from history.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_SEQ, Kind, Stream, split_seq
+from kernel.log.positions import MAX_SEQ, Kind, Stream, split_seq
 from schemas.rendering import render
 from search_indexer.searching.request import Page, Search
 from search_indexer.searching.search import Searcher

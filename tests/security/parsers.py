@@ -23,15 +23,15 @@ from bench.fan_servers import bare_service
 from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
 from consumers.transport.oneway import read_cursors
-from control.commands import check_command
+from control.commands.checks import check_command
 from gateway.http.bodies import items_of, unpacking_of
 from gateway.search.alerts import parameters_of
+from kernel.access.jwks import public_key
+from kernel.access.tokens import StaticKeys, Verifier, everything
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
-from kernel.jwks import public_key
-from kernel.positions import MAX_SEQ, Kind, Stream
-from kernel.settings import Auth, Settings
-from kernel.tokens import StaticKeys, Verifier, everything
+from kernel.log.positions import MAX_SEQ, Kind, Stream
+from kernel.settings.reading import Auth, Settings
 from producers.posts import read_post
 from schemas.codec import Codec
 from schemas.ingest import decode_ingest

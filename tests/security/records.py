@@ -12,17 +12,17 @@ from typing import Any, Final
 import msgspec
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
-from control.attachments import mark_type
-from control.channels import ChannelRecord, encoded, from_avro
-from control.commands import carry_out
+from control.attachments.marks import mark_type
+from control.channels.channel import ChannelRecord, encoded, from_avro
+from control.commands.checks import carry_out
 from control.counts import count_type
 from control.rooms import state as rooms
 from control.rooms.changes import Change, apply
 from control.rooms.users import UserRooms
 from history.log import readable
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
-from kernel.settings import Settings
+from kernel.log.positions import Kind
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of

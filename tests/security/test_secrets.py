@@ -8,8 +8,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from consumers.client.viewer import Viewer
-from kernel.probe import get
-from kernel.tokens import sign
+from kernel.access.tokens import sign
+from kernel.process.probe import get
 from tests.pipeline import running
 
 KEY = "the-key-of-this-test-with-32-bytes-or-more"

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from consumers.protocol.session import Guest, Member
-from control.asker import HEADER as ANSWER
-from control.channels import (
+from control.channels.channel import (
     MAX_LIVE,
     MAX_LIVE_SHARDS,
     ChannelRecord,
@@ -26,14 +25,15 @@ from control.channels import (
     from_avro,
     to_avro,
 )
-from control.commands import carry_out
-from control.epochs import Epoch, Epochs
+from control.channels.epochs import Epoch, Epochs
+from control.commands.asker import HEADER as ANSWER
+from control.commands.checks import carry_out
+from kernel.access.tokens import Grants
 from kernel.errors import TouchlineError
-from kernel.metrics import FAILED
-from kernel.positions import Kind, partition_of
-from kernel.records import ORIGIN, VIA, Record, Write
-from kernel.tokens import Grants
-from kernel.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.log.positions import Kind, partition_of
+from kernel.log.records import ORIGIN, VIA, Record, Write
+from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.process.metrics import FAILED
 from schemas.codec import Codec
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory

@@ -12,11 +12,11 @@ from bench.fan_servers import bare_service
 from consumers.protocol.session import Guest
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.handshake import Handshake
+from kernel.access.tokens import everything
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
-from kernel.metrics import CLOSED
-from kernel.settings import Edge, Settings
-from kernel.tokens import everything
+from kernel.process.metrics import CLOSED
+from kernel.settings.reading import Edge, Settings
 from tests.security.wire import HANDSHAKE, Transport, come
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from embedded.ports import find_free
-from kernel.positions import Kind
-from kernel.settings import Settings
-from kernel.topics import topic_names, worker_group
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names, worker_group
+from kernel.settings.reading import Settings
 from tests.pipeline import ROOT, Pipeline, eventually
 
 

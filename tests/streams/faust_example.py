@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from kernel.clock import SystemClock
-from kernel.records import Partition, Write
+from kernel.log.records import Partition, Write
 from streams.transport import driver
 from streams.transport.driver import BatchApp
 from streams.transport.reader import Reader

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from kernel.positions import Kind, partition_of, split_seq
-from kernel.settings import Settings
-from kernel.topics import TopicNames, topic_names, worker_group
+from kernel.log.positions import Kind, partition_of, split_seq
+from kernel.log.topics import TopicNames, topic_names, worker_group
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
 
 #: What is heard shortly after a broker's start, or its waking up. librdkafka does not count all of them as

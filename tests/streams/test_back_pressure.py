@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import psutil
 
 from embedded.backends.servers import Servers
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from tests.pipeline import Pipeline, eventually, running
 from tests.streams.log import Log, Seen, accepted_offsets
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from embedded.backends.servers import Servers
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from tests.pipeline import Pipeline, eventually
 from tests.streams.crew import Crew, set_back
 from tests.streams.log import Log, Seen, accepted_offsets

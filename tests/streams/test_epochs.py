@@ -1,6 +1,6 @@
 """Epochs: a new one when a topic is made anew or grows; which one a record has is a matter of its place."""
 
-from control.epochs import Epoch, Epochs, advance
+from control.channels.epochs import Epoch, Epochs, advance
 
 
 def test_the_first_epoch_is_one() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Producer
 
-from control.channels import ChannelRecord
-from control.looking import read_channel
+from control.channels.channel import ChannelRecord
+from control.following.looking import read_channel
 from kernel.clock import SystemClock
-from kernel.positions import Kind, partition_of
-from kernel.topics import topic_names
+from kernel.log.positions import Kind, partition_of
+from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.pipeline import Pipeline, eventually
 from tests.streams.log import Log

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from control.channels import ChannelRecord, ChannelVersion, PastSettings, Settings
-from control.epochs import Epoch, Epochs
-from kernel.positions import Kind, make_id, make_seq, partition_of
-from kernel.records import ORIGIN, Record
-from kernel.settings import Auth
-from kernel.signing import Signer
-from kernel.topics import MAX_RECORD_BYTES, TopicNames
+from control.channels.channel import ChannelRecord, ChannelVersion, PastSettings, Settings
+from control.channels.epochs import Epoch, Epochs
+from kernel.access.signing import Signer
+from kernel.log.positions import Kind, make_id, make_seq, partition_of
+from kernel.log.records import ORIGIN, Record
+from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.settings.reading import Auth
 from schemas.codec import Codec
 from schemas.registry import RegistryAway
 from streams.fold.channels import Channels

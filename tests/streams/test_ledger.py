@@ -1,6 +1,6 @@
 """Which offsets may be committed: only those before which every batch is finished."""
 
-from kernel.records import Partition, Record
+from kernel.log.records import Partition, Record
 from streams.transport.batch import Ledger, PartitionBatch, TopicBatch
 
 CHAT0, CHAT1 = Partition("chat", 0), Partition("chat", 1)

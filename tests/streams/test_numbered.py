@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.channels import ChannelRecord, PastSettings, Settings
+from control.channels.channel import ChannelRecord, PastSettings, Settings
+from control.channels.epochs import Epoch, Epochs
 from control.counts import Count
-from control.epochs import Epoch, Epochs
-from kernel.positions import Kind, make_seq, split_seq
-from kernel.records import Record, Write
-from kernel.topics import TopicNames
+from kernel.log.positions import Kind, make_seq, split_seq
+from kernel.log.records import Record, Write
+from kernel.log.topics import TopicNames
 from schemas.catalog import Version, built_in
 from schemas.codec import Codec
 from streams.fold.channels import Channels

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.looking import read_counts, read_registry
-from control.sending import send_command
+from control.commands.sending import send_command
+from control.following.looking import read_counts, read_registry
 from kernel.clock import SystemClock, to_rfc3339
-from kernel.kafka import apply_topics
-from kernel.positions import Kind
-from kernel.topics import topics
+from kernel.log.kafka import apply_topics
+from kernel.log.positions import Kind
+from kernel.log.topics import topics
 from schemas.codec import Codec
 from tests.pipeline import Pipeline, eventually
 from tests.streams.crew import Crew, set_back

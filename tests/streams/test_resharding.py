@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from control.channels import (
+from control.channels.channel import (
     MAX_LIVE,
     MAX_LIVE_SHARDS,
     ChannelRecord,
@@ -15,8 +15,8 @@ from control.channels import (
     to_avro,
     with_retired,
 )
-from control.commands import carry_out, check_command
-from control.resharding import RESHARD_EVERY_MS
+from control.channels.resharding import RESHARD_EVERY_MS
+from control.commands.checks import carry_out, check_command
 from kernel.errors import TouchlineError
 
 AT = 1_767_225_600_000

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.channels import ChannelRecord
-from control.channels import Settings as ChannelSettings
+from control.channels.channel import ChannelRecord
+from control.channels.channel import Settings as ChannelSettings
+from control.channels.epochs import Epoch, Epochs
 from control.entity.fold import Written
 from control.entity.types import Stamp
 from control.entity.view import Known
-from control.epochs import Epoch, Epochs
 from control.rooms.state import Room, from_avro, to_avro
-from kernel.positions import Kind, make_seq, partition_of
-from kernel.records import Record, Write
-from kernel.settings import Auth
-from kernel.signing import Signer
-from kernel.topics import TopicNames
+from kernel.access.signing import Signer
+from kernel.log.positions import Kind, make_seq, partition_of
+from kernel.log.records import Record, Write
+from kernel.log.topics import TopicNames
+from kernel.settings.reading import Auth
 from schemas.codec import Codec
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from kernel.positions import Kind
-from kernel.records import VIA, Record
+from kernel.log.positions import Kind
+from kernel.log.records import VIA, Record
 from schemas.codec import Codec
 from streams.fold.judge import AcceptedEvent, Judge, came_by_a_door
 from streams.fold.shares import Rates, Shares

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kernel.clock import SystemClock
-from kernel.records import Write
+from kernel.log.records import Write
 from streams.transport.sink import Sink
 
 NOBODY = {"bootstrap.servers": "127.0.0.1:9", "log_level": 0}

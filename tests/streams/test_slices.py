@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.records import Partition, Record
+from kernel.log.records import Partition, Record
 from streams.transport.batch import PartitionBatch, slices
 
 

@@ -6,7 +6,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.channels import Settings
+from control.channels.channel import Settings
 from streams.fold.words import MAX_LOOKED_AT, Blocked
 from tests.streams.test_judge import chat, fold, make_judge
 

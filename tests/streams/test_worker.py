@@ -5,10 +5,10 @@ import random
 from itertools import count
 from pathlib import Path
 
-from control.looking import read_channel
-from control.sending import send_command
+from control.commands.sending import send_command
+from control.following.looking import read_channel
 from kernel.clock import SystemClock
-from kernel.positions import Kind, partition_of
+from kernel.log.positions import Kind, partition_of
 from tests.pipeline import Pipeline, eventually, running
 from tests.streams.log import Log, Seen, accepted_offsets
 

@@ -15,7 +15,7 @@ import pytest
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from kernel.tokens import sign
+from kernel.access.tokens import sign
 from tests.pipeline import Pipeline, eventually, running
 from tests.web.browser import Browser, Page
 from tests.web.pages import (

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from gateway.pages.demo import cues, read_story
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 from producers.posts import Broadcast
 from schemas.checks import check_ingest
 

@@ -6,9 +6,9 @@ from aiohttp.test_utils import TestServer
 
 from gateway.operators.figures import Figures, read_metrics, watched_roles
 from kernel.errors import TouchlineError
-from kernel.health import Health
-from kernel.ops import ops_routes
-from kernel.settings import Gateway, Settings, Stream
+from kernel.process.health import Health
+from kernel.process.ops_port import ops_routes
+from kernel.settings.reading import Gateway, Settings, Stream
 
 
 async def test_each_role_is_asked_and_a_silent_one_is_said_to_be_down() -> None:

@@ -8,7 +8,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from gateway.pages import pages
-from kernel.settings import Auth, Edge, Gateway, Settings, load_settings
+from kernel.settings.reading import Auth, Edge, Gateway, Settings, load_settings
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from kernel.access.users import check_user
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
-from kernel.users import check_user
+from kernel.settings.reading import load_settings
 from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand
 

@@ -13,7 +13,7 @@ from touchline.commands.publish import StreamName
 from touchline.printable import printable
 
 if TYPE_CHECKING:
-    from kernel.positions import Stream
+    from kernel.log.positions import Stream
 
 
 @click.command("attach")
@@ -58,7 +58,7 @@ async def _attach(
     as_json: bool,
 ) -> None:
     from consumers.client.attachments import Attachments
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
     from touchline.progress import shown
 
     if gateway is None:

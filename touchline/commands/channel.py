@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings, load_settings
+from kernel.settings.reading import Settings, load_settings
 
 if TYPE_CHECKING:
-    from control.channels import ChannelRecord
+    from control.channels.channel import ChannelRecord
 
 #: How long a command waits for the worker that carries it out.
 _WAIT_S = 20.0
@@ -50,7 +50,7 @@ def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
     Example: touchline channel set wc26-final slow_s=5 'blocked=["spoiler"]'
              touchline channel set lobby retention=day
     """
-    from control.retention import check_class
+    from control.channels.retention import check_class
     from kernel.clock import to_rfc3339
 
     arguments = dict(_pair(text) for text in pairs)
@@ -59,7 +59,7 @@ def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
         check_class(settings.indexer, retention)
 
     def done(record: "ChannelRecord") -> bool:
-        from control.commands import changed_settings
+        from control.commands.checks import changed_settings
 
         return changed_settings(record, arguments) == record.settings
 
@@ -93,7 +93,7 @@ def _named(channel: str) -> str:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    from control.limits import SETTINGS
+    from control.channels.bounds import SETTINGS
 
     name, equals, value = text.partition("=")
     if not equals or name not in SETTINGS:
@@ -105,7 +105,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _read(settings: Settings, channel: str) -> "ChannelRecord":
-    from control.looking import read_channel
+    from control.following.looking import read_channel
     from kernel.clock import SystemClock
 
     record = read_channel(settings, SystemClock(), channel)
@@ -126,10 +126,10 @@ def _command(
     done: Callable[["ChannelRecord"], bool],
 ) -> "ChannelRecord":
     """Give the command, and wait until the channel's record says that it is carried out."""
-    from control.channels import ChannelRecord
-    from control.commands import check_change, check_command
-    from control.looking import read_channel
-    from control.sending import send_command
+    from control.channels.channel import ChannelRecord
+    from control.commands.checks import check_change, check_command
+    from control.commands.sending import send_command
+    from control.following.looking import read_channel
     from kernel.clock import SystemClock
 
     clock = SystemClock()

@@ -60,7 +60,7 @@ def command(
     from chaos.run import Plan, run
     from chaos.schedule import plan, plan_upgrade, read, write
     from kernel.errors import TouchlineError
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
 
     chosen = random.SystemRandom().randrange(100_000) if seed is None else seed
     seconds = minutes * 60

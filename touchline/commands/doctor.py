@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 _MARKS: Final = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 

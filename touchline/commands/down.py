@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 
 @click.command("down")

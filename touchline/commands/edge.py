@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 
 
 @click.group("edge", invoke_without_command=True)
@@ -35,9 +35,9 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
     from control.state import ControlState
     from history import History
     from kernel.clock import SystemClock
-    from kernel.health import Health
-    from kernel.lifecycle import run_role
-    from kernel.logs import setup_logs
+    from kernel.process.health import Health
+    from kernel.process.lifecycle import run_role
+    from kernel.process.logs import setup_logs
     from schemas.registry import wait_for_registry
 
     settings = load_settings()

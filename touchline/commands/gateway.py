@@ -13,9 +13,9 @@ def command() -> int:
     """
     from gateway.app import serve
     from kernel.clock import SystemClock
-    from kernel.lifecycle import run_role
-    from kernel.logs import setup_logs
-    from kernel.settings import load_settings
+    from kernel.process.lifecycle import run_role
+    from kernel.process.logs import setup_logs
+    from kernel.settings.reading import load_settings
 
     settings = load_settings()
     setup_logs(role="gateway", level=settings.log.level, form=settings.log.format)

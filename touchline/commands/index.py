@@ -6,9 +6,9 @@ import click
 
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
-from kernel.lifecycle import run_role
-from kernel.logs import setup_logs
-from kernel.settings import Settings, load_settings
+from kernel.process.lifecycle import run_role
+from kernel.process.logs import setup_logs
+from kernel.settings.reading import Settings, load_settings
 
 
 @click.command("index")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from kernel.errors import TouchlineError
-from kernel.positions import MAX_LANES, Kind, Stream
+from kernel.log.positions import MAX_LANES, Kind, Stream
 
 if TYPE_CHECKING:
-    from kernel.settings import Settings
+    from kernel.settings.reading import Settings
     from producers.posts import AnyPost
     from producers.producer import Producer
 
@@ -93,7 +93,7 @@ def command(
     else:
         items = iter([(event or "").encode()])
     if user is not None:
-        from kernel.users import check_user
+        from kernel.access.users import check_user
 
         check_user(user)
     asked = _Asked(stream, overrides, user, spread, waits=wait is not None)
@@ -124,7 +124,7 @@ class _Asked:
 
 
 async def _send(asked: _Asked, items: Iterator[bytes], *, as_json: bool) -> None:
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
     from producers.delivery import SomeNotDelivered
     from producers.producer import Producer
     from touchline.progress import shown
@@ -185,10 +185,10 @@ async def _delivered(
     producer: "Producer", asked: _Asked, items: Iterator[bytes], settings: "Settings", *, look: bool
 ) -> tuple[int, dict[str, Any]]:
     """Send and wait until Kafka holds all; how many, and of one event also where it will be, if asked for."""
-    from control.looking import read_registry
+    from control.following.looking import read_registry
     from control.numbering import Numbering, Placed
     from kernel.clock import SystemClock
-    from kernel.topics import topic_names
+    from kernel.log.topics import topic_names
     from producers.batch import Located
     from producers.posts import Record
 

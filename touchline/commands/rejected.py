@@ -41,7 +41,7 @@ def command(
              touchline rejected --show touchline.ingest.chat/3/1042
              touchline rejected --channel wc26-final --retry
     """
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
     from producers.refusals import place_of, post_again, read_refusals
 
     settings = load_settings()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernel.errors import TouchlineError
-from kernel.positions import Stream
+from kernel.log.positions import Stream
 from touchline.commands.publish import StreamName
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command(
              touchline replay gps.csv --stream location:user-7 --map lat=latitude --map lon=longitude
     """
     from kernel.clock import SystemClock
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
     from producers.pacing import play
     from producers.producer import Producer
     from producers.recording import paced

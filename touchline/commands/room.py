@@ -44,7 +44,7 @@ _id = click.argument("room", metavar="ID")
 
 def _rooms(gateway: str | None, token: str | None, user: str | None) -> "Rooms":
     from consumers.client.rooms import Rooms
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
 
     if gateway is None:
         given = load_settings().gateway

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings, load_settings
+from kernel.settings.reading import Settings, load_settings
 from touchline.bars import histogram
 from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand

@@ -41,7 +41,7 @@ def command(
     from chaos.siege.attackers import ATTACKERS
     from chaos.siege.run import MOST_PEACE_S, Plan, run
     from kernel.errors import TouchlineError
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
 
     if only_list:
         for one in ATTACKERS.values():

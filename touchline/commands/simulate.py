@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from kernel.errors import TouchlineError
-from kernel.positions import Kind
+from kernel.log.positions import Kind
 
 if TYPE_CHECKING:
     from producers.simulation import Beat
@@ -65,7 +65,7 @@ async def _play(
     quiet: bool,
 ) -> dict[str, Any]:
     from kernel.clock import SystemClock
-    from kernel.settings import load_settings
+    from kernel.settings.reading import load_settings
     from producers.pacing import play
     from producers.producer import Producer
     from producers.simulation import match

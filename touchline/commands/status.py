@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 from kernel.version import VERSION
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kernel.settings import Settings, load_settings
+from kernel.settings.reading import Settings, load_settings
 
 
 @click.command("stream")
@@ -36,8 +36,8 @@ def _run(settings: Settings) -> int:
     import asyncio
 
     from kernel.clock import SystemClock
-    from kernel.lifecycle import run_role
-    from kernel.logs import setup_logs
+    from kernel.process.lifecycle import run_role
+    from kernel.process.logs import setup_logs
     from streams.role import run_worker
 
     setup_logs(role="stream", level=settings.log.level, form=settings.log.format)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from kernel.access.tokens import ACTIONS, EVERYTHING, MAX_PATTERN
+from kernel.access.users import MAX_USER
 from kernel.errors import TouchlineError
-from kernel.settings import Auth, load_settings
-from kernel.tokens import ACTIONS, EVERYTHING, MAX_PATTERN
-from kernel.users import MAX_USER
+from kernel.settings.reading import Auth, load_settings
 
 
 class Grant(click.ParamType):
@@ -58,8 +58,8 @@ def command(
     Example: touchline token ana --can subscribe=chat:wc26-* --can publish=chat:wc26-final
              touchline token ana --revoke
     """
+    from kernel.access.tokens import StaticKeys, read_private, sign
     from kernel.clock import SystemClock
-    from kernel.tokens import StaticKeys, read_private, sign
 
     if not 1 <= len(user) <= MAX_USER:
         raise click.BadParameter(f"it has 1 to {MAX_USER} characters.", param_hint="USER")
@@ -91,8 +91,8 @@ def command(
 
 
 def _revoke(user: str, before_s: float) -> None:
+    from control.commands.sending import send_command
     from control.revocations import COMMAND, PREFIX
-    from control.sending import send_command
     from kernel.clock import SystemClock
 
     send_command(load_settings(), SystemClock(), f"{PREFIX}{user}", COMMAND, {"before": before_s})

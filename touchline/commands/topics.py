@@ -4,9 +4,9 @@ import json
 
 import click
 
-from kernel.kafka import apply_topics
-from kernel.settings import load_settings
-from kernel.topics import topics
+from kernel.log.kafka import apply_topics
+from kernel.log.topics import topics
+from kernel.settings.reading import load_settings
 
 
 @click.group("topics")

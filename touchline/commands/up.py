@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kernel.errors import TouchlineError
-from kernel.settings import Settings, load_settings
+from kernel.settings.reading import Settings, load_settings
 
 if TYPE_CHECKING:
     from embedded.datadir import DataDirectory
@@ -49,7 +49,7 @@ def _stay(plan: "Plan", settings: Settings, directory: "DataDirectory") -> int:
     from embedded import up
     from embedded.supervision.progress import Event, Up
     from embedded.terminal import TerminalReport, show_final_screen
-    from kernel.logs import setup_logs
+    from kernel.process.logs import setup_logs
 
     setup_logs(role="up", level=settings.log.level, form=settings.log.format)
     with TerminalReport() as show:
@@ -87,7 +87,7 @@ def _report_to(number: int, plan: "Plan", settings: Settings, directory: "DataDi
     """Be the supervisor that `--detach` has started."""
     from embedded import up
     from embedded.supervision import progress
-    from kernel.logs import setup_logs
+    from kernel.process.logs import setup_logs
 
     setup_logs(role="up", level=settings.log.level, form=settings.log.format)
     report = progress.write_to(os.fdopen(number, "wb"))

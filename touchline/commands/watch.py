@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from kernel.settings import load_settings
+from kernel.settings.reading import load_settings
 from touchline.printable import printable, printable_json
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def command(
     Example: touchline watch chat:wc26-final --last 10
     """
     from consumers.client.viewer import Start, Viewer
-    from kernel.logs import setup_logs
-    from kernel.positions import Stream
+    from kernel.log.positions import Stream
+    from kernel.process.logs import setup_logs
     from touchline.addresses import edge_url
 
     if after is not None and last is not None:

@@ -1,6 +1,6 @@
 // Made by docs/make_reference.py (`make docs`); change the code that it names instead.
 
-// ── kernel/codes.py: what ends a connection, and whether a client comes back ──
+// ── kernel/close_codes.py: what ends a connection, and whether a client comes back ──
 
 export const SUBPROTOCOL = "touchline.v1";
 
@@ -81,7 +81,7 @@ export type ErrorCode =
   | "not_proven"
   ;
 
-// ── kernel/positions.py and consumers/protocol/messages.py: limits ──
+// ── kernel/log/positions.py and consumers/protocol/messages.py: limits ──
 
 export const CHANNEL = /^[A-Za-z0-9._~-]{1,128}$/;
 /** The same for the `pattern` of an input, where a hyphen has to be escaped. */
@@ -94,7 +94,7 @@ export const MAX_KEY = 128;
 export const MAX_LAST = 1000;
 export const MAX_PAGE = 500;
 
-// ── kernel/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──
+// ── kernel/process/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──
 
 export const METRICS = {
   CONSUMER_LAG: "touchline_consumer_lag",

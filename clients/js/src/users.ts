@@ -1,4 +1,4 @@
-// Users' own channels: `location:user-ana` has where ana is. The twin of kernel/users.py; tests/shared/user_names.json is their table.
+// Users' own channels: `location:user-ana` has where ana is. The twin of kernel/access/users.py; tests/shared/user_names.json is their table.
 
 import { sha256 } from "./sha256.ts";
 

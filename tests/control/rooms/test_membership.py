@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.rooms.membership import ALL, NOTHING, Interval, Spans, may_read, readable, wrote_as_member
-from kernel.positions import MAX_SEQ
+from kernel.log.positions import MAX_SEQ
 
 BORN = 10
 #: Made with the room, and in it ever since.

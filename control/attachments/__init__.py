@@ -1,0 +1,1 @@
+"""What is known of attachments beside their bytes."""

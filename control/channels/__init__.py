@@ -1,0 +1,1 @@
+"""Channels: their records, settings and bounds, and who may read them."""

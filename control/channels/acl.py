@@ -1,0 +1,101 @@
+"""Who may read which channel, by its name and its settings: edges, gateway and indexer keep to it alike."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+import msgspec
+
+from control.rooms.membership import ALL, NOTHING, Spans
+from kernel.access.tokens import Grants
+from kernel.access.users import ALERT, FENCE, NOTIFY, ROOM, USER, notify_channel, user_channel
+from kernel.log.positions import split_lane
+
+#: What these begin with only some may read, whatever the channel's settings say.
+CLOSED: Final = (USER, NOTIFY, ROOM, ALERT, FENCE)
+
+
+class _Saved(msgspec.Struct):
+    """What an alert says of who may read it."""
+
+    owner: str | None = None
+    readers: tuple[str, ...] = ()
+
+
+_saved: Final = msgspec.json.Decoder(_Saved).decode
+
+
+class ChannelAcl:
+    """The channels that only some may read, and those. All other channels are for everybody."""
+
+    def __init__(
+        self,
+        readers_of: Callable[[str], Iterable[str]] | None = None,
+        closed: Callable[[], Iterable[tuple[str, Collection[str]]]] | None = None,
+        rooms: Callable[[Grants, str], Spans] | None = None,
+    ) -> None:
+        """`readers_of` a channel, where something else knows them; all that are `closed`, with theirs; of
+        `rooms`, what somebody may read of one. Without it they are closed."""
+        self._of_room = rooms or (lambda *_: NOTHING)
+        self._names: dict[str, frozenset[str]] = {}
+        self._readers_of = readers_of or (lambda channel: self._names.get(channel, ()))
+        self._closed = closed or self._names.items
+        #: The channels of alerts, with who made them and whom they name.
+        self._shared: dict[str, frozenset[str]] = {}
+
+    def learn(self, channel: str, names: Iterable[str]) -> None:
+        """Take what the channel's settings say now; nobody named: everybody may."""
+        if names := frozenset(names):
+            self._names[channel] = names
+        else:
+            self._names.pop(channel, None)
+
+    def learn_alert(self, alert_id: str, saved: str | None) -> str:
+        """Take an alert as JSON (None: it is no more); returns its channel. Raises msgspec.DecodeError."""
+        channel = f"{ALERT}{alert_id}"
+        if saved is None:
+            self._shared.pop(channel, None)
+            return channel
+        alert = _saved(saved)
+        owner = () if alert.owner is None else (alert.owner,)
+        self._shared[channel] = frozenset((*owner, *alert.readers))
+        return channel
+
+    def allow(self, grants: Grants, channel: str) -> bool:
+        """Whether this user may read a channel, or the one that it is a lane of."""
+        base = split_lane(channel)[0]
+        if base.startswith(ROOM):
+            return bool(self._of_room(grants, base).ranges)
+        if base.startswith(CLOSED):
+            return self._is_theirs(grants.user, base) or grants.allows("admin", base)
+        names = self._readers_of(base)
+        return not names or grants.user in names or grants.allows("admin", base)
+
+    def readable(self, grants: Grants, channel: str) -> Spans:
+        """What of a channel's streams this user may read, as far as is known here."""
+        if channel.startswith(ROOM):
+            return self._of_room(grants, channel)
+        return ALL if self.allow(grants, channel) else NOTHING
+
+    def hidden_from(self, grants: Grants) -> list[str]:
+        """The channels that this user may not read, because of their settings."""
+        user, administers = grants.user, bool(grants.can.get("admin"))
+        return [
+            channel
+            for channel, names in self._closed()
+            if user not in names
+            and not channel.startswith(CLOSED)
+            and not (administers and grants.allows("admin", channel))
+        ]
+
+    def open_to(self, grants: Grants) -> list[str] | None:
+        """Of the channels whose names close them, those that this user may read; None: all of them."""
+        if grants.allows("admin", "*"):
+            return None
+        user = grants.user
+        shared = [channel for channel, names in self._shared.items() if user in names]
+        return [user_channel(user), notify_channel(user), *shared]
+
+    def _is_theirs(self, user: str, channel: str) -> bool:
+        if channel.startswith((USER, NOTIFY)):
+            return channel in (user_channel(user), notify_channel(user))
+        return user in self._shared.get(channel, ())

@@ -1,0 +1,1 @@
+"""Commands, how they are sent, and what the fold answers."""

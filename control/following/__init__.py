@@ -1,0 +1,1 @@
+"""Following compacted topics: tables in memory, and looks at them."""

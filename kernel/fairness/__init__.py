@@ -1,0 +1,1 @@
+"""Shares among users: budgets, paces, places and turns."""

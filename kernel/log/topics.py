@@ -1,0 +1,142 @@
+"""The Kafka topics: names, keys, lifetimes and settings; and what makes the brokers agree with them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from kernel.log.positions import Kind
+from kernel.settings.reading import Settings
+
+MINUTE_MS: Final = 60 * 1000
+DAY_MS: Final = 24 * 60 * MINUTE_MS
+MAX_EVENT_BYTES: Final = 1024 * 1024
+#: A record is the event, its key, headers and Kafka's own framing.
+MAX_RECORD_BYTES: Final = MAX_EVENT_BYTES + 64 * 1024
+
+
+class Topic(NamedTuple):
+    """A topic as `touchline topics apply` makes it."""
+
+    name: str
+    key: str
+    value: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+class TopicNames:
+    """The names, under the prefix of the settings."""
+
+    def __init__(self, prefix: str) -> None:
+        self.ingest: Mapping[Kind, str] = MappingProxyType({k: f"{prefix}.ingest.{k}" for k in Kind})
+        self.events: Mapping[Kind, str] = MappingProxyType({k: f"{prefix}.events.{k}" for k in Kind})
+        self.fanout_live = f"{prefix}.fanout.live"
+        self.fanout_location = f"{prefix}.fanout.location"
+        self.control = f"{prefix}.control"
+        self.changes = f"{prefix}.changes"
+        self.rejected = f"{prefix}.rejected"
+        self.alerts = f"{prefix}.alerts"
+        self.channels = f"{prefix}.channels"
+        self.counts = f"{prefix}.counts"
+        self.presence = f"{prefix}.presence"
+        self.cursors = f"{prefix}.cursors"
+        self.ops = f"{prefix}.ops"
+        self.answers = f"{prefix}.answers"
+        self.shares = f"{prefix}.shares"
+        self.rooms = f"{prefix}.rooms"
+        self.user_rooms = f"{prefix}.user-rooms"
+        self.blocks = f"{prefix}.blocks"
+        self.attachments = f"{prefix}.attachments"
+
+    def fanout(self, kind: Kind) -> str:
+        """Where the edges find events of this kind."""
+        return self.fanout_location if kind is Kind.LOCATION else self.fanout_live
+
+
+def topic_names(settings: Settings) -> TopicNames:
+    """The names under this deployment's prefix."""
+    return TopicNames(settings.topics.prefix)
+
+
+def worker_group(settings: Settings) -> str:
+    """The workers' consumer group."""
+    return settings.stream.group or f"{settings.topics.prefix}-stream"
+
+
+def indexer_group(settings: Settings) -> str:
+    """The indexers' consumer group."""
+    return settings.indexer.group or f"{settings.topics.prefix}-index"
+
+
+def cell_group(settings: Settings, cell: str) -> str:
+    """The consumer group of a cell of edges."""
+    return f"{settings.topics.prefix}-cell-{cell}"
+
+
+def topics(settings: Settings) -> list[Topic]:
+    """Every topic that Touchline uses."""
+    names, partitions = topic_names(settings), settings.topics.partitions
+
+    def kept(days: int) -> dict[str, str]:
+        return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+    # A compacted topic holds the latest record of each key; small segments keep start-up reads short.
+    compacted = {"cleanup.policy": "compact", "segment.ms": str(DAY_MS), "min.cleanable.dirty.ratio": "0.1"}
+    # The broker's append time is the clock of the pipeline: producers cannot choose it.
+    append_time = {"message.timestamp.type": "LogAppendTime"}
+
+    # Who comes back after the events are gone has no use for their place in them.
+    cursors = {**kept(30), "cleanup.policy": "compact,delete"}
+
+    # What operators look at now: deleted by the minute, and never indexed.
+    brief = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(10 * MINUTE_MS),
+        "segment.ms": str(MINUTE_MS),
+    }
+
+    def days(kind: Kind) -> int:
+        return 1 if kind is Kind.LOCATION else 30
+
+    made = [
+        *(
+            Topic(
+                names.ingest[kind],
+                "channel",
+                f"ingest-{kind}",
+                partitions,
+                {**kept(days(kind)), **append_time},
+            )
+            for kind in Kind
+        ),
+        # Events carry the append time of their ingest record as their timestamp: a seek by time finds them.
+        *(Topic(names.events[kind], "channel", f"event-{kind}", partitions, kept(30)) for kind in Kind),
+        Topic(names.fanout_live, "channel#version#shard", "fanout", partitions, kept(1)),
+        Topic(names.fanout_location, "channel#version#shard", "fanout", partitions, kept(1)),
+        Topic(names.control, "user", "control", partitions, {**compacted, **append_time}),
+        # What changes states is kept as it came: a later command takes no earlier one away (decision 0091).
+        Topic(names.changes, "channel or user", "control", partitions, {**kept(30), **append_time}),
+        Topic(names.rejected, "channel", "rejection", partitions, kept(30)),
+        Topic(names.alerts, "alert", "control", 1, compacted),
+        Topic(names.channels, "channel", "channel", partitions, compacted),
+        # Who is in which room, by room and by user; and who has blocked whom (decision 0093).
+        Topic(names.rooms, "channel", "room", partitions, compacted),
+        Topic(names.user_rooms, "user, number", "user-rooms", partitions, compacted),
+        Topic(names.blocks, "user, user", "block", partitions, compacted),
+        Topic(names.counts, "kind:channel", "count", partitions, compacted),
+        Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
+        Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
+        # A record a pair (attachment and message, message and its retraction …): decision 0094.
+        Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
+        # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
+        Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
+        # Who asked reads its own partition, and waits two seconds.
+        Topic(names.answers, "asker", "answer", partitions, brief),
+        # What doors tell each other of the last second: every door reads all of it, from when it begins.
+        Topic(names.shares, "door", "share", 1, brief),
+    ]
+    shared = {
+        "max.message.bytes": str(MAX_RECORD_BYTES),
+        "min.insync.replicas": str(settings.topics.min_insync_replicas),
+    }
+    return [topic._replace(config=MappingProxyType({**shared, **topic.config})) for topic in made]

@@ -1,0 +1,1 @@
+"""A role as a process: its life, health, metrics and logs."""

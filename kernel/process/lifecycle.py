@@ -1,0 +1,55 @@
+"""The life of a role's process: one event loop, signals that ask it to stop, and an exit code that tells."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from kernel.clock import SystemClock
+from kernel.errors import TouchlineError
+from kernel.process.logs import get_logger
+from kernel.process.metrics import TASKS
+from kernel.process.stalls import StallWatch
+
+_STARTED_S: Final = 10.0
+
+
+async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch = StallWatch(loop, SystemClock())
+    watch.start()
+    # What a start has made stays: to look through it for garbage again and again holds the loop.
+    loop.call_later(_STARTED_S, gc.freeze)
+    try:
+        await main(stop)
+    finally:
+        watch.stop()
+
+
+def run_role(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
+    """Run a role until `stop` is set by SIGTERM or SIGINT; 0 if it ended well, 1 if not.
+
+    An unexpected error ends the process: the supervisor starts it again, and it goes on from the log.
+    That is safer than going on with a state that nobody has thought about.
+    """
+    log = get_logger("touchline.lifecycle")
+    try:
+        if sys.platform == "win32":
+            asyncio.run(_with_signals(main))
+        else:
+            import uvloop  # noqa: PLC0415 - it does not exist on Windows
+
+            uvloop.run(_with_signals(main))
+    except TouchlineError as error:
+        log.error("stopped", code=error.code, reason=str(error))  # noqa: TRY400 - a sentence, not a traceback
+        return 1
+    except Exception:
+        log.exception("stopped by an unexpected error")
+        return 1
+    return 0

@@ -1,0 +1,142 @@
+"""Finds out when a role's event loop stands still, for how long and where: a thread asks it for an answer.
+
+What counts is time in which the loop could have run: not that in which the machine gave it no processor.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from kernel.clock import Clock
+from kernel.process.logs import get_logger
+from kernel.process.metrics import LOOP_STALL
+
+#: A stall is what lasts longer: nobody short of an operator may make a loop stand for it.
+STALL_S: Final = 0.05
+_ASK_S: Final = 0.025
+#: Stalls come in bursts: so often a line is written about one.
+_LINE_S: Final = 1.0
+_FRAMES: Final = 8
+
+_log = get_logger("touchline.stalls")
+Report = Callable[[float, str], None]
+
+
+class StallWatch(threading.Thread):
+    """Watches the loop of the thread that makes it, from `start` to `stop`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, report: Report | None = None) -> None:
+        super().__init__(name="stall-watch", daemon=True)
+        self._loop, self._clock, self._report = loop, clock, report or _Lines(clock)
+        self._watched = threading.get_ident()
+        self._processor = _Processor()
+        self._stopping, self._answered = threading.Event(), threading.Event()
+        #: When the loop answered, by the clock and by its processor time.
+        self._at = (0.0, 0.0)
+
+    def stop(self) -> None:
+        """It ends within a moment; nobody need wait for it."""
+        self._stopping.set()
+        self._answered.set()
+
+    def run(self) -> None:
+        try:
+            while not self._stopping.wait(_ASK_S):
+                self._ask()
+        finally:
+            self._processor.close()
+
+    def _ask(self) -> None:
+        self._answered.clear()
+        try:
+            self._loop.call_soon_threadsafe(self._answer)
+        except RuntimeError:  # the loop is closed
+            self._stopping.set()
+            return
+        used, lacked = self._processor.read()
+        stood, places = 0.0, list[str]()
+        self._at = (0.0, 0.0)
+        while not self._stopping.is_set():
+            begun = self._clock.monotonic()
+            answered = self._answered.wait(_ASK_S)
+            now = self._at[0] if answered else self._clock.monotonic()
+            # A process that was stopped for an hour did not stall for one: this thread was stopped too.
+            stood += min(max(0.0, now - begun), 2 * _ASK_S)
+            if answered:
+                break
+            places.append(self._place())
+        now_lacked = self._processor.read()[1]
+        # While the loop's thread holds the interpreter this one does not see time pass: then its work tells.
+        stalled = max(stood - (now_lacked - lacked), self._at[1] - used)
+        if stalled >= STALL_S and not self._stopping.is_set():
+            # The first and the last may be of what came before and after.
+            self._report(stalled, places[(len(places) - 1) // 2] if places else "unknown")
+
+    def _answer(self) -> None:
+        """In the loop."""
+        self._at = self._clock.monotonic(), time.thread_time()
+        self._answered.set()
+
+    def _place(self) -> str:
+        frame = sys._current_frames().get(self._watched)
+        return "" if frame is None else place_of(frame)
+
+
+def place_of(frame: FrameType | None) -> str:
+    """Where a thread is: the innermost calls first."""
+    calls: list[str] = []
+    while frame is not None and len(calls) < _FRAMES:
+        name = Path(frame.f_code.co_filename)
+        calls.append(f"{name.parent.name}/{name.name}:{frame.f_lineno} {frame.f_code.co_name}")
+        frame = frame.f_back
+    return " < ".join(calls)
+
+
+class _Processor:
+    """Of the thread that makes it: seconds of processor time that it used, and that it waited for."""
+
+    def __init__(self) -> None:
+        self._clock: int | None = None
+        self._file: int | None = None
+        with contextlib.suppress(OSError, AttributeError):  # not on every system
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        with contextlib.suppress(OSError):
+            self._file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+
+    def read(self) -> tuple[float, float]:
+        used = lacked = 0.0
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if self._clock is not None:
+                used = time.clock_gettime(self._clock)
+            if self._file is not None:
+                lacked = int(os.pread(self._file, 100, 0).split()[1]) / 1e9
+        return used, lacked
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class _Lines:
+    """Counts every stall, and writes about one a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last, self._unsaid = float("-inf"), 0
+
+    def __call__(self, seconds: float, place: str) -> None:
+        LOOP_STALL.observe(seconds)
+        now = self._clock.monotonic()
+        if now - self._last < _LINE_S:
+            self._unsaid += 1
+            return
+        _log.warning("the loop stood still", seconds=round(seconds, 3), place=place, others=self._unsaid)
+        self._last, self._unsaid = now, 0

@@ -1,0 +1,170 @@
+"""docs/protocol.md §3.3 on a real worker: what `published` says, and what it says when one waits for more."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from control.commands.sending import send_command
+from kernel.clock import SystemClock
+from kernel.log.positions import Stream, split_lane
+from tests.consumers.bare import Bare, bare
+from tests.pipeline import Pipeline, running
+
+NO_ELASTICSEARCH = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def live(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A worker and an edge."""
+    logs: Path = tmp_path_factory.mktemp("accepted")
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "edge") as pipeline:
+        yield pipeline
+
+
+def named(pipeline: Pipeline, user: str) -> str:
+    return f"{pipeline.edge_url}?user={user}"
+
+
+async def command(live: Pipeline, channel: str, what: str, arguments: dict[str, Any]) -> None:
+    await asyncio.to_thread(send_command, live.settings, SystemClock(), channel, what, arguments)
+
+
+async def publish(client: Bare, number: int, stream: str, text: str = "hi", **more: Any) -> dict[str, Any]:
+    await client.say(op="publish", id=number, stream=stream, data={"text": text}, **more)
+    while (reply := await client.any()).get("id") != number:
+        assert reply["op"] in ("presence", "event"), reply
+    return reply
+
+
+async def test_published_says_where_the_event_will_be(live: Pipeline) -> None:
+    async with bare(named(live, "ana")) as (ana, welcome), bare(named(live, "ben")) as (ben, _):
+        assert (welcome["user"], welcome["auth"]) == ("ana", "anonymous")
+        await ben.say(op="subscribe", id=1, stream="chat:where")
+        await ben.hear("subscribed")
+        told = await publish(ana, 1, "chat:where", key="k1", client_ts="2026-06-11T19:00:00.000Z")
+        event = await ben.hear("event")
+        assert (told["seq"], told["event_id"]) == (event["seq"], event["id"])
+        assert (event["sender"], event["client_ts"]) == ("ana", "2026-06-11T19:00:00.000Z")
+        again = await publish(ana, 2, "chat:where", key="k1")
+        assert "seq" not in again, "it repeats the first one: no event lies where its record does"
+        bad = await publish(ana, 3, "chat:where", client_ts="yesterday")
+        assert (bad["op"], bad["code"]) == ("error", "invalid_event")
+
+
+async def test_who_waits_is_told_what_the_fold_made_of_it(live: Pipeline) -> None:
+    await command(live, "strict", "set_channel", {"blocked": ["spoiler"]})
+
+    async with bare(named(live, "ana")) as (ana, _), bare(named(live, "ben")) as (ben, _):
+        await ben.say(op="subscribe", id=1, stream="chat:strict")
+        await ben.hear("subscribed")
+        first = await publish(ana, 1, "chat:strict", "one", key="k", wait="accepted")
+        event = await ben.hear("event")
+        assert (first["op"], first["seq"], first["event_id"]) == ("published", event["seq"], event["id"])
+        repeat = await publish(ana, 2, "chat:strict", "one again", key="k", wait="accepted")
+        assert (repeat["seq"], repeat["event_id"]) == (first["seq"], first["event_id"])
+        async with asyncio.timeout(30):  # until the settings hold
+            number = 3
+            while (told := await publish(ana, number, "chat:strict", "spoiler", wait="accepted"))[
+                "op"
+            ] != "error":
+                number += 1
+        assert (told["code"], told["retry"]) == ("moderated", False)
+        await ana.say(op="ping", id=99)
+        assert (await ana.hear("pong"))["id"] == 99, "it is not told a second time"
+
+
+async def test_where_no_worker_is_who_waits_is_told_so_and_later_what_became_of_it(live: Pipeline) -> None:
+    """Also over a kill -9: what the dead worker did not judge the next one does."""
+    async with bare(named(live, "ana")) as (ana, _):
+        assert (await publish(ana, 1, "chat:later", key="k", wait="accepted"))["op"] == "published"
+        live.kill("stream")
+        started = asyncio.get_running_loop().time()
+        told = await publish(ana, 2, "chat:later", key="lost", wait="accepted")
+        assert (told["code"], told["retry"]) == ("unavailable", True)
+        assert asyncio.get_running_loop().time() - started < 4
+        await asyncio.to_thread(live.start, "stream")
+        again = await publish(ana, 3, "chat:later", key="lost", wait="accepted")
+        assert again["op"] == "published"
+        await ana.say(op="history", id=4, stream="chat:later", after=0)
+        events = (await ana.hear("history"))["events"]
+        assert [event["key"] for event in events] == ["k", "lost"]
+        assert (again["seq"], again["event_id"]) == (events[1]["seq"], events[1]["id"])
+
+
+async def test_a_spread_channel_spreads_what_viewers_post_by_sender(live: Pipeline) -> None:
+    await command(live, "hot", "set_lanes", {"lanes": 4})
+    users = [f"fan{number}" for number in range(8)]
+    async with bare(named(live, "eve")) as (eve, _):
+
+        async def spread() -> bool:
+            return split_lane((await publish(eve, 1, "chat:hot", wait="accepted"))["stream"])[1] is not None
+
+        async with asyncio.timeout(30):
+            while not await spread():  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        await eve.say(op="subscribe", id=9, stream="chat:hot")
+        await eve.hear("subscribed")
+        went: dict[str, set[str]] = {}
+        for user in users:
+            async with bare(named(live, user)) as (client, _):
+                for number in (1, 2):
+                    told = await publish(client, number, "chat:hot", f"{user} {number}")
+                    went.setdefault(user, set()).add(told["stream"])
+                    event = await eve.hear("event")
+                    assert (event["stream"], event["seq"]) == (told["stream"], told["seq"])
+        assert all(len(streams) == 1 for streams in went.values()), "a sender keeps to a lane"
+        assert len(set().union(*went.values())) > 1
+        assert all(Stream.parse(name).channel.startswith("hot~") for names in went.values() for name in names)
+        one = await publish(eve, 10, "broadcast:hot", type="goal")
+        assert one["stream"] == "broadcast:hot", "the order of broadcasts is their meaning"
+
+
+async def test_refusals_on_a_lane_find_who_posted(live: Pipeline) -> None:
+    await command(live, "tight", "set_lanes", {"lanes": 2})
+    await command(live, "tight", "set_channel", {"blocked": ["spoiler"]})
+    async with bare(named(live, "ana")) as (ana, _):
+        async with asyncio.timeout(30):
+            while True:
+                told = await publish(ana, 1, "chat:tight", "spoiler", wait="accepted")
+                if told["op"] == "error":
+                    break
+                await asyncio.sleep(0.2)
+        told = await publish(ana, 2, "chat:tight", "spoiler", key="k")
+        assert split_lane(told["stream"])[1] is not None
+        refused = await ana.hear("rejected")
+        assert (refused["stream"], refused["key"], refused["code"]) == (told["stream"], "k", "moderated")
+
+
+async def test_an_own_channel_is_watched_and_counted_by_its_user_alone(live: Pipeline) -> None:
+    where = {"lat": 51.5, "lon": -0.2}
+    async with bare(named(live, "ana")) as (ana, _), bare(named(live, "ben")) as (ben, _):
+        for op in ("subscribe", "presence"):
+            await ben.say(op=op, id=1, stream="location:user-ana")
+            assert (await ben.hear("error"))["code"] == "forbidden"
+        await ben.say(op="history", id=2, stream="location:user-ana", after=0)
+        assert (await ben.hear("error"))["code"] == "forbidden"
+        await ben.say(op="publish", id=3, stream="location:user-ana", data=where)
+        assert (await ben.hear("error"))["code"] == "forbidden"
+        await ana.say(op="subscribe", id=1, stream="location:user-ana")
+        await ana.hear("subscribed")
+        await ana.say(op="publish", id=2, stream="location:user-ana", data=where)
+        while (event := await ana.any())["op"] != "event":
+            assert event["op"] in ("published", "presence")
+        assert event["sender"] == "ana"
+        await ben.say(op="subscribe", id=4, stream="ops:overview")
+        assert (await ben.hear("error"))["code"] == "forbidden", "only the operator, who has no name"
+    for path in ("/v1/sse", "/v1/poll"):
+        assert await status(live, f"{path}?stream=location:user-ana&user=ben&wait=0") == 200
+        assert await status(live, f"{path}?stream=chat:x&wait=0&user=") == 400
+
+
+async def status(live: Pipeline, path: str) -> int:
+    async with (
+        ClientSession() as http,
+        http.get(f"{live.edge_url[:-6].replace('ws:', 'http:')}{path}") as got,
+    ):
+        return got.status

@@ -1,0 +1,123 @@
+"""docs/protocol.md §3.3 and §6.2: what is refused later finds its sender, and how much is under way."""
+
+import asyncio
+import gc
+from typing import Any
+
+from bench.fan_servers import bare_service
+from consumers.protocol.messages import Rejected
+from consumers.protocol.session import Member
+from consumers.service.service import Service
+from consumers.transport.connection import MAX_UNDER_WAY, ViewerConnection
+from control.numbering import Placed
+from kernel.log.positions import Stream
+from kernel.log.records import Headers
+from tests.consumers.heard import messages
+from tests.consumers.protocol.test_one_frame import ask, lose, opened
+from tests.consumers.service.test_turns import until
+from tests.security.wire import HANDSHAKE, Transport
+
+
+class Kafka:
+    """Confirms what is posted when it is told to."""
+
+    def __init__(self) -> None:
+        self.confirms, self.asked = asyncio.Event(), asyncio.Event()
+        self.posted: list[tuple[str, str]] = []
+
+    async def post(self, stream: Stream, event: dict[str, Any], headers: Headers | None = None) -> Placed:
+        self.posted.append((str(stream), event["key"]))
+        self.asked.set()
+        await self.confirms.wait()
+        return Placed(0, None, None)
+
+
+def edge(*, confirms: bool = True) -> tuple[Service, Kafka]:
+    kafka = Kafka()
+    if confirms:
+        kafka.confirms.set()
+    return bare_service(poster=kafka), kafka
+
+
+def publish(number: int, stream: str, key: str) -> dict[str, Any]:
+    return {"op": "publish", "id": number, "stream": stream, "key": key, "data": {"text": "x"}}
+
+
+def user(viewer: Transport) -> str:
+    assert isinstance(viewer.protocol, ViewerConnection)
+    assert isinstance(viewer.protocol.session, Member)
+    return viewer.protocol.session.user
+
+
+def refuse(service: Service, sender: str, stream: str, key: str) -> None:
+    message = Rejected(stream=stream, key=key, code="rate_limited", message="Too fast.")
+    service.publishing.rejected(sender, message)
+
+
+async def test_refusals_of_one_key_on_two_streams_are_both_told() -> None:
+    """A key is the stream's: another stream's is another event."""
+    service, _ = edge()
+    viewer = opened(service, HANDSHAKE)
+    ask(viewer, publish(1, "chat:a", "k"), publish(2, "chat:b", "k"))
+    await service.tasks.settled()
+    assert [said["id"] for said in messages(viewer, "published")] == [1, 2]
+    for stream in ("chat:a", "chat:b", "chat:a"):
+        refuse(service, user(viewer), stream, "k")
+    told = [(said["stream"], said["key"]) for said in messages(viewer, "rejected")]
+    assert told == [("chat:a", "k"), ("chat:b", "k")], "each once"
+    lose(viewer)
+    await service.close()
+
+
+async def test_a_refusal_that_is_faster_than_kafkas_word_comes_after_it() -> None:
+    service, kafka = edge(confirms=False)
+    viewer = opened(service, HANDSHAKE)
+    ask(viewer, publish(1, "chat:a", "k"))
+    await asyncio.wait_for(kafka.asked.wait(), 5)
+    refuse(service, user(viewer), "chat:a", "k")
+    kafka.confirms.set()
+    await service.tasks.settled()
+    await asyncio.sleep(0)
+    assert [said["op"] for said in messages(viewer, "published", "rejected")] == ["published", "rejected"]
+    lose(viewer)
+    await service.close()
+
+
+async def test_who_has_posted_and_left_is_not_kept_for_refusals_that_may_come() -> None:
+    def held() -> int:
+        gc.collect()
+        return sum(isinstance(each, ViewerConnection) for each in gc.get_objects())
+
+    before, (service, _) = held(), edge()
+    viewer = opened(service, HANDSHAKE)
+    ask(viewer, publish(1, "chat:a", "k"))
+    await service.tasks.settled()
+    who = user(viewer)
+    assert held() == before + 1
+    lose(viewer)
+    viewer.protocol = None
+    assert held() == before
+    refuse(service, who, "chat:a", "k")
+    await service.close()
+
+
+async def test_of_one_viewer_so_many_requests_are_under_way_and_more_are_refused_until_one_is_done() -> None:
+    service, kafka = edge(confirms=False)
+    viewer, other = opened(service, HANDSHAKE), opened(service, HANDSHAKE)
+    ask(viewer, *(publish(n, "chat:a", f"k{n}") for n in range(1, MAX_UNDER_WAY + 3)))
+    await until(lambda: len(messages(viewer, "error")) == 2)  # so many take several turns
+    refused = messages(viewer, "error")
+    assert [said["id"] for said in refused] == [MAX_UNDER_WAY + 1, MAX_UNDER_WAY + 2]
+    assert {said["code"] for said in refused} == {"rate_limited"}
+    assert ask(other, publish(1, "chat:a", "o")) == [], "the other is not held up"
+    await asyncio.sleep(0)
+    assert len(kafka.posted) == MAX_UNDER_WAY + 1
+    kafka.confirms.set()
+    await service.tasks.settled()
+    assert len(messages(viewer, "published")) == MAX_UNDER_WAY
+    assert ask(viewer, publish(99, "chat:a", "again")) == []
+    await service.tasks.settled()
+    assert messages(viewer, "published")[-1]["id"] == 99
+    for each in (viewer, other):
+        lose(each)
+    await service.close()
