@@ -1,4 +1,4 @@
-"""Asks a role over HTTP how it is: `python -m kernel.process.probe URL` exits 0 on a 200, for health checks."""
+"""Asks a role over HTTP how it is, for checks: `python -m kernel.process.probe URL` exits 0 for a 200."""
 
 import http.client
 import ssl
