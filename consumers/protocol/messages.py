@@ -44,6 +44,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
     after: Seq | None = None
     last: Annotated[int, Meta(ge=0, le=1000)] | None = None
     cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
+    members: Annotated[bool, Meta(description="tell who comes and goes, up to 1,000 viewers")] = False
 
 
 class Unsubscribe(Request, frozen=True, tag="unsubscribe"):
@@ -67,7 +68,15 @@ class Publish(Request, frozen=True, tag="publish"):
 
 
 class Ack(Request, frozen=True, tag="ack"):
-    """Seen up to here, on this device; cumulative."""
+    """This device has it, up to here; cumulative. Of one stream, or of several."""
+
+    stream: StreamName | None = None
+    seq: Seq | None = None
+    seqs: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
+
+
+class Read(Request, frozen=True, tag="read"):
+    """The user has read a room, or their notifications, up to here: on whatever device."""
 
     stream: StreamName
     seq: Seq
@@ -83,7 +92,27 @@ class History(Request, frozen=True, tag="history"):
 
 
 class Presence(Request, frozen=True, tag="presence"):
-    """How many watch a stream."""
+    """How many watch a stream, and with `members` who they are."""
+
+    stream: StreamName
+    members: bool = False
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class Sync(Request, frozen=True, tag="sync"):
+    """Follow all rooms of the user, from what this device acknowledged last."""
+
+
+class Inbox(Request, frozen=True, tag="inbox"):
+    """The user's rooms with what is unread in each, the latest activity first; then what changes of them."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(max_length=1000, description="that of the page before")] | None = None
+    off: Annotated[bool, Meta(description="no more of it")] = False
+
+
+class Typing(Request, frozen=True, tag="typing"):
+    """The user is typing; it is over after 5 s."""
 
     stream: StreamName
 
@@ -117,7 +146,21 @@ class Ping(Request, frozen=True, tag="ping"):
     """Is anybody there?"""
 
 
-AnyRequest = Auth | Subscribe | Unsubscribe | Publish | Ack | History | Presence | Room | Ping
+AnyRequest = (
+    Auth
+    | Subscribe
+    | Unsubscribe
+    | Publish
+    | Ack
+    | Read
+    | Sync
+    | Inbox
+    | Typing
+    | History
+    | Presence
+    | Room
+    | Ping
+)
 
 # ── what edges send (events are not here: they pass through as the worker rendered them) ──────────────
 
@@ -193,11 +236,65 @@ class HistoryReply(Reply, frozen=True, tag="history"):
     more: bool
 
 
+class Present(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who watches a stream."""
+
+    user: str
+    devices: int
+    since: Annotated[str, Meta(description="RFC 3339")]
+
+
 class PresenceReply(Reply, frozen=True, tag="presence"):
-    """How many watch a stream, over all edges."""
+    """How many watch a stream, over all edges; where it was asked for, who."""
 
     stream: str
     viewers: int
+    members: list[Present] | UnsetType = UNSET
+
+
+class Join(Reply, frozen=True, tag="join"):
+    """Somebody watches the stream now who did not before, on any device."""
+
+    stream: str
+    user: str
+
+
+class Gone(Reply, frozen=True, tag="leave"):
+    """Somebody watches the stream no more."""
+
+    stream: str
+    user: str
+
+
+class Synced(Reply, frozen=True, tag="synced"):
+    """All rooms are followed; so many events come that this device has not acknowledged."""
+
+    rooms: int
+    behind: int
+
+
+class InboxReply(Reply, frozen=True, tag="inbox"):
+    """A page of rows; without `id`: rows that have changed, or of rooms that are gone."""
+
+    rooms: list[Any]
+    more: bool | UnsetType = UNSET
+    cursor: Annotated[str, Meta(description="of the page after")] | UnsetType = UNSET
+
+
+class Receipt(Reply, frozen=True, tag="receipt"):
+    """Up to where a member of a room has it on a device, and has read it."""
+
+    stream: str
+    user: str
+    delivered: int
+    read: int
+
+
+class IsTyping(Reply, frozen=True, tag="typing"):
+    """A member of a room is typing; it is over after 5 s."""
+
+    stream: str
+    user: str
 
 
 class RoomMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +365,12 @@ AnyReply = (
     | Rejected
     | HistoryReply
     | PresenceReply
+    | Join
+    | Gone
+    | Synced
+    | InboxReply
+    | Receipt
+    | IsTyping
     | RoomReply
     | Pong
     | Gap
