@@ -9,26 +9,27 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.inbox import (
+    Gone,
+    Inbox,
+    InboxReply,
+    IsTyping,
+    Join,
+    Present,
+    Read,
+    Receipt,
+    Sync,
+    Synced,
+    Typing,
+)
+from consumers.protocol.shapes import ClientTime, EventType, Key, Reply, Request, Seq, StreamName, User
 from kernel.close_codes import RETRY
 from kernel.errors import CODES
 from kernel.log.positions import MAX_SEQ
 
 SUBPROTOCOL: Final = "touchline.v1"
 
-Id = Annotated[int, Meta(ge=1, le=MAX_SEQ, description="repeated by the reply")]
-Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ, description="a stream's sequence number; 0 is before the first")]
-StreamName = Annotated[str, Meta(max_length=140, description="<kind>:<channel>")]
-Key = Annotated[str, Meta(min_length=1, max_length=128, description="the producer's idempotency key")]
-EventType = Annotated[str, Meta(min_length=1, max_length=64)]
-ClientTime = Annotated[str | int, Meta(description="when it happened: RFC 3339, or milliseconds since 1970")]
-
 # ── what viewers send ────────────────────────────────────────────────────────────────────────────────
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
-    """What all requests have. Fields that are not known are ignored: newer clients may send more."""
-
-    id: Id | None = None
 
 
 class Auth(Request, frozen=True, tag="auth"):
@@ -75,13 +76,6 @@ class Ack(Request, frozen=True, tag="ack"):
     seqs: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
 
 
-class Read(Request, frozen=True, tag="read"):
-    """The user has read a room, or their notifications, up to here: on whatever device."""
-
-    stream: StreamName
-    seq: Seq
-
-
 class History(Request, frozen=True, tag="history"):
     """Read a stream's past: the events before or after a place."""
 
@@ -97,27 +91,6 @@ class Presence(Request, frozen=True, tag="presence"):
     stream: StreamName
     members: bool = False
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-
-
-class Sync(Request, frozen=True, tag="sync"):
-    """Follow all rooms of the user, from what this device acknowledged last."""
-
-
-class Inbox(Request, frozen=True, tag="inbox"):
-    """The user's rooms with what is unread in each, the latest activity first; then what changes of them."""
-
-    limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=1000, description="that of the page before")] | None = None
-    off: Annotated[bool, Meta(description="no more of it")] = False
-
-
-class Typing(Request, frozen=True, tag="typing"):
-    """The user is typing; it is over after 5 s."""
-
-    stream: StreamName
-
-
-User = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class Room(Request, frozen=True, tag="room"):
@@ -163,12 +136,6 @@ AnyRequest = (
 )
 
 # ── what edges send (events are not here: they pass through as the worker rendered them) ──────────────
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
-    """What all replies have."""
-
-    id: Id | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,65 +203,12 @@ class HistoryReply(Reply, frozen=True, tag="history"):
     more: bool
 
 
-class Present(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who watches a stream."""
-
-    user: str
-    devices: int
-    since: Annotated[str, Meta(description="RFC 3339")]
-
-
 class PresenceReply(Reply, frozen=True, tag="presence"):
     """How many watch a stream, over all edges; where it was asked for, who."""
 
     stream: str
     viewers: int
     members: list[Present] | UnsetType = UNSET
-
-
-class Join(Reply, frozen=True, tag="join"):
-    """Somebody watches the stream now who did not before, on any device."""
-
-    stream: str
-    user: str
-
-
-class Gone(Reply, frozen=True, tag="leave"):
-    """Somebody watches the stream no more."""
-
-    stream: str
-    user: str
-
-
-class Synced(Reply, frozen=True, tag="synced"):
-    """All rooms are followed; so many events come that this device has not acknowledged."""
-
-    rooms: int
-    behind: int
-
-
-class InboxReply(Reply, frozen=True, tag="inbox"):
-    """A page of rows; without `id`: rows that have changed, or of rooms that are gone."""
-
-    rooms: list[Any]
-    more: bool | UnsetType = UNSET
-    cursor: Annotated[str, Meta(description="of the page after")] | UnsetType = UNSET
-
-
-class Receipt(Reply, frozen=True, tag="receipt"):
-    """Up to where a member of a room has it on a device, and has read it."""
-
-    stream: str
-    user: str
-    delivered: int
-    read: int
-
-
-class IsTyping(Reply, frozen=True, tag="typing"):
-    """A member of a room is typing; it is over after 5 s."""
-
-    stream: str
-    user: str
 
 
 class RoomMember(msgspec.Struct, frozen=True, kw_only=True):
