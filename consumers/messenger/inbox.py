@@ -8,6 +8,7 @@ import msgspec
 
 from consumers.cluster.places import PlaceBook
 from consumers.messenger.here import Here
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from control.inbox.rows import row_of
 from control.rooms.door import RoomDoor, Who
@@ -111,7 +112,7 @@ class InboxFeed:
                     self._shown.pop(room, None)
             if rows and not self._over:
                 self._sent_at = self._inbox.clock.monotonic()
-                self._holder.send(m.InboxReply(rooms=rows))
+                self._holder.send(talk.InboxReply(rooms=rows))
         except TouchlineError:
             self._dirty = dict.fromkeys((*rooms, *self._dirty))
             self._sent_at = self._inbox.clock.monotonic()
@@ -156,8 +157,8 @@ class Inbox:
         return Upto(self._book.read_upto(user, stream), self._book.delivered(user, stream))
 
     async def page(
-        self, request: m.Inbox, who: Who, user: str, holder: Holder, feed: InboxFeed | None
-    ) -> tuple[m.InboxReply, InboxFeed]:
+        self, request: talk.Inbox, who: Who, user: str, holder: Holder, feed: InboxFeed | None
+    ) -> tuple[talk.InboxReply, InboxFeed]:
         """A page of rows, and what tells of changes from then on. Raises."""
         if feed is None:
             feed = InboxFeed(self, who, user, holder)
@@ -171,7 +172,7 @@ class Inbox:
         )
         feed.shown(page.rooms)
         return (
-            m.InboxReply(
+            talk.InboxReply(
                 id=request.id,
                 rooms=page.rooms,
                 more=page.next is not None,

@@ -11,6 +11,7 @@ from consumers.messenger.names import Names
 from consumers.messenger.receipts import Receipts, Together
 from consumers.messenger.signals import DISCONNECT, Signals
 from consumers.messenger.sync import Sync, SyncFeed
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.admission import Admission
@@ -103,18 +104,18 @@ class Messenger:
     # ── what is asked for ────────────────────────────────────────────────────────────────────────────
 
     async def do(
-        self, request: m.Read | m.Sync | m.Inbox | m.Typing, member: Member, connection: Any
+        self, request: talk.Read | talk.Sync | talk.Inbox | talk.Typing, member: Member, connection: Any
     ) -> m.AnyReply | None:
         """Do it, and answer."""
         try:
             match request:
-                case m.Read():
+                case talk.Read():
                     return await self._places.read(request, member, connection.device)
-                case m.Typing():
+                case talk.Typing():
                     return self._receipts.typing(request, member)
-                case m.Sync():
+                case talk.Sync():
                     return await self._begin_sync(request, member, connection)
-                case m.Inbox():
+                case talk.Inbox():
                     return await self._page(request, member, connection)
         except TouchlineError as error:
             return refusal(error, request.id)
@@ -135,7 +136,7 @@ class Messenger:
             id=request.id, stream=request.stream, viewers=found.viewers, members=found.members
         )
 
-    async def _begin_sync(self, request: m.Sync, member: Member, connection: Any) -> m.AnyReply | None:
+    async def _begin_sync(self, request: talk.Sync, member: Member, connection: Any) -> m.AnyReply | None:
         user = Who(member.grants).named()
         feeds = self._feeds_of(connection)
         if feeds.sync is not None:
@@ -147,7 +148,7 @@ class Messenger:
         self.names.changed_of({stream_of(one.room): None for one in self._rooms.of_user(user)})
         return synced
 
-    async def _page(self, request: m.Inbox, member: Member, connection: Any) -> m.AnyReply | None:
+    async def _page(self, request: talk.Inbox, member: Member, connection: Any) -> m.AnyReply | None:
         who = Who(member.grants)
         user, feeds = who.named(), self._feeds_of(connection)
         if request.off:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from consumers.messenger.receipts import MOST_VIEWERS, Together
 from consumers.messenger.signals import HERE, WHO, Signals
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from kernel.clock import Clock, to_rfc3339
 
@@ -71,7 +72,7 @@ class Names:
         seen = self._seen(stream)
         rows = sorted(seen.items(), key=lambda row: (row[1].since_ms, row[0]))[:limit]
         members = [
-            m.Present(user=user, devices=one.devices, since=to_rfc3339(one.since_ms)) for user, one in rows
+            talk.Present(user=user, devices=one.devices, since=to_rfc3339(one.since_ms)) for user, one in rows
         ]
         return m.PresenceReply(stream=stream, viewers=self._viewers(stream), members=members)
 
@@ -130,8 +131,8 @@ class Names:
         before, self._known[stream] = self._known.get(stream, now), now
         if self._viewers(stream) > MOST_VIEWERS:
             return  # numbers alone
-        news: list[m.AnyReply] = [m.Join(stream=stream, user=user) for user in sorted(now - before)]
-        news += [m.Gone(stream=stream, user=user) for user in sorted(before - now)]
+        news: list[m.AnyReply] = [talk.Join(stream=stream, user=user) for user in sorted(now - before)]
+        news += [talk.Gone(stream=stream, user=user) for user in sorted(before - now)]
         for holder in list(told):
             for message in news:
                 holder.send(message)

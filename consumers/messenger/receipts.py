@@ -10,6 +10,7 @@ from consumers.messenger.here import Here
 from consumers.messenger.inbox import Holder
 from consumers.messenger.signals import RECEIPTS, TYPING, Signals
 from consumers.messenger.sync import SyncFeed
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.subscriptions import Subscriptions
@@ -116,13 +117,15 @@ class Receipts:
     def _tell(self, stream: str, rows: Any) -> None:
         holders = self._together.holders(stream.partition(":")[2])
         for row in rows if holders else ():
-            receipt = m.Receipt(stream=stream, user=row["user"], delivered=row["delivered"], read=row["read"])
+            receipt = talk.Receipt(
+                stream=stream, user=row["user"], delivered=row["delivered"], read=row["read"]
+            )
             for holder in holders:
                 holder.send(receipt)
 
     # ── typing ───────────────────────────────────────────────────────────────────────────────────────
 
-    def typing(self, request: m.Typing, member: Member) -> m.AnyReply | None:
+    def typing(self, request: talk.Typing, member: Member) -> m.AnyReply | None:
         """Somebody types. Raises `not_found` where that is none of their rooms."""
         stream = Stream.parse(request.stream)
         answer = None if request.id is None else m.Ok(id=request.id)
@@ -145,6 +148,6 @@ class Receipts:
             self._type(said["stream"], said["user"])
 
     def _type(self, stream: str, user: str) -> None:
-        message = m.IsTyping(stream=stream, user=user)
+        message = talk.IsTyping(stream=stream, user=user)
         for holder in self._together.holders(stream.partition(":")[2], but=user):
             holder.send(message)

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from consumers.cluster.places import PlaceBook
 from consumers.messenger.here import Here
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader
@@ -182,12 +183,12 @@ class Sync:
         self.now_ms = now_ms
         self._here = here
 
-    def begin(self, request: m.Sync, member: Member, connection: Any) -> tuple[m.Synced, SyncFeed]:
+    def begin(self, request: talk.Sync, member: Member, connection: Any) -> tuple[talk.Synced, SyncFeed]:
         """Follow all rooms of a member from now on."""
         feed = SyncFeed(self, member, connection)
         rooms = list(self._here.add(member.user, feed).rooms.values())
         behind = feed.begin(rooms)
-        return m.Synced(id=request.id, rooms=len(rooms), behind=behind), feed
+        return talk.Synced(id=request.id, rooms=len(rooms), behind=behind), feed
 
     def end(self, feed: SyncFeed) -> None:
         """No more."""

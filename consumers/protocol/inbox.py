@@ -1,4 +1,4 @@
-"""A messenger's messages: what was read, all rooms and their rows, receipts, who types, who comes and goes."""
+"""A messenger's messages: what was read, all rooms, receipts, who types, who comes and goes."""
 
 from typing import Annotated, Any
 

@@ -109,7 +109,7 @@ class Room(Request, frozen=True, tag="room"):
     roles: Annotated[
         dict[User, Literal["owner", "moderator", "member"]],
         Meta(max_length=256, description="`members`"),
-    ] = {}
+    ] = {}  # noqa: RUF012 - a struct copies it
     on: Annotated[bool, Meta(description="`mute`")] | None = None
     limit: Annotated[int, Meta(ge=1, le=200, description="`list`")] | None = None
     cursor: Annotated[str, Meta(max_length=1000, description="`list`: the `next` before")] | None = None

@@ -8,6 +8,7 @@ anything else. `Guest.admit` returns the `Member`, which can do what its grants 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from kernel.access.tokens import Action, Grants, parse_stream
 from kernel.close_codes import Close
@@ -94,7 +95,7 @@ class Remember(NamedTuple):
 class Converse(NamedTuple):
     """What a messenger asks for: what was read, all rooms, their rows, who types."""
 
-    request: m.Read | m.Sync | m.Inbox | m.Typing
+    request: talk.Read | talk.Sync | talk.Inbox | talk.Typing
 
 
 class DoInRoom(NamedTuple):
@@ -328,10 +329,10 @@ class Member(_Session):
             case m.Ack():
                 self._check_ack(request)
                 return [Remember(request)]
-            case m.Read() | m.Typing():
-                self._may("subscribe" if isinstance(request, m.Read) else "publish", request)
+            case talk.Read() | talk.Typing():
+                self._may("subscribe" if isinstance(request, talk.Read) else "publish", request)
                 return [Converse(request)]
-            case m.Sync() | m.Inbox():
+            case talk.Sync() | talk.Inbox():
                 return [Converse(request)]
             case m.Presence():
                 self._may("subscribe", request)

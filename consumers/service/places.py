@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import msgspec
 
 from consumers.delivery.backfill import History
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
@@ -73,7 +74,7 @@ class PlaceRequests:
 
     # ── read ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def read(self, request: m.Read, member: Member, device: str) -> m.AnyReply | None:
+    async def read(self, request: talk.Read, member: Member, device: str) -> m.AnyReply | None:
         """The user has read a stream up to here, on whatever device."""
         stream = Stream.parse(request.stream)
         try:
