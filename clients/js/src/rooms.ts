@@ -38,7 +38,13 @@ export interface RoomRow {
   readonly name: string;
   readonly role: RoomRole;
   readonly members: number;
+  /** Messages of others that the user has not read, and those of them that mention the user. */
+  readonly unread: number;
+  readonly mentions: number;
   readonly last: Readonly<Record<string, unknown>> | null;
+  /** Up to where the user has read it, and the highest that a device of theirs has. */
+  readonly read: number;
+  readonly delivered: number;
   readonly muted: boolean;
 }
 

@@ -141,7 +141,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(STEP, max_size=60))
 def test_counts_equal_a_recount_whatever_happened(steps: list[Any]) -> None:
     world = World()
