@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from control.channels.epochs import Epoch, Epochs, advance
-from control.channels.table import ChannelTable, State, fold_of
+from control.channels.table import State, fold_of
 from control.commands.checks import COMMANDS
 from control.counts import count_type
 from control.entity.fold import EntityFold
@@ -77,8 +77,6 @@ class Worker:
         self._control = codec_for(settings, "control")
         self._rejections = Rejections(self._names.rejected, catalog_for(settings))
         channels = state.channels
-        if not isinstance(channels, ChannelTable):
-            raise TypeError("a worker goes by a table on disk")
         self.state, self.registry = state, channels
         channels.on_change.append(self._forget)
         channel_type = channels.view.type
