@@ -59,7 +59,7 @@ class Core:
             "event": lambda connection, message, _: self._event(connection, msgspec.convert(message, Event)),
         }
 
-    # ── what the world tells ─────────────────────────────────────────────────────────────────────────
+    # ── what the host tells ──────────────────────────────────────────────────────────────────────────
 
     def start(self, now: float) -> None:
         if self._running:

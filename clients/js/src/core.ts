@@ -58,7 +58,7 @@ export class Core {
     this.together = new Together(this.network, host, () => this.nextId++);
   }
 
-  // ── what the world tells ─────────────────────────────────────────────────────────────────────────
+  // ── what the host tells ──────────────────────────────────────────────────────────────────────────
 
   start(now: number): void {
     if (this.running) return;
