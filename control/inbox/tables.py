@@ -148,13 +148,16 @@ class Head(NamedTuple):
     at: int
 
 
-def _head(tally: Tally | bytes) -> Head:
+def head_of(tally: Tally | bytes) -> Head:
     """Off the beginning of a record: two thousand of them are read for one user who comes."""
     if isinstance(tally, Tally):
         return Head(tally.seq, tally.at)
-    length, at = _long(tally, _HEADER)
-    seq, at = _long(tally, at + length)
-    return Head(seq, _long(tally, at)[0])
+    try:
+        length, at = _long(tally, _HEADER)
+        seq, at = _long(tally, at + length)
+        return Head(seq, _long(tally, at)[0])
+    except IndexError:
+        return Head(0, 0)  # what no worker has written: nothing has happened there
 
 
 def _long(value: bytes, at: int) -> tuple[int, int]:
@@ -201,7 +204,7 @@ class Inboxes:
         if not self.followed:
             return {}
         found = self.tallies.values([channel.encode() for channel in channels])
-        return {key.decode(): _head(value) for key, value in found.items()}
+        return {key.decode(): head_of(value) for key, value in found.items()}
 
     def of_user(self, user: str) -> UserPlaces:
         """All of a user's places."""

@@ -100,6 +100,16 @@ export class Rooms {
     await this.#ask("DELETE", path(room));
   }
 
+  /** One's devices of the last 30 days, the latest first. */
+  async devices(): Promise<readonly { device: string; last_active: string }[]> {
+    return ((await this.#ask("GET", "/v1/devices")) as { devices: { device: string; last_active: string }[] }).devices;
+  }
+
+  /** Ends a device's connections, and forgets what it has received. Rejects with `not_found`. */
+  async signOut(device: string): Promise<void> {
+    await this.#ask("DELETE", `/v1/devices/${encodeURIComponent(device)}`);
+  }
+
   /** This user adds one to no room any more. */
   async block(user: string): Promise<void> {
     await this.#ask("PUT", `/v1/blocks/${encodeURIComponent(user)}`);
