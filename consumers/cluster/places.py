@@ -25,6 +25,7 @@ MAX_PLACES: Final = 200_000
 #: How often one user's record goes out, and how long the first one waits for others beside it.
 EVERY_S: Final = 1.0
 SOON_S: Final = 0.01
+_LOOK_S: Final = 0.04
 #: Streams of one record: with the longest names it is well below what a record may be.
 _MOST_STREAMS: Final = 1000
 
@@ -160,6 +161,8 @@ class PlaceBook:
             await self._woken.wait()
             await asyncio.sleep(SOON_S)
             self.flush()
+            if self._due:  # of users whose second is not over
+                await asyncio.sleep(_LOOK_S)
 
     def flush(self, *, all_of_it: bool = False) -> None:
         """Send what is due; what does not go into a full queue goes the next time."""

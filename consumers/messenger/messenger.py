@@ -36,9 +36,11 @@ _TICK_S: Final = 1.0
 class _Feeds:
     """What one connection is told of all rooms."""
 
-    __slots__ = ("inbox", "sync")
+    __slots__ = ("inbox", "sync", "told")
 
     def __init__(self) -> None:
+        #: Streams of which it is told who comes and goes.
+        self.told: set[str] = set()
         self.inbox: InboxFeed | None = None
         self.sync: SyncFeed | None = None
 
@@ -112,7 +114,11 @@ class Messenger:
                 case talk.Read():
                     return await self._places.read(request, member, connection.device)
                 case talk.Typing():
-                    return self._receipts.typing(request, member)
+                    counted = self._requests.presence(
+                        m.Presence(id=request.id, stream=request.stream), member
+                    )
+                    refused = isinstance(counted, m.Error)
+                    return counted if refused else self._receipts.typing(request, member)
                 case talk.Sync():
                     return await self._begin_sync(request, member, connection)
                 case talk.Inbox():
@@ -154,8 +160,8 @@ class Messenger:
         if request.off:
             self._end_inbox(user, feeds)
             return None if request.id is None else m.Ok(id=request.id)
-        if request.cursor is None:
-            await self._rooms.fresh()
+        if not self.here.is_here(key_of(user).encode()):
+            await self._rooms.fresh()  # of whoever is here already changes are heard as they come
         reply, feed = await self._inbox.page(request, who, user, connection, feeds.inbox)
         feeds.inbox = feed
         if connection.closing:
@@ -175,6 +181,7 @@ class Messenger:
     def watches(self, request: m.Subscribe, connection: Any) -> None:
         """A stream is asked for by itself."""
         if request.members:
+            self._feeds_of(connection).told.add(request.stream)
             self.names.tell(request.stream, connection)
 
     def leaves(self, stream: str, member: Member, connection: Any) -> None:
@@ -212,6 +219,8 @@ class Messenger:
         feeds = self._feeds.pop(connection, None)
         if feeds is not None:
             self._end_inbox(member.user, feeds)
+            for stream in feeds.told:
+                self.names.forget(stream, connection)
             if feeds.sync is not None:
                 self._sync.end(feeds.sync)
                 rooms = self._rooms.of_user(member.user)
@@ -222,8 +231,6 @@ class Messenger:
             of_user.pop(connection, None)
             if not of_user:
                 del self._devices[name]
-        for stream in member.streams:
-            self.names.forget(stream, connection)
 
     def _places_changed(self, name: bytes) -> None:
         for connection, before in list(self._devices.get(name, {}).items()):

@@ -134,7 +134,8 @@ class Names:
         news: list[m.AnyReply] = [talk.Join(stream=stream, user=user) for user in sorted(now - before)]
         news += [talk.Gone(stream=stream, user=user) for user in sorted(before - now)]
         for holder in list(told):
-            for message in news:
+            # Whose subscription is refused, or over, is told nothing.
+            for message in news if stream in holder.session.streams else ():
                 holder.send(message)
 
     # ── with other edges ─────────────────────────────────────────────────────────────────────────────

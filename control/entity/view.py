@@ -95,8 +95,9 @@ class View(Generic[S]):
                     missing.append(key)
                 elif known.state is not None:
                     found[key] = known.state
-            self.in_use.update(missing)
-            self._faded.update(missing)
+            heard = [key for key in missing if self.still_used is not None and self.still_used(key)]
+            self.in_use.update(heard)
+            self._faded.update(heard)
             rows = sorted(self._opened.get_many(self.type.name, missing), key=attrgetter("key"))
             for key, of_key in groupby(rows, attrgetter("key")):
                 copies = list(of_key)
