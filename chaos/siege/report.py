@@ -15,7 +15,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     request_ms: float = 100.0
     #: No role's /healthz may take longer: its loop stood still.
     answer_ms: float = 1000.0
-    #: So often a role may say that its loop stood still for more than 100 ms of its own processor time.
+    #: So often a role may say that its loop stood still for more than 50 ms of its own processor time.
     stalls: int = 0
     #: A role may grow by so much.
     grows_mb: float = 400.0
@@ -153,7 +153,7 @@ def broken(phase: Phase, peace: Phase, bounds: Bounds) -> list[str]:
             found.append(f"the loop of {role} stood still: /healthz took {ms:.0f} ms")
     for role, number in phase.stalls.items():
         if number > bounds.stalls:
-            found.append(f"the loop of {role} stood still for more than 100 ms {number:.0f} times")
+            found.append(f"the loop of {role} stood still for more than 50 ms {number:.0f} times")
     for role, size in phase.megabytes.items():
         if size > peace.megabytes.get(role, size) + bounds.grows_mb:
             found.append(f"{role} grew from {peace.megabytes[role]:.0f} to {size:.0f} MB")

@@ -24,21 +24,34 @@ class _Saved(msgspec.Struct):
 _saved: Final = msgspec.json.Decoder(_Saved).decode
 
 
+def covering(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Whether one of these patterns of streams may cover a channel: quick, and never wrongly no."""
+    begins = set()
+    for pattern in patterns:
+        # Without a colon of its own a star stands for it. What follows a ~ may be a lane.
+        begin = pattern.rpartition(":")[2].partition("*")[0] if ":" in pattern else ""
+        begins.add(begin.partition("~")[0])
+    found = tuple(begins)
+    return lambda channel: channel.startswith(found)
+
+
 class ChannelAcl:
     """The channels that only some may read, and those. All other channels are for everybody."""
 
     def __init__(
         self,
         readers_of: Callable[[str], Iterable[str]] | None = None,
-        closed: Callable[[], Iterable[tuple[str, Collection[str]]]] | None = None,
+        closed: Callable[[Callable[[str], bool]], Iterable[tuple[str, Collection[str]]]] | None = None,
         rooms: Callable[[Grants, str], Spans] | None = None,
     ) -> None:
-        """`readers_of` a channel, where something else knows them; all that are `closed`, with theirs; of
-        `rooms`, what somebody may read of one. Without it they are closed."""
+        """`readers_of` a channel, where something else knows them; those that are `closed` and wanted, with
+        theirs; of `rooms`, what somebody may read of one. Without it they are closed."""
         self._of_room = rooms or (lambda *_: NOTHING)
         self._names: dict[str, frozenset[str]] = {}
         self._readers_of = readers_of or (lambda channel: self._names.get(channel, ()))
-        self._closed = closed or self._names.items
+        self._closed = closed or (
+            lambda wanted: ((name, names) for name, names in self._names.items() if wanted(name))
+        )
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
 
@@ -76,12 +89,13 @@ class ChannelAcl:
             return self._of_room(grants, channel)
         return ALL if self.allow(grants, channel) else NOTHING
 
-    def hidden_from(self, grants: Grants) -> list[str]:
-        """The channels that this user may not read, because of their settings."""
+    def hidden_from(self, grants: Grants, patterns: Collection[str] = ("*",)) -> list[str]:
+        """The channels that this user may not read, because of their settings, of those that these patterns
+        of streams cover: what others close elsewhere is none of their concern."""
         user, administers = grants.user, bool(grants.can.get("admin"))
         return [
             channel
-            for channel, names in self._closed()
+            for channel, names in self._closed(covering(patterns))
             if user not in names
             and not channel.startswith(CLOSED)
             and not (administers and grants.allows("admin", channel))

@@ -66,9 +66,13 @@ class Registry:
         base = split_lane(name)[0]
         return self._records.get(base) or ChannelRecord(channel=base)
 
-    def listed(self, flag: int) -> Iterator[ChannelRecord]:
-        """The channels that have this flag."""
-        return (record for record in self if flags_of(record) & flag)
+    def listed(self, flag: int, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[ChannelRecord]:
+        """The channels that have this flag, of those whose names are `wanted`."""
+        return (record for record in self if wanted(record.channel) and flags_of(record) & flag)
+
+    def names_listed(self, flag: int) -> Iterator[str]:
+        """Their names alone."""
+        return (record.channel for record in self.listed(flag))
 
     def learn(self, row: Row) -> None:
         """Take in what was written."""

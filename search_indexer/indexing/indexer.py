@@ -16,6 +16,7 @@ from kernel.clock import Clock
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
+from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.process.metrics import INDEX_LATENCY, INDEX_WATERMARK, INDEXED
 from kernel.settings.reading import Settings
@@ -27,6 +28,7 @@ from search_indexer.indexing.state import IndexState
 from search_indexer.text.folding import Folding
 
 _log = get_logger("touchline.index")
+_lines = Lines("touchline.index")
 _KEEP_ALIVE_S: Final = 5.0
 _RETRY_S: Final = 1.0
 _FINISH_S: Final = 5.0
@@ -202,7 +204,7 @@ class Indexer:
         try:
             refused = await self._writer.write(batch.lines)
             for position, reason in refused:
-                _log.error("a document was refused for good", reason=reason.partition(":")[0])
+                _lines.error("a document was refused for good", reason=reason.partition(":")[0])
                 self._source.reject(batch.records[position], "not_indexable", f"Elasticsearch: {reason}")
             changes = [event.change for event in batch.events if event.change is not None]
             if changes:

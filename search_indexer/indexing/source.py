@@ -27,6 +27,7 @@ from kernel.log.lag import lags, tell_lag
 from kernel.log.positions import MAX_SEQ, Kind, is_channel
 from kernel.log.topics import indexer_group, topic_names
 from kernel.process.health import Health
+from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
@@ -38,6 +39,7 @@ from search_indexer.indexing.progress import Partition
 from search_indexer.text.folding import Folding
 
 _log = get_logger("touchline.index")
+_lines = Lines("touchline.index")
 _CHUNK: Final = 250
 _KAFKA_S: Final = 10.0
 #: A million channels are read in twenty seconds.
@@ -263,7 +265,7 @@ class EventSource:
         for alert in self._alerts.matching(event):
             self._outlet.publish(alert, event)
         for rest in self._alerts.news:
-            _log.warning("an alert takes too much and is suspended", alert=rest.id, why=rest.why)
+            _lines.warning("an alert takes too much and is suspended", alert=rest.id, why=rest.why)
             self._outlet.suspend(rest, self._clock)
         self._alerts.news.clear()
 

@@ -69,7 +69,7 @@ PEACE = Phase(delay_p99_ms=50, request_p99_ms={"search": 40}, megabytes={"edge":
         ),
         (
             Phase(delay_p99_ms=60, stalls={"edge": 2}),
-            "the loop of edge stood still for more than 100 ms 2 times",
+            "the loop of edge stood still for more than 50 ms 2 times",
         ),
         (Phase(delay_p99_ms=60, megabytes={"edge": 700}), "edge grew from 100 to 700 MB"),
         (
@@ -131,8 +131,9 @@ def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
 
 def test_stalls_are_read_from_a_roles_metrics() -> None:
     text = (
-        'touchline_loop_stall_seconds_bucket{le="0.1"} 5.0\n'
-        'touchline_loop_stall_seconds_bucket{le="0.25"} 6.0\ntouchline_loop_stall_seconds_count 8.0\n'
+        "touchline_loop_stall_seconds_count 9.0\n"
+        'touchline_loop_stall_work_seconds_bucket{le="0.05"} 5.0\n'
+        'touchline_loop_stall_work_seconds_bucket{le="0.1"} 6.0\ntouchline_loop_stall_work_seconds_count 8.0\n'
     )
     assert long_stalls(text) == 3
     assert long_stalls("touchline_viewers 1.0\n") == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.channels.acl import ChannelAcl
+from control.channels.acl import ChannelAcl, covering
 from kernel.access.tokens import Grants
 
 
@@ -68,3 +68,30 @@ def test_an_alerts_channel_is_for_its_maker_and_whom_it_names() -> None:
 
 def may(user: str, **can: tuple[str, ...]) -> Grants:
     return Grants(user=user, can={"subscribe": ("*",), "search": ("*",), **can}, expires_s=4e9)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "covered", "not_covered"),
+    [
+        (("*",), ("den", "hall"), ()),
+        (("chat:*",), ("den",), ()),
+        (("*:den-*", "chat:hall"), ("den-1", "hall", "hall-2"), ("den", "foe")),
+        (("chat:den~3", "location:a~*"), ("den", "a"), ("hall",)),
+        (("chat*",), ("den",), ()),
+        ((), (), ("den",)),
+    ],
+)
+def test_of_closed_channels_only_those_are_looked_at_that_somebodys_patterns_may_cover(
+    patterns: tuple[str, ...], covered: tuple[str, ...], not_covered: tuple[str, ...]
+) -> None:
+    may_be = covering(patterns)
+    assert all(map(may_be, covered))
+    assert not any(map(may_be, not_covered))
+
+
+def test_what_others_close_elsewhere_is_in_nobodys_filter() -> None:
+    known = readers()
+    for number in range(100):
+        known.learn(f"foe-{number}", ["nobody"])
+    assert known.hidden_from(may("ana"), ("chat:den", "chat:hall-*")) == ["den"]
+    assert len(known.hidden_from(may("ana"), ("chat:*",))) == 101
