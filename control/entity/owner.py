@@ -99,9 +99,8 @@ class Owner:
         """Something older was written after this, and compaction would keep that: write this again."""
         if not self.owns(type_.entity_of(key)):
             return []
-        _lines.warning(
-            "a state is written again", type_.name, type=type_.name, key=key, revision=known.stamp.revision
-        )
+        about = {"type": type_.name, "key": key, "revision": known.stamp.revision}
+        _lines.warning("a state is written again", type_.name, **about)
         value = None if known.state is None else type_.encode(known.state)
         return self.write(type_, Written(key, known, value))
 

@@ -253,10 +253,8 @@ class View(Generic[S]):
                 try:
                     state = self.type.decode(row.value)
                 except TouchlineError as error:
-                    name = self.type.name
-                    _lines.warning(
-                        "a state cannot be read", name, type=name, key=key[:128], why=error.message
-                    )
+                    about = {"type": self.type.name, "key": key[:128], "why": error.message}
+                    _lines.warning("a state cannot be read", self.type.name, **about)
                     continue
                 found = Known(state, self.type.stamp_of(state))
             if found.stamp.revision >= best.stamp.revision:

@@ -132,9 +132,5 @@ class TopicTable:
 
     def _skip(self, key: str, why: str) -> None:
         TABLE_SKIPPED.labels(self.topic).inc()
-        _lines.warning(
-            *("a record cannot be read: it is left out", self.topic),
-            topic=self.topic,
-            key=key[:_NAMED],
-            why=why,
-        )
+        about = {"topic": self.topic, "key": key[:_NAMED], "why": why}
+        _lines.warning("a record cannot be read: it is left out", self.topic, **about)

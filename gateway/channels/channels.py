@@ -165,7 +165,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
 
 def _check_closed(known: ControlState, grants: Grants, most: int) -> None:
-    """Each closed channel is a name in the filter of searches: who has a pattern of them has so many of them."""
+    """Each closed channel is a name in the filter of searches: so many are enough."""
     if known.closed_by(grants) >= most:
         raise TouchlineError(
             "limit_reached",

@@ -17,8 +17,8 @@ from kernel.settings.sections import Limits
 
 #: Users who have taken something and are remembered.
 _MOST_USERS: Final = 100_000
-#: Who has taken less than this part of what may be taken at once is not worth telling of, until another door tells
-#: of them: from then on they are told of to the last event, for as long as not all of it is theirs again.
+#: Who has taken less than this part of what may be taken at once is not worth telling of, until another door
+#: tells of them: then they are told of to the last event, for as long as not all of it is theirs again.
 _WORTH_TELLING: Final = 0.02
 #: Of those it is remembered of so many what they took.
 _MOST_UNTOLD: Final = 20_000

@@ -1,4 +1,4 @@
-"""Log lines about what somebody sends, whoever it is: of one reason one line a second, with how many others there were."""
+"""Log lines about what somebody sends: of one reason one a second, with how many others there were."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ _MOST: Final = 1000
 
 
 class Lines:
-    """A logger for what comes as often as somebody likes. What is not said is counted, and said with the next one."""
+    """A logger for what comes as often as somebody likes: what is not said is counted, and the next tells."""
 
     def __init__(self, log: "Logger | str", clock: Clock | None = None) -> None:
         self._log = get_logger(log) if isinstance(log, str) else log
@@ -23,7 +23,7 @@ class Lines:
         self._said: dict[tuple[str, object], tuple[float, int]] = {}
 
     def warning(self, sentence: str, about: object = None, **fields: Any) -> None:
-        """Say it, unless the same was said of the same within a second. `about` is nothing that users name."""
+        """Say it, unless it was said of the same within a second. `about` is nothing that users name."""
         if (others := self._others(sentence, about)) is not None:
             self._log.warning(sentence, **fields, **({"others": others} if others else {}))
 

@@ -1,8 +1,8 @@
 """Finds out when a role's event loop stands still, for how long and where: a thread asks it for an answer.
 
-What counts is time in which the loop could have run: not that in which the machine gave it no processor. How much
-the process itself worked meanwhile is told beside it: that is what somebody made it do, whatever else the machine
-does.
+What counts is time in which the loop could have run: not that in which the machine gave it no processor. How
+much the process itself worked meanwhile is told beside it: that is what somebody made it do, whatever else
+the machine does.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Stall(NamedTuple):
     """The loop stood still."""
 
     seconds: float
-    #: Processor time: the loop's own thread's, or, where that waited for another one, as much as the process took.
+    #: Processor time: the loop's own thread's, or, where that waited for another one, the process's.
     worked_s: float
     place: str
 

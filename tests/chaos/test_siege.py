@@ -133,7 +133,8 @@ def test_stalls_are_read_from_a_roles_metrics() -> None:
     text = (
         "touchline_loop_stall_seconds_count 9.0\n"
         'touchline_loop_stall_work_seconds_bucket{le="0.05"} 5.0\n'
-        'touchline_loop_stall_work_seconds_bucket{le="0.1"} 6.0\ntouchline_loop_stall_work_seconds_count 8.0\n'
+        'touchline_loop_stall_work_seconds_bucket{le="0.1"} 6.0\n'
+        "touchline_loop_stall_work_seconds_count 8.0\n"
     )
     assert long_stalls(text) == 3
     assert long_stalls("touchline_viewers 1.0\n") == 0

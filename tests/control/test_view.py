@@ -1,4 +1,4 @@
-"""What a role holds of entities in memory: so many, so many bytes of them, and lists that are found without reading."""
+"""What a role holds of entities in memory: so many, so many bytes of them, and lists without reading them."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""An instance as it comes, without keys and on loopback: pages that its operator looks at can neither ask nor order it.
+"""An instance as it comes, without keys, on loopback: pages its operator looks at neither ask nor order it.
 
-All that a page can choose: where it sends a request, and by which name it calls this machine. Its browser says
-the rest, and says the truth.
+All that a page can choose: where it sends a request, and by which name it calls this machine. Its browser
+says the rest, and says the truth.
 """
 
 import asyncio

@@ -31,8 +31,8 @@ LIMITS = {
     "TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_USER": str(CONNECTIONS),
     "TOUCHLINE_EDGE_MAX_SUBSCRIPTIONS_PER_USER": str(SUBSCRIPTIONS),
 }
-#: What one door says is known at the others within a second. Where the machine has other work some words are later:
-#: of so many users one has to be known so soon, the others only at all.
+#: What one door says is known at the others within a second. Where the machine has other work some words are
+#: later: of so many users one has to be known so soon, the others only at all.
 WITHIN_S = 1.0
 TRIES = 12
 TOLD_S = 8.0

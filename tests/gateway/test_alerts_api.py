@@ -114,7 +114,7 @@ async def test_a_bad_alert_is_refused_with_a_sentence(
 
 
 async def test_who_asks_for_alerts_makes_the_gateway_no_client_of_kafka(asked: Pipeline) -> None:
-    """Each consumer is threads and connections of its own; a token that may nothing could ask for thousands."""
+    """Each consumer is threads and connections of its own; whoever has a token could have thousands."""
     gateway, nobody = psutil.Process(asked.pid("gateway")), token("nobody", publish=("chat:nothing",))
 
     def holds() -> tuple[int, int]:

@@ -90,8 +90,8 @@ async def test_one_address_cannot_take_all_connections(door: Pipeline) -> None:
                 closed += await reader.read() == b""
                 continue
         closed += reader.at_eof()
-    for _, writer in held:
-        writer.transport.abort()
+    for _, wire in held:
+        wire.transport.abort()
     assert closed >= 5
 
 

@@ -96,8 +96,8 @@ def test_who_takes_much_at_one_door_is_counted_to_the_last_event_at_all_of_them(
 def test_over_all_doors_a_user_gets_their_budget_and_what_was_let_through_within_a_second(
     taken: list[tuple[int, int, float]],
 ) -> None:
-    """Whatever is taken where and when: nobody is let through who used up their budget, at whatever doors, until
-    a second ago. The words of doors arrive a second late here."""
+    """Whatever is taken where and when: nobody is let through who had used up their budget a second ago, at
+    whatever doors. The words of doors arrive a second late here."""
     clock, rate, at_once, late_s = ManualClock(), 5.0, 20, 1.0
     doors = [Budget("messages", rate=rate, at_once=at_once, clock=clock) for _ in range(4)]
     words: list[tuple[float, int, str, float]] = []
