@@ -5,6 +5,7 @@ emptied or restored from a snapshot is filled again from where it is, whatever K
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -123,7 +124,7 @@ class Indexer:
             return False
         if not batch.ends:
             return False
-        changes = any(event.change for event in batch.events)
+        changes = bool(batch.changes)
         if changes:
             await self.drain()  # a change's target is written before the change looks for it
         await self._slot()
@@ -206,9 +207,8 @@ class Indexer:
             for position, reason in refused:
                 _lines.error("a document was refused for good", reason=reason.partition(":")[0])
                 self._source.reject(batch.records[position], "not_indexable", f"Elasticsearch: {reason}")
-            changes = [event.change for event in batch.events if event.change is not None]
-            if changes:
-                lines = await self._insist(lambda: self._changes.lines(batch.generation, changes))
+            if batch.changes:
+                lines = await self._insist(lambda: self._changes.lines(batch.generation, batch.changes))
                 await self._writer.write(lines)
                 # A target may lie in another day's index.
                 self._dirty |= {f"{self._prefix}-{Kind.CHAT}-g{batch.generation}-*"}
@@ -220,12 +220,10 @@ class Indexer:
 
     def _count(self, batch: Batch) -> None:
         now = self._clock.now_ms()
-        if batch.events:
-            INDEX_LATENCY.observe(max(0, now - batch.events[0].document.at) / 1000)
-        for kind in Kind:
-            count = sum(event.kind is kind for event in batch.events)
-            if count:
-                INDEXED.labels(kind.value).inc(count)
+        if batch.kinds:
+            INDEX_LATENCY.observe(max(0, now - batch.first_ms) / 1000)
+        for kind, count in Counter(batch.kinds).items():
+            INDEXED.labels(kind.value).inc(count)
 
     async def _refresh_indices(self, dirty: set[str]) -> None:
         answer = await self._client.indices.refresh(

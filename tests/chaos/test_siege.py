@@ -13,7 +13,7 @@ from chaos.siege.attack import Put
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.on_the_log import TOPICS
 from chaos.siege.report import Bounds, Phase, Report, broken
-from chaos.siege.run import Plan, besiege, phases
+from chaos.siege.run import Plan, besiege, phases, shares
 from chaos.siege.strike import topic_of
 from chaos.siege.watch import long_stalls
 from kernel.log.positions import Kind
@@ -51,6 +51,16 @@ def test_every_attacker_comes_with_a_few_others_and_at_last_all_do() -> None:
     assert Counter(name for turn in turns[:-1] for name in turn) == Counter(list(ATTACKERS))
     assert set(turns[-1]) == set(ATTACKERS)
     assert turns == phases(Plan(60, tuple(ATTACKERS), together=4, seed=7))
+
+
+def test_the_time_is_shared_out_and_all_of_them_together_have_more_of_it() -> None:
+    wanted = Plan(100, tuple(ATTACKERS), together=4, peace_s=10)
+    given = shares(wanted, phases(wanted))
+    assert sum(given) == pytest.approx(80)
+    assert len(set(given[:-1])) == 1
+    assert given[-1] == pytest.approx(3 * given[0])
+    few = Plan(100, tuple(ATTACKERS)[:3], together=4, peace_s=10)
+    assert shares(few, phases(few)) == [80]
 
 
 PEACE = Phase(delay_p99_ms=50, request_p99_ms={"search": 40}, megabytes={"edge": 100})

@@ -41,7 +41,7 @@ async def operations(pipeline: Pipeline, *, orders: bool) -> list[tuple[str, str
     """Method and path of all that the gateway offers: orders, or questions."""
     async with (
         ClientSession() as http,
-        http.get(f"{pipeline.gateway_url}/v1/openapi.json") as answer,
+        http.get(f"{pipeline.gateway_url}/openapi.json") as answer,
     ):
         document: Any = await answer.json()
     names = {"kind": "chat"}
@@ -70,7 +70,7 @@ async def test_by_a_name_that_is_not_this_machines_nothing_is_told(instance: Pip
     offered = await operations(instance, orders=False)
     assert len(offered) > 10
     async with ClientSession() as http:
-        for method, path in [*offered, ("GET", "/"), ("GET", "/metrics"), ("GET", "/v1/openapi.json")]:
+        for method, path in [*offered, ("GET", "/"), ("GET", "/metrics"), ("GET", "/openapi.json")]:
             async with http.request(method, f"{instance.gateway_url}{path}", headers=BY_NAME) as answer:
                 assert answer.status == 403, (method, path, answer.status)
 
