@@ -56,7 +56,7 @@ def phases(wanted: Plan) -> list[tuple[str, ...]]:
 
 
 def shares(wanted: Plan, turns: Sequence[Sequence[str]]) -> list[float]:
-    """How many seconds each phase gets: that of all attackers more, for each of them has to get at something."""
+    """How many seconds each phase gets: that of all attackers more, for each has to get at something."""
     weights = [_OF_ALL if len(names) > wanted.together else 1 for names in turns]
     second = (wanted.seconds - 2 * wanted.peace_s) / sum(weights)
     return [weight * second for weight in weights]

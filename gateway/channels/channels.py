@@ -10,12 +10,10 @@ from control.channels.bounds import MAX_SHARDS, SETTINGS, check_settings
 from control.channels.channel import ChannelRecord
 from control.channels.retention import check_class
 from control.commands.checks import check_change
-from control.state import ControlState
+from gateway.channels.closing import Closing
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
-from kernel.access.tokens import Grants
-from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ, split_lane
 from schemas.catalog import built_in
 
@@ -75,6 +73,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     control_state = context.control_state
     commands = context.commands
+    closing = Closing(control_state, context.clock, context.settings.limits.closed_channels)
 
     async def show(request: web.Request) -> web.Response:
         channel = channel_of(request)
@@ -91,9 +90,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         if split_lane(channel)[1] is None:
             record = control_state.channel(channel)
             check_change(record, "set_channel", wanted, context.clock.now_ms())
-            if wanted.get("readers") and not record.settings.readers and caller.bound is not None:
-                grants = await context.access.grants(request)
-                _check_closed(control_state, grants, context.settings.limits.closed_channels)
+            if wanted.get("readers") and not record.settings.readers and caller.bound:
+                closing.take(await context.access.grants(request))
         await commands.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 
@@ -162,16 +160,6 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies={200: _GOES}, errors=errors,
         ),
     ]  # fmt: skip
-
-
-def _check_closed(known: ControlState, grants: Grants, most: int) -> None:
-    """Each closed channel is a name in the filter of searches: so many are enough."""
-    if known.closed_by(grants) >= most:
-        raise TouchlineError(
-            "limit_reached",
-            f"Of the channels that you administer {most:,} are closed, which is as many as may be.",
-            hint="Open some again, or use rooms.",
-        )
 
 
 def _shown(record: ChannelRecord) -> dict[str, Any]:

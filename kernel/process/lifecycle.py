@@ -15,8 +15,8 @@ from kernel.process.stalls import StallWatch
 
 #: What has been made until then stays: all that a start makes, however long it takes.
 _STARTED_S: Final = (5.0, 10.0, 20.0, 40.0, 80.0)
-#: So many objects more than before, and it is looked through those that are new; every tenth time through more,
-#: and of these every twentieth through all. As it comes a few hundred are enough, many times a second.
+#: So many objects more than before, and those that are new are looked through; every tenth time more of them,
+#: and of these times every twentieth all. As it comes a few hundred are enough, many times a second.
 _LOOKED_THROUGH: Final = (10_000, 10, 20)
 
 

@@ -108,7 +108,7 @@ class Batch:
     lines: list[bytes] = field(default_factory=list)
     #: Where each line's record lies, should it be refused.
     records: list[Message] = field(default_factory=list)
-    #: Of each what is still asked for: its kind. What it says lies in its line, and would be ten times as much.
+    #: Of each what is still asked for, its kind: all that it says would be ten times as much as its line.
     kinds: list[Kind] = field(default_factory=list)
     #: What edits and retractions among them do.
     changes: list[Change] = field(default_factory=list)
