@@ -123,10 +123,18 @@ def test_what_the_machine_is_later_by_is_nobodys_doing() -> None:
     """Everybody's processes share a machine's cores here: by that much everything else is slower, too."""
     slow = Phase(delay_p99_ms=1200, request_p99_ms={"search": 220}, machine_ms=180)
     assert broken(slow, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == []
-    slower = msgspec.structs.replace(slow, request_p99_ms={"search": 310})
+    slower = msgspec.structs.replace(slow, request_p99_ms={"search": 470})
     assert broken(slower, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == [
-        "search took 310 ms, at p99"
+        "search took 470 ms, at p99"
     ]
+
+
+def test_what_is_work_takes_as_many_times_as_long_as_on_a_machine_that_has_nothing_else_to_do() -> None:
+    before, later = msgspec.structs.replace(PEACE, machine_ms=20), Phase(delay_p99_ms=60, machine_ms=60)
+    slow = msgspec.structs.replace(later, request_p99_ms={"search": 40 * 3 + 99})
+    assert broken(slow, before, Bounds()) == []
+    slower = msgspec.structs.replace(later, request_p99_ms={"search": 40 * 3 + 101})
+    assert broken(slower, before, Bounds()) == ["search took 221 ms, at p99"]
 
 
 def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
