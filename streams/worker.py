@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from control.channels.epochs import Epoch, Epochs, advance
-from control.channels.registry import REGISTERED
-from control.channels.table import ChannelTable, State, fold_of
+from control.channels.table import State, fold_of
 from control.commands.checks import COMMANDS
 from control.counts import count_type
 from control.entity.fold import EntityFold
@@ -48,6 +47,9 @@ _lines = Lines("touchline.stream")
 _EPOCHS_S: Final = 30.0
 #: Of the records that there may be: who posts to new channels without end leaves them to who sets something.
 _KEPT_FOR_SETTINGS: Final = 0.1
+#: Kinds whose channels are registered by their first event. Every user may be a location channel: they are
+#: too many, and there is nothing to know of them until somebody sets something.
+_REGISTERED: Final = frozenset({Kind.BROADCAST, Kind.CHAT})
 _FULL: Final = "There are as many channels as TOUCHLINE_STREAM_MAX_CHANNELS allows"
 
 
@@ -79,8 +81,6 @@ class Worker:
         self._control = codec_for(settings, "control")
         self._rejections = Rejections(self._names.rejected, catalog_for(settings))
         channels = state.channels
-        if not isinstance(channels, ChannelTable):
-            raise TypeError("a worker goes by a table on disk")
         self.state, self.registry = state, channels
         channels.on_change.append(self._forget)
         channel_type = channels.view.type
@@ -269,7 +269,7 @@ class Worker:
     def _note(self, kind: Kind, outcome: Outcome) -> None:
         if outcome.accepted:
             self._accepted[kind].inc(outcome.accepted.total())
-            if kind in REGISTERED:
+            if kind in _REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
                     if name.startswith(ROOM):

@@ -134,8 +134,8 @@ def _of_straw(phase: Phase, bounds: Bounds) -> list[str]:
 
 
 def _by_the_machine(in_peace_ms: float, phase: Phase, peace: Phase) -> float:
-    """How long something may take that took so long in peace: later by as much as those are who have nothing to
-    do with the pipeline, or as many times as long."""
+    """How long something may take that took so long in peace: later by as much as those are who do not
+    use the pipeline, or as many times as long."""
     later = max(0.0, phase.machine_ms - peace.machine_ms)
     times = phase.machine_ms / peace.machine_ms if peace.machine_ms else 1.0
     return max(in_peace_ms + later, in_peace_ms * times)

@@ -6,11 +6,13 @@ from control.channels.acl import ChannelAcl, covering
 from kernel.access.tokens import Grants
 
 
-def readers() -> ChannelAcl:
-    known = ChannelAcl()
-    known.learn("den", ["ben", "cleo"])
-    known.learn("hall", [])
-    return known
+def readers(**of: tuple[str, ...]) -> ChannelAcl:
+    """Whom the settings of channels name."""
+    named = of or {"den": ("ben", "cleo"), "hall": ()}
+    return ChannelAcl(
+        lambda channel: named.get(channel, ()),
+        lambda wanted: ((name, users) for name, users in named.items() if users and wanted(name)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,15 +35,13 @@ def test_who_may_read(user: str, admin: tuple[str, ...], channel: str, allowed: 
 
 
 def test_a_channel_whose_readers_are_taken_back_is_for_everybody() -> None:
-    known, ana = readers(), Grants(user="ana", can={})
-    assert known.hidden_from(ana) == ["den"]
-    known.learn("den", [])
-    assert known.hidden_from(ana) == []
+    ana = Grants(user="ana", can={})
+    assert readers().hidden_from(ana) == ["den"]
+    assert readers(den=()).hidden_from(ana) == []
 
 
 def test_a_users_own_channels_are_for_that_user_whatever_their_settings_and_tokens_say() -> None:
-    known = ChannelAcl()
-    known.learn("user-ana", ["ben"])
+    known = readers(**{"user-ana": ("ben",)})
     ana, ben, chief = may("ana"), may("ben"), may("chief", admin=("user-*",))
     for channel in ("user-ana", "notify-ana"):
         assert known.allow(ana, channel)
@@ -90,8 +90,6 @@ def test_of_closed_channels_only_those_are_looked_at_that_somebodys_patterns_may
 
 
 def test_what_others_close_elsewhere_is_in_nobodys_filter() -> None:
-    known = readers()
-    for number in range(100):
-        known.learn(f"foe-{number}", ["nobody"])
+    known = readers(den=("ben",), **{f"foe-{number}": ("nobody",) for number in range(100)})
     assert known.hidden_from(may("ana"), ("chat:den", "chat:hall-*")) == ["den"]
     assert len(known.hidden_from(may("ana"), ("chat:*",))) == 101
