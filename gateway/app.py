@@ -28,7 +28,7 @@ from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
-from gateway.rooms import blocks, rooms
+from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search
 from gateway.sharing import share, shares_of
 from history import History
@@ -66,6 +66,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     channels.routes,
     rooms.routes,
     blocks.routes,
+    devices.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,

@@ -35,6 +35,7 @@ from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
+from streams.inboxes import InboxOwner
 from streams.members import Members
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
@@ -93,6 +94,13 @@ class Worker:
         self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
         self._members.writes_late(self.write, self._changes)
         self._rooms = self._members.fold
+        self._inboxes = InboxOwner(
+            *(settings, self._names, tables, state.rooms),
+            of_rooms=self._members.owner,
+            refuse=self._refuse,
+            partitions=lambda: self.partitions,
+        )
+        self._inboxes.writes_late(self.write)
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
@@ -101,7 +109,7 @@ class Worker:
     @property
     def topics(self) -> frozenset[str]:
         """What a worker reads in turns."""
-        return frozenset(self._kind_of) | {self._names.control, self._names.changes}
+        return frozenset(self._kind_of) | {self._names.control, self._names.changes} | self._inboxes.topics
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
@@ -144,15 +152,16 @@ class Worker:
 
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
-        states = [names.channels, names.rooms, names.user_rooms, names.blocks]
+        states = [names.channels, names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
         chat = names.ingest[Kind.CHAT]
-        topics = [names.changes, names.control, names.counts, chat, *states]
+        topics = [names.changes, names.control, names.counts, names.acks, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
             (names.changes, self._changes),
             (names.control, self._commands),
             (chat, self._members.owner),
+            (names.acks, self._inboxes.places),
         ):
             await owner.opening(
                 [place.partition for place in starts if place.topic == topic],
@@ -207,6 +216,7 @@ class Worker:
             attachments=self.partitions.get(self._names.attachments, 0),
             signer=self._signer,
             rooms=self._rooms if kind is Kind.CHAT else None,
+            tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
         )
 
     def _new_memory(self, kind: Kind) -> Memory:
@@ -305,6 +315,10 @@ class Worker:
     def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
         if place.topic == self._names.changes:
             return self._changes.fold(place, records)
+        if place.topic == self._names.acks:
+            return self._inboxes.places.fold(place, records)
+        if place.topic == self._names.cursors:
+            return self._inboxes.old_cursors(records)
         # The rest of that topic is for edges and gateways.
         ours = [r for r in records if r.value is not None and not Revocations.wants(r.key or b"")]
         return self._commands.fold(place, ours)

@@ -99,6 +99,30 @@ class View(Generic[S]):
                 self._remembered.move_to_end(key)
             return found
 
+    def values(self, keys: Sequence[bytes]) -> dict[bytes, S | bytes]:
+        """What there is of these keys: as a state where it is in memory, else as its bytes, which are read at
+        once for all of them and not kept. That they change is told where `still_used` says so."""
+        found: dict[bytes, S | bytes] = {}
+        missing: list[bytes] = []
+        with self._lock:
+            for key in keys:
+                known = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
+                if known is None:
+                    missing.append(key)
+                elif known.state is not None:
+                    found[key] = known.state
+            heard = [key for key in missing if self.still_used is not None and self.still_used(key)]
+            self.in_use.update(heard)
+            self._faded.update(heard)
+            rows = sorted(self._opened.get_many(self.type.name, missing), key=attrgetter("key"))
+            for key, of_key in groupby(rows, attrgetter("key")):
+                copies = list(of_key)
+                if len(copies) == 1 and copies[0].gone_ms is None:
+                    found[key] = copies[0].value
+                elif (state := self._pick(key, copies).state) is not None:
+                    found[key] = state
+        return found
+
     def watch(self, key: str, callback: Callable[[bytes, S | None], None]) -> S | None:
         """The entity's state now, and `callback(key, state)` at each change of it, until `unwatch`."""
         raw = key.encode()

@@ -40,6 +40,10 @@ class TopicNames:
         self.counts = f"{prefix}.counts"
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
+        self.acks = f"{prefix}.acks"
+        self.places = f"{prefix}.places"
+        self.tallies = f"{prefix}.tallies"
+        self.signals = f"{prefix}.signals"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
         self.shares = f"{prefix}.shares"
@@ -125,7 +129,12 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.blocks, "user, user", "block", partitions, compacted),
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
+        # As edges of the first version wrote it; the workers put what comes there into touchline.acks.
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
+        # What devices acknowledge and users read: what rose, and what that comes to (decision 0095).
+        Topic(names.acks, "user", "ack", partitions, {**kept(7), **append_time}),
+        Topic(names.places, "user, number", "places", partitions, compacted),
+        Topic(names.tallies, "channel", "tally", partitions, compacted),
         # A record a pair (attachment and message, message and its retraction …): decision 0094.
         Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
@@ -134,6 +143,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.answers, "asker", "answer", partitions, brief),
         # What doors tell each other of the last second: every door reads all of it, from when it begins.
         Topic(names.shares, "door", "share", 1, brief),
+        # What edges tell each other of this moment: who types, who is here. Nobody reads what was before.
+        Topic(names.signals, "stream or user", "signal", 1, brief),
     ]
     shared = {
         "max.message.bytes": str(MAX_RECORD_BYTES),

@@ -35,6 +35,7 @@ from streams.fold.repeats import Repeats
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
 from streams.fold.states import States
+from streams.fold.tallies import TalliesFold
 
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
@@ -104,10 +105,11 @@ class Judge:
         attachments: int = 0,
         signer: Signer | None = None,
         rooms: RoomsFold | None = None,
+        tallies: TalliesFold | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
         attachments; 0: nobody is told anything."""
-        self._rooms = rooms
+        self._rooms, self._tallies = rooms, tallies
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
@@ -145,6 +147,8 @@ class Judge:
                 raise
             except Exception as error:
                 self._reject(record, unexpected(error, "record"), outcome)
+        if self._tallies is not None:
+            outcome.writes += self._tallies.writes()
         return outcome
 
     def epoch_of(self, offset: int) -> int:
@@ -164,7 +168,7 @@ class Judge:
             self.memory.shares.count(self.kind, past.channel, past.sender, past.shared, past.append_ms)
 
     # Asked for each event: a call costs as much as some of its branches.
-    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912
+    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912, PLR0915
         offset, append_ms, _, value, headers = record
         memory = self.memory
         event = decode_ingest(self.kind, value or b"", self._posted)
@@ -214,6 +218,8 @@ class Judge:
         outcome.writes += writes
         if decided is not None and self._rooms is not None:
             outcome.writes += self._rooms.writes(channel.name, decided)
+        if channel.room and self._tallies is not None:
+            self._tallies.note(event, headers, None if decided is None else decided.room)
         if self._is_chat and concerns(event):
             outcome.writes += self._attaching.writes(event)
         outcome.accepted[channel.key] += 1
@@ -261,7 +267,7 @@ class Judge:
         plain = n is None and not channel.room
         value = self._encode_event(event) if plain else self._encode_numbered(event)
         about = event["data"]["target"] if self._is_chat else None
-        body = render(self.kind, event)
+        body = event["body"] = render(self.kind, event)
         fanout = self._encode_fanout(
             self._stream + channel.name, seq, append_ms, event["type"], event["sender"], n, about, body
         )
