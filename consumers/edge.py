@@ -18,6 +18,7 @@ from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
+from consumers.delivery.taking_back import TakingBack
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
 from consumers.service.poster import KafkaPoster
@@ -37,6 +38,7 @@ from control.edges.shares import SAY_S, DoorShares
 from control.entity.tables import Tables
 from control.following.follower import TableThread
 from control.state import ControlState
+from history.taken_back import TakenBack
 from kernel.access.hosts import loopback_origins
 from kernel.access.jwks import JwksKeys
 from kernel.access.tokens import StaticKeys, Verifier, anonymous_allowed, has_keys, is_loopback
@@ -161,6 +163,10 @@ class Edge:
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
         shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)
+        self.taking_back = TakingBack(
+            *(self._hub, self.service.subscriptions.backfill, TakenBack(state.moderation)),
+            self._loop.call_later,
+        )
         self._control, self._on_disk = ControlTopics(settings, clock, self.service, state, shares), on_disk
         self._readers: list[Reader] = []
         self._tables: TableThread | None = None

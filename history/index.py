@@ -1,7 +1,7 @@
 """The indexed part of a stream's past: pages of events by `seq`, and how far the index is complete."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, NotFoundError
@@ -177,20 +177,6 @@ class StreamIndex:
             return None
         found: dict[str, str] = answer["_source"]
         return found["body"].encode() if found["stream"] in map(str, streams) else None
-
-    async def retracted(self, days: Mapping[str, str]) -> set[str]:
-        """Which of these messages (id -> day) were taken back; read by id, so at once."""
-        generation = await self.generation()
-        if not generation or not days:
-            return set()
-        answer = await self._client.mget(
-            docs=[
-                {"_index": names.index_name(self._prefix, Kind.CHAT, generation, day), "_id": id_}
-                for id_, day in days.items()
-            ],
-            source_includes=["retract"],
-        )
-        return {found["_id"] for found in documents_of(answer) if found["_source"].get("retract")}
 
     async def _page(
         self, generation: int, span: Span, seqs: dict[str, int], limit: int, order: str

@@ -6,8 +6,7 @@ answers alone.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -16,13 +15,13 @@ from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
 from control.channels.retention import Retention
-from history.copies import is_copied, original_of, without
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader
 from history.names import day_of
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
+from history.taken_back import TakenBack, shown_by
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.fair import Places
@@ -67,8 +66,15 @@ class History:
     Whoever follows the channels gives their `retention`: else all that index and log hold is read.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, retention: Retention | None = None) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        retention: Retention | None = None,
+        taken_back: TakenBack | None = None,
+    ) -> None:
+        """`taken_back` says what is not to be shown any more: without it all is shown as it was posted."""
+        self._settings, self._clock, self._taken_back = settings, clock, taken_back
         self._retention = retention or Retention(settings.indexer)
         self._names = topic_names(settings).events
         self._client = elastic_client(settings, timeout_s=_INDEX_S)
@@ -122,26 +128,17 @@ class History:
             for partition in topic.partitions_of(stream.channel)
         ]
         page = pages[0] if len(pages) == 1 else joined(pages, bound, forward=forward)
-        return await self._without_retracted(page) if is_copied(stream) else page
-
-    async def _without_retracted(self, page: Page) -> Page:
-        """A page of copies: while it is not known what was taken back, none of them says anything."""
-        days: dict[str, str] = {}
-        for id_ in filter(None, map(original_of, page.events)):
-            with contextlib.suppress(ValueError, OverflowError, OSError):
-                days[id_] = day_of(time_of_id(id_))
-        try:
-            gone: Collection[str] = await self._index.retracted(days)
-        except (ApiError, TransportError) as error:
-            self._index_failed(error)
-            return page._replace(events=without(page.events, days), degraded=True)
-        return page._replace(events=without(page.events, gone))
+        return page._replace(events=shown_by(self._taken_back, stream, page.events))
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
-        """The event of that id as it was accepted; None where there is none. Raises `unavailable`.
+        """The event of that id as it may be shown; None where there is none. Raises `unavailable`.
 
         Of a channel with `lanes` it may be on any of them: whoever posted it may have another lane now.
         """
+        found = await self._find(stream, event_id, lanes)
+        return None if found is None else shown_by(self._taken_back, stream, [found])[0]
+
+    async def _find(self, stream: Stream, event_id: str, lanes: int) -> bytes | None:
         try:
             at_ms = time_of_id(event_id)
             day = day_of(at_ms)

@@ -40,6 +40,7 @@ class ControlTopics:
             # Whoever watches a channel hears of its changes, though nobody asked for it lately.
             state.channels.view.still_used = lambda key: service.subscriptions.watches(key.decode())
         self._watch_rooms(state)
+        self._watch_sanctions(state)
         state.revocations.on_revoke.append(service.admission.revoke)
         state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
 
@@ -57,6 +58,16 @@ class ControlTopics:
             loop.call_later(_BY_RECORD_S, recheck, key.decode("utf-8", "replace"))
         )
         view.still_used = lambda key: self._service.subscriptions.watches(key.decode("utf-8", "replace"))
+
+    def _watch_sanctions(self, state: ControlState) -> None:
+        """Who is banned from a channel has heard the last of it."""
+        recheck, loop = self._service.subscriptions.recheck, asyncio.get_running_loop()
+        # Soon, not now: what belongs to this change is still being taken in.
+        state.moderation.on_change.append(lambda channel: _ignore(loop.call_soon(recheck, channel)))
+        if state.moderation.opened:
+            state.moderation.sanctions.still_used = lambda key: self._service.subscriptions.watches(
+                key.removesuffix(b"\0").decode("utf-8", "replace")
+            )
 
     def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
         """Follow them in a thread; `on_read` says that what was there has been learnt."""

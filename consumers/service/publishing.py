@@ -14,6 +14,7 @@ from consumers.protocol.session import Member
 from consumers.service.refusals import refusal, refusal_of_the_fold
 from control.channels.channel import Layout
 from control.commands.answers import WITHIN_S, Question, Refused, not_answered
+from control.moderation.moderation import Moderation
 from control.numbering import Numbering, Placed, Position
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
@@ -40,6 +41,7 @@ class Channels(Protocol):
 
     numbering: Numbering
     rooms: Rooms
+    moderation: Moderation
 
     def layout(self, name: str) -> Layout:
         """How a channel is spread."""
@@ -101,6 +103,7 @@ class Publishing:
             # Of a user who has a share of the pipeline, which the workers keep to.
             headers: Headers = [] if bound is None else [(VIA, b"edge")]
             event = _event(request, stream, member, key)
+            self._channels.moderation.check_may_publish(stream.channel, member.user)
             if is_room(stream):
                 await self._channels.rooms.writable(member.user, stream.channel)
             if is_change(stream, request.type) and not self._changes_all(member, stream):

@@ -106,6 +106,15 @@ class View(Generic[S]):
 
     def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = _PAGE) -> list[tuple[bytes, S]]:
         """Entities whose keys begin with `prefix` and lie behind `after`, in the order of keys."""
+        found = self._scan(prefix, after, limit)
+        # What the owner has made a moment ago is not in the table yet.
+        made = [key for key in self._made if key > after and key.startswith(prefix)] if self._made else ()
+        if not made:
+            return found
+        own = [(key, state) for key in made if (state := self._own[key].state) is not None]
+        return sorted({**dict(own), **dict(found)}.items())[:limit]
+
+    def _scan(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, S]]:
         found: list[tuple[bytes, S]] = []
         while True:
             rows = self._opened.scan(self.type.name, prefix, after, _PAGE)

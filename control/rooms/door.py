@@ -148,6 +148,8 @@ class RoomDoor:
         check_room(room)
         who.must("publish", room)
         admin = who.administers(room)
+        if not admin and who.user is not None and self.rooms.banned(who.user, channel_of(room)):
+            raise not_found(room)
         steps = [replace(step, admin=admin) for step in steps]
         for step in steps:
             check_change(step)
@@ -222,7 +224,7 @@ class RoomDoor:
         if who.user != user and not who.grants.allows("admin", "*"):
             raise TouchlineError("forbidden", "Only a user themselves, or admin, sees their rooms.")
         found = []
-        for one in self.rooms.of_user(user):
+        for one in self.rooms.open_to(user):
             room = self.rooms.room(one.room)
             if room is not None and room.member(user) is not None:
                 found.append((one, room))

@@ -54,6 +54,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
+        if caller.user is not None:
+            context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         if is_room(stream):
             way = sending.in_room(Signer(context.settings.auth))
             if caller.user is not None and not caller.speaks_for_others:
@@ -98,7 +100,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
                 *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
-                *("moderated", "rate_limited", "expired", "unavailable"),
+                *("moderated", "muted", "rate_limited", "expired", "unavailable"),
             ),
         )
     ]

@@ -10,6 +10,7 @@ from gateway.context import Context
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from history.elastic import elastic_client
+from history.taken_back import TakenBack
 from kernel.log.positions import Kind
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_LIMIT, read_search
@@ -88,6 +89,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
     searcher = Searcher(client, context.settings, context.clock)
+    taken_back = TakenBack(context.control_state.moderation)
 
     async def find(request: web.Request) -> web.StreamResponse:
         scope = await context.access.scope(request, "search")
@@ -95,7 +97,9 @@ async def routes(context: Context) -> Sequence[Operation]:
         user = context.budgets.bound(scope.bound, admin=False)
         context.budgets.take_read(user, 2.0 if page.facets else 1.0)
         async with context.pages.slot(user):
-            found = await searcher.search(search, page, patterns=scope.patterns, seen=scope.seen)
+            found = await searcher.search(
+                search, page, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
+            )
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))
             return await answer(request, body)

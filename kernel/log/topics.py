@@ -47,6 +47,9 @@ class TopicNames:
         self.user_rooms = f"{prefix}.user-rooms"
         self.blocks = f"{prefix}.blocks"
         self.attachments = f"{prefix}.attachments"
+        self.sanctions = f"{prefix}.sanctions"
+        self.reports = f"{prefix}.reports"
+        self.retractions = f"{prefix}.retractions"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -88,6 +91,9 @@ def topics(settings: Settings) -> list[Topic]:
     # Who comes back after the events are gone has no use for their place in them.
     cursors = {**kept(30), "cleanup.policy": "compact,delete"}
 
+    # What was taken back is known for longer than the events themselves are kept.
+    withdrawn = {**kept(32), "cleanup.policy": "compact,delete"}
+
     # What operators look at now: deleted by the minute, and never indexed.
     brief = {
         "cleanup.policy": "delete",
@@ -128,6 +134,10 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
         # A record a pair (attachment and message, message and its retraction …): decision 0094.
         Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
+        # Who is muted, banned or erased; what was reported, and what was taken back (decision 0095).
+        Topic(names.sanctions, "channel, user", "sanction", partitions, compacted),
+        Topic(names.reports, "channel, number", "report", partitions, compacted),
+        Topic(names.retractions, "channel, message", "retraction", partitions, {**compacted, **withdrawn}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.

@@ -32,6 +32,7 @@ from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
 from streams.fold.repeats import Repeats
+from streams.fold.retracting import Retracting
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
 from streams.fold.states import States
@@ -102,11 +103,12 @@ class Judge:
         catalog: Catalog | None = None,
         answers: int = 0,
         attachments: int = 0,
+        retractions: int = 0,
         signer: Signer | None = None,
         rooms: RoomsFold | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
-        attachments; 0: nobody is told anything."""
+        attachments, `retractions` that of what was taken back; 0: nobody is told anything."""
         self._rooms = rooms
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
@@ -123,6 +125,8 @@ class Judge:
         self._rejections = Rejections(names.rejected, catalog)
         encode_answer = Codec("answer", catalog).encode
         self._attaching = Attaching((names.attachments, attachments), Codec("attachment", catalog).encode)
+        encode_retraction = Codec("retraction", catalog).encode
+        self._retracting = Retracting((names.retractions, retractions), encode_retraction)
         self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
@@ -215,7 +219,7 @@ class Judge:
         if decided is not None and self._rooms is not None:
             outcome.writes += self._rooms.writes(channel.name, decided)
         if self._is_chat and concerns(event):
-            outcome.writes += self._attaching.writes(event)
+            outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])

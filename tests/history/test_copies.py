@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from history.copies import is_copied, original_of, without
+
 from kernel.log.positions import Kind, Stream
 
 
