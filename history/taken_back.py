@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from control.moderation.moderation import Moderation
-from kernel.access.users import ALERT
+from kernel.access.users import ALERT, USER
 from kernel.log.positions import Kind, Stream, time_of_id
 
 #: What was posted by people says something; changes of a room, and what roles say, are no words of anybody.
@@ -101,14 +101,16 @@ class TakenBack:
         ids = {one for head in heads if head is not None for one in (head.id, head.target) if one}
         gone = self.moderation.retracted_of(stream.channel, ids) if chat else set()
         return [
-            blanked(body) if head is not None and self._is_gone(head, gone.__contains__) else body
+            blanked(body) if head is not None and self._is_gone(stream, head, gone.__contains__) else body
             for head, body in zip(heads, events, strict=True)
         ]
 
     def is_gone(self, stream: Stream, head: Head) -> bool:
         """Whether one event is not to be shown any more."""
         chat = stream.kind is Kind.CHAT
-        return self._is_gone(head, lambda id_: chat and self.moderation.retracted(stream.channel, id_))
+        return self._is_gone(
+            stream, head, lambda id_: chat and self.moderation.retracted(stream.channel, id_)
+        )
 
     def copies_gone(self, body: bytes) -> bool:
         """Whether an alert's event is a copy of what is not to be shown any more."""
@@ -120,19 +122,23 @@ class TakenBack:
         except ValueError:
             return False
 
-    def _is_gone(self, head: Head, retracted: Callable[[str], bool]) -> bool:
+    def _is_gone(self, stream: Stream, head: Head, retracted: Callable[[str], bool]) -> bool:
         if head.type in _KEPT:
             return False
         if (head.id and retracted(head.id)) or (head.target is not None and retracted(head.target)):
             return True
-        return head.sender is not None and self._erased(head.sender, head.id)
+        return self._erased(stream, head)
 
-    def _erased(self, sender: str, event_id: str) -> bool:
-        until = self.moderation.erased_at(sender)
-        if not until:
+    def _erased(self, stream: Stream, head: Head) -> bool:
+        """Whether it is of somebody whose data were erased since: in their own channel nobody else posts."""
+        if stream.channel.startswith(USER):
+            until = self.moderation.erased_name_at(stream.channel.removeprefix(USER))
+        elif head.sender is not None:
+            until = self.moderation.erased_at(head.sender)
+        else:
             return False
         try:
-            return time_of_id(event_id) <= until
+            return until > 0 and time_of_id(head.id) <= until
         except ValueError:
             return False
 

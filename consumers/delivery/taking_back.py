@@ -28,52 +28,49 @@ class TakingBack:
 
     def __init__(self, hub: Hub, backfill: Backfill, taken_back: TakenBack, later: Later) -> None:
         self._hub, self._backfill, self._taken_back, self._later = hub, backfill, taken_back, later
-        #: Whose data were erased up to this time is done.
+        #: Erasures up to this time are done.
         self._erased = 0
-        hub.shown, hub.on_retract, hub.on_wake = self._shown, self.retracted, self.look_through
+        hub.shown, hub.on_retract, hub.on_wake = self._shown, self._retracted, self.look_through
         moderation = taken_back.moderation
         moderation.on_change.append(self._changed)
-        moderation.on_retraction.append(self._taken)
+        moderation.on_retraction.append(self.retracted)
 
     def _shown(self, feed: Feed, body: bytes) -> bytes:
         return self._taken_back.shown(Stream.parse(feed.stream), [body])[0]
 
-    def _taken(self, _: bytes) -> None:
-        self._later(0, self._copies)
-
     # ── a message ────────────────────────────────────────────────────────────────────────────────────
 
-    def retracted(self, feed: Feed, target: str) -> None:
-        """A message of this stream was taken back, or of another lane of its channel."""
-        channel = Stream.parse(feed.stream).channel
-        base, number = split_lane(channel)
-        lanes = number is not None or any(len(audience.feeds) > 1 for audience in feed.audiences)
-        again = partial(self._again, base, feed, target, lanes=lanes)
+    def _retracted(self, feed: Feed, target: str) -> None:
+        """The retraction itself came by: behind what it is about, where that is on the same lane."""
+        self._rewrite([feed], target)
+        self._backfill.forget(_base_of(feed))
+
+    def retracted(self, channel: str, target: str) -> None:
+        """A message of this channel, or of a lane of it, was taken back, as the workers' record says."""
+        again = partial(self._again, channel, target)
         again()
         for seconds in _AGAIN_S:
             self._later(seconds, again)
 
-    def _again(self, base: str, feed: Feed, target: str, *, lanes: bool) -> None:
+    def _again(self, channel: str, target: str) -> None:
+        feeds = self._hub.feeds()
+        self._rewrite([feed for feed in feeds if _base_of(feed) == channel], target)
+        for feed in feeds:
+            if feed.copies:
+                self._hub.rewrite(feed, target.encode(), partial(self._shown, feed))
+        self._backfill.forget(channel)
+        self._backfill.forget_copies()
+
+    def _rewrite(self, feeds: list[Feed], target: str) -> None:
         def shown(body: bytes) -> bytes:
             head = head_of(body)
             gone = head is not None and target in (head.id, head.target) and head.type != "retract"
             return blanked(body) if gone and b'"retracted":true' not in body else body
 
-        self._backfill.forget(base)
-        for one in self._lanes_of(base) if lanes else (feed,):
-            self._hub.rewrite(one, target.encode(), shown)
+        for feed in feeds:
+            self._hub.rewrite(feed, target.encode(), shown)
 
-    def _lanes_of(self, base: str) -> list[Feed]:
-        return [feed for feed in self._hub.feeds() if split_lane(feed.stream.partition(":")[2])[0] == base]
-
-    # ── copies, and all of somebody's ────────────────────────────────────────────────────────────────
-
-    def _copies(self) -> None:
-        """Something was taken back of which there may be copies here."""
-        for feed in self._hub.feeds():
-            if feed.copies:
-                self.look_through(feed)
-        self._backfill.forget_copies()
+    # ── all of somebody's ────────────────────────────────────────────────────────────────────────────
 
     def look_through(self, feed: Feed) -> None:
         """Look at all of a stream's ring again."""
@@ -97,3 +94,8 @@ class TakingBack:
                 for one in news:
                     self._hub.rewrite(feed, _encode(one.user), shown)
         self._backfill.forget(None)
+
+
+def _base_of(feed: Feed) -> str:
+    """The channel that a stream is of, or of which it is a lane."""
+    return split_lane(feed.stream.partition(":")[2])[0]

@@ -1,7 +1,7 @@
 """What a role sees of one sort of entity: looked up in the table on disk, held in memory while it is used."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from threading import RLock
@@ -30,6 +30,13 @@ class Known(NamedTuple, Generic[S]):
     removed_by_hand: bool = False
 
 
+class _All(set[bytes]):
+    """Every key there is, for whoever asks which of theirs are in it."""
+
+    def __rand__(self, keys: object) -> object:
+        return keys
+
+
 class View(Generic[S]):
     """One type's entities. Any thread may ask; who watches is called by the thread that brings the change."""
 
@@ -56,6 +63,12 @@ class View(Generic[S]):
         self._lock = RLock()
         #: Called where something older has come after what is known.
         self.on_stale: Callable[[bytes, Known[S]], None] | None = None
+        self._tell_all: Callable[[Iterable[bytes]], None] | None = None
+
+    def tell_all(self, tell: Callable[[Iterable[bytes]], None]) -> None:
+        """Call this with all keys that change, once the table is filled, whoever asks for them: only of what
+        is few. To be said before the table is followed."""
+        self.in_use, self._tell_all = _All(), tell
 
     def open(self, store: Store) -> None:
         """The table is filled."""
@@ -178,6 +191,8 @@ class View(Generic[S]):
         with self._lock:
             for key in keys:
                 self._refresh(key)
+        if self._tell_all is not None:
+            self._tell_all(keys)
 
     def _refresh(self, key: bytes) -> None:
         before = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)

@@ -14,7 +14,7 @@ from control.entity.view import View
 from control.moderation.orders import EVERYWHERE
 from control.moderation.reports import Report, reports_of
 from control.moderation.reports import head_key as reports_head
-from control.moderation.retractions import Retraction, around, retraction_key, retractions_of
+from control.moderation.retractions import Retraction, around, of_key, retraction_key, retractions_of
 from control.moderation.sanctions import LATEST, Sanction, bans_of, head_key, sanction_key
 from control.moderation.table import report_type, retraction_type, sanction_type
 from kernel.access.users import name_in_channel
@@ -48,8 +48,8 @@ class Moderation:
         self._opened = False
         #: Called with a channel when who is sanctioned there has changed, and with `$all`.
         self.on_change: list[Callable[[str], None]] = []
-        #: Called with (channel, key of a retraction) when one came that was asked for before.
-        self.on_retraction: list[Callable[[bytes], None]] = []
+        #: Called with a channel and the id of a message of it that was taken back.
+        self.on_retraction: list[Callable[[str, str], None]] = []
 
     @property
     def opened(self) -> bool:
@@ -67,7 +67,7 @@ class Moderation:
         self.reports: View[Report] = tables.view(self._report)
         self.retractions: View[Retraction] = tables.view(self._retraction)
         self.sanctions.on_forget = self._changed
-        self.retractions.on_forget = self._taken_back
+        self.retractions.tell_all(self._taken_back)
         # Whose data are erased every role has to hear, whether it has asked or not.
         self.sanctions.watch(head_key(EVERYWHERE).decode(), lambda *_: None)
         self._opened = True
@@ -78,9 +78,11 @@ class Moderation:
             for tell in self.on_change:
                 tell(channel)
 
-    def _taken_back(self, key: bytes) -> None:
-        for tell in self.on_retraction:
-            tell(key)
+    def _taken_back(self, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            channel, event = of_key(key)
+            for tell in self.on_retraction:
+                tell(channel, event)
 
     # ── sanctions ────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,7 +166,17 @@ class Moderation:
 
     def erased_at(self, user: str) -> int:
         """Up to which time what a user has posted is as if it were taken back; 0: none of it."""
-        one = self.of(EVERYWHERE, user)
+        return self.erased_name_at(name_in_channel(user))
+
+    def erased_name_at(self, name: str) -> int:
+        """The same of a user by their name as it stands in channels."""
+        head = self._head(EVERYWHERE)
+        if head is None:
+            return 0
+        if head.count > _WHOLE:
+            one = self.sanctions.get(head_key(EVERYWHERE) + name.encode())
+        else:
+            one = self._users(EVERYWHERE, head).get(name)
         return 0 if one is None else one.erased
 
     @property

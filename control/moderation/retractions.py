@@ -30,6 +30,12 @@ def retraction_key(channel: str, event: str) -> bytes:
     return pair_key(channel, event.rjust(_DIGITS, "0")[:_DIGITS])
 
 
+def of_key(key: bytes) -> tuple[str, str]:
+    """The channel and the message of a key."""
+    channel, _, event = key.decode("utf-8", "replace").partition("\0")
+    return channel, event.lstrip("0")
+
+
 def retractions_of(channel: str) -> bytes:
     """What their keys begin with."""
     return prefix_of(channel)

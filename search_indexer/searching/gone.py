@@ -4,10 +4,17 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from history.taken_back import TakenBack, head_of
+from kernel.access.users import user_channel
 from kernel.log.positions import Stream
 
 #: Users whose data were erased that a query leaves out; of others the hits are looked at.
 _MOST: Final = 500
+
+
+def of_user(user: str) -> dict[str, Any]:
+    """The filter for what a user has posted; in their own channel nobody else does."""
+    theirs = [{"term": {"sender": user}}, {"term": {"channel": user_channel(user)}}]
+    return {"bool": {"should": theirs, "minimum_should_match": 1}}
 
 
 class Gone:
@@ -20,8 +27,7 @@ class Gone:
         """What a query leaves out."""
         users = [] if self._taken_back is None else self._taken_back.moderation.erased()[-_MOST:]
         return [
-            {"bool": {"filter": [{"term": {"sender": one.user}}, {"range": {"at": {"lte": one.erased}}}]}}
-            for one in users
+            {"bool": {"filter": [of_user(one.user), {"range": {"at": {"lte": one.erased}}}]}} for one in users
         ]
 
     def among(self, hits: Sequence[dict[str, Any]]) -> list[str]:

@@ -131,6 +131,7 @@ class Searcher:
                 body["query"]["bool"]["must_not"].append({"ids": {"values": ids}})
                 answer = await self._ask(kinds, {**body, "size": min(page.limit, _FIRST_HITS)})
                 found, full = await self._hits(answer, kinds, body, page.limit)
+            last = found[-1] if found else None
             found = gone.without(found)
             facets = await self._facets(answer, body["query"], kinds) if page.facets else None
         except (ApiError, TransportError) as error:
@@ -140,7 +141,7 @@ class Searcher:
         return Found(
             total=answer["hits"].get("total", {"value": 0})["value"],
             hits=await asyncio.to_thread(self._shown, query, found),
-            next=self._cursors.make(search, found[-1]["sort"]) if full else None,
+            next=self._cursors.make(search, last["sort"]) if full and last is not None else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
         )

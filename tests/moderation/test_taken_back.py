@@ -9,7 +9,7 @@ from aiohttp import ClientSession, ClientTimeout
 from control.commands.sending import send_command
 from kernel.clock import SystemClock
 from tests.moderation.test_reports import posted
-from tests.moderation.test_sanctions import new_channel
+from tests.moderation.test_sanctions import new_channel, subscribed, until
 from tests.pipeline import Pipeline
 from tests.rooms.people import Person, create, ok, person
 
@@ -41,9 +41,7 @@ def is_blank(event: dict[str, Any]) -> bool:
 
 async def soon(holds: Any) -> None:
     """Within a second."""
-    async with asyncio.timeout(1):
-        while not await holds():
-            await asyncio.sleep(0.05)
+    await until(holds, 1)
 
 
 async def test_history_over_http_and_websocket_has_its_place_and_no_text(ruled: Pipeline) -> None:
@@ -62,7 +60,8 @@ async def test_history_over_http_and_websocket_has_its_place_and_no_text(ruled: 
     events = await past(ruled, channel)
     assert [e["seq"] for e in events[:3]] == [e["seq"] for e in before]
     assert [e["id"] for e in events[:3]] == [e["id"] for e in before]
-    assert events[2]["data"] == {"text": "other"} and "retracted" not in events[2]
+    assert events[2]["data"] == {"text": "other"}
+    assert "retracted" not in events[2]
     assert events[1]["data"] == {"target": target}
     async with person(ruled, "bob") as bob:
         page = await bob.ask("history", stream=f"chat:{channel}", before=events[2]["seq"])
@@ -131,7 +130,7 @@ async def test_sse_and_polls_have_no_text(ruled: Pipeline) -> None:
     await posted(ruled, "eve", channel, "still there")
     await retract(ruled, "eve", channel, target)
     for way in ("sse", "poll"):
-        url = ruled.edge_url.replace("ws:", "http:").replace("/v1/connect", f"/v1/{way}")
+        url = f"http{ruled.edge_url.removeprefix('ws').removesuffix('/ws')}/{way}"
         params = {"stream": f"chat:{channel}", "user": "bob", "after": "0"}
         async with (
             ClientSession(timeout=ClientTimeout(total=10)) as session,
@@ -151,12 +150,10 @@ async def test_search_finds_nothing_of_it_in_hits_totals_facets_and_highlights(r
     target = await posted(ruled, "eve", channel, f"{word} one")
     await posted(ruled, "bob", channel, f"{word} two")
 
-    async def total() -> int:
-        return int((await ok(ruled, "GET", f"/v1/search?q={word}", None))["total"])
+    async def both() -> bool:
+        return bool((await ok(ruled, "GET", f"/v1/search?q={word}", None))["total"] == 2)
 
-    async with asyncio.timeout(20):
-        while await total() != 2:
-            await asyncio.sleep(0.05)
+    await until(both)
     await retract(ruled, "eve", channel, target)
 
     async def gone() -> bool:
@@ -171,9 +168,7 @@ async def test_alerts_copies_have_no_text_live_and_from_the_past(ruled: Pipeline
     channel, word = new_channel(), "clarinet"
     await ok(ruled, "PUT", "/v1/alerts/reeds", "bob", {"q": word})
     async with person(ruled, "bob") as bob:
-        async with asyncio.timeout(10):
-            while (await bob.ask("subscribe", stream="broadcast:alert-reeds", after=0))["op"] != "subscribed":
-                await asyncio.sleep(0.1)
+        await until(lambda: subscribed(bob, "broadcast:alert-reeds"))
         target = await posted(ruled, "eve", channel, f"{word} {SECRET}")
         await bob.until(lambda m: m.get("type") == "alert")
         await retract(ruled, "eve", channel, target)

@@ -49,11 +49,15 @@ def test_who_is_banned_is_muted_and_found_by_their_name_until_it_is_over() -> No
     first, last = order("ban", "eve", 100), order("unban", "eve", 200)
     records = folded(first)
     one = records[sanction_key("talk", "eve")]
-    assert isinstance(one, Sanction) and one.muted_at(150) and one.banned_at(150)
+    assert isinstance(one, Sanction)
+    assert one.muted_at(150)
+    assert one.banned_at(150)
     assert ban_key("eve", "talk") in records
     records = folded(first, last)
     one = records[sanction_key("talk", "eve")]
-    assert isinstance(one, Sanction) and one.banned_at(199) and not one.banned_at(200)
+    assert isinstance(one, Sanction)
+    assert one.banned_at(199)
+    assert not one.banned_at(200)
     assert ban_key("eve", "talk") not in records
 
 
@@ -104,7 +108,9 @@ def test_an_erasure_is_for_what_was_until_then() -> None:
     given_ = Input(EVERYWHERE.encode(), {"command": "erase_user", "arguments": arguments}, 500, "s", 1)
     records = apply({}, list(sanctions.fold(given_, {}.get)))  # type: ignore[arg-type]
     one = records[sanction_key(EVERYWHERE, "eve")]
-    assert isinstance(one, Sanction) and one.erased == 500 and not one.muted_at(600)
+    assert isinstance(one, Sanction)
+    assert one.erased == 500
+    assert not one.muted_at(600)
 
 
 @pytest.mark.parametrize(
