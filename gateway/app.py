@@ -26,7 +26,7 @@ from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
-from gateway.moderation import orders, reports
+from gateway.moderation import data, orders, reports
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, rooms
@@ -70,6 +70,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     blocks.routes,
     orders.routes,
     reports.routes,
+    data.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,
@@ -143,7 +144,13 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             ),
             producer=producer,
             attachments=await open_attachments(
-                settings, clock, stack, producer=producer, rooms=control_state.rooms, failed=fail
+                settings,
+                clock,
+                stack,
+                producer=producer,
+                rooms=control_state.rooms,
+                moderation=control_state.moderation,
+                failed=fail,
             ),
             budgets=budgets,
             pages=Slots(

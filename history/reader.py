@@ -6,7 +6,7 @@ answers alone.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -15,13 +15,14 @@ from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
 from control.channels.retention import Retention
+from control.rooms.membership import ALL, Spans
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader
 from history.names import day_of
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
-from history.taken_back import TakenBack, shown_by
+from history.taken_back import TakenBack, head_of, shown_by
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.fair import Places
@@ -104,12 +105,18 @@ class History:
         await self._client.close()
 
     async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int = 50
+        self,
+        stream: Stream,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = 50,
+        replies_to: str = "",
     ) -> Page:
         """Up to `limit` events, in order: the first ones after `after`, or the last ones before `before`.
 
-        With neither, the last ones of all. A page ends at a size too (`limits.page_bytes`), and says `more`.
-        Raises TouchlineError: `bad_request`, `unavailable`.
+        With neither, the last ones of all; `replies_to` an event only what answers it. A page ends at a size
+        too (`limits.page_bytes`), and says `more`. Raises TouchlineError: `bad_request`, `unavailable`.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise TouchlineError("bad_request", f"limit is {limit}: it must be from 1 to {MAX_LIMIT}.")
@@ -117,7 +124,7 @@ class History:
             raise TouchlineError("bad_request", "Give after or before, not both.")
         topic = await self._topic(stream.kind)
         bound = Bound(limit, self._settings.limits.page_bytes)
-        span = Span(stream, self._kept_since(stream))
+        span = Span(stream, self._kept_since(stream), replies_to)
         forward, upto = after is not None, MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
         pages = [
             await (
@@ -129,6 +136,20 @@ class History:
         ]
         page = pages[0] if len(pages) == 1 else joined(pages, bound, forward=forward)
         return page._replace(events=shown_by(self._taken_back, stream, page.events))
+
+    async def replies(self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL) -> dict[str, int]:
+        """How many replies each of these events has, of those that have some; retracted ones not counted.
+
+        As far as the index is, about a second behind; nothing while Elasticsearch does not answer.
+        """
+        if stream.kind is not Kind.CHAT or self._clock.monotonic() < self._index_at:
+            return {}
+        ids = [head.id for body in events if (head := head_of(body)) is not None and head.id]
+        try:
+            return await self._index.replies(stream, ids, spans)
+        except (ApiError, TransportError) as error:
+            self._index_failed(error)
+            return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         """The event of that id as it may be shown; None where there is none. Raises `unavailable`.

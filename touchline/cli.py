@@ -25,6 +25,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "publish": ("publish", "Post events to a stream."),
         "attach": ("attach", "Upload files, and post a message that has them."),
         "room": ("room", "Make and change rooms: group chats."),
+        "moderate": ("moderate", "Mute and ban users; see what was reported."),
+        "user": ("user", "Export or erase what is known of a user."),
         "replay": ("replay", "Post the events of a file again, at their own pace."),
         "simulate": ("simulate", "Play a match: score, chat and fans who move."),
         "rejected": ("rejected", "Show what was refused and why; post it again."),

@@ -6,12 +6,13 @@ lowest cursor that waits, and its page serves everybody whose cursor lies in it.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from consumers.delivery.hub import Feed
 from consumers.delivery.subscription import Page
 from consumers.transport.frames import event_frame
+from control.rooms.membership import ALL, Spans
 from history.visible import members_at
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ, Stream, split_lane
@@ -50,8 +51,18 @@ class History(Protocol):
     """Reading a stream's past, complete up to its head."""
 
     async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+        self,
+        stream: Stream,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        replies_to: str = "",
     ) -> HistoryPage: ...
+
+    async def replies(
+        self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL
+    ) -> dict[str, int]: ...
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None: ...
 

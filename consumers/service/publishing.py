@@ -16,9 +16,12 @@ from control.channels.channel import Layout
 from control.commands.answers import WITHIN_S, Question, Refused, not_answered
 from control.moderation.moderation import Moderation
 from control.numbering import Numbering, Placed, Position
+from control.rooms.membership import ALL
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.changes import check_change, is_change
+from history.replies import FIELD as REPLY_TO
+from history.replies import check_reply
 from kernel.access.users import USER, check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
@@ -110,6 +113,11 @@ class Publishing:
                 await check_change(
                     self._history, stream, request.data.get("target"), member.user, lanes=lanes
                 )
+            if stream.kind is Kind.CHAT and (reply_to := request.data.get(REPLY_TO)) is not None:
+                spans = (
+                    self._channels.rooms.readable(member.grants, stream.channel) if is_room(stream) else ALL
+                )
+                await check_reply(self._history, stream, reply_to, lanes=lanes, readable=spans)
             if stream.kind is Kind.CHAT and (attached := request.data.get("attachments")):
                 speaks = member.grants.allows("admin", request.stream)
                 await self._attachments.check(attached, stream, member.user, anybodys=speaks)

@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from control.rooms.membership import ALL, Spans
 from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
-from gateway.events import sending
+from gateway.events import replies, sending
 from gateway.events.changes import Item, Look, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
@@ -66,6 +67,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         looks = (
             None if leads else looking(context.history, stream, caller, lanes),
             doors.looking(context.attachments, stream, caller),
+            replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
         )
         asked = _Asked(stream, caller, idempotency_key, lanes, refusals)
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
@@ -104,6 +106,13 @@ async def routes(context: Context) -> Sequence[Operation]:
             ),
         )
     ]
+
+
+async def _readable(context: Context, request: web.Request, stream: Stream) -> Spans:
+    """What of a room whoever posts may read."""
+    if not is_room(stream):
+        return ALL
+    return context.control_state.rooms.readable(await context.access.grants(request), stream.channel)
 
 
 async def _many(

@@ -6,15 +6,17 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from control.rooms.state import is_room
 from gateway.context import Context
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from history.elastic import elastic_client
+from history.replies import with_counts
 from history.taken_back import TakenBack
-from kernel.log.positions import Kind
+from kernel.log.positions import Kind, Stream, split_lane
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_LIMIT, read_search
-from search_indexer.searching.search import Searcher
+from search_indexer.searching.search import Found, Hit, Searcher
 
 _TIMEOUT_S: Final = 10.0
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 256}
@@ -100,6 +102,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             found = await searcher.search(
                 search, page, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
             )
+            await _count_replies(context, found)
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))
             return await answer(request, body)
@@ -133,3 +136,25 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=("unauthorized", "unavailable"),
         ),
     ]
+
+
+async def _count_replies(context: Context, found: Found) -> None:
+    """Each hit with the number of its replies. Of rooms whose time may be somebody's in parts it is not told."""
+    by_channel: dict[Stream, list[Hit]] = {}
+    for hit in found.hits:
+        stream = Stream.parse(_placed(bytes(hit.event)).stream)
+        if stream.kind is Kind.CHAT and not is_room(stream):
+            base = split_lane(stream.channel)[0]
+            by_channel.setdefault(Stream(stream.kind, base), []).append(hit)
+    for stream, hits in by_channel.items():
+        bodies = [bytes(hit.event) for hit in hits]
+        counted = with_counts(bodies, await context.history.replies(stream, bodies))
+        for hit, body in zip(hits, counted, strict=True):
+            hit.event = msgspec.Raw(body)
+
+
+class _Placed(msgspec.Struct):
+    stream: str
+
+
+_placed: Final = msgspec.json.Decoder(_Placed).decode

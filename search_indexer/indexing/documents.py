@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from history.replies import reply_of
 from history.taken_back import ALERTED
 from kernel.access.users import ALERT
 from kernel.log.positions import Kind, split_lane
@@ -44,6 +45,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     data: dict[str, Any] | None = None
     where: tuple[float, float] | None = None
     hidden: bool = False
+    #: The id of the event that it answers.
+    reply_to: str | None = None
     #: After an edit: the `seq` of the last one, and the text that counts.
     edit: int = 0
     edited: str | None = None
@@ -97,6 +100,8 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
             new = source if event["type"] == "edit" else None
             change = Change(document.stream, document.seq, data["target"] or "", document.sender, new)
             source = ""
+        elif (extra := data["extra"]) is not None and "reply_to" in extra:
+            document.reply_to = reply_of(document.body.encode())
     elif kind is Kind.LOCATION:
         document.where = (data["lon"], data["lat"])
     else:

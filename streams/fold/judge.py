@@ -32,6 +32,7 @@ from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
 from streams.fold.repeats import Repeats
+from streams.fold.replying import check_reply
 from streams.fold.retracting import Retracting
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
@@ -168,7 +169,7 @@ class Judge:
             self.memory.shares.count(self.kind, past.channel, past.sender, past.shared, past.append_ms)
 
     # Asked for each event: a call costs as much as some of its branches.
-    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912
+    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912, PLR0915
         offset, append_ms, _, value, headers = record
         memory = self.memory
         event = decode_ingest(self.kind, value or b"", self._posted)
@@ -183,6 +184,8 @@ class Judge:
                 if asker is not None:
                     outcome.writes += self._what_counts(asker, record, channel, event, keys)
                 return
+            if self._is_chat and offset >= memory.decided_until:
+                check_reply(event, append_ms)
             if offset >= memory.decided_until and not signed:
                 # Asked here first: a call costs as much as all three.
                 if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):

@@ -41,7 +41,7 @@ async def subscribed(who: Person, stream: str) -> bool:
 
 
 async def alerted(who: Person, number: int) -> bool:
-    return sum(m.get("type") == "alert" for m in who.heard) >= number
+    return len([m for m in who.heard if m.get("type") == "alert"]) >= number
 
 
 async def until(holds: Callable[[], Awaitable[bool]], within: float = 20) -> None:
@@ -160,7 +160,7 @@ async def test_rooms_are_moderated_by_who_leads_them_and_strangers_learn_nothing
             assert (await cat.ended(room))["code"] == "forbidden"
         assert (await cat.ask("subscribe", stream=stream_of(room)))["code"] == "not_found"
         assert (await cat.ask("room", do="get", room=room))["code"] == "not_found"
-        assert (await cat.ask("room", do="list"))["rooms"] == []
+        assert room not in [row["room"] for row in (await cat.ask("room", do="list"))["rooms"]]
     assert (await say(ruled, "cat", room, "x"))[1]["code"] == "muted"
     assert await refused(ruled, "GET", f"/v1/rooms/{room}", "cat") == (404, "not_found")
     await moderate(ruled, "bob", channel, "unban", "cat")
