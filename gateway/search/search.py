@@ -16,6 +16,7 @@ from history.taken_back import TakenBack
 from kernel.log.positions import Kind, Stream, split_lane
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_LIMIT, read_search
+from search_indexer.searching.scope import Seen
 from search_indexer.searching.search import Found, Hit, Searcher
 
 _TIMEOUT_S: Final = 10.0
@@ -102,7 +103,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             found = await searcher.search(
                 search, page, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
             )
-            await _count_replies(context, found)
+            await _count_replies(context, found, scope.seen)
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))
             return await answer(request, body)
@@ -138,12 +139,14 @@ async def routes(context: Context) -> Sequence[Operation]:
     ]
 
 
-async def _count_replies(context: Context, found: Found) -> None:
-    """Each hit with the number of its replies. Of rooms whose time may be somebody's in parts it is not told."""
+async def _count_replies(context: Context, found: Found, seen: Seen) -> None:
+    """Each hit with the number of its replies; in rooms only where somebody may read all of them."""
+    whole = set(seen.rooms)
     by_channel: dict[Stream, list[Hit]] = {}
     for hit in found.hits:
         stream = Stream.parse(_placed(bytes(hit.event)).stream)
-        if stream.kind is Kind.CHAT and not is_room(stream):
+        told = not is_room(stream) or seen.own is None or stream.channel in whole
+        if stream.kind is Kind.CHAT and told:
             base = split_lane(stream.channel)[0]
             by_channel.setdefault(Stream(stream.kind, base), []).append(hit)
     for stream, hits in by_channel.items():
