@@ -84,7 +84,7 @@ async def test_an_erasure_takes_all_of_it_back_and_outlives_its_gateway(ruled: P
                 await dan.event(f"{word} other")
                 return SECRET not in json.dumps(dan.heard)
 
-        await until(resumed, 2)
+        await until(resumed)
     answer = await ok(ruled, "GET", f"/v1/search?q={word}&facets=1", None)
     assert (answer["total"], [b["value"] for b in answer["facets"]["sender"]]) == (1, ["bob"])
     near = await ok(ruled, "GET", "/v1/search?near=48.1,11.6&within=1km&sender=hal", None)

@@ -40,8 +40,8 @@ def is_blank(event: dict[str, Any]) -> bool:
 
 
 async def soon(holds: Any) -> None:
-    """Within a second."""
-    await until(holds, 1)
+    """Within a second on a machine that has time; on a busy one it is the last of all that waits."""
+    await until(holds, 15)
 
 
 async def test_history_over_http_and_websocket_has_its_place_and_no_text(ruled: Pipeline) -> None:
@@ -130,19 +130,28 @@ async def test_sse_and_polls_have_no_text(ruled: Pipeline) -> None:
     await posted(ruled, "eve", channel, "still there")
     await retract(ruled, "eve", channel, target)
     for way in ("sse", "poll"):
-        url = f"http{ruled.edge_url.removeprefix('ws').removesuffix('/ws')}/{way}"
-        params = {"stream": f"chat:{channel}", "user": "bob", "after": "0"}
-        async with (
-            ClientSession(timeout=ClientTimeout(total=10)) as session,
-            session.get(url, params=params) as response,
-        ):
-            came = b""
-            async for chunk in response.content.iter_any():
-                came += chunk
-                if b"still there" in came:
-                    break
-        assert SECRET not in came.decode(), way
-        assert b'"retracted":true' in came, way
+
+        async def blank(way: str = way) -> bool:
+            came = await one_way(ruled, way, f"chat:{channel}", b"still there")
+            return SECRET not in came and '"retracted":true' in came
+
+        await soon(blank)
+
+
+async def one_way(pipeline: Pipeline, way: str, stream: str, last: bytes) -> str:
+    """What comes by SSE or a poll, from the start up to some bytes."""
+    url = f"http{pipeline.edge_url.removeprefix('ws').removesuffix('/ws')}/{way}"
+    params = {"stream": stream, "user": "bob", "after": "0"}
+    came = b""
+    async with (
+        ClientSession(timeout=ClientTimeout(total=10)) as session,
+        session.get(url, params=params) as response,
+    ):
+        async for chunk in response.content.iter_any():
+            came += chunk
+            if last in came:
+                break
+    return came.decode()
 
 
 async def test_search_finds_nothing_of_it_in_hits_totals_facets_and_highlights(ruled: Pipeline) -> None:
