@@ -115,7 +115,7 @@ class Here:
             feed.moved()
 
     def _look(self, user: UserHere, *, told: bool) -> None:
-        now = {one.room: one for one in self._rooms.of_user(user.user)}
+        now = {one.room: one for one in self._rooms.open_to(user.user)}
         before, user.rooms = user.rooms, now
         for room in before.keys() - now.keys():
             self._without(ROOM + room, user)

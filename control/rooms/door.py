@@ -148,6 +148,8 @@ class RoomDoor:
         check_room(room)
         who.must("publish", room)
         admin = who.administers(room)
+        if not admin and who.user is not None and self.rooms.banned(who.user, channel_of(room)):
+            raise not_found(room)
         steps = [replace(step, admin=admin) for step in steps]
         for step in steps:
             check_change(step)
