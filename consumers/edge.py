@@ -159,6 +159,7 @@ class Edge:
                 history=history,
                 budgets=budgets,
                 clock=clock,
+                most=settings.limits.rooms_of_a_user,
             ),
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)

@@ -166,6 +166,12 @@ class Rooms:
         records = self.user_rooms.scan(prefix_of(key_of(user)))
         return [one for _, record in records for one in record.rooms]
 
+    def number_of(self, user: str) -> int:
+        """How many rooms a user is in."""
+        if self._tables is None:
+            return 0
+        return sum(len(record.rooms) for _, record in self.user_rooms.scan(prefix_of(key_of(user))))
+
     def open_to(self, user: str) -> list[UserRoom]:
         """The rooms that a user is in and not banned from."""
         return [one for one in self.of_user(user) if not self.banned(user, ROOM + one.room)]
