@@ -23,8 +23,8 @@ from kernel.settings.reading import Settings
 
 #: How long a door waits for its tables.
 WITHIN_S: Final = 2.0
-#: Ranges that one search names: Elasticsearch bounds the clauses of a query by its memory.
-MOST_RANGES: Final = 500
+#: Ranges that one search looks at, in queries of some each.
+MOST_RANGES: Final = 10_000
 
 
 class Rooms:
