@@ -105,7 +105,7 @@ class Here:
             feed.news(channel, 0 if head is None else head.seq)
 
     def sanctioned(self, channel: str) -> None:
-        """Somebody was banned from a room, or is not any more: who is here looks again which rooms are open."""
+        """Somebody was banned from a room, or is not any more: who is here looks again."""
         for user in list(self.users_of(channel)):
             self._look(user, told=True)
 
