@@ -107,8 +107,11 @@ class _Nothing:
     async def send(self, about: str, command: str, arguments: Any, *, actor: str | None = None) -> None:
         raise NotImplementedError
 
-    async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
         raise NotImplementedError(stream)
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError(stream, event_id)

@@ -18,6 +18,7 @@ from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
+from consumers.delivery.taking_back import TakingBack
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
 from consumers.service.admission import Admission
@@ -41,6 +42,7 @@ from control.edges.shares import SAY_S, DoorShares
 from control.entity.tables import Tables
 from control.following.follower import TableThread
 from control.state import ControlState
+from history.taken_back import TakenBack
 from kernel.access.hosts import loopback_origins
 from kernel.access.signing import Signer
 from kernel.access.tokens import is_loopback
@@ -148,6 +150,7 @@ class Edge:
             history=history,
             budgets=budgets,
             clock=clock,
+            most=settings.limits.rooms_of_a_user,
         )
         places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=self._places)
         tasks = Tasks()
@@ -192,6 +195,10 @@ class Edge:
         shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)
         self._on_disk = on_disk
         self._control = ControlTopics(settings, clock, self.service, state, shares=shares, signals=signals)
+        self.taking_back = TakingBack(
+            *(self._hub, self.service.subscriptions.backfill, TakenBack(state.moderation)),
+            self._loop.call_later,
+        )
         self._readers: list[Reader] = []
         self._tables: TableThread | None = None
         self._server: asyncio.Server | None = None

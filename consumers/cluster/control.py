@@ -44,6 +44,7 @@ class ControlTopics:
             # Whoever watches a channel hears of its changes, though nobody asked for it lately.
             state.channels.view.still_used = lambda key: service.subscriptions.watches(key.decode())
         self._watch_rooms(state)
+        self._watch_sanctions(state)
         state.revocations.on_revoke.append(service.admission.revoke)
         state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
 
@@ -69,6 +70,24 @@ class ControlTopics:
             return self._service.subscriptions.watches(channel) or bool(here.users_of(channel))
 
         view.on_forget, view.still_used = changed, used
+
+    def _watch_sanctions(self, state: ControlState) -> None:
+        """Who is banned from a channel has heard the last of it."""
+        recheck, loop = self._service.subscriptions.recheck, asyncio.get_running_loop()
+        here = self._service.messenger.here
+
+        def changed(channel: str) -> None:
+            # Soon, not now: what belongs to this change is still being taken in.
+            loop.call_soon(recheck, channel)
+            loop.call_soon(here.sanctioned, channel)
+
+        def used(key: bytes) -> bool:
+            channel = key.removesuffix(b"\0").decode("utf-8", "replace")
+            return self._service.subscriptions.watches(channel) or bool(here.users_of(channel))
+
+        state.moderation.on_change.append(changed)
+        if state.moderation.opened:
+            state.moderation.sanctions.still_used = used
 
     def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
         """Follow them in a thread; `on_read` says that what was there has been learnt."""

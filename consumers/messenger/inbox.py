@@ -71,7 +71,7 @@ class InboxFeed:
         self.touch(room)
 
     def moved(self) -> None:
-        for one in self._inbox.rooms.of_user(self._user):
+        for one in self._inbox.rooms.open_to(self._user):
             if self._place(one.room) != self._upto.get(one.room):
                 self.touch(one.room)
 

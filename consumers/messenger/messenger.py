@@ -151,7 +151,7 @@ class Messenger:
         if connection.closing or feeds.sync is not None:
             return None
         synced, feeds.sync = self._sync.begin(request, member, connection)
-        self.names.changed_of({stream_of(one.room): None for one in self._rooms.of_user(user)})
+        self.names.changed_of({stream_of(one.room): None for one in self._rooms.open_to(user)})
         return synced
 
     async def _page(self, request: talk.Inbox, member: Member, connection: Any) -> m.AnyReply | None:
@@ -223,7 +223,7 @@ class Messenger:
                 self.names.forget(stream, connection)
             if feeds.sync is not None:
                 self._sync.end(feeds.sync)
-                rooms = self._rooms.of_user(member.user)
+                rooms = self._rooms.open_to(member.user)
                 self.names.changed_of({stream_of(one.room): None for one in rooms})
         name = key_of(member.user).encode()
         of_user = self._devices.get(name)

@@ -83,6 +83,9 @@ class History(Request, frozen=True, tag="history"):
     before: Seq | None = None
     after: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    replies_to: (
+        Annotated[str, Meta(pattern="^[0-9]{1,40}$", description="only what answers this event")] | None
+    ) = None
 
 
 class Presence(Request, frozen=True, tag="presence"):

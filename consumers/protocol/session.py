@@ -323,7 +323,8 @@ class Member(_Session):
                 return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)
-                if (request.before is None) == (request.after is None):
+                given = (request.before is not None) + (request.after is not None)
+                if given != 1 and (given or request.replies_to is None):
                     raise m.BadRequest("bad_request", "Give either before or after.", request.id)
                 return [ReadPast(request, stream)]
             case m.Ack():

@@ -15,10 +15,14 @@ from consumers.service.refusals import refusal, refusal_of_the_fold
 from control.channels.channel import Layout
 from control.commands.answers import WITHIN_S, Question, Refused, not_answered
 from control.inbox.about import about_header
+from control.moderation.moderation import Moderation
 from control.numbering import Numbering, Placed, Position
+from control.rooms.membership import ALL
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.changes import check_change, is_change
+from history.replies import FIELD as REPLY_TO
+from history.replies import check_reply
 from kernel.access.signing import Signer
 from kernel.access.users import USER, check_post
 from kernel.errors import TouchlineError
@@ -43,6 +47,7 @@ class Channels(Protocol):
 
     numbering: Numbering
     rooms: Rooms
+    moderation: Moderation
 
     def layout(self, name: str) -> Layout:
         """How a channel is spread."""
@@ -106,8 +111,14 @@ class Publishing:
             # Of a user who has a share of the pipeline, which the workers keep to.
             headers: Headers = [] if bound is None else [(VIA, b"edge")]
             event = _event(request, stream, member, key)
+            self._channels.moderation.check_may_publish(stream.channel, member.user)
             if is_room(stream):
                 await self._channels.rooms.writable(member.user, stream.channel)
+            if stream.kind is Kind.CHAT and (reply_to := request.data.get(REPLY_TO)) is not None:
+                spans = (
+                    self._channels.rooms.readable(member.grants, stream.channel) if is_room(stream) else ALL
+                )
+                await check_reply(self._history, stream, reply_to, lanes=lanes, readable=spans)
             if is_change(stream, request.type):
                 headers += await self._about(request, stream, member, lanes)
             if stream.kind is Kind.CHAT and (attached := request.data.get("attachments")):

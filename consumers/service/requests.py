@@ -5,14 +5,13 @@ from typing import Protocol
 
 import msgspec
 
-from consumers.delivery.backfill import History
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import not_a_reader, refusal
 from control.channels.acl import ChannelAcl
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
-from history.visible import read_visible
+from history.visible import Reader, read_visible
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
 from kernel.fairness.slots import Slots
@@ -31,7 +30,7 @@ class Requests:
     def __init__(
         self,
         *,
-        history: History,
+        history: Reader,
         readers: ChannelAcl,
         rooms: Rooms,
         counts: Counts,
@@ -54,6 +53,7 @@ class Requests:
                 after=request.after,
                 before=request.before,
                 limit=request.limit,
+                replies_to=request.replies_to or "",
             )
             self._budgets.count_read(user, sum(map(len, page.events)))
         except TouchlineError as error:

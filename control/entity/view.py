@@ -1,7 +1,7 @@
 """What a role sees of one sort of entity: looked up in the table on disk, held in memory while it is used."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from threading import RLock
@@ -37,6 +37,13 @@ class Known(NamedTuple, Generic[S]):
     size: int = 0
 
 
+class _All(set[bytes]):
+    """Every key there is, for whoever asks which of theirs are in it."""
+
+    def __rand__(self, keys: object) -> object:
+        return keys
+
+
 class View(Generic[S]):
     """One type's entities. Any thread may ask; who watches is called by the thread that brings the change."""
 
@@ -69,6 +76,12 @@ class View(Generic[S]):
         self._lock = RLock()
         #: Called where something older has come after what is known.
         self.on_stale: Callable[[bytes, Known[S]], None] | None = None
+        self._tell_all: Callable[[Iterable[bytes]], None] | None = None
+
+    def tell_all(self, tell: Callable[[Iterable[bytes]], None]) -> None:
+        """Call this with all keys that change, once the table is filled, whoever asks for them: only of what
+        is few. To be said before the table is followed."""
+        self.in_use, self._tell_all = _All(), tell
 
     def open(self, store: Store) -> None:
         """The table is filled."""
@@ -146,6 +159,15 @@ class View(Generic[S]):
 
     def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = _PAGE) -> list[tuple[bytes, S]]:
         """Entities whose keys begin with `prefix` and lie behind `after`, in the order of keys."""
+        found = self._scan(prefix, after, limit)
+        # What the owner has made a moment ago is not in the table yet.
+        made = [key for key in self._made if key > after and key.startswith(prefix)] if self._made else ()
+        if not made:
+            return found
+        own = [(key, state) for key in made if (state := self._own[key].state) is not None]
+        return sorted({**dict(own), **dict(found)}.items())[:limit]
+
+    def _scan(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, S]]:
         found: list[tuple[bytes, S]] = []
         while True:
             rows = self._opened.scan(self.type.name, prefix, after, _PAGE)
@@ -216,6 +238,8 @@ class View(Generic[S]):
                 if self.type.few_listed:
                     self._relist(key)
                 self._refresh(key)
+        if self._tell_all is not None:
+            self._tell_all(keys)
 
     def _relist(self, key: bytes) -> None:
         flags = 0

@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 def entries_of(rooms: Rooms, user: str) -> list[Entry]:
     """All of a user's rooms, the latest activity first."""
-    mine = rooms.of_user(user)
+    mine = rooms.open_to(user)
     heads = rooms.inboxes.heads([ROOM + one.room for one in mine])
 
     def placed(one: UserRoom) -> Entry:

@@ -24,8 +24,8 @@ from kernel.settings.reading import Settings
 
 #: How long a door waits for its tables.
 WITHIN_S: Final = 2.0
-#: Ranges that one search names: Elasticsearch bounds the clauses of a query by its memory.
-MOST_RANGES: Final = 500
+#: Ranges that one search looks at, in queries of some each.
+MOST_RANGES: Final = 10_000
 
 
 class Rooms:
@@ -37,6 +37,8 @@ class Rooms:
         #: How far users are, and what rooms' streams have come to.
         self.inboxes = Inboxes(settings)
         self._tables: Tables | None = None
+        #: Whether a user is banned from a channel: then nothing of it is theirs, whatever the room says.
+        self.banned: Callable[[str, str], bool] = lambda *_: False
         self._one = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
 
@@ -75,13 +77,15 @@ class Rooms:
         if grants.allows("admin", channel):
             return ALL
         room = self.of_channel(channel)
-        return NOTHING if room is None else room.readable(grants.user)
+        if room is None or self.banned(grants.user, channel):
+            return NOTHING
+        return room.readable(grants.user)
 
     def led_by(self, user: str, channel: str) -> bool:
         """Whether a user is the owner of a channel's room, or a moderator of it, as far as is known here."""
         room = self.of_channel(channel)
         me = None if room is None else room.member(user)
-        return me is not None and me.role != "member"
+        return me is not None and me.role != "member" and not self.banned(user, channel)
 
     async def seen_by(self, grants: Grants, name: str) -> Room:
         """The room, for whoever is in it or administers it. Raises `not_found` or `unavailable`."""
@@ -94,9 +98,9 @@ class Rooms:
         )
 
     def _sees(self, grants: Grants, room: Room | None) -> bool:
-        return room is not None and (
-            room.member(grants.user) is not None or grants.allows("admin", ROOM + room.room)
-        )
+        if room is None or grants.allows("admin", ROOM + room.room):
+            return room is not None
+        return room.member(grants.user) is not None and not self.banned(grants.user, ROOM + room.room)
 
     async def _sure(self, name: str, look: Callable[[Room | None], Room | None]) -> Room:
         found = look(self.room(name))
@@ -164,10 +168,20 @@ class Rooms:
         """The rooms that a user is in."""
         return [] if self._tables is None else list(self.of_users.of(user).values())
 
+    def number_of(self, user: str) -> int:
+        """How many rooms a user is in."""
+        if self._tables is None:
+            return 0
+        return sum(len(record.rooms) for _, record in self.user_rooms.scan(prefix_of(key_of(user))))
+
+    def open_to(self, user: str) -> list[UserRoom]:
+        """The rooms that a user is in and not banned from."""
+        return [one for one in self.of_user(user) if not self.banned(user, ROOM + one.room)]
+
     def seen_in_search(self, user: str) -> tuple[list[str], list[tuple[str, int, int]]]:
         """The channels of the rooms of which a user may see all, and the ranges of the others: of those that
         they have joined last, for so many as one search may name."""
-        mine = self.of_user(user)
+        mine = self.open_to(user)
         parts = sorted((one for one in mine if not one.whole), key=lambda one: one.since, reverse=True)
         ranges = [(ROOM + one.room, *pair) for one in parts for pair in one.spans.ranges]
         return [ROOM + one.room for one in mine if one.whole], ranges[:MOST_RANGES]

@@ -8,6 +8,7 @@ from typing import cast
 
 from control.attachments.marks import Marks, mark_type
 from control.entity.tables import Tables
+from control.moderation.moderation import Moderation
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from gateway.attachments.directory import Directory
@@ -31,6 +32,7 @@ async def open_attachments(
     *,
     producer: Producer,
     rooms: Rooms,
+    moderation: Moderation,
     failed: Callable[[BaseException], None],
 ) -> AttachmentService:
     """All of it, closed by `stack`. What is known of attachments may come later than the gateway is ready."""
@@ -49,7 +51,7 @@ async def open_attachments(
         settings.attachments,
         clock,
         store,
-        Marks(tables.view(type_)),
+        Marks(tables.view(type_), moderation.erased_at),
         codec=codec_for(settings, "attachment"),
         write=write,
     )

@@ -51,6 +51,9 @@ class TopicNames:
         self.user_rooms = f"{prefix}.user-rooms"
         self.blocks = f"{prefix}.blocks"
         self.attachments = f"{prefix}.attachments"
+        self.sanctions = f"{prefix}.sanctions"
+        self.reports = f"{prefix}.reports"
+        self.retractions = f"{prefix}.retractions"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -91,6 +94,9 @@ def topics(settings: Settings) -> list[Topic]:
 
     # Who comes back after the events are gone has no use for their place in them.
     cursors = {**kept(30), "cleanup.policy": "compact,delete"}
+
+    # What was taken back is known for longer than the events themselves are kept.
+    withdrawn = {**kept(32), "cleanup.policy": "compact,delete"}
 
     # What operators look at now: deleted by the minute, and never indexed.
     brief = {
@@ -137,6 +143,10 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.tallies, "channel", "tally", partitions, compacted),
         # A record a pair (attachment and message, message and its retraction …): decision 0094.
         Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
+        # Who is muted, banned or erased; what was reported, and what was taken back (decision 0096).
+        Topic(names.sanctions, "channel, user", "sanction", partitions, compacted),
+        Topic(names.reports, "channel, number", "report", partitions, compacted),
+        Topic(names.retractions, "channel, message", "retraction", partitions, {**compacted, **withdrawn}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.

@@ -32,6 +32,8 @@ from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
 from streams.fold.repeats import Repeats
+from streams.fold.replying import check_reply
+from streams.fold.retracting import Retracting
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
 from streams.fold.states import States
@@ -103,12 +105,13 @@ class Judge:
         catalog: Catalog | None = None,
         answers: int = 0,
         attachments: int = 0,
+        retractions: int = 0,
         signer: Signer | None = None,
         rooms: RoomsFold | None = None,
         tallies: TalliesFold | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
-        attachments; 0: nobody is told anything."""
+        attachments, `retractions` that of what was taken back; 0: nobody is told anything."""
         self._rooms, self._tallies = rooms, tallies
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
@@ -125,6 +128,8 @@ class Judge:
         self._rejections = Rejections(names.rejected, catalog)
         encode_answer = Codec("answer", catalog).encode
         self._attaching = Attaching((names.attachments, attachments), Codec("attachment", catalog).encode)
+        encode_retraction = Codec("retraction", catalog).encode
+        self._retracting = Retracting((names.retractions, retractions), encode_retraction)
         self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
@@ -183,6 +188,8 @@ class Judge:
                 if asker is not None:
                     outcome.writes += self._what_counts(asker, record, channel, event, keys)
                 return
+            if self._is_chat and offset >= memory.decided_until:
+                check_reply(event, append_ms)
             if offset >= memory.decided_until and not signed:
                 # Asked here first: a call costs as much as all three.
                 if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
@@ -221,7 +228,7 @@ class Judge:
         if channel.room and self._tallies is not None:
             self._tallies.note(event, headers, None if decided is None else decided.room)
         if self._is_chat and concerns(event):
-            outcome.writes += self._attaching.writes(event)
+            outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])

@@ -188,6 +188,8 @@ def plain(name: str, data: bytes) -> None:
 
 
 PLAIN: Final = ("presence", "rejection", "answer", "signal")
+#: Of control/moderation.
+MODERATION: Final = ("sanction", "report", "retraction")
 RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
     {
         **{f"record-event-{kind}": partial(event, kind) for kind in Kind},
@@ -197,7 +199,7 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-alert": alert,
         "record-room": room,
         "record-user-rooms": user_rooms,
-        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share")},
+        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share", *MODERATION)},
         "record-attachment": attachment,
         "record-count": count,
         "record-tally": tally,

@@ -1,4 +1,4 @@
-"""`touchline user`: devices of a user, and ending their connections."""
+"""`touchline user`: devices of a user, the end of their connections, and all that is known of them."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from touchline.commands.moderate import asker, options
 from touchline.commands.room import rooms_of
 from touchline.printable import printable
 
@@ -15,11 +16,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group("user")
 def command() -> None:
-    """A user's devices, and their connections.
+    """A user's devices, connections and data.
 
     \b
     Example: touchline user devices --user ana
              touchline user disconnect ana
+             touchline user export ana > ana.ndjson
     """
 
 
@@ -68,3 +70,37 @@ def disconnect(*, user: str, gateway: str | None, token: str | None, me: str | N
     """
     asyncio.run(rooms_of(gateway, token, me).disconnect(user))
     click.echo(json.dumps({"user": user}) if as_json else f"The connections of {printable(user)} end.")
+
+
+@command.command("export")
+@click.argument("user")
+@options
+def export(*, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyhow
+    """Print all that is known of a user as JSON, a line each.
+
+    Example: touchline user export ana --user ana > ana.ndjson
+    """
+
+    async def show() -> None:
+        async for line in asker(gateway, token, by).export(user):
+            click.echo(json.dumps(line, ensure_ascii=False))
+
+    asyncio.run(show())
+
+
+@command.command("erase")
+@click.argument("user")
+@options
+def erase(*, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
+    """Take back all that a user has posted, and say what stays on the log.
+
+    Example: touchline user erase ana
+    """
+    answer = asyncio.run(asker(gateway, token, by).erase(user))
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    click.echo(f"Nobody is shown any more what {user!r} posted up to {answer['erased_until']}.")
+    for one in answer["stays"]:
+        until = f"until {one['until']}" if one["until"] else "until they end it"
+        click.echo(f"  stays {until}: {one['what']}{' (' + one['topic'] + ')' if 'topic' in one else ''}")

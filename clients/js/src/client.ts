@@ -186,7 +186,7 @@ export class Client {
   }
 
   /** A page of the past: the newest events below `before`, or the oldest above `after`; in order. */
-  async history(stream: string, range: { before?: number; after?: number; limit?: number } = {}): Promise<HistoryPage> {
+  async history(stream: string, range: { before?: number; after?: number; limit?: number; replies_to?: string } = {}): Promise<HistoryPage> {
     const message = await this.ask(stream, { op: "history", stream, ...range });
     return { events: (message["events"] ?? []) as StreamEvent[], more: message["more"] === true };
   }

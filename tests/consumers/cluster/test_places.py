@@ -73,9 +73,12 @@ class Past:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def read(self, stream: Stream, **_: int | None) -> Page:
+    async def read(self, stream: Stream, **_: Any) -> Page:
         self.asked += 1
         return Page([b"{}"], more=True, seqs=[10])
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError
