@@ -50,6 +50,8 @@ class ControlState:
         self.rooms = rooms or Rooms(settings)
         self.moderation = moderation or Moderation(settings, clock)
         self.rooms.banned = self.moderation.banned
+        self.rooms.erases = lambda: self.moderation.erases
+        self.rooms.erased_at = self.moderation.erased_at
         names = topic_names(settings)
         self.presence = Presence(clock)
         #: From where a record lies to its event's place.
