@@ -17,7 +17,10 @@ import uvloop
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
+from consumers.nearby.looking import Looking
+from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
+from consumers.service.nearby import NearbyRequests
 from consumers.service.publishing import Asking, Poster, Publishing
 from consumers.service.requests import Cursors, Requests
 from consumers.service.rooms import RoomRequests
@@ -132,7 +135,8 @@ def bare_service(
     codec, nothing = Codec("fanout"), _Nothing()
     settings, clock = settings or Settings(), clock or SystemClock()
     edge = settings.edge
-    hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
+    decode = reader(codec.schema_id, lambda _: None)  # type: ignore[arg-type,return-value]
+    hub = Hub(decode, ring_events=2048, ring_bytes=1 << 28)
     hub.whole = {("live", 0)}
     registry, past = registry or ControlState(settings, clock), history or nothing
     tokens = Tokens(
@@ -153,6 +157,17 @@ def bare_service(
     )
     admission.open = True
     budgets = DoorBudgets(settings.limits, clock)
+    publishing = Publishing(
+        poster=poster or nothing,
+        history=past,
+        channels=registry,
+        answers=answers or nothing,
+        budgets=budgets,
+        attachments=nothing,
+        new_id=lambda: "key",
+    )
+    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
+    looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
     return Service(
         edge,
         clock,
@@ -164,15 +179,7 @@ def bare_service(
             partitions or nothing,
             most_of_a_user=edge.max_subscriptions_per_user,
         ),
-        Publishing(
-            poster=poster or nothing,
-            history=past,
-            channels=registry,
-            answers=answers or nothing,
-            budgets=budgets,
-            attachments=nothing,
-            new_id=lambda: "key",
-        ),
+        publishing,
         Requests(
             history=past,
             readers=registry.readers,
@@ -192,6 +199,7 @@ def bare_service(
             budgets=budgets,
             clock=clock,
         ),
+        NearbyRequests(settings.nearby, looking, publishing, registry.consent, budgets),
     )
 
 

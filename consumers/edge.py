@@ -18,8 +18,11 @@ from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
+from consumers.nearby.looking import Looking
+from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
+from consumers.service.nearby import NearbyRequests
 from consumers.service.poster import KafkaPoster
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
@@ -78,12 +81,16 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
+        decode = reader_for(settings)
         self._hub = Hub(
-            reader_for(settings),
+            decode,
             ring_events=edge.ring_events,
             ring_bytes=edge.ring_bytes,
             selective=names.fanout_location,
         )
+        self._positions = Positions(clock, settings.nearby.inactive_s, self._hub.awake)
+        self._hub.passed_elsewhere = self._positions.of_key
+        self._looking = Looking(settings.nearby, clock, state.consent, self._positions, decode)
         self._poster = KafkaPoster(settings, self._loop)
         self._answers = Answers(settings)
         self._attachments = AskAttachments(settings, clock)
@@ -105,6 +112,15 @@ class Edge:
         self._recovery: asyncio.Task[None] | None = None
         budgets = DoorBudgets(settings.limits, clock)
         shares = self._shares = DoorShares(budgets, clock, codec_for(settings, "share"))
+        publishing = Publishing(
+            poster=self._poster,
+            history=history,
+            channels=state,
+            answers=self._answers,
+            new_id=_new_id,
+            budgets=budgets,
+            attachments=self._attachments,
+        )
         self.service = Service(
             edge,
             clock,
@@ -126,15 +142,7 @@ class Edge:
                 most_of_a_user=edge.max_subscriptions_per_user,
                 elsewhere=partial(shares.elsewhere, "subscriptions"),
             ),
-            Publishing(
-                poster=self._poster,
-                history=history,
-                channels=state,
-                answers=self._answers,
-                new_id=_new_id,
-                budgets=budgets,
-                attachments=self._attachments,
-            ),
+            publishing,
             Requests(
                 history=history,
                 readers=state.readers,
@@ -158,6 +166,7 @@ class Edge:
                 budgets=budgets,
                 clock=clock,
             ),
+            NearbyRequests(settings.nearby, self._looking, publishing, state.consent, budgets),
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
         shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)
@@ -173,7 +182,13 @@ class Edge:
         self._server = await listen(self.service, routes, share_port=self._leave_all is not None)
         chores = [
             self._loop.create_task(work)
-            for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors(), self._share())
+            for work in (
+                self.service.admission.sweep(),
+                self.beat(),
+                self._flush_cursors(),
+                self._share(),
+                self._looking.sweep_forever(),
+            )
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
         writing = self._loop.create_task(self._write_first())
@@ -209,6 +224,8 @@ class Edge:
         # Both, before it opens: whoever comes last finds nothing missing.
         self.health.ok("tables")
         self.health.ok("channels")
+        if self._on_disk is not None:
+            self._looking.tables_read()
         self._open()
 
     # ── chores ───────────────────────────────────────────────────────────────────────────────────────
@@ -272,6 +289,8 @@ class Edge:
     # ── from the readers (it is their Listener) ──────────────────────────────────────────────
 
     def take(self, topic: str, records: list[Raw]) -> None:
+        if topic == self._names.fanout_location:
+            records = self._positions.sift(records)
         deliveries = self._hub.take(topic, records)
         if deliveries and topic != self._names.ops:  # figures do not count themselves
             DELIVERED.inc(deliveries)

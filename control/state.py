@@ -12,6 +12,7 @@ from control.edges.presence import Presence
 from control.entity.tables import Tables
 from control.entity.types import AnyType
 from control.following.table import Learn, Row, TopicTable
+from control.nearby.consent import Consent
 from control.numbering import Numbering
 from control.revocations import Revocations
 from control.rooms.membership import Spans
@@ -40,10 +41,12 @@ class ControlState:
         clock: Clock,
         channels: ChannelTable | None = None,
         rooms: Rooms | None = None,
+        consent: Consent | None = None,
     ) -> None:
         """`channels`: the table on disk that knows them, which somebody follows as well (`on_disk`);
-        `rooms` lie there too, and are closed where there is none."""
-        self.rooms = rooms or Rooms(settings)
+        `rooms` and `consent` lie there too; where there is none, rooms are closed and nobody is anybody's
+        friend."""
+        self.rooms, self.consent = rooms or Rooms(settings), consent or Consent(settings)
         names = topic_names(settings)
         self.presence = Presence(clock)
         #: From where a record lies to its event's place.
@@ -51,7 +54,9 @@ class ControlState:
         self.revocations = Revocations()
         in_memory = Registry(names.channels, codec_for(settings, "channel"))
         self.channels: ChannelTable | Registry = in_memory if channels is None else channels
-        self.readers = ChannelAcl(self._readers_of, self._closed, self.rooms.readable)
+        self.readers = ChannelAcl(
+            self._readers_of, self._closed, self.rooms.readable, self.consent.reads_fence
+        )
         self.retention = Retention(settings.indexer, self._class_of, self._expiring)
         self._missing = {"tables"} if channels is None else {"tables", "channels"}
         #: Called once all that was there at the start is known.
@@ -81,16 +86,18 @@ class ControlState:
         remembered: int | None = None,
     ) -> "tuple[ControlState, Tables]":
         """With channels in a table on disk, which is to be started too, and other entities beside them."""
-        type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
+        type_, rooms, consent = channel_type(settings, listing=listing), Rooms(settings), Consent(settings)
         tables = Tables(
-            *(settings, role, [type_, *rooms.types, *also]),
+            *(settings, role, [type_, *rooms.types, *consent.types, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,
             remembered=remembered or settings.state.remembered,
         )
         rooms.open(tables)
-        state = cls(settings, clock, ChannelTable(tables.view(type_)), rooms)
+        consent.open(tables)
+        consent.has_blocked = rooms.has_blocked
+        state = cls(settings, clock, ChannelTable(tables.view(type_)), rooms, consent)
         return state, tables
 
     def learn_channel(self, row: Row) -> None:

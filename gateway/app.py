@@ -26,6 +26,7 @@ from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
+from gateway.nearby import fences, friends, sharing
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, rooms
@@ -66,6 +67,9 @@ MODULES: Final[tuple[Routes, ...]] = (
     channels.routes,
     rooms.routes,
     blocks.routes,
+    friends.routes,
+    sharing.routes,
+    fences.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,

@@ -36,6 +36,7 @@ from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
 from streams.members import Members
+from streams.nearby import NearbyOwner
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -93,6 +94,7 @@ class Worker:
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
         self._signer = Signer(settings.auth)
+        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
 
     @property
     def topics(self) -> frozenset[str]:
@@ -141,6 +143,7 @@ class Worker:
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
         states = [names.channels, names.rooms, names.user_rooms, names.blocks]
+        states += [names.friends, names.sharing, names.fences]
         chat = names.ingest[Kind.CHAT]
         topics = [names.changes, names.control, names.counts, chat, *states]
         await self._sink.learn(topics)
@@ -288,7 +291,8 @@ class Worker:
         fold = fold_of(type_, self._check_room)
 
         def route(command: dict[str, Any]) -> EntityFold[Any]:
-            if (of_users := self._members.folds.get(command["command"])) is not None:
+            name = command["command"]
+            if (of_users := self._members.folds.get(name) or self._nearby.folds.get(name)) is not None:
                 return of_users
             if command["command"] not in COMMANDS:
                 raise TouchlineError("bad_request", f"There is no command {command['command'][:40]!r}.")

@@ -6,13 +6,14 @@ head. A viewer who does not is taken out of `live`, gets explicit positions, and
 each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from consumers.delivery.broadcast import Live, broadcast
 from consumers.delivery.records import Decode, UnreadableRecord
 from consumers.delivery.ring import Ring
+from consumers.delivery.shelf import Partition, Shelf
 from consumers.protocol.messages import AnyReply, render
 from consumers.transport.frames import text_frame
 from kernel.access.users import ROOM
@@ -27,9 +28,6 @@ _PASSED: Final = 4096
 
 _ROOMS: Final = f"{Kind.CHAT}:{ROOM}"
 _CHANGE: Final = b'"type":"room"'  # what frames of changes of rooms have in them; others may, too
-_OVERHEAD: Final = 60  # what a record costs beside its bytes
-
-Partition = tuple[str, int]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -98,29 +96,6 @@ class Audience:
             follower.holder.send(message)
 
 
-class Shelf:
-    """The latest records of a channel that nobody watches, as they came."""
-
-    __slots__ = ("bytes", "cut", "place", "values")
-
-    def __init__(self, place: Partition) -> None:
-        self.place = place
-        self.values: deque[bytes] = deque()
-        self.bytes = 0
-        #: Whether older records have been dropped.
-        self.cut = False
-
-    def put(self, value: bytes, capacity: int) -> int:
-        """Keep a record; returns by how many bytes the shelf has grown."""
-        before = self.bytes
-        self.values.append(value)
-        self.bytes += len(value) + _OVERHEAD
-        if len(self.values) > capacity:
-            self.bytes -= len(self.values.popleft()) + _OVERHEAD
-            self.cut = True
-        return self.bytes - before
-
-
 class Hub:
     """All feeds and audiences of an edge."""
 
@@ -134,11 +109,13 @@ class Hub:
         #: fan-out key -> stream -> feed; least recently used key first.
         self._feeds: OrderedDict[bytes, dict[str, Feed]] = OrderedDict()
         #: Channels that are or were watched: their records are decoded. Those of others wait on shelves.
-        self._awake: set[bytes] = set()
+        self.awake: set[bytes] = set()
         self._shelves: OrderedDict[bytes, Shelf] = OrderedDict()
         #: Of locations: each channel's last record that was not kept, undecoded; and of feeds that were
         #: forgotten their heads. The log lags behind the fan-out: asked in that moment it does not have them.
         self._passed: OrderedDict[bytes, bytes] = OrderedDict()
+        #: The same of channels whose records somebody else keeps: they do not come by here.
+        self.passed_elsewhere: Callable[[bytes], bytes | None] = lambda _: None
         self._left: OrderedDict[str, int] = OrderedDict()
         #: Channels whose older records were dropped before anybody watched.
         self._cut: set[bytes] = set()
@@ -162,7 +139,7 @@ class Hub:
         """One round: records into rings, and one write to each live viewer. Returns the deliveries."""
         fresh: dict[Feed, list[bytes]] = {}
         senders: dict[Feed, dict[str | None, bytes]] = {}
-        awake, selective, deliveries = self._awake, topic == self._selective, 0
+        awake, selective, deliveries = self.awake, topic == self._selective, 0
         for partition, key, value in records:
             if key not in awake:
                 # Nobody watches it: it is not even decoded, and of locations not kept.
@@ -220,7 +197,7 @@ class Hub:
 
     def _wake(self, key: bytes) -> None:
         """Somebody watches this channel: what has waited undecoded goes into rings."""
-        self._awake.add(key)
+        self.awake.add(key)
         shelf = self._shelves.pop(key, None)
         if shelf is None:
             return
@@ -255,7 +232,7 @@ class Hub:
 
     def feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
         """The feed of a stream in a shard; made if it is not there."""
-        if key not in self._awake:
+        if key not in self.awake:
             self._wake(key)
         feeds = self._feeds.get(key)
         found = feeds.get(stream) if feeds is not None else None
@@ -275,7 +252,7 @@ class Hub:
 
     def _how_far(self, stream: str, key: bytes) -> int:
         """The latest event of a location stream that came by and is not here."""
-        value = self._passed.pop(key, None)
+        value = self._passed.pop(key, None) or self.passed_elsewhere(key)
         seq = self._left.pop(stream, 0)
         if value is not None:
             try:
@@ -301,7 +278,7 @@ class Hub:
                     feed.passed = max(feed.passed, feed.ring.floor)
             if not feeds:
                 del self._feeds[key]
-                self._awake.discard(key)
+                self.awake.discard(key)
             if self.bytes <= goal:
                 break
 
@@ -368,7 +345,7 @@ class Hub:
         feeds.pop(feed.stream, None)
         if not feeds:
             self._feeds.pop(feed.key, None)
-            self._awake.discard(feed.key)
+            self.awake.discard(feed.key)
 
     def _note_head(self, feed: Feed) -> None:
         """A feed goes, and what its ring held with it: a new one is told how far it was."""

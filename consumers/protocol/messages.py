@@ -9,26 +9,15 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.nearby import Around, AroundReply, Away, Locate, Near, Nearby, NearbyReply
+from consumers.protocol.shapes import ClientTime, EventType, Key, Reply, Request, Seq, StreamName, User
 from kernel.close_codes import RETRY
 from kernel.errors import CODES
 from kernel.log.positions import MAX_SEQ
 
 SUBPROTOCOL: Final = "touchline.v1"
 
-Id = Annotated[int, Meta(ge=1, le=MAX_SEQ, description="repeated by the reply")]
-Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ, description="a stream's sequence number; 0 is before the first")]
-StreamName = Annotated[str, Meta(max_length=140, description="<kind>:<channel>")]
-Key = Annotated[str, Meta(min_length=1, max_length=128, description="the producer's idempotency key")]
-EventType = Annotated[str, Meta(min_length=1, max_length=64)]
-ClientTime = Annotated[str | int, Meta(description="when it happened: RFC 3339, or milliseconds since 1970")]
-
 # ── what viewers send ────────────────────────────────────────────────────────────────────────────────
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
-    """What all requests have. Fields that are not known are ignored: newer clients may send more."""
-
-    id: Id | None = None
 
 
 class Auth(Request, frozen=True, tag="auth"):
@@ -88,9 +77,6 @@ class Presence(Request, frozen=True, tag="presence"):
     stream: StreamName
 
 
-User = Annotated[str, Meta(min_length=1, max_length=128)]
-
-
 class Room(Request, frozen=True, tag="room"):
     """Make a room, look at it, change it, its members, or what one hears of it."""
 
@@ -107,7 +93,7 @@ class Room(Request, frozen=True, tag="room"):
     roles: Annotated[
         dict[User, Literal["owner", "moderator", "member"]],
         Meta(max_length=256, description="`members`"),
-    ] = {}
+    ] = {}  # noqa: RUF012 - a struct copies it
     on: Annotated[bool, Meta(description="`mute`")] | None = None
     limit: Annotated[int, Meta(ge=1, le=200, description="`list`")] | None = None
     cursor: Annotated[str, Meta(max_length=1000, description="`list`: the `next` before")] | None = None
@@ -117,15 +103,22 @@ class Ping(Request, frozen=True, tag="ping"):
     """Is anybody there?"""
 
 
-AnyRequest = Auth | Subscribe | Unsubscribe | Publish | Ack | History | Presence | Room | Ping
+AnyRequest = (
+    Auth
+    | Subscribe
+    | Unsubscribe
+    | Publish
+    | Ack
+    | History
+    | Presence
+    | Room
+    | Nearby
+    | Locate
+    | Around
+    | Ping
+)
 
 # ── what edges send (events are not here: they pass through as the worker rendered them) ──────────────
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
-    """What all replies have."""
-
-    id: Id | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,6 +262,10 @@ AnyReply = (
     | HistoryReply
     | PresenceReply
     | RoomReply
+    | NearbyReply
+    | Near
+    | Away
+    | AroundReply
     | Pong
     | Gap
     | Redirect

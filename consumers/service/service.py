@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from consumers.service.admission import Admission
+from consumers.service.nearby import NearbyRequests
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
 from consumers.service.rooms import RoomRequests
@@ -25,6 +26,7 @@ class Service:
     requests: Requests
     turns: Turns
     rooms: RoomRequests
+    nearby: NearbyRequests
     tasks: Tasks = field(default_factory=Tasks)
 
     async def close(self) -> None:

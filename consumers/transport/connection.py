@@ -124,6 +124,7 @@ class ViewerConnection(asyncio.Protocol):
         self._service.admission.gone(self)
         if isinstance(self.session, s.Member):
             self._service.subscriptions.leave_all(self.session)
+            self._service.nearby.gone(self)
 
     @property
     def fragments(self) -> list[bytes]:
@@ -194,7 +195,9 @@ class ViewerConnection(asyncio.Protocol):
             if not self._do_for(member, effect):
                 return
 
-    def _do_for(self, member: s.Member, effect: s.MemberEffect | s.Effect) -> bool:
+    def _do_for(  # noqa: PLR0912 - one branch an effect
+        self, member: s.Member, effect: s.MemberEffect | s.Effect
+    ) -> bool:
         """The same for one thing; whether anything may follow."""
         subscriptions, requests = self._service.subscriptions, self._service.requests
         match effect:
@@ -217,6 +220,8 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(asked.id, self._read_past(asked, stream, member))
             case s.DoInRoom(asked_for):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
+            case s.AskNearby(near):
+                self._start(near.id, self._service.nearby.do(near, member, self, self._size))
             case s.CountViewers(count):
                 self._reply(requests.presence(count, member))
             case s.Remember(ack):

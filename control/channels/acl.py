@@ -32,9 +32,12 @@ class ChannelAcl:
         readers_of: Callable[[str], Iterable[str]] | None = None,
         closed: Callable[[], Iterable[tuple[str, Collection[str]]]] | None = None,
         rooms: Callable[[Grants, str], Spans] | None = None,
+        fences: Callable[[Grants, str], bool] | None = None,
     ) -> None:
         """`readers_of` a channel, where something else knows them; all that are `closed`, with theirs; of
-        `rooms`, what somebody may read of one. Without it they are closed."""
+        `rooms`, what somebody may read of one, and of `fences` whether they may. Without these they are
+        closed."""
+        self._of_fence = fences or (lambda *_: False)
         self._of_room = rooms or (lambda *_: NOTHING)
         self._names: dict[str, frozenset[str]] = {}
         self._readers_of = readers_of or (lambda channel: self._names.get(channel, ()))
@@ -66,6 +69,8 @@ class ChannelAcl:
         if base.startswith(ROOM):
             return bool(self._of_room(grants, base).ranges)
         if base.startswith(CLOSED):
+            if base.startswith(FENCE) and self._of_fence(grants, base):
+                return True
             return self._is_theirs(grants.user, base) or grants.allows("admin", base)
         names = self._readers_of(base)
         return not names or grants.user in names or grants.allows("admin", base)

@@ -21,6 +21,7 @@ from control.channels.bounds import (
 from control.channels.bounds import SETTINGS as RULES
 from control.channels.channel import LEAD_MS, ChannelRecord, Settings, settings_at, with_settings, with_shards
 from control.channels.resharding import check_reshard
+from control.nearby import commands as nearby
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
 from control.rooms.users import GIVEN_BY_USERS, read_about
@@ -57,6 +58,8 @@ def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> byt
         _check_revoke(about, given)
     elif command in GIVEN_BY_USERS:
         read_about(about, command, given)
+    elif command in nearby.COMMANDS:
+        nearby.check(given)
     elif command in _HANDLERS:
         check_channel(about)
         _HANDLERS[command](ChannelRecord(channel=about), given, 0)

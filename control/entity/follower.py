@@ -53,8 +53,8 @@ class Follower(threading.Thread):
     """Fills the store, then follows.
 
     `on_ready(store)` comes once, when all that was there at the start is in the store; `on_changed(names)`
-    (type -> keys) for keys in `known`, after they can be read; `on_failed(error)` is the end. All of them are
-    called in this thread.
+    (type -> keys) for those keys that `known` says, after they can be read; `on_failed(error)` is the end.
+    All of them are called in this thread.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Follower(threading.Thread):
         open_store: OpenStore,
         *,
         clock: Clock,
-        known: Mapping[str, set[bytes]],
+        known: Mapping[str, Callable[[set[bytes]], set[bytes]]],
         on_ready: Callable[[Store], None],
         on_changed: Callable[[dict[str, set[bytes]]], None],
         on_failed: Callable[[BaseException], None],
@@ -244,7 +244,7 @@ class Follower(threading.Thread):
 
     def _tell(self, changed: Mapping[str, set[bytes]]) -> None:
         # Looked at after the rows can be read: who asks for a key makes it known first, and reads then.
-        known = {name: keys & self._known[name] for name, keys in changed.items()}
+        known = {name: self._known[name](keys) for name, keys in changed.items()}
         if found := {name: keys for name, keys in known.items() if keys}:
             self._on_changed(found)
 

@@ -47,6 +47,10 @@ class TopicNames:
         self.user_rooms = f"{prefix}.user-rooms"
         self.blocks = f"{prefix}.blocks"
         self.attachments = f"{prefix}.attachments"
+        self.friends = f"{prefix}.friends"
+        self.sharing = f"{prefix}.sharing"
+        self.fences = f"{prefix}.fences"
+        self.inside = f"{prefix}.inside"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -123,6 +127,11 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.rooms, "channel", "room", partitions, compacted),
         Topic(names.user_rooms, "user, number", "user-rooms", partitions, compacted),
         Topic(names.blocks, "user, user", "block", partitions, compacted),
+        # Who may see where whom, and places that watch (decision 0096).
+        Topic(names.friends, "user, user", "friend", partitions, compacted),
+        Topic(names.sharing, "user", "sharing", partitions, compacted),
+        Topic(names.fences, "fence", "fence", partitions, compacted),
+        Topic(names.inside, "user", "inside", partitions, compacted),
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
