@@ -31,8 +31,10 @@ from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.cluster import Cluster
 from streams.counting import Counting
+from streams.fences.watching import Watching
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
+from streams.fold.moves import Moves
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
 from streams.members import Members
@@ -95,6 +97,9 @@ class Worker:
         view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
         self._signer = Signer(settings.auth)
         self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
+        self._watching = Watching(
+            *(settings, self._names, tables), consent=state.consent, clock=clock, write=self.write
+        )
 
     @property
     def topics(self) -> frozenset[str]:
@@ -135,6 +140,9 @@ class Worker:
             now_ms=self._clock.now_ms(),
         )
         await counted
+        await asyncio.to_thread(self._watching.load)
+        self._watching.loaded()
+        self._watching.opening(self.partitions, ingest, kept)
         self.positions = dict(starts)
         self._health.ok("partitions")
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
@@ -145,7 +153,7 @@ class Worker:
         states = [names.channels, names.rooms, names.user_rooms, names.blocks]
         states += [names.friends, names.sharing, names.fences]
         chat = names.ingest[Kind.CHAT]
-        topics = [names.changes, names.control, names.counts, chat, *states]
+        topics = [names.changes, names.control, names.counts, names.inside, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
@@ -213,6 +221,7 @@ class Worker:
             Repeats(self._window_ms),
             shares=Shares(rates_of(self._settings.stream)),
             counts=self._counting.states(kind),
+            moves=Moves(self._window_ms, self._settings.nearby.max_speed_m_s),
         )
 
     @property
@@ -237,6 +246,7 @@ class Worker:
                     REJECTED.labels(reason).inc(count)
             else:
                 self._note(judge.kind, outcome)
+                outcome.writes += self._watching.crossed(place.partition, outcome.moved)
                 self.traffic.note(place.topic, place.partition, outcome.accepted)
                 eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
             writes += outcome.writes
@@ -250,7 +260,7 @@ class Worker:
         for place, judge in self._judges.items():
             if place in offsets:
                 writes += self._counting.keep(judge.memory.counts.take(offsets[place]).values())
-        return writes
+        return writes + self._watching.committing(offsets)
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from consumers.nearby.columns import Columns
 from control.nearby.sharing import Sharing
+from control.places.columns import Columns
 from control.places.distances import metres
 
 Reason = Literal["left", "inactive", "unfriended", "stopped"]

@@ -31,6 +31,7 @@ from schemas.rendering import render
 from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
+from streams.fold.moves import Move, Moved, Moves, move_of
 from streams.fold.repeats import Repeats
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
@@ -53,6 +54,8 @@ class Outcome:
     repeated: int = 0
     replaced: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    #: Where users are now.
+    moved: list[Moved] = field(default_factory=list)
 
 
 class AcceptedEvent(NamedTuple):
@@ -68,6 +71,7 @@ class AcceptedEvent(NamedTuple):
     shared: int | None = None
     #: Its number, where it has one.
     n: int | None = None
+    move: Move | None = None
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Memory:
     repeats: Repeats
     paces: Paces = field(default_factory=Paces)
     shares: Shares = field(default_factory=Shares)
+    moves: Moves = field(default_factory=Moves)
     #: Decisions about offsets below this one were taken before, by a worker that may be gone …
     decided_until: int = 0
     #: … and these were accepted …
@@ -120,6 +125,7 @@ class Judge:
         self._encode_event = Codec(f"event-{kind}", catalog, version=1).encode
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
         self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
+        self._is_location = kind is Kind.LOCATION
         self._rejections = Rejections(names.rejected, catalog)
         encode_answer = Codec("answer", catalog).encode
         self._attaching = Attaching((names.attachments, attachments), Codec("attachment", catalog).encode)
@@ -160,11 +166,13 @@ class Judge:
             self.memory.repeats.remember(key, past.append_ms, past.offset)
         if channel.guard is not None:
             channel.guard.count(past.sender, past.append_ms, self.memory.paces)
+        if past.move is not None:
+            self.memory.moves.note(past.channel, past.move)
         if past.shared is not None:
             self.memory.shares.count(self.kind, past.channel, past.sender, past.shared, past.append_ms)
 
     # Asked for each event: a call costs as much as some of its branches.
-    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912
+    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912, PLR0915
         offset, append_ms, _, value, headers = record
         memory = self.memory
         event = decode_ingest(self.kind, value or b"", self._posted)
@@ -185,6 +193,8 @@ class Judge:
                     check_post(channel.name, sender, event["type"])
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces)
+                if channel.kept and self._is_location:
+                    memory.moves.check(channel.name, move_of(event, append_ms))
             decided = self._judge_room(record, channel, event) if channel.room else None
             if sender is None and channel.kept and channel.name.startswith(USER):
                 sender = event["sender"] = _owner(channel.name)
@@ -209,6 +219,8 @@ class Judge:
             channel.guard.count(sender, append_ms, memory.paces)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
+        if channel.kept and self._is_location:
+            outcome.moved.append(memory.moves.take(channel.name, event, append_ms, offset))
         if (n := event["n"]) is not None:
             memory.counts.put(channel.name, self._count(channel.name).after(n, event["seq"]), offset)
         outcome.writes += writes

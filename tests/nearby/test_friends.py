@@ -1,4 +1,4 @@
-"""Friends and consent over HTTP: asking, saying yes, ending it; what is said is in force when it is answered."""
+"""Friends and consent over HTTP: what is said is in force when it is answered."""
 
 import itertools
 import json
@@ -19,7 +19,8 @@ def somebody(*names: str) -> list[str]:
 
 
 async def friends_of(pipeline: Pipeline, user: str) -> dict[str, str]:
-    found, cursor = {}, ""
+    found: dict[str, str] = {}
+    cursor: str | None = ""
     while cursor is not None:
         page = await ok(pipeline, "GET", f"/v1/friends?limit=2&cursor={cursor}", user)
         found |= {one["user"]: one["state"] for one in page["friends"]}
@@ -57,7 +58,10 @@ async def test_who_is_blocked_asks_in_vain_and_is_no_friend_any_more(walking: Pi
 
 async def test_administrators_make_many_friends(walking: Pipeline) -> None:
     ana, *others = somebody("ana", *(f"friend{n}" for n in range(30)))
-    lines = [json.dumps({"a": ana, "b": other}) for other in others] + ["{}", json.dumps({"a": ana, "b": ana})]
+    lines = [json.dumps({"a": ana, "b": other}) for other in others] + [
+        "{}",
+        json.dumps({"a": ana, "b": ana}),
+    ]
     async with ClientSession() as session:
         url = f"{walking.gateway_url}/v1/friendships"
         headers = {"Content-Type": "application/x-ndjson"}
@@ -65,7 +69,10 @@ async def test_administrators_make_many_friends(walking: Pipeline) -> None:
             assert response.status == 200
             answer = await response.json()
     assert answer["accepted"] == 30
-    assert [(one["line"], one["code"]) for one in answer["refused"]] == [(31, "bad_request"), (32, "bad_request")]
+    assert [(one["line"], one["code"]) for one in answer["refused"]] == [
+        (31, "bad_request"),
+        (32, "bad_request"),
+    ]
     assert await friends_of(walking, ana) == dict.fromkeys(others, "friends")
     assert await friends_of(walking, others[7]) == {ana: "friends"}
     await ok(walking, "DELETE", f"/v1/users/{others[7]}/friends/{ana}", None)

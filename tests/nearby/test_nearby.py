@@ -118,8 +118,7 @@ async def test_who_says_nothing_is_there_no_more(walking: Pipeline) -> None:
 async def test_pages_have_everybody_once_nearest_first(walking: Pipeline) -> None:
     ana, *others = somebody("ana", *(f"friend{n}" for n in range(25)))
     await befriend(walking, *((ana, other) for other in others))
-    for number, other in enumerate(others):
-        await share(walking, other)
+    await share(walking, *others)
     await asyncio.gather(*(be_at(walking, other, 10.0 * n) for n, other in enumerate(others)))
     async with person(walking, ana) as looks:
         page = await look(looks, limit=10)
