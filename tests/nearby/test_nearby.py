@@ -176,3 +176,27 @@ async def test_nobody_else_reads_or_writes_somebodys_positions(walking: Pipeline
         for op in ("subscribe", "presence"):
             assert (await looks.ask(op, stream=f"location:user-{bob}"))["code"] == "forbidden"
         assert (await looks.ask("history", stream=f"location:user-{bob}", before=9))["code"] == "forbidden"
+
+
+async def test_positions_that_nobody_can_have_come_to_are_refused_and_told(walking: Pipeline) -> None:
+    ana, bob = somebody("ana", "bob")
+    await befriend(walking, (ana, bob))
+    await share(walking, bob)
+    async with person(walking, bob) as moves, person(walking, ana) as looks:
+        assert (await moves.ask("locate", lat=LAT, lon=LON))["op"] == "ok"
+        assert len((await look(looks))["friends"]) == 1
+        far = await moves.ask("locate", lat=-LAT, lon=LON + 170)
+        assert (far["op"], far["code"]) == ("error", "invalid_event")
+        late = await moves.ask("locate", lat=LAT, lon=LON, client_ts="2099-01-01T00:00:00Z")
+        assert (late["op"], late["code"]) == ("error", "invalid_event")
+        await moves.send("locate", lat=-LAT, lon=LON + 170)
+        told_of = await moves.until(lambda m: m["op"] == "rejected")
+        assert (told_of["stream"], told_of["code"]) == (f"location:user-{bob}", "invalid_event")
+        assert (await moves.ask("locate", lat=91.0, lon=LON))["code"] == "bad_request"
+        assert [m["op"] for m in told(looks, bob)] == []
+
+
+async def test_who_looks_has_to_say_who_they_are(walking: Pipeline) -> None:
+    async with person(walking, "") as nobody:
+        for op in ("nearby", "locate"):
+            assert (await nobody.ask(op, lat=LAT, lon=LON))["code"] == "bad_request"
