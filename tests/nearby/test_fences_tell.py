@@ -68,8 +68,9 @@ async def test_a_fence_is_its_makers(walking: Pipeline) -> None:
     status, changed = await http(walking, "PUT", f"/v1/fences/{name}", ana, {**HERE, "radius_m": 50.0})
     assert (status, changed["radius_m"]) == (200, 50.0)
     assert await refused(walking, "PUT", f"/v1/fences/{name}", ana, {"lat": 1.0}) == (400, "bad_request")
-    async with person(walking, bob) as reader:
-        assert (await reader.ask("subscribe", stream=f"broadcast:fence-{name}"))["code"] == "forbidden"
+    async with person(walking, bob) as reader, person(walking, cat) as stranger:
+        assert (await reader.ask("subscribe", stream=f"broadcast:fence-{name}"))["op"] == "subscribed"
+        assert (await stranger.ask("subscribe", stream=f"broadcast:fence-{name}"))["code"] == "forbidden"
     await ok(walking, "DELETE", f"/v1/fences/{name}", ana)
     assert await refused(walking, "GET", f"/v1/fences/{name}", ana) == (404, "not_found")
 
