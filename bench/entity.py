@@ -186,17 +186,17 @@ async def change(settings: Settings, channels: int) -> dict[str, Any]:
 
 def memory(settings: Settings) -> dict[str, Any]:
     """All records decoded in a dict."""
-    from control.following.looking import read_registry
+    from control.following.looking import read_channels
 
     before, began = rss_mb(), time.monotonic()
-    registry = read_registry(settings, CLOCK)
+    registry = read_channels(settings, CLOCK)
     return {"read_s": round(time.monotonic() - began, 1), "cpu_s": round(cpu_s(), 1),
             "held_mb": round(rss_mb() - before), "channels": sum(1 for _ in registry)}  # fmt: skip
 
 
 async def worker(settings: Settings, channels: int) -> dict[str, Any]:
     """What a worker fills, who keeps a list of channels that are spread."""
-    from control.channels.registry import SPREAD
+    from control.channels.lists import SPREAD
 
     return await lookups(settings, channels, SPREAD)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from bench.known import KnownByHand
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
@@ -138,7 +139,7 @@ def bare_service(
     decode = reader(codec.schema_id, lambda _: None)  # type: ignore[arg-type,return-value]
     hub = Hub(decode, ring_events=2048, ring_bytes=1 << 28)
     hub.whole = {("live", 0)}
-    registry, past = registry or ControlState(settings, clock), history or nothing
+    registry, past = registry or KnownByHand(settings, clock), history or nothing
     tokens = Tokens(
         verifier,
         jwks,

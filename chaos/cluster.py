@@ -31,7 +31,8 @@ _READY_S: Final = 180.0
 _CELL: Final = "arena"
 #: Run in an earlier checkout: prints its settings' names as they are in the environment.
 _SETTINGS_OF: Final = (
-    "from kernel.settings.reading import PREFIX, SECTIONS\n"
+    "try: from kernel.settings.reading import PREFIX, SECTIONS\n"
+    "except ImportError: from kernel.settings import PREFIX, SECTIONS\n"  # as it was called before
     "for name, kind in SECTIONS.items():\n"
     "    for field in kind.__struct_fields__: print(f'{PREFIX}{name}_{field}'.upper())"
 )

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from control.channels.acl import ChannelAcl
 from control.channels.channel import ChannelRecord, Layout, layout_of
-from control.channels.registry import CLOSED, EXPIRING, Registry
+from control.channels.lists import CLOSED, EXPIRING, SPREAD
 from control.channels.retention import Retention
 from control.channels.table import ChannelTable, channel_type
 from control.edges.presence import Presence
@@ -25,40 +25,41 @@ from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
-Part = Literal["channels", "presence", "revocations", "alerts"]
-EVERYTHING: Final[tuple[Part, ...]] = ("channels", "presence", "revocations", "alerts")
+Part = Literal["presence", "revocations", "alerts"]
+EVERYTHING: Final[tuple[Part, ...]] = ("presence", "revocations", "alerts")
+#: All lists of channels that a role may ask for.
+LISTS: Final = CLOSED | EXPIRING | SPREAD
 
 
 class ControlState:
     """Channels with their readers and retention, who watches what, which tokens are revoked.
 
-    It is fed by `tables`, which somebody follows (`control.following.follower`); all else asks.
+    It is fed by a table on disk (`on_disk`) and by `tables`, which somebody follows
+    (`control.following.follower`); all else asks.
     """
 
     def __init__(
         self,
         settings: Settings,
         clock: Clock,
-        channels: ChannelTable | None = None,
+        channels: ChannelTable,
         rooms: Rooms | None = None,
         consent: Consent | None = None,
     ) -> None:
-        """`channels`: the table on disk that knows them, which somebody follows as well (`on_disk`);
-        `rooms` and `consent` lie there too; where there is none, rooms are closed and nobody is anybody's
-        friend."""
+        """`rooms` and `consent` lie on the disk too; where there is none, rooms are closed and nobody is
+        anybody's friend."""
         self.rooms, self.consent = rooms or Rooms(settings), consent or Consent(settings)
         names = topic_names(settings)
         self.presence = Presence(clock)
         #: From where a record lies to its event's place.
         self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.revocations = Revocations()
-        in_memory = Registry(names.channels, codec_for(settings, "channel"))
-        self.channels: ChannelTable | Registry = in_memory if channels is None else channels
+        self.channels = channels
         self.readers = ChannelAcl(
             self._readers_of, self._closed, self.rooms.readable, self.consent.reads_fence
         )
         self.retention = Retention(settings.indexer, self._class_of, self._expiring)
-        self._missing = {"tables"} if channels is None else {"tables", "channels"}
+        self._missing = {"tables", "channels"}
         #: Called once all that was there at the start is known.
         self.on_known: list[Callable[[], None]] = []
         #: Whether all that was there at the start is known.
@@ -67,7 +68,6 @@ class ControlState:
         self.on_alert: list[Learn] = [self._alert]
         control = codec_for(settings, "control")
         self.table: Mapping[Part, TopicTable] = {
-            "channels": TopicTable(names.channels, codec_for(settings, "channel"), in_memory.learn),
             "presence": TopicTable(names.presence, codec_for(settings, "presence"), self.presence.learn),
             "revocations": TopicTable(names.control, control, self._revoke, wants=Revocations.wants),
             "alerts": TopicTable(names.alerts, control, self._alerts),
@@ -100,14 +100,9 @@ class ControlState:
         state = cls(settings, clock, ChannelTable(tables.view(type_)), rooms, consent)
         return state, tables
 
-    def learn_channel(self, row: Row) -> None:
-        """Take a channel's record in, where channels are held in memory."""
-        self.table["channels"].take(row)
-
     def tables(self, *parts: Part) -> list[TopicTable]:
         """What has to be followed for these parts; none named: all of them."""
-        wanted = [part for part in parts or EVERYTHING if part != "channels" or self._in_memory]
-        return [self.table[part] for part in wanted]
+        return [self.table[part] for part in parts or EVERYTHING]
 
     def caught_up(self, what: Literal["tables", "channels"] = "tables") -> None:
         """All that was there of these is taken in."""
@@ -118,10 +113,6 @@ class ControlState:
             self.known = True
             for tell in self.on_known:
                 tell()
-
-    @property
-    def _in_memory(self) -> bool:
-        return isinstance(self.channels, Registry)
 
     # ── channels ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from aiohttp import web
 from msgspec.structs import replace
 
-from control.channels.registry import CLOSED
+from control.channels.lists import CLOSED
 from control.commands.sending import CommandSender
 from control.following.follower import TableThread
 from control.state import ControlState

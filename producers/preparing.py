@@ -20,7 +20,7 @@ class Preparing:
     """Turns posts into records, or says what is wrong with them."""
 
     def __init__(self, names: TopicNames, catalog: Catalog | None = None) -> None:
-        self._ways: Final[Mapping[Kind, tuple[str, Callable[[Mapping[str, Any]], bytes]]]] = {
+        self._encoders: Final[Mapping[Kind, tuple[str, Callable[[Mapping[str, Any]], bytes]]]] = {
             kind: (names.ingest[kind], Codec(f"ingest-{kind}", catalog).encode) for kind in Kind
         }
         self._keys: Final[dict[str, bytes]] = {}
@@ -34,7 +34,7 @@ class Preparing:
             return record
         kind = post.kind
         type_ = post.type if post.type is not None else default_type(kind)
-        topic, encode = self._ways[kind]
+        topic, encode = self._encoders[kind]
         try:
             key = self._keys.get(post.channel) or self._key(post.channel)
             event = {

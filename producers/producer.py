@@ -52,7 +52,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         self._turns = Counter()
         self._announced = {}
         self._reported: deque[tuple[Confirmation, Any, Any]] = deque()
-        self._lots: list[tuple[Batch[Any], asyncio.Future[int]]] = []
+        self._batches: list[tuple[Batch[Any], asyncio.Future[int]]] = []
         self._outbox: Outbox | None = None
         self._closed = False
         #: The fold's answers; whoever will want some quickly lets it begin.
@@ -165,7 +165,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         if batch.complete:
             _settle(done, batch)
         else:
-            self._lots.append((batch, done))
+            self._batches.append((batch, done))
         return done
 
     async def flush(self) -> None:
@@ -274,12 +274,12 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
                 confirmation.set_result(where(message))
             else:
                 confirmation.set_exception(self._explain(error))
-        waiting, self._lots = self._lots, []
+        waiting, self._batches = self._batches, []
         for batch, done in waiting:
             if batch.complete:
                 _settle(done, batch)
             else:
-                self._lots.append((batch, done))
+                self._batches.append((batch, done))
         self._last_heard = self._clock.monotonic()
         self._room.set()
 

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any, Final, NoReturn, cast
 
-from control.channels.registry import SPREAD
+from control.channels.lists import SPREAD
 from control.counts import count_type
 from control.following.follower import TableThread
 from control.nearby.inside import inside_type

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from control.channels.epochs import Epoch, Epochs, advance
-from control.channels.registry import REGISTERED
-from control.channels.table import ChannelTable, State, fold_of
+from control.channels.table import State, fold_of
 from control.commands.checks import COMMANDS
 from control.counts import count_type
 from control.entity.fold import EntityFold
@@ -47,6 +46,9 @@ from streams.upkeep.hot import Traffic
 _log = get_logger("touchline.stream")
 #: How long a worker waits for the one that writes the epochs.
 _EPOCHS_S: Final = 30.0
+#: Kinds whose channels are registered by their first event. Every user may be a location channel: they are
+#: too many, and there is nothing to know of them until somebody sets something.
+_REGISTERED: Final = frozenset({Kind.BROADCAST, Kind.CHAT})
 _FULL: Final = "There are as many channels as TOUCHLINE_STREAM_MAX_CHANNELS allows"
 
 
@@ -78,8 +80,6 @@ class Worker:
         self._control = codec_for(settings, "control")
         self._rejections = Rejections(self._names.rejected, catalog_for(settings))
         channels = state.channels
-        if not isinstance(channels, ChannelTable):
-            raise TypeError("a worker goes by a table on disk")
         self.state, self.registry = state, channels
         channels.on_change.append(self._forget)
         channel_type = channels.view.type
@@ -278,7 +278,7 @@ class Worker:
     def _note(self, kind: Kind, outcome: Outcome) -> None:
         if outcome.accepted:
             self._accepted[kind].inc(outcome.accepted.total())
-            if kind in REGISTERED:
+            if kind in _REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
                     if name.startswith(ROOM):

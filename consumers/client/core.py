@@ -59,7 +59,7 @@ class Core:
             ),
         }
 
-    # ── what the world tells ─────────────────────────────────────────────────────────────────────────
+    # ── what the host tells ──────────────────────────────────────────────────────────────────────────
 
     def start(self, now: float) -> None:
         if self._running:

@@ -63,7 +63,7 @@ class Reader:
 
 
 class Driver:
-    """The world as `Core` knows it."""
+    """What the core asks of the host."""
 
     def __init__(
         self,
@@ -87,11 +87,11 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._due = inf
 
-    def act(self, deed: Callable[[float], object]) -> None:
-        """Everything that happens goes through here: first the deed, then the timer for what is due next."""
+    def act(self, change: Callable[[float], object]) -> None:
+        """All that happens goes through here: first the change, then the timer for what is due next."""
         loop = asyncio.get_running_loop()
         try:
-            deed(self._monotonic_ms())
+            change(self._monotonic_ms())
         finally:
             due = self.core.deadline
             if due != self._due:
@@ -110,7 +110,7 @@ class Driver:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    # ── what the mind asks for ───────────────────────────────────────────────────────────────────────
+    # ── what the core asks for ───────────────────────────────────────────────────────────────────────
 
     def open(self, connection: int, url: str) -> None:
         outgoing = self._outgoing[connection] = asyncio.Queue()
@@ -136,7 +136,7 @@ class Driver:
     def want_token(self) -> None:
         self._spawn(self._fetch_token())
 
-    # ── what the mind tells ──────────────────────────────────────────────────────────────────────────
+    # ── what the core tells ──────────────────────────────────────────────────────────────────────────
 
     def event(self, stream: str, event: Event) -> None:
         reader = self.readers.get(stream)
@@ -192,7 +192,7 @@ class Driver:
                 max_size=None,
                 open_timeout=CONNECT_MS / 1000,
                 close_timeout=_FAREWELL_S,
-                ping_interval=None,  # the mind has a watchdog of its own
+                ping_interval=None,  # the core has a watchdog of its own
             ) as wire:
                 speaking = asyncio.create_task(_speak(wire, outgoing))
                 try:

@@ -71,7 +71,7 @@ class Wire(Protocol):
 
 
 class Host(Wire, Protocol):
-    """Whoever has the mind: a `Viewer`, or a test."""
+    """Whoever has the core: a `Viewer`, or a test."""
 
     def wall_ms(self) -> float:
         """Wall time, for a token's expiry."""

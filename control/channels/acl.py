@@ -29,28 +29,18 @@ class ChannelAcl:
 
     def __init__(
         self,
-        readers_of: Callable[[str], Iterable[str]] | None = None,
-        closed: Callable[[], Iterable[tuple[str, Collection[str]]]] | None = None,
-        rooms: Callable[[Grants, str], Spans] | None = None,
-        fences: Callable[[Grants, str], bool] | None = None,
+        readers_of: Callable[[str], Collection[str]] = lambda _: (),
+        closed: Callable[[], Iterable[tuple[str, Collection[str]]]] = tuple,
+        rooms: Callable[[Grants, str], Spans] = lambda *_: NOTHING,
+        fences: Callable[[Grants, str], bool] = lambda *_: False,
     ) -> None:
-        """`readers_of` a channel, where something else knows them; all that are `closed`, with theirs; of
-        `rooms`, what somebody may read of one, and of `fences` whether they may. Without these they are
-        closed."""
-        self._of_fence = fences or (lambda *_: False)
-        self._of_room = rooms or (lambda *_: NOTHING)
-        self._names: dict[str, frozenset[str]] = {}
-        self._readers_of = readers_of or (lambda channel: self._names.get(channel, ()))
-        self._closed = closed or self._names.items
+        """`readers_of` a channel; all that are `closed`, with theirs; of `rooms`, what somebody may read of
+        one, and of `fences` whether they may. Without these no channel is closed but by its name, and every
+        room and fence."""
+        self._readers_of, self._closed, self._of_room = readers_of, closed, rooms
+        self._of_fence = fences
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
-
-    def learn(self, channel: str, names: Iterable[str]) -> None:
-        """Take what the channel's settings say now; nobody named: everybody may."""
-        if names := frozenset(names):
-            self._names[channel] = names
-        else:
-            self._names.pop(channel, None)
 
     def learn_alert(self, alert_id: str, saved: str | None) -> str:
         """Take an alert as JSON (None: it is no more); returns its channel. Raises msgspec.DecodeError."""

@@ -1,4 +1,4 @@
-"""Channels as entities: their records in touchline.channels, in a table on disk, with the registry's calls.
+"""Channels as entities: their records in touchline.channels, in a table on disk, as roles ask for them.
 
 Readers and workers hold the records that they use. Inputs are the commands of touchline.changes; those on
 touchline.control, where they were posted before, count too.
@@ -18,7 +18,7 @@ from control.channels.channel import (
     from_avro,
 )
 from control.channels.epochs import Epoch
-from control.channels.registry import CLOSED, EXPIRING, flags_of
+from control.channels.lists import CLOSED, EXPIRING, flags_of
 from control.commands.checks import carry_out
 from control.entity.fold import Change, EntityFold, Input, Written
 from control.entity.types import MAX_STATE_BYTES, EntityType, Stamp
@@ -44,7 +44,7 @@ State = ChannelRecord | EpochsRecord
 
 
 def channel_type(settings: Settings, *, listing: int = 0) -> EntityType[State]:
-    """Channels; `listing`: the flags (`control.channels.registry`) of which this role asks for lists."""
+    """Channels; `listing`: the lists (`control.channels.lists`) that this role asks for."""
     codec = codec_for(settings, "channel")
     # A record that says no more than the first version can is written so: roles that are not upgraded yet
     # read it, too.
@@ -132,11 +132,11 @@ def _fitting(type_: EntityType[State], record: ChannelRecord) -> ChannelRecord:
     return record
 
 
-# ── the registry ─────────────────────────────────────────────────────────────────────────────────────────
+# ── what roles ask ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 class ChannelTable:
-    """The registry's calls (`control.channels.registry.Registry`), of the table on disk."""
+    """Channels by name, in the table on disk. A lane has no record: it is as its channel is."""
 
     def __init__(self, view: View[State]) -> None:
         self.view = self._view = view

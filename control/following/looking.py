@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from control.channels.channel import EPOCHS_KEY, ChannelRecord
-from control.channels.registry import Registry
+from control.channels.snapshot import Snapshot
 from control.counts import Count
 from control.following.follower import TableReader
 from control.following.table import Row, TopicTable
@@ -14,14 +14,14 @@ from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
 
-def read_registry(settings: Settings, clock: Clock, *, only: str | None = None) -> Registry:
-    """The registry as it is now; `only` one channel of it. Raises `unavailable`."""
+def read_channels(settings: Settings, clock: Clock, *, only: str | None = None) -> Snapshot:
+    """The channels as they are now; `only` one channel of it. Raises `unavailable`."""
     topic, codec = topic_names(settings).channels, codec_for(settings, "channel")
-    registry = Registry(topic, codec)
+    found = Snapshot()
     wanted = None if only is None else {split_lane(only)[0].encode(), EPOCHS_KEY.encode()}
-    table = TopicTable(topic, codec, registry.learn, wants=lambda key: wanted is None or key in wanted)
+    table = TopicTable(topic, codec, found.learn, wants=lambda key: wanted is None or key in wanted)
     _read(settings, clock, table)
-    return registry
+    return found
 
 
 def read_counts(settings: Settings, clock: Clock, *, only: Collection[str] = ()) -> dict[str, Count]:
@@ -51,5 +51,5 @@ def _read(settings: Settings, clock: Clock, table: TopicTable) -> None:
 
 def read_channel(settings: Settings, clock: Clock, channel: str) -> ChannelRecord | None:
     """The channel's newest record; None if there is none."""
-    registry = read_registry(settings, clock, only=channel)
-    return registry.channel(channel) if channel in registry else None
+    found = read_channels(settings, clock, only=channel)
+    return found.channel(channel) if channel in found else None

@@ -102,7 +102,7 @@ class Access:
     """Decides by the settings: without keys everybody may do everything, and only on loopback."""
 
     def __init__(self, settings: Settings, control_state: ControlState, clock: Clock) -> None:
-        auth, self._board = settings.auth, control_state
+        auth, self._state = settings.auth, control_state
         static: Keys = StaticKeys(auth)
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
         keyed = self._keyed = has_keys(auth)
@@ -121,8 +121,8 @@ class Access:
         channel = what.rpartition(":")[2]
         if channel.startswith(ROOM):
             if action in _READING:
-                await self._board.rooms.seen_by(grants, channel.removeprefix(ROOM))
-        elif action in _READING and not self._board.may_read(grants, channel):
+                await self._state.rooms.seen_by(grants, channel.removeprefix(ROOM))
+        elif action in _READING and not self._state.may_read(grants, channel):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(
             grants.user,
@@ -135,7 +135,7 @@ class Access:
         """Who asks, to be asked in turn what they may read. Raises `unauthorized`."""
         grants = await self._grants(request)
         WHOSE.set("" if grants is None else grants.user)
-        return Reader(grants, self._board)
+        return Reader(grants, self._state)
 
     async def grants(self, request: web.Request) -> Grants:
         """What the caller may do; an operator's are all, without a name. Raises `unauthorized`."""
@@ -147,8 +147,8 @@ class Access:
         WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Scope()
-        hidden, own = self._board.hidden_from(grants)
-        rooms, ranges = self._board.rooms.seen_in_search(grants.user) if own is not None else ([], [])
+        hidden, own = self._state.hidden_from(grants)
+        rooms, ranges = self._state.rooms.seen_in_search(grants.user) if own is not None else ([], [])
         seen = Seen(hidden, own, tuple(grants.can.get("admin", ())), rooms, ranges)
         return Scope(tuple(grants.can.get(action, ())), seen, grants.user, self._bound(grants))
 
@@ -160,7 +160,7 @@ class Access:
         token = token_of(request)
         if token is not None and self._verifier is not None:
             grants = await self._verified(self._verifier, token)
-            if self._board.revokes(grants):
+            if self._state.revokes(grants):
                 raise TouchlineError("unauthorized", "The token was revoked: get a new one.")
             return grants
         if self._open:

@@ -15,7 +15,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from control.channels.registry import EXPIRING
+from control.channels.lists import EXPIRING
 from control.following.follower import TableReader
 from control.state import ControlState
 from history.names import day_of, index_name

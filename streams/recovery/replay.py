@@ -11,9 +11,9 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, Topi
 
 from control.channels.channel import known_since
 from control.channels.epochs import Epochs
-from control.channels.registry import Registry
+from control.channels.snapshot import Snapshot
 from control.counts import Count
-from control.following.looking import read_counts, read_registry
+from control.following.looking import read_channels, read_counts
 from kernel.access.signing import Signer
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
@@ -65,7 +65,7 @@ def replay(
     )
     try:
         counts = _counts(consumer)
-        registry = read_registry(settings, clock)
+        registry = read_channels(settings, clock)
         refuse_what_was_forgotten(registry, channels, since_ms)
         spans = _spans(consumer, names, counts, since_ms, until_ms)
         outputs = topic_names(shadow)
@@ -127,7 +127,7 @@ class _Counts:
         self._counts |= {count.stream: count for count in judged.take(MAX_SEQ).values()}
 
 
-def refuse_what_was_forgotten(registry: Registry, channels: Collection[str], since_ms: int) -> None:
+def refuse_what_was_forgotten(registry: Snapshot, channels: Collection[str], since_ms: int) -> None:
     """Raise `not_found` where a channel's settings of that time are not known any more.
 
     A channel's record has its last eight settings. With others the replay would judge by what did not hold.
@@ -170,7 +170,7 @@ def _spans(
 
 
 def _judges(
-    settings: Settings, shadow: TopicNames, names: TopicNames, registry: Registry, counts: Mapping[str, int]
+    settings: Settings, shadow: TopicNames, names: TopicNames, registry: Snapshot, counts: Mapping[str, int]
 ) -> dict[Partition, Judge]:
     window_ms, judges = round(settings.stream.repeat_window_s * 1000), {}
     for kind in Kind:

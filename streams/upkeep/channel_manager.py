@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from control.channels.channel import LEAD_MS, ChannelRecord, with_retired, with_shards
-from control.channels.registry import SPREAD
+from control.channels.lists import SPREAD
 from control.edges.presence import TOTAL_KEY, Slot, by_channel, by_stream, by_version, totals
 from kernel.access.signing import Signer
 from kernel.clock import Clock

@@ -12,10 +12,9 @@ from control.channels.channel import (
     with_settings,
     with_shards,
 )
-from control.channels.registry import Registry
+from control.channels.snapshot import Snapshot
 from control.following.table import Row
 from kernel.errors import TouchlineError
-from schemas.codec import Codec
 from streams.recovery.replay import refuse_what_was_forgotten
 
 
@@ -42,7 +41,7 @@ def test_a_record_knows_all_until_more_was_changed_than_it_keeps() -> None:
 
 
 def test_a_replay_from_before_that_is_refused_with_a_sentence() -> None:
-    registry = Registry("channels", Codec("channel"))
+    registry = Snapshot()
     from control.channels.channel import to_avro
 
     registry.learn(Row("final", to_avro(changed(12)), 0, 0, 0))

@@ -6,11 +6,10 @@ from control.channels.acl import ChannelAcl
 from kernel.access.tokens import Grants
 
 
-def readers() -> ChannelAcl:
-    known = ChannelAcl()
-    known.learn("den", ["ben", "cleo"])
-    known.learn("hall", [])
-    return known
+def readers(**of: tuple[str, ...]) -> ChannelAcl:
+    """Whom the settings of channels name."""
+    named = of or {"den": ("ben", "cleo"), "hall": ()}
+    return ChannelAcl(lambda channel: named.get(channel, ()), lambda: ((c, n) for c, n in named.items() if n))
 
 
 @pytest.mark.parametrize(
@@ -33,15 +32,13 @@ def test_who_may_read(user: str, admin: tuple[str, ...], channel: str, allowed: 
 
 
 def test_a_channel_whose_readers_are_taken_back_is_for_everybody() -> None:
-    known, ana = readers(), Grants(user="ana", can={})
-    assert known.hidden_from(ana) == ["den"]
-    known.learn("den", [])
-    assert known.hidden_from(ana) == []
+    ana = Grants(user="ana", can={})
+    assert readers().hidden_from(ana) == ["den"]
+    assert readers(den=()).hidden_from(ana) == []
 
 
 def test_a_users_own_channels_are_for_that_user_whatever_their_settings_and_tokens_say() -> None:
-    known = ChannelAcl()
-    known.learn("user-ana", ["ben"])
+    known = readers(**{"user-ana": ("ben",)})
     ana, ben, chief = may("ana"), may("ben"), may("chief", admin=("user-*",))
     for channel in ("user-ana", "notify-ana"):
         assert known.allow(ana, channel)

@@ -49,7 +49,8 @@ async def test_a_status_goes_from_an_input_to_who_watches(
 ) -> None:
     name = f"s{secrets.token_hex(4)}"
     inputs, states = f"{name}.inputs", f"{name}.statuses"
-    new = [NewTopic(inputs, 1), NewTopic(states, 1, config={"cleanup.policy": "compact"})]
+    new = [NewTopic(topic, 1) for topic in (inputs, f"{inputs}.refused")]
+    new.append(NewTopic(states, 1, config={"cleanup.policy": "compact"}))
     admin = AdminClient({"bootstrap.servers": kafka_servers})
     for made in admin.create_topics(new).values():
         made.result(30)
@@ -74,7 +75,7 @@ async def test_a_status_goes_from_an_input_to_who_watches(
         writes = owner.fold(Partition(inputs, 0), [Record(offset, 1000, b"ana", value)])
         for write in writes:
             producer.produce(write.topic, write.value, write.key, write.partition, headers=write.headers)
-        producer.flush(20)
+        assert producer.flush(20) == 0
         return [write.topic for write in writes]
 
     assert post(0, msgspec.json.encode({"text": "here"})) == [states]

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from control.state import ControlState
+from bench.known import KnownByHand
 from gateway.context import Context
 from gateway.http.access import Access
 from gateway.http.problems import as_problems
@@ -45,7 +45,7 @@ async def test_both_ask_for_an_operators_token_and_say_what_is_wrong_with_a_requ
     clock = ManualClock()
 
     async def client_of(settings: Settings) -> TestClient[Any, Any]:
-        access = Access(settings, ControlState(settings, clock), clock)
+        access = Access(settings, KnownByHand(settings, clock), clock)
         context = cast("Context", SimpleNamespace(settings=settings, access=access))
         app = web.Application(middlewares=[as_problems])
         app.add_routes([operation.route() for operation in await refusals.routes(context)])

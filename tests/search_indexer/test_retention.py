@@ -110,9 +110,9 @@ async def test_what_is_past_its_class_is_gone_and_a_rebuild_does_not_bring_it_ba
     gone = msgspec.structs.replace(settings.elasticsearch, url="http://127.0.0.1:9")
     log_only = msgspec.structs.replace(settings, elasticsearch=gone)
     assert await in_history(log_only, "brief", everything) == [1000, 1001, 1003]
-    everything.learn("brief", "day")
-    assert await in_history(log_only, "brief", everything) == [1003]
-    async with History(log_only, SystemClock(), everything) as history:
+    kept = Retention(settings.indexer, {"brief": "day"}.get, {"brief": "day"}.items)
+    assert await in_history(log_only, "brief", kept) == [1003]
+    async with History(log_only, SystemClock(), kept) as history:
         assert await history.find(Stream(Kind.CHAT, "brief"), old["id"]) is None
         assert await history.find(Stream(Kind.CHAT, "brief"), young["id"]) is not None
 
@@ -158,8 +158,7 @@ async def test_a_sweep_goes_by_pages_and_rests_between_them(
     async def rest(seconds: float) -> None:
         rests.append(seconds)
 
-    retention = Retention(settings.indexer)
-    retention.learn("pages", "day")
+    retention = Retention(settings.indexer, {"pages": "day"}.get, {"pages": "day"}.items)
     swept = Expiry(client, settings, SystemClock(), retention, sleep=rest)
     assert await swept.sweep() == 20
     assert len(rests) == 3

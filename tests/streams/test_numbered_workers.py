@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from control.commands.sending import send_command
-from control.following.looking import read_counts, read_registry
+from control.following.looking import read_channels, read_counts
 from kernel.clock import SystemClock, to_rfc3339
 from kernel.log.kafka import apply_topics
 from kernel.log.positions import Kind
@@ -43,7 +43,7 @@ def number(pipeline: Pipeline, *channels: str) -> None:
         send_command(pipeline.settings, CLOCK, channel, "set_channel", {"numbered": True})
 
     def in_force() -> bool:
-        known = read_registry(pipeline.settings, CLOCK)
+        known = read_channels(pipeline.settings, CLOCK)
         records = [known.channel(channel) for channel in channels]
         return all(r.settings.numbered and r.settings_since < CLOCK.now_ms() for r in records)
 

@@ -185,7 +185,7 @@ async def _delivered(
     producer: "Producer", asked: _Asked, items: Iterator[bytes], settings: "Settings", *, look: bool
 ) -> tuple[int, dict[str, Any]]:
     """Send and wait until Kafka holds all; how many, and of one event also where it will be, if asked for."""
-    from control.following.looking import read_registry
+    from control.following.looking import read_channels
     from control.numbering import Numbering, Placed
     from kernel.clock import SystemClock
     from kernel.log.topics import topic_names
@@ -202,7 +202,7 @@ async def _delivered(
         return delivered, {}
     (run,) = runs
     channel, placed = run.key.decode(), Placed(run.partition, run.offsets[0], run.append_ms)
-    registry = await asyncio.to_thread(read_registry, settings, SystemClock(), only=channel)
+    registry = await asyncio.to_thread(read_channels, settings, SystemClock(), only=channel)
     numbering = Numbering(topic_names(settings), lambda: registry.epochs)
     position = numbering.position(asked.stream.kind, channel, placed)
     return delivered, {} if position is None else {"seq": position.seq, "id": position.id}

@@ -242,10 +242,10 @@ export class Client {
     return digits() + digits();
   }
 
-  /** Everything that happens goes through here: first the deed, then the timer for what is due next. */
-  private act(deed: (now: number) => void): void {
+  /** Everything that happens goes through here: first the change, then the timer for what is due next. */
+  private act(change: (now: number) => void): void {
     try {
-      deed(this.environment.now());
+      change(this.environment.now());
     } finally {
       this.arm();
     }

@@ -55,7 +55,7 @@ export class Core {
     this.streams = new Streams(this.network, host, () => this.nextId++);
   }
 
-  // ── what the world tells ─────────────────────────────────────────────────────────────────────────
+  // ── what the host tells ──────────────────────────────────────────────────────────────────────────
 
   start(now: number): void {
     if (this.running) return;

@@ -1,4 +1,4 @@
-// The world that a client lives in: sockets, clock, chance, and the machine's network. Browsers and Node alike.
+// What a client finds around it: sockets, clock, chance, and the machine's network. Browsers and Node alike.
 
 /** As much of a WebSocket as is used. */
 export interface Socket {

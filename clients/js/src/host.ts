@@ -1,4 +1,4 @@
-// What the core asks of the world around it, so that it needs no socket, no timer and no clock of its own.
+// What the core asks of its surroundings, so that it needs no socket, no timer and no clock of its own.
 
 import type { Gap, Rejection, StreamEvent, TouchlineError, Message } from "./protocol.ts";
 

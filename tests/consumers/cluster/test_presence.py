@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import pytest
 
 from bench.fan_servers import bare_service
+from bench.known import KnownByHand
 from consumers.cluster.heartbeat import Heartbeat
 from consumers.delivery.hub import Hub
 from consumers.edge import Edge
 from control.edges.presence import Presence, Slot, heartbeat
 from control.following.table import Row
-from control.state import ControlState
 from kernel.clock import ManualClock
 from kernel.log.positions import Kind, Shard, Stream
 from kernel.log.topics import topic_names
@@ -153,7 +153,7 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
         settings, loop = Settings(), asyncio.get_running_loop()
         clock, live = ManualClock(), topic_names(settings).fanout_live
         history = Away()
-        edge = Edge(settings, clock=clock, history=history, state=ControlState(settings, clock))
+        edge = Edge(settings, clock=clock, history=history, state=KnownByHand(settings, clock))
         edge.assigned({(live, 0)}, {(live, 0)}, {live: 1})
         edge.filled((live, 0))
         edge.service.admission.open = True

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.fan_servers import bare_service
+from bench.known import KnownByHand
 from consumers.service.service import Service
 from control.channels.acl import ChannelAcl
-from control.channels.channel import ChannelRecord, to_avro
-from control.following.table import Row
-from control.state import ControlState
+from control.channels.channel import ChannelRecord
 from kernel.access.tokens import Grants, StaticKeys, Verifier, sign
 from kernel.clock import SystemClock
-from kernel.log.positions import Kind, Shard
+from kernel.log.positions import Kind, Shard, split_lane
 from kernel.settings.reading import Auth, Settings
 from tests.consumers.delivery.test_unreadable_history import happen
 from tests.consumers.heard import messages
@@ -26,7 +25,8 @@ class Counting(ChannelAcl):
     """Notes of which channels it was asked."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.named: dict[str, tuple[str, ...]] = {}
+        super().__init__(lambda channel: self.named.get(split_lane(channel)[0], ()))
         self.asked: list[str] = []
 
     def allow(self, grants: Grants, channel: str) -> bool:
@@ -34,15 +34,15 @@ class Counting(ChannelAcl):
         return super().allow(grants, channel)
 
 
-def edge() -> tuple[Service, ControlState, Counting]:
-    registry, readers, auth = ControlState(Settings(), SystemClock()), Counting(), Auth(secret=SECRET)
+def edge() -> tuple[Service, KnownByHand, Counting]:
+    registry, readers, auth = KnownByHand(Settings(), SystemClock()), Counting(), Auth(secret=SECRET)
     registry.readers = readers
     verifier = Verifier(auth, StaticKeys(auth), SystemClock())
     return bare_service(registry=registry, verifier=verifier), registry, readers
 
 
-def spread(channel: str, lanes: int) -> Row:
-    return Row(channel, to_avro(ChannelRecord(channel=channel, lanes=lanes)), 0, 0, 0)
+def spread(channel: str, lanes: int) -> ChannelRecord:
+    return ChannelRecord(channel=channel, lanes=lanes)
 
 
 def watch(service: Service, streams: Iterable[str]) -> Transport:
@@ -58,7 +58,7 @@ async def test_a_channels_new_readers_are_checked_against_who_watches_it_and_nob
     others = [watch(service, ["chat:other"]) for _ in range(MANY)]
     one = watch(service, ["chat:a", "location:a", "chat:a~0", "chat:other"])
     readers.asked.clear()
-    readers.learn("a", ["ana"])
+    readers.named["a"] = ("ana",)
     service.subscriptions.recheck("a")
     assert readers.asked == ["a"] * 3
     refused = {message["stream"] for message in messages(one, "error")}
@@ -116,7 +116,7 @@ async def test_who_waits_for_a_partition_and_leaves_is_not_waited_for() -> None:
 async def test_lanes_that_a_channel_gets_are_watched_by_who_watches_it_already() -> None:
     service, registry, _ = edge()
     viewers = [watch(service, ["chat:a"]), watch(service, ["chat:b"])]
-    registry.learn_channel(spread("a", 2))
+    registry.set_channel(spread("a", 2))
     service.subscriptions.widen("a")
     feeds = {
         audience.name: [feed.stream for feed in audience.feeds]

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from bench.fan_servers import bare_service
+from bench.known import KnownByHand
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.handshake import Handshake
 from consumers.transport.routes import fallback_routes
-from control.channels.channel import ChannelRecord, to_avro
+from control.channels.channel import ChannelRecord
 from control.channels.channel import Settings as ChannelSettings
-from control.following.table import Row
-from control.state import ControlState
 from history.pages import Page
 from kernel.access.tokens import Grants, StaticKeys, Verifier
 from kernel.clock import SystemClock
@@ -168,17 +167,17 @@ async def test_a_user_has_so_many_subscriptions_over_all_connections() -> None:
     await service.close()
 
 
-def closed_but_to(reader: str, channel: str) -> ControlState:
+def closed_but_to(reader: str, channel: str) -> KnownByHand:
     """What an edge knows where only this user may read the channel."""
-    state = ControlState(Settings(), CLOCK)
+    state = KnownByHand(Settings(), CLOCK)
     say_who_reads(state, channel, reader, revision=1)
     return state
 
 
-def say_who_reads(state: ControlState, channel: str, reader: str, *, revision: int) -> None:
+def say_who_reads(state: KnownByHand, channel: str, reader: str, *, revision: int) -> None:
     settings = ChannelSettings(readers=(reader,))
     record = ChannelRecord(channel=channel, settings=settings, revision=revision)
-    state.learn_channel(Row(channel, to_avro(record), 0, 0, 0))
+    state.set_channel(record)
 
 
 async def test_who_may_not_read_a_channel_is_not_told_its_audience() -> None:

@@ -82,8 +82,8 @@ def test_both_sides_agree_and_what_is_read_again_changes_nothing(steps: Any, dat
             assert found is None or (found.user, found.friend) == (one, other)
     before = dict(log.records)
     again = data.draw(st.integers(0, len(log.inputs)))
-    for one in log.inputs[again:]:
-        assert log.fold(one) == 0
+    for given_again in log.inputs[again:]:
+        assert log.fold(given_again) == 0
     assert log.records == before
 
 
