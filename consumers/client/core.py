@@ -219,6 +219,7 @@ class Core:
             return
         number = message.get("id")
         if not isinstance(number, int):
+            self._host.pushed(message)
             return
         if number in self._authentications:
             self._authentications.discard(number)

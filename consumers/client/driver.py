@@ -79,6 +79,8 @@ class Driver:
         self.readers: dict[str, Reader] = {}
         self.answers: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
         self.latest: Status = Closed()
+        self.on_push: list[Callable[[Mapping[str, Any]], object]] = []
+        self.on_status: list[Callable[[Status], object]] = []
         #: An edge has said welcome, or that it will not.
         self.answered = asyncio.Event()
         #: What is to be sent on each connection, in order; None: close it.
@@ -167,8 +169,14 @@ class Driver:
     def rejected(self, message: Mapping[str, Any]) -> None:
         _log.warning("refused later", stream=message.get("stream"), code=message.get("code"))
 
+    def pushed(self, message: Mapping[str, Any]) -> None:
+        for hear in list(self.on_push):
+            hear(message)
+
     def status(self, status: Status) -> None:
         self.latest = status
+        for hear in list(self.on_status):
+            hear(status)
         if isinstance(status, Live | Refused):
             self.answered.set()
         if isinstance(status, Refused):

@@ -96,4 +96,7 @@ class Host(Wire, Protocol):
     def rejected(self, message: Mapping[str, Any]) -> None:
         """Something published was refused after the edge had taken it."""
 
+    def pushed(self, message: Mapping[str, Any]) -> None:
+        """Something came that was not asked for by an id: who is near now, say."""
+
     def status(self, status: Status) -> None: ...

@@ -5,23 +5,11 @@ async with Viewer("ws://127.0.0.1:18081/v1/ws", user="ana") as viewer:
     await viewer.publish(room["stream"], {"text": "Hello!"})
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import quote, urlencode
 
-import msgspec
-
-from kernel.errors import CODES, TouchlineError
-
-_TIMEOUT_S: Final = 30
-
-
-class _Problem(msgspec.Struct):
-    code: str = "unavailable"
-    detail: str = "The server does not say what is wrong."
+from consumers.client.gateway import Gateway
 
 
 class Rooms:
@@ -34,12 +22,7 @@ class Rooms:
         token: str | None = None,
         user: str | None = None,
     ) -> None:
-        self._gateway = gateway.rstrip("/")
-        given = {
-            "Authorization": None if token is None else f"Bearer {token}",
-            "Touchline-User": None if user is None else quote(user, safe=""),
-        }
-        self._headers = {name: value for name, value in given.items() if value is not None}
+        self._gateway = Gateway(gateway, token=token, user=user)
 
     async def create(
         self,
@@ -58,18 +41,18 @@ class Rooms:
             "history": history,
             "receipts": receipts,
         }
-        return await self._ask("POST", "/v1/rooms", body)
+        return await self._gateway.ask("POST", "/v1/rooms", body)
 
     async def show(self, room: str) -> dict[str, Any]:
         """A room that one is in. Raises `not_found`."""
-        return await self._ask("GET", _path(room))
+        return await self._gateway.ask("GET", _path(room))
 
     async def mine(self) -> AsyncIterator[dict[str, Any]]:
         """A row for each room that one is in, the latest activity first."""
         cursor: str | None = ""
         while cursor is not None:
             query = urlencode({"limit": "200", **({"cursor": cursor} if cursor else {})})
-            page = await self._ask("GET", f"/v1/rooms?{query}")
+            page = await self._gateway.ask("GET", f"/v1/rooms?{query}")
             for row in page["rooms"]:
                 yield row
             cursor = page["next"]
@@ -83,7 +66,9 @@ class Rooms:
         receipts: bool | None = None,
     ) -> dict[str, Any]:
         """Change what is set for it."""
-        return await self._ask("PATCH", _path(room), {"name": name, "history": history, "receipts": receipts})
+        return await self._gateway.ask(
+            "PATCH", _path(room), {"name": name, "history": history, "receipts": receipts}
+        )
 
     async def members(
         self,
@@ -95,55 +80,24 @@ class Rooms:
     ) -> dict[str, Any]:
         """Take people out, add others, give roles; returns the room once that is in force."""
         body = {"add": list(add), "remove": list(remove), "roles": dict(roles or {})}
-        return await self._ask("POST", f"{_path(room)}/members", body)
+        return await self._gateway.ask("POST", f"{_path(room)}/members", body)
 
     async def mute(self, room: str, *, on: bool = True) -> dict[str, Any]:
         """No notifications of it, or again."""
-        return await self._ask("PUT", f"{_path(room)}/mute", {"on": on})
+        return await self._gateway.ask("PUT", f"{_path(room)}/mute", {"on": on})
 
     async def delete(self, room: str) -> dict[str, Any]:
         """Delete it: its owner does."""
-        return await self._ask("DELETE", _path(room))
+        return await self._gateway.ask("DELETE", _path(room))
 
     async def block(self, user: str) -> None:
         """This user adds one to no room any more."""
-        await self._ask("PUT", f"/v1/blocks/{quote(user, safe='')}")
+        await self._gateway.ask("PUT", f"/v1/blocks/{quote(user, safe='')}")
 
     async def unblock(self, user: str) -> None:
         """They may again."""
-        await self._ask("DELETE", f"/v1/blocks/{quote(user, safe='')}")
-
-    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return await asyncio.to_thread(self._ask_now, method, path, body)
-
-    def _ask_now(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        at = urlsplit(self._gateway)
-        kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
-        headers, data = dict(self._headers), None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            data = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
-        with closing(kind(at.hostname or "", at.port, timeout=_TIMEOUT_S)) as connection:
-            try:
-                connection.request(method, f"{at.path}{path}", data, headers)
-                response = connection.getresponse()
-                answer = response.read()
-            except (OSError, HTTPException) as error:
-                raise TouchlineError(
-                    "unavailable", f"The gateway at {self._gateway} does not answer ({error})."
-                ) from error
-        if response.status >= 300:
-            raise _refusal(answer)
-        return msgspec.json.decode(answer, type=dict[str, Any])
+        await self._gateway.ask("DELETE", f"/v1/blocks/{quote(user, safe='')}")
 
 
 def _path(room: str) -> str:
     return f"/v1/rooms/{quote(room, safe='')}"
-
-
-def _refusal(answer: bytes) -> TouchlineError:
-    try:
-        problem = msgspec.json.decode(answer, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem()
-    return TouchlineError(problem.code if problem.code in CODES else "unavailable", problem.detail)

@@ -1,11 +1,12 @@
 """Friendships, consent and fences as entities: their topics, codecs and stamps."""
 
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from control.entity.types import EntityType, Stamp, whole_key
-from control.nearby.fences import Fence
+from control.nearby.fences import Fence, check_fence
 from control.nearby.friends import Friend, pair_of_key
 from control.nearby.sharing import Sharing
 from kernel.errors import TouchlineError
@@ -33,7 +34,7 @@ def sharing_type(settings: Settings) -> EntityType[Sharing]:
 
 def fence_type(settings: Settings) -> EntityType[Fence]:
     """Places that watch, by their id."""
-    return _type(settings, "fences", topic_names(settings).fences, "fence", Fence)
+    return _type(settings, "fences", topic_names(settings).fences, "fence", Fence, check=check_fence)
 
 
 def _type(
@@ -45,12 +46,13 @@ def _type(
     *,
     entity_of: Any = whole_key,
     flags: Any = None,
+    check: Callable[[S], S] = lambda state: state,
 ) -> EntityType[S]:
     codec = codec_for(settings, schema)
 
     def read(value: bytes) -> S:
         try:
-            return msgspec.convert(codec.decode(value), kind)
+            return check(msgspec.convert(codec.decode(value), kind))
         except msgspec.ValidationError as error:
             raise TouchlineError(
                 "undecodable", f"The record says what no worker has written: {error}."

@@ -18,8 +18,8 @@ Ids = npt.NDArray[np.int64]
 
 _DEGREE_M: Final = EARTH_M * math.pi / 180
 _ROW, _LEVEL = 24, 48
-#: A little more than a place's own cell, where rounding could say another one.
-_EDGE: Final = 1e-9
+#: In degrees, a little more than rounding can be off by: near poles a hand's breadth.
+_EDGE: Final = 2e-6
 
 
 class Box(NamedTuple):

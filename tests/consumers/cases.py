@@ -183,6 +183,9 @@ class Runner:
     def fail(self, request: int, error: TouchlineError) -> None:
         self._told["failed"].append({"key": self._keys[request], "code": error.code})
 
+    def pushed(self, message: Mapping[str, Any]) -> None:
+        """Of no case."""
+
     def rejected(self, message: Mapping[str, Any]) -> None:
         self._told["rejected"].append(message)
 

@@ -99,6 +99,7 @@ export class Client {
   private readonly answers = new Map<number, Answer>();
   private readonly statusListeners = new Set<(status: Status) => void>();
   private readonly rejectionListeners = new Set<(rejection: Rejection) => void>();
+  private readonly pushListeners = new Set<(message: Message) => void>();
   private readonly unsaved = new Map<string, number>();
   private readonly unwatch: () => void;
   private cancelTimer: () => void = () => undefined;
@@ -134,6 +135,17 @@ export class Client {
   onRejected(listener: (rejection: Rejection) => void): () => void {
     this.rejectionListeners.add(listener);
     return () => this.rejectionListeners.delete(listener);
+  }
+
+  /** Calls back with what comes unasked: `near` and `away`, say. Returns what ends that. */
+  onPush(listener: (message: Message) => void): () => void {
+    this.pushListeners.add(listener);
+    return () => this.pushListeners.delete(listener);
+  }
+
+  /** Any request of the protocol; resolves with its reply, rejects with its refusal. */
+  async request(message: Message): Promise<Message> {
+    return this.ask("", message);
   }
 
   /** Calls back with each event, once and in order; returns what ends the subscription. */
@@ -293,6 +305,7 @@ export class Client {
       },
       reply: (id, message) => this.take(id)?.resolve(message),
       fail: (id, error) => this.take(id)?.reject(error),
+      pushed: (message) => this.pushListeners.forEach((listener) => listener(message)),
       rejected: (rejection) => this.rejectionListeners.forEach((listener) => listener(rejection)),
       status: (status) => {
         this.latest = status;

@@ -224,7 +224,7 @@ export class Core {
           return this.host.presence(String(message["stream"]), Number(message["viewers"]));
         }
     }
-    if (message.id === undefined) return;
+    if (message.id === undefined) return this.host.pushed(message);
     if (this.authentications.delete(message.id)) return this.goLive(connection, now);
     if (!this.pending.get(message.id)) return;
     this.pending.remove(message.id);

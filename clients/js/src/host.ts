@@ -44,6 +44,8 @@ export interface Host extends Wire {
   reply(id: number, message: Message): void;
   fail(id: number, error: TouchlineError): void;
   rejected(rejection: Rejection): void;
+  /** Something came that was not asked for by an id: who is near now, say. */
+  pushed(message: Message): void;
   presence(stream: string, viewers: number): void;
   status(status: Status): void;
 }

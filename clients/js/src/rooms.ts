@@ -1,16 +1,10 @@
 // Rooms: group chats, made, shown and changed by way of a gateway.
 
-import { TouchlineError } from "./protocol.ts";
+import { askGateway, type GatewayOptions } from "./gateway.ts";
 
 export type RoomRole = "owner" | "moderator" | "member";
 
-export interface RoomsOptions {
-  /** Address of a gateway; in a page by default the page's own. */
-  readonly gateway?: string;
-  readonly token?: string | (() => string | Promise<string>);
-  /** Who you are, where there are no keys. */
-  readonly user?: string;
-}
+export type RoomsOptions = GatewayOptions;
 
 export interface RoomSettings {
   readonly name?: string;
@@ -105,20 +99,7 @@ export class Rooms {
   }
 
   async #ask(method: string, where: string, body?: unknown): Promise<unknown> {
-    const { gateway = "", token, user } = this.#options;
-    const headers: Record<string, string> = {};
-    if (token !== undefined) headers["Authorization"] = `Bearer ${typeof token === "string" ? token : await token()}`;
-    if (user !== undefined) headers["Touchline-User"] = encodeURIComponent(user);
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    let response: Response;
-    try {
-      response = await fetch(`${gateway}${where}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-    } catch {
-      throw new TouchlineError("unavailable", "The gateway does not answer.");
-    }
-    const answer = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-    if (!response.ok) throw new TouchlineError(answer.code ?? "unavailable", answer.detail ?? "The server does not say what is wrong.");
-    return answer;
+    return askGateway(this.#options, method, where, body);
   }
 }
 

@@ -162,6 +162,7 @@ export class Runner {
       refused: (stream, error) => this.refused.push({ stream, code: error.code }),
       reply: (id) => this.published.push(this.keys.get(id) ?? ""),
       fail: (id, error: TouchlineError) => this.failed.push({ key: this.keys.get(id), code: error.code }),
+      pushed: () => undefined,
       rejected: (rejection) => this.rejected.push(rejection),
       presence: () => undefined,
       status: (status) => (this.status = status),
