@@ -127,7 +127,7 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.rooms, "channel", "room", partitions, compacted),
         Topic(names.user_rooms, "user, number", "user-rooms", partitions, compacted),
         Topic(names.blocks, "user, user", "block", partitions, compacted),
-        # Who may see where whom, and places that watch (decision 0096).
+        # Who may see where whom, and places that watch (decision 0098).
         Topic(names.friends, "user, user", "friend", partitions, compacted),
         Topic(names.sharing, "user", "sharing", partitions, compacted),
         Topic(names.fences, "fence", "fence", partitions, compacted),
