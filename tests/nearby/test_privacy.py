@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from aiohttp import ClientSession
@@ -104,7 +103,8 @@ async def test_metrics_and_logs_have_no_positions(walking: Pipeline) -> None:
         assert (await moves.ask("locate", lat=-LAT, lon=LON + 170))["code"] == "invalid_event"
     place = f"{LAT + FAR * METRE:.3f}"
     for role in ("stream", "edge", "gateway"):
-        with urlopen(walking.health(role).replace("/healthz", "/metrics"), timeout=5) as answer:
-            assert place not in answer.read().decode()
+        address = walking.health(role).replace("/healthz", "/metrics")
+        async with ClientSession() as session, session.get(address) as answer:
+            assert place not in await answer.text()
         assert place not in walking.whole_log(role)
         assert f"{-LAT}" not in walking.whole_log(role)
