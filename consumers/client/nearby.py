@@ -38,6 +38,10 @@ class Nearby:
         """End a friendship, or a wish for it."""
         await self._asking.ask("DELETE", f"/v1/friends/{_quoted(user)}")
 
+    async def join(self, user: str, friend: str) -> None:
+        """Make two others friends at once: an administrator does."""
+        await self._asking.ask("PUT", f"/v1/users/{_quoted(user)}/friends/{_quoted(friend)}")
+
     async def friends(self) -> AsyncIterator[dict[str, Any]]:
         """Friends, whom one has asked (`asked`), and who asks one (`asking`)."""
         cursor: str | None = ""
