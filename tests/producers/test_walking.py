@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+from producers.posts import Location
 from producers.walking import friendships, walks
 from streams.fold.moves import Move, Moves
 
@@ -12,6 +13,7 @@ def test_nobody_goes_where_nobody_can_go() -> None:
         assert beat.at_s >= last
         last = beat.at_s
         post = beat.post
+        assert isinstance(post, Location)
         move = Move(post.lat, post.lon, post.accuracy, None, 1_767_225_600_000 + round(beat.at_s * 1000))
         moves.check(post.channel, move)
         moves.note(post.channel, move)
