@@ -26,7 +26,7 @@ from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
-from gateway.nearby import fences, friends, sharing
+from gateway.nearby import fences, friends, positions, sharing
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, rooms
@@ -70,6 +70,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     friends.routes,
     sharing.routes,
     fences.routes,
+    positions.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,

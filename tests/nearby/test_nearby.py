@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+from aiohttp import ClientSession
+
 from tests.nearby.test_friends import befriend, somebody
 from tests.pipeline import Pipeline
 from tests.rooms.people import Person, http, ok, person
@@ -194,6 +196,20 @@ async def test_positions_that_nobody_can_have_come_to_are_refused_and_told(walki
         assert (told_of["stream"], told_of["code"]) == (f"location:user-{bob}", "invalid_event")
         assert (await moves.ask("locate", lat=91.0, lon=LON))["code"] == "bad_request"
         assert [m["op"] for m in told(looks, bob)] == []
+
+
+async def test_ones_own_positions_are_exported(walking: Pipeline) -> None:
+    (ana,) = somebody("ana")
+    for metres in range(7):
+        await be_at(walking, ana, metres)
+    async with (
+        ClientSession(headers={"Touchline-User": ana}) as session,
+        session.get(f"{walking.gateway_url}/v1/positions") as response,
+    ):
+        assert response.status == 200
+        rows = [json.loads(line) for line in (await response.text()).splitlines()]
+    assert [round((row["data"]["lat"] - LAT) / METRE) for row in rows] == list(range(7))
+    assert {row["sender"] for row in rows} == {ana}
 
 
 async def test_who_looks_has_to_say_who_they_are(walking: Pipeline) -> None:
