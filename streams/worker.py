@@ -33,11 +33,14 @@ from streams.cluster import Cluster
 from streams.counting import Counting
 from streams.fences.watching import Watching
 from streams.fold.channels import Channels
-from streams.fold.judge import Judge, Memory, Outcome
+from streams.fold.judge import Judge
+from streams.fold.memory import Memory, Outcome
 from streams.fold.moves import Moves
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
+from streams.inboxes import InboxOwner
 from streams.members import Members
+from streams.moderators import Moderators
 from streams.nearby import NearbyOwner
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
@@ -96,11 +99,26 @@ class Worker:
         self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
         self._members.writes_late(self.write, self._changes)
         self._rooms = self._members.fold
+        self._inboxes = InboxOwner(
+            *(settings, self._names, tables, state.rooms),
+            of_rooms=self._members.owner,
+            refuse=self._refuse,
+            partitions=lambda: self.partitions,
+        )
+        self._inboxes.writes_late(self.write)
+        self._moderators = Moderators(state.moderation, self._forget)
+        self._moderators.writes_late(self.write, self._changes)
+        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
+        of_doors = {**self._moderators.folds, **self._nearby.folds}
+        self._of_users = {**self._members.folds, **of_doors}
+        moderated = state.moderation.sanctions
+        moderated.still_used = lambda key: any(
+            key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
+        )
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
         self._signer = Signer(settings.auth)
-        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
         self._watching = Watching(
             *(settings, self._names, tables), consent=state.consent, clock=clock, write=self.write
         )
@@ -108,7 +126,7 @@ class Worker:
     @property
     def topics(self) -> frozenset[str]:
         """What a worker reads in turns."""
-        return frozenset(self._kind_of) | {self._names.control, self._names.changes}
+        return frozenset(self._kind_of) | {self._names.control, self._names.changes} | self._inboxes.topics
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
@@ -154,16 +172,18 @@ class Worker:
 
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
-        states = [names.channels, names.rooms, names.user_rooms, names.blocks]
-        states += [names.friends, names.sharing, names.fences]
+        of_rooms = [names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
+        of_nearby = [names.friends, names.sharing, names.fences]
+        states = [names.channels, *of_rooms, *of_nearby, names.sanctions, names.reports]
         chat = names.ingest[Kind.CHAT]
-        topics = [names.changes, names.control, names.counts, names.inside, chat, *states]
+        topics = [names.changes, names.control, names.counts, names.inside, names.acks, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
             (names.changes, self._changes),
             (names.control, self._commands),
             (chat, self._members.owner),
+            (names.acks, self._inboxes.places),
         ):
             await owner.opening(
                 [place.partition for place in starts if place.topic == topic],
@@ -202,7 +222,8 @@ class Worker:
     def _new_channels(self, kind: Kind, epochs: Mapping[str, list[Epoch]]) -> Channels:
         ingest = epochs[self._names.ingest[kind]][-1].partitions
         fanout = self.partitions[self._names.fanout(kind)]
-        return Channels(kind, self.registry.channel, ingest=ingest, fanout=fanout)
+        record_of, sanctions = self.registry.channel, self._moderators.of
+        return Channels(kind, record_of, ingest=ingest, fanout=fanout, sanctions=sanctions)
 
     def _judge(self, place: Partition, epochs: Mapping[str, list[Epoch]], kept: Judge | None) -> Judge:
         kind = self._kind_of[place.topic]
@@ -216,8 +237,10 @@ class Worker:
             catalog=catalog_for(self._settings),
             answers=self.partitions.get(self._names.answers, 0),
             attachments=self.partitions.get(self._names.attachments, 0),
+            retractions=self.partitions.get(self._names.retractions, 0),
             signer=self._signer,
             rooms=self._rooms if kind is Kind.CHAT else None,
+            tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
         )
 
     def _new_memory(self, kind: Kind) -> Memory:
@@ -305,8 +328,7 @@ class Worker:
         fold = fold_of(type_, self._check_room)
 
         def route(command: dict[str, Any]) -> EntityFold[Any]:
-            name = command["command"]
-            if (of_users := self._members.folds.get(name) or self._nearby.folds.get(name)) is not None:
+            if (of_users := self._of_users.get(command["command"])) is not None:
                 return of_users
             if command["command"] not in COMMANDS:
                 raise TouchlineError("bad_request", f"There is no command {command['command'][:40]!r}.")
@@ -319,6 +341,10 @@ class Worker:
     def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
         if place.topic == self._names.changes:
             return self._changes.fold(place, records)
+        if place.topic == self._names.acks:
+            return self._inboxes.places.fold(place, records)
+        if place.topic == self._names.cursors:
+            return self._inboxes.old_cursors(records)
         # The rest of that topic is for edges and gateways.
         ours = [r for r in records if r.value is not None and not Revocations.wants(r.key or b"")]
         return self._commands.fold(place, ours)

@@ -12,6 +12,7 @@ from kernel.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
+    from consumers.client.moderation import Moderation as Moderation
     from consumers.client.nearby import Nearby as Nearby
     from consumers.client.nearby import around as around
     from consumers.client.nearby import locate as locate
@@ -79,6 +80,12 @@ def _events() -> ModuleType:
     return home
 
 
+def _moderation() -> ModuleType:
+    import consumers.client.moderation as home  # noqa: PLC0415
+
+    return home
+
+
 def _errors() -> ModuleType:
     import kernel.errors as home  # noqa: PLC0415
 
@@ -101,6 +108,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Failure": _producers,
         "Location": _producers,
         "Post": _producers,
+        "Moderation": _moderation,
         "Nearby": _nearby,
         "Rooms": _rooms,
         "around": _nearby,
@@ -139,6 +147,7 @@ __all__ = [
     "Gap",
     "Live",
     "Location",
+    "Moderation",
     "Nearby",
     "Offline",
     "Post",

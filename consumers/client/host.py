@@ -93,10 +93,10 @@ class Host(Wire, Protocol):
 
     def fail(self, request: int, error: TouchlineError) -> None: ...
 
+    def told(self, message: Mapping[str, Any]) -> None:
+        """Of all rooms: `synced`, `inbox`; and unasked: receipts, who types, who comes and goes."""
+
     def rejected(self, message: Mapping[str, Any]) -> None:
         """Something published was refused after the edge had taken it."""
-
-    def pushed(self, message: Mapping[str, Any]) -> None:
-        """Something came that was not asked for by an id: who is near now, say."""
 
     def status(self, status: Status) -> None: ...

@@ -15,50 +15,46 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from consumers.client.gateway import Gateway
+from consumers.client.asking import Asking
 from consumers.client.host import Live
 from consumers.client.viewer import Viewer
 
 _PAGE: Final = 200
+_PUSHES: Final = ("near", "away")
 
 
-class Nearby:
+class Nearby(Asking):
     """What one user does with friends, consent and fences. What is refused is raised as TouchlineError."""
-
-    def __init__(
-        self, gateway: str = "http://127.0.0.1:18080", *, token: str | None = None, user: str | None = None
-    ) -> None:
-        self._asking = Gateway(gateway, token=token, user=user)
 
     async def ask(self, user: str) -> dict[str, Any]:
         """Ask somebody for friendship, or say yes to it. Raises `forbidden` where they have blocked one."""
-        return await self._asking.ask("PUT", f"/v1/friends/{_quoted(user)}")
+        return await self._ask("PUT", f"/v1/friends/{_quoted(user)}")
 
     async def end(self, user: str) -> None:
         """End a friendship, or a wish for it."""
-        await self._asking.ask("DELETE", f"/v1/friends/{_quoted(user)}")
+        await self._ask("DELETE", f"/v1/friends/{_quoted(user)}")
 
     async def join(self, user: str, friend: str) -> None:
         """Make two others friends at once: an administrator does."""
-        await self._asking.ask("PUT", f"/v1/users/{_quoted(user)}/friends/{_quoted(friend)}")
+        await self._ask("PUT", f"/v1/users/{_quoted(user)}/friends/{_quoted(friend)}")
 
     async def friends(self) -> AsyncIterator[dict[str, Any]]:
         """Friends, whom one has asked (`asked`), and who asks one (`asking`)."""
         cursor: str | None = ""
         while cursor is not None:
             query = urlencode({"limit": str(_PAGE), **({"cursor": cursor} if cursor else {})})
-            page = await self._asking.ask("GET", f"/v1/friends?{query}")
+            page = await self._ask("GET", f"/v1/friends?{query}")
             for row in page["friends"]:
                 yield row
             cursor = page["next"]
 
     async def share(self, *, on: bool = True, public: bool = False) -> dict[str, Any]:
         """Let friends (`public`: anybody, coarsely) see where one is; `on=False`: nobody."""
-        return await self._asking.ask("PUT", "/v1/sharing", {"on": on, "public": public})
+        return await self._ask("PUT", "/v1/sharing", {"on": on, "public": public})
 
     async def sharing(self) -> dict[str, Any]:
         """Whether others may see where one is."""
-        return await self._asking.ask("GET", "/v1/sharing")
+        return await self._ask("GET", "/v1/sharing")
 
     async def set_fence(
         self,
@@ -75,15 +71,15 @@ class Nearby:
         given: dict[str, Any] = {"lat": lat, "lon": lon, "radius_m": radius_m}
         lists = {"polygon": list(polygon), "users": list(users), "readers": list(readers)}
         body = given | {name: value for name, value in lists.items() if value}
-        return await self._asking.ask("PUT", f"/v1/fences/{_quoted(id_)}", body)
+        return await self._ask("PUT", f"/v1/fences/{_quoted(id_)}", body)
 
     async def fence(self, id_: str) -> dict[str, Any]:
         """A fence that one may know of. Raises `not_found`."""
-        return await self._asking.ask("GET", f"/v1/fences/{_quoted(id_)}")
+        return await self._ask("GET", f"/v1/fences/{_quoted(id_)}")
 
     async def remove_fence(self, id_: str) -> dict[str, Any]:
         """Have it watch no more."""
-        return await self._asking.ask("DELETE", f"/v1/fences/{_quoted(id_)}")
+        return await self._ask("DELETE", f"/v1/fences/{_quoted(id_)}")
 
 
 async def locate(
@@ -113,7 +109,7 @@ async def watch_nearby(
     asked = {"op": "nearby", "lat": lat, "lon": lon, "limit": limit}
     asked |= {} if within is None else {"within": within}
     with contextlib.ExitStack() as stack:
-        stack.enter_context(viewer.pushes(("near", "away"), came.put_nowait))
+        stack.callback(viewer.on_told(lambda told: came.put_nowait(told) if told["op"] in _PUSHES else None))
         stack.enter_context(viewer.statuses(lambda status: came.put_nowait({"op": "", "status": status})))
         first = True
         try:

@@ -9,20 +9,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from consumers.client.gateway import Gateway
+from consumers.client.asking import Asking
 
 
-class Rooms:
+class Rooms(Asking):
     """What one user does with rooms. Everything that is refused is raised as TouchlineError."""
-
-    def __init__(
-        self,
-        gateway: str = "http://127.0.0.1:18080",
-        *,
-        token: str | None = None,
-        user: str | None = None,
-    ) -> None:
-        self._gateway = Gateway(gateway, token=token, user=user)
 
     async def create(
         self,
@@ -41,18 +32,18 @@ class Rooms:
             "history": history,
             "receipts": receipts,
         }
-        return await self._gateway.ask("POST", "/v1/rooms", body)
+        return await self._ask("POST", "/v1/rooms", body)
 
     async def show(self, room: str) -> dict[str, Any]:
         """A room that one is in. Raises `not_found`."""
-        return await self._gateway.ask("GET", _path(room))
+        return await self._ask("GET", _path(room))
 
     async def mine(self) -> AsyncIterator[dict[str, Any]]:
         """A row for each room that one is in, the latest activity first."""
         cursor: str | None = ""
         while cursor is not None:
             query = urlencode({"limit": "200", **({"cursor": cursor} if cursor else {})})
-            page = await self._gateway.ask("GET", f"/v1/rooms?{query}")
+            page = await self._ask("GET", f"/v1/rooms?{query}")
             for row in page["rooms"]:
                 yield row
             cursor = page["next"]
@@ -66,9 +57,7 @@ class Rooms:
         receipts: bool | None = None,
     ) -> dict[str, Any]:
         """Change what is set for it."""
-        return await self._gateway.ask(
-            "PATCH", _path(room), {"name": name, "history": history, "receipts": receipts}
-        )
+        return await self._ask("PATCH", _path(room), {"name": name, "history": history, "receipts": receipts})
 
     async def members(
         self,
@@ -80,23 +69,35 @@ class Rooms:
     ) -> dict[str, Any]:
         """Take people out, add others, give roles; returns the room once that is in force."""
         body = {"add": list(add), "remove": list(remove), "roles": dict(roles or {})}
-        return await self._gateway.ask("POST", f"{_path(room)}/members", body)
+        return await self._ask("POST", f"{_path(room)}/members", body)
 
     async def mute(self, room: str, *, on: bool = True) -> dict[str, Any]:
         """No notifications of it, or again."""
-        return await self._gateway.ask("PUT", f"{_path(room)}/mute", {"on": on})
+        return await self._ask("PUT", f"{_path(room)}/mute", {"on": on})
 
     async def delete(self, room: str) -> dict[str, Any]:
         """Delete it: its owner does."""
-        return await self._gateway.ask("DELETE", _path(room))
+        return await self._ask("DELETE", _path(room))
+
+    async def devices(self) -> list[dict[str, Any]]:
+        """One's devices of the last 30 days, the latest first: `device`, `last_active`."""
+        return list((await self._ask("GET", "/v1/devices"))["devices"])
+
+    async def sign_out(self, device: str) -> None:
+        """End a device's connections, and forget what it has received. Raises `not_found`."""
+        await self._ask("DELETE", f"/v1/devices/{quote(device, safe='')}")
+
+    async def disconnect(self, user: str) -> None:
+        """End all connections of a user: for admin."""
+        await self._ask("POST", f"/v1/users/{quote(user, safe='')}/disconnect")
 
     async def block(self, user: str) -> None:
         """This user adds one to no room any more."""
-        await self._gateway.ask("PUT", f"/v1/blocks/{quote(user, safe='')}")
+        await self._ask("PUT", f"/v1/blocks/{quote(user, safe='')}")
 
     async def unblock(self, user: str) -> None:
         """They may again."""
-        await self._gateway.ask("DELETE", f"/v1/blocks/{quote(user, safe='')}")
+        await self._ask("DELETE", f"/v1/blocks/{quote(user, safe='')}")
 
 
 def _path(room: str) -> str:

@@ -1,11 +1,15 @@
-"""The latest records of a channel that nobody watches, undecoded, until somebody does."""
+"""What an edge keeps of channels that nobody watches: their latest records, as they came."""
 
-from collections import deque
-from typing import Final
+from collections import OrderedDict, deque
+from typing import Final, TypeVar
 
-OVERHEAD: Final = 60  # what a record costs beside its bytes
+#: Of so many channels whose locations nobody watches here it is known how far they are: the latest ones.
+_PASSED: Final = 4096
+_OVERHEAD: Final = 60  # what a record costs beside its bytes
 
 Partition = tuple[str, int]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Shelf:
@@ -24,8 +28,16 @@ class Shelf:
         """Keep a record; returns by how many bytes the shelf has grown."""
         before = self.bytes
         self.values.append(value)
-        self.bytes += len(value) + OVERHEAD
+        self.bytes += len(value) + _OVERHEAD
         if len(self.values) > capacity:
-            self.bytes -= len(self.values.popleft()) + OVERHEAD
+            self.bytes -= len(self.values.popleft()) + _OVERHEAD
             self.cut = True
         return self.bytes - before
+
+
+def note(of: OrderedDict[K, V], key: K, what: V) -> None:
+    """Keep this as the latest one's; the oldest is forgotten."""
+    of[key] = what
+    of.move_to_end(key)
+    if len(of) > _PASSED:
+        of.popitem(last=False)

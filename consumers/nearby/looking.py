@@ -143,8 +143,9 @@ class Looking:
 
     def tables_read(self) -> None:
         """What was known at the start is: whoever is public is to be found."""
-        for key, sharing in self._consent.sharing.listed(PUBLIC):
-            self._sharing_changed(key, sharing)
+        if self._consent.followed:
+            for key, sharing in self._consent.sharing.listed(PUBLIC):
+                self._sharing_changed(key, sharing)
 
     # ── positions ────────────────────────────────────────────────────────────────────────────────────
 

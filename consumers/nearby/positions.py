@@ -5,9 +5,9 @@ is looked up in both, kept in the younger, and the elder is dropped whole: forge
 """
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Final
+from typing import Final, Self
 
-from consumers.delivery.hub import Raw
+from consumers.delivery.hub import Hub, Raw
 from kernel.access.users import USER
 from kernel.clock import Clock
 
@@ -27,6 +27,13 @@ class Positions:
         #: Channels whose positions concern a viewer here.
         self.wanted: set[bytes] = set()
         self.heard: Callable[[dict[bytes, bytes]], None] = lambda _: None
+
+    @classmethod
+    def of_hub(cls, hub: Hub, clock: Clock, active_s: float) -> Self:
+        """Those that come by an edge's hub, which asks here how far streams are that it does not keep."""
+        made = cls(clock, active_s, hub.awake)
+        hub.passed_elsewhere = made.of_key
+        return made
 
     def __len__(self) -> int:
         return len(self._young.keys() | self._old.keys())

@@ -9,6 +9,19 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.inbox import (
+    Gone,
+    Inbox,
+    InboxReply,
+    IsTyping,
+    Join,
+    Present,
+    Read,
+    Receipt,
+    Sync,
+    Synced,
+    Typing,
+)
 from consumers.protocol.nearby import Around, AroundReply, Away, Locate, Near, Nearby, NearbyReply
 from consumers.protocol.shapes import ClientTime, EventType, Key, Reply, Request, Seq, StreamName, User
 from kernel.close_codes import RETRY
@@ -33,6 +46,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
     after: Seq | None = None
     last: Annotated[int, Meta(ge=0, le=1000)] | None = None
     cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
+    members: Annotated[bool, Meta(description="tell who comes and goes, up to 1,000 viewers")] = False
 
 
 class Unsubscribe(Request, frozen=True, tag="unsubscribe"):
@@ -56,10 +70,11 @@ class Publish(Request, frozen=True, tag="publish"):
 
 
 class Ack(Request, frozen=True, tag="ack"):
-    """Seen up to here, on this device; cumulative."""
+    """This device has it, up to here; cumulative. Of one stream, or of several."""
 
-    stream: StreamName
-    seq: Seq
+    stream: StreamName | None = None
+    seq: Seq | None = None
+    seqs: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
 
 
 class History(Request, frozen=True, tag="history"):
@@ -69,12 +84,17 @@ class History(Request, frozen=True, tag="history"):
     before: Seq | None = None
     after: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    replies_to: (
+        Annotated[str, Meta(pattern="^[0-9]{1,40}$", description="only what answers this event")] | None
+    ) = None
 
 
 class Presence(Request, frozen=True, tag="presence"):
-    """How many watch a stream."""
+    """How many watch a stream, and with `members` who they are."""
 
     stream: StreamName
+    members: bool = False
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class Room(Request, frozen=True, tag="room"):
@@ -109,6 +129,10 @@ AnyRequest = (
     | Unsubscribe
     | Publish
     | Ack
+    | Read
+    | Sync
+    | Inbox
+    | Typing
     | History
     | Presence
     | Room
@@ -187,10 +211,11 @@ class HistoryReply(Reply, frozen=True, tag="history"):
 
 
 class PresenceReply(Reply, frozen=True, tag="presence"):
-    """How many watch a stream, over all edges."""
+    """How many watch a stream, over all edges; where it was asked for, who."""
 
     stream: str
     viewers: int
+    members: list[Present] | UnsetType = UNSET
 
 
 class RoomMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +286,12 @@ AnyReply = (
     | Rejected
     | HistoryReply
     | PresenceReply
+    | Join
+    | Gone
+    | Synced
+    | InboxReply
+    | Receipt
+    | IsTyping
     | RoomReply
     | NearbyReply
     | Near

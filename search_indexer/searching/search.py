@@ -9,6 +9,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history import names
 from history.elastic import is_away, search_whole, unreachable
+from history.taken_back import TakenBack
 from kernel.clock import Clock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
@@ -18,6 +19,7 @@ from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.cursors import Cursors
+from search_indexer.searching.gone import Gone
 from search_indexer.searching.request import Page, Search
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen, beyond, visible
 from search_indexer.text.folding import Folding
@@ -29,6 +31,8 @@ _SORTS: Final[dict[str, list[dict[str, str]]]] = {
     "newest": _NEWEST,
     "oldest": [{"at": "asc"}, {"seq": "asc"}, {"place": "asc"}],
 }
+#: How often a page is asked for anew without what was taken back.
+_TRIES: Final = 3
 #: Hits that are asked for first.
 _FIRST_HITS: Final = 20
 _MINUTE_MS: Final = 60_000
@@ -103,20 +107,32 @@ class Searcher:
         *,
         patterns: Iterable[str] = EVERYTHING,
         seen: Seen = ALL,
+        taken_back: TakenBack | None = None,
     ) -> Found:
-        """Find events in the streams that `patterns` cover, and of channels that are `seen`.
+        """Find events in the streams that `patterns` cover, and of channels that are `seen`; without those
+        that were taken back, however far the index is.
 
         Raises `bad_request` or `unavailable`.
         """
         begun = self._clock.monotonic()
         query = parse(search.q, self._folding)
         body = request_body(search, query, page, patterns, seen)
+        gone = Gone(taken_back)
+        body["query"]["bool"]["must_not"] += gone.erased()
         if page.cursor:
             body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
         kinds = search.kinds or tuple(Kind)
         try:
             answer = await self._ask(kinds, {**body, "size": min(page.limit, _FIRST_HITS)})
             found, full = await self._hits(answer, kinds, body, page.limit)
+            for _ in range(_TRIES):  # what the index does not know of yet counts in no total either
+                if not (ids := gone.among(found)):
+                    break
+                body["query"]["bool"]["must_not"].append({"ids": {"values": ids}})
+                answer = await self._ask(kinds, {**body, "size": min(page.limit, _FIRST_HITS)})
+                found, full = await self._hits(answer, kinds, body, page.limit)
+            last = found[-1] if found else None
+            found = gone.without(found)
             facets = await self._facets(answer, body["query"], kinds) if page.facets else None
         except (ApiError, TransportError) as error:
             if not is_away(error):
@@ -125,7 +141,7 @@ class Searcher:
         return Found(
             total=answer["hits"].get("total", {"value": 0})["value"],
             hits=await asyncio.to_thread(self._shown, query, found),
-            next=self._cursors.make(search, found[-1]["sort"]) if full else None,
+            next=self._cursors.make(search, last["sort"]) if full and last is not None else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
         )

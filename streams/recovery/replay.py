@@ -24,7 +24,8 @@ from kernel.log.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from streams.fold.channels import Channels
-from streams.fold.judge import AcceptedEvent, Judge, Memory
+from streams.fold.judge import Judge
+from streams.fold.memory import AcceptedEvent, Memory
 from streams.fold.moves import Moves
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of

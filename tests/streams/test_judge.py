@@ -16,7 +16,8 @@ from schemas.codec import Codec
 from schemas.registry import RegistryAway
 from streams.fold.channels import Channels
 from streams.fold.guards import Guard
-from streams.fold.judge import Judge, Memory, Outcome
+from streams.fold.judge import Judge
+from streams.fold.memory import Memory, Outcome
 from streams.fold.repeats import Repeats
 
 NAMES = TopicNames("t")

@@ -44,8 +44,8 @@ export interface Host extends Wire {
   reply(id: number, message: Message): void;
   fail(id: number, error: TouchlineError): void;
   rejected(rejection: Rejection): void;
-  /** Something came that was not asked for by an id: who is near now, say. */
-  pushed(message: Message): void;
   presence(stream: string, viewers: number): void;
+  /** Of all rooms: `synced`, `inbox`; and unasked: receipts, who types, who comes and goes. */
+  told(message: Message): void;
   status(status: Status): void;
 }

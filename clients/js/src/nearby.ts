@@ -1,7 +1,7 @@
 // Friends, consent, fences, and who is near.
 
+import { ask, type GatewayOptions } from "./asking.ts";
 import type { Client } from "./client.ts";
-import { askGateway, type GatewayOptions } from "./gateway.ts";
 import type { Message } from "./protocol.ts";
 
 export type NearbyOptions = GatewayOptions;
@@ -105,7 +105,7 @@ export class Nearby {
   }
 
   async #ask(method: string, where: string, body?: unknown): Promise<unknown> {
-    return askGateway(this.#options, method, where, body);
+    return await ask(this.#options, method, where, body);
   }
 }
 
@@ -138,7 +138,7 @@ export function watchNearby(client: Client, lat: number, lon: number, listener: 
     }
   };
   let live = client.status.state === "live";
-  const unpush = client.onPush((message) => {
+  const unpush = client.onTold((message) => {
     if (message.op === "near") listener.onNear(message as unknown as Place);
     else if (message.op === "away") listener.onAway(String(message["user"]), message["reason"] as "left");
   });

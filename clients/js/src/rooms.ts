@@ -1,6 +1,6 @@
 // Rooms: group chats, made, shown and changed by way of a gateway.
 
-import { askGateway, type GatewayOptions } from "./gateway.ts";
+import { ask, type GatewayOptions } from "./asking.ts";
 
 export type RoomRole = "owner" | "moderator" | "member";
 
@@ -32,7 +32,13 @@ export interface RoomRow {
   readonly name: string;
   readonly role: RoomRole;
   readonly members: number;
+  /** Messages of others that the user has not read, and those of them that mention the user. */
+  readonly unread: number;
+  readonly mentions: number;
   readonly last: Readonly<Record<string, unknown>> | null;
+  /** Up to where the user has read it, and the highest that a device of theirs has. */
+  readonly read: number;
+  readonly delivered: number;
   readonly muted: boolean;
 }
 
@@ -88,6 +94,16 @@ export class Rooms {
     await this.#ask("DELETE", path(room));
   }
 
+  /** One's devices of the last 30 days, the latest first. */
+  async devices(): Promise<readonly { device: string; last_active: string }[]> {
+    return ((await this.#ask("GET", "/v1/devices")) as { devices: { device: string; last_active: string }[] }).devices;
+  }
+
+  /** Ends a device's connections, and forgets what it has received. Rejects with `not_found`. */
+  async signOut(device: string): Promise<void> {
+    await this.#ask("DELETE", `/v1/devices/${encodeURIComponent(device)}`);
+  }
+
   /** This user adds one to no room any more. */
   async block(user: string): Promise<void> {
     await this.#ask("PUT", `/v1/blocks/${encodeURIComponent(user)}`);
@@ -99,7 +115,7 @@ export class Rooms {
   }
 
   async #ask(method: string, where: string, body?: unknown): Promise<unknown> {
-    return askGateway(this.#options, method, where, body);
+    return await ask(this.#options, method, where, body);
   }
 }
 

@@ -1,4 +1,4 @@
-"""Asks a gateway for one user: a connection for each request, in a thread."""
+"""How the SDK's classes ask a gateway: a request, its JSON, and refusals as TouchlineError."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,43 +19,57 @@ class _Problem(msgspec.Struct):
     detail: str = "The server does not say what is wrong."
 
 
-class Gateway:
-    """The way to it. Everything that is refused is raised as TouchlineError."""
+class Asking:
+    """One user at one gateway."""
 
-    def __init__(self, address: str, *, token: str | None = None, user: str | None = None) -> None:
-        self._gateway = address.rstrip("/")
+    def __init__(
+        self,
+        gateway: str = "http://127.0.0.1:18080",
+        *,
+        token: str | None = None,
+        user: str | None = None,
+    ) -> None:
+        self._gateway = gateway.rstrip("/")
         given = {
             "Authorization": None if token is None else f"Bearer {token}",
             "Touchline-User": None if user is None else quote(user, safe=""),
         }
         self._headers = {name: value for name, value in given.items() if value is not None}
 
-    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The JSON of an answer."""
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return await asyncio.to_thread(self._ask_now, method, path, body)
 
     def _ask_now(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        at = urlsplit(self._gateway)
-        kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
         headers, data = dict(self._headers), None
         if body is not None:
             headers["Content-Type"] = "application/json"
             data = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
-        with closing(kind(at.hostname or "", at.port, timeout=_TIMEOUT_S)) as connection:
+        with closing(self._connection()) as connection:
             try:
-                connection.request(method, f"{at.path}{path}", data, headers)
+                connection.request(method, f"{self._path}{path}", data, headers)
                 response = connection.getresponse()
                 answer = response.read()
             except (OSError, HTTPException) as error:
-                raise TouchlineError(
-                    "unavailable", f"The gateway at {self._gateway} does not answer ({error})."
-                ) from error
+                raise self._away(error) from error
         if response.status >= 300:
-            raise _refusal(answer)
+            raise refusal(answer)
         return msgspec.json.decode(answer, type=dict[str, Any])
 
+    @property
+    def _path(self) -> str:
+        return urlsplit(self._gateway).path
 
-def _refusal(answer: bytes) -> TouchlineError:
+    def _connection(self) -> HTTPConnection:
+        at = urlsplit(self._gateway)
+        kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
+        return kind(at.hostname or "", at.port, timeout=_TIMEOUT_S)
+
+    def _away(self, error: Exception) -> TouchlineError:
+        return TouchlineError("unavailable", f"The gateway at {self._gateway} does not answer ({error}).")
+
+
+def refusal(answer: bytes) -> TouchlineError:
+    """A gateway's refusal."""
     try:
         problem = msgspec.json.decode(answer, type=_Problem)
     except msgspec.DecodeError:

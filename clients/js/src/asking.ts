@@ -1,4 +1,4 @@
-// Asks a gateway for one user.
+// How the classes that speak HTTP ask a gateway: a request, its JSON, and refusals as TouchlineError.
 
 import { TouchlineError } from "./protocol.ts";
 
@@ -10,9 +10,8 @@ export interface GatewayOptions {
   readonly user?: string;
 }
 
-/** The JSON of an answer; rejects with what it refuses. */
-export async function askGateway(options: GatewayOptions, method: string, where: string, body?: unknown): Promise<unknown> {
-  const { gateway = "", token, user } = options;
+/** The response of a request that was not refused. */
+export async function request({ gateway = "", token, user }: GatewayOptions, method: string, where: string, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = {};
   if (token !== undefined) headers["Authorization"] = `Bearer ${typeof token === "string" ? token : await token()}`;
   if (user !== undefined) headers["Touchline-User"] = encodeURIComponent(user);
@@ -23,7 +22,12 @@ export async function askGateway(options: GatewayOptions, method: string, where:
   } catch {
     throw new TouchlineError("unavailable", "The gateway does not answer.");
   }
-  const answer = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-  if (!response.ok) throw new TouchlineError(answer.code ?? "unavailable", answer.detail ?? "The server does not say what is wrong.");
-  return answer;
+  if (response.ok) return response;
+  const said = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
+  throw new TouchlineError(said.code ?? "unavailable", said.detail ?? "The server does not say what is wrong.");
+}
+
+/** The same, as JSON. */
+export async function ask(options: GatewayOptions, method: string, where: string, body?: unknown): Promise<unknown> {
+  return await (await request(options, method, where, body)).json().catch(() => ({}));
 }
