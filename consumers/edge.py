@@ -152,6 +152,7 @@ class Edge:
             history=history,
             budgets=budgets,
             clock=clock,
+            most=settings.limits.rooms_of_a_user,
         )
         places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=self._places)
         tasks = Tasks()

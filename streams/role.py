@@ -156,6 +156,7 @@ async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) 
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
+        worker.look_after_rooms()
         lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:

@@ -293,6 +293,11 @@ class Worker:
         """Write what no record caused."""
         self._sink.write_apart(writes)
 
+    def look_after_rooms(self) -> None:
+        """Take away what is kept of rooms that are no more."""
+        if writes := self._members.sweep(self._clock.now_ms()):
+            self.write(writes)
+
     @property
     def _room_for_channels(self) -> bool:
         """Every role has all channels on its disk: who posts to new ones without end does not fill it."""

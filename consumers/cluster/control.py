@@ -79,7 +79,7 @@ class ControlTopics:
         def changed(channel: str) -> None:
             # Soon, not now: what belongs to this change is still being taken in.
             loop.call_soon(recheck, channel)
-            here.channel_changed(channel)
+            loop.call_soon(here.sanctioned, channel)
 
         def used(key: bytes) -> bool:
             channel = key.removesuffix(b"\0").decode("utf-8", "replace")

@@ -104,6 +104,11 @@ class Here:
         for feed in self.feeds_of(channel):
             feed.news(channel, 0 if head is None else head.seq)
 
+    def sanctioned(self, channel: str) -> None:
+        """Somebody was banned from a room, or is not any more: who is here looks again."""
+        for user in list(self.users_of(channel)):
+            self._look(user, told=True)
+
     def _rooms_changed(self, name: bytes) -> None:
         found = self._users.get(name)
         if found is not None:

@@ -94,7 +94,9 @@ Command = Callable[[str, str, Mapping[str, Any], str | None], Awaitable[None]]
 class RoomDoor:
     """Rooms as users do them. All of it raises TouchlineError."""
 
-    def __init__(self, rooms: Rooms, post: Post, command: Command, clock: Clock) -> None:
+    def __init__(self, rooms: Rooms, post: Post, command: Command, clock: Clock, *, most: int = 5000) -> None:
+        """`most` is how many rooms somebody may be in."""
+        self._most = most
         self.rooms, self._post, self._command, self._clock = rooms, post, command, clock
 
     # ── one room ─────────────────────────────────────────────────────────────────────────────────────
@@ -181,11 +183,19 @@ class RoomDoor:
             room = room if made is None else made.room
             if step.what in ("created", "added") and who.user is not None:
                 self._check_blocks(who.user, step.users)
+            if step.what in ("created", "added") and not who.administers(name):
+                maker = (who.user,) if step.what == "created" and who.user is not None else ()
+                self._check_room_for((*maker, *step.users))
 
     def _check_blocks(self, by: str, users: Iterable[str]) -> None:
         for user in users:
             if user != by and self.rooms.has_blocked(user, by):
                 raise TouchlineError("forbidden", f"{user[:80]} cannot be added by you.")
+
+    def _check_room_for(self, users: Iterable[str]) -> None:
+        for user in users:
+            if self.rooms.number_of(user) >= self._most:
+                raise TouchlineError("too_many", f"{user[:80]} is in {self._most} rooms, which is the most.")
 
     async def _told(self, room: Room, users: Iterable[str]) -> None:
         """Wait until these users' lists have it. It is in force anyway: so no longer than that takes."""

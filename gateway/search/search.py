@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from control.rooms.membership import Spans
 from control.rooms.state import is_room
 from gateway.context import Context
 from gateway.http.neighbours import answer
@@ -13,6 +14,7 @@ from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from history.elastic import elastic_client
 from history.replies import with_counts
 from history.taken_back import TakenBack
+from kernel.access.tokens import Grants
 from kernel.log.positions import Kind, Stream, split_lane
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_LIMIT, read_search
@@ -103,6 +105,12 @@ async def routes(context: Context) -> Sequence[Operation]:
             found = await searcher.search(
                 search, page, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
             )
+            grants = await context.access.grants(request)
+            if (seen := await _as_of_hits(context, grants, found, scope.seen)) is not None:
+                scope = scope._replace(seen=seen)
+                found = await searcher.search(
+                    search, page, patterns=scope.patterns, seen=seen, taken_back=taken_back
+                )
             await _count_replies(context, found, scope.seen)
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))
@@ -158,6 +166,31 @@ async def _count_replies(context: Context, found: Found, seen: Seen) -> None:
 
 class _Placed(msgspec.Struct):
     stream: str
+    seq: int = 0
+    members_at: int = 0
 
 
 _placed: Final = msgspec.json.Decoder(_Placed).decode
+
+
+async def _as_of_hits(context: Context, grants: Grants, found: Found, seen: Seen) -> Seen | None:
+    """What somebody may see by the rooms' own records, as new as the hits; None: the hits keep to it.
+
+    What is kept of a user's rooms lags behind the rooms: who was taken out may still be in it.
+    """
+    if seen.own is None:
+        return None
+    rooms, wrong = context.control_state.rooms, dict[str, Spans]()
+    for hit in found.hits:
+        placed = _placed(bytes(hit.event))
+        stream = Stream.parse(placed.stream)
+        if is_room(stream):
+            await rooms.as_of(stream.channel, placed.members_at)
+            spans = rooms.readable(grants, stream.channel)
+            if placed.seq not in spans:
+                wrong[stream.channel] = spans
+    if not wrong:
+        return None
+    ranges = [one for one in seen.ranges if one[0] not in wrong]
+    ranges += [(channel, *pair) for channel, spans in wrong.items() for pair in spans.ranges]
+    return seen._replace(rooms=[one for one in seen.rooms if one not in wrong], ranges=ranges)

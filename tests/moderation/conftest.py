@@ -15,5 +15,6 @@ def ruled(
 ) -> Iterator[Pipeline]:
     logs: Path = tmp_path_factory.mktemp("ruled")
     roles = ("stream", "index", "edge", "gateway")
-    with running(kafka_servers, elasticsearch_url, logs, *roles, **QUICK) as pipeline:
+    few = {"TOUCHLINE_LIMITS_ROOMS_OF_A_USER": "8"}
+    with running(kafka_servers, elasticsearch_url, logs, *roles, **QUICK, **few) as pipeline:
         yield pipeline
