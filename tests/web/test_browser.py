@@ -54,16 +54,14 @@ NAMES_BESIDE_DOTS = """(() => {
   const beside = (name, n) => Math.abs(middle(name) - middle(dots[n])) < 3;
   return dots.length > 5 && dots.every(seen) && names.every(beside);
 })()"""
-#: Scrolls from the top, by more than a screen a frame, and tells how many milliseconds each frame took.
+#: Scrolls from the top, by more than a screen a frame, so many frames.
+FRAMES = 120
 SCROLLED = """new Promise(done => {
-  const took = [], list = document.querySelector('.list');
+  const list = document.querySelector('.list');
   list.scrollTop = 0;
-  let last = performance.now();
+  let frames = 0;
   const step = () => {
-    const now = performance.now();
-    took.push(now - last);
-    last = now;
-    if (took.length >= 120) return done(took);
+    if (++frames > 120) return done();
     list.scrollBy(0, 2000);
     requestAnimationFrame(step);
   };
@@ -243,18 +241,15 @@ def test_five_thousand_messages_scroll(browser: Browser, pipeline: Pipeline) -> 
     page.evaluate("document.querySelector('.list').scrollTop = 0")
     page.until(reads("message 0"))
     assert page.evaluate("document.querySelectorAll('.line').length") < 120, "only what is in view is drawn"
-    passes: list[tuple[float, list[float]]] = []
-    for _ in range(3):
-        before = page.cpu()
-        frames = sorted(page.evaluate(SCROLLED))
-        passes.append(((page.cpu() - before) / len(frames), frames))
-    # The quickest counts: the machine has other things to do as well. With ten processes in line for its two
-    # cores, a frame was 5 to 11 ms of work; 95 of 100 came within 26 to 129 ms, all of 2,000 within 160 ms.
-    work = min(cpu for cpu, _ in passes)
-    assert work < 1 / 60, f"a frame in which every row changes costs {work * 1000:.1f} ms: no screen's pace"
-    slowest_5 = min(frames[len(frames) * 95 // 100] for _, frames in passes)
-    assert slowest_5 < 100, f"one frame in twenty takes {slowest_5:.0f} ms"
-    halts = [took for _, frames in passes for took in frames if took > 200]
+    # By CPU, which is the same on a busy machine. The quickest counts: the first pass compiles what it runs.
+    passes = [sorted(page.work(SCROLLED)) for _ in range(3)]
+    work = min(map(sum, passes)) / FRAMES
+    assert 0 < work < 1 / 60, (
+        f"a frame in which every row changes costs {work * 1000:.1f} ms: no screen's pace"
+    )
+    slowest_5 = min(tasks[-FRAMES // 20] for tasks in passes)
+    assert slowest_5 < 0.05, f"one frame in twenty takes {slowest_5 * 1000:.0f} ms"
+    halts = [took for tasks in passes for took in tasks if took > 0.1]
     assert len(halts) <= 3, f"scrolling stands still: {halts}"
     page.click(".jump")
     page.until(reads("message 4999"))
@@ -327,13 +322,17 @@ def test_the_demo_match_makes_the_page_live(browser: Browser, pipeline: Pipeline
     page.until("document.querySelector('.score')?.textContent === 'Aruba00Nova Scotia'")
     page.until("document.querySelectorAll('.line').length > 3")
     page.until("document.querySelectorAll('.place').length > 5")
-    # The clock runs by itself, and not only when something happens.
-    times = page.evaluate(
-        "new Promise(done => { const seen = new Set();"
-        " const timer = setInterval(() => seen.add(document.querySelector('.clock').textContent), 50);"
-        " setTimeout(() => { clearInterval(timer); done(seen.size); }, 2000); })"
+    # The clock runs by itself, and not only when something happens: what it shows between two events.
+    ticked = page.evaluate(
+        "new Promise(done => { const shown = new Set();"
+        " const told = () => document.querySelectorAll('.item').length;"
+        " let before = told(); const timer = setInterval(() => {"
+        " if (told() !== before) { before = told(); shown.clear(); }"
+        " shown.add(document.querySelector('.clock').textContent);"
+        " if (shown.size > 4) { clearInterval(timer); done(true); } }, 50);"
+        " setTimeout(() => { clearInterval(timer); done(false); }, 20_000); })"
     )
-    assert times > 4, f"the clock shows {times} times in two seconds"
+    assert ticked, "the clock stands still between events"
     places = "[...document.querySelectorAll('.place')].map(dot => dot.getAttribute('d')).join()"
     before = page.evaluate(places)
     page.until(f"{places} !== {json.dumps(before)}")
@@ -400,16 +399,13 @@ def test_a_refused_message_says_why_and_is_posted_again_by_an_operator(
     page.close()
 
 
-def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser, pipeline: Pipeline) -> None:
+def test_nothing_serious_is_found_by_axe_with_the_viewers_and_pictures_are_kept(
+    browser: Browser, pipeline: Pipeline
+) -> None:
     fill_a_match(pipeline)
-    # The operators have something to look at meanwhile.
-    watching = visit(browser, pipeline, "played")
-    assert send(pipeline, "POST", "/v1/demo", {"channel": "played", "seconds": 30}) == 202
-    operators = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
     viewers = visit(browser, pipeline, "wc26-final", **DESKTOP)
     viewers.until("document.querySelectorAll('.item').length > 5")
     viewers.until("document.querySelectorAll('.place').length > 3")
-    operators.until("document.querySelectorAll('.role').length >= 4")
     for scheme in ("light", "dark"):
         for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
             viewers.look(scheme=scheme, **size)
@@ -420,6 +416,17 @@ def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser,
     viewers.until("document.querySelectorAll('.place').length > 3")
     viewers.picture("viewers-map-phone")
     viewers.close()
+    assert browser.complaints() == []
+
+
+def test_nothing_serious_is_found_by_axe_with_the_operators_and_pictures_are_kept(
+    browser: Browser, pipeline: Pipeline
+) -> None:
+    operators = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
+    operators.until("document.querySelectorAll('.role').length >= 4")
+    # They have something to look at: how long events take is said of what has come in the last second.
+    watching = visit(browser, pipeline, "played")
+    assert send(pipeline, "POST", "/v1/demo", {"channel": "played", "seconds": 30}) == 202
     operators.until("!document.querySelector('.charts').textContent.includes('–')")
     for scheme in ("light", "dark"):
         for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
@@ -474,9 +481,14 @@ def test_the_operators_page_lives_on_the_stream_and_by_http_while_the_edge_is_aw
     another.until(f"{seconds} > 3 + performance.now() / 1000")
     another.close()
     asked = "performance.getEntriesByName(new URL('/v1/ops', location.href).href).length"
-    before = page.evaluate(asked)
-    page.until(f"{seconds} > {page.evaluate(seconds) + 2}")
-    assert page.evaluate(asked) == before, "while the stream tells, nobody is asked"
+
+    def told_unasked() -> bool:
+        before, since = page.evaluate(asked), page.evaluate(seconds)
+        page.until(f"{seconds} > {since + 2}")
+        return bool(page.evaluate(asked) == before)
+
+    # It asks once where a busy machine leaves the stream silent for four seconds; else it would every second.
+    eventually("the stream tells, and nobody is asked", told_unasked)
     pipeline.kill("edge")
     page.until(ORIGIN + " === 'Live figures by HTTP: the edge does not answer.'")
     page.until("document.querySelector('.verdict').textContent === 'edge needs a look'")
@@ -493,7 +505,10 @@ def test_a_viewer_who_reads_nothing_is_shown_as_slow_until_he_is_gone(
 ) -> None:
     page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
     page.until(shows("td", "edge"))
-    assert page.evaluate(SLOW) == "0"
+    # The page itself is slow for a moment: it takes the figures of three minutes.
+    page.until(f"{SLOW} === '0'")
+    # What is shown is kept: posting may take longer than the viewer is borne with.
+    page.evaluate(f"window.shown = new Set(); setInterval(() => window.shown.add({SLOW}), 50)")
     edge = urlsplit(pipeline.edge_url)
     with socket.socket() as wire:
         # The viewer takes so little that the socket is full soon.
@@ -508,7 +523,7 @@ def test_a_viewer_who_reads_nothing_is_shown_as_slow_until_he_is_gone(
         eventually("the viewer is counted", lambda: viewers_of(pipeline, "chat/slow") == 1)
         for _ in range(4):
             say(pipeline, "slow", *(f"{n} {'x' * 2000}" for n in range(500)))
-        page.until(f"{SLOW} === '1'")
+        page.until("window.shown.has('1')")
     page.until(f"{SLOW} === '0'")
     page.close()
 
