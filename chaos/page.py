@@ -1,6 +1,7 @@
-"""`python -m chaos.page`: the runs in docs/reliability.md, made from the reports of chaos and soak.
+"""`python -m chaos.page`: the runs in docs/reliability.md, made from the reports of chaos, siege and soak.
 
-A report is a file of chaos/results: `chaos-SEED.json` of a run, `soak.json` of a soak.
+A report is a file of chaos/results: `chaos-SEED.json` of a run, `siege.json` and `siege-faults.json` of
+sieges, `soak.json` of a soak.
 """
 
 import re
@@ -13,11 +14,15 @@ import msgspec
 
 from chaos.flatness import drift
 from chaos.report import Report
+from chaos.siege.report import Phase, broken
+from chaos.siege.report import Report as Siege
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "reliability.md"
 RESULTS: Final = ROOT / "chaos" / "results"
 #: Of a soak the page shows each series that is bound, but not files and threads that stayed as they were.
+#: Attackers of a phase that are named.
+_NAMED: Final = 8
 _COUNTED: Final = ("files", "threads", "tasks")
 
 
@@ -85,6 +90,42 @@ def soak(measured: Mapping[str, Sequence[float]]) -> str:
     return "\n".join(rows)
 
 
+def siege(report: Siege) -> str:
+    """Each phase, beside peace: what ordinary users noticed, and what roles did."""
+    rows = [
+        f"{sum(phase.seconds for phase in report.phases):.0f} s of attacks. {_said(report.findings)}\n",
+        "| attackers | events p99 | requests p99 | the machine | loops' stalls | deaths | largest role |",
+        "|---|---|---|---|---|---|---|",
+        _row("peace", report.peace),
+    ]
+    for phase in report.phases:
+        names = phase.attackers
+        who = ", ".join(names) if len(names) <= _NAMED else f"all {len(names)} at once"
+        bad = not report.struck and broken(phase, report.peace, report.bounds)
+        rows.append(_row(f"{who}: **not**" if bad else who, phase))
+    return "\n".join(rows)
+
+
+def _said(findings: Sequence[str]) -> str:
+    return f"**It did not hold**: {'; '.join(findings)}." if findings else "It held."
+
+
+def _row(who: str, phase: Phase) -> str:
+    asked = [ms for what, ms in phase.request_p99_ms.items() if not what.startswith("(")]
+    delay = "none" if phase.delay_p99_ms is None else f"{phase.delay_p99_ms:.0f} ms"
+    large = max(phase.megabytes.items(), key=lambda one: one[1], default=("", 0.0))
+    cells = (
+        who,
+        delay,
+        f"{max(asked, default=0.0):.0f} ms",
+        f"{phase.machine_ms:.0f} ms",
+        f"{sum(phase.stalls.values()):.0f}",
+        sum(phase.deaths.values()),
+        f"{large[0]} {large[1]:.0f} MB",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
 def marked(page: str, parts: Mapping[str, str]) -> str:
     """The page with these parts made anew; the words around them are written by people."""
     for mark, text in parts.items():
@@ -98,6 +139,9 @@ def made(page: str) -> str:
     """The page with the reports that there are now."""
     reports = [msgspec.json.decode(path.read_bytes(), type=Report) for path in RESULTS.glob("chaos-*.json")]
     parts = {"runs": runs(reports)}
+    for name in ("siege", "siege-faults"):
+        if (kept := RESULTS / f"{name}.json").exists():
+            parts[name] = siege(msgspec.json.decode(kept.read_bytes(), type=Siege))
     if (kept := RESULTS / "soak.json").exists():
         parts["soak"] = soak(msgspec.json.decode(kept.read_bytes(), type=dict[str, list[float]]))
     return marked(page, parts)

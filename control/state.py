@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
-from control.channels.acl import ChannelAcl
+from control.channels.acl import ChannelAcl, covering
 from control.channels.channel import ChannelRecord, Layout, layout_of
 from control.channels.lists import CLOSED, EXPIRING, SPREAD
 from control.channels.retention import Retention
@@ -133,11 +133,21 @@ class ControlState:
         self._must_be_known()
         return self.readers.readable(grants, channel)
 
-    def hidden_from(self, grants: Grants) -> tuple[list[str], list[str] | None]:
-        """The channels that this user may not read, whatever their token says; and of those whose names close
-        them the ones that are open to them all the same (None: all). Raises `unavailable`."""
+    def hidden_from(
+        self, grants: Grants, patterns: Collection[str] = ("*",)
+    ) -> tuple[list[str], list[str] | None]:
+        """The channels that this user may not read, of those that these patterns of their token cover; and of
+        those whose names close them the ones that are open to them (None: all). Raises `unavailable`."""
         self._must_be_known()
-        return self.readers.hidden_from(grants), self.readers.open_to(grants)
+        return self.readers.hidden_from(grants, patterns), self.readers.open_to(grants)
+
+    def closed_by(self, grants: Grants) -> int:
+        """How many channels are closed of those that this user administers."""
+        self._must_be_known()
+        covered = covering(f":{pattern}" for pattern in grants.can.get("admin", ()))
+        return sum(
+            covered(name) and grants.allows("admin", name) for name in self.channels.names_listed(CLOSED)
+        )
 
     def revokes(self, grants: Grants) -> bool:
         """Whether the token of these grants was revoked. Raises `unavailable` before that is known."""
@@ -156,8 +166,8 @@ class ControlState:
     def _readers_of(self, name: str) -> tuple[str, ...]:
         return self.channels.channel(name).settings.readers
 
-    def _closed(self) -> Iterator[tuple[str, Collection[str]]]:
-        return ((record.channel, record.settings.readers) for record in self.channels.listed(CLOSED))
+    def _closed(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Collection[str]]]:
+        return ((record.channel, record.settings.readers) for record in self.channels.listed(CLOSED, wanted))
 
     def _class_of(self, name: str) -> str | None:
         return self.channels.channel(name).settings.retention

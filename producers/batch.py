@@ -106,6 +106,8 @@ class Batch(Generic[Item]):
                 except TouchlineError as error:
                     remember(item)
                     remember_value(b"")
+                    # Ten thousand of them may be kept: not with all that stood around when they were raised.
+                    error.__traceback__ = error.__context__ = None
                     self._failures.append(Failure(index - 1, item, error))
                 except KafkaException as error:
                     part.not_put()

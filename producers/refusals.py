@@ -9,14 +9,14 @@ from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config, unreachable
 from kernel.log.records import ORIGIN
 from kernel.log.topics import topic_names
-from kernel.process.logs import get_logger
+from kernel.process.lines import Lines
 from kernel.settings.reading import Settings
 from producers.delivery import failed
 from producers.outbox import properties
 from schemas.codec import Undecodable
 from schemas.registry import codec_for
 
-_log = get_logger("touchline.refusals")
+_lines = Lines("touchline.refusals")
 _ANSWER_S: Final = 5.0
 _CONFIRM_S: Final = 60.0
 #: The reason of a mark, which says on the same topic that a refused record was put back. It is younger than
@@ -60,7 +60,7 @@ def read_refusals(settings: Settings, *, newest: int | None = None) -> list[Refu
                 try:
                     said = codec.decode(message.value() or b"")
                 except Undecodable as error:
-                    _log.warning("a record is not readable", topic=topic, why=str(error))
+                    _lines.warning("a record is not readable", topic=topic, why=str(error))
                     continue
                 if said["reason"] == RETRIED:
                     retried[place_of(said)] = message.timestamp()[1]

@@ -23,6 +23,7 @@ from kernel.log.positions import Kind, Stream, partition_of
 from kernel.log.records import Partition, Record, Write
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
+from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.process.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATED, REPLACED, STREAM_LATENCY
 from kernel.settings.reading import Settings
@@ -41,8 +42,11 @@ from streams.transport.sink import Sink
 from streams.upkeep.hot import Traffic
 
 _log = get_logger("touchline.stream")
+_lines = Lines("touchline.stream")
 #: How long a worker waits for the one that writes the epochs.
 _EPOCHS_S: Final = 30.0
+#: Of the records that there may be: who posts to new channels without end leaves them to who sets something.
+_KEPT_FOR_SETTINGS: Final = 0.1
 #: Kinds whose channels are registered by their first event. Every user may be a location channel: they are
 #: too many, and there is nothing to know of them until somebody sets something.
 _REGISTERED: Final = frozenset({Kind.BROADCAST, Kind.CHAT})
@@ -256,10 +260,10 @@ class Worker:
     @property
     def _room_for_channels(self) -> bool:
         """Every role has all channels on its disk: who posts to new ones without end does not fill it."""
-        return len(self.registry) < self._settings.stream.max_channels
+        return len(self.registry) < self._settings.stream.max_channels * (1 - _KEPT_FOR_SETTINGS)
 
     def _check_room(self, channel: str) -> None:
-        if channel not in self.registry and not self._room_for_channels:
+        if channel not in self.registry and len(self.registry) >= self._settings.stream.max_channels:
             raise TouchlineError("limit_reached", f"{_FULL}: nothing can be set for another one.")
 
     def _note(self, kind: Kind, outcome: Outcome) -> None:
@@ -309,7 +313,7 @@ class Worker:
         COMMANDS_REFUSED.inc()
         REJECTED.labels(error.code).inc()
         name = (record.key or b"").decode("utf-8", "replace")
-        _log.warning("a command was refused", about=name[:128], reason=error.message[:300])
+        _lines.warning("a command was refused", error.code, channel=name[:128], reason=error.message[:300])
         command = command or {}
         sender, key = command.get("actor"), command.get("id")
         return [self._rejections.write(place.topic, place.partition, record, error, sender=sender, key=key)]

@@ -6,6 +6,7 @@ of cores: elsewhere each role has its own. What one role's work keeps others fro
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -90,4 +91,5 @@ def _look() -> None:
 
 
 if __name__ == "__main__":
-    _answer() if sys.argv[1:] else _look()
+    with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
+        _answer() if sys.argv[1:] else _look()

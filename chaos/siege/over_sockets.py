@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chaos.siege.attack import Attacker, Frames, Raw, Request, Step
-from chaos.siege.over_http import post
+from chaos.siege.over_http import post, put_channel
 
 _UPGRADE: Final = (
     b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -57,8 +57,21 @@ def junk(channel: str) -> Sequence[Step]:
     return [Frames(texts=[one], connections=4, stays_s=0.3) for one in tried]
 
 
+def large(channel: str) -> Sequence[Step]:
+    """Channels with settings as large as may be, watched by one of their readers, who is called like them."""
+    readers = [channel, *(f"reader-{n:04d}" for n in range(4000))]
+    closed = [f"{channel}-{n}" for n in range(60)]
+    asked = [say("subscribe", n + 1, stream=f"chat:{name}") for n, name in enumerate(closed)]
+    return [
+        *(put_channel(name, {"readers": readers}) for name in closed),
+        Frames(texts=["\n".join(asked)], connections=2, stays_s=2.0),
+        Request(path="/v1/search?q=a", times=10, at_once=5),
+    ]
+
+
 SOCKETS: Final[Sequence[Attacker]] = (
     Attacker(name="crowd", way="socket", case=2, steps=crowd),
+    Attacker(name="large-channels", way="socket", case=0, admin=True, steps=large),
     Attacker(name="unread", way="socket", case=7, steps=unread),
     Attacker(name="junk", way="socket", case=0, steps=junk),
     Attacker(

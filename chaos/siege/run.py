@@ -27,6 +27,8 @@ Tell = Callable[[str], None]
 #: How long a role may need to be whole again after the last attacker.
 _REST_S: Final = 60.0
 _SEEN_S: Final = 10.0
+#: The phase of all attackers is so much longer than that of a few.
+_OF_ALL: Final = 3
 #: As much of a siege as is enough to know peace.
 MOST_PEACE_S: Final = 45.0
 
@@ -51,6 +53,13 @@ def phases(wanted: Plan) -> list[tuple[str, ...]]:
     random.Random(wanted.seed).shuffle(order)  # noqa: S311 - to be had again
     some = [tuple(order[at : at + wanted.together]) for at in range(0, len(order), wanted.together)]
     return [*some, tuple(order)] if len(some) > 1 else some
+
+
+def shares(wanted: Plan, turns: Sequence[Sequence[str]]) -> list[float]:
+    """How many seconds each phase gets: that of all attackers more, for each has to get at something."""
+    weights = [_OF_ALL if len(names) > wanted.together else 1 for names in turns]
+    second = (wanted.seconds - 2 * wanted.peace_s) / sum(weights)
+    return [weight * second for weight in weights]
 
 
 async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
@@ -107,8 +116,7 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
         report = Report(peace=since(Outcome()), bounds=wanted.bounds, struck=wanted.faults)
         tell(report.lines()[0])
         turns = phases(wanted)
-        seconds = (wanted.seconds - 2 * wanted.peace_s) / len(turns)
-        for names in turns:
+        for names, seconds in zip(turns, shares(wanted, turns), strict=True):
             orders = Orders(target=target, names=names, seconds=seconds)
             before = watchman.deaths.copy()
             outcome = await _strike(orders)

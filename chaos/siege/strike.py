@@ -178,6 +178,7 @@ class Striker:
                     "message.max.bytes": MAX_RECORD_BYTES,
                     "queue.buffering.max.kbytes": 64 * 1024,
                     "linger.ms": 5,
+                    "log_level": 3,  # that something is left on its way at the end is no news
                 }
             )
         try:

@@ -14,9 +14,9 @@ from kernel.settings.reading import Settings
 
 _EVERY_S: Final = 0.5
 _ANSWER_S: Final = 10.0
-#: What a role says of turns of its loop that took too long, counted by how long.
-_STALLS: Final = "touchline_loop_stall_seconds"
-_SHORT: Final = f'{_STALLS}_bucket{{le="0.1"}}'
+#: What a role says of turns of its loop that took too long, counted by how long it worked meanwhile.
+_STALLS: Final = "touchline_loop_stall_work_seconds"
+_SHORT: Final = f'{_STALLS}_bucket{{le="0.05"}}'
 
 
 class Ground(Protocol):
@@ -74,7 +74,7 @@ class Watchman:
         return slowest, peaks
 
     def stalls(self) -> dict[str, float]:
-        """How often each role says that its loop stood still for more than 100 ms, by its own processor time.
+        """How often each role says that its loop stood still for more than 50 ms of its own processor time.
 
         Nothing of a role that does not say.
         """
@@ -112,6 +112,6 @@ def megabytes(pid: int) -> float:
 
 
 def long_stalls(metrics: str) -> float:
-    """Of a role's metrics: its stalls of more than 100 ms."""
+    """Of a role's metrics: its stalls of more than 50 ms of work."""
     values = dict(line.rpartition(" ")[::2] for line in metrics.splitlines() if line.startswith(_STALLS))
     return float(values.get(f"{_STALLS}_count", 0.0)) - float(values.get(_SHORT, 0.0))

@@ -17,9 +17,9 @@ from consumers.protocol.messages import AnyReply, render
 from consumers.transport.frames import text_frame
 from kernel.access.users import ROOM
 from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
-from kernel.process.logs import get_logger
+from kernel.process.lines import Lines
 
-_log = get_logger("touchline.hub")
+_lines = Lines("touchline.hub")
 LOCATION_RING: Final = 256  # only the latest of each sender counts
 OVERVIEW_RING: Final = 600  # ten minutes
 #: Of so many channels whose locations nobody watches here it is known how far they are: the latest ones.
@@ -197,7 +197,7 @@ class Hub:
         try:
             stream, seq, server_ts, body, _, sender, _, _ = self._decode(value)
         except UnreadableRecord as error:
-            _log.error("a fan-out record is not readable", topic=place[0], why=str(error))
+            _lines.error("a fan-out record is not readable", topic=place[0], why=str(error))
             return None
         feeds = self._feeds.get(key)
         feed = feeds.get(stream) if feeds is not None else None
@@ -281,7 +281,7 @@ class Hub:
             try:
                 seq = max(seq, self._decode(value).seq)
             except UnreadableRecord as error:
-                _log.error("a fan-out record is not readable", stream=stream, why=str(error))
+                _lines.error("a fan-out record is not readable", stream=stream, why=str(error))
         return seq
 
     def _make_room(self) -> None:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from kernel.process.logs import get_logger
+from kernel.process.lines import Lines
 
-_log = get_logger("touchline.edge")
+_lines = Lines("touchline.edge")
 
 
 class Tasks:
@@ -34,4 +34,4 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a viewer's request failed", error=repr(error))
+            _lines.error("a viewer's request failed", error=repr(error))

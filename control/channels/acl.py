@@ -24,17 +24,28 @@ class _Saved(msgspec.Struct):
 _saved: Final = msgspec.json.Decoder(_Saved).decode
 
 
+def covering(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Whether one of these patterns of streams may cover a channel: quick, and never wrongly no."""
+    begins = set()
+    for pattern in patterns:
+        # Without a colon of its own a star stands for it. What follows a ~ may be a lane.
+        begin = pattern.rpartition(":")[2].partition("*")[0] if ":" in pattern else ""
+        begins.add(begin.partition("~")[0])
+    found = tuple(begins)
+    return lambda channel: channel.startswith(found)
+
+
 class ChannelAcl:
     """The channels that only some may read, and those. All other channels are for everybody."""
 
     def __init__(
         self,
         readers_of: Callable[[str], Collection[str]] = lambda _: (),
-        closed: Callable[[], Iterable[tuple[str, Collection[str]]]] = tuple,
+        closed: Callable[[Callable[[str], bool]], Iterable[tuple[str, Collection[str]]]] = lambda _: (),
         rooms: Callable[[Grants, str], Spans] = lambda *_: NOTHING,
     ) -> None:
-        """`readers_of` a channel; all that are `closed`, with theirs; of `rooms`, what somebody may read of
-        one. Without these no channel is closed but by its name, and every room."""
+        """`readers_of` a channel; those that are `closed` and wanted, with theirs; of `rooms`, what somebody
+        may read of one. Without these no channel is closed but by its name, and every room."""
         self._readers_of, self._closed, self._of_room = readers_of, closed, rooms
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
@@ -66,12 +77,13 @@ class ChannelAcl:
             return self._of_room(grants, channel)
         return ALL if self.allow(grants, channel) else NOTHING
 
-    def hidden_from(self, grants: Grants) -> list[str]:
-        """The channels that this user may not read, because of their settings."""
+    def hidden_from(self, grants: Grants, patterns: Collection[str] = ("*",)) -> list[str]:
+        """The channels that this user may not read, because of their settings, of those that these patterns
+        of streams cover: what others close elsewhere is none of their concern."""
         user, administers = grants.user, bool(grants.can.get("admin"))
         return [
             channel
-            for channel, names in self._closed()
+            for channel, names in self._closed(covering(patterns))
             if user not in names
             and not channel.startswith(CLOSED)
             and not (administers and grants.allows("admin", channel))

@@ -59,6 +59,7 @@ def channel_type(settings: Settings, *, listing: int = 0) -> EntityType[State]:
         with_stamp=_with_stamp,
         flags=(lambda _, state: _flags(state) & listing) if listing else None,
         peek=(lambda _, value: _peek(codec, head, value) & listing) if listing else None,
+        few_listed=True,
     )
 
 
@@ -173,11 +174,15 @@ class ChannelTable:
         found = self._view.get(base)
         return found if isinstance(found, ChannelRecord) else ChannelRecord(channel=base)
 
-    def listed(self, flag: int) -> Iterator[ChannelRecord]:
-        """The channels that have this flag."""
-        for _, state in self._view.listed(flag):
+    def listed(self, flag: int, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[ChannelRecord]:
+        """The channels that have this flag, of those whose names are `wanted`."""
+        for _, state in self._view.listed(flag, lambda key: wanted(key.decode("utf-8", "replace"))):
             if isinstance(state, ChannelRecord):
                 yield state
+
+    def names_listed(self, flag: int) -> Iterator[str]:
+        """Their names alone, as far as is known without reading their records."""
+        return (key.decode("utf-8", "replace") for key in self._view.keys_listed(flag))
 
     def write(self, record: ChannelRecord) -> list[Write]:
         """The channel is as `record` says from now on; returns what has to be written."""

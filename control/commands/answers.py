@@ -20,12 +20,14 @@ from kernel.errors import CODES, TouchlineError
 from kernel.log.kafka import client_config, unreachable
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
+from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
 from schemas.codec import Undecodable
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.answers")
+_lines = Lines("touchline.answers")
 
 #: How long a poster waits for Kafka and the fold.
 WITHIN_S: Final = 2.0
@@ -145,7 +147,7 @@ class Answers:
         try:
             answer = self._codec.decode(value)
         except Undecodable as error:
-            _log.warning("an answer is not readable", why=error.message)
+            _lines.warning("an answer is not readable", why=error.message)
             return
         question = self.waiting.pop(answer["number"], None)
         if question is None or not question.answer.set_running_or_notify_cancel():

@@ -19,10 +19,12 @@ from control.entity.types import STAMP, AnyType
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.kafka import check_read_error
+from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.process.metrics import TABLE_SKIPPED
 
 _log = get_logger("touchline.state")
+_lines = Lines("touchline.state")
 
 _POLL_S: Final = 0.2
 _RETRY_S: Final = 1.0
@@ -53,8 +55,8 @@ class Follower(threading.Thread):
     """Fills the store, then follows.
 
     `on_ready(store)` comes once, when all that was there at the start is in the store; `on_changed(names)`
-    (type -> keys) for keys in `known`, after they can be read; `on_failed(error)` is the end. All of them are
-    called in this thread.
+    (type -> keys) for keys in `known`, and of types with `lists` for those that are on one or come on one,
+    after they can be read; `on_failed(error)` is the end. All of them are called in this thread.
     """
 
     def __init__(
@@ -65,13 +67,14 @@ class Follower(threading.Thread):
         *,
         clock: Clock,
         known: Mapping[str, set[bytes]],
+        lists: Mapping[str, Mapping[bytes, int]],
         on_ready: Callable[[Store], None],
         on_changed: Callable[[dict[str, set[bytes]]], None],
         on_failed: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name="state", daemon=True)
         self._config, self._types, self._open_store = dict(config), types, open_store
-        self._clock, self._known = clock, known
+        self._clock, self._known, self._lists = clock, known, lists
         self._on_ready, self._on_changed, self._on_failed = on_ready, on_changed, on_failed
         self._admin = AdminClient(dict(config))
         self._of_topic = {each.topic: each for each in types}
@@ -240,11 +243,14 @@ class Follower(threading.Thread):
             newest = {name: {(r.key, r.partition): r for r in of_name} for name, of_name in rows.items()}
             store.apply({name: of_name.values() for name, of_name in newest.items()}, moved)
             if self._ready:
-                self._tell({name: {key for key, _ in of_name} for name, of_name in newest.items()})
+                self._tell(newest)
 
-    def _tell(self, changed: Mapping[str, set[bytes]]) -> None:
+    def _tell(self, newest: Mapping[str, Mapping[tuple[bytes, int], Row]]) -> None:
         # Looked at after the rows can be read: who asks for a key makes it known first, and reads then.
-        known = {name: keys & self._known[name] for name, keys in changed.items()}
+        known = {name: {key for key, _ in of_name} & self._known[name] for name, of_name in newest.items()}
+        for name, lists in self._lists.items():
+            rows = newest.get(name, {}).values()
+            known.setdefault(name, set()).update(row.key for row in rows if row.flags or row.key in lists)
         if found := {name: keys for name, keys in known.items() if keys}:
             self._on_changed(found)
 
@@ -277,7 +283,8 @@ class Follower(threading.Thread):
         """A bad record is told, and what was there before stands."""
         TABLE_SKIPPED.labels(type_.topic).inc()
         where = {"partition": message.partition(), "offset": message.offset()}
-        _log.warning("a record of a state is passed over", topic=type_.topic, **where, why=why)
+        name = type_.topic
+        _lines.warning("a record of a state is passed over", name, topic=name, **where, why=why)
 
     # ── who waits ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,10 +14,10 @@ from control.entity.view import Known
 from control.entity.writer import Writer, partition_of_key
 from kernel.errors import TouchlineError
 from kernel.log.records import ORIGIN, Headers, Partition, Record, Write
-from kernel.process.logs import get_logger
+from kernel.process.lines import Lines
 from schemas.rejections import FAULTS, unexpected
 
-_log = get_logger("touchline.owner")
+_lines = Lines("touchline.owner")
 
 #: Decodes an input's value; raises TouchlineError.
 Decode = Callable[[bytes], Any]
@@ -99,7 +99,8 @@ class Owner:
         """Something older was written after this, and compaction would keep that: write this again."""
         if not self.owns(type_.entity_of(key)):
             return []
-        _log.warning("a state is written again", type=type_.name, key=key, revision=known.stamp.revision)
+        about = {"type": type_.name, "key": key, "revision": known.stamp.revision}
+        _lines.warning("a state is written again", type_.name, **about)
         value = None if known.state is None else type_.encode(known.state)
         return self.write(type_, Written(key, known, value))
 

@@ -95,6 +95,8 @@ class EntityType(Generic[S]):
     #: The same, off a value's bytes, for types of which there are many: to decode a million takes twenty
     #: seconds. Raises TouchlineError.
     peek: Callable[[bytes, bytes], int] | None = None
+    #: Whether few of them are listed: their keys are held in memory, and found there.
+    few_listed: bool = False
 
 
 #: For what holds types of several sorts.

@@ -10,12 +10,17 @@ from typing import Final, Generic, NamedTuple
 from control.entity.store import Row, Store
 from control.entity.types import EntityType, S, Stamp
 from kernel.errors import TouchlineError
-from kernel.process.logs import get_logger
+from kernel.process.lines import Lines
 
-_log = get_logger("touchline.state")
+_lines = Lines("touchline.state")
 #: Entities that are kept decoded, beside those that are watched.
 REMEMBERED: Final = 10_000
+#: And as they lie on disk together at most so large: decoded that is ten times as much. Of larger ones fewer.
+REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+#: What is larger is read again rather than kept for as long as somebody watches it.
+_LARGE: Final = 4 * 1024
 _PAGE: Final = 1000
+_ANY: Final = 0xFF
 
 
 class Known(NamedTuple, Generic[S]):
@@ -28,17 +33,25 @@ class Known(NamedTuple, Generic[S]):
     partitions: tuple[int, ...] = ()
     #: Whether a tombstone without a stamp is the last record of it.
     removed_by_hand: bool = False
+    #: How large its records are.
+    size: int = 0
 
 
 class View(Generic[S]):
     """One type's entities. Any thread may ask; who watches is called by the thread that brings the change."""
 
-    def __init__(self, type_: EntityType[S], *, remembered: int = REMEMBERED) -> None:
-        self.type, self._most = type_, remembered
+    def __init__(
+        self, type_: EntityType[S], *, remembered: int = REMEMBERED, remembered_bytes: int = REMEMBERED_BYTES
+    ) -> None:
+        self.type, self._most, self._most_bytes = type_, remembered, remembered_bytes
         #: Keys of which something is held in memory: the follower says when they change.
         self.in_use: set[bytes] = set()
         self._store: Store | None = None
         self._remembered: OrderedDict[bytes, Known[S]] = OrderedDict()
+        #: How large these are together.
+        self.bytes = 0
+        #: The keys that are on lists, with their flags, where the type's are few.
+        self.lists: dict[bytes, int] = {}
         self._watched: dict[bytes, Known[S]] = {}
         self._callbacks: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
         #: What the owner has written, and the topic has not brought back yet.
@@ -60,6 +73,9 @@ class View(Generic[S]):
     def open(self, store: Store) -> None:
         """The table is filled."""
         self._store = store
+        if self.type.few_listed:
+            for row in store.listed(self.type.name, _ANY):
+                self.lists[row.key] = self.lists.get(row.key, 0) | row.flags
         for key in list(self._callbacks):
             self._refresh(key)
 
@@ -89,8 +105,8 @@ class View(Generic[S]):
         self._callbacks.setdefault(raw, []).append(callback)
         if self._store is None:
             return None
-        known = self._watched[raw] = self.known(raw)
-        self._remembered.pop(raw, None)
+        known = self.known(raw)
+        self._hold(raw, known)
         return known.state
 
     def unwatch(self, key: str, callback: Callable[[bytes, S | None], None]) -> None:
@@ -121,18 +137,23 @@ class View(Generic[S]):
             if len(rows) < _PAGE:
                 return found
 
-    def listed(self, flag: int) -> Iterator[tuple[bytes, S]]:
-        """Entities that have this flag now; the type says which it has."""
+    def listed(self, flag: int, wanted: Callable[[bytes], bool] | None = None) -> Iterator[tuple[bytes, S]]:
+        """Entities that have this flag now (the type says which it has), of those whose keys are `wanted`."""
         flags = self.type.flags
-        seen: set[bytes] = set()
-        for row in self._opened.listed(self.type.name, flag):
-            if row.key in seen:
+        for key in self.keys_listed(flag):
+            if wanted is not None and not wanted(key):
                 continue
-            seen.add(row.key)
-            state = self.known(row.key).state  # asked for again and again: it is read once
+            state = self.known(key).state  # asked for again and again: it is read once
             # A copy in another partition may be newer.
-            if state is not None and flags is not None and flags(row.key, state) & flag:
-                yield row.key, state
+            if state is not None and flags is not None and flags(key, state) & flag:
+                yield key, state
+
+    def keys_listed(self, flag: int) -> Iterator[bytes]:
+        """The keys that have this flag in some partition."""
+        store = self._opened
+        if self.type.few_listed:
+            return (key for key, flags in list(self.lists.items()) if flags & flag)
+        return iter(dict.fromkeys(row.key for row in store.listed(self.type.name, flag)))
 
     @property
     def is_open(self) -> bool:
@@ -159,7 +180,7 @@ class View(Generic[S]):
         if key not in self._own and not self.known(key).partitions:
             self._made.add(key)
         self._own[key] = known
-        self._remembered.pop(key, None)
+        self._drop(key)
         self._notify(key, known)
 
     # ── what the follower says ─────────────────────────────────────────────────────────────────────────
@@ -168,7 +189,18 @@ class View(Generic[S]):
         """These have changed in the table."""
         with self._lock:
             for key in keys:
+                if self.type.few_listed:
+                    self._relist(key)
                 self._refresh(key)
+
+    def _relist(self, key: bytes) -> None:
+        flags = 0
+        for row in self._opened.get(self.type.name, key):
+            flags |= row.flags if row.gone_ms is None else 0
+        if flags:
+            self.lists[key] = flags
+        else:
+            self.lists.pop(key, None)
 
     def _refresh(self, key: bytes) -> None:
         before = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
@@ -190,17 +222,15 @@ class View(Generic[S]):
         self._own.pop(key, None)
         self._made.discard(key)
         if key in self._callbacks:
-            self._watched[key] = now
-        elif key in self._remembered:
-            self._remembered[key] = now
+            self._hold(key, now)
         else:
             self._keep(key, now)
         if before is None or now.state != before.state:
             self._notify(key, now)
 
     def _notify(self, key: bytes, known: Known[S]) -> None:
-        if key in self._callbacks:
-            self._watched[key] = known
+        if key in self._callbacks and key not in self._remembered:
+            self._hold(key, known)
         if self.on_forget is not None:
             self.on_forget(key)
         for callback in list(self._callbacks.get(key, ())):
@@ -223,7 +253,8 @@ class View(Generic[S]):
                 try:
                     state = self.type.decode(row.value)
                 except TouchlineError as error:
-                    _log.warning("a state cannot be read", type=self.type.name, key=key, why=error.message)
+                    about = {"type": self.type.name, "key": key[:128], "why": error.message}
+                    _lines.warning("a state cannot be read", self.type.name, **about)
                     continue
                 found = Known(state, self.type.stamp_of(state))
             if found.stamp.revision >= best.stamp.revision:
@@ -231,13 +262,32 @@ class View(Generic[S]):
         return best._replace(
             partitions=tuple(row.partition for row in rows if row.gone_ms is None),
             removed_by_hand=any(row.gone_ms is not None and not row.value for row in rows),
+            size=sum(len(row.value) for row in rows if row.gone_ms is None),
         )
 
+    def _hold(self, key: bytes, known: Known[S]) -> None:
+        """Somebody watches it."""
+        if known.size > _LARGE:
+            self._watched.pop(key, None)
+            self._keep(key, known)
+        else:
+            self._drop(key)
+            self._watched[key] = known
+
     def _keep(self, key: bytes, known: Known[S]) -> None:
+        self._drop(key)
         self._remembered[key] = known
-        if len(self._remembered) > self._most:
-            eldest, _ = self._remembered.popitem(last=False)
+        self.bytes += known.size
+        while len(self._remembered) > self._most or (
+            self.bytes > self._most_bytes and len(self._remembered) > 1
+        ):
+            eldest, gone = self._remembered.popitem(last=False)
+            self.bytes -= gone.size
             self._forget(eldest)
+
+    def _drop(self, key: bytes) -> None:
+        if (known := self._remembered.pop(key, None)) is not None:
+            self.bytes -= known.size
 
     def _sweep(self) -> None:
         """Let go of those that nobody uses any more."""
@@ -247,7 +297,7 @@ class View(Generic[S]):
         self._faded_at_sweep = max(self._most, len(self._faded))
 
     def _forget(self, key: bytes) -> None:
-        if key in self._own or key in self._watched or key in self._remembered:
+        if key in self._own or key in self._watched or key in self._remembered or key in self._callbacks:
             return
         if self.still_used is not None and self.still_used(key):
             self._faded.add(key)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from kernel.errors import TouchlineError
-from kernel.process.logs import get_logger
+from kernel.process.lines import Lines
 from kernel.process.metrics import TABLE_SKIPPED
 from schemas.codec import Codec
 
-_log = get_logger("touchline.tables")
+_lines = Lines("touchline.tables")
 _NAMED: Final = 128
 
 
@@ -132,4 +132,5 @@ class TopicTable:
 
     def _skip(self, key: str, why: str) -> None:
         TABLE_SKIPPED.labels(self.topic).inc()
-        _log.warning("a record cannot be read: it is left out", topic=self.topic, key=key[:_NAMED], why=why)
+        about = {"topic": self.topic, "key": key[:_NAMED], "why": why}
+        _lines.warning("a record cannot be read: it is left out", self.topic, **about)

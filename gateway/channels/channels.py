@@ -10,6 +10,7 @@ from control.channels.bounds import MAX_SHARDS, SETTINGS, check_settings
 from control.channels.channel import ChannelRecord
 from control.channels.retention import check_class
 from control.commands.checks import check_change
+from gateway.channels.closing import Closing
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
@@ -72,6 +73,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     control_state = context.control_state
     commands = context.commands
+    closing = Closing(control_state, context.clock, context.settings.limits.closed_channels)
 
     async def show(request: web.Request) -> web.Response:
         channel = channel_of(request)
@@ -86,7 +88,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
         if split_lane(channel)[1] is None:
-            check_change(control_state.channel(channel), "set_channel", wanted, context.clock.now_ms())
+            record = control_state.channel(channel)
+            check_change(record, "set_channel", wanted, context.clock.now_ms())
+            if wanted.get("readers") and not record.settings.readers and caller.bound:
+                closing.take(await context.access.grants(request))
         await commands.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 

@@ -147,7 +147,7 @@ class Access:
         WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Scope()
-        hidden, own = self._state.hidden_from(grants)
+        hidden, own = self._state.hidden_from(grants, grants.can.get(action, ()))
         rooms, ranges = self._state.rooms.seen_in_search(grants.user) if own is not None else ([], [])
         seen = Seen(hidden, own, tuple(grants.can.get("admin", ())), rooms, ranges)
         return Scope(tuple(grants.can.get(action, ())), seen, grants.user, self._bound(grants))

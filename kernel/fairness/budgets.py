@@ -17,7 +17,8 @@ from kernel.settings.sections import Limits
 
 #: Users who have taken something and are remembered.
 _MOST_USERS: Final = 100_000
-#: Who has taken less than this part of what may be taken at once is not worth telling of.
+#: Who has taken less than this part of what may be taken at once is not worth telling of, until another door
+#: tells of them: then they are told of to the last event, for as long as not all of it is theirs again.
 _WORTH_TELLING: Final = 0.02
 #: Of those it is remembered of so many what they took.
 _MOST_UNTOLD: Final = 20_000
@@ -48,6 +49,8 @@ class Budget:
         #: What was taken here and not told yet; and by whom so much of it that it is worth telling.
         self._untold: dict[str, float] = {}
         self._worth_telling: set[str] = set()
+        #: Users of whom other doors have told, and until when (by the clock) that counts.
+        self._elsewhere: dict[str, float] = {}
 
     def charge(self, user: str, cost: float) -> float:
         """Take it, whether or not it is there: who asks may be slowed. Returns seconds until it would be."""
@@ -91,13 +94,20 @@ class Budget:
         counts for no more than a door can have let be taken."""
         if cost > 0:  # which NaN is not
             most = self._at_once / self._rate + _MOST_TOLD_S
-            self._paces.count(user, self._clock.monotonic(), min(cost / self._rate, most))
+            now = self._clock.monotonic()
+            self._paces.count(user, now, min(cost / self._rate, most))
+            if len(self._elsewhere) >= _MOST_UNTOLD:
+                self._elsewhere = {who: until for who, until in self._elsewhere.items() if until > now}
+            if len(self._elsewhere) < _MOST_UNTOLD:
+                self._elsewhere[user] = now + self._paces.ahead(user, now)
+            if self._untold.get(user, 0.0) > 0:
+                self._worth_telling.add(user)
 
     def _note(self, user: str, cost: float, now: float) -> None:
         if len(self._untold) >= _MOST_UNTOLD and user not in self._untold:
             self._forget(now)
         taken = self._untold[user] = self._untold.get(user, 0.0) + cost
-        if taken >= self._at_once * _WORTH_TELLING:
+        if taken >= self._at_once * _WORTH_TELLING or self._elsewhere.get(user, 0.0) > now:
             self._worth_telling.add(user)
 
     def _forget(self, now: float) -> None:

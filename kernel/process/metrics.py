@@ -25,6 +25,11 @@ LOOP_STALL = Histogram(
     "Times of more than 50 ms in which this process's event loop stood still though it had a processor.",
     buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
+LOOP_STALL_WORK = Histogram(
+    "touchline_loop_stall_work_seconds",
+    "Of these times, the processor time that this process took meanwhile.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
 
 # ── gateway ──────────────────────────────────────────────────────────────────────────────────────────
 INGESTED = Counter("touchline_ingested", "Events that Kafka confirmed to the gateway.", ["kind"])

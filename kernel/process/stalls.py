@@ -1,6 +1,8 @@
 """Finds out when a role's event loop stands still, for how long and where: a thread asks it for an answer.
 
-What counts is time in which the loop could have run: not that in which the machine gave it no processor.
+What counts is time in which the loop could have run: not that in which the machine gave it no processor. How
+much the process itself worked meanwhile is told beside it: that is what somebody made it do, whatever else
+the machine does.
 """
 
 import asyncio
@@ -13,11 +15,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 from kernel.clock import Clock
 from kernel.process.logs import get_logger
-from kernel.process.metrics import LOOP_STALL
+from kernel.process.metrics import LOOP_STALL, LOOP_STALL_WORK
 
 #: A stall is what lasts longer: nobody short of an operator may make a loop stand for it.
 STALL_S: Final = 0.05
@@ -29,7 +31,18 @@ _FRAMES: Final = 8
 _WAITING: Final = {"x86_64": {b"232", b"281", b"441"}, "aarch64": {b"22", b"441"}}
 
 _log = get_logger("touchline.stalls")
-Report = Callable[[float, str], None]
+
+
+class Stall(NamedTuple):
+    """The loop stood still."""
+
+    seconds: float
+    #: Processor time: the loop's own thread's, or, where that waited for another one, the process's.
+    worked_s: float
+    place: str
+
+
+Report = Callable[[Stall], None]
 
 
 class StallWatch(threading.Thread):
@@ -41,8 +54,8 @@ class StallWatch(threading.Thread):
         self._watched = threading.get_ident()
         self._processor = _Processor()
         self._stopping, self._answered = threading.Event(), threading.Event()
-        #: When the loop answered, by the clock and by its processor time.
-        self._at = (0.0, 0.0)
+        #: When the loop answered: by the clock, by its thread's processor time, by the process's.
+        self._at = (0.0, 0.0, 0.0)
 
     def stop(self) -> None:
         """It ends within a moment; nobody need wait for it."""
@@ -65,9 +78,9 @@ class StallWatch(threading.Thread):
         except RuntimeError:  # the loop is closed
             self._stopping.set()
             return
-        used, lacked = self._processor.read()
+        (used, lacked), in_all = self._processor.read(), time.process_time()
         stood, places = 0.0, list[str]()
-        self._at = (0.0, 0.0)
+        self._at = (0.0, 0.0, 0.0)
         while not self._stopping.is_set():
             begun = self._clock.monotonic()
             answered = self._answered.wait(_ASK_S)
@@ -79,14 +92,17 @@ class StallWatch(threading.Thread):
             places.append(self._place())
         now_lacked = self._processor.read()[1]
         # While the loop's thread holds the interpreter this one does not see time pass: then its work tells.
-        stalled = max(stood - (now_lacked - lacked), self._at[1] - used)
+        own, could_run = self._at[1] - used, stood - (now_lacked - lacked)
+        stalled = max(could_run, own)
         if stalled >= STALL_S and not self._stopping.is_set():
+            # Another thread may have held the interpreter: then its work is what the loop waited for.
+            worked = max(own, min(could_run, self._at[2] - in_all))
             # The first and the last may be of what came before and after.
-            self._report(stalled, places[(len(places) - 1) // 2] if places else "unknown")
+            self._report(Stall(stalled, worked, places[(len(places) - 1) // 2] if places else "unknown"))
 
     def _answer(self) -> None:
         """In the loop."""
-        self._at = self._clock.monotonic(), time.thread_time()
+        self._at = self._clock.monotonic(), time.thread_time(), time.process_time()
         self._answered.set()
 
     def _place(self) -> str:
@@ -153,11 +169,18 @@ class _Lines:
         self._clock = clock
         self._last, self._unsaid = float("-inf"), 0
 
-    def __call__(self, seconds: float, place: str) -> None:
-        LOOP_STALL.observe(seconds)
+    def __call__(self, stall: Stall) -> None:
+        LOOP_STALL.observe(stall.seconds)
+        LOOP_STALL_WORK.observe(stall.worked_s)
         now = self._clock.monotonic()
         if now - self._last < _LINE_S:
             self._unsaid += 1
             return
-        _log.warning("the loop stood still", seconds=round(seconds, 3), place=place, others=self._unsaid)
+        _log.warning(
+            "the loop stood still",
+            seconds=round(stall.seconds, 3),
+            worked=round(stall.worked_s, 3),
+            place=stall.place,
+            others=self._unsaid,
+        )
         self._last, self._unsaid = now, 0

@@ -309,6 +309,10 @@ class Limits(Section, frozen=True):
         Meta(gt=0, description="changes of channels, alerts and the like a second that a user may ask for"),
     ] = 20.0
     commands_at_once: Annotated[Count, Meta(description="such changes that a user may ask for at once")] = 500
+    closed_channels: Annotated[
+        Count,
+        Meta(description="channels with `readers` that there may be of those that somebody administers"),
+    ] = 5000
     page_bytes: Annotated[Count, Meta(description="bytes at which a page of history or hits ends")] = (
         4 * 1024 * 1024
     )

@@ -5,6 +5,7 @@ emptied or restored from a snapshot is filled again from where it is, whatever K
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -16,6 +17,7 @@ from kernel.clock import Clock
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
+from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.process.metrics import INDEX_LATENCY, INDEX_WATERMARK, INDEXED
 from kernel.settings.reading import Settings
@@ -27,6 +29,7 @@ from search_indexer.indexing.state import IndexState
 from search_indexer.text.folding import Folding
 
 _log = get_logger("touchline.index")
+_lines = Lines("touchline.index")
 _KEEP_ALIVE_S: Final = 5.0
 _RETRY_S: Final = 1.0
 _FINISH_S: Final = 5.0
@@ -123,7 +126,7 @@ class Indexer:
             return False
         if not batch.ends:
             return False
-        changes = any(event.change for event in batch.events)
+        changes = bool(batch.changes)
         if changes:
             await self.drain()  # a change's target is written before the change looks for it
         await self._slot()
@@ -204,11 +207,10 @@ class Indexer:
         try:
             refused = await self._writer.write(batch.lines)
             for position, reason in refused:
-                _log.error("a document was refused for good", reason=reason.partition(":")[0])
+                _lines.error("a document was refused for good", reason=reason.partition(":")[0])
                 self._source.reject(batch.records[position], "not_indexable", f"Elasticsearch: {reason}")
-            changes = [event.change for event in batch.events if event.change is not None]
-            if changes:
-                lines = await self._insist(lambda: self._changes.lines(batch.generation, changes))
+            if batch.changes:
+                lines = await self._insist(lambda: self._changes.lines(batch.generation, batch.changes))
                 await self._writer.write(lines)
                 # A target may lie in another day's index.
                 self._dirty |= {f"{self._prefix}-{Kind.CHAT}-g{batch.generation}-*"}
@@ -220,12 +222,10 @@ class Indexer:
 
     def _count(self, batch: Batch) -> None:
         now = self._clock.now_ms()
-        if batch.events:
-            INDEX_LATENCY.observe(max(0, now - batch.events[0].document.at) / 1000)
-        for kind in Kind:
-            count = sum(event.kind is kind for event in batch.events)
-            if count:
-                INDEXED.labels(kind.value).inc(count)
+        if batch.kinds:
+            INDEX_LATENCY.observe(max(0, now - batch.first_ms) / 1000)
+        for kind, count in Counter(batch.kinds).items():
+            INDEXED.labels(kind.value).inc(count)
 
     async def _refresh_indices(self, dirty: set[str]) -> None:
         answer = await self._client.indices.refresh(

@@ -27,18 +27,21 @@ from kernel.log.lag import lags, tell_lag
 from kernel.log.positions import MAX_SEQ, Kind, is_channel
 from kernel.log.topics import indexer_group, topic_names
 from kernel.process.health import Health
+from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
 from search_indexer.alerts import AlertBook
-from search_indexer.indexing.documents import Indexable, indexable, source_of
+from search_indexer.indexing.documents import Change, Indexable, indexable, source_of
 from search_indexer.indexing.outlet import Outlet
 from search_indexer.indexing.progress import Partition
 from search_indexer.text.folding import Folding
 
 _log = get_logger("touchline.index")
-_CHUNK: Final = 250
+_lines = Lines("touchline.index")
+#: Taken from the consumer at once: an event may have a megabyte.
+_CHUNK: Final = 32
 _KAFKA_S: Final = 10.0
 #: A million channels are read in twenty seconds.
 _READY_S: Final = 120.0
@@ -105,9 +108,15 @@ class Batch:
     lines: list[bytes] = field(default_factory=list)
     #: Where each line's record lies, should it be refused.
     records: list[Message] = field(default_factory=list)
-    events: list[Indexable] = field(default_factory=list)
+    #: Of each what is still asked for, its kind: all that it says would be ten times as much as its line.
+    kinds: list[Kind] = field(default_factory=list)
+    #: What edits and retractions among them do.
+    changes: list[Change] = field(default_factory=list)
+    #: When the first one was accepted.
+    first_ms: int = 0
     ends: dict[Partition, Watermark] = field(default_factory=dict)
     indices: set[str] = field(default_factory=set)
+    #: Bytes of records and lines.
     size: int = 0
 
 
@@ -249,9 +258,14 @@ class EventSource:
         prefix = self._settings.elasticsearch.index_prefix
         index = index_name(prefix, kind, batch.generation, day_of(made.document.at))
         batch.indices.add(index)
-        batch.lines.append(source_of(index, made.id, made.document))
+        line = source_of(index, made.id, made.document)
+        batch.size += len(line)
+        batch.lines.append(line)
         batch.records.append(message)
-        batch.events.append(made)
+        batch.kinds.append(kind)
+        batch.first_ms = batch.first_ms or made.document.at
+        if made.change is not None:
+            batch.changes.append(made.change)
         batch.ends[partition] = Watermark(after, max(before.seq, made.document.seq))
         if self._alerts is not None and after > self._alerted.get(partition, 0):
             self._notify(made)
@@ -263,7 +277,7 @@ class EventSource:
         for alert in self._alerts.matching(event):
             self._outlet.publish(alert, event)
         for rest in self._alerts.news:
-            _log.warning("an alert takes too much and is suspended", alert=rest.id, why=rest.why)
+            _lines.warning("an alert takes too much and is suspended", alert=rest.id, why=rest.why)
             self._outlet.suspend(rest, self._clock)
         self._alerts.news.clear()
 

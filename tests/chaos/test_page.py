@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
-from chaos.page import PAGE, made, marked, ranges, runs, soak, spoken
+from chaos.page import PAGE, made, marked, ranges, runs, siege, soak, spoken
 from chaos.report import Report
 from chaos.schedule import Blow
+from chaos.siege.report import Phase
+from chaos.siege.report import Report as Siege
 
 HELD = Report(
     seed=3, seconds=120, blows=[Blow(1, "kill", "index")], viewers=60, acknowledged=8286, shown=65102,
@@ -54,3 +56,19 @@ def test_of_a_soak_what_is_counted_is_shown_where_it_moved() -> None:
 def test_only_what_is_marked_is_made_anew() -> None:
     page = "words <!-- runs -->old<!-- /runs --> more"
     assert marked(page, {"runs": "new"}) == "words <!-- runs -->\nnew\n<!-- /runs --> more"
+
+
+def test_of_a_siege_each_phase_is_a_row_and_what_did_not_hold_is_marked() -> None:
+    peace = Phase(
+        delay_p99_ms=50, request_p99_ms={"post": 40, "(search itself)": 99}, megabytes={"edge": 100}
+    )
+    quiet = msgspec.structs.replace(peace, attackers=("idle",), seconds=30, answers={"idle": {"turns": 1}})
+    worse = msgspec.structs.replace(quiet, deaths={"edge": 2}, stalls={"edge": 3, "index": 1})
+    first, _, *table = siege(Siege(peace=peace, phases=[quiet, worse])).splitlines()
+    assert first.startswith("60 s of attacks. **It did not hold**: edge ended 2 times; ")
+    assert table[2:] == [
+        "| peace | 50 ms | 40 ms | 0 ms | 0 | 0 | edge 100 MB |",
+        "| idle | 50 ms | 40 ms | 0 ms | 0 | 0 | edge 100 MB |",
+        "| idle: **not** | 50 ms | 40 ms | 0 ms | 4 | 2 | edge 100 MB |",
+    ]
+    assert siege(Siege(peace=peace, phases=[quiet])).startswith("30 s of attacks. It held.")

@@ -13,7 +13,7 @@ from chaos.siege.attack import Put
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.on_the_log import TOPICS
 from chaos.siege.report import Bounds, Phase, Report, broken
-from chaos.siege.run import Plan, besiege, phases
+from chaos.siege.run import Plan, besiege, phases, shares
 from chaos.siege.strike import topic_of
 from chaos.siege.watch import long_stalls
 from kernel.log.positions import Kind
@@ -53,6 +53,16 @@ def test_every_attacker_comes_with_a_few_others_and_at_last_all_do() -> None:
     assert turns == phases(Plan(60, tuple(ATTACKERS), together=4, seed=7))
 
 
+def test_the_time_is_shared_out_and_all_of_them_together_have_more_of_it() -> None:
+    wanted = Plan(100, tuple(ATTACKERS), together=4, peace_s=10)
+    given = shares(wanted, phases(wanted))
+    assert sum(given) == pytest.approx(80)
+    assert len(set(given[:-1])) == 1
+    assert given[-1] == pytest.approx(3 * given[0])
+    few = Plan(100, tuple(ATTACKERS)[:3], together=4, peace_s=10)
+    assert shares(few, phases(few)) == [80]
+
+
 PEACE = Phase(delay_p99_ms=50, request_p99_ms={"search": 40}, megabytes={"edge": 100})
 
 
@@ -69,7 +79,7 @@ PEACE = Phase(delay_p99_ms=50, request_p99_ms={"search": 40}, megabytes={"edge":
         ),
         (
             Phase(delay_p99_ms=60, stalls={"edge": 2}),
-            "the loop of edge stood still for more than 100 ms 2 times",
+            "the loop of edge stood still for more than 50 ms 2 times",
         ),
         (Phase(delay_p99_ms=60, megabytes={"edge": 700}), "edge grew from 100 to 700 MB"),
         (
@@ -113,10 +123,18 @@ def test_what_the_machine_is_later_by_is_nobodys_doing() -> None:
     """Everybody's processes share a machine's cores here: by that much everything else is slower, too."""
     slow = Phase(delay_p99_ms=1200, request_p99_ms={"search": 220}, machine_ms=180)
     assert broken(slow, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == []
-    slower = msgspec.structs.replace(slow, request_p99_ms={"search": 310})
+    slower = msgspec.structs.replace(slow, request_p99_ms={"search": 470})
     assert broken(slower, msgspec.structs.replace(PEACE, machine_ms=20), Bounds()) == [
-        "search took 310 ms, at p99"
+        "search took 470 ms, at p99"
     ]
+
+
+def test_what_is_work_takes_as_many_times_as_long_as_on_a_machine_that_has_nothing_else_to_do() -> None:
+    before, later = msgspec.structs.replace(PEACE, machine_ms=20), Phase(delay_p99_ms=60, machine_ms=60)
+    slow = msgspec.structs.replace(later, request_p99_ms={"search": 40 * 3 + 99})
+    assert broken(slow, before, Bounds()) == []
+    slower = msgspec.structs.replace(later, request_p99_ms={"search": 40 * 3 + 101})
+    assert broken(slower, before, Bounds()) == ["search took 221 ms, at p99"]
 
 
 def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
@@ -131,8 +149,10 @@ def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
 
 def test_stalls_are_read_from_a_roles_metrics() -> None:
     text = (
-        'touchline_loop_stall_seconds_bucket{le="0.1"} 5.0\n'
-        'touchline_loop_stall_seconds_bucket{le="0.25"} 6.0\ntouchline_loop_stall_seconds_count 8.0\n'
+        "touchline_loop_stall_seconds_count 9.0\n"
+        'touchline_loop_stall_work_seconds_bucket{le="0.05"} 5.0\n'
+        'touchline_loop_stall_work_seconds_bucket{le="0.1"} 6.0\n'
+        "touchline_loop_stall_work_seconds_count 8.0\n"
     )
     assert long_stalls(text) == 3
     assert long_stalls("touchline_viewers 1.0\n") == 0

@@ -2,14 +2,17 @@
 
 import pytest
 
-from control.channels.acl import ChannelAcl
+from control.channels.acl import ChannelAcl, covering
 from kernel.access.tokens import Grants
 
 
 def readers(**of: tuple[str, ...]) -> ChannelAcl:
     """Whom the settings of channels name."""
     named = of or {"den": ("ben", "cleo"), "hall": ()}
-    return ChannelAcl(lambda channel: named.get(channel, ()), lambda: ((c, n) for c, n in named.items() if n))
+    return ChannelAcl(
+        lambda channel: named.get(channel, ()),
+        lambda wanted: ((name, users) for name, users in named.items() if users and wanted(name)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,3 +68,28 @@ def test_an_alerts_channel_is_for_its_maker_and_whom_it_names() -> None:
 
 def may(user: str, **can: tuple[str, ...]) -> Grants:
     return Grants(user=user, can={"subscribe": ("*",), "search": ("*",), **can}, expires_s=4e9)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "covered", "not_covered"),
+    [
+        (("*",), ("den", "hall"), ()),
+        (("chat:*",), ("den",), ()),
+        (("*:den-*", "chat:hall"), ("den-1", "hall", "hall-2"), ("den", "foe")),
+        (("chat:den~3", "location:a~*"), ("den", "a"), ("hall",)),
+        (("chat*",), ("den",), ()),
+        ((), (), ("den",)),
+    ],
+)
+def test_of_closed_channels_only_those_are_looked_at_that_somebodys_patterns_may_cover(
+    patterns: tuple[str, ...], covered: tuple[str, ...], not_covered: tuple[str, ...]
+) -> None:
+    may_be = covering(patterns)
+    assert all(map(may_be, covered))
+    assert not any(map(may_be, not_covered))
+
+
+def test_what_others_close_elsewhere_is_in_nobodys_filter() -> None:
+    known = readers(den=("ben",), **{f"foe-{number}": ("nobody",) for number in range(100)})
+    assert known.hidden_from(may("ana"), ("chat:den", "chat:hall-*")) == ["den"]
+    assert len(known.hidden_from(may("ana"), ("chat:*",))) == 101

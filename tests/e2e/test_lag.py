@@ -1,5 +1,7 @@
 """What the roles say of their lag: nothing waits after a restart, and nobody says that something does."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -7,9 +9,11 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from embedded.ports import find_free
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
-from tests.pipeline import Pipeline, eventually, running
+from kernel.process.probe import answers
+from tests.pipeline import ROOT, Pipeline, eventually, running
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 EVENTS = 300
@@ -21,7 +25,7 @@ def started(
 ) -> Iterator[Pipeline]:
     logs: Path = tmp_path_factory.mktemp("lag")
     given = {"TOUCHLINE_INDEXER_REFRESH_MS": "100"}
-    with running(kafka_servers, elasticsearch_url, logs, "stream", "index", **given) as pipeline:
+    with running(kafka_servers, elasticsearch_url, logs, "stream", "index", "edge", **given) as pipeline:
         lines = "\n".join('{"data":{"text":"old"}}' for _ in range(EVENTS))
         pipeline.run("publish", "chat:old", "-", stdin=lines)
         indexed = topic_names(pipeline.settings).events[Kind.CHAT]
@@ -32,7 +36,12 @@ def started(
 
 def samples(pipeline: Pipeline, role: str, metric: str) -> dict[str, float]:
     """By topic."""
-    with urlopen(pipeline.health(role).replace("/healthz", "/metrics"), timeout=10) as answer:
+    return samples_at(pipeline.health(role).replace("/healthz", "/metrics"), metric)
+
+
+def samples_at(url: str, metric: str) -> dict[str, float]:
+    """By topic."""
+    with urlopen(url, timeout=10) as answer:
         text = answer.read().decode()
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
@@ -47,10 +56,15 @@ def watermark(pipeline: Pipeline, topic: str) -> float | None:
     return samples(pipeline, "index", "touchline_index_watermark").get(topic)
 
 
-@pytest.mark.parametrize("role", ["index", "stream"])
+@pytest.mark.parametrize("role", ["index", "stream", "edge"])
 def test_after_a_restart_nothing_waits_and_no_role_says_that_it_does(started: Pipeline, role: str) -> None:
     names = topic_names(started.settings)
-    topic = names.events[Kind.CHAT] if role == "index" else names.ingest[Kind.CHAT]
+    topics = {
+        "index": names.events[Kind.CHAT],
+        "stream": names.ingest[Kind.CHAT],
+        "edge": names.fanout(Kind.CHAT),
+    }
+    topic = topics[role]
     started.kill(role) if role == "index" else started.stop(role)
     started.start(role)
     told: list[float] = []
@@ -61,4 +75,42 @@ def test_after_a_restart_nothing_waits_and_no_role_says_that_it_does(started: Pi
         return topic in lag
 
     eventually("it knows how far it is behind", known)
+    assert not any(told)
+
+
+def test_workers_that_come_and_go_say_of_idle_partitions_that_nothing_waits(
+    started: Pipeline, tmp_path: Path
+) -> None:
+    topic, port = topic_names(started.settings).ingest[Kind.CHAT], find_free()
+    own = {"TOUCHLINE_STREAM_PORT": str(port), "TOUCHLINE_STATE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    told: list[float] = []
+
+    def of_the_second() -> bool:
+        lag = samples_at(f"http://127.0.0.1:{port}/metrics", "touchline_consumer_lag")
+        told.extend(lag.values())
+        return topic in lag
+
+    with (tmp_path / "log").open("wb") as log:
+        second = subprocess.Popen(
+            [sys.executable, "-m", "touchline", "stream"],
+            cwd=tmp_path,
+            env={**started.environment, **own},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        eventually("the second is ready", lambda: answers(f"http://127.0.0.1:{port}/readyz"), within=120)
+        eventually("it knows how far it is behind", of_the_second)
+        assert started.is_ready("stream")
+        told += samples(started, "stream", "touchline_consumer_lag").values()
+    finally:
+        second.terminate()
+        assert second.wait(60) == 0
+
+    def has_all_again() -> bool:
+        told.extend(samples(started, "stream", "touchline_consumer_lag").values())
+        return started.is_ready("stream")
+
+    eventually("the first has all again", has_all_again)
     assert not any(told)

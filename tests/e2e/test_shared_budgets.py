@@ -31,9 +31,12 @@ LIMITS = {
     "TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_USER": str(CONNECTIONS),
     "TOUCHLINE_EDGE_MAX_SUBSCRIPTIONS_PER_USER": str(SUBSCRIPTIONS),
 }
-#: What one door says is known at the others within a second; on a machine with other work maybe later.
+#: What one door says is known at the others within a second. Where the machine has other work some words are
+#: later: of so many users one has to be known so soon, the others only at all.
+WITHIN_S = 1.0
+TRIES = 12
 TOLD_S = 8.0
-EVERY_S = 0.25
+EVERY_S = 0.05
 NO_ELASTICSEARCH = "http://127.0.0.1:9"
 
 
@@ -96,6 +99,23 @@ async def refused_everywhere(ways: list[Any]) -> int:
             through += len(given)
             await asyncio.sleep(EVERY_S)
     return through
+
+
+@pytest.mark.parametrize("first", range(4), ids=["edge", "other edge", "gateway", "other gateway"])
+async def test_within_a_second_all_doors_know_of_all_that_was_taken_at_one(
+    doors: list[Pipeline], first: int
+) -> None:
+    took: list[float] = []
+    for number in range(TRIES):
+        async with everywhere(doors, f"ida-{first}-{number}") as ways:
+            for _ in range(AT_ONCE):
+                assert await ways[first]() == ""
+            begun = time.monotonic()
+            await refused_everywhere(ways)
+            took.append(time.monotonic() - begun)
+        if took[-1] <= WITHIN_S:
+            return
+    pytest.fail(f"the soonest was {min(took):.1f} s: {took}")
 
 
 @pytest.mark.parametrize("first", range(4), ids=["edge", "other edge", "gateway", "other gateway"])

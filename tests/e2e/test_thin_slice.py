@@ -1,5 +1,6 @@
 """An event's way, as a user goes it: publish, watch, search, on real servers."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,25 @@ def test_the_commands_print_for_people_what_they_print_for_programs(pipeline: Pi
     eventually(
         "the search shows it", lambda: "stands" in pipeline.run("search", "stands", check=False).stdout
     )
+
+
+def test_what_others_have_written_gives_no_orders_to_a_terminal_unless_that_is_asked_for(
+    pipeline: Pipeline,
+) -> None:
+    evil = "\x1b]0;owned\x07 \u202egnp.exe\nforged line"
+    posted = json.dumps({"sender": "eve\u202e", "data": {"text": f"hostile {evil}"}})
+    pipeline.run("publish", "chat:terminal", "-", stdin=posted)
+    watch = ("watch", "chat:terminal", "--last", "1", "--count", "1", "--for", "20s")
+    shown = [pipeline.run(*watch).stdout, pipeline.run(*watch, "--json").stdout]
+    eventually(
+        "the search shows it", lambda: "hostile" in pipeline.run("search", "hostile", check=False).stdout
+    )
+    shown += [pipeline.run("search", "hostile").stdout, pipeline.run("search", "hostile", "--json").stdout]
+    for text in shown:
+        assert "owned" in text
+        assert not set(text) & {"\x1b", "\x07", "\u202e"}, repr(text)
+        assert not any(line.startswith("forged") for line in text.splitlines())
+    assert "\x1b]0;owned" in pipeline.run(*watch, "--raw").stdout
 
 
 def test_events_come_in_the_order_in_which_they_were_published(pipeline: Pipeline) -> None:

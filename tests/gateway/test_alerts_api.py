@@ -1,8 +1,11 @@
 """Alerts over HTTP: saved by those who may publish to their stream, about what those may search."""
 
+import asyncio
+import time
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 
 from kernel.clock import SystemClock
@@ -108,3 +111,28 @@ async def test_a_bad_alert_is_refused_with_a_sentence(
     assert problem["detail"].endswith(".")
     blind = token("ana", publish=("broadcast:alert-ana-*",))
     assert (await ask(asked, "/v1/alerts/ana-3", blind, "PUT", json={"q": "goal"}))[0] == 403
+
+
+async def test_who_asks_for_alerts_makes_the_gateway_no_client_of_kafka(asked: Pipeline) -> None:
+    """Each consumer is threads and connections of its own; whoever has a token could have thousands."""
+    gateway, nobody = psutil.Process(asked.pid("gateway")), token("nobody", publish=("chat:nothing",))
+
+    def holds() -> tuple[int, int]:
+        return gateway.num_threads(), len(gateway.net_connections("tcp"))
+
+    async def ask_on(seconds: float) -> int:
+        until, answered = time.monotonic() + seconds, 0
+        while time.monotonic() < until:
+            status, _ = await ask(asked, "/v1/alerts", nobody)
+            answered += status in (200, 429)
+        return answered
+
+    before = holds()
+    asking = [asyncio.ensure_future(ask_on(2.0)) for _ in range(20)]
+    most = before
+    while not all(one.done() for one in asking):
+        most = tuple(map(max, most, holds()))  # type: ignore[assignment]
+        await asyncio.sleep(0.02)
+    assert min([await one for one in asking]) > 0
+    assert most[0] - before[0] < 10, "threads"
+    assert most[1] - before[1] < 20 + 20, "a connection of each who asks, and none to Kafka"

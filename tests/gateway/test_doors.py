@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from control.channels.channel import ChannelRecord, to_avro
+from control.channels.channel import Settings as Closed
 from kernel.access.tokens import sign
+from kernel.log.topics import topic_names
+from schemas.codec import Codec
+from tests.accepted import writer
 from tests.gateway.conftest import NO_ELASTICSEARCH, SECRET
 from tests.pipeline import Pipeline, running
 
@@ -25,6 +30,7 @@ GIVEN = {
     "TOUCHLINE_LIMITS_EVENTS_AT_ONCE": str(AT_ONCE),
     "TOUCHLINE_LIMITS_READS_PER_S": "0.01",
     "TOUCHLINE_LIMITS_READS_AT_ONCE": "3",
+    "TOUCHLINE_LIMITS_CLOSED_CHANNELS": "3",
 }
 
 
@@ -84,8 +90,8 @@ async def test_one_address_cannot_take_all_connections(door: Pipeline) -> None:
                 closed += await reader.read() == b""
                 continue
         closed += reader.at_eof()
-    for _, writer in held:
-        writer.transport.abort()
+    for _, wire in held:
+        wire.transport.abort()
     assert closed >= 5
 
 
@@ -146,3 +152,26 @@ async def test_pages_of_the_past_are_counted(door: Pipeline) -> None:
             async with http.get(url) as response:
                 statuses.append(response.status)
     assert statuses == [200, 200, 200, 429]
+
+
+async def test_who_administers_channels_by_a_pattern_closes_so_many_of_them(door: Pipeline) -> None:
+    """Each is a name in the filter of searches: those of whoever may search them, and of nobody else."""
+    codec, topic = Codec("channel"), topic_names(door.settings).channels
+    producer = writer(door.settings)
+    for number in range(3):
+        record = ChannelRecord(channel=f"foe-{number}", settings=Closed(readers=("x",)))
+        producer.produce(topic, codec.encode(to_avro(record)), record.channel.encode(), 0)
+    assert producer.flush(30) == 0
+    mallory, other = bearer("mallory", admin=("foe-*",)), bearer("ben", admin=("ours-*",))
+
+    async def close(http: ClientSession, channel: str, headers: dict[str, str], **more: object) -> object:
+        url = f"{door.gateway_url}/v1/channels/{channel}"
+        async with http.put(url, json={"readers": ["ben"], **more}, headers=headers) as answer:
+            return answer.status if answer.status == 202 else (await answer.json(content_type=None))["code"]
+
+    async with ClientSession() as http, asyncio.timeout(30):
+        while await close(http, "foe-9", mallory) != "limit_reached":  # noqa: ASYNC110 - until it is read
+            await asyncio.sleep(0.2)
+        assert await close(http, "foe-1", mallory) == 202, "one that is closed may be changed"
+        assert await close(http, "ours-1", other) == 202, "others have theirs"
+        assert await close(http, "foe-10", bearer("root", admin=("*",))) == 202

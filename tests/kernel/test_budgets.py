@@ -1,5 +1,7 @@
 """What each user may do in a time: so much at once, then at a rate, and nobody pays for another."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +72,50 @@ def test_doors_that_tell_each_other_share_a_budget() -> None:
         one.take("ana")
     clock.advance(0.5)
     one.take("ana")
+
+
+def test_who_takes_much_at_one_door_is_counted_to_the_last_event_at_all_of_them() -> None:
+    clock = ManualClock()
+    doors = [Budget("messages", rate=1.0, at_once=1000, clock=clock) for _ in range(5)]
+    for door in doors[1:]:
+        door.charge("ana", 15)
+        assert door.shared(100) == [], "so little is not worth telling of"
+    doors[0].charge("ana", 900)
+    for _ in range(2):  # the one word makes the others say theirs
+        for door in doors:
+            tell(door, *(other for other in doors if other is not door))
+    assert [door.charge("ana", 0) for door in doors] == [0] * 5
+    doors[4].take("ana", 40)
+    tell(doors[4], *doors[:4])
+    for door in doors:
+        with pytest.raises(RateLimitedError):
+            door.take("ana")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 12), st.floats(0, 0.4)), max_size=80))
+def test_over_all_doors_a_user_gets_their_budget_and_what_was_let_through_within_a_second(
+    taken: list[tuple[int, int, float]],
+) -> None:
+    """Whatever is taken where and when: nobody is let through who had used up their budget a second ago, at
+    whatever doors. The words of doors arrive a second late here."""
+    clock, rate, at_once, late_s = ManualClock(), 5.0, 20, 1.0
+    doors = [Budget("messages", rate=rate, at_once=at_once, clock=clock) for _ in range(4)]
+    words: list[tuple[float, int, str, float]] = []
+    let_through: list[tuple[float, int]] = []
+    for door, cost, later in taken:
+        now = clock.monotonic()
+        with contextlib.suppress(RateLimitedError):
+            doors[door].take("ana", cost)
+            before = sum(cost for at, cost in let_through if at <= now - late_s)
+            assert before + cost <= at_once + rate * now + 1e-6
+            let_through.append((now, cost))
+        words += [(now, door, user, n) for user, n in doors[door].shared(100)]
+        clock.advance(later)
+        arrived = [word for word in words if word[0] + late_s <= clock.monotonic()]
+        words = [word for word in words if word not in arrived]
+        for _, said_by, user, n in arrived:
+            for other in (other for number, other in enumerate(doors) if number != said_by):
+                other.told(user, n)
 
 
 def test_what_doors_have_let_through_together_is_paid_back() -> None:

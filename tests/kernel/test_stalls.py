@@ -3,9 +3,10 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 from kernel.clock import SystemClock
-from kernel.process.stalls import StallWatch
+from kernel.process.stalls import Stall, StallWatch
 from tests.kernel.test_lifecycle import role
 from tests.pipeline import eventually
 
@@ -16,20 +17,20 @@ def stand_still(seconds: float) -> None:
         pass
 
 
-async def watched(during: float, *, blocking: bool) -> list[tuple[float, str]]:
-    told: list[tuple[float, str]] = []
+async def watched(during: float, how: Callable[[float], None] | None) -> list[Stall]:
+    told: list[Stall] = []
     heard = threading.Event()
 
-    def report(seconds: float, place: str) -> None:
-        told.append((seconds, place))
-        if seconds > 0.3:
+    def report(stall: Stall) -> None:
+        told.append(stall)
+        if stall.seconds > 0.3:
             heard.set()
 
     watch = StallWatch(asyncio.get_running_loop(), SystemClock(), report)
     watch.start()
     await asyncio.sleep(0.1)
-    if blocking:
-        stand_still(during)
+    if how is not None:
+        how(during)
         await asyncio.sleep(0)
         await asyncio.to_thread(heard.wait, 10)
     else:
@@ -40,12 +41,38 @@ async def watched(during: float, *, blocking: bool) -> list[tuple[float, str]]:
 
 
 async def test_a_loop_that_stands_still_is_told_with_its_place() -> None:
-    told = await watched(0.5, blocking=True)
-    assert any(seconds > 0.3 and "stand_still" in place for seconds, place in told), told
+    told = await watched(0.5, stand_still)
+    assert any(one.seconds > 0.3 and "stand_still" in one.place for one in told), told
+    assert max(one.worked_s for one in told) > 0.3, "it worked for as long"
 
 
 async def test_a_loop_that_waits_does_not_stand() -> None:
-    assert [told for told in await watched(0.5, blocking=False) if told[0] > 0.25] == []
+    assert [one for one in await watched(0.5, None) if one.seconds > 0.25] == []
+
+
+async def test_a_loop_that_stands_and_does_not_work_is_told_apart() -> None:
+    """Such as a disk that is slow, or another thread of which the machine has taken its processor."""
+    told = await watched(0.5, time.sleep)
+    assert max(one.seconds for one in told) > 0.3
+    assert max(one.worked_s for one in told) < 0.2, told
+
+
+def hold_the_interpreter(seconds: float) -> None:
+    """In another thread, by a call that lets nobody else in."""
+    thread = threading.Thread(target=lambda: stand_still_without_a_break(seconds))
+    thread.start()
+    thread.join()
+
+
+def stand_still_without_a_break(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        sum(range(300_000))
+
+
+async def test_work_of_another_thread_that_the_loop_waits_for_is_work() -> None:
+    told = await watched(0.5, hold_the_interpreter)
+    assert max(one.worked_s for one in told) > 0.3, told
 
 
 def test_a_role_counts_its_stalls_and_says_where() -> None:

@@ -3,15 +3,18 @@
 import secrets
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from history.pages import Watermark
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.kafka import apply_topics
+from kernel.log.positions import Kind
 from kernel.log.topics import indexer_group, topics
 from kernel.settings.reading import Settings, load_settings
 from search_indexer.indexing.source import EventSource
+from tests.accepted import event, write
 from tests.pipeline import eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
@@ -64,3 +67,24 @@ def test_one_whose_name_another_has_taken_ends(settings: Settings, member: Event
             eventually("it ends", goes_on)
     finally:
         other.close()
+
+
+def test_a_batch_is_as_large_as_may_be_in_bytes_whatever_its_events_are_made_of(
+    settings: Settings, member: EventSource
+) -> None:
+    """An event of half a megabyte of small numbers would be five in memory, and a batch of them hundreds."""
+    data = {f"f{n}": {"g": [n] * 50} for n in range(1500)}
+    write(settings, Kind.BROADCAST, [event(Kind.BROADCAST, "large", n + 1, data) for n in range(60)])
+    most, read, before = settings.indexer.batch_bytes, 0, psutil.Process().memory_info().rss
+
+    def all_of_them() -> bool:
+        nonlocal read
+        batch = member.read(1, 0.2)
+        read += len(batch.lines)
+        held = sum(map(len, batch.lines)) + sum(len(record.value() or b"") for record in batch.records)
+        assert held <= most + 32 * 1_300_000, "what is taken from Kafka at once is little, too"
+        grown = psutil.Process().memory_info().rss - before
+        assert grown < 150_000_000, f"{grown / 1e6:.0f} MB for a batch of {held / 1e6:.0f}"
+        return read == 60
+
+    eventually("all of them are read", all_of_them)

@@ -101,6 +101,7 @@ export const METRICS = {
   TABLE_SKIPPED: "touchline_table_records_skipped_total",
   TASKS: "touchline_tasks",
   LOOP_STALL: "touchline_loop_stall_seconds",
+  LOOP_STALL_WORK: "touchline_loop_stall_work_seconds",
   INGESTED: "touchline_ingested_total",
   REFUSED: "touchline_refused_total",
   ACCEPTED: "touchline_accepted_total",
