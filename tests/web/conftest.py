@@ -35,8 +35,10 @@ def pipeline(
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A page that stays open goes on working, and the next test would feel it. Nor may any complain."""
+    if "browser" not in request.fixturenames:
+        yield
+        return
+    browser: Browser = request.getfixturevalue("browser")
     yield
-    if "browser" in request.fixturenames:
-        browser: Browser = request.getfixturevalue("browser")
-        browser.close_pages()
-        assert browser.forget_complaints() == []
+    browser.close_pages()
+    assert browser.forget_complaints() == []

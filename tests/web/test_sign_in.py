@@ -25,7 +25,11 @@ SECRET = "a secret of the tests that is long enough"
 def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
     browser: Browser, pipeline: Pipeline, kafka_servers: str, elasticsearch_url: str, tmp_path: Path
 ) -> None:
-    same = {"TOUCHLINE_TOPICS_PREFIX": pipeline.name, "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name}
+    same = {
+        "TOUCHLINE_TOPICS_PREFIX": pipeline.name,
+        "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name,
+        "TOUCHLINE_GATEWAY_OPS_EVERY_S": "1",  # it may be the one that feeds the operators' stream
+    }
     guarded = running(
         kafka_servers, elasticsearch_url, tmp_path, "edge", "gateway", TOUCHLINE_AUTH_SECRET=SECRET, **same
     )
