@@ -74,21 +74,39 @@ class ByHand:
         channels = channel_type(settings, listing=LISTS)
         self.tables = _Tables([channels, *rooms.types], self.directory)
         rooms.open(self.tables)  # type: ignore[arg-type]
-        state = ControlState(settings, clock, ChannelTable(self.tables.view(channels)), rooms)
-        state.caught_up("channels")
+        self._settings, self._clock, self._channels = settings, clock, channels
         self._room, self._tally = room_type(settings), tally_type(settings)
         self._users, self._places = user_rooms_type(settings), places_type(settings)
         self.sent: list[bytes] = []
-        self.book = PlaceBook(clock, Codec("ack"), lambda _, value: self.sent.append(value), rooms.inboxes)
+        self.rooms, self._offset, self._told = rooms, 0, 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """An edge, over the tables that there are."""
+        channels, rooms = ChannelTable(self.tables.view(self._channels)), self.rooms
+        state = ControlState(self._settings, self._clock, channels, rooms)
+        state.caught_up("channels")
+        self.book = PlaceBook(
+            self._clock, Codec("ack"), lambda _, value: self.sent.append(value), rooms.inboxes
+        )
         self.service = bare_service(
-            settings,
-            clock,
+            self._settings,
+            self._clock,
             registry=state,
             history=self,
-            book=self.book,  # type: ignore[arg-type]
+            book=self.book,
         )
-        self.rooms, self._offset, self._told = rooms, 0, 0
-        self._of_users: dict[str, UserRoom] = {}
+
+    async def die(self, *, sent: bool) -> None:
+        """The edge dies, and another begins; what it had not sent of places is gone."""
+        if sent:
+            self.book.flush(all_of_it=True)
+        self.sent[:] = self.sent if sent else []
+        self.fold()
+        await self.service.close()
+        self.rooms.of_users.on_change.clear()
+        self.rooms.inboxes.of_users.on_change.clear()
+        self._begin()
 
     async def __aenter__(self) -> "ByHand":
         self.post(changes("ana", "created", name="Study", users=["bob"]))
@@ -100,9 +118,9 @@ class ByHand:
 
     # ── what workers do ──────────────────────────────────────────────────────────────────────────────
 
-    def post(self, event: dict[str, Any]) -> int:
+    def post(self, event: dict[str, Any], about: dict[str, Any] | None = None) -> int:
         """An event is accepted: its seq."""
-        self.world.post(event)
+        self.world.post(event, about)
         room = self.world.rooms.written[b"room-study"]
         self.tables.put(self._room, b"room-study", room)
         known = self.world.rooms.known(b"room-study").state
