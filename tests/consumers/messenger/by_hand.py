@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.fan_servers import bare_service
 from consumers.cluster.places import PlaceBook
 from consumers.delivery.hub import Raw
@@ -17,7 +19,7 @@ from control.entity.store import Row
 from control.entity.stores import open_store
 from control.entity.types import AnyType
 from control.entity.view import Known, View
-from control.inbox.places import fold_places
+from control.inbox.places import Ack, fold_places
 from control.inbox.tables import places_type, tally_type
 from control.rooms.rooms import Rooms
 from control.rooms.table import room_type, user_rooms_type
@@ -168,6 +170,11 @@ class ByHand:
 
             for written in fold_input(how, given, known):
                 self.tables.put(self._places, written.key, written.value or b"")
+
+    def sign_out(self, user: str, device: str) -> None:
+        """As a gateway asks for it."""
+        self.sent.append(Codec("ack").encode(msgspec.to_builtins(Ack(user=user, forget=(device,)))))
+        self.fold()
 
     # ── history ──────────────────────────────────────────────────────────────────────────────────────
 
