@@ -4,7 +4,6 @@ Consent is decided here, at delivery: by what the tables say at the moment in wh
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -267,12 +266,12 @@ class Looking:
     def _flush(self) -> None:
         self._flushing = None
         began = self._clock.monotonic()
-        self.write(list(self._due))
+        self.write_all()
         self._rest_s = _REST * (self._clock.monotonic() - began)
 
-    def write(self, due: Iterable[Watch]) -> None:
-        """Tell these what is pending. Who does not take it now is told later, and then what is so then."""
-        for watch in due:
+    def write_all(self) -> None:
+        """Tell what is pending. Who does not take it now is told later, and then what is so then."""
+        for watch in list(self._due):
             if not watch.open or watch.holder.paused:
                 continue
             self._due.discard(watch)
