@@ -40,7 +40,7 @@ from search_indexer.text.folding import Folding
 from streams.fences.index import FenceIndex
 from streams.fold.channels import make_channel
 from streams.recovery.restore import accepted_event
-from tests.streams.test_judge import make_judge
+from tests.streams.judging import make_judge
 
 APPEND_MS: Final = 1_767_225_600_000
 
