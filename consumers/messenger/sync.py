@@ -163,7 +163,7 @@ class SyncFeed:
         if refused is None and (following := member.followed.get(stream)) is not None:
             self._followed[stream] = following
         elif isinstance(refused, m.Redirect):
-            self.connection.send(refused)
+            self.connection.send(m.Redirect(stream=stream, url=refused.url, after=after))
         elif isinstance(refused, m.Error) and refused.retry:
             self.failed(stream)
         # Whoever is not in it any more is told when their rooms say so.
