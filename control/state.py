@@ -95,7 +95,7 @@ class ControlState:
     ) -> "tuple[ControlState, Tables]":
         """With channels in a table on disk, which is to be started too, and other entities beside them."""
         type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
-        moderation, consent = Moderation(settings, clock), Consent(settings)
+        moderation, consent = Moderation(settings, clock), Consent(settings, lists_public=role == "edge")
         tables = Tables(
             *(settings, role, [type_, *rooms.types, *moderation.types, *consent.types, *also]),
             clock=clock,
