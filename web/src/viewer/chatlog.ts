@@ -55,6 +55,24 @@ export function author({ sender, data }: StreamEvent): { readonly name: string; 
   return { name: tame(signed ? sender : own || (sender ?? "")).slice(0, 60), signed };
 }
 
+const CHANGES: Readonly<Record<string, string>> = {
+  created: "made the room, with",
+  added: "added",
+  removed: "removed",
+  left: "left",
+  role: "gave roles to",
+  changed: "changed the room",
+  deleted: "deleted the room",
+};
+
+/** A change of a room, in words. */
+function changeOf(data: StreamEvent["data"]): string {
+  const users = Array.isArray(data["users"]) ? data["users"].filter((user): user is string => typeof user === "string") : [];
+  const what = String(data["what"]);
+  const whom = what === "left" || what === "deleted" ? "" : ` ${users.slice(0, 5).join(", ")}${users.length > 5 ? ", …" : ""}`;
+  return `${CHANGES[what] ?? "changed the room"}${whom}`.trim();
+}
+
 export class ChatLog {
   private lines: Line[] = [];
   private readonly unsent = new Map<string, Line>();
@@ -115,7 +133,7 @@ export class ChatLog {
 
   private add(to: Line[], event: StreamEvent): void {
     const { data, type } = event;
-    const words = typeof data["text"] === "string" ? tame(data["text"]) : "";
+    const words = type === "room" ? changeOf(data) : typeof data["text"] === "string" ? tame(data["text"]) : "";
     if (type === "edit" && event.retracted) return; // of a message that was taken back
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
     const own = event.key !== undefined && this.unsent.delete(event.key);
