@@ -79,6 +79,18 @@ class Rooms(Asking):
         """Delete it: its owner does."""
         return await self._ask("DELETE", _path(room))
 
+    async def devices(self) -> list[dict[str, Any]]:
+        """One's devices of the last 30 days, the latest first: `device`, `last_active`."""
+        return list((await self._ask("GET", "/v1/devices"))["devices"])
+
+    async def sign_out(self, device: str) -> None:
+        """End a device's connections, and forget what it has received. Raises `not_found`."""
+        await self._ask("DELETE", f"/v1/devices/{quote(device, safe='')}")
+
+    async def disconnect(self, user: str) -> None:
+        """End all connections of a user: for admin."""
+        await self._ask("POST", f"/v1/users/{quote(user, safe='')}/disconnect")
+
     async def block(self, user: str) -> None:
         """This user adds one to no room any more."""
         await self._ask("PUT", f"/v1/blocks/{quote(user, safe='')}")

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from control.rooms.changes import TYPE, Change, apply, check_change, check_room, not_found
 from control.rooms.rooms import WITHIN_S, Rooms
 from control.rooms.state import History, Role, Room, channel_of, shown, stream_of
-from control.rooms.users import BLOCK, MUTE, UNBLOCK, UserRoom, key_of
+from control.rooms.users import BLOCK, MUTE, UNBLOCK, key_of
 from kernel.access.tokens import Action, Grants
 from kernel.access.users import check_user
 from kernel.clock import Clock
@@ -228,17 +228,12 @@ class RoomDoor:
         await self.rooms.until(muted)
         return {"room": room, "muted": on}
 
-    def of_user(self, who: Who, user: str) -> list[tuple[UserRoom, Room]]:
-        """The rooms of a user, for themselves and for `admin`."""
+    @staticmethod
+    def check_whose(who: Who, user: str) -> None:
+        """A user's rooms and devices are for themselves, and for `admin`. Raises `forbidden`."""
         check_user(user)
         if who.user != user and not who.grants.allows("admin", "*"):
-            raise TouchlineError("forbidden", "Only a user themselves, or admin, sees their rooms.")
-        found = []
-        for one in self.rooms.open_to(user):
-            room = self.rooms.room(one.room)
-            if room is not None and room.member(user) is not None:
-                found.append((one, room))
-        return found
+            raise TouchlineError("forbidden", "Only a user themselves, or admin, sees what is theirs.")
 
     # ── blocks ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,16 +6,17 @@ event knows by it how new the room's record has to be (`members_at`), and waits 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from control.entity.tables import Tables
 from control.entity.types import AnyType, prefix_of
+from control.inbox.tables import Inboxes, OfUsers
 from control.rooms.changes import not_found
 from control.rooms.membership import ALL, NOTHING, Spans
 from control.rooms.state import Room
 from control.rooms.table import block_type, room_type, user_rooms_type
-from control.rooms.users import Block, UserRoom, block_key, key_of
+from control.rooms.users import Block, UserRoom, UserRooms, block_key, key_of, rooms_key
 from kernel.access.tokens import Grants
 from kernel.access.users import ROOM
 from kernel.errors import TouchlineError
@@ -33,6 +34,8 @@ class Rooms:
     def __init__(self, settings: Settings) -> None:
         self._room, self._user_rooms = room_type(settings), user_rooms_type(settings)
         self._block = block_type(settings)
+        #: How far users are, and what rooms' streams have come to.
+        self.inboxes = Inboxes(settings)
         self._tables: Tables | None = None
         #: Whether a user is banned from a channel: then nothing of it is theirs, whatever the room says.
         self.banned: Callable[[str, str], bool] = lambda *_: False
@@ -42,7 +45,7 @@ class Rooms:
     @property
     def types(self) -> list[AnyType]:
         """What its tables have to have."""
-        return [self._room, self._user_rooms, self._block]
+        return [self._room, self._user_rooms, self._block, *self.inboxes.types]
 
     @property
     def followed(self) -> bool:
@@ -55,6 +58,8 @@ class Rooms:
         self.rooms = tables.view(self._room)
         self.user_rooms = tables.view(self._user_rooms)
         self.blocks = tables.view(self._block)
+        self.of_users = OfUsers(self.user_rooms, rooms_key, _rooms_in)
+        self.inboxes.open(tables)
 
     # ── rooms ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,10 +166,7 @@ class Rooms:
 
     def of_user(self, user: str) -> list[UserRoom]:
         """The rooms that a user is in."""
-        if self._tables is None:
-            return []
-        records = self.user_rooms.scan(prefix_of(key_of(user)))
-        return [one for _, record in records for one in record.rooms]
+        return [] if self._tables is None else list(self.of_users.of(user).values())
 
     def number_of(self, user: str) -> int:
         """How many rooms a user is in."""
@@ -186,7 +188,7 @@ class Rooms:
 
     def of_user_in(self, user: str, room: str) -> UserRoom | None:
         """What is kept of one of them."""
-        return next((one for one in self.of_user(user) if one.room == room), None)
+        return None if self._tables is None else self.of_users.of(user).get(room)
 
     def has_blocked(self, user: str, other: str) -> bool:
         """Whether `user` has blocked the other one."""
@@ -212,3 +214,7 @@ class Rooms:
             raise TouchlineError(
                 "unavailable", "It has been taken, and is not in force yet: look again in a moment."
             ) from None
+
+
+def _rooms_in(records: Sequence[UserRooms]) -> dict[str, UserRoom]:
+    return {one.room: one for record in records for one in record.rooms}

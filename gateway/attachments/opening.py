@@ -55,7 +55,11 @@ async def open_attachments(
         codec=codec_for(settings, "attachment"),
         write=write,
     )
-    service.readers_of = partial(_readers_of, rooms, lambda _: ())
+
+    def devices_of(user: str) -> list[str]:
+        return [one.device for one in rooms.inboxes.devices_of(user, clock.now_ms())]
+
+    service.readers_of = partial(_readers_of, rooms, devices_of)
     sweeping = asyncio.create_task(Janitor(service, clock).run())
     stack.callback(sweeping.cancel)
     return service

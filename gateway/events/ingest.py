@@ -13,7 +13,7 @@ from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import replies, sending
-from gateway.events.changes import Item, Look, Refusals, looking
+from gateway.events.changes import Item, Look, Numbers, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
 from gateway.events.sending import Prepare, Send, Sent
@@ -55,17 +55,19 @@ async def routes(context: Context) -> Sequence[Operation]:
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
+        numbers: Numbers | None = None
         if caller.user is not None:
             context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         if is_room(stream):
-            way = sending.in_room(Signer(context.settings.auth))
+            leads = context.control_state.rooms.led_by(caller.user or "", stream.channel)
+            numbers = Numbers(anybodys=leads or caller.user is None or caller.speaks_for_others)
+            way = sending.in_room(Signer(context.settings.auth), numbers.of)
             if caller.user is not None and not caller.speaks_for_others:
                 await context.control_state.rooms.writable(caller.user, stream.channel)
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
-        leads = is_room(stream) and context.control_state.rooms.led_by(caller.user or "", stream.channel)
         looks = (
-            None if leads else looking(context.history, stream, caller, lanes),
+            looking(context.history, stream, caller, lanes, numbers=numbers),
             doors.looking(context.attachments, stream, caller),
             replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
         )

@@ -32,7 +32,13 @@ export interface RoomRow {
   readonly name: string;
   readonly role: RoomRole;
   readonly members: number;
+  /** Messages of others that the user has not read, and those of them that mention the user. */
+  readonly unread: number;
+  readonly mentions: number;
   readonly last: Readonly<Record<string, unknown>> | null;
+  /** Up to where the user has read it, and the highest that a device of theirs has. */
+  readonly read: number;
+  readonly delivered: number;
   readonly muted: boolean;
 }
 
@@ -86,6 +92,16 @@ export class Rooms {
   /** Deletes it: its owner does. */
   async delete(room: string): Promise<void> {
     await this.#ask("DELETE", path(room));
+  }
+
+  /** One's devices of the last 30 days, the latest first. */
+  async devices(): Promise<readonly { device: string; last_active: string }[]> {
+    return ((await this.#ask("GET", "/v1/devices")) as { devices: { device: string; last_active: string }[] }).devices;
+  }
+
+  /** Ends a device's connections, and forgets what it has received. Rejects with `not_found`. */
+  async signOut(device: string): Promise<void> {
+    await this.#ask("DELETE", `/v1/devices/${encodeURIComponent(device)}`);
   }
 
   /** This user adds one to no room any more. */
