@@ -1,4 +1,4 @@
-"""A room in the page, in two browsers: who is in it, replies, edits, what is taken back, reports, and mutes."""
+"""A room in the page, in two browsers: who is in it, replies, edits, retractions, reports, and mutes."""
 
 import json
 import urllib.request
