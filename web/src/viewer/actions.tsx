@@ -10,7 +10,7 @@ export function Actions({ room, line }: { room: Room; line: Line }) {
   const said = useSignal("");
   const reason = useSignal("");
   const reporting = useSignal(false);
-  if (line.seq === 0 || line.retracted || line.gap) return null;
+  if (line.seq === 0 || line.retracted || line.gap || line.system) return null;
   const { people } = room;
   const mine = line.mine || (room.user !== "" && line.sender === room.user);
   const write = (edit: boolean) => {

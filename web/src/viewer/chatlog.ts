@@ -17,6 +17,8 @@ export interface Line {
   readonly replyTo: string;
   /** How many answers it has, as far as is known here. */
   readonly replies: number;
+  /** A change of the room, which nobody has said. */
+  readonly system: boolean;
   /** Signed by a token, rather than typed by its author. */
   readonly signed: boolean;
   readonly text: string;
@@ -33,7 +35,7 @@ export interface Line {
 }
 
 const NONE: readonly string[] = [];
-const ALONE = { sender: "", replyTo: "", replies: 0 } as const;
+const ALONE = { sender: "", replyTo: "", replies: 0, system: false } as const;
 
 function filesOf(data: StreamEvent["data"]): readonly string[] {
   const given = data["attachments"];
@@ -151,6 +153,7 @@ export class ChatLog {
       sender: event.sender ?? "",
       replyTo,
       replies: event.replies ?? 0,
+      system: type === "room",
       signed,
       text: words,
       at: event.server_ts,
