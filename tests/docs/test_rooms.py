@@ -45,7 +45,8 @@ def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
 def test_in_python(open_: Pipeline) -> None:
     space: dict[str, Any] = {}
     exec(example("python"), space)  # noqa: S102 - it is ours
-    assert asyncio.run(space["talk"](open_.gateway_url, open_.edge_url)) == ["created", "Hello!"]
+    heard = asyncio.run(space["talk"](open_.gateway_url, open_.edge_url))
+    assert heard == ["created", "Hello!", "added"]
     assert asyncio.run(space["catch_up"](open_.edge_url)) == "Hello!"
 
 
