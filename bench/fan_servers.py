@@ -15,15 +15,23 @@ from typing import Any
 import uvloop
 
 from bench.known import KnownByHand
+from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
+from consumers.messenger.messenger import Messenger
+from consumers.messenger.signals import Signals
+from consumers.nearby.looking import Looking
+from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
+from consumers.service.nearby import NearbyRequests
+from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Asking, Poster, Publishing
-from consumers.service.requests import Cursors, Requests
+from consumers.service.requests import Requests
 from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Partitions, Subscriptions
+from consumers.service.tasks import Tasks
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
 from control.commands.answers import Question
@@ -81,6 +89,9 @@ class _Nothing:
     def viewers(self, stream: str) -> int:
         return 0
 
+    def write(self, key: str, value: bytes) -> None:
+        pass
+
     def serves(self, kind: object, key: str) -> bool:
         return True
 
@@ -89,9 +100,6 @@ class _Nothing:
 
     def elsewhere(self, key: str) -> str | None:
         return None
-
-    def remember(self, user: str, device: str, stream: str, seq: int) -> None:
-        pass
 
     async def post(self, stream: Stream, event: Any, headers: Any = None) -> Placed:
         return Placed(0, None, None)
@@ -102,8 +110,11 @@ class _Nothing:
     async def send(self, about: str, command: str, arguments: Any, *, actor: str | None = None) -> None:
         raise NotImplementedError
 
-    async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
         raise NotImplementedError(stream)
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError(stream, event_id)
@@ -122,7 +133,7 @@ def bare_service(
     partitions: Partitions | None = None,
     poster: Poster | None = None,
     answers: Asking | None = None,
-    cursors: Cursors | None = None,
+    book: PlaceBook | None = None,
     registry: ControlState | None = None,
     turns: Turns | None = None,
 ) -> Service:
@@ -133,7 +144,8 @@ def bare_service(
     codec, nothing = Codec("fanout"), _Nothing()
     settings, clock = settings or Settings(), clock or SystemClock()
     edge = settings.edge
-    hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
+    decode = reader(codec.schema_id, lambda _: None)  # type: ignore[arg-type,return-value]
+    hub = Hub(decode, ring_events=2048, ring_bytes=1 << 28)
     hub.whole = {("live", 0)}
     registry, past = registry or KnownByHand(settings, clock), history or nothing
     tokens = Tokens(
@@ -154,45 +166,81 @@ def bare_service(
     )
     admission.open = True
     budgets = DoorBudgets(settings.limits, clock)
+    subscriptions = Subscriptions(
+        hub,
+        Backfill(past),
+        registry,
+        partitions or nothing,
+        most_of_a_user=edge.max_subscriptions_per_user,
+        now_ms=clock.now_ms,
+    )
+    requests = Requests(
+        history=past,
+        readers=registry.readers,
+        rooms=registry.rooms,
+        counts=nothing,
+        budgets=budgets,
+        pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
+    )
+    rooms = RoomRequests(
+        registry.rooms,
+        poster=poster or nothing,
+        answers=answers or nothing,
+        commands=nothing,
+        history=past,
+        budgets=budgets,
+        clock=clock,
+    )
+    kept = book or PlaceBook(clock, Codec("ack"), nothing.write, registry.rooms.inboxes)
+    places = PlaceRequests(history=past, readers=registry.readers, rooms=registry.rooms, book=kept)
+    tasks = Tasks()
+    publishing = Publishing(
+        poster=poster or nothing,
+        history=past,
+        channels=registry,
+        answers=answers or nothing,
+        budgets=budgets,
+        attachments=nothing,
+        new_id=lambda: "key",
+    )
+    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
+    looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
+    publishing = Publishing(
+        poster=poster or nothing,
+        history=past,
+        channels=registry,
+        answers=answers or nothing,
+        budgets=budgets,
+        attachments=nothing,
+        new_id=lambda: "key",
+    )
+    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
+    looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
     return Service(
         edge,
         clock,
         admission,
-        Subscriptions(
-            hub,
-            Backfill(past),
-            registry,
-            partitions or nothing,
-            most_of_a_user=edge.max_subscriptions_per_user,
-        ),
-        Publishing(
-            poster=poster or nothing,
-            history=past,
-            channels=registry,
-            answers=answers or nothing,
-            budgets=budgets,
-            attachments=nothing,
-            new_id=lambda: "key",
-        ),
-        Requests(
-            history=past,
-            readers=registry.readers,
-            rooms=registry.rooms,
-            counts=nothing,
-            cursors=cursors or nothing,
-            budgets=budgets,
-            pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
-        ),
+        subscriptions,
+        publishing,
+        requests,
         turns or Turns(ManualClock()),
-        RoomRequests(
-            registry.rooms,
-            poster=poster or nothing,
-            answers=answers or nothing,
-            commands=nothing,
+        rooms,
+        places,
+        Messenger(
+            door=rooms.door,
             history=past,
-            budgets=budgets,
+            book=kept,
+            places=places,
+            requests=requests,
+            subscriptions=subscriptions,
+            admission=admission,
+            signals=Signals(clock, Codec("signal"), nothing.write),
+            viewers=nothing.viewers,
             clock=clock,
+            tasks=tasks,
         ),
+        NearbyRequests(settings.nearby, looking, publishing, registry.consent, budgets),
+        tasks,
     )
 
 

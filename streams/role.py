@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn, cast
 from control.channels.lists import SPREAD
 from control.counts import count_type
 from control.following.follower import TableThread
+from control.nearby.inside import inside_type
 from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -75,7 +76,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     names, config = topic_names(settings), client_config(settings)
     stream = settings.stream
     # Viewers wait for the fan-out, and some for answers; the log of events may be a moment behind it.
-    apart = {names.fanout(kind) for kind in Kind} | {names.answers, names.attachments}
+    apart = {names.fanout(kind) for kind in Kind} | {names.answers, names.attachments, names.retractions}
     sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
     known = asyncio.Event()
 
@@ -85,7 +86,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     state, on_disk = ControlState.on_disk(
         *(settings, clock, "stream"),
         listing=SPREAD,
-        also=[count_type(settings)],
+        also=[count_type(settings), inside_type(settings)],
         remembered=max(_REMEMBERED, settings.state.remembered),
         on_failed=fail,
     )
@@ -155,6 +156,7 @@ async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) 
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
+        worker.look_after_rooms()
         lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:

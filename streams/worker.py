@@ -31,11 +31,17 @@ from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.cluster import Cluster
 from streams.counting import Counting
+from streams.fences.watching import Watching
 from streams.fold.channels import Channels
-from streams.fold.judge import Judge, Memory, Outcome
+from streams.fold.judge import Judge
+from streams.fold.memory import Memory, Outcome
+from streams.fold.moves import Moves
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
+from streams.inboxes import InboxOwner
 from streams.members import Members
+from streams.moderators import Moderators
+from streams.nearby import NearbyOwner
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -93,15 +99,34 @@ class Worker:
         self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
         self._members.writes_late(self.write, self._changes)
         self._rooms = self._members.fold
+        self._inboxes = InboxOwner(
+            *(settings, self._names, tables, state.rooms),
+            of_rooms=self._members.owner,
+            refuse=self._refuse,
+            partitions=lambda: self.partitions,
+        )
+        self._inboxes.writes_late(self.write)
+        self._moderators = Moderators(state.moderation, self._forget)
+        self._moderators.writes_late(self.write, self._changes)
+        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
+        of_doors = {**self._moderators.folds, **self._nearby.folds}
+        self._of_users = {**self._members.folds, **of_doors}
+        moderated = state.moderation.sanctions
+        moderated.still_used = lambda key: any(
+            key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
+        )
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
         self._signer = Signer(settings.auth)
+        self._watching = Watching(
+            *(settings, self._names, tables), consent=state.consent, clock=clock, write=self.write
+        )
 
     @property
     def topics(self) -> frozenset[str]:
         """What a worker reads in turns."""
-        return frozenset(self._kind_of) | {self._names.control, self._names.changes}
+        return frozenset(self._kind_of) | {self._names.control, self._names.changes} | self._inboxes.topics
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
@@ -137,6 +162,9 @@ class Worker:
             now_ms=self._clock.now_ms(),
         )
         await counted
+        await asyncio.to_thread(self._watching.load)
+        self._watching.loaded()
+        self._watching.opening(self.partitions, ingest, kept)
         self.positions = dict(starts)
         self._health.ok("partitions")
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
@@ -144,15 +172,18 @@ class Worker:
 
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
-        states = [names.channels, names.rooms, names.user_rooms, names.blocks]
+        of_rooms = [names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
+        of_nearby = [names.friends, names.sharing, names.fences]
+        states = [names.channels, *of_rooms, *of_nearby, names.sanctions, names.reports]
         chat = names.ingest[Kind.CHAT]
-        topics = [names.changes, names.control, names.counts, chat, *states]
+        topics = [names.changes, names.control, names.counts, names.inside, names.acks, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
             (names.changes, self._changes),
             (names.control, self._commands),
             (chat, self._members.owner),
+            (names.acks, self._inboxes.places),
         ):
             await owner.opening(
                 [place.partition for place in starts if place.topic == topic],
@@ -191,7 +222,8 @@ class Worker:
     def _new_channels(self, kind: Kind, epochs: Mapping[str, list[Epoch]]) -> Channels:
         ingest = epochs[self._names.ingest[kind]][-1].partitions
         fanout = self.partitions[self._names.fanout(kind)]
-        return Channels(kind, self.registry.channel, ingest=ingest, fanout=fanout)
+        record_of, sanctions = self.registry.channel, self._moderators.of
+        return Channels(kind, record_of, ingest=ingest, fanout=fanout, sanctions=sanctions)
 
     def _judge(self, place: Partition, epochs: Mapping[str, list[Epoch]], kept: Judge | None) -> Judge:
         kind = self._kind_of[place.topic]
@@ -205,8 +237,10 @@ class Worker:
             catalog=catalog_for(self._settings),
             answers=self.partitions.get(self._names.answers, 0),
             attachments=self.partitions.get(self._names.attachments, 0),
+            retractions=self.partitions.get(self._names.retractions, 0),
             signer=self._signer,
             rooms=self._rooms if kind is Kind.CHAT else None,
+            tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
         )
 
     def _new_memory(self, kind: Kind) -> Memory:
@@ -214,6 +248,7 @@ class Worker:
             Repeats(self._window_ms),
             shares=Shares(rates_of(self._settings.stream)),
             counts=self._counting.states(kind),
+            moves=Moves(self._window_ms, self._settings.nearby.max_speed_m_s),
         )
 
     @property
@@ -238,6 +273,7 @@ class Worker:
                     REJECTED.labels(reason).inc(count)
             else:
                 self._note(judge.kind, outcome)
+                outcome.writes += self._watching.crossed(place.partition, outcome.moved)
                 self.traffic.note(place.topic, place.partition, outcome.accepted)
                 eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
             writes += outcome.writes
@@ -251,11 +287,16 @@ class Worker:
         for place, judge in self._judges.items():
             if place in offsets:
                 writes += self._counting.keep(judge.memory.counts.take(offsets[place]).values())
-        return writes
+        return writes + self._watching.committing(offsets)
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""
         self._sink.write_apart(writes)
+
+    def look_after_rooms(self) -> None:
+        """Take away what is kept of rooms that are no more."""
+        if writes := self._members.sweep(self._clock.now_ms()):
+            self.write(writes)
 
     @property
     def _room_for_channels(self) -> bool:
@@ -292,7 +333,7 @@ class Worker:
         fold = fold_of(type_, self._check_room)
 
         def route(command: dict[str, Any]) -> EntityFold[Any]:
-            if (of_users := self._members.folds.get(command["command"])) is not None:
+            if (of_users := self._of_users.get(command["command"])) is not None:
                 return of_users
             if command["command"] not in COMMANDS:
                 raise TouchlineError("bad_request", f"There is no command {command['command'][:40]!r}.")
@@ -305,6 +346,10 @@ class Worker:
     def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
         if place.topic == self._names.changes:
             return self._changes.fold(place, records)
+        if place.topic == self._names.acks:
+            return self._inboxes.places.fold(place, records)
+        if place.topic == self._names.cursors:
+            return self._inboxes.old_cursors(records)
         # The rest of that topic is for edges and gateways.
         ours = [r for r in records if r.value is not None and not Revocations.wants(r.key or b"")]
         return self._commands.fold(place, ours)

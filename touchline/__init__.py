@@ -12,6 +12,11 @@ from kernel.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
+    from consumers.client.moderation import Moderation as Moderation
+    from consumers.client.nearby import Nearby as Nearby
+    from consumers.client.nearby import around as around
+    from consumers.client.nearby import locate as locate
+    from consumers.client.nearby import watch_nearby as watch_nearby
     from consumers.client.rooms import Rooms as Rooms
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
@@ -51,6 +56,12 @@ def _rooms() -> ModuleType:
     return home
 
 
+def _nearby() -> ModuleType:
+    import consumers.client.nearby as home  # noqa: PLC0415
+
+    return home
+
+
 def _attachments() -> ModuleType:
     import consumers.client.attachments as home  # noqa: PLC0415
 
@@ -65,6 +76,12 @@ def _producers() -> ModuleType:
 
 def _events() -> ModuleType:
     import schemas.events as home  # noqa: PLC0415
+
+    return home
+
+
+def _moderation() -> ModuleType:
+    import consumers.client.moderation as home  # noqa: PLC0415
 
     return home
 
@@ -91,7 +108,12 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Failure": _producers,
         "Location": _producers,
         "Post": _producers,
+        "Moderation": _moderation,
+        "Nearby": _nearby,
         "Rooms": _rooms,
+        "around": _nearby,
+        "locate": _nearby,
+        "watch_nearby": _nearby,
         "Producer": _producers,
         "SomeNotDelivered": _producers,
         "SyncProducer": _producers,
@@ -125,6 +147,8 @@ __all__ = [
     "Gap",
     "Live",
     "Location",
+    "Moderation",
+    "Nearby",
     "Offline",
     "Post",
     "Producer",
@@ -139,7 +163,10 @@ __all__ = [
     "Viewer",
     "Waiting",
     "__version__",
+    "around",
     "load_settings",
+    "locate",
+    "watch_nearby",
 ]
 
 

@@ -1,14 +1,14 @@
 """What a role sees of one sort of entity: looked up in the table on disk, held in memory while it is used."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from threading import RLock
 from typing import Final, Generic, NamedTuple
 
 from control.entity.store import Row, Store
-from control.entity.types import EntityType, S, Stamp
+from control.entity.types import PAIR, EntityType, S, Stamp, prefix_of
 from kernel.errors import TouchlineError
 from kernel.process.lines import Lines
 
@@ -37,6 +37,13 @@ class Known(NamedTuple, Generic[S]):
     size: int = 0
 
 
+class _All(set[bytes]):
+    """Every key there is, for whoever asks which of theirs are in it."""
+
+    def __rand__(self, keys: object) -> object:
+        return keys
+
+
 class View(Generic[S]):
     """One type's entities. Any thread may ask; who watches is called by the thread that brings the change."""
 
@@ -54,6 +61,9 @@ class View(Generic[S]):
         self.lists: dict[bytes, int] = {}
         self._watched: dict[bytes, Known[S]] = {}
         self._callbacks: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
+        #: Of entities whose pairs are all watched, those that come too; and of all there are.
+        self._of_entity: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
+        self._of_all: list[Callable[[bytes, S | None], None]] = []
         #: What the owner has written, and the topic has not brought back yet.
         self._own: dict[bytes, Known[S]] = {}
         #: Of these, the keys that the table does not have yet.
@@ -69,6 +79,12 @@ class View(Generic[S]):
         self._lock = RLock()
         #: Called where something older has come after what is known.
         self.on_stale: Callable[[bytes, Known[S]], None] | None = None
+        self._tell_all: Callable[[Iterable[bytes]], None] | None = None
+
+    def tell_all(self, tell: Callable[[Iterable[bytes]], None]) -> None:
+        """Call this with all keys that change, once the table is filled, whoever asks for them: only of what
+        is few. To be said before the table is followed."""
+        self.in_use, self._tell_all = _All(), tell
 
     def open(self, store: Store) -> None:
         """The table is filled."""
@@ -99,6 +115,30 @@ class View(Generic[S]):
                 self._remembered.move_to_end(key)
             return found
 
+    def values(self, keys: Sequence[bytes]) -> dict[bytes, S | bytes]:
+        """What there is of these keys: as a state where it is in memory, else as its bytes, which are read at
+        once for all of them and not kept. That they change is told where `still_used` says so."""
+        found: dict[bytes, S | bytes] = {}
+        missing: list[bytes] = []
+        with self._lock:
+            for key in keys:
+                known = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
+                if known is None:
+                    missing.append(key)
+                elif known.state is not None:
+                    found[key] = known.state
+            heard = [key for key in missing if self.still_used is not None and self.still_used(key)]
+            self.in_use.update(heard)
+            self._faded.update(heard)
+            rows = sorted(self._opened.get_many(self.type.name, missing), key=attrgetter("key"))
+            for key, of_key in groupby(rows, attrgetter("key")):
+                copies = list(of_key)
+                if len(copies) == 1 and copies[0].gone_ms is None:
+                    found[key] = copies[0].value
+                elif (state := self._pick(key, copies).state) is not None:
+                    found[key] = state
+        return found
+
     def watch(self, key: str, callback: Callable[[bytes, S | None], None]) -> S | None:
         """The entity's state now, and `callback(key, state)` at each change of it, until `unwatch`."""
         raw = key.encode()
@@ -120,8 +160,42 @@ class View(Generic[S]):
             self._watched.pop(raw, None)
             self._forget(raw)
 
+    def watch_pairs(self, entity: str, callback: Callable[[bytes, S | None], None]) -> None:
+        """`callback(key, state)` at each change of a record of an entity's pairs, until `unwatch_pairs`.
+        Those that are there are found by `scan`, afterwards."""
+        self._of_entity.setdefault(prefix_of(entity), []).append(callback)
+
+    def unwatch_pairs(self, entity: str, callback: Callable[[bytes, S | None], None]) -> None:
+        """End it."""
+        callbacks = self._of_entity.get(prefix_of(entity), [])
+        if callback in callbacks:
+            callbacks.remove(callback)
+        if not callbacks:
+            self._of_entity.pop(prefix_of(entity), None)
+
+    def watch_all(self, callback: Callable[[bytes, S | None], None]) -> None:
+        """The same for all records, of a type whose records change seldom."""
+        self._of_all.append(callback)
+
+    def of_interest(self, keys: set[bytes]) -> set[bytes]:
+        """Of keys that have changed those of which this view has to hear. The follower's thread asks."""
+        if self._of_all:
+            return keys
+        if not self._of_entity:
+            return keys & self.in_use
+        return {key for key in keys if key in self.in_use or _prefix(key) in self._of_entity}
+
     def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = _PAGE) -> list[tuple[bytes, S]]:
         """Entities whose keys begin with `prefix` and lie behind `after`, in the order of keys."""
+        found = self._scan(prefix, after, limit)
+        # What the owner has made a moment ago is not in the table yet.
+        made = [key for key in self._made if key > after and key.startswith(prefix)] if self._made else ()
+        if not made:
+            return found
+        own = [(key, state) for key in made if (state := self._own[key].state) is not None]
+        return sorted({**dict(own), **dict(found)}.items())[:limit]
+
+    def _scan(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, S]]:
         found: list[tuple[bytes, S]] = []
         while True:
             rows = self._opened.scan(self.type.name, prefix, after, _PAGE)
@@ -192,6 +266,8 @@ class View(Generic[S]):
                 if self.type.few_listed:
                     self._relist(key)
                 self._refresh(key)
+        if self._tell_all is not None:
+            self._tell_all(keys)
 
     def _relist(self, key: bytes) -> None:
         flags = 0
@@ -204,7 +280,7 @@ class View(Generic[S]):
 
     def _refresh(self, key: bytes) -> None:
         before = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
-        if before is None and key not in self._callbacks:
+        if before is None and key not in self._callbacks and not self._watchers_of(key):
             faded = key in self._faded
             self._faded.discard(key)
             self.in_use.discard(key)
@@ -233,8 +309,14 @@ class View(Generic[S]):
             self._hold(key, known)
         if self.on_forget is not None:
             self.on_forget(key)
-        for callback in list(self._callbacks.get(key, ())):
+        for callback in (*self._callbacks.get(key, ()), *self._watchers_of(key)):
             callback(key, known.state)
+
+    def _watchers_of(self, key: bytes) -> Sequence[Callable[[bytes, S | None], None]]:
+        """Who hears of it because of what it is one of."""
+        if not self._of_entity:
+            return self._of_all
+        return (*self._of_all, *self._of_entity.get(_prefix(key), ()))
 
     # ── the table ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -307,3 +389,8 @@ class View(Generic[S]):
         self.in_use.discard(key)
         if self.on_forget is not None:
             self.on_forget(key)
+
+
+def _prefix(key: bytes) -> bytes:
+    entity, between, _ = key.partition(PAIR)
+    return entity + between

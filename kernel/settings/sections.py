@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, get_type_hints
 from msgspec import Meta
 
 from kernel.settings.attachments import Attachments
+from kernel.settings.nearby import Nearby
 from kernel.settings.section import Count, NamedDays, Port, Rate, Seconds, Section
 
 
@@ -313,6 +314,7 @@ class Limits(Section, frozen=True):
         Count,
         Meta(description="channels with `readers` that there may be of those that somebody administers"),
     ] = 5000
+    rooms_of_a_user: Annotated[Count, Meta(description="rooms that a user may be in")] = 5000
     page_bytes: Annotated[Count, Meta(description="bytes at which a page of history or hits ends")] = (
         4 * 1024 * 1024
     )
@@ -374,6 +376,7 @@ class Settings(Section, frozen=True):
     indexer: Indexer = Indexer()
     gateway: Gateway = Gateway()
     attachments: Attachments = Attachments()
+    nearby: Nearby = Nearby()
     auth: Auth = Auth()
     limits: Limits = Limits()
     embedded: Embedded = Embedded()

@@ -110,6 +110,10 @@ class Person:
         await self._wire.send(json.dumps({"id": number, "op": op, **fields}))
         return await self.until(lambda message: message.get("id") == number)
 
+    async def send(self, op: str, **fields: Any) -> None:
+        """Send a request that wants no reply."""
+        await self._wire.send(json.dumps({"op": op, **fields}))
+
     async def until(self, wanted: Any, within: float = 20) -> dict[str, Any]:
         """The first message of this sort."""
         async with asyncio.timeout(within), self._came:
@@ -128,6 +132,12 @@ class Person:
         stream = stream_of(room)
         return await self.until(lambda m: m["op"] == "error" and m.get("stream") == stream and "id" not in m)
 
+    async def closed(self) -> int | None:
+        """The code with which the connection ends."""
+        async with asyncio.timeout(20):
+            await self._wire.wait_closed()
+        return self._wire.close_code
+
     @property
     def texts(self) -> list[str]:
         return [shown(message) for message in self.heard if message["op"] == "event"]
@@ -136,7 +146,8 @@ class Person:
 @contextlib.asynccontextmanager
 async def person(pipeline: Pipeline, user: str) -> AsyncIterator[Person]:
     """Somebody who is connected."""
-    url = f"{pipeline.edge_url}?user={quote(user)}&device=d1"
+    named = f"user={quote(user)}&" if user else ""
+    url = f"{pipeline.edge_url}?{named}device=d1"
     async with connect(url, subprotocols=["touchline.v1"], compression=None) as wire:  # type: ignore[list-item]
         who = Person(wire, user)
         listening = asyncio.create_task(who.listen())

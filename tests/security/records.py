@@ -10,15 +10,25 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from control.attachments.marks import mark_type
 from control.channels.channel import ChannelRecord, encoded, from_avro
 from control.commands.checks import carry_out
 from control.counts import count_type
+from control.entity.fold import Input
+from control.inbox.places import ack_of, fold_places, of_old_cursor
+from control.inbox.tables import head_of, places_type, put_together, tally_type
+from control.inbox.tally import Said, after
+from control.inbox.unread import ReadUpTo, counts
+from control.nearby.fences import shown
+from control.nearby.inside import inside_type
+from control.nearby.table import fence_type, friend_type, sharing_type
 from control.rooms import state as rooms
 from control.rooms.changes import Change, apply
-from control.rooms.users import UserRooms
+from control.rooms.membership import Spans
+from control.rooms.users import UserRooms, key_of
 from history.log import readable
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
@@ -27,6 +37,7 @@ from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of
 from search_indexer.text.folding import Folding
+from streams.fences.index import FenceIndex
 from streams.fold.channels import make_channel
 from streams.recovery.restore import accepted_event
 from tests.streams.judging import make_judge
@@ -126,6 +137,34 @@ def user_rooms(data: bytes) -> None:
         assert one.spans.skip(0) >= 0
 
 
+def friend(data: bytes) -> None:
+    """touchline.friends."""
+    type_ = friend_type(Settings())
+    type_.encode(type_.decode(data))
+
+
+def sharing(data: bytes) -> None:
+    """touchline.sharing: what is read answers whether somebody is shown."""
+    type_ = sharing_type(Settings())
+    state = type_.decode(data)
+    assert not state.shows(state.forgotten)
+
+
+def fence(data: bytes) -> None:
+    """touchline.fences: what is read can be looked at, and shown."""
+    state = fence_type(Settings()).decode(data)
+    index = FenceIndex(25.0)
+    index.put(state)
+    index.near(np.array([state.lat, 0.0]), np.array([state.lon, 0.0]))
+    msgspec.json.encode(shown(state))
+
+
+def inside(data: bytes) -> None:
+    """touchline.inside."""
+    type_ = inside_type(Settings())
+    assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
+
+
 def alert(data: bytes) -> None:
     """touchline.alerts."""
     arguments = codec("control").decode(data)["arguments"]
@@ -147,12 +186,43 @@ def count(data: bytes) -> None:
     assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
 
 
+def tally(data: bytes) -> None:
+    """touchline.tallies: what is read off its head is what is in it, it is counted by, and moved on."""
+    type_ = tally_type(Settings())
+    found = type_.decode(data)
+    head_of(data)
+    assert counts(found, Spans(((0, 1 << 52),)), "ana", ReadUpTo()).mentions >= 0
+    said = Said(found.seq + 1, APPEND_MS, "message", "ana", found.n + 1, "@bob", 0, b"{}")
+    type_.encode(after(found, said, None))
+
+
+def places(data: bytes) -> None:
+    """touchline.places."""
+    put_together([places_type(Settings()).decode(data)])
+
+
+def ack(data: bytes) -> None:
+    """touchline.acks: what is taken can be folded, and written."""
+    taken = ack_of(codec("ack").decode(data))
+    given = Input(key_of(taken.user).encode(), msgspec.to_builtins(taken), APPEND_MS, "id-0", 0)
+    for change in fold_places(given, lambda _: None):
+        if change.state is not None:
+            places_type(Settings()).encode(change.state)
+
+
+def cursor(data: bytes) -> None:
+    """touchline.cursors: as workers take it over."""
+    codec("ack").encode(msgspec.to_builtins(of_old_cursor(codec("cursor").decode(data))))
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
 
 
-PLAIN: Final = ("presence", "cursor", "rejection", "answer")
+PLAIN: Final = ("presence", "rejection", "answer", "signal")
+#: Of control/moderation.
+MODERATION: Final = ("sanction", "report", "retraction")
 RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
     {
         **{f"record-event-{kind}": partial(event, kind) for kind in Kind},
@@ -162,8 +232,16 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-alert": alert,
         "record-room": room,
         "record-user-rooms": user_rooms,
-        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share")},
+        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share", *MODERATION)},
+        "record-friend": friend,
+        "record-sharing": sharing,
+        "record-fence": fence,
+        "record-inside": inside,
         "record-attachment": attachment,
         "record-count": count,
+        "record-tally": tally,
+        "record-places": places,
+        "record-ack": ack,
+        "record-cursor": cursor,
     }
 )

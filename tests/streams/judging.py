@@ -10,7 +10,8 @@ from kernel.log.positions import Kind, partition_of
 from kernel.log.records import Record
 from kernel.log.topics import TopicNames
 from streams.fold.channels import Channels
-from streams.fold.judge import Judge, Memory, Outcome
+from streams.fold.judge import Judge
+from streams.fold.memory import Memory, Outcome
 from streams.fold.repeats import Repeats
 
 NAMES = TopicNames("t")

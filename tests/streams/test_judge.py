@@ -12,7 +12,7 @@ from kernel.log.topics import MAX_RECORD_BYTES
 from schemas.codec import Codec
 from schemas.registry import RegistryAway
 from streams.fold.guards import Guard
-from streams.fold.judge import Outcome
+from streams.fold.memory import Outcome
 from tests.streams.judging import APPEND, HERE, PARTITIONS, chat, fold, make_judge
 
 
