@@ -138,11 +138,7 @@ class Edge:
             rooms=state.rooms,
             counts=self._heartbeat,
             budgets=budgets,
-            pages=Slots(
-                "pages",
-                each=settings.limits.pages_under_way,
-                in_all=settings.limits.pages_under_way_in_all,
-            ),
+            pages=Slots.of_pages(settings.limits),
         )
         rooms = RoomRequests(
             state.rooms,

@@ -207,5 +207,5 @@ class ControlState:
         if row.key.startswith("$"):
             return  # that one rests
         channel = self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
-        for tell in self.channels.on_change:
+        for tell in self.channels.on_change if self.known else ():  # before that nobody goes by what is known
             tell(channel)

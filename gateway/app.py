@@ -159,11 +159,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
                 failed=fail,
             ),
             budgets=budgets,
-            pages=Slots(
-                "pages",
-                each=settings.limits.pages_under_way,
-                in_all=settings.limits.pages_under_way_in_all,
-            ),
+            pages=Slots.of_pages(settings.limits),
             catalog=catalog_for(settings),
             stack=stack,
         )

@@ -148,10 +148,13 @@ class Tables:
             self._loop.call_soon_threadsafe(call, *arguments)
 
     def _ready(self, store: Store) -> None:
-        for view in self._views.values():
-            view.open(store)
-        self._filled.set()
-        self._on_ready()
+        try:
+            for view in self._views.values():
+                view.open(store)
+            self._filled.set()
+            self._on_ready()
+        except Exception as error:
+            self._on_failed(error)
 
     def _changed(self, changed: Mapping[str, set[bytes]]) -> None:
         try:
