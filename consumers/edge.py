@@ -90,8 +90,8 @@ class Edge:
         decode = reader_for(settings)
         rings = {"ring_events": edge.ring_events, "ring_bytes": edge.ring_bytes}
         self._hub = Hub(decode, **rings, selective=names.fanout_location)
-        self._positions = Positions.of_hub(self._hub, clock, settings.nearby.inactive_s)
-        self._looking = Looking(settings.nearby, clock, state.consent, self._positions, decode)
+        positions = Positions.of_hub(self._hub, clock, settings.nearby.inactive_s)
+        self._looking = Looking(settings.nearby, clock, state.consent, positions, decode)
         self._poster = KafkaPoster(settings, self._loop)
         self._answers = Answers(settings)
         self._attachments = AskAttachments(settings, clock)
@@ -115,7 +115,7 @@ class Edge:
         shares = self._shares = DoorShares(budgets, clock, codec_for(settings, "share"))
         admission = Admission(
             edge,
-            tokens_of(settings, clock, state.revocations, new_id=_new_id),
+            tokens_of(settings, clock, state.revocations, new_id=partial(secrets.token_urlsafe, 12)),
             name=self.name,
             cell=self._heartbeat.cell,
             on_loopback=is_loopback(edge.host),
@@ -160,7 +160,7 @@ class Edge:
             history=history,
             channels=state,
             answers=self._answers,
-            new_id=_new_id,
+            new_id=partial(secrets.token_urlsafe, 12),
             budgets=budgets,
             attachments=self._attachments,
             signer=Signer(settings.auth),
@@ -313,8 +313,8 @@ class Edge:
     # ── from the readers (it is their Listener) ──────────────────────────────────────────────
 
     def take(self, topic: str, records: list[Raw]) -> None:
-        records = self._positions.sift(records) if topic == self._names.fanout_location else records
-        deliveries = self._hub.take(topic, records)
+        location = topic == self._names.fanout_location
+        deliveries = self._hub.take(topic, self._looking.positions.sift(records) if location else records)
         if deliveries and topic != self._names.ops:  # figures do not count themselves
             DELIVERED.inc(deliveries)
             EDGE_LATENCY.observe(max(0, self._clock.now_ms() - self._hub.server_ts) / 1000)
@@ -391,7 +391,3 @@ class Edge:
         await self._attachments.close()
         await asyncio.to_thread(self._answers.close)
         await self._poster.close()
-
-
-def _new_id() -> str:
-    return secrets.token_urlsafe(12)

@@ -22,8 +22,6 @@ class Crowd:
         self._grid = Grid(cell_m)
         self._cells: dict[int, dict[Person, None]] = {}
         self._cell_of: dict[Person, int] = {}
-        #: Who was here and is no more.
-        self.gone: list[Person] = []
 
     def __len__(self) -> int:
         return len(self._cell_of)
@@ -55,7 +53,6 @@ class Crowd:
         """Who has said nothing since then is shown no more."""
         for person in [one for one in self._cell_of if one.position and one.position.came_ms <= before_ms]:
             self.drop(person)
-            self.gone.append(person)
 
     def middle(self, person: Person) -> tuple[float, float]:
         """Where strangers are shown them: in the middle of their cell."""

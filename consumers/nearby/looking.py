@@ -4,7 +4,6 @@ Consent is decided here, at delivery: by what the tables say at the moment in wh
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -30,6 +29,7 @@ _TICK_S: Final = 0.1
 #: The rest after a round of writes is so many times as long as the round.
 _REST: Final = 3.0
 _SWEEP_S: Final = 1.0
+_CROWD_MS: Final = 3000
 
 
 class Holder(Protocol):
@@ -74,6 +74,7 @@ class Looking:
         self._due: set[Watch] = set()
         self._flushing: asyncio.TimerHandle | None = None
         self._rest_s = 0.0
+        self._crowd_at_ms = 0
         positions.heard = self._heard
         if consent.followed:
             consent.sharing.watch_all(self._sharing_changed)
@@ -126,18 +127,21 @@ class Looking:
 
     def sweep(self) -> None:
         """Time has passed."""
-        self.neighbours.expire(self._clock.now_ms())
-        self.crowd.expire(self._clock.now_ms() - self.neighbours.active_ms)
-        for person in [person for person in self.crowd.gone if person.alone]:
-            self._let_go(person)
-        self.crowd.gone.clear()
+        now_ms = self._clock.now_ms()
+        self.neighbours.expire(now_ms)
+        if now_ms >= self._crowd_at_ms:  # there may be many of them
+            self._crowd_at_ms = now_ms + _CROWD_MS
+            self.crowd.expire(now_ms - self.neighbours.active_ms)
         self._flush_soon()
 
     async def sweep_forever(self) -> None:
         """Every second."""
         while True:
             await asyncio.sleep(_SWEEP_S)
-            self.sweep()
+            try:
+                self.sweep()
+            except Exception:  # of one look: the edge goes on, and looks again
+                _log.exception("who is near could not be looked at")
 
     # ── public people ────────────────────────────────────────────────────────────────────────────────
 
@@ -262,12 +266,12 @@ class Looking:
     def _flush(self) -> None:
         self._flushing = None
         began = self._clock.monotonic()
-        self.write(list(self._due))
+        self.write_all()
         self._rest_s = _REST * (self._clock.monotonic() - began)
 
-    def write(self, due: Iterable[Watch]) -> None:
-        """Tell these what is pending. Who does not take it now is told later, and then what is so then."""
-        for watch in due:
+    def write_all(self) -> None:
+        """Tell what is pending. Who does not take it now is told later, and then what is so then."""
+        for watch in list(self._due):
             if not watch.open or watch.holder.paused:
                 continue
             self._due.discard(watch)

@@ -145,6 +145,15 @@ class NearbyDoor:
         await self._rooms.until(in_force)
         return sharing_shown(self.consent.sharing_of(user))
 
+    async def forget(self, user: str, *, actor: str | None) -> None:
+        """Nobody sees where a user is, nor where they were: they are erased."""
+        key, before = sharing_key(user), self.consent.sharing_of(user).revision
+        if not before:
+            return  # they have never been seen
+        said = seal(SHARE, key, {"user": user, "on": False, "public": False}, self._signer)
+        await self._command(key, SHARE, said, actor)
+        await self._rooms.until(lambda: self.consent.sharing_of(user).revision > before)
+
     # ── fences ───────────────────────────────────────────────────────────────────────────────────────
 
     async def set_fence(self, who: Who, id_: str, wanted: Wanted) -> tuple[dict[str, Any], bool]:

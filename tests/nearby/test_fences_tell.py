@@ -65,7 +65,8 @@ async def test_a_fence_is_its_makers(walking: Pipeline) -> None:
     assert await refused(walking, "PUT", f"/v1/fences/{name}", cat, HERE) == (409, "exists")
     assert await refused(walking, "DELETE", f"/v1/fences/{name}", cat) == (404, "not_found")
     assert await refused(walking, "DELETE", f"/v1/fences/{name}", bob) == (403, "forbidden")
-    status, changed = await http(walking, "PUT", f"/v1/fences/{name}", ana, {**HERE, "radius_m": 50.0})
+    smaller = {**HERE, "radius_m": 50.0, "readers": [bob]}  # what is not said is not so any more
+    status, changed = await http(walking, "PUT", f"/v1/fences/{name}", ana, smaller)
     assert (status, changed["radius_m"]) == (200, 50.0)
     assert await refused(walking, "PUT", f"/v1/fences/{name}", ana, {"lat": 1.0}) == (400, "bad_request")
     async with person(walking, bob) as reader, person(walking, cat) as stranger:
