@@ -6,10 +6,11 @@ Once it has answered, a Kafka that goes away is waited for as long as `[producer
 import threading
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from kernel.errors import TouchlineError
 from kernel.log.kafka import unreachable
+from kernel.log.producing import LastingProducer
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from producers.delivery import failed
@@ -37,7 +38,7 @@ class Contact:
             # It comes between the address and the time that it took.
             self._why = error.str().partition(": ")[2].partition(" (after")[0]
 
-    def seek(self, kafka: Producer) -> bool:
+    def seek(self, kafka: LastingProducer) -> bool:
         """Ask once; whether Kafka has answered. After too long a time, what waits for it fails."""
         try:
             kafka.list_topics(self._topic, timeout=_ASK_S)

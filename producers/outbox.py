@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config
+from kernel.log.producing import LastingProducer
 from kernel.log.records import Headers
 from kernel.settings.reading import Settings
 from producers.contact import Contact
@@ -52,9 +53,7 @@ class Outbox:
     def __init__(self, settings: Settings, on_progress: Callable[[], None]) -> None:
         """`on_progress` is called in the delivery thread after each batch of reports: there may be room."""
         self.contact: Final = Contact(settings)
-        self._kafka = Producer({**properties(settings), "error_cb": self.contact.note})
-        #: Kafka's own, for `Batch`, which calls it with (topic, value, key, -1, on_delivery).
-        self.produce: Final[Produce] = self._kafka.produce
+        self._kafka = LastingProducer({**properties(settings), "error_cb": self.contact.note})
         self._on_progress = on_progress
         self._stopping = threading.Event()
         self._callers_turn = 0
@@ -64,6 +63,11 @@ class Outbox:
         self._hearing = threading.Lock()
         self._thread = threading.Thread(target=self._hear, name="touchline-deliveries", daemon=True)
         self._thread.start()
+
+    @property
+    def produce(self) -> Produce:
+        """Kafka's own, for `Batch`, which calls it with (topic, value, key, -1, on_delivery)."""
+        return self._kafka.produce
 
     def put(self, record: Record, on_delivery: OnDelivery, headers: Headers | None = None) -> bool:
         """Queue a record; False if the queue is full. Raises TouchlineError if Kafka would never take it."""
@@ -105,7 +109,7 @@ class Outbox:
         self._stopping.set()
         self._threads_turn.set()
         self._thread.join()
-        left: int = self._kafka.flush(timeout_s)
+        left = self._kafka.flush(timeout_s)
         if left:
             self._kafka.purge()
             self._kafka.flush(_PURGE_S)

@@ -49,8 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def of_the_run(factory: pytest.TempPathFactory) -> Path:
-    """A directory of this test process. Its servers are its own: tests change settings of a whole cluster."""
-    return factory.getbasetemp()
+    """A directory of this test process. Its servers are its own: tests change settings of a whole cluster.
+
+    Whoever runs some tests again and again names a directory, and keeps its servers (CONTRIBUTING.md).
+    """
+    return Path(os.environ.get("TOUCHLINE_TESTS_SERVERS") or factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from control.numbering import Placed, placed
 from control.rooms.state import is_room
@@ -13,6 +13,7 @@ from kernel.errors import TouchlineError
 from kernel.log.first_write import first_write
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream
+from kernel.log.producing import LastingProducer
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
@@ -31,7 +32,7 @@ class KafkaPoster:
         self._codecs = {kind: codec_for(settings, f"ingest-{kind}") for kind in Kind}
         self._settings, self._loop = settings, loop
         self._signer = Signer(settings.auth)
-        self._producer = Producer(
+        self._producer = LastingProducer(
             client_config(
                 settings,
                 acks="all",

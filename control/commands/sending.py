@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from control.commands.checks import check_command
 from control.revocations import COMMAND as REVOKE
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config, unreachable
+from kernel.log.producing import LastingProducer
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
@@ -25,7 +26,7 @@ class CommandSender:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._names, self._codec = topic_names(settings), codec_for(settings, "control")
-        self._kafka: Producer | None = None
+        self._kafka: LastingProducer | None = None
         self._connecting = asyncio.Lock()
         #: Hears what became of commands, while some are under way.
         self._hearing: asyncio.Task[None] | None = None
@@ -85,21 +86,21 @@ class CommandSender:
         # Revocations are whole states of a user; all else are changes of states.
         return (self._names.control if command == REVOKE else self._names.changes), value
 
-    def _hear(self, kafka: Producer) -> None:
+    def _hear(self, kafka: LastingProducer) -> None:
         if self._hearing is None:
             self._hearing = asyncio.get_running_loop().create_task(self._hear_all(kafka))
 
-    async def _hear_all(self, kafka: Producer) -> None:
+    async def _hear_all(self, kafka: LastingProducer) -> None:
         # Looked at in the loop, where commands are put: none comes in between.
         while len(kafka):
             await asyncio.to_thread(kafka.poll, _POLL_S)
         self._hearing = None
 
-    def _open(self, topic: str) -> Producer:
+    def _open(self, topic: str) -> LastingProducer:
         return self._kafka or self._connect(topic)
 
-    def _connect(self, name: str) -> Producer:
-        kafka = Producer(
+    def _connect(self, name: str) -> LastingProducer:
+        kafka = LastingProducer(
             client_config(
                 self._settings,
                 acks="all",
@@ -123,7 +124,7 @@ class CommandSender:
 
 
 def _put(
-    kafka: Producer, topic: str, value: bytes, about: str, delivered: Callable[[Any, Any], None]
+    kafka: LastingProducer, topic: str, value: bytes, about: str, delivered: Callable[[Any, Any], None]
 ) -> None:
     try:
         kafka.produce(topic, value, about.encode(), on_delivery=delivered)

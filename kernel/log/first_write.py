@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from confluent_kafka import Producer
 
+from kernel.log.producing import LastingProducer
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
 from kernel.settings.reading import Settings
@@ -21,7 +22,7 @@ KEY: Final = b"$probe"
 _POLL_S: Final = 0.1
 
 
-async def first_write(producer: Producer, settings: Settings, health: Health) -> None:
+async def first_write(producer: Producer | LastingProducer, settings: Settings, health: Health) -> None:
     """Write a record that means nothing until Kafka has taken one; then the condition `producer` holds."""
     stopping = threading.Event()
     try:
@@ -31,7 +32,7 @@ async def first_write(producer: Producer, settings: Settings, health: Health) ->
         stopping.set()
 
 
-def _until_taken(producer: Producer, topic: str, stopping: threading.Event) -> None:
+def _until_taken(producer: Producer | LastingProducer, topic: str, stopping: threading.Event) -> None:
     taken = threading.Event()
     while not taken.is_set() and not stopping.is_set():
         reported = threading.Event()
