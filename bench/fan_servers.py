@@ -15,15 +15,20 @@ from typing import Any
 import uvloop
 
 from bench.known import KnownByHand
+from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
+from consumers.messenger.messenger import Messenger
+from consumers.messenger.signals import Signals
 from consumers.service.admission import Admission
+from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Asking, Poster, Publishing
-from consumers.service.requests import Cursors, Requests
+from consumers.service.requests import Requests
 from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Partitions, Subscriptions
+from consumers.service.tasks import Tasks
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
 from control.commands.answers import Question
@@ -81,6 +86,9 @@ class _Nothing:
     def viewers(self, stream: str) -> int:
         return 0
 
+    def write(self, key: str, value: bytes) -> None:
+        pass
+
     def serves(self, kind: object, key: str) -> bool:
         return True
 
@@ -89,9 +97,6 @@ class _Nothing:
 
     def elsewhere(self, key: str) -> str | None:
         return None
-
-    def remember(self, user: str, device: str, stream: str, seq: int) -> None:
-        pass
 
     async def post(self, stream: Stream, event: Any, headers: Any = None) -> Placed:
         return Placed(0, None, None)
@@ -102,8 +107,11 @@ class _Nothing:
     async def send(self, about: str, command: str, arguments: Any, *, actor: str | None = None) -> None:
         raise NotImplementedError
 
-    async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
         raise NotImplementedError(stream)
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError(stream, event_id)
@@ -122,7 +130,7 @@ def bare_service(
     partitions: Partitions | None = None,
     poster: Poster | None = None,
     answers: Asking | None = None,
-    cursors: Cursors | None = None,
+    book: PlaceBook | None = None,
     registry: ControlState | None = None,
     turns: Turns | None = None,
 ) -> Service:
@@ -154,17 +162,39 @@ def bare_service(
     )
     admission.open = True
     budgets = DoorBudgets(settings.limits, clock)
+    subscriptions = Subscriptions(
+        hub,
+        Backfill(past),
+        registry,
+        partitions or nothing,
+        most_of_a_user=edge.max_subscriptions_per_user,
+        now_ms=clock.now_ms,
+    )
+    requests = Requests(
+        history=past,
+        readers=registry.readers,
+        rooms=registry.rooms,
+        counts=nothing,
+        budgets=budgets,
+        pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
+    )
+    rooms = RoomRequests(
+        registry.rooms,
+        poster=poster or nothing,
+        answers=answers or nothing,
+        commands=nothing,
+        history=past,
+        budgets=budgets,
+        clock=clock,
+    )
+    kept = book or PlaceBook(clock, Codec("ack"), nothing.write, registry.rooms.inboxes)
+    places = PlaceRequests(history=past, readers=registry.readers, rooms=registry.rooms, book=kept)
+    tasks = Tasks()
     return Service(
         edge,
         clock,
         admission,
-        Subscriptions(
-            hub,
-            Backfill(past),
-            registry,
-            partitions or nothing,
-            most_of_a_user=edge.max_subscriptions_per_user,
-        ),
+        subscriptions,
         Publishing(
             poster=poster or nothing,
             history=past,
@@ -174,25 +204,24 @@ def bare_service(
             attachments=nothing,
             new_id=lambda: "key",
         ),
-        Requests(
-            history=past,
-            readers=registry.readers,
-            rooms=registry.rooms,
-            counts=nothing,
-            cursors=cursors or nothing,
-            budgets=budgets,
-            pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
-        ),
+        requests,
         turns or Turns(ManualClock()),
-        RoomRequests(
-            registry.rooms,
-            poster=poster or nothing,
-            answers=answers or nothing,
-            commands=nothing,
+        rooms,
+        places,
+        Messenger(
+            door=rooms.door,
             history=past,
-            budgets=budgets,
+            book=kept,
+            places=places,
+            requests=requests,
+            subscriptions=subscriptions,
+            admission=admission,
+            signals=Signals(clock, Codec("signal"), nothing.write),
+            viewers=nothing.viewers,
             clock=clock,
+            tasks=tasks,
         ),
+        tasks,
     )
 
 

@@ -8,25 +8,30 @@ from functools import partial
 from typing import Any
 
 from consumers.cluster.control import ControlTopics
-from consumers.cluster.cursors import MAX_A_FLUSH, CursorBook
 from consumers.cluster.departure import depart
 from consumers.cluster.heartbeat import Heartbeat
 from consumers.cluster.partitions import Partition, ServedPartitions
+from consumers.cluster.places import PlaceBook
 from consumers.cluster.reader import Reader
 from consumers.cluster.readers import start_readers
 from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
+from consumers.delivery.taking_back import TakingBack
+from consumers.messenger.messenger import Messenger
+from consumers.messenger.signals import Signals
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
+from consumers.service.places import PlaceRequests
 from consumers.service.poster import KafkaPoster
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
 from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
-from consumers.service.tokens import Tokens
+from consumers.service.tasks import Tasks
+from consumers.service.tokens import tokens_of
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
 from consumers.transport.routes import fallback_routes, plain_routes
@@ -37,9 +42,10 @@ from control.edges.shares import SAY_S, DoorShares
 from control.entity.tables import Tables
 from control.following.follower import TableThread
 from control.state import ControlState
+from history.taken_back import TakenBack
 from kernel.access.hosts import loopback_origins
-from kernel.access.jwks import JwksKeys
-from kernel.access.tokens import StaticKeys, Verifier, anonymous_allowed, has_keys, is_loopback
+from kernel.access.signing import Signer
+from kernel.access.tokens import is_loopback
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
@@ -97,35 +103,65 @@ class Edge:
             presence=state.presence,
         )
         self._served = ServedPartitions(names, self._heartbeat.owner)
-        write = partial(self._poster.post_soon, names.cursors)
-        self._cursors = CursorBook(clock, codec_for(settings, "cursor"), write)
+        write = partial(self._poster.post_soon, names.acks)
+        self._places = PlaceBook(clock, codec_for(settings, "ack"), write, state.rooms.inboxes)
         self._leave_all = leave  # of processes that share the port: asks for all of them to leave
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
         self._recovery: asyncio.Task[None] | None = None
         budgets = DoorBudgets(settings.limits, clock)
         shares = self._shares = DoorShares(budgets, clock, codec_for(settings, "share"))
+        admission = Admission(
+            edge,
+            tokens_of(settings, clock, state.revocations, new_id=_new_id),
+            name=self.name,
+            cell=self._heartbeat.cell,
+            on_loopback=is_loopback(edge.host),
+            clock=clock,
+            pages=loopback_origins(settings.gateway.port),
+            elsewhere=partial(shares.elsewhere, "connections"),
+        )
+        subscriptions = Subscriptions(
+            self._hub,
+            Backfill(history),
+            state,
+            self._served,
+            most_of_a_user=edge.max_subscriptions_per_user,
+            elsewhere=partial(shares.elsewhere, "subscriptions"),
+            now_ms=clock.now_ms,
+        )
+        requests = Requests(
+            history=history,
+            readers=state.readers,
+            rooms=state.rooms,
+            counts=self._heartbeat,
+            budgets=budgets,
+            pages=Slots(
+                "pages",
+                each=settings.limits.pages_under_way,
+                in_all=settings.limits.pages_under_way_in_all,
+            ),
+        )
+        rooms = RoomRequests(
+            state.rooms,
+            poster=self._poster,
+            answers=self._answers,
+            commands=CommandSender(settings, clock),
+            history=history,
+            budgets=budgets,
+            clock=clock,
+            most=settings.limits.rooms_of_a_user,
+        )
+        places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=self._places)
+        tasks = Tasks()
+        signals = Signals(
+            clock, codec_for(settings, "signal"), partial(self._poster.post_soon, names.signals)
+        )
         self.service = Service(
             edge,
             clock,
-            Admission(
-                edge,
-                _tokens(settings, clock, state),
-                name=self.name,
-                cell=self._heartbeat.cell,
-                on_loopback=is_loopback(edge.host),
-                clock=clock,
-                pages=loopback_origins(settings.gateway.port),
-                elsewhere=partial(shares.elsewhere, "connections"),
-            ),
-            Subscriptions(
-                self._hub,
-                Backfill(history),
-                state,
-                self._served,
-                most_of_a_user=edge.max_subscriptions_per_user,
-                elsewhere=partial(shares.elsewhere, "subscriptions"),
-            ),
+            admission,
+            subscriptions,
             Publishing(
                 poster=self._poster,
                 history=history,
@@ -134,34 +170,35 @@ class Edge:
                 new_id=_new_id,
                 budgets=budgets,
                 attachments=self._attachments,
+                signer=Signer(settings.auth),
             ),
-            Requests(
-                history=history,
-                readers=state.readers,
-                rooms=state.rooms,
-                counts=self._heartbeat,
-                cursors=self._cursors,
-                budgets=budgets,
-                pages=Slots(
-                    "pages",
-                    each=settings.limits.pages_under_way,
-                    in_all=settings.limits.pages_under_way_in_all,
-                ),
-            ),
+            requests,
             Turns(clock),
-            RoomRequests(
-                state.rooms,
-                poster=self._poster,
-                answers=self._answers,
-                commands=CommandSender(settings, clock),
+            rooms,
+            places,
+            Messenger(
+                door=rooms.door,
                 history=history,
-                budgets=budgets,
+                book=self._places,
+                places=places,
+                requests=requests,
+                subscriptions=subscriptions,
+                admission=admission,
+                signals=signals,
+                viewers=self._heartbeat.viewers,
                 clock=clock,
+                tasks=tasks,
             ),
+            tasks,
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
         shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)
-        self._control, self._on_disk = ControlTopics(settings, clock, self.service, state, shares), on_disk
+        self._on_disk = on_disk
+        self._control = ControlTopics(settings, clock, self.service, state, shares=shares, signals=signals)
+        self.taking_back = TakingBack(
+            *(self._hub, self.service.subscriptions.backfill, TakenBack(state.moderation)),
+            self._loop.call_later,
+        )
         self._readers: list[Reader] = []
         self._tables: TableThread | None = None
         self._server: asyncio.Server | None = None
@@ -173,7 +210,13 @@ class Edge:
         self._server = await listen(self.service, routes, share_port=self._leave_all is not None)
         chores = [
             self._loop.create_task(work)
-            for work in (self.service.admission.sweep(), self.beat(), self._flush_cursors(), self._share())
+            for work in (
+                self.service.admission.sweep(),
+                self.service.messenger.run(),
+                self.beat(),
+                self._send_places(),
+                self._share(),
+            )
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
         writing = self._loop.create_task(self._write_first())
@@ -256,13 +299,9 @@ class Edge:
             self._publish(self._names.shares, key, value)
             await asyncio.sleep(0)
 
-    async def _flush_cursors(self) -> None:
+    async def _send_places(self) -> None:
         while True:
-            await asyncio.sleep(1)
-            await _contained("the cursors", self._flush())
-
-    async def _flush(self) -> None:
-        self._cursors.flush(MAX_A_FLUSH)
+            await _contained("what was acknowledged", self._places.run())
 
     def _publish(self, topic: str, key: str, value: bytes | None) -> None:
         """Write without waiting; the next word replaces one that is lost."""
@@ -344,7 +383,7 @@ class Edge:
         if threads:
             for key, value in self._heartbeat.farewell():
                 self._publish(self._names.presence, key, value)
-            self._cursors.flush()
+            self._places.flush(all_of_it=True)
         await self.service.close()
         await self._attachments.close()
         await asyncio.to_thread(self._answers.close)
@@ -357,20 +396,6 @@ async def _contained(what: str, work: Coroutine[Any, Any, None]) -> None:
         await work
     except Exception:
         _log.exception("could not be said; it is tried again", what=what)
-
-
-def _tokens(settings: Settings, clock: Clock, state: ControlState) -> Tokens:
-    auth = settings.auth
-    static = StaticKeys(auth)
-    jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
-    keyed = has_keys(auth)
-    return Tokens(
-        Verifier(auth, jwks or static, clock) if keyed else None,
-        jwks,
-        anonymous=anonymous_allowed(auth, on_loopback=is_loopback(settings.edge.host)),
-        new_id=_new_id,
-        revocations=state.revocations,
-    )
 
 
 def _new_id() -> str:

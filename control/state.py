@@ -13,6 +13,7 @@ from control.edges.presence import Presence
 from control.entity.tables import Tables
 from control.entity.types import AnyType
 from control.following.table import Learn, Row, TopicTable
+from control.moderation.moderation import Moderation
 from control.numbering import Numbering
 from control.revocations import Revocations
 from control.rooms.membership import Spans
@@ -53,16 +54,21 @@ class ControlState:
         clock: Clock,
         channels: ChannelTable,
         rooms: Rooms | None = None,
+        moderation: Moderation | None = None,
     ) -> None:
-        """`rooms` lie on the disk too, and are closed where there is none."""
+        """`rooms` lie on the disk too, and are closed where there is none; so does what moderators do."""
         self.rooms = rooms or Rooms(settings)
+        self.moderation = moderation or Moderation(settings, clock)
+        self.rooms.banned = self.moderation.banned
         names = topic_names(settings)
         self._clock, self.presence = clock, Presence(clock)
         #: From where a record lies to its event's place.
         self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.revocations = Revocations()
         self.channels = channels
-        self.readers = ChannelAcl(self._readers_of, self._closed, self.rooms.readable)
+        self.readers = ChannelAcl(
+            self._readers_of, self._closed, self.rooms.readable, banned=self.moderation.banned
+        )
         self.retention = Retention(settings.indexer, self._class_of, self._expiring)
         self._missing = {"tables", "channels"}
         #: Called once all that was there at the start is known.
@@ -92,15 +98,17 @@ class ControlState:
     ) -> "tuple[ControlState, Tables]":
         """With channels in a table on disk, which is to be started too, and other entities beside them."""
         type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
+        moderation = Moderation(settings, clock)
         tables = Tables(
-            *(settings, role, [type_, *rooms.types, *also]),
+            *(settings, role, [type_, *rooms.types, *moderation.types, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,
             remembered=remembered or settings.state.remembered,
         )
         rooms.open(tables)
-        state = cls(settings, clock, ChannelTable(tables.view(type_)), rooms)
+        moderation.open(tables)
+        state = cls(settings, clock, ChannelTable(tables.view(type_)), rooms, moderation)
         return state, tables
 
     def tables(self, *parts: Part) -> list[TopicTable]:
@@ -149,7 +157,9 @@ class ControlState:
         """The channels that this user may not read, of those that these patterns of their token cover; and of
         those whose names close them the ones that are open to them (None: all). Raises `unavailable`."""
         self._must_be_known()
-        return self.readers.hidden_from(grants, patterns), self.readers.open_to(grants)
+        banned = self.moderation.banned_from(grants.user)
+        closed = [channel for channel in banned if not grants.allows("admin", channel)]
+        return [*self.readers.hidden_from(grants, patterns), *closed], self.readers.open_to(grants)
 
     async def hidden_in_turns(self, grants: Grants, patterns: Collection[str]) -> list[str]:
         """The first of these, with room for others in between: there may be many to read."""

@@ -26,12 +26,14 @@ from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
+from gateway.moderation import data, orders, reports
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
-from gateway.rooms import blocks, rooms
+from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search
 from gateway.sharing import share, shares_of
 from history import History
+from history.taken_back import TakenBack
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
@@ -66,6 +68,10 @@ MODULES: Final[tuple[Routes, ...]] = (
     channels.routes,
     rooms.routes,
     blocks.routes,
+    devices.routes,
+    orders.routes,
+    reports.routes,
+    data.routes,
     schema_registry.routes,
     demo.routes,
     figures.routes,
@@ -134,10 +140,18 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             commands=CommandSender(settings, clock),
             alerts=alerts,
             following=following,
-            history=await stack.enter_async_context(History(settings, clock, control_state.retention)),
+            history=await stack.enter_async_context(
+                History(settings, clock, control_state.retention, TakenBack(control_state.moderation))
+            ),
             producer=producer,
             attachments=await open_attachments(
-                settings, clock, stack, producer=producer, rooms=control_state.rooms, failed=fail
+                settings,
+                clock,
+                stack,
+                producer=producer,
+                rooms=control_state.rooms,
+                moderation=control_state.moderation,
+                failed=fail,
             ),
             budgets=budgets,
             pages=Slots(

@@ -23,6 +23,7 @@ class Finder(Protocol):
 
 class _Said(msgspec.Struct):
     sender: str | None = None
+    n: int | None = None
 
 
 _said: Final = msgspec.json.Decoder(_Said).decode
@@ -33,12 +34,18 @@ def is_change(stream: Stream, type_: str | None) -> bool:
     return stream.kind is Kind.CHAT and type_ in CHANGES
 
 
-async def check_change(finder: Finder, stream: Stream, target: Any, user: str, lanes: int = 0) -> None:
-    """Raise `not_found` or `forbidden` where this user may not change that event; or `unavailable`."""
+async def check_change(
+    finder: Finder, stream: Stream, target: Any, user: str, lanes: int = 0, *, anybodys: bool = False
+) -> int | None:
+    """Raise `not_found` or `forbidden` where this user may not change that event; or `unavailable`.
+
+    Returns the event's number, where it has one. `anybodys`: they may change whoever's it is."""
     if not (isinstance(target, str) and target.isascii() and target.isdigit() and len(target) <= 40):
-        return  # not an id at all: the checks of every event say so
+        return None  # not an id at all: the checks of every event say so
     body = await finder.find(stream, target, lanes)
     if body is None:
         raise TouchlineError("not_found", f"There is no event {target} on {stream}.")
-    if _said(body).sender != user:
+    said = _said(body)
+    if said.sender != user and not anybodys:
         raise TouchlineError("forbidden", "Only who has said it, or administers the channel, may change it.")
+    return said.n

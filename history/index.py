@@ -1,14 +1,16 @@
 """The indexed part of a stream's past: pages of events by `seq`, and how far the index is complete."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
+from control.rooms.membership import Spans
 from history import names
 from history.elastic import documents_of, search_whole
 from history.pages import Bound, Entry, Span, Watermark
+from history.replies import FIELD, counting
 from kernel.clock import Clock
 from kernel.fairness.fair import Places
 from kernel.log.positions import Kind, Stream
@@ -178,25 +180,13 @@ class StreamIndex:
         found: dict[str, str] = answer["_source"]
         return found["body"].encode() if found["stream"] in map(str, streams) else None
 
-    async def retracted(self, days: Mapping[str, str]) -> set[str]:
-        """Which of these messages (id -> day) were taken back; read by id, so at once."""
-        generation = await self.generation()
-        if not generation or not days:
-            return set()
-        answer = await self._client.mget(
-            docs=[
-                {"_index": names.index_name(self._prefix, Kind.CHAT, generation, day), "_id": id_}
-                for id_, day in days.items()
-            ],
-            source_includes=["retract"],
-        )
-        return {found["_id"] for found in documents_of(answer) if found["_source"].get("retract")}
-
     async def _page(
         self, generation: int, span: Span, seqs: dict[str, int], limit: int, order: str
     ) -> list[Entry]:
-        stream, since = span
+        stream, since, replies_to = span
         filters: list[dict[str, Any]] = [{"term": {"stream": str(stream)}}, {"range": {"seq": seqs}}]
+        if replies_to:
+            filters.append({"term": {"reply_to": replies_to}})
         if since:
             filters.append({"range": {"at": {"gte": since}}})
         light = limit * (self._sizes.of(str(stream)) or 0) <= _LIGHT_BYTES
@@ -219,6 +209,19 @@ class StreamIndex:
         entries = [Entry(hit["sort"][0], hit["_source"]["body"].encode()) for hit in hits]
         self._sizes.learn(str(stream), entries)
         return entries
+
+    async def replies(self, stream: Stream, ids: Sequence[str], spans: Spans) -> dict[str, int]:
+        """How many replies each of these events has, of those that have some."""
+        generation = await self.generation()
+        if not generation or not ids:
+            return {}
+        answer = await search_whole(
+            self._client,
+            index=f"{names.generation_prefix(self._prefix, stream.kind, generation)}*",
+            **counting(stream, ids, spans),
+        )
+        buckets = answer.get("aggregations", {}).get(FIELD, {}).get("buckets", [])
+        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
     async def _stands(self, generation: int, key: str) -> bool:
         """Whether this generation is still the live one, and its watermark is there."""

@@ -11,6 +11,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from history.pages import Entry, Span
+from history.replies import reply_of
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config, unreachable
 from kernel.log.positions import MAX_SEQ, Kind, Stream
@@ -145,12 +146,14 @@ class LogReader:
         self, span: Span, partition: Partition, start: int, stop: int, deadline: Deadline
     ) -> Iterator[Entry]:
         """The span's events of [start, stop), in the log's order, doubles included."""
-        (kind, channel), since = span
+        (kind, channel), since, replies_to = span
         key = channel.encode()
         for message in self._messages(partition, start, stop, deadline):
             # Other channels' records are not even decoded.
             found = self._readable(kind, message) if message.key() == key else None
-            if found is not None and found.server_ts >= since:
+            if found is None or found.server_ts < since:
+                continue
+            if not replies_to or reply_of(found.body) == replies_to:
                 yield Entry(found.seq, found.body)
 
     def find(

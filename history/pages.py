@@ -61,6 +61,8 @@ class Span(NamedTuple):
     stream: Stream
     #: Earlier ones are not there, though the log holds them and the index may for a while. 0: all are.
     since: int = 0
+    #: Only replies to this event; empty: all.
+    replies_to: str = ""
 
 
 class Entry(NamedTuple):

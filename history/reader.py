@@ -6,8 +6,7 @@ answers alone.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -16,13 +15,14 @@ from confluent_kafka.admin import AdminClient
 from elasticsearch import ApiError, TransportError
 
 from control.channels.retention import Retention
-from history.copies import is_copied, original_of, without
+from control.rooms.membership import ALL, Spans
 from history.elastic import elastic_client, is_away
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader
 from history.names import day_of
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
+from history.taken_back import TakenBack, head_of, shown_by
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.fair import Places
@@ -67,8 +67,15 @@ class History:
     Whoever follows the channels gives their `retention`: else all that index and log hold is read.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, retention: Retention | None = None) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        retention: Retention | None = None,
+        taken_back: TakenBack | None = None,
+    ) -> None:
+        """`taken_back` says what is not to be shown any more: without it all is shown as it was posted."""
+        self._settings, self._clock, self._taken_back = settings, clock, taken_back
         self._retention = retention or Retention(settings.indexer)
         self._names = topic_names(settings).events
         self._client = elastic_client(settings, timeout_s=_INDEX_S)
@@ -98,12 +105,18 @@ class History:
         await self._client.close()
 
     async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int = 50
+        self,
+        stream: Stream,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int = 50,
+        replies_to: str = "",
     ) -> Page:
         """Up to `limit` events, in order: the first ones after `after`, or the last ones before `before`.
 
-        With neither, the last ones of all. A page ends at a size too (`limits.page_bytes`), and says `more`.
-        Raises TouchlineError: `bad_request`, `unavailable`.
+        With neither, the last ones of all; `replies_to` an event only what answers it. A page ends at a size
+        too (`limits.page_bytes`), and says `more`. Raises TouchlineError: `bad_request`, `unavailable`.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise TouchlineError("bad_request", f"limit is {limit}: it must be from 1 to {MAX_LIMIT}.")
@@ -111,7 +124,7 @@ class History:
             raise TouchlineError("bad_request", "Give after or before, not both.")
         topic = await self._topic(stream.kind)
         bound = Bound(limit, self._settings.limits.page_bytes)
-        span = Span(stream, self._kept_since(stream))
+        span = Span(stream, self._kept_since(stream), replies_to)
         forward, upto = after is not None, MAX_SEQ if before is None else min(before, MAX_SEQ + 1) - 1
         pages = [
             await (
@@ -122,26 +135,31 @@ class History:
             for partition in topic.partitions_of(stream.channel)
         ]
         page = pages[0] if len(pages) == 1 else joined(pages, bound, forward=forward)
-        return await self._without_retracted(page) if is_copied(stream) else page
+        return page._replace(events=shown_by(self._taken_back, stream, page.events))
 
-    async def _without_retracted(self, page: Page) -> Page:
-        """A page of copies: while it is not known what was taken back, none of them says anything."""
-        days: dict[str, str] = {}
-        for id_ in filter(None, map(original_of, page.events)):
-            with contextlib.suppress(ValueError, OverflowError, OSError):
-                days[id_] = day_of(time_of_id(id_))
+    async def replies(self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL) -> dict[str, int]:
+        """How many replies each of these events has, of those that have some; retracted ones not counted.
+
+        As far as the index is, about a second behind; nothing while Elasticsearch does not answer.
+        """
+        if stream.kind is not Kind.CHAT or self._clock.monotonic() < self._index_at:
+            return {}
+        ids = [head.id for body in events if (head := head_of(body)) is not None and head.id]
         try:
-            gone: Collection[str] = await self._index.retracted(days)
+            return await self._index.replies(stream, ids, spans)
         except (ApiError, TransportError) as error:
             self._index_failed(error)
-            return page._replace(events=without(page.events, days), degraded=True)
-        return page._replace(events=without(page.events, gone))
+            return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
-        """The event of that id as it was accepted; None where there is none. Raises `unavailable`.
+        """The event of that id as it may be shown; None where there is none. Raises `unavailable`.
 
         Of a channel with `lanes` it may be on any of them: whoever posted it may have another lane now.
         """
+        found = await self._find(stream, event_id, lanes)
+        return None if found is None else shown_by(self._taken_back, stream, [found])[0]
+
+    async def _find(self, stream: Stream, event_id: str, lanes: int) -> bytes | None:
         try:
             at_ms = time_of_id(event_id)
             day = day_of(at_ms)

@@ -1,16 +1,23 @@
-"""A page of somebody's rooms: which rows, in which order, and what each says."""
+"""A page of somebody's rooms: which rows, in which order; a large last event is read from history."""
 
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from control.inbox.rows import Entry, Place, Row, entries_of, row_of
+from control.inbox.unread import ReadUpTo
 from control.rooms.door import RoomDoor, Who
-from control.rooms.state import Room, channel_of, stream_of
+from control.rooms.rooms import Rooms
+from control.rooms.state import channel_of, stream_of
 from control.rooms.users import UserRoom
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ, Kind, Stream
+
+#: Rows that are looked at between turns of the loop.
+_A_TURN: Final = 50
 
 
 class _Page(Protocol):
@@ -29,6 +36,17 @@ class Reader(Protocol):
     ) -> _Page: ...
 
 
+class Upto(NamedTuple):
+    """How far a user is in a stream: what they have read, and what a device of theirs has."""
+
+    read: ReadUpTo
+    delivered: int
+
+
+#: How far a user is in a stream, as whoever asks knows it.
+PlaceOf = Callable[[str, str], Upto]
+
+
 class RoomRows(msgspec.Struct, frozen=True):
     """The answer."""
 
@@ -37,46 +55,63 @@ class RoomRows(msgspec.Struct, frozen=True):
 
 
 async def rows_of(
-    history: Reader, door: RoomDoor, who: Who, user: str, *, limit: int, cursor: str | None
+    history: Reader,
+    door: RoomDoor,
+    who: Who,
+    user: str,
+    *,
+    limit: int,
+    cursor: str | None,
+    place_of: PlaceOf | None = None,
 ) -> RoomRows:
     """The rooms of a user, for themselves and for `admin`.
 
     Raises `forbidden`, `bad_request` or `unavailable`."""
-    found = sorted(door.of_user(who, user), key=_place, reverse=True)
+    door.check_whose(who, user)
+    entries = entries_of(door.rooms, user)
     if cursor is not None:
         after = _read_cursor(cursor)
-        found = [one for one in found if _place(one) < after]
+        entries = [entry for entry in entries if entry.place < after]
+    found: list[tuple[Entry, Row]] = []
+    for number, entry in enumerate(entries, 1):
+        if (row := _row(door.rooms, user, entry, place_of)) is not None:
+            found.append((entry, row))
+            if len(found) > limit:
+                break
+        if number % _A_TURN == 0:
+            await asyncio.sleep(0)
     page = found[:limit]
-    rows = await asyncio.gather(*(_row(history, user, *one) for one in page))
-    return RoomRows(list(rows), _cursor(page[-1]) if len(found) > limit else None)
+    rows = await asyncio.gather(*(with_last(history, entry.room, row) for entry, row in page))
+    return RoomRows(list(rows), _cursor(page[-1][0]) if len(found) > limit else None)
 
 
-async def _row(history: Reader, user: str, one: UserRoom, room: Room) -> dict[str, Any]:
-    last = await history.read(Stream(Kind.CHAT, channel_of(room.room)), before=MAX_SEQ, limit=1)
-    me = room.member(user)
-    return {
-        "room": room.room,
-        "stream": stream_of(room.room),
-        "name": room.name,
-        "role": me.role if me is not None else "member",
-        "members": len(room.members),
-        "last": msgspec.Raw(last.events[-1]) if last.events and last.seqs[-1] in one.spans else None,
-        "muted": one.muted,
-    }
+def upto_of(rooms: Rooms, user: str, stream: str) -> Upto:
+    """As the user's records have it."""
+    known = rooms.inboxes.of_user(user)
+    return Upto(known.read.get(stream, ReadUpTo()), known.delivered(stream))
 
 
-def _place(one: tuple[UserRoom, Room]) -> tuple[int, str]:
-    """The order of rows: by the latest change of the room; rooms of one moment by their ids."""
-    room = one[1]
-    return room.recent[-1].at if room.recent else 0, room.room
+def _row(rooms: Rooms, user: str, entry: Entry, place_of: PlaceOf | None) -> Row | None:
+    stream = stream_of(entry.room.room)
+    read, delivered = upto_of(rooms, user, stream) if place_of is None else place_of(user, stream)
+    return row_of(rooms, user, entry.room, read, delivered)
 
 
-def _cursor(one: tuple[UserRoom, Room]) -> str:
-    return urlsafe_b64encode(msgspec.json.encode(_place(one))).decode()
+async def with_last(history: Reader, one: UserRoom, row: Row) -> dict[str, Any]:
+    """The row with the latest event of its room. Raises `unavailable`."""
+    if not row.lacks_last:
+        return row.shown
+    page = await history.read(Stream(Kind.CHAT, channel_of(one.room)), before=MAX_SEQ, limit=1)
+    seen = bool(page.events) and page.seqs[-1] in one.spans
+    return {**row.shown, "last": msgspec.Raw(page.events[-1]) if seen else None}
 
 
-def _read_cursor(text: str) -> tuple[int, str]:
+def _cursor(entry: Entry) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(entry.place)).decode()
+
+
+def _read_cursor(text: str) -> Place:
     try:
-        return msgspec.json.decode(urlsafe_b64decode(text[:1000]), type=tuple[int, str])
+        return Place(*msgspec.json.decode(urlsafe_b64decode(text[:1000]), type=tuple[int, str]))
     except (ValueError, RecursionError):
         raise TouchlineError("bad_request", "The cursor is none of this list's.") from None

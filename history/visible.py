@@ -14,9 +14,10 @@ from control.rooms.membership import ALL, Spans
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.pages import Page
+from history.replies import with_counts
 from kernel.access.tokens import Grants
 from kernel.access.users import ROOM
-from kernel.log.positions import MAX_SEQ, Stream
+from kernel.log.positions import MAX_SEQ, Kind, Stream
 
 #: Pages that are read to fill one: what may not be seen is skipped by its ranges, and seldom has to be read.
 _MOST_PAGES: Final = 8
@@ -40,8 +41,18 @@ class Reader(Protocol):
     """Reads a stream's past."""
 
     async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+        self,
+        stream: Stream,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        replies_to: str = "",
     ) -> _Page: ...
+
+    async def replies(
+        self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL
+    ) -> dict[str, int]: ...
 
 
 class _AsOf(msgspec.Struct):
@@ -65,15 +76,37 @@ async def read_visible(
     after: int | None = None,
     before: int | None = None,
     limit: int = 50,
+    replies_to: str = "",
 ) -> Page:
-    """As `History.read`. Raises `not_found` for whoever may not read the room."""
+    """As `History.read`, with numbers of replies. Raises `not_found` for whoever may not read the room."""
+    page, spans = await _visible(
+        *(reader, rooms, grants, stream), after=after, before=before, limit=limit, replies_to=replies_to
+    )
+    if stream.kind is not Kind.CHAT or not page.events:
+        return page
+    return page._replace(events=with_counts(page.events, await reader.replies(stream, page.events, spans)))
+
+
+async def _visible(
+    reader: Reader,
+    rooms: Rooms,
+    grants: Grants,
+    stream: Stream,
+    *,
+    after: int | None,
+    before: int | None,
+    limit: int,
+    replies_to: str,
+) -> tuple[Page, Spans]:
     if not is_room(stream):
-        return _all(await reader.read(stream, after=after, before=before, limit=limit))
+        page = await reader.read(stream, after=after, before=before, limit=limit, replies_to=replies_to)
+        return _all(page), ALL
     name = stream.channel.removeprefix(ROOM)
     await rooms.seen_by(grants, name)
     if grants.allows("admin", stream.channel):
-        return _all(await reader.read(stream, after=after, before=before, limit=limit))
-    page: Page | None = None
+        page = await reader.read(stream, after=after, before=before, limit=limit, replies_to=replies_to)
+        return _all(page), ALL
+    found: Page | None = None
     for _ in range(_MOST_PAGES):
         spans = rooms.readable(grants, stream.channel)
         if not spans.ranges:
@@ -81,16 +114,19 @@ async def read_visible(
         if after is not None:
             after = spans.skip(after)
         elif (before := _below(spans, before)) is None:
-            return Page([], more=False, seqs=[])
-        page = _all(await reader.read(stream, after=after, before=before, limit=limit))
-        if page.events and (newest := members_at(page.events[-1])):
+            return Page([], more=False, seqs=[]), spans
+        found = _all(
+            await reader.read(stream, after=after, before=before, limit=limit, replies_to=replies_to)
+        )
+        if found.events and (newest := members_at(found.events[-1])):
             await rooms.as_of(stream.channel, newest)
             spans = rooms.readable(grants, stream.channel)
-        shown = within(page, spans, forward=after is not None)
+        shown = within(found, spans, forward=after is not None)
         if shown.events or not shown.more:
-            return shown
-        after, before = (page.seqs[-1], None) if after is not None else (None, page.seqs[0])
-    return Page([], more=True, seqs=[], degraded=page.degraded if page is not None else False)
+            return shown, spans
+        after, before = (found.seqs[-1], None) if after is not None else (None, found.seqs[0])
+    degraded = found.degraded if found is not None else False
+    return Page([], more=True, seqs=[], degraded=degraded), ALL
 
 
 def _all(page: _Page) -> Page:

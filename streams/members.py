@@ -36,6 +36,7 @@ from kernel.log.topics import TopicNames
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 from streams.fold.rooms import RoomsFold
+from streams.upkeep.room_sweep import RoomSweep
 
 
 class Members:
@@ -53,6 +54,7 @@ class Members:
         self._signer, self._changes, self._partitions = Signer(settings.auth), names.changes, partitions
         self._control = codec_for(settings, "control")
         self._type, self._view = rooms.rooms.type, rooms.rooms
+        self._sweep = RoomSweep(self._view)
         #: Its inputs come by the judges, each among the messages of its room: none are read by itself.
         self.owner = Owner(names.ingest[Kind.CHAT], tables, decode=_none, route=_none, refuse=_refuse)
         self.fold = RoomsFold(
@@ -74,6 +76,15 @@ class Members:
         the user, whose inputs are `changes`."""
         for view, owner in ((self._view, self.owner), *((one, changes) for one in self._of_users)):
             view.on_stale = partial(_again, write, owner, view.type)
+
+    def sweep(self, now_ms: int) -> list[Write]:
+        """Take records away of rooms that are no more, some at a time."""
+        return [
+            write
+            for written in self._sweep.due(now_ms)
+            if self.owner.owns(written.key)
+            for write in self.owner.write(self._type, written)
+        ]
 
     def _tell(self, room: Room, users: Sequence[str]) -> list[Write]:
         return [

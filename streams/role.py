@@ -75,7 +75,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     names, config = topic_names(settings), client_config(settings)
     stream = settings.stream
     # Viewers wait for the fan-out, and some for answers; the log of events may be a moment behind it.
-    apart = {names.fanout(kind) for kind in Kind} | {names.answers, names.attachments}
+    apart = {names.fanout(kind) for kind in Kind} | {names.answers, names.attachments, names.retractions}
     sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
     known = asyncio.Event()
 
@@ -155,6 +155,7 @@ async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) 
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
+        worker.look_after_rooms()
         lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:

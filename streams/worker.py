@@ -35,7 +35,9 @@ from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
+from streams.inboxes import InboxOwner
 from streams.members import Members
+from streams.moderators import Moderators
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -94,6 +96,20 @@ class Worker:
         self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
         self._members.writes_late(self.write, self._changes)
         self._rooms = self._members.fold
+        self._inboxes = InboxOwner(
+            *(settings, self._names, tables, state.rooms),
+            of_rooms=self._members.owner,
+            refuse=self._refuse,
+            partitions=lambda: self.partitions,
+        )
+        self._inboxes.writes_late(self.write)
+        self._moderators = Moderators(state.moderation, self._forget)
+        self._moderators.writes_late(self.write, self._changes)
+        self._of_users = {**self._members.folds, **self._moderators.folds}
+        moderated = state.moderation.sanctions
+        moderated.still_used = lambda key: any(
+            key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
+        )
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         #: Who looks at them, goes by what was read until it changes.
@@ -107,7 +123,7 @@ class Worker:
     @property
     def topics(self) -> frozenset[str]:
         """What a worker reads in turns."""
-        return frozenset(self._kind_of) | {self._names.control, self._names.changes}
+        return frozenset(self._kind_of) | {self._names.control, self._names.changes} | self._inboxes.topics
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
@@ -150,15 +166,17 @@ class Worker:
 
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
-        states = [names.channels, names.rooms, names.user_rooms, names.blocks]
+        of_rooms = [names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
+        states = [names.channels, *of_rooms, names.sanctions, names.reports]
         chat = names.ingest[Kind.CHAT]
-        topics = [names.changes, names.control, names.counts, chat, *states]
+        topics = [names.changes, names.control, names.counts, names.acks, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
             (names.changes, self._changes),
             (names.control, self._commands),
             (chat, self._members.owner),
+            (names.acks, self._inboxes.places),
         ):
             await owner.opening(
                 [place.partition for place in starts if place.topic == topic],
@@ -197,7 +215,8 @@ class Worker:
     def _new_channels(self, kind: Kind, epochs: Mapping[str, list[Epoch]]) -> Channels:
         ingest = epochs[self._names.ingest[kind]][-1].partitions
         fanout = self.partitions[self._names.fanout(kind)]
-        return Channels(kind, self.registry.channel, ingest=ingest, fanout=fanout)
+        record_of, sanctions = self.registry.channel, self._moderators.of
+        return Channels(kind, record_of, ingest=ingest, fanout=fanout, sanctions=sanctions)
 
     def _judge(self, place: Partition, epochs: Mapping[str, list[Epoch]], kept: Judge | None) -> Judge:
         kind = self._kind_of[place.topic]
@@ -211,8 +230,10 @@ class Worker:
             catalog=catalog_for(self._settings),
             answers=self.partitions.get(self._names.answers, 0),
             attachments=self.partitions.get(self._names.attachments, 0),
+            retractions=self.partitions.get(self._names.retractions, 0),
             signer=self._signer,
             rooms=self._rooms if kind is Kind.CHAT else None,
+            tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
         )
 
     def _new_memory(self, kind: Kind) -> Memory:
@@ -263,6 +284,11 @@ class Worker:
         """Write what no record caused."""
         self._sink.write_apart(writes)
 
+    def look_after_rooms(self) -> None:
+        """Take away what is kept of rooms that are no more."""
+        if writes := self._members.sweep(self._clock.now_ms()):
+            self.write(writes)
+
     @property
     def _room_for_channels(self) -> bool:
         """Every role has all channels on its disk: who posts to new ones without end does not fill it."""
@@ -298,7 +324,7 @@ class Worker:
         fold = fold_of(type_, self._check_room)
 
         def route(command: dict[str, Any]) -> EntityFold[Any]:
-            if (of_users := self._members.folds.get(command["command"])) is not None:
+            if (of_users := self._of_users.get(command["command"])) is not None:
                 return of_users
             if command["command"] not in COMMANDS:
                 raise TouchlineError("bad_request", f"There is no command {command['command'][:40]!r}.")
@@ -311,6 +337,10 @@ class Worker:
     def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
         if place.topic == self._names.changes:
             return self._changes.fold(place, records)
+        if place.topic == self._names.acks:
+            return self._inboxes.places.fold(place, records)
+        if place.topic == self._names.cursors:
+            return self._inboxes.old_cursors(records)
         # The rest of that topic is for edges and gateways.
         ours = [r for r in records if r.value is not None and not Revocations.wants(r.key or b"")]
         return self._commands.fold(place, ours)

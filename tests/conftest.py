@@ -53,7 +53,7 @@ def of_the_run(factory: pytest.TempPathFactory) -> Path:
 
     Whoever runs some tests again and again names a directory, and keeps its servers (CONTRIBUTING.md).
     """
-    return Path(os.environ.get("TOUCHLINE_TESTS_SERVERS") or factory.getbasetemp())
+    return Path(os.environ.get("TESTS_SERVERS") or factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from kernel.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
+    from consumers.client.moderation import Moderation as Moderation
     from consumers.client.rooms import Rooms as Rooms
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
@@ -69,6 +70,12 @@ def _events() -> ModuleType:
     return home
 
 
+def _moderation() -> ModuleType:
+    import consumers.client.moderation as home  # noqa: PLC0415
+
+    return home
+
+
 def _errors() -> ModuleType:
     import kernel.errors as home  # noqa: PLC0415
 
@@ -91,6 +98,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Failure": _producers,
         "Location": _producers,
         "Post": _producers,
+        "Moderation": _moderation,
         "Rooms": _rooms,
         "Producer": _producers,
         "SomeNotDelivered": _producers,
@@ -125,6 +133,7 @@ __all__ = [
     "Gap",
     "Live",
     "Location",
+    "Moderation",
     "Offline",
     "Post",
     "Producer",

@@ -16,6 +16,7 @@ from consumers.client.pending import Pending, Request
 from consumers.client.streams import Streams
 from consumers.client.subscription import Start
 from consumers.client.timing import back_off, renew_in
+from consumers.client.together import Together
 from kernel.close_codes import CLOSES, Close
 from kernel.errors import CODES, TouchlineError
 from schemas.events import Event
@@ -37,6 +38,7 @@ class Core:
         self._host, self._has_token, self._request_timeout_ms = host, has_token, request_timeout_ms
         self._network = Network(urls, host, self)
         self._streams = Streams(self._network, host, self._new_id)
+        self._together = Together(self._network, host, self._new_id)
         self._pending = Pending()
         self._authentications: set[int] = set()
         self._last_id = 0
@@ -54,9 +56,7 @@ class Core:
             "drain": self._on_drain,
             "error": self._on_error,
             "rejected": lambda _, message, __: host.rejected(message),
-            "event": lambda connection, message, _: self._streams.event(
-                connection, msgspec.convert(message, Event)
-            ),
+            "event": lambda connection, message, _: self._event(connection, msgspec.convert(message, Event)),
         }
 
     # ── what the host tells ──────────────────────────────────────────────────────────────────────────
@@ -73,6 +73,7 @@ class Core:
         self._leave_all()
         self._fail_all(TouchlineError("closed", "The client was closed."))
         self._streams.clear()
+        self._together.clear()
         self._notify()
 
     def closed(self, number: int, code: int, now: float) -> None:
@@ -90,7 +91,7 @@ class Core:
         for line in frame.split(b"\n"):
             try:
                 if line.startswith(_EVENT):
-                    self._streams.event(connection, _event.decode(line))
+                    self._event(connection, _event.decode(line))
                 elif line:
                     self._message(connection, _message.decode(line), now)
             except (msgspec.DecodeError, KeyError):
@@ -101,6 +102,7 @@ class Core:
         """Do what is due."""
         self._network.tick(now)
         self._streams.tick(now)
+        self._together.tick(now)
         for request in self._pending:
             if request.deadline <= now:
                 sentence = "No answer came in time: it may or may not have been done."
@@ -116,7 +118,8 @@ class Core:
         """When `tick` is due next; infinity if never."""
         if not self._running:
             return inf
-        return min(self._network.deadline, self._pending.deadline, self._streams.deadline, self._renew_at)
+        parts = (self._network, self._pending, self._streams, self._together)
+        return min(self._renew_at, *(part.deadline for part in parts))
 
     def set_online(self, online: bool, now: float) -> None:
         """The machine's network went or came."""
@@ -172,6 +175,18 @@ class Core:
         self._send(request)
         return request.number
 
+    def sync(self) -> None:
+        """Follow all rooms of the user; their events come as those of streams that are watched."""
+        self._together.sync()
+
+    def inbox(self, limit: int) -> None:
+        """The rows of all rooms, and what changes of them; 0: no more."""
+        self._together.inbox(limit)
+
+    def ack(self, stream: str, seq: int, now: float) -> None:
+        """Tell soon that this device has it."""
+        self._together.ack(stream, seq, now)
+
     def cursor(self, stream: str) -> int | None:
         """The last `seq` that was delivered of a stream."""
         return self._streams.cursor(stream)
@@ -212,10 +227,18 @@ class Core:
 
     # ── what the edge says ───────────────────────────────────────────────────────────────────────────
 
+    def _event(self, connection: Connection, event: Event) -> None:
+        if self._streams.has(event.stream):
+            self._streams.event(connection, event)
+        else:
+            self._together.event(event)
+
     def _message(self, connection: Connection, message: Mapping[str, Any], now: float) -> None:
         handler = self._handlers.get(message.get("op", ""))
         if handler is not None:
             handler(connection, message, now)
+            return
+        if self._together.takes(message):
             return
         number = message.get("id")
         if not isinstance(number, int):
@@ -246,7 +269,11 @@ class Core:
         self._hand_over(connection.route)
 
     def _on_gap(self, _: Connection, message: Mapping[str, Any], __: float) -> None:
-        self._streams.gap(msgspec.convert(message, Gap))
+        gap = msgspec.convert(message, Gap)
+        if self._streams.has(gap.stream):
+            self._streams.gap(gap)
+        else:
+            self._together.gap(gap)
 
     def _on_redirect(self, connection: Connection, message: Mapping[str, Any], now: float) -> None:
         self._streams.redirect(connection, message["stream"], message["url"], now)
@@ -272,6 +299,8 @@ class Core:
             self._refuse(error.code, error.message)
         elif self._streams.error(connection, number, error, now, again=again):
             self._hand_over(connection.route)
+        elif self._together.error(number, error, now, again=again):
+            return
         elif (request := self._pending.get(number)) is not None:
             if again and request.attempt < _MOST_TRIES:
                 request.retry_at = now + back_off(request.attempt, self._host.random())
@@ -308,6 +337,7 @@ class Core:
             return
         connection.phase, connection.live_since = Phase.LIVE, now
         self._streams.live(connection)
+        self._together.live(connection)
         self._send_orphans()
         self._hand_over(connection.route)
 

@@ -31,6 +31,7 @@ _FAREWELL_S: Final = 1.0
 
 Token = str | Callable[[], Awaitable[str]]
 Item = Event | Gap | TouchlineError
+Told = Callable[[Mapping[str, Any]], None]
 
 
 class Reader:
@@ -78,6 +79,9 @@ class Driver:
         self.core = Core(urls, self, has_token=token is not None)
         self.readers: dict[str, Reader] = {}
         self.answers: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
+        #: Who reads what comes of all rooms, and who what is told of them.
+        self.together: Reader | None = None
+        self.listeners: dict[Told, None] = {}
         self.latest: Status = Closed()
         #: An edge has said welcome, or that it will not.
         self.answered = asyncio.Event()
@@ -140,18 +144,25 @@ class Driver:
 
     def event(self, stream: str, event: Event) -> None:
         reader = self.readers.get(stream)
-        if reader is not None and reader.put(event):
+        if reader is None:
+            if self.together is not None:
+                self.together.put(event)
+        elif reader.put(event):
             self.core.pause(stream)
 
     def gap(self, stream: str, gap: Gap) -> None:
-        if (reader := self.readers.get(stream)) is not None:
+        if (reader := self.readers.get(stream, self.together)) is not None:
             reader.put(gap)
+
+    def told(self, message: Mapping[str, Any]) -> None:
+        for listener in list(self.listeners):
+            listener(message)
 
     def subscribed(self, stream: str, head: int) -> None:
         """Nobody here asks."""
 
     def refused(self, stream: str, error: TouchlineError) -> None:
-        if (reader := self.readers.get(stream)) is not None:
+        if (reader := self.readers.get(stream, None if stream else self.together)) is not None:
             reader.put(error)
 
     def reply(self, request: int, message: Mapping[str, Any]) -> None:
@@ -172,7 +183,8 @@ class Driver:
         if isinstance(status, Live | Refused):
             self.answered.set()
         if isinstance(status, Refused):
-            for reader in self.readers.values():
+            together = () if self.together is None else (self.together,)
+            for reader in (*self.readers.values(), *together):
                 reader.put(TouchlineError(status.code, status.message))
 
     # ── how it is done ───────────────────────────────────────────────────────────────────────────────

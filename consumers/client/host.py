@@ -93,6 +93,9 @@ class Host(Wire, Protocol):
 
     def fail(self, request: int, error: TouchlineError) -> None: ...
 
+    def told(self, message: Mapping[str, Any]) -> None:
+        """Of all rooms: `synced`, `inbox`; and unasked: receipts, who types, who comes and goes."""
+
     def rejected(self, message: Mapping[str, Any]) -> None:
         """Something published was refused after the edge had taken it."""
 

@@ -5,41 +5,15 @@ async with Viewer("ws://127.0.0.1:18081/v1/ws", user="ana") as viewer:
     await viewer.publish(room["stream"], {"text": "Hello!"})
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import quote, urlencode
 
-import msgspec
-
-from kernel.errors import CODES, TouchlineError
-
-_TIMEOUT_S: Final = 30
+from consumers.client.asking import Asking
 
 
-class _Problem(msgspec.Struct):
-    code: str = "unavailable"
-    detail: str = "The server does not say what is wrong."
-
-
-class Rooms:
+class Rooms(Asking):
     """What one user does with rooms. Everything that is refused is raised as TouchlineError."""
-
-    def __init__(
-        self,
-        gateway: str = "http://127.0.0.1:18080",
-        *,
-        token: str | None = None,
-        user: str | None = None,
-    ) -> None:
-        self._gateway = gateway.rstrip("/")
-        given = {
-            "Authorization": None if token is None else f"Bearer {token}",
-            "Touchline-User": None if user is None else quote(user, safe=""),
-        }
-        self._headers = {name: value for name, value in given.items() if value is not None}
 
     async def create(
         self,
@@ -105,6 +79,18 @@ class Rooms:
         """Delete it: its owner does."""
         return await self._ask("DELETE", _path(room))
 
+    async def devices(self) -> list[dict[str, Any]]:
+        """One's devices of the last 30 days, the latest first: `device`, `last_active`."""
+        return list((await self._ask("GET", "/v1/devices"))["devices"])
+
+    async def sign_out(self, device: str) -> None:
+        """End a device's connections, and forget what it has received. Raises `not_found`."""
+        await self._ask("DELETE", f"/v1/devices/{quote(device, safe='')}")
+
+    async def disconnect(self, user: str) -> None:
+        """End all connections of a user: for admin."""
+        await self._ask("POST", f"/v1/users/{quote(user, safe='')}/disconnect")
+
     async def block(self, user: str) -> None:
         """This user adds one to no room any more."""
         await self._ask("PUT", f"/v1/blocks/{quote(user, safe='')}")
@@ -113,37 +99,6 @@ class Rooms:
         """They may again."""
         await self._ask("DELETE", f"/v1/blocks/{quote(user, safe='')}")
 
-    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return await asyncio.to_thread(self._ask_now, method, path, body)
-
-    def _ask_now(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        at = urlsplit(self._gateway)
-        kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
-        headers, data = dict(self._headers), None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            data = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
-        with closing(kind(at.hostname or "", at.port, timeout=_TIMEOUT_S)) as connection:
-            try:
-                connection.request(method, f"{at.path}{path}", data, headers)
-                response = connection.getresponse()
-                answer = response.read()
-            except (OSError, HTTPException) as error:
-                raise TouchlineError(
-                    "unavailable", f"The gateway at {self._gateway} does not answer ({error})."
-                ) from error
-        if response.status >= 300:
-            raise _refusal(answer)
-        return msgspec.json.decode(answer, type=dict[str, Any])
-
 
 def _path(room: str) -> str:
     return f"/v1/rooms/{quote(room, safe='')}"
-
-
-def _refusal(answer: bytes) -> TouchlineError:
-    try:
-        problem = msgspec.json.decode(answer, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem()
-    return TouchlineError(problem.code if problem.code in CODES else "unavailable", problem.detail)

@@ -61,6 +61,10 @@ class Streams:
         watch = self._watches.get(stream)
         return None if watch is None else watch.subscription.cursor
 
+    def has(self, stream: str) -> bool:
+        """Whether a stream is watched, or the one of which it is a lane."""
+        return self._watch_of(stream) is not None
+
     def route_of(self, stream: str) -> Route:
         watch = self._watches.get(stream)
         return self._network.home if watch is None else watch.route

@@ -8,7 +8,7 @@ async with Viewer("ws://127.0.0.1:18081/v1/ws") as viewer:
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
@@ -131,6 +131,71 @@ class Viewer:
         finally:
             del driver.readers[name]
             driver.act(lambda _: driver.core.unsubscribe(name))
+
+    async def sync(self, *, ack: bool = True) -> AsyncGenerator[Event | Gap]:
+        """The events of all rooms of the user, from what this device has acknowledged; of a new device the
+        latest messages of each. Rooms that the user joins later come by themselves.
+
+        With `ack` an event is acknowledged when the next one is asked for: one that failed comes again.
+        """
+        driver = self._driver
+        self._raise_if_refused()
+        if driver.together is not None:
+            raise TouchlineError("bad_request", "All rooms are followed already.")
+        reader = driver.together = Reader()
+        driver.act(lambda _: driver.core.sync())
+        try:
+            while True:
+                item = await reader.take()
+                if isinstance(item, TouchlineError):
+                    raise item
+                yield item
+                if ack and isinstance(item, Event):
+                    self.ack(item.stream, item.seq)
+        finally:
+            driver.together = None
+
+    async def inbox(self, *, limit: int = 50) -> AsyncGenerator[list[dict[str, Any]]]:
+        """The rows of the user's rooms, the latest activity first; then, unasked, those that change."""
+        driver = self._driver
+        self._raise_if_refused()
+        news: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+
+        def told(message: Mapping[str, Any]) -> None:
+            if message["op"] == "inbox" and "rooms" in message:
+                news.put_nowait(message)
+
+        driver.listeners[told] = None
+        driver.act(lambda _: driver.core.inbox(limit))
+        try:
+            while True:
+                yield list((await news.get())["rooms"])
+        finally:
+            del driver.listeners[told]
+            driver.act(lambda _: driver.core.inbox(0))
+
+    def on_told(self, listener: Callable[[Mapping[str, Any]], None]) -> Callable[[], None]:
+        """Call back with what edges tell of rooms: `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`.
+        Returns what ends that."""
+        self._driver.listeners[listener] = None
+        return lambda: self._driver.listeners.pop(listener, None)
+
+    def ack(self, stream: str, seq: int) -> None:
+        """This device has everything of a stream up to here: said soon, if need be on the next connection."""
+        self._driver.act(lambda now: self._driver.core.ack(stream, seq, now))
+
+    async def read(self, stream: str, seq: int) -> None:
+        """The user has read a room, or their notifications, up to here."""
+        await self.request({"op": "read", "stream": stream, "seq": seq})
+
+    async def typing(self, stream: str) -> None:
+        """The user is typing; it is over after 5 s."""
+        await self.request({"op": "typing", "stream": stream})
+
+    async def present(self, stream: str, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Who watches a stream: `user`, `devices`, `since`."""
+        reply = await self.request({"op": "presence", "stream": stream, "members": True, "limit": limit})
+        return list(reply["members"])
 
     async def publish(
         self,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from consumers.messenger.signals import Signals
 from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
 from control.channels.table import ChannelTable
@@ -22,17 +23,20 @@ from schemas.registry import codec_for
 _BY_RECORD_S: Final = 0.7
 
 
-def _ignore(_: object) -> None:
-    """What is not of use."""
-
-
 class ControlTopics:
     """Channels' settings, the other edges' heartbeats and shares, revocations, and refused events."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, service: Service, state: ControlState, shares: DoorShares
+        self,
+        settings: Settings,
+        clock: Clock,
+        service: Service,
+        state: ControlState,
+        *,
+        shares: DoorShares,
+        signals: Signals,
     ) -> None:
-        self._shares = shares
+        self._shares, self._signals = shares, signals
         self._settings, self._clock, self._state, self._service = settings, clock, state, service
         self._kind_of = {topic: kind for kind, topic in topic_names(settings).ingest.items()}
         state.channels.on_change += [service.subscriptions.widen, service.subscriptions.recheck]
@@ -40,6 +44,7 @@ class ControlTopics:
             # Whoever watches a channel hears of its changes, though nobody asked for it lately.
             state.channels.view.still_used = lambda key: service.subscriptions.watches(key.decode())
         self._watch_rooms(state)
+        self._watch_sanctions(state)
         state.revocations.on_revoke.append(service.admission.revoke)
         state.on_alert.append(lambda row: service.subscriptions.recheck(f"{ALERT}{row.key}"))
 
@@ -53,10 +58,36 @@ class ControlTopics:
             state.rooms.rooms,
             asyncio.get_running_loop(),
         )
-        view.on_forget = lambda key: _ignore(
-            loop.call_later(_BY_RECORD_S, recheck, key.decode("utf-8", "replace"))
-        )
-        view.still_used = lambda key: self._service.subscriptions.watches(key.decode("utf-8", "replace"))
+        here = self._service.messenger.here
+
+        def changed(key: bytes) -> None:
+            channel = key.decode("utf-8", "replace")
+            loop.call_later(_BY_RECORD_S, recheck, channel)
+            here.channel_changed(channel)
+
+        def used(key: bytes) -> bool:
+            channel = key.decode("utf-8", "replace")
+            return self._service.subscriptions.watches(channel) or bool(here.users_of(channel))
+
+        view.on_forget, view.still_used = changed, used
+
+    def _watch_sanctions(self, state: ControlState) -> None:
+        """Who is banned from a channel has heard the last of it."""
+        recheck, loop = self._service.subscriptions.recheck, asyncio.get_running_loop()
+        here = self._service.messenger.here
+
+        def changed(channel: str) -> None:
+            # Soon, not now: what belongs to this change is still being taken in.
+            loop.call_soon(recheck, channel)
+            loop.call_soon(here.sanctioned, channel)
+
+        def used(key: bytes) -> bool:
+            channel = key.removesuffix(b"\0").decode("utf-8", "replace")
+            return self._service.subscriptions.watches(channel) or bool(here.users_of(channel))
+
+        state.moderation.on_change.append(changed)
+        if state.moderation.opened:
+            state.moderation.sanctions.still_used = used
 
     def follow(self, name: str, health: Health, on_read: Callable[[], None]) -> TableThread:
         """Follow them in a thread; `on_read` says that what was there has been learnt."""
@@ -72,9 +103,15 @@ class ControlTopics:
             self._shares.learn,
             whole=False,
         )
+        signals = TopicTable(
+            topic_names(self._settings).signals,
+            codec_for(self._settings, "signal"),
+            self._signals.learn,
+            whole=False,
+        )
         self._state.on_known.append(on_read)
         thread = TableThread(
-            *(self._settings, self._clock, [*self._state.tables(), refused, shares]),
+            *(self._settings, self._clock, [*self._state.tables(), refused, shares, signals]),
             name=f"edge-{name}-tables".replace(":", "-"),
             health=health,
             condition="tables",

@@ -6,15 +6,16 @@ lowest cursor that waits, and its page serves everybody whose cursor lies in it.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from consumers.delivery.hub import Feed
 from consumers.delivery.subscription import Page
 from consumers.transport.frames import event_frame
+from control.rooms.membership import ALL, Spans
 from history.visible import members_at
 from kernel.errors import TouchlineError
-from kernel.log.positions import MAX_SEQ, Stream
+from kernel.log.positions import MAX_SEQ, Stream, split_lane
 from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.backfill")
@@ -50,8 +51,18 @@ class History(Protocol):
     """Reading a stream's past, complete up to its head."""
 
     async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+        self,
+        stream: Stream,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        replies_to: str = "",
     ) -> HistoryPage: ...
+
+    async def replies(
+        self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL
+    ) -> dict[str, int]: ...
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None: ...
 
@@ -124,6 +135,18 @@ class Backfill:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def forget(self, channel: str | None) -> None:
+        """Something of a channel (None: of any) is not to be shown any more: its pages are read again."""
+        self._drop(lambda feed: channel is None or split_lane(feed.stream.partition(":")[2])[0] == channel)
+
+    def forget_copies(self) -> None:
+        """The same of streams that hold copies of others."""
+        self._drop(lambda feed: feed.copies)
+
+    def _drop(self, which: Callable[[Feed], bool]) -> None:
+        for place in [place for place in self._pages if which(place[0])]:
+            self._page_bytes -= self._pages.pop(place).bytes
 
     def _ask(self, feed: Feed) -> _Reads:
         reads = self._reads.get(feed)

@@ -6,32 +6,27 @@ head. A viewer who does not is taken out of `live`, gets explicit positions, and
 each: `delivery.broadcast` makes it one call for all. docs/decisions/0040, 0044.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol
 
 from consumers.delivery.broadcast import Live, broadcast
 from consumers.delivery.records import Decode, UnreadableRecord
 from consumers.delivery.ring import Ring
+from consumers.delivery.shelf import Partition, Shelf, note
 from consumers.protocol.messages import AnyReply, render
 from consumers.transport.frames import text_frame
-from kernel.access.users import ROOM
+from kernel.access.users import ALERT, ROOM
 from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
 from kernel.process.lines import Lines
 
 _lines = Lines("touchline.hub")
 LOCATION_RING: Final = 256  # only the latest of each sender counts
 OVERVIEW_RING: Final = 600  # ten minutes
-#: Of so many channels whose locations nobody watches here it is known how far they are: the latest ones.
-_PASSED: Final = 4096
-
+RETRACT: Final = "retract"
 _ROOMS: Final = f"{Kind.CHAT}:{ROOM}"
+_ALERTS: Final = f"{Kind.BROADCAST}:{ALERT}"
 _CHANGE: Final = b'"type":"room"'  # what frames of changes of rooms have in them; others may, too
-_OVERHEAD: Final = 60  # what a record costs beside its bytes
-
-Partition = tuple[str, int]
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Raw(NamedTuple):
@@ -45,7 +40,7 @@ class Raw(NamedTuple):
 class Feed:
     """One stream as one shard carries it: its ring, and who hears it."""
 
-    __slots__ = ("audiences", "conflates", "in_history", "key", "passed", "ring", "room", "stream")
+    __slots__ = ("audiences", "conflates", "copies", "in_history", "key", "passed", "ring", "room", "stream")
 
     def __init__(self, stream: str, key: bytes, ring: Ring, *, conflates: bool) -> None:
         self.stream = stream
@@ -54,6 +49,8 @@ class Feed:
         self.conflates = conflates
         #: Whether it is a room's: its changes say who hears what follows.
         self.room = stream.startswith(_ROOMS)
+        #: Whether its events are copies of others, which may be taken back.
+        self.copies = stream.startswith(_ALERTS)
         #: What its ring does not hold any more is to be had from history.
         self.in_history = stream != OVERVIEW
         #: An event that came by here and was not kept; 0: none. History may not have it yet.
@@ -98,29 +95,6 @@ class Audience:
             follower.holder.send(message)
 
 
-class Shelf:
-    """The latest records of a channel that nobody watches, as they came."""
-
-    __slots__ = ("bytes", "cut", "place", "values")
-
-    def __init__(self, place: Partition) -> None:
-        self.place = place
-        self.values: deque[bytes] = deque()
-        self.bytes = 0
-        #: Whether older records have been dropped.
-        self.cut = False
-
-    def put(self, value: bytes, capacity: int) -> int:
-        """Keep a record; returns by how many bytes the shelf has grown."""
-        before = self.bytes
-        self.values.append(value)
-        self.bytes += len(value) + _OVERHEAD
-        if len(self.values) > capacity:
-            self.bytes -= len(self.values.popleft()) + _OVERHEAD
-            self.cut = True
-        return self.bytes - before
-
-
 class Hub:
     """All feeds and audiences of an edge."""
 
@@ -152,6 +126,11 @@ class Hub:
         self._given_up = False
         #: Called with a stream and the frame of what may be a change of its room, once all have it.
         self.on_room: Callable[[str, bytes], None] = lambda *_: None
+        #: An event of a stream of copies as it may be shown; and what is told of messages that are taken
+        #: back, and of streams whose undecoded events have gone into rings (`delivery.taking_back`).
+        self.shown: Callable[[Feed, bytes], bytes] = lambda _, body: body
+        self.on_retract: Callable[[Feed, str], None] = lambda *_: None
+        self.on_wake: Callable[[Feed], None] = lambda _: None
         self.bytes = 0
         #: When Kafka appended the latest event that was delivered.
         self.server_ts = 0
@@ -167,7 +146,7 @@ class Hub:
             if key not in awake:
                 # Nobody watches it: it is not even decoded, and of locations not kept.
                 if selective:
-                    _note(self._passed, key, value)
+                    note(self._passed, key, value)
                 else:
                     self._shelve((topic, partition), key, value)
                 continue
@@ -195,7 +174,7 @@ class Hub:
     def _keep(self, place: Partition, key: bytes, value: bytes) -> tuple[Feed, bytes, str | None] | None:
         """One record into its ring; None if it is a repetition, or not readable."""
         try:
-            stream, seq, server_ts, body, _, sender, _, _ = self._decode(value)
+            stream, seq, server_ts, body, type_, sender, _, target = self._decode(value)
         except UnreadableRecord as error:
             _lines.error("a fan-out record is not readable", topic=place[0], why=str(error))
             return None
@@ -204,11 +183,15 @@ class Hub:
         if feed is None:
             feed = self._new_feed(stream, key, whole=place in self.whole)
         before = feed.ring.bytes
+        if feed.copies:
+            body = self.shown(feed, body)
         frame = feed.ring.append(seq, body, sender)
         if frame is None:
             return None
         self.bytes += feed.ring.bytes - before
         self.server_ts = server_ts
+        if type_ == RETRACT and target is not None:
+            self.on_retract(feed, target)
         return feed, frame, sender
 
     def _shelve(self, place: Partition, key: bytes, value: bytes) -> None:
@@ -229,6 +212,8 @@ class Hub:
             self._cut.add(key)
         for value in shelf.values:
             self._keep(shelf.place, key, value)
+        for feed in self._feeds.get(key, {}).values():
+            self.on_wake(feed)  # what was taken back while nobody watched it
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}
@@ -373,10 +358,18 @@ class Hub:
     def _note_head(self, feed: Feed) -> None:
         """A feed goes, and what its ring held with it: a new one is told how far it was."""
         if feed.conflates:
-            _note(self._left, feed.stream, max(feed.ring.head, feed.passed))
+            note(self._left, feed.stream, max(feed.ring.head, feed.passed))
 
     def audiences(self) -> list[Audience]:
         return list(self._audiences.values())
+
+    def feeds(self) -> list[Feed]:
+        """Every stream that has a ring here."""
+        return [feed for feeds in self._feeds.values() for feed in feeds.values()]
+
+    def rewrite(self, feed: Feed, holds: bytes, shown: Callable[[bytes], bytes]) -> None:
+        """Show events anew of which the frames hold these bytes."""
+        self.bytes += feed.ring.rewrite(holds, shown)
 
     def streams(self) -> list[str]:
         """The streams that somebody watches here."""
@@ -389,11 +382,3 @@ class Hub:
     def viewers(self) -> dict[tuple[str, Shard], int]:
         """How many watch what."""
         return {place: audience.viewers for place, audience in self._audiences.items()}
-
-
-def _note(of: OrderedDict[K, V], key: K, what: V) -> None:
-    """Keep this as the latest one's; the oldest is forgotten."""
-    of[key] = what
-    of.move_to_end(key)
-    if len(of) > _PASSED:
-        of.popitem(last=False)

@@ -1,10 +1,11 @@
 """The hot history of one stream: the latest events as ready-made frames, found by sequence number."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
 from consumers.delivery.events import Events
-from consumers.transport.frames import event_frame
+from consumers.transport.frames import event_frame, parts_of
 
 _OVERHEAD: Final = 90  # what an event costs beside its bytes: object headers and list slots
 
@@ -53,6 +54,18 @@ class Ring:
         if len(self._seqs) - self._start > self.capacity:
             self.drop(len(self._seqs) - self._start - self.capacity)
         return frame
+
+    def rewrite(self, holds: bytes, shown: Callable[[bytes], bytes]) -> int:
+        """Show events anew whose frames hold these bytes; returns by how many bytes the ring has grown."""
+        before = self.bytes
+        for place in range(self._start, len(self._frames)):
+            frame = self._frames[place]
+            if holds in frame:
+                prev, body = parts_of(frame)
+                if (now := shown(body)) != body:
+                    self._frames[place] = event_frame(prev, now)
+                    self.bytes += len(self._frames[place]) - len(frame)
+        return self.bytes - before
 
     def drop(self, count: int) -> int:
         """Forget the oldest; returns how many bytes that frees."""

@@ -9,10 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from consumers.delivery.events import Events
-from consumers.transport.frames import event_frame, payload_of
+from consumers.transport.frames import event_frame, parts_of, payload_of
 from control.rooms.membership import Spans
 
-_EVENT: Final = b'{"op":"event",'
 _CHANGE: Final = b'"type":"room"'
 _ENDS: Final = frozenset({"removed", "left", "deleted"})
 
@@ -71,18 +70,9 @@ class RoomView:
                 hidden = True
                 continue
             # The event before is not theirs: that there was one is not said.
-            frames.append(event_frame(0, _body(frame)) if hidden else frame)
+            frames.append(event_frame(0, parts_of(frame)[1]) if hidden else frame)
             seqs.append(seq)
             hidden = False
             if seq > self.as_of and _CHANGE in frame and self.user in taken_out(payload_of(frame))[1]:
                 return Events(seqs, frames), True
         return Events(seqs, frames), False
-
-
-def _body(frame: bytes) -> bytes:
-    """The event's JSON object without what a frame adds."""
-    payload = payload_of(frame)
-    rest = payload[len(_EVENT) :]
-    if rest.startswith(b'"prev":'):
-        rest = rest[rest.index(b",") + 1 :]
-    return b"{" + rest

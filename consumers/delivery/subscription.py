@@ -87,7 +87,17 @@ class Holder(Protocol):
 class Subscription:
     """One viewer's place in one audience."""
 
-    __slots__ = ("audience", "closed", "holder", "on_end", "positions", "request", "view")
+    __slots__ = (
+        "audience",
+        "closed",
+        "follows",
+        "holder",
+        "on_end",
+        "positions",
+        "request",
+        "since_ms",
+        "view",
+    )
 
     def __init__(
         self, holder: Holder, audience: Audience, request: Subscribe, view: RoomView | None = None
@@ -103,6 +113,10 @@ class Subscription:
         #: Where the viewer is in each feed; None: at the head of all of them, live.
         self.positions: dict[Feed, int] | None = {}
         self.closed = False
+        #: Whether it is one of all of the user's rooms: nobody has asked for it, so it is not answered.
+        self.follows = False
+        #: When it began.
+        self.since_ms = 0
         audience.viewers += 1
 
     def close(self) -> None:
@@ -196,6 +210,8 @@ class Subscription:
                 countable = self.view is None or start + 1 >= self.view.spans.ranges[-1][0]
                 behind += _events_after(feed, start, page) if countable else _UNCOUNTED
         self.positions, self.request = starts, None
+        if self.follows:
+            return True
         first, shard = self.audience.feeds[0], self.audience.shard
         self.holder.send(
             Subscribed(

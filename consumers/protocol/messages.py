@@ -9,26 +9,27 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.inbox import (
+    Gone,
+    Inbox,
+    InboxReply,
+    IsTyping,
+    Join,
+    Present,
+    Read,
+    Receipt,
+    Sync,
+    Synced,
+    Typing,
+)
+from consumers.protocol.shapes import ClientTime, EventType, Key, Reply, Request, Seq, StreamName, User
 from kernel.close_codes import RETRY
 from kernel.errors import CODES
 from kernel.log.positions import MAX_SEQ
 
 SUBPROTOCOL: Final = "touchline.v1"
 
-Id = Annotated[int, Meta(ge=1, le=MAX_SEQ, description="repeated by the reply")]
-Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ, description="a stream's sequence number; 0 is before the first")]
-StreamName = Annotated[str, Meta(max_length=140, description="<kind>:<channel>")]
-Key = Annotated[str, Meta(min_length=1, max_length=128, description="the producer's idempotency key")]
-EventType = Annotated[str, Meta(min_length=1, max_length=64)]
-ClientTime = Annotated[str | int, Meta(description="when it happened: RFC 3339, or milliseconds since 1970")]
-
 # ── what viewers send ────────────────────────────────────────────────────────────────────────────────
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
-    """What all requests have. Fields that are not known are ignored: newer clients may send more."""
-
-    id: Id | None = None
 
 
 class Auth(Request, frozen=True, tag="auth"):
@@ -44,6 +45,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
     after: Seq | None = None
     last: Annotated[int, Meta(ge=0, le=1000)] | None = None
     cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
+    members: Annotated[bool, Meta(description="tell who comes and goes, up to 1,000 viewers")] = False
 
 
 class Unsubscribe(Request, frozen=True, tag="unsubscribe"):
@@ -67,10 +69,11 @@ class Publish(Request, frozen=True, tag="publish"):
 
 
 class Ack(Request, frozen=True, tag="ack"):
-    """Seen up to here, on this device; cumulative."""
+    """This device has it, up to here; cumulative. Of one stream, or of several."""
 
-    stream: StreamName
-    seq: Seq
+    stream: StreamName | None = None
+    seq: Seq | None = None
+    seqs: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
 
 
 class History(Request, frozen=True, tag="history"):
@@ -80,15 +83,17 @@ class History(Request, frozen=True, tag="history"):
     before: Seq | None = None
     after: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    replies_to: (
+        Annotated[str, Meta(pattern="^[0-9]{1,40}$", description="only what answers this event")] | None
+    ) = None
 
 
 class Presence(Request, frozen=True, tag="presence"):
-    """How many watch a stream."""
+    """How many watch a stream, and with `members` who they are."""
 
     stream: StreamName
-
-
-User = Annotated[str, Meta(min_length=1, max_length=128)]
+    members: bool = False
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class Room(Request, frozen=True, tag="room"):
@@ -107,7 +112,7 @@ class Room(Request, frozen=True, tag="room"):
     roles: Annotated[
         dict[User, Literal["owner", "moderator", "member"]],
         Meta(max_length=256, description="`members`"),
-    ] = {}
+    ] = {}  # noqa: RUF012 - a struct copies it
     on: Annotated[bool, Meta(description="`mute`")] | None = None
     limit: Annotated[int, Meta(ge=1, le=200, description="`list`")] | None = None
     cursor: Annotated[str, Meta(max_length=1000, description="`list`: the `next` before")] | None = None
@@ -117,15 +122,23 @@ class Ping(Request, frozen=True, tag="ping"):
     """Is anybody there?"""
 
 
-AnyRequest = Auth | Subscribe | Unsubscribe | Publish | Ack | History | Presence | Room | Ping
+AnyRequest = (
+    Auth
+    | Subscribe
+    | Unsubscribe
+    | Publish
+    | Ack
+    | Read
+    | Sync
+    | Inbox
+    | Typing
+    | History
+    | Presence
+    | Room
+    | Ping
+)
 
 # ── what edges send (events are not here: they pass through as the worker rendered them) ──────────────
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", omit_defaults=True):
-    """What all replies have."""
-
-    id: Id | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,10 +207,11 @@ class HistoryReply(Reply, frozen=True, tag="history"):
 
 
 class PresenceReply(Reply, frozen=True, tag="presence"):
-    """How many watch a stream, over all edges."""
+    """How many watch a stream, over all edges; where it was asked for, who."""
 
     stream: str
     viewers: int
+    members: list[Present] | UnsetType = UNSET
 
 
 class RoomMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +282,12 @@ AnyReply = (
     | Rejected
     | HistoryReply
     | PresenceReply
+    | Join
+    | Gone
+    | Synced
+    | InboxReply
+    | Receipt
+    | IsTyping
     | RoomReply
     | Pong
     | Gap

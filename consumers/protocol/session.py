@@ -8,6 +8,7 @@ anything else. `Guest.admit` returns the `Member`, which can do what its grants 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
+from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from kernel.access.tokens import Action, Grants, parse_stream
 from kernel.close_codes import Close
@@ -86,9 +87,15 @@ class CountViewers(NamedTuple):
 
 
 class Remember(NamedTuple):
-    """Keep this device's cursor; reply `ok` where there is an id."""
+    """Keep what this device has; reply `ok` where there is an id."""
 
     request: m.Ack
+
+
+class Converse(NamedTuple):
+    """What a messenger asks for: what was read, all rooms, their rows, who types."""
+
+    request: talk.Read | talk.Sync | talk.Inbox | talk.Typing
 
 
 class DoInRoom(NamedTuple):
@@ -109,7 +116,7 @@ class End(NamedTuple):
 
 #: What either state asks for, and what only a member does.
 Effect = Send | Verify | SendPing | End
-MemberEffect = Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | DoInRoom
+MemberEffect = Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | Converse | DoInRoom
 E = TypeVar("E")
 
 
@@ -239,13 +246,15 @@ class Guest(_Session):
 class Member(_Session):
     """Somebody who may do what their grants say."""
 
-    __slots__ = ("grants", "streams")
+    __slots__ = ("followed", "grants", "streams")
 
     def __init__(self, rules: Rules, now: float, grants: Grants) -> None:
         super().__init__(rules, now)
         self.grants = grants
         #: stream -> what the caller keeps for it. Its size is what the limit on subscriptions counts.
         self.streams: dict[str, Any] = {}
+        #: The same of rooms that are followed because they are the user's: these do not count.
+        self.followed: dict[str, Any] = {}
 
     @property
     def user(self) -> str:
@@ -271,13 +280,23 @@ class Member(_Session):
         return [Leave(None, name) for name in self.streams if not _may_watch(grants, name)]
 
     def _may(self, action: Action, request: Any) -> Stream:
+        return self._may_with(action, request.stream, request.id)
+
+    def _may_with(self, action: Action, name: str, request_id: int | None) -> Stream:
         try:
-            stream = parse_stream(request.stream)
+            stream = parse_stream(name)
         except TouchlineError as error:
-            raise m.BadRequest(error.code, error.message, request.id) from None
-        if not self.grants.allows(action, request.stream):
-            raise m.BadRequest("forbidden", f"Your token does not allow this: {action}.", request.id)
+            raise m.BadRequest(error.code, error.message, request_id) from None
+        if not self.grants.allows(action, name):
+            raise m.BadRequest("forbidden", f"Your token does not allow this: {action}.", request_id)
         return stream
+
+    def _check_ack(self, request: m.Ack) -> None:
+        one = request.stream is not None and request.seq is not None
+        if one == (request.seqs is not None) or (request.stream is None) != (request.seq is None):
+            raise m.BadRequest("bad_request", "Give stream and seq, or seqs.", request.id)
+        for name in request.seqs or [request.stream or ""]:
+            self._may_with("subscribe", name, request.id)
 
     def _handle(self, request: m.AnyRequest) -> list[MemberEffect | Effect]:  # noqa: PLR0912 - one branch an op
         match request:
@@ -304,12 +323,18 @@ class Member(_Session):
                 return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)
-                if (request.before is None) == (request.after is None):
+                given = (request.before is not None) + (request.after is not None)
+                if given != 1 and (given or request.replies_to is None):
                     raise m.BadRequest("bad_request", "Give either before or after.", request.id)
                 return [ReadPast(request, stream)]
             case m.Ack():
-                self._may("subscribe", request)
+                self._check_ack(request)
                 return [Remember(request)]
+            case talk.Read() | talk.Typing():
+                self._may("subscribe" if isinstance(request, talk.Read) else "publish", request)
+                return [Converse(request)]
+            case talk.Sync() | talk.Inbox():
+                return [Converse(request)]
             case m.Presence():
                 self._may("subscribe", request)
                 return [CountViewers(request)]

@@ -14,15 +14,22 @@ from consumers.protocol.session import Member
 from consumers.service.refusals import refusal, refusal_of_the_fold
 from control.channels.channel import Layout
 from control.commands.answers import WITHIN_S, Question, Refused, not_answered
+from control.inbox.about import about_header
+from control.moderation.moderation import Moderation
 from control.numbering import Numbering, Placed, Position
+from control.rooms.membership import ALL
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.changes import check_change, is_change
+from history.replies import FIELD as REPLY_TO
+from history.replies import check_reply
+from kernel.access.signing import Signer
 from kernel.access.users import USER, check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
 from kernel.log.positions import Kind, Stream, spread
 from kernel.log.records import VIA, Headers
+from kernel.settings.reading import Auth
 from schemas.ingest import make_ingest, read_time
 
 #: Published events of which a refusal still finds the sender.
@@ -40,6 +47,7 @@ class Channels(Protocol):
 
     numbering: Numbering
     rooms: Rooms
+    moderation: Moderation
 
     def layout(self, name: str) -> Layout:
         """How a channel is spread."""
@@ -78,8 +86,10 @@ class Publishing:
         new_id: Callable[[], str],
         budgets: DoorBudgets,
         attachments: Attachments,
+        signer: Signer | None = None,
     ) -> None:
         self._budgets, self._attachments = budgets, attachments
+        self._signer = signer or Signer(Auth())
         self._poster, self._history, self._channels = poster, history, channels
         self._answers, self._new_id = answers, new_id
         #: Who published what lately, if still here.
@@ -101,12 +111,16 @@ class Publishing:
             # Of a user who has a share of the pipeline, which the workers keep to.
             headers: Headers = [] if bound is None else [(VIA, b"edge")]
             event = _event(request, stream, member, key)
+            self._channels.moderation.check_may_publish(stream.channel, member.user)
             if is_room(stream):
                 await self._channels.rooms.writable(member.user, stream.channel)
-            if is_change(stream, request.type) and not self._changes_all(member, stream):
-                await check_change(
-                    self._history, stream, request.data.get("target"), member.user, lanes=lanes
+            if stream.kind is Kind.CHAT and (reply_to := request.data.get(REPLY_TO)) is not None:
+                spans = (
+                    self._channels.rooms.readable(member.grants, stream.channel) if is_room(stream) else ALL
                 )
+                await check_reply(self._history, stream, reply_to, lanes=lanes, readable=spans)
+            if is_change(stream, request.type):
+                headers += await self._about(request, stream, member, lanes)
             if stream.kind is Kind.CHAT and (attached := request.data.get("attachments")):
                 speaks = member.grants.allows("admin", request.stream)
                 await self._attachments.check(attached, stream, member.user, anybodys=speaks)
@@ -126,6 +140,14 @@ class Publishing:
             seq=UNSET if position is None else position.seq,
             event_id=UNSET if position is None else position.id,
         )
+
+    async def _about(self, request: m.Publish, stream: Stream, member: Member, lanes: int) -> Headers:
+        """Look up what is to be changed. Of a room's message the fold is told which one it is."""
+        anybodys, target = self._changes_all(member, stream), request.data.get("target")
+        if anybodys and not is_room(stream):
+            return []
+        n = await check_change(self._history, stream, target, member.user, lanes=lanes, anybodys=anybodys)
+        return about_header(self._signer, stream.channel, str(target), n) if is_room(stream) and n else []
 
     def _changes_all(self, member: Member, stream: Stream) -> bool:
         """Whether a member may change what others have said: an administrator, or who leads the room."""

@@ -44,13 +44,14 @@ class RoomRequests:
         history: Reader,
         budgets: DoorBudgets,
         clock: Clock,
+        most: int = 5000,
     ) -> None:
         self._poster, self._answers, self._history, self._budgets = poster, answers, history, budgets
 
         async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
             await commands.send(key, name, arguments, actor=actor)
 
-        self.door = RoomDoor(rooms, self._post, command, clock)
+        self.door = RoomDoor(rooms, self._post, command, clock, most=most)
 
     async def do(self, request: m.Room, member: Member) -> m.AnyReply:
         """Do what is asked, and say what the room is then."""

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from consumers.messenger.messenger import Messenger
 from consumers.service.admission import Admission
+from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
 from consumers.service.rooms import RoomRequests
@@ -25,6 +27,8 @@ class Service:
     requests: Requests
     turns: Turns
     rooms: RoomRequests
+    places: PlaceRequests
+    messenger: Messenger
     tasks: Tasks = field(default_factory=Tasks)
 
     async def close(self) -> None:

@@ -47,8 +47,12 @@ class Subscriptions:
         *,
         most_of_a_user: int = 2000,
         elsewhere: Callable[[Grants], int] = lambda _: 0,
+        now_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         """`elsewhere` says how many subscriptions a user has at other edges."""
+        self._now_ms = now_ms
+        #: Called with a stream when somebody watches it, or does no more.
+        self.on_audience: Callable[[str], None] = lambda _: None
         self.hub, self.backfill, self._most_of_a_user = hub, backfill, most_of_a_user
         self._elsewhere = elsewhere
         #: User -> subscriptions over all connections.
@@ -69,9 +73,10 @@ class Subscriptions:
         stream: Stream,
         *,
         gone: Callable[[], bool],
+        follows: bool = False,
     ) -> m.AnyReply | None:
         """As `watch`, of a room: who is in it by the latest event that there is may watch it. It takes a
-        moment: by then the holder may be `gone`."""
+        moment: by then the holder may be `gone`. `follows`: it is one of all their rooms."""
         rooms, channel, view = self._registry.rooms, stream.channel, None
         try:
             room = await rooms.seen_by(member.grants, channel.removeprefix(ROOM))
@@ -80,9 +85,11 @@ class Subscriptions:
                 view = RoomView(member.user, room.readable(member.user), room.changed)
         except TouchlineError as error:
             return refusal(error, request.id)
+        if follows and (request.stream in member.streams or request.stream in member.followed):
+            return None
         if request.stream in member.streams:
             return m.error("bad_request", "You are subscribed to this already.", request_id=request.id)
-        return None if gone() else self.watch(holder, member, request, stream, view)
+        return None if gone() else self.watch(holder, member, request, stream, view, follows=follows)
 
     async def _as_of_newest(self, member: Member, stream: Stream, room: Room) -> Room:
         """The room as of the latest event that there is, for a member who is in it then."""
@@ -113,13 +120,16 @@ class Subscriptions:
         request: m.Subscribe,
         stream: Stream,
         view: RoomView | None = None,
+        *,
+        follows: bool = False,
     ) -> m.AnyReply | None:
         """Begin a subscription; a reply only where it cannot begin here."""
         if not self._registry.readers.allow(member.grants, stream.channel):
             return not_a_reader(request.id, request.stream)
         here = self.of_users[member.user]
-        if here >= self._most_of_a_user or here + self._elsewhere(member.grants) >= self._most_of_a_user:
-            sentence = f"One user may have {self._most_of_a_user} subscriptions."
+        most = self._most_of_a_user
+        if not follows and (here >= most or here + self._elsewhere(member.grants) >= most):
+            sentence = f"One user may have {most} subscriptions."
             return m.error("limit_reached", sentence, request_id=request.id)
         shard = self._registry.shard(stream.channel, member.user)
         if not self._partitions.serves(stream.kind, shard.key):
@@ -130,9 +140,15 @@ class Subscriptions:
             return m.Redirect(id=request.id, stream=request.stream, url=url)
         subscription = Subscription(holder, self._audience(stream, shard), request, view)
         subscription.on_end = partial(self._taken_out, subscription, member)
-        member.streams[request.stream] = subscription
-        self.of_users[member.user] += 1
+        subscription.follows, subscription.since_ms = follows, self._now_ms()
+        if follows:
+            member.followed[request.stream] = subscription
+        else:
+            self.leave_followed(member, request.stream)  # who asks for it says from where on
+            member.streams[request.stream] = subscription
+            self.of_users[member.user] += 1
         self._watchers.add(subscription, member)
+        self.on_audience(request.stream)
         subscription.advance(self.backfill)
         return None
 
@@ -149,11 +165,23 @@ class Subscriptions:
         if subscription is not None:
             self._end(subscription, member)
 
+    def leave_followed(self, member: Member, stream: str) -> None:
+        """The same of one of all the user's rooms."""
+        subscription: Subscription | None = member.followed.pop(stream, None)
+        if subscription is not None:
+            self._end(subscription, member)
+
+    def leave_either(self, member: Member, stream: str) -> None:
+        """The same, whichever it is."""
+        self.leave(member, stream)
+        self.leave_followed(member, stream)
+
     def leave_all(self, member: Member) -> None:
         """The member's connection has ended: end all of its subscriptions."""
-        for subscription in member.streams.values():
+        for subscription in (*member.streams.values(), *member.followed.values()):
             self._end(subscription, member)
         member.streams.clear()
+        member.followed.clear()
 
     # ── of a channel ─────────────────────────────────────────────────────────────────────────────────
 
@@ -161,12 +189,16 @@ class Subscriptions:
         """Whether somebody watches the channel here, or a lane of it."""
         return bool(self._watchers.audiences_of(channel))
 
+    def watching(self, channel: str) -> list[tuple[Subscription, Member]]:
+        """Who watches a channel here, or a lane of it."""
+        return self._watchers.of(self._watchers.audiences_of(channel))
+
     def recheck(self, channel: str) -> None:
         """The channel's settings have changed: who may not read it any more has heard the last of it."""
         for subscription, member in self._watchers.of(self._watchers.audiences_of(channel)):
             stream = subscription.audience.name
             if not self._registry.readers.allow(member.grants, channel):
-                self.leave(member, stream)
+                self.leave_either(member, stream)
                 subscription.holder.send(not_a_reader(None, stream))
 
     def room_changed(self, stream: str, frame: bytes) -> None:
@@ -182,8 +214,8 @@ class Subscriptions:
 
     def _taken_out(self, subscription: Subscription, member: Member) -> None:
         stream = subscription.audience.name
-        if member.streams.get(stream) is subscription:
-            self.leave(member, stream)
+        if subscription in (member.streams.get(stream), member.followed.get(stream)):
+            self.leave_either(member, stream)
             subscription.holder.send(not_a_reader(None, stream))
 
     def widen(self, channel: str) -> None:
@@ -230,7 +262,7 @@ class Subscriptions:
                 waiting += len(watching)
             else:
                 for subscription, member in watching:
-                    self.leave(member, audience.name)
+                    self.leave_either(member, audience.name)
                     subscription.holder.send(m.Redirect(stream=audience.name, url=url))
         return waiting
 
@@ -248,11 +280,13 @@ class Subscriptions:
                 yield audience, serves(Stream.parse(audience.name).kind, shard)
 
     def _end(self, subscription: Subscription, member: Member) -> None:
-        self.of_users[member.user] -= 1
-        if self.of_users[member.user] <= 0:
-            del self.of_users[member.user]
+        if not subscription.follows:
+            self.of_users[member.user] -= 1
+            if self.of_users[member.user] <= 0:
+                del self.of_users[member.user]
         subscription.close()
         self._watchers.discard(subscription)
+        self.on_audience(subscription.audience.name)
         self.hub.leave(subscription.audience)
         if not subscription.audience.viewers:
             self._suspended.discard(subscription.audience)

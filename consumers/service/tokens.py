@@ -5,9 +5,20 @@ from typing import Final
 
 from control.revocations import Revocations
 from kernel.access.jwks import JwksKeys
-from kernel.access.tokens import Grants, UnknownKey, Verifier, without_token
+from kernel.access.tokens import (
+    Grants,
+    StaticKeys,
+    UnknownKey,
+    Verifier,
+    anonymous_allowed,
+    has_keys,
+    is_loopback,
+    without_token,
+)
 from kernel.access.users import check_user
+from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.settings.reading import Settings
 
 _NEEDED: Final = "A token is needed: Authorization: Bearer …, or ?token=."
 
@@ -79,3 +90,19 @@ class Tokens:
         """Look whether the issuer has new keys."""
         if self._jwks is not None:
             await self._jwks.refresh()
+
+
+def tokens_of(
+    settings: Settings, clock: Clock, revocations: Revocations, *, new_id: Callable[[], str]
+) -> Tokens:
+    """By an edge's settings."""
+    auth = settings.auth
+    static = StaticKeys(auth)
+    jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
+    return Tokens(
+        Verifier(auth, jwks or static, clock) if has_keys(auth) else None,
+        jwks,
+        anonymous=anonymous_allowed(auth, on_loopback=is_loopback(settings.edge.host)),
+        new_id=new_id,
+        revocations=revocations,
+    )

@@ -123,6 +123,7 @@ class ViewerConnection(asyncio.Protocol):
         self._wake()
         self._service.admission.gone(self)
         if isinstance(self.session, s.Member):
+            self._service.messenger.left(self, self.session)
             self._service.subscriptions.leave_all(self.session)
 
     @property
@@ -141,7 +142,8 @@ class ViewerConnection(asyncio.Protocol):
 
     @property
     def subscriptions(self) -> "list[Subscription]":
-        return list(self.session.streams.values()) if isinstance(self.session, s.Member) else []
+        of = self.session
+        return [*of.streams.values(), *of.followed.values()] if isinstance(of, s.Member) else []
 
     def send(self, message: m.AnyReply) -> None:
         if self._transport.is_closing():
@@ -149,13 +151,15 @@ class ViewerConnection(asyncio.Protocol):
         self.write(text_frame(m.render(message)))
 
     def refused(self, subscription: Subscription, error: TouchlineError) -> None:
-        request = subscription.request
-        if request is None:
+        request, member = subscription.request, self.session
+        if subscription.follows and isinstance(member, s.Member):
+            self._service.messenger.failed(subscription.audience.name, member, self)
+        elif request is None:
             self.end(Close.UNAVAILABLE)
-            return
-        if isinstance(self.session, s.Member):
-            self._service.subscriptions.leave(self.session, request.stream)
-        self.send(m.error("unavailable", error.message, request_id=request.id))
+        else:
+            if isinstance(member, s.Member):
+                self._service.subscriptions.leave(member, request.stream)
+            self.send(m.error("unavailable", error.message, request_id=request.id))
 
     # ── from the session ─────────────────────────────────────────────────────────────────────────────
 
@@ -167,9 +171,7 @@ class ViewerConnection(asyncio.Protocol):
         if self.paused and not ended:
             self._watch_stall(now)
             return
-        effects = session.tick(now, now_s) if isinstance(session, s.Member) else session.tick(now)
-        if effects:
-            self.perform(effects)
+        self.perform(session.tick(now, now_s) if isinstance(session, s.Member) else session.tick(now))
 
     def end(self, code: Close) -> None:
         """Close, saying why. Who does not read does not get to hear it."""
@@ -194,20 +196,21 @@ class ViewerConnection(asyncio.Protocol):
             if not self._do_for(member, effect):
                 return
 
-    def _do_for(self, member: s.Member, effect: s.MemberEffect | s.Effect) -> bool:
+    def _do_for(self, member: s.Member, effect: s.MemberEffect | s.Effect) -> bool:  # noqa: PLR0912
         """The same for one thing; whether anything may follow."""
-        subscriptions, requests = self._service.subscriptions, self._service.requests
+        subscriptions, messenger = self._service.subscriptions, self._service.messenger
         match effect:
-            case s.Watch(request, stream) if is_room(stream):
-                watching = subscriptions.watch_room(
-                    *(self, member, request, stream), gone=self._transport.is_closing
-                )
-                self._start(request.id, watching)
             case s.Watch(request, stream):
-                self._reply(subscriptions.watch(self, member, request, stream))
+                messenger.watches(request, self)
+                whom, closing = (self, member, request, stream), self._transport.is_closing
+                if is_room(stream):
+                    self._start(request.id, subscriptions.watch_room(*whom, gone=closing))
+                else:
+                    self._reply(subscriptions.watch(*whom))
             case s.Oversee(request):
                 subscriptions.oversee(self, member, request)
             case s.Leave(request_id, name):
+                messenger.leaves(name, member, self)
                 subscriptions.leave(member, name)
                 self._reply(None if request_id is None else m.Ok(id=request_id))
             case s.Post(posted, stream):
@@ -217,13 +220,18 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(asked.id, self._read_past(asked, stream, member))
             case s.DoInRoom(asked_for):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
-            case s.CountViewers(count):
-                self._reply(requests.presence(count, member))
+            case s.CountViewers(asked) if asked.members:
+                self._start(asked.id, messenger.presence(asked, member))
+            case s.CountViewers(asked):
+                self._reply(self._service.requests.presence(asked, member))
             case s.Remember(ack):
-                if not requests.acked(ack, member, self.device):
-                    self._start(ack.id, requests.ack(ack, member, self.device))
+                places = self._service.places
+                if not places.acked(ack, member, self.device):
+                    self._start(ack.id, places.ack(ack, member, self.device))
                 elif ack.id is not None:
                     self.send(m.Ok(id=ack.id))
+            case s.Converse(said):
+                self._start(said.id, messenger.do(said, member, self))
             case _:
                 return self._do(effect)
         return True
@@ -336,15 +344,13 @@ class ViewerConnection(asyncio.Protocol):
         """Wait until the socket takes more, or is gone."""
         if not self.paused or self._gone:
             return
-        taken = asyncio.get_running_loop().create_future()
-        self._waiting = (*self._waiting, taken)
+        self._waiting = (*self._waiting, taken := asyncio.get_running_loop().create_future())
         await taken
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, ()
-        for taken in waiting:
-            if not taken.done():
-                taken.set_result(None)
+        for taken in (one for one in waiting if not one.done()):
+            taken.set_result(None)
 
     async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
         """A guest's token that is no good ends the connection; a member's leaves it as it was."""
@@ -354,6 +360,7 @@ class ViewerConnection(asyncio.Protocol):
             session = self.session  # as it is now: two tokens may have been shown at once
             if isinstance(session, s.Guest):
                 self.session = admission.admit(session, grants)
+                self._service.messenger.came(self, self.session)
             else:
                 self.perform_for(session, session.renew(grants))
         except TouchlineError as error:

@@ -40,6 +40,19 @@ def event_frame(prev: int, body: bytes) -> bytes:
     return b"".join((text_head(len(head) + len(body) - 1), head, body[1:]))
 
 
+_EVENT: Final = b'{"op":"event",'
+_PREV: Final = b'"prev":'
+
+
+def parts_of(frame: bytes) -> tuple[int, bytes]:
+    """An event's `prev` and body, of its frame."""
+    rest, prev = payload_of(frame)[len(_EVENT) :], 0
+    if rest.startswith(_PREV):
+        end = rest.index(b",")
+        prev, rest = int(rest[len(_PREV) : end]), rest[end + 1 :]
+    return prev, b"{" + rest
+
+
 def payload_of(frame: bytes) -> bytes:
     """The payload of a frame that this module made."""
     length = frame[1]

@@ -14,7 +14,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from consumers.protocol.messages import SUBPROTOCOL, render
-from consumers.protocol.session import Guest, Verify
+from consumers.protocol.session import Guest, Member, Verify
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.frames import close_frame, text_frame
@@ -220,6 +220,8 @@ class Handshake(asyncio.Protocol):
         )
         welcome = admission.welcome(session_id, session, by_token=asked.token is not None)
         admission.replace(self, viewer)
+        if isinstance(session, Member):
+            self.service.messenger.came(viewer, session)
         self.transport.set_protocol(viewer)
         viewer.write(text_frame(render(welcome)))
         if rest:

@@ -7,7 +7,7 @@ back, as outputs of the fold; gateways write who has fetched.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 import msgspec
@@ -106,8 +106,9 @@ def _decode(codec: Codec, value: bytes) -> Mark:
 class Marks:
     """What the log says of attachments, as this role has it."""
 
-    def __init__(self, view: View[Mark]) -> None:
-        self._view = view
+    def __init__(self, view: View[Mark], erased_at: Callable[[str], int] = lambda _: 0) -> None:
+        """`erased_at` says of a user up to when their messages are as if they were taken back."""
+        self._view, self._erased_at = view, erased_at
 
     @property
     def known(self) -> bool:
@@ -133,6 +134,8 @@ class Marks:
 
     def retracted(self, post: Mark) -> bool:
         """Whether the message was taken back, or the one that it is an edit of."""
+        if post.user is not None and post.at <= self._erased_at(post.user):
+            return True
         return any(
             self._view.get(retracted_key(event, post.stream)) is not None
             for event in (post.event, post.target)

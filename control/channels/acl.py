@@ -43,9 +43,13 @@ class ChannelAcl:
         readers_of: Callable[[str], Collection[str]] = lambda _: (),
         closed: Callable[[Callable[[str], bool]], Iterable[tuple[str, Collection[str]]]] = lambda _: (),
         rooms: Callable[[Grants, str], Spans] = lambda *_: NOTHING,
+        *,
+        banned: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         """`readers_of` a channel; those that are `closed` and wanted, with theirs; of `rooms`, what somebody
-        may read of one. Without these no channel is closed but by its name, and every room."""
+        may read of one. Without these no channel is closed but by its name, and every room. Who is `banned`
+        (user, channel) may read nothing there, whatever else holds."""
+        self._banned = banned
         self._readers_of, self._closed, self._of_room = readers_of, closed, rooms
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
@@ -66,6 +70,8 @@ class ChannelAcl:
         base = split_lane(channel)[0]
         if base.startswith(ROOM):
             return bool(self._of_room(grants, base).ranges)
+        if self._banned(grants.user, base) and not grants.allows("admin", base):
+            return False
         if base.startswith(CLOSED):
             return self._is_theirs(grants.user, base) or grants.allows("admin", base)
         names = self._readers_of(base)

@@ -21,6 +21,9 @@ from control.channels.bounds import (
 from control.channels.bounds import SETTINGS as RULES
 from control.channels.channel import LEAD_MS, ChannelRecord, Settings, settings_at, with_settings, with_shards
 from control.channels.resharding import check_reshard
+from control.moderation.orders import ERASE, MODERATE, read_erase, read_order
+from control.moderation.reports import REPORT
+from control.moderation.reports import read_about as read_report
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
 from control.rooms.users import GIVEN_BY_USERS, read_about
@@ -57,6 +60,8 @@ def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> byt
         _check_revoke(about, given)
     elif command in GIVEN_BY_USERS:
         read_about(about, command, given)
+    elif command in _OF_MODERATORS:
+        _OF_MODERATORS[command](about, given)
     elif command in _HANDLERS:
         check_channel(about)
         _HANDLERS[command](ChannelRecord(channel=about), given, 0)
@@ -181,6 +186,10 @@ def _bad(sentence: str) -> TouchlineError:
     return TouchlineError("bad_request", sentence)
 
 
+#: Commands about users in channels, and everywhere (control/moderation): how each is read.
+_OF_MODERATORS: Final[Mapping[str, Callable[[str, dict[str, Any]], object]]] = MappingProxyType(
+    {MODERATE: read_order, ERASE: read_erase, REPORT: read_report}
+)
 _Handler = Callable[[ChannelRecord, dict[str, Any], int], ChannelRecord]
 #: What is not named here is for others on the same topic.
 _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(

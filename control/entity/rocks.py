@@ -125,6 +125,9 @@ class RocksStore:
         base = len(_base(_ROWS, table))
         return [_row(at, base, value) for at, value in self._within(_place(_ROWS, table, key))]
 
+    def get_many(self, table: str, keys: Sequence[bytes]) -> list[Row]:
+        return [row for key in keys for row in self.get(table, key)]
+
     def scan(self, table: str, prefix: bytes, after: bytes, limit: int) -> list[Row]:
         base = _base(_ROWS, table)
         start = base + _marked(after) + b"\0\1" if after >= prefix and after else base + _marked(prefix)

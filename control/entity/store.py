@@ -46,6 +46,9 @@ class Store(Protocol):
     def get(self, table: str, key: bytes) -> list[Row]:
         """The key's rows: one, or one a partition where partitions were added."""
 
+    def get_many(self, table: str, keys: Sequence[bytes]) -> list[Row]:
+        """The rows of all these keys, in no order."""
+
     def scan(self, table: str, prefix: bytes, after: bytes, limit: int) -> list[Row]:
         """Rows whose keys begin with `prefix` and lie behind `after`, in their order; also removed ones."""
 

@@ -1,7 +1,7 @@
 """What a role sees of one sort of entity: looked up in the table on disk, held in memory while it is used."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from threading import RLock
@@ -35,6 +35,13 @@ class Known(NamedTuple, Generic[S]):
     removed_by_hand: bool = False
     #: How large its records are.
     size: int = 0
+
+
+class _All(set[bytes]):
+    """Every key there is, for whoever asks which of theirs are in it."""
+
+    def __rand__(self, keys: object) -> object:
+        return keys
 
 
 class View(Generic[S]):
@@ -71,6 +78,12 @@ class View(Generic[S]):
         self._lock = RLock()
         #: Called where something older has come after what is known.
         self.on_stale: Callable[[bytes, Known[S]], None] | None = None
+        self._tell_all: Callable[[Iterable[bytes]], None] | None = None
+
+    def tell_all(self, tell: Callable[[Iterable[bytes]], None]) -> None:
+        """Call this with all keys that change, once the table is filled, whoever asks for them: only of what
+        is few. To be said before the table is followed."""
+        self.in_use, self._tell_all = _All(), tell
 
     def open(self, store: Store) -> None:
         """The table is filled."""
@@ -102,6 +115,30 @@ class View(Generic[S]):
                 self._remembered.move_to_end(key)
             return found
 
+    def values(self, keys: Sequence[bytes]) -> dict[bytes, S | bytes]:
+        """What there is of these keys: as a state where it is in memory, else as its bytes, which are read at
+        once for all of them and not kept. That they change is told where `still_used` says so."""
+        found: dict[bytes, S | bytes] = {}
+        missing: list[bytes] = []
+        with self._lock:
+            for key in keys:
+                known = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
+                if known is None:
+                    missing.append(key)
+                elif known.state is not None:
+                    found[key] = known.state
+            heard = [key for key in missing if self.still_used is not None and self.still_used(key)]
+            self.in_use.update(heard)
+            self._faded.update(heard)
+            rows = sorted(self._opened.get_many(self.type.name, missing), key=attrgetter("key"))
+            for key, of_key in groupby(rows, attrgetter("key")):
+                copies = list(of_key)
+                if len(copies) == 1 and copies[0].gone_ms is None:
+                    found[key] = copies[0].value
+                elif (state := self._pick(key, copies).state) is not None:
+                    found[key] = state
+        return found
+
     def watch(self, key: str, callback: Callable[[bytes, S | None], None]) -> S | None:
         """The entity's state now, and `callback(key, state)` at each change of it, until `unwatch`."""
         raw = key.encode()
@@ -125,6 +162,15 @@ class View(Generic[S]):
 
     def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = _PAGE) -> list[tuple[bytes, S]]:
         """Entities whose keys begin with `prefix` and lie behind `after`, in the order of keys."""
+        found = self._scan(prefix, after, limit)
+        # What the owner has made a moment ago is not in the table yet.
+        made = [key for key in self._made if key > after and key.startswith(prefix)] if self._made else ()
+        if not made:
+            return found
+        own = [(key, state) for key in made if (state := self._own[key].state) is not None]
+        return sorted({**dict(own), **dict(found)}.items())[:limit]
+
+    def _scan(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, S]]:
         found: list[tuple[bytes, S]] = []
         while True:
             rows = self._opened.scan(self.type.name, prefix, after, _PAGE)
@@ -201,6 +247,8 @@ class View(Generic[S]):
                 if self.type.few_listed:
                     self._relist(key)
                 self._refresh(key)
+        if self._tell_all is not None:
+            self._tell_all(keys)
 
     def _relist(self, key: bytes) -> None:
         flags = size = 0

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from control.rooms.changes import TYPE, Change, apply, check_change, check_room, not_found
 from control.rooms.rooms import WITHIN_S, Rooms
 from control.rooms.state import History, Role, Room, channel_of, shown, stream_of
-from control.rooms.users import BLOCK, MUTE, UNBLOCK, UserRoom, key_of
+from control.rooms.users import BLOCK, MUTE, UNBLOCK, key_of
 from kernel.access.tokens import Action, Grants
 from kernel.access.users import check_user
 from kernel.clock import Clock
@@ -94,7 +94,9 @@ Command = Callable[[str, str, Mapping[str, Any], str | None], Awaitable[None]]
 class RoomDoor:
     """Rooms as users do them. All of it raises TouchlineError."""
 
-    def __init__(self, rooms: Rooms, post: Post, command: Command, clock: Clock) -> None:
+    def __init__(self, rooms: Rooms, post: Post, command: Command, clock: Clock, *, most: int = 5000) -> None:
+        """`most` is how many rooms somebody may be in."""
+        self._most = most
         self.rooms, self._post, self._command, self._clock = rooms, post, command, clock
 
     # ── one room ─────────────────────────────────────────────────────────────────────────────────────
@@ -148,6 +150,8 @@ class RoomDoor:
         check_room(room)
         who.must("publish", room)
         admin = who.administers(room)
+        if not admin and who.user is not None and self.rooms.banned(who.user, channel_of(room)):
+            raise not_found(room)
         steps = [replace(step, admin=admin) for step in steps]
         for step in steps:
             check_change(step)
@@ -179,11 +183,19 @@ class RoomDoor:
             room = room if made is None else made.room
             if step.what in ("created", "added") and who.user is not None:
                 self._check_blocks(who.user, step.users)
+            if step.what in ("created", "added") and not who.administers(name):
+                maker = (who.user,) if step.what == "created" and who.user is not None else ()
+                self._check_room_for((*maker, *step.users))
 
     def _check_blocks(self, by: str, users: Iterable[str]) -> None:
         for user in users:
             if user != by and self.rooms.has_blocked(user, by):
                 raise TouchlineError("forbidden", f"{user[:80]} cannot be added by you.")
+
+    def _check_room_for(self, users: Iterable[str]) -> None:
+        for user in users:
+            if self.rooms.number_of(user) >= self._most:
+                raise TouchlineError("too_many", f"{user[:80]} is in {self._most} rooms, which is the most.")
 
     async def _told(self, room: Room, users: Iterable[str]) -> None:
         """Wait until these users' lists have it. It is in force anyway: so no longer than that takes."""
@@ -216,17 +228,12 @@ class RoomDoor:
         await self.rooms.until(muted)
         return {"room": room, "muted": on}
 
-    def of_user(self, who: Who, user: str) -> list[tuple[UserRoom, Room]]:
-        """The rooms of a user, for themselves and for `admin`."""
+    @staticmethod
+    def check_whose(who: Who, user: str) -> None:
+        """A user's rooms and devices are for themselves, and for `admin`. Raises `forbidden`."""
         check_user(user)
         if who.user != user and not who.grants.allows("admin", "*"):
-            raise TouchlineError("forbidden", "Only a user themselves, or admin, sees their rooms.")
-        found = []
-        for one in self.rooms.of_user(user):
-            room = self.rooms.room(one.room)
-            if room is not None and room.member(user) is not None:
-                found.append((one, room))
-        return found
+            raise TouchlineError("forbidden", "Only a user themselves, or admin, sees what is theirs.")
 
     # ── blocks ───────────────────────────────────────────────────────────────────────────────────────
 

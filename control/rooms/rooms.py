@@ -6,16 +6,17 @@ event knows by it how new the room's record has to be (`members_at`), and waits 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from control.entity.tables import Tables
 from control.entity.types import AnyType, prefix_of
+from control.inbox.tables import Inboxes, OfUsers
 from control.rooms.changes import not_found
 from control.rooms.membership import ALL, NOTHING, Spans
 from control.rooms.state import Room
 from control.rooms.table import block_type, room_type, user_rooms_type
-from control.rooms.users import Block, UserRoom, block_key, key_of
+from control.rooms.users import Block, UserRoom, UserRooms, block_key, key_of, rooms_key
 from kernel.access.tokens import Grants
 from kernel.access.users import ROOM
 from kernel.errors import TouchlineError
@@ -23,8 +24,8 @@ from kernel.settings.reading import Settings
 
 #: How long a door waits for its tables.
 WITHIN_S: Final = 2.0
-#: Ranges that one search names: Elasticsearch bounds the clauses of a query by its memory.
-MOST_RANGES: Final = 500
+#: Ranges that one search looks at, in queries of some each.
+MOST_RANGES: Final = 10_000
 
 
 class Rooms:
@@ -33,14 +34,18 @@ class Rooms:
     def __init__(self, settings: Settings) -> None:
         self._room, self._user_rooms = room_type(settings), user_rooms_type(settings)
         self._block = block_type(settings)
+        #: How far users are, and what rooms' streams have come to.
+        self.inboxes = Inboxes(settings)
         self._tables: Tables | None = None
+        #: Whether a user is banned from a channel: then nothing of it is theirs, whatever the room says.
+        self.banned: Callable[[str, str], bool] = lambda *_: False
         self._one = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
 
     @property
     def types(self) -> list[AnyType]:
         """What its tables have to have."""
-        return [self._room, self._user_rooms, self._block]
+        return [self._room, self._user_rooms, self._block, *self.inboxes.types]
 
     @property
     def followed(self) -> bool:
@@ -53,6 +58,8 @@ class Rooms:
         self.rooms = tables.view(self._room)
         self.user_rooms = tables.view(self._user_rooms)
         self.blocks = tables.view(self._block)
+        self.of_users = OfUsers(self.user_rooms, rooms_key, _rooms_in)
+        self.inboxes.open(tables)
 
     # ── rooms ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -70,13 +77,15 @@ class Rooms:
         if grants.allows("admin", channel):
             return ALL
         room = self.of_channel(channel)
-        return NOTHING if room is None else room.readable(grants.user)
+        if room is None or self.banned(grants.user, channel):
+            return NOTHING
+        return room.readable(grants.user)
 
     def led_by(self, user: str, channel: str) -> bool:
         """Whether a user is the owner of a channel's room, or a moderator of it, as far as is known here."""
         room = self.of_channel(channel)
         me = None if room is None else room.member(user)
-        return me is not None and me.role != "member"
+        return me is not None and me.role != "member" and not self.banned(user, channel)
 
     async def seen_by(self, grants: Grants, name: str) -> Room:
         """The room, for whoever is in it or administers it. Raises `not_found` or `unavailable`."""
@@ -89,9 +98,9 @@ class Rooms:
         )
 
     def _sees(self, grants: Grants, room: Room | None) -> bool:
-        return room is not None and (
-            room.member(grants.user) is not None or grants.allows("admin", ROOM + room.room)
-        )
+        if room is None or grants.allows("admin", ROOM + room.room):
+            return room is not None
+        return room.member(grants.user) is not None and not self.banned(grants.user, ROOM + room.room)
 
     async def _sure(self, name: str, look: Callable[[Room | None], Room | None]) -> Room:
         found = look(self.room(name))
@@ -157,22 +166,29 @@ class Rooms:
 
     def of_user(self, user: str) -> list[UserRoom]:
         """The rooms that a user is in."""
+        return [] if self._tables is None else list(self.of_users.of(user).values())
+
+    def number_of(self, user: str) -> int:
+        """How many rooms a user is in."""
         if self._tables is None:
-            return []
-        records = self.user_rooms.scan(prefix_of(key_of(user)))
-        return [one for _, record in records for one in record.rooms]
+            return 0
+        return sum(len(record.rooms) for _, record in self.user_rooms.scan(prefix_of(key_of(user))))
+
+    def open_to(self, user: str) -> list[UserRoom]:
+        """The rooms that a user is in and not banned from."""
+        return [one for one in self.of_user(user) if not self.banned(user, ROOM + one.room)]
 
     def seen_in_search(self, user: str) -> tuple[list[str], list[tuple[str, int, int]]]:
         """The channels of the rooms of which a user may see all, and the ranges of the others: of those that
         they have joined last, for so many as one search may name."""
-        mine = self.of_user(user)
+        mine = self.open_to(user)
         parts = sorted((one for one in mine if not one.whole), key=lambda one: one.since, reverse=True)
         ranges = [(ROOM + one.room, *pair) for one in parts for pair in one.spans.ranges]
         return [ROOM + one.room for one in mine if one.whole], ranges[:MOST_RANGES]
 
     def of_user_in(self, user: str, room: str) -> UserRoom | None:
         """What is kept of one of them."""
-        return next((one for one in self.of_user(user) if one.room == room), None)
+        return None if self._tables is None else self.of_users.of(user).get(room)
 
     def has_blocked(self, user: str, other: str) -> bool:
         """Whether `user` has blocked the other one."""
@@ -198,3 +214,7 @@ class Rooms:
             raise TouchlineError(
                 "unavailable", "It has been taken, and is not in force yet: look again in a moment."
             ) from None
+
+
+def _rooms_in(records: Sequence[UserRooms]) -> dict[str, UserRoom]:
+    return {one.room: one for record in records for one in record.rooms}

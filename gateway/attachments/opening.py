@@ -8,6 +8,7 @@ from typing import cast
 
 from control.attachments.marks import Marks, mark_type
 from control.entity.tables import Tables
+from control.moderation.moderation import Moderation
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from gateway.attachments.directory import Directory
@@ -31,6 +32,7 @@ async def open_attachments(
     *,
     producer: Producer,
     rooms: Rooms,
+    moderation: Moderation,
     failed: Callable[[BaseException], None],
 ) -> AttachmentService:
     """All of it, closed by `stack`. What is known of attachments may come later than the gateway is ready."""
@@ -49,11 +51,15 @@ async def open_attachments(
         settings.attachments,
         clock,
         store,
-        Marks(tables.view(type_)),
+        Marks(tables.view(type_), moderation.erased_at),
         codec=codec_for(settings, "attachment"),
         write=write,
     )
-    service.readers_of = partial(_readers_of, rooms, lambda _: ())
+
+    def devices_of(user: str) -> list[str]:
+        return [one.device for one in rooms.inboxes.devices_of(user, clock.now_ms())]
+
+    service.readers_of = partial(_readers_of, rooms, devices_of)
     sweeping = asyncio.create_task(Janitor(service, clock).run())
     stack.callback(sweeping.cancel)
     return service

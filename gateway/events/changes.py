@@ -18,6 +18,14 @@ Refusals = dict[int, TouchlineError]
 Look = Callable[[Iterable[Item]], Awaitable[Refusals]]
 
 
+class Numbers:
+    """The messages of a room that are changed by a request: id -> number."""
+
+    def __init__(self, *, anybodys: bool) -> None:
+        self.anybodys = anybodys
+        self.of: dict[str, int] = {}
+
+
 class _Change(msgspec.Struct):
     type: str | None = None
     data: Any = None
@@ -26,18 +34,28 @@ class _Change(msgspec.Struct):
 _change: Final = msgspec.json.Decoder(_Change).decode
 
 
-def looking(finder: Finder, stream: Stream, caller: Caller, lanes: int) -> Look | None:
+def looking(
+    finder: Finder, stream: Stream, caller: Caller, lanes: int, *, numbers: Numbers | None = None
+) -> Look | None:
     """How the events of a request are looked through; None where its sender may change everything. What they
-    are about may be on any of the channel's lanes."""
-    if stream.kind is not Kind.CHAT or caller.user is None or caller.speaks_for_others:
+    are about may be on any of the channel's lanes.
+
+    `numbers` is for a room: it takes the numbers of the messages that are changed. Who leads the room, or
+    speaks for others, changes all of them."""
+    if stream.kind is not Kind.CHAT:
         return None
-    user = caller.user
+    anybodys = numbers is not None and numbers.anybodys
+    if numbers is None and (caller.user is None or caller.speaks_for_others):
+        return None
+    user = caller.user or ""
 
     async def refusal(target: Any) -> TouchlineError | None:
         try:
-            await check_change(finder, stream, target, user, lanes)
+            n = await check_change(finder, stream, target, user, lanes, anybodys=anybodys)
         except TouchlineError as error:
             return error
+        if numbers is not None and n:
+            numbers.of[target] = n
         return None
 
     async def look(items: Iterable[Item]) -> Refusals:
@@ -59,3 +77,9 @@ def _target(stream: Stream, value: bytes) -> tuple[Any] | None:
     if not is_change(stream, posted.type):
         return None
     return (posted.data.get("target") if isinstance(posted.data, dict) else None,)
+
+
+def target_of(stream: Stream, value: bytes) -> str | None:
+    """The id of the event that an event changes; None where it changes none."""
+    found = _target(stream, value)
+    return found[0] if found is not None and isinstance(found[0], str) else None

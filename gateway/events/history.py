@@ -9,6 +9,7 @@ from gateway.context import Context
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
 from history.pages import MAX_LIMIT
+from history.replies import is_id
 from history.visible import read_visible
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ
@@ -20,6 +21,12 @@ _PARAMETERS: Final = (
     CHANNEL,
     Parameter("after", "query", "The first events after this `seq`; 0 is from the start.", _SEQ),
     Parameter("before", "query", "The last events before this `seq`. Without both: the last ones.", _SEQ),
+    Parameter(
+        "replies_to",
+        "query",
+        "Only what answers this event (its id), in a chat.",
+        {"type": "string", "pattern": "^[0-9]{1,40}$"},
+    ),
     Parameter(
         "limit",
         "query",
@@ -51,7 +58,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         stream = stream_of(request)
         caller = await context.access.require(request, "history", str(stream))
         grants = await context.access.grants(request)
-        unknown = set(request.query) - {"after", "before", "limit", "token"}
+        unknown = set(request.query) - {"after", "before", "limit", "replies_to", "token"}
         if unknown:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a parameter of history.")
         limit = _number(request, "limit")
@@ -66,6 +73,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 after=_number(request, "after"),
                 before=_number(request, "before"),
                 limit=_DEFAULT_LIMIT if limit is None else limit,
+                replies_to=_replies_to(request),
             )
             # The events are JSON already: they are put together, never parsed.
             more = b"true" if page.more else b"false"
@@ -87,6 +95,15 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=("bad_request", "unauthorized", "forbidden", "not_found", "rate_limited", "unavailable"),
         )
     ]
+
+
+def _replies_to(request: web.Request) -> str:
+    given = request.query.getall("replies_to", [])
+    if not given:
+        return ""
+    if len(given) > 1 or not is_id(given[0]):
+        raise TouchlineError("bad_request", f"replies_to is {given[0][:60]!r}: it is an event's id.")
+    return given[0]
 
 
 def _number(request: web.Request, name: str) -> int | None:

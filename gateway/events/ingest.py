@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from control.rooms.membership import ALL, Spans
 from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
-from gateway.events import sending
-from gateway.events.changes import Item, Look, Refusals, looking
+from gateway.events import replies, sending
+from gateway.events.changes import Item, Look, Numbers, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
 from gateway.events.sending import Prepare, Send, Sent
@@ -54,16 +55,21 @@ async def routes(context: Context) -> Sequence[Operation]:
         idempotency_key = request.headers.get("Idempotency-Key")
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
+        numbers: Numbers | None = None
+        if caller.user is not None:
+            context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         if is_room(stream):
-            way = sending.in_room(Signer(context.settings.auth))
+            leads = context.control_state.rooms.led_by(caller.user or "", stream.channel)
+            numbers = Numbers(anybodys=leads or caller.user is None or caller.speaks_for_others)
+            way = sending.in_room(Signer(context.settings.auth), numbers.of)
             if caller.user is not None and not caller.speaks_for_others:
                 await context.control_state.rooms.writable(caller.user, stream.channel)
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
-        leads = is_room(stream) and context.control_state.rooms.led_by(caller.user or "", stream.channel)
         looks = (
-            None if leads else looking(context.history, stream, caller, lanes),
+            looking(context.history, stream, caller, lanes, numbers=numbers),
             doors.looking(context.attachments, stream, caller),
+            replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
         )
         asked = _Asked(stream, caller, idempotency_key, lanes, refusals)
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
@@ -98,10 +104,17 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=(
                 *("bad_request", "undecodable", "unauthorized", "forbidden", "too_large"),
                 *("unsupported_media_type", "invalid_event", "not_found", "queue_full", "not_delivered"),
-                *("moderated", "rate_limited", "expired", "unavailable"),
+                *("moderated", "muted", "rate_limited", "expired", "unavailable"),
             ),
         )
     ]
+
+
+async def _readable(context: Context, request: web.Request, stream: Stream) -> Spans:
+    """What of a room whoever posts may read."""
+    if not is_room(stream):
+        return ALL
+    return context.control_state.rooms.readable(await context.access.grants(request), stream.channel)
 
 
 async def _many(

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from control.inbox.about import about_header
 from control.numbering import Position
 from gateway.context import Context
 from gateway.events import positions
-from gateway.events.changes import Item
+from gateway.events.changes import Item, target_of
 from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
@@ -66,13 +68,15 @@ def delivering(
     return send
 
 
-def in_room(signer: Signer) -> Way:
-    """The way into a room: signed, and until the workers, who know who is in it, have accepted each one."""
+def in_room(signer: Signer, numbers: Mapping[str, int]) -> Way:
+    """The way into a room: signed, and until the workers, who know who is in it, have accepted each one.
+
+    `numbers`: of messages that are changed, by their ids, as they are once an event is looked up."""
 
     def signed(
         context: Context, stream: Stream, prepare: Prepare, lanes: int, headers: Headers | None
     ) -> Send:
-        return accepting(context, stream, prepare, lanes, headers, signer=signer)
+        return accepting(context, stream, prepare, lanes, headers, signer=signer, numbers=numbers)
 
     return signed
 
@@ -85,17 +89,22 @@ def accepting(
     headers: Headers | None,
     *,
     signer: Signer | None = None,
+    numbers: Mapping[str, int] = MappingProxyType({}),
 ) -> Send:
     """Until the workers have accepted or refused each of them."""
 
-    def headers_of(record: Record) -> Headers | None:
-        mac = None if signer is None else signer.headers(stream.kind, stream.channel, record[2])
-        return headers if mac is None else [*(headers or ()), *mac]
+    def headers_of(record: Record, item: Item) -> Headers | None:
+        if signer is None:
+            return headers
+        mac = signer.headers(stream.kind, stream.channel, record[2]) or []
+        target = target_of(stream, item[1]) if numbers else None
+        about = about_header(signer, stream.channel, target, numbers.get(target)) if target else []
+        return [*(headers or ()), *mac, *about]
 
     async def one(index: int, item: Item) -> bytes | Failure:
         try:
             record = prepare(item)
-            delivered = await context.producer.accepted(record, headers_of(record))
+            delivered = await context.producer.accepted(record, headers_of(record, item))
         except TouchlineError as error:
             return Failure(index, item, error)
         position = Position(delivered.seq or 0, delivered.id or "")

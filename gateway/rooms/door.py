@@ -33,7 +33,8 @@ def room_door(context: Context) -> RoomDoor:
         await context.commands.send(key, name, arguments, actor=actor)
 
     context.producer.answers.begin()
-    return RoomDoor(context.control_state.rooms, post, command, context.clock)
+    most = context.settings.limits.rooms_of_a_user
+    return RoomDoor(context.control_state.rooms, post, command, context.clock, most=most)
 
 
 async def who_asks(context: Context, request: web.Request) -> Who:

@@ -70,13 +70,20 @@ _SHOWN: Final[Mapping[str, Any]] = {
 }
 _ROW: Final[Mapping[str, Any]] = {
     "type": "object",
-    "required": ["room", "stream", "name", "role", "members", "muted"],
+    "required": [
+        *("room", "stream", "name", "role", "members", "unread", "mentions", "last", "read"),
+        *("delivered", "muted"),
+    ],
     "properties": {
         "room": {"type": "string"},
         "stream": {"type": "string"},
         "name": {"type": "string"},
         "role": _ROLE,
         "members": {"type": "integer"},
+        "unread": {"type": "integer", "description": "Messages of others that I have not read."},
+        "mentions": {"type": "integer", "description": "Those of them that mention me."},
+        "read": {"type": "integer", "description": "The `seq` up to which I have read it."},
+        "delivered": {"type": "integer", "description": "The highest `seq` that a device of mine has."},
         "last": {"type": ["object", "null"], "description": "The latest event."},
         "muted": {"type": "boolean"},
     },

@@ -6,14 +6,20 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from control.rooms.membership import Spans
+from control.rooms.state import is_room
 from gateway.context import Context
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from history.elastic import elastic_client
-from kernel.log.positions import Kind
+from history.replies import with_counts
+from history.taken_back import TakenBack
+from kernel.access.tokens import Grants
+from kernel.log.positions import Kind, Stream, split_lane
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.request import MAX_LIMIT, read_search
-from search_indexer.searching.search import Searcher
+from search_indexer.searching.scope import Seen
+from search_indexer.searching.search import Found, Hit, Searcher
 
 _TIMEOUT_S: Final = 10.0
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 256}
@@ -88,6 +94,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
     searcher = Searcher(client, context.settings, context.clock)
+    taken_back = TakenBack(context.control_state.moderation)
 
     async def find(request: web.Request) -> web.StreamResponse:
         scope = await context.access.scope(request, "search")
@@ -95,7 +102,16 @@ async def routes(context: Context) -> Sequence[Operation]:
         user = context.budgets.bound(scope.bound, admin=False)
         context.budgets.take_read(user, 2.0 if page.facets else 1.0)
         async with context.pages.slot(user):
-            found = await searcher.search(search, page, patterns=scope.patterns, seen=scope.seen)
+            found = await searcher.search(
+                search, page, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
+            )
+            grants = await context.access.grants(request)
+            if (seen := await _as_of_hits(context, grants, found, scope.seen)) is not None:
+                scope = scope._replace(seen=seen)
+                found = await searcher.search(
+                    search, page, patterns=scope.patterns, seen=seen, taken_back=taken_back
+                )
+            await _count_replies(context, found, scope.seen)
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))
             return await answer(request, body)
@@ -129,3 +145,52 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=("unauthorized", "unavailable"),
         ),
     ]
+
+
+async def _count_replies(context: Context, found: Found, seen: Seen) -> None:
+    """Each hit with the number of its replies; in rooms only where somebody may read all of them."""
+    whole = set(seen.rooms)
+    by_channel: dict[Stream, list[Hit]] = {}
+    for hit in found.hits:
+        stream = Stream.parse(_placed(bytes(hit.event)).stream)
+        told = not is_room(stream) or seen.own is None or stream.channel in whole
+        if stream.kind is Kind.CHAT and told:
+            base = split_lane(stream.channel)[0]
+            by_channel.setdefault(Stream(stream.kind, base), []).append(hit)
+    for stream, hits in by_channel.items():
+        bodies = [bytes(hit.event) for hit in hits]
+        counted = with_counts(bodies, await context.history.replies(stream, bodies))
+        for hit, body in zip(hits, counted, strict=True):
+            hit.event = msgspec.Raw(body)
+
+
+class _Placed(msgspec.Struct):
+    stream: str
+    seq: int = 0
+    members_at: int = 0
+
+
+_placed: Final = msgspec.json.Decoder(_Placed).decode
+
+
+async def _as_of_hits(context: Context, grants: Grants, found: Found, seen: Seen) -> Seen | None:
+    """What somebody may see by the rooms' own records, as new as the hits; None: the hits keep to it.
+
+    What is kept of a user's rooms lags behind the rooms: who was taken out may still be in it.
+    """
+    if seen.own is None:
+        return None
+    rooms, wrong = context.control_state.rooms, dict[str, Spans]()
+    for hit in found.hits:
+        placed = _placed(bytes(hit.event))
+        stream = Stream.parse(placed.stream)
+        if is_room(stream):
+            await rooms.as_of(stream.channel, placed.members_at)
+            spans = rooms.readable(grants, stream.channel)
+            if placed.seq not in spans:
+                wrong[stream.channel] = spans
+    if not wrong:
+        return None
+    ranges = [one for one in seen.ranges if one[0] not in wrong]
+    ranges += [(channel, *pair) for channel, spans in wrong.items() for pair in spans.ranges]
+    return seen._replace(rooms=[one for one in seen.rooms if one not in wrong], ranges=ranges)

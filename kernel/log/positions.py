@@ -136,6 +136,12 @@ def may_hold(partition: int, event_id: str) -> bool:
     return int(event_id) >> 24 & 0xFFF == partition & 0xFFF
 
 
+def kind_of_id(event_id: str) -> Kind | None:
+    """The kind in an event's id; None where there is none such. Raises ValueError for what is no number."""
+    number = int(event_id) >> 36 & 3
+    return next((kind for kind, one in _KIND_NUMBER.items() if one == number), None)
+
+
 def time_of_id(event_id: str) -> int:
     """The append time in an event's id. Raises ValueError for what is no number."""
     return int(event_id) >> 38

@@ -40,6 +40,10 @@ class TopicNames:
         self.counts = f"{prefix}.counts"
         self.presence = f"{prefix}.presence"
         self.cursors = f"{prefix}.cursors"
+        self.acks = f"{prefix}.acks"
+        self.places = f"{prefix}.places"
+        self.tallies = f"{prefix}.tallies"
+        self.signals = f"{prefix}.signals"
         self.ops = f"{prefix}.ops"
         self.answers = f"{prefix}.answers"
         self.shares = f"{prefix}.shares"
@@ -47,6 +51,9 @@ class TopicNames:
         self.user_rooms = f"{prefix}.user-rooms"
         self.blocks = f"{prefix}.blocks"
         self.attachments = f"{prefix}.attachments"
+        self.sanctions = f"{prefix}.sanctions"
+        self.reports = f"{prefix}.reports"
+        self.retractions = f"{prefix}.retractions"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -88,6 +95,9 @@ def topics(settings: Settings) -> list[Topic]:
     # Who comes back after the events are gone has no use for their place in them.
     cursors = {**kept(30), "cleanup.policy": "compact,delete"}
 
+    # What was taken back is known for longer than the events themselves are kept.
+    withdrawn = {**kept(32), "cleanup.policy": "compact,delete"}
+
     # What operators look at now: deleted by the minute, and never indexed.
     brief = {
         "cleanup.policy": "delete",
@@ -125,15 +135,26 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.blocks, "user, user", "block", partitions, compacted),
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
+        # As edges of the first version wrote it; the workers put what comes there into touchline.acks.
         Topic(names.cursors, "[user,device,stream]", "cursor", partitions, {**compacted, **cursors}),
+        # What devices acknowledge and users read: what rose, and what that comes to (decision 0095).
+        Topic(names.acks, "user", "ack", partitions, {**kept(7), **append_time}),
+        Topic(names.places, "user, number", "places", partitions, compacted),
+        Topic(names.tallies, "channel", "tally", partitions, compacted),
         # A record a pair (attachment and message, message and its retraction …): decision 0094.
         Topic(names.attachments, "attachment, message", "attachment", partitions, compacted),
+        # Who is muted, banned or erased; what was reported, and what was taken back (decision 0096).
+        Topic(names.sanctions, "channel, user", "sanction", partitions, compacted),
+        Topic(names.reports, "channel, number", "report", partitions, compacted),
+        Topic(names.retractions, "channel, message", "retraction", partitions, {**compacted, **withdrawn}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
         # Who asked reads its own partition, and waits two seconds.
         Topic(names.answers, "asker", "answer", partitions, brief),
         # What doors tell each other of the last second: every door reads all of it, from when it begins.
         Topic(names.shares, "door", "share", 1, brief),
+        # What edges tell each other of this moment: who types, who is here. Nobody reads what was before.
+        Topic(names.signals, "stream or user", "signal", 1, brief),
     ]
     shared = {
         "max.message.bytes": str(MAX_RECORD_BYTES),

@@ -313,6 +313,7 @@ class Limits(Section, frozen=True):
         Count,
         Meta(description="channels with `readers` of those that somebody administers; 1 KB counts as one"),
     ] = 5000
+    rooms_of_a_user: Annotated[Count, Meta(description="rooms that a user may be in")] = 5000
     page_bytes: Annotated[Count, Meta(description="bytes at which a page of history or hits ends")] = (
         4 * 1024 * 1024
     )

@@ -5,7 +5,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from history.copies import TYPE
+from history.replies import reply_of
+from history.taken_back import ALERTED
 from kernel.access.users import ALERT
 from kernel.log.positions import Kind, split_lane
 from schemas.checks import CHANGES
@@ -44,6 +45,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     data: dict[str, Any] | None = None
     where: tuple[float, float] | None = None
     hidden: bool = False
+    #: The id of the event that it answers.
+    reply_to: str | None = None
     #: After an edit: the `seq` of the last one, and the text that counts.
     edit: int = 0
     edited: str | None = None
@@ -97,12 +100,14 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
             new = source if event["type"] == "edit" else None
             change = Change(document.stream, document.seq, data["target"] or "", document.sender, new)
             source = ""
+        elif (extra := data["extra"]) is not None and "reply_to" in extra:
+            document.reply_to = reply_of(document.body.encode())
     elif kind is Kind.LOCATION:
         document.where = (data["lon"], data["lat"])
     else:
         fields = _decode(data["json"])
         # An alert's copy is in its stream's history. Search finds the event itself, as long as that is there.
-        document.hidden = event["type"] == TYPE and channel.startswith(ALERT)
+        document.hidden = event["type"] == ALERTED and channel.startswith(ALERT)
         if not document.hidden:
             source = broadcast_text(event["type"], fields)
             document.data = shallow(fields)
@@ -153,7 +158,7 @@ def changed(target: Document, change: Change, folding: Folding) -> Document:
     The latest edit counts, and a retraction is never undone. Whoever has not written a message cannot edit
     it; who may retract it, edges and gateway have decided (history/changes.py).
     """
-    if change.stream != target.stream or (target.hidden and not target.retract):
+    if not _of_one_channel(change.stream, target.stream) or (target.hidden and not target.retract):
         return target
     if change.text is None:
         retract = max(change.seq, target.retract)
@@ -164,6 +169,11 @@ def changed(target: Document, change: Change, folding: Folding) -> Document:
         return target
     words, text = folding.fields(change.text[:MAX_TEXT])
     return msgspec.structs.replace(target, edit=change.seq, edited=change.text, words=words, text=text)
+
+
+def _of_one_channel(one: str, other: str) -> bool:
+    """An administrator's retraction may be on another lane than what it is about."""
+    return one == other or split_lane(one)[0] == split_lane(other)[0]
 
 
 def shown(document: Document) -> bytes:

@@ -12,7 +12,7 @@ from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 
 #: Fields that indices made before they were thought of lack.
-BASE, NUMBER = "base", "n"
+BASE, NUMBER, REPLY = "base", "n", "reply_to"
 _KEYWORD: Final = {"type": "keyword", "ignore_above": 512}
 #: Kept in the document, not indexed.
 _KEPT: Final = {"type": "keyword", "index": False, "doc_values": False}
@@ -28,6 +28,8 @@ _FIELDS: Final[dict[str, Any]] = {
     "seq": {"type": "long"},
     # Dense in a numbered stream: what lies between two of them is counted by taking one from the other.
     NUMBER: {"type": "long"},
+    # What it answers: replies are found, and counted, by it.
+    REPLY: _KEYWORD,
     "at": {"type": "date", "format": "epoch_millis"},
     # Partition and kind in one number: with `at` and `seq` it makes the order of events total.
     "place": {"type": "integer", "index": False},
@@ -90,7 +92,7 @@ async def put_templates(
         # Indices that are there already learn them; what they hold is without them (searching/scope.py).
         await client.indices.put_mapping(
             index=made["index_patterns"],
-            properties={name: _FIELDS[name] for name in (BASE, NUMBER)},
+            properties={name: _FIELDS[name] for name in (BASE, NUMBER, REPLY)},
             ignore_unavailable=True,
             allow_no_indices=True,
         )

@@ -1,7 +1,7 @@
 """Search: a request, and what the caller may see, to hits with highlights, a total, facets and a cursor."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,6 +9,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history import names
 from history.elastic import is_away, search_whole, unreachable
+from history.taken_back import TakenBack
 from kernel.clock import Clock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
@@ -18,6 +19,8 @@ from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.cursors import Cursors
+from search_indexer.searching.gone import Gone
+from search_indexer.searching.parts import Hits, bars_of, counted, merged, parts_of, total_of
 from search_indexer.searching.request import Page, Search
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen, beyond, visible
 from search_indexer.text.folding import Folding
@@ -29,6 +32,8 @@ _SORTS: Final[dict[str, list[dict[str, str]]]] = {
     "newest": _NEWEST,
     "oldest": [{"at": "asc"}, {"seq": "asc"}, {"place": "asc"}],
 }
+#: How often a page is asked for anew without what was taken back.
+_TRIES: Final = 3
 #: Hits that are asked for first.
 _FIRST_HITS: Final = 20
 _MINUTE_MS: Final = 60_000
@@ -103,32 +108,60 @@ class Searcher:
         *,
         patterns: Iterable[str] = EVERYTHING,
         seen: Seen = ALL,
+        taken_back: TakenBack | None = None,
     ) -> Found:
-        """Find events in the streams that `patterns` cover, and of channels that are `seen`.
+        """Find events in the streams that `patterns` cover, and of channels that are `seen`; without those
+        that were taken back, however far the index is.
 
         Raises `bad_request` or `unavailable`.
         """
         begun = self._clock.monotonic()
         query = parse(search.q, self._folding)
-        body = request_body(search, query, page, patterns, seen)
-        if page.cursor:
-            body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
+        gone, patterns = Gone(taken_back), list(patterns)
+        bodies = [
+            request_body(search, query, page, patterns, part.seen, channels=part.channels)
+            for part in parts_of(seen)
+        ]
+        for body in bodies:
+            body["query"]["bool"]["must_not"] += gone.erased()
+            if page.cursor:
+                body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
         kinds = search.kinds or tuple(Kind)
         try:
-            answer = await self._ask(kinds, {**body, "size": min(page.limit, _FIRST_HITS)})
-            found, full = await self._hits(answer, kinds, body, page.limit)
-            facets = await self._facets(answer, body["query"], kinds) if page.facets else None
+            answers, (found, full) = await self._page(bodies, kinds, search.sort, page.limit)
+            for _ in range(_TRIES):  # what the index does not know of yet counts in no total either
+                if not (ids := gone.among(found)):
+                    break
+                for body in bodies:
+                    body["query"]["bool"]["must_not"].append({"ids": {"values": ids}})
+                answers, (found, full) = await self._page(bodies, kinds, search.sort, page.limit)
+            last = found[-1] if found else None
+            found = gone.without(found)
+            queries = [body["query"] for body in bodies]
+            facets = await self._facets(answers, queries, kinds) if page.facets else None
         except (ApiError, TransportError) as error:
             if not is_away(error):
                 raise
             raise unreachable(self._settings, error) from error
         return Found(
-            total=answer["hits"].get("total", {"value": 0})["value"],
+            total=total_of(answers),
             hits=await asyncio.to_thread(self._shown, query, found),
-            next=self._cursors.make(search, found[-1]["sort"]) if full else None,
+            next=self._cursors.make(search, last["sort"]) if full and last is not None else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
         )
+
+    async def _page(
+        self, bodies: Sequence[dict[str, Any]], kinds: Iterable[Kind], sort: str, limit: int
+    ) -> tuple[list[dict[str, Any]], Hits]:
+        """The answers, and a page of all of them."""
+        first = {"size": min(limit, _FIRST_HITS)}
+        answers = await asyncio.gather(*(self._ask(kinds, {**body, **first}) for body in bodies))
+        pages = [
+            Hits(*await self._hits(answer, kinds, body, limit))
+            for answer, body in zip(answers, bodies, strict=True)
+        ]
+        return answers, merged(pages, sort, limit)
 
     async def _ask(self, kinds: Iterable[Kind], body: dict[str, Any]) -> dict[str, Any]:
         return await search_whole(
@@ -189,40 +222,25 @@ class Searcher:
             made.append(Hit(msgspec.Raw(shown(document)), hit.get("_score"), marked))
         return made
 
-    async def _facets(self, answer: dict[str, Any], query: dict[str, Any], kinds: tuple[Kind, ...]) -> Facets:
-        counted = answer.get("aggregations", {})
-        first, last = counted.get("first", {}).get("value"), counted.get("last", {}).get("value")
+    async def _facets(
+        self,
+        answers: Sequence[dict[str, Any]],
+        queries: Sequence[dict[str, Any]],
+        kinds: tuple[Kind, ...],
+    ) -> Facets:
+        sums = counted(answers)
+        first, last = sums.get("first", {}).get("value"), sums.get("last", {}).get("value")
         bars: list[Bar] = []
         width = _WIDTHS[0]
         if first is not None and last is not None:
             width = next((w for w in _WIDTHS if (last - first) / w < _BUCKETS), _WIDTHS[-1])
-            histogram = await search_whole(
-                self._client,
-                index=",".join(names.alias(self._prefix, kind) for kind in kinds),
-                ignore_unavailable=True,
-                query=query,
-                size=0,
-                track_total_hits=False,
-                aggregations={
-                    "bars": {
-                        "date_histogram": {
-                            "field": "at",
-                            "fixed_interval": f"{width}ms",
-                            "format": "strict_date_time",
-                            "min_doc_count": 0,
-                        }
-                    }
-                },
-            )
-            bars = [
-                Bar(bar["key_as_string"], bar["doc_count"])
-                for bar in histogram["aggregations"]["bars"]["buckets"]
-            ]
+            histograms = await asyncio.gather(*(self._bars(query, kinds, width) for query in queries))
+            bars = [Bar(*bar) for bar in bars_of(histograms, width)]
         return Facets(
             **{
                 name: [
                     Bucket(bucket["key"], bucket["doc_count"])
-                    for bucket in counted.get(name, {}).get("buckets", [])
+                    for bucket in sums.get(name, {}).get("buckets", [])
                 ]
                 for name in ("kind", "channel", "sender")
             },
@@ -230,13 +248,41 @@ class Searcher:
             bar_ms=width,
         )
 
+    async def _bars(self, query: dict[str, Any], kinds: tuple[Kind, ...], width: int) -> dict[str, Any]:
+        return await search_whole(
+            self._client,
+            index=",".join(names.alias(self._prefix, kind) for kind in kinds),
+            ignore_unavailable=True,
+            query=query,
+            size=0,
+            track_total_hits=False,
+            aggregations={
+                "bars": {
+                    "date_histogram": {
+                        "field": "at",
+                        "fixed_interval": f"{width}ms",
+                        "format": "strict_date_time",
+                        "min_doc_count": 0,
+                    }
+                }
+            },
+        )
+
 
 def request_body(
-    search: Search, query: Query, page: Page, patterns: Iterable[str], seen: Seen = ALL
+    search: Search,
+    query: Query,
+    page: Page,
+    patterns: Iterable[str],
+    seen: Seen = ALL,
+    *,
+    channels: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What Elasticsearch is asked."""
+    """What Elasticsearch is asked; `channels`: of these only."""
     asked = elastic.clauses(query)
     filters = _filters(search)
+    if channels:
+        filters.append({"terms": {"channel": list(channels)}})
     if (covered := visible(patterns)) is not None:
         filters.append(covered)
     must_not = [*asked["must_not"], {"term": {"hidden": True}}, *beyond(seen)]

@@ -7,7 +7,7 @@ from control.channels.channel import ChannelRecord, horizon, settings_at, versio
 from kernel.access.users import KEPT, ROOM
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Shard, is_channel, partition_of, split_lane
-from streams.fold.guards import Guard
+from streams.fold.guards import Guard, SanctionOf
 
 #: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.
 _REMEMBERED: Final = 200_000
@@ -42,7 +42,14 @@ class Channel(NamedTuple):
 
 
 def make_channel(
-    kind: Kind, name: str, record: ChannelRecord, append_ms: int, *, ingest: int, fanout: int
+    kind: Kind,
+    name: str,
+    record: ChannelRecord,
+    append_ms: int,
+    *,
+    ingest: int,
+    fanout: int,
+    sanction_of: SanctionOf | None = None,
 ) -> Channel:
     """A channel over topics of these partition counts. A lane is as the record of its channel says.
 
@@ -57,7 +64,7 @@ def make_channel(
     versions = versions_at(record, append_ms) or record.versions[:1]
     keys = [Shard(name, v.version, shard).key for v in versions for shard in range(v.shards)]
     targets = tuple(Target(key.encode(), partition_of(key, fanout)) for key in keys)
-    guard = Guard(kind, record.channel, settings)
+    guard = Guard(kind, record.channel, settings, sanction_of)
     since, until = horizon(record, append_ms)
     room = kind is Kind.CHAT and name.startswith(ROOM)
     return Channel(
@@ -72,9 +79,16 @@ class Channels:
     """Channels of one kind by the key of their records, each made once and kept until it changes."""
 
     def __init__(
-        self, kind: Kind, record_of: Callable[[str], ChannelRecord], *, ingest: int, fanout: int
+        self,
+        kind: Kind,
+        record_of: Callable[[str], ChannelRecord],
+        *,
+        ingest: int,
+        fanout: int,
+        sanctions: Callable[[str], SanctionOf | None] = lambda _: None,
     ) -> None:
-        self._kind, self._record_of = kind, record_of
+        """`sanctions` says how to ask for a channel's, where there are any."""
+        self._kind, self._record_of, self._sanctions = kind, record_of, sanctions
         self._ingest, self._fanout = ingest, fanout
         self._known: dict[bytes, Channel] = {}
         self._lanes: dict[str, set[bytes]] = {}
@@ -89,7 +103,10 @@ class Channels:
         name = _name(key)
         base, lane = split_lane(name)
         channel = make_channel(
-            self._kind, name, self._record_of(base), append_ms, ingest=self._ingest, fanout=self._fanout
+            *(self._kind, name, self._record_of(base), append_ms),
+            ingest=self._ingest,
+            fanout=self._fanout,
+            sanction_of=self._sanctions(base),
         )
         if len(self._known) >= _REMEMBERED:
             self._known.clear()

@@ -1,10 +1,12 @@
 """What a channel's settings forbid: who may publish, what may be said, how often. Pure, by append time."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from control.channels.channel import Settings
+from control.moderation.moderation import muted
+from control.moderation.sanctions import Sanction
 from kernel.errors import TouchlineError
 from kernel.fairness.paces import Paces
 from kernel.log.positions import Kind
@@ -12,6 +14,8 @@ from streams.fold.words import MAX_LOOKED_AT, Blocked, blocked_words
 
 #: A year: what a rate of nearly nothing comes to.
 _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
+#: What is decided of a user in this channel.
+SanctionOf = Callable[[str], Sanction | None]
 #: A rate allows for a burst of so many seconds' worth.
 _BURST_S: Final = 2.0
 
@@ -24,8 +28,11 @@ def _above_0(value: float) -> bool:
 class Guard:
     """A channel's settings, ready to be asked for each event of one kind."""
 
-    def __init__(self, kind: Kind, channel: str, settings: Settings) -> None:
-        self._channel = channel
+    def __init__(
+        self, kind: Kind, channel: str, settings: Settings, sanction_of: SanctionOf | None = None
+    ) -> None:
+        """`sanction_of` is there where somebody was ever muted or banned."""
+        self._channel, self._sanction_of = channel, sanction_of
         self._publishers = frozenset(settings.publishers)
         chat = kind is Kind.CHAT
         self._members = frozenset(settings.members) if chat and settings.members_only else None
@@ -49,11 +56,17 @@ class Guard:
             or self._max_text is not None
             or self._blocked
             or self._paces
+            or self._sanction_of is not None
         )
 
     def check(self, event: Mapping[str, Any], append_ms: int, paces: Paces) -> None:
-        """Raise `forbidden`, `moderated`, `too_large` or `rate_limited` where the event is not allowed."""
+        """Raise `muted`, `forbidden`, `moderated`, `too_large` or `rate_limited` where the event is not
+        allowed."""
         sender = event["sender"]
+        if self._sanction_of is not None and sender is not None:
+            one = self._sanction_of(sender)
+            if one is not None and one.muted_at(append_ms):
+                raise muted(self._channel)
         if self._publishers and sender not in self._publishers:
             raise TouchlineError("forbidden", f"{self._who(sender)} may not publish in this channel.")
         if self._members is not None and sender not in self._members:

@@ -32,9 +32,12 @@ from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
 from streams.fold.repeats import Repeats
+from streams.fold.replying import check_reply
+from streams.fold.retracting import Retracting
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.shares import Shares
 from streams.fold.states import States
+from streams.fold.tallies import TalliesFold
 
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
@@ -102,12 +105,14 @@ class Judge:
         catalog: Catalog | None = None,
         answers: int = 0,
         attachments: int = 0,
+        retractions: int = 0,
         signer: Signer | None = None,
         rooms: RoomsFold | None = None,
+        tallies: TalliesFold | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
-        attachments; 0: nobody is told anything."""
-        self._rooms = rooms
+        attachments, `retractions` that of what was taken back; 0: nobody is told anything."""
+        self._rooms, self._tallies = rooms, tallies
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
@@ -123,6 +128,8 @@ class Judge:
         self._rejections = Rejections(names.rejected, catalog)
         encode_answer = Codec("answer", catalog).encode
         self._attaching = Attaching((names.attachments, attachments), Codec("attachment", catalog).encode)
+        encode_retraction = Codec("retraction", catalog).encode
+        self._retracting = Retracting((names.retractions, retractions), encode_retraction)
         self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
@@ -145,6 +152,8 @@ class Judge:
                 raise
             except Exception as error:
                 self._reject(record, unexpected(error, "record"), outcome)
+        if self._tallies is not None:
+            outcome.writes += self._tallies.writes()
         return outcome
 
     def epoch_of(self, offset: int) -> int:
@@ -164,7 +173,7 @@ class Judge:
             self.memory.shares.count(self.kind, past.channel, past.sender, past.shared, past.append_ms)
 
     # Asked for each event: a call costs as much as some of its branches.
-    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912
+    def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912, PLR0915
         offset, append_ms, _, value, headers = record
         memory = self.memory
         event = decode_ingest(self.kind, value or b"", self._posted)
@@ -179,6 +188,8 @@ class Judge:
                 if asker is not None:
                     outcome.writes += self._what_counts(asker, record, channel, event, keys)
                 return
+            if self._is_chat and offset >= memory.decided_until:
+                check_reply(event, append_ms)
             if offset >= memory.decided_until and not signed:
                 # Asked here first: a call costs as much as all three.
                 if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
@@ -214,8 +225,10 @@ class Judge:
         outcome.writes += writes
         if decided is not None and self._rooms is not None:
             outcome.writes += self._rooms.writes(channel.name, decided)
+        if channel.room and self._tallies is not None:
+            self._tallies.note(event, headers, None if decided is None else decided.room)
         if self._is_chat and concerns(event):
-            outcome.writes += self._attaching.writes(event)
+            outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
@@ -261,7 +274,7 @@ class Judge:
         plain = n is None and not channel.room
         value = self._encode_event(event) if plain else self._encode_numbered(event)
         about = event["data"]["target"] if self._is_chat else None
-        body = render(self.kind, event)
+        body = event["body"] = render(self.kind, event)
         fanout = self._encode_fanout(
             self._stream + channel.name, seq, append_ms, event["type"], event["sender"], n, about, body
         )

@@ -36,7 +36,7 @@ class Runner:
         self._status: Status = Closed()
         #: What was told, by what it is called in an `expect`.
         self._told: dict[str, list[Any]] = {
-            name: [] for name in ("delivers", "gaps", "refused", "published", "failed", "rejected")
+            name: [] for name in ("delivers", "gaps", "refused", "published", "failed", "rejected", "told")
         }
         urls: list[str] = case.get("urls") or defaults["urls"]
         self._core = Core(urls, self, has_token="token" in case, request_timeout_ms=60_000)
@@ -71,8 +71,14 @@ class Runner:
         self._core.tick(end)
 
     def _client(self, step: Fields) -> None:
-        stream = step["stream"]
+        stream = step.get("stream", "")
         match step["client"]:
+            case "sync":
+                self._core.sync()
+            case "inbox":
+                self._core.inbox(step["limit"])
+            case "ack":
+                self._core.ack(stream, step["seq"], self._now)
             case "unsubscribe":
                 self._core.unsubscribe(stream)
             case "subscribe":
@@ -182,6 +188,9 @@ class Runner:
 
     def fail(self, request: int, error: TouchlineError) -> None:
         self._told["failed"].append({"key": self._keys[request], "code": error.code})
+
+    def told(self, message: Mapping[str, Any]) -> None:
+        self._told["told"].append(message)
 
     def rejected(self, message: Mapping[str, Any]) -> None:
         self._told["rejected"].append(message)

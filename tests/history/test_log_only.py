@@ -1,6 +1,7 @@
 """History from the log alone: what edges and gateway read while Elasticsearch is down."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -67,7 +68,7 @@ async def test_a_place_in_a_long_log_is_looked_for(
 
 
 @pytest.mark.parametrize("given", [{"limit": 0}, {"limit": 1001}, {"after": 1, "before": 2}], ids=str)
-async def test_wrong_use_is_said(given: dict[str, int]) -> None:
+async def test_wrong_use_is_said(given: dict[str, Any]) -> None:
     async with History(Settings(), SystemClock()) as history:
         with pytest.raises(TouchlineError, match=r"limit|not both") as raised:
             await history.read(FINAL, **given)

@@ -128,6 +128,12 @@ class Person:
         stream = stream_of(room)
         return await self.until(lambda m: m["op"] == "error" and m.get("stream") == stream and "id" not in m)
 
+    async def closed(self) -> int | None:
+        """The code with which the connection ends."""
+        async with asyncio.timeout(20):
+            await self._wire.wait_closed()
+        return self._wire.close_code
+
     @property
     def texts(self) -> list[str]:
         return [shown(message) for message in self.heard if message["op"] == "event"]

@@ -1,6 +1,7 @@
 """Workers are killed while rooms change and people talk: nothing is lost, nothing leaks, all of it agrees."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +76,55 @@ async def test_a_worker_that_dies_between_leaves_rooms_as_their_streams_say(dyin
         rooms = await ok(dying, "GET", f"/v1/users/u{n}/rooms", None)
         assert bool(rooms["rooms"]) is (f"u{n}" in inside), n
         assert (await history(dying, f"u{n}", room))[0] == (200 if f"u{n}" in inside else 404)
+
+
+async def test_counts_and_places_survive_whoever_dies(dying: Pipeline) -> None:
+    """Workers and edges are killed while people talk, take back and read; then all is recounted."""
+    room = await create(dying, "una", "bob", "cat")
+    path = f"/v1/streams/chat/room-{room}/events"
+    ids: list[tuple[int, str]] = []
+
+    async def talk() -> None:
+        for n in range(40):
+            status, result = await say(dying, ("una", "cat")[n % 2], room, f"@bob {n}", key=f"c{n}")
+            if status == 202 and result.get("ok"):
+                ids.append((result["seq"], result["id"]))
+            if n % 5 == 4 and ids:
+                body = {"type": "retract", "data": {"target": ids[-1][1]}}
+                await http(dying, "POST", path, ("una", "cat")[n % 2], body)
+            await asyncio.sleep(0.03)
+
+    async def read() -> int:
+        done = 0
+        for _ in range(20):
+            with contextlib.suppress(Exception):
+                async with person(dying, "bob") as bob:
+                    while ids and done < len(ids):
+                        seq = ids[len(ids) // 2][0]
+                        reply = await bob.ask("read", stream=stream_of(room), seq=seq)
+                        done = seq if reply["op"] == "ok" else done
+                        await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)
+        return done
+
+    reading = asyncio.create_task(read())
+    work = asyncio.create_task(talk())
+    for role in ("stream", "edge", "stream"):
+        await asyncio.sleep(1)
+        await asyncio.to_thread(dying.kill, role)
+        await asyncio.to_thread(dying.start, role)
+    await work
+    reading.cancel()
+    await say(dying, "una", room, "the end")
+    page = (await http(dying, "GET", f"{path}?limit=500", "bob"))[1]["events"]
+    gone = {event["data"]["target"] for event in page if event["type"] == "retract"}
+    for _ in range(100):
+        rows = (await http(dying, "GET", "/v1/rooms", "bob"))[1]["rooms"]
+        row = next(one for one in rows if one["room"] == room)
+        unread = [e for e in page if "n" in e and e["seq"] > row["read"] and e["id"] not in gone]
+        mentions = [e for e in unread if "@bob" in e["data"]["text"]]
+        if (row["unread"], row["mentions"]) == (len(unread), len(mentions)):
+            break
+        await asyncio.sleep(0.1)
+    assert (row["unread"], row["mentions"]) == (len(unread), len(mentions))
+    assert 0 < len(unread) < len(page)

@@ -16,9 +16,15 @@ from control.attachments.marks import mark_type
 from control.channels.channel import ChannelRecord, encoded, from_avro
 from control.commands.checks import carry_out
 from control.counts import count_type
+from control.entity.fold import Input
+from control.inbox.places import ack_of, fold_places, of_old_cursor
+from control.inbox.tables import head_of, places_type, put_together, tally_type
+from control.inbox.tally import Said, after
+from control.inbox.unread import ReadUpTo, counts
 from control.rooms import state as rooms
 from control.rooms.changes import Change, apply
-from control.rooms.users import UserRooms
+from control.rooms.membership import Spans
+from control.rooms.users import UserRooms, key_of
 from history.log import readable
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
@@ -147,12 +153,43 @@ def count(data: bytes) -> None:
     assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
 
 
+def tally(data: bytes) -> None:
+    """touchline.tallies: what is read off its head is what is in it, it is counted by, and moved on."""
+    type_ = tally_type(Settings())
+    found = type_.decode(data)
+    head_of(data)
+    assert counts(found, Spans(((0, 1 << 52),)), "ana", ReadUpTo()).mentions >= 0
+    said = Said(found.seq + 1, APPEND_MS, "message", "ana", found.n + 1, "@bob", 0, b"{}")
+    type_.encode(after(found, said, None))
+
+
+def places(data: bytes) -> None:
+    """touchline.places."""
+    put_together([places_type(Settings()).decode(data)])
+
+
+def ack(data: bytes) -> None:
+    """touchline.acks: what is taken can be folded, and written."""
+    taken = ack_of(codec("ack").decode(data))
+    given = Input(key_of(taken.user).encode(), msgspec.to_builtins(taken), APPEND_MS, "id-0", 0)
+    for change in fold_places(given, lambda _: None):
+        if change.state is not None:
+            places_type(Settings()).encode(change.state)
+
+
+def cursor(data: bytes) -> None:
+    """touchline.cursors: as workers take it over."""
+    codec("ack").encode(msgspec.to_builtins(of_old_cursor(codec("cursor").decode(data))))
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
 
 
-PLAIN: Final = ("presence", "cursor", "rejection", "answer")
+PLAIN: Final = ("presence", "rejection", "answer", "signal")
+#: Of control/moderation.
+MODERATION: Final = ("sanction", "report", "retraction")
 RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
     {
         **{f"record-event-{kind}": partial(event, kind) for kind in Kind},
@@ -162,8 +199,12 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-alert": alert,
         "record-room": room,
         "record-user-rooms": user_rooms,
-        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share")},
+        **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share", *MODERATION)},
         "record-attachment": attachment,
         "record-count": count,
+        "record-tally": tally,
+        "record-places": places,
+        "record-ack": ack,
+        "record-cursor": cursor,
     }
 )

@@ -24,6 +24,7 @@ from streams.fold.channels import Channels
 from streams.fold.judge import Judge, Memory, Outcome
 from streams.fold.repeats import Repeats
 from streams.fold.rooms import RoomsFold
+from streams.fold.tallies import TalliesFold
 
 NAMES = TopicNames("t")
 PARTITIONS = 8
@@ -57,7 +58,9 @@ def tell(room: Room, users: Any) -> list[Write]:
 FREE = ChannelSettings()
 
 
-def make_judge(table: Table, *, settings: ChannelSettings = FREE) -> Judge:
+def make_judge(
+    table: Table, *, settings: ChannelSettings = FREE, tallies: TalliesFold | None = None
+) -> Judge:
     rooms = RoomsFold(table, table.write, lambda room: ROOM.encode(to_avro(room)), tell)
 
     def record_of(name: str) -> ChannelRecord:
@@ -73,6 +76,7 @@ def make_judge(table: Table, *, settings: ChannelSettings = FREE) -> Judge:
         answers=4,
         signer=SIGNER,
         rooms=rooms,
+        tallies=tallies,
     )
 
 

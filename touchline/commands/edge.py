@@ -34,6 +34,7 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
     from consumers.edge import Edge
     from control.state import ControlState
     from history import History
+    from history.taken_back import TakenBack
     from kernel.clock import SystemClock
     from kernel.process.health import Health
     from kernel.process.lifecycle import run_role
@@ -59,7 +60,7 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
             edges[0].failed(error)
 
         state, on_disk = ControlState.on_disk(settings, clock, "edge", on_failed=fail)
-        async with History(settings, clock, state.retention) as history:
+        async with History(settings, clock, state.retention, TakenBack(state.moderation)) as history:
             edge = Edge(settings, clock=clock, history=history, state=state, on_disk=on_disk, leave=leave)
             edges.append(edge)
             await edge.run(stop)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -42,7 +42,8 @@ def _options(function: F) -> F:
 _id = click.argument("room", metavar="ID")
 
 
-def _rooms(gateway: str | None, token: str | None, user: str | None) -> "Rooms":
+def rooms_of(gateway: str | None, token: str | None, user: str | None) -> "Rooms":
+    """The rooms of whoever asks."""
     from consumers.client.rooms import Rooms
     from kernel.settings.reading import load_settings
 
@@ -89,7 +90,7 @@ def create(
     \b
     Example: touchline room create "Study group" --id study-1 --member bob --user ana
     """
-    rooms = _rooms(gateway, token, user)
+    rooms = rooms_of(gateway, token, user)
     asked = rooms.create(name, members=members, room=room, history=history, receipts=receipts or None)
     _tell(asked, as_json=as_json)
 
@@ -101,19 +102,25 @@ def list_(*, gateway: str | None, token: str | None, user: str | None, as_json: 
 
     Example: touchline room list --user ana
     """
-    rooms = _rooms(gateway, token, user)
+    rooms = rooms_of(gateway, token, user)
 
     async def show() -> None:
         async for row in rooms.mine():
             if as_json:
                 click.echo(json.dumps(row))
             else:
-                muted = "  muted" if row["muted"] else ""
-                click.echo(
-                    f"{row['room']}  {printable(row['name'])}  {row['role']}  {row['members']} members{muted}"
-                )
+                click.echo(line_of(row))
 
     asyncio.run(show())
+
+
+def line_of(row: Mapping[str, Any]) -> str:
+    """A row of a list as a line."""
+    marks = [f"{row['unread']} unread"] if row["unread"] else []
+    marks += [f"{row['mentions']} mention you"] if row["mentions"] else []
+    marks += ["muted"] if row["muted"] else []
+    more = "".join(f"  {mark}" for mark in marks)
+    return f"{row['room']}  {printable(row['name'])}  {row['role']}  {row['members']} members{more}"
 
 
 @command.command("show")
@@ -124,7 +131,7 @@ def show(*, room: str, gateway: str | None, token: str | None, user: str | None,
 
     Example: touchline room show study-1 --user ana
     """
-    _tell(_rooms(gateway, token, user).show(room), as_json=as_json)
+    _tell(rooms_of(gateway, token, user).show(room), as_json=as_json)
 
 
 @command.command("members")
@@ -156,8 +163,48 @@ def members(
         if not name or role not in _ROLES:
             raise TouchlineError("bad_request", f"{text[:80]!r} is no role: write user=moderator.")
         given[name] = role
-    asked = _rooms(gateway, token, user).members(room, add=add, remove=remove, roles=given)
+    asked = rooms_of(gateway, token, user).members(room, add=add, remove=remove, roles=given)
     _tell(asked, as_json=as_json)
+
+
+@command.command("change")
+@_id
+@click.option("--name", help="What people see of it.")
+@click.option("--history", type=click.Choice(["all", "joined"]), help="What those see who join from now on.")
+@click.option("--receipts/--no-receipts", default=None, help="Members see what others received and read.")
+@_options
+def change(
+    *,
+    room: str,
+    name: str | None,
+    history: str | None,
+    receipts: bool | None,
+    gateway: str | None,
+    token: str | None,
+    user: str | None,
+    as_json: bool,
+) -> None:
+    """Change what is set for a room.
+
+    Example: touchline room change study-1 --name "Study group 2" --receipts --user ana
+    """
+    asked = rooms_of(gateway, token, user).change(room, name=name, history=history, receipts=receipts)
+    _tell(asked, as_json=as_json)
+
+
+@command.command("mute")
+@_id
+@click.option("--off", is_flag=True, help="Have notifications again.")
+@_options
+def mute(
+    *, room: str, off: bool, gateway: str | None, token: str | None, user: str | None, as_json: bool
+) -> None:
+    """Have no notifications of a room.
+
+    Example: touchline room mute study-1 --user bob
+    """
+    told = asyncio.run(rooms_of(gateway, token, user).mute(room, on=not off))
+    click.echo(json.dumps(told) if as_json else f"{room} is {'muted' if told['muted'] else 'not muted'}.")
 
 
 @command.command("delete")
@@ -168,4 +215,4 @@ def delete(*, room: str, gateway: str | None, token: str | None, user: str | Non
 
     Example: touchline room delete study-1 --user ana
     """
-    _tell(_rooms(gateway, token, user).delete(room), as_json=as_json)
+    _tell(rooms_of(gateway, token, user).delete(room), as_json=as_json)

@@ -7,6 +7,7 @@ import { SUBPROTOCOL } from "./generated.ts";
 import type { Host, Status, Subscribed } from "./host.ts";
 import { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
 import { EventQueue } from "./queue.ts";
+import type { RoomRow } from "./rooms.ts";
 import { type From, lanesOf } from "./subscription.ts";
 
 const SAVE_CURSORS_MS = 1000;
@@ -77,6 +78,9 @@ export interface HistoryPage {
   readonly more: boolean;
 }
 
+/** A room in an inbox; `gone`: one that the user is in no more. */
+export type InboxRow = RoomRow | { readonly room: string; readonly gone: true };
+
 interface Listener extends SubscribeOptions {
   readonly end?: (failure: TouchlineError | null) => void;
 }
@@ -99,6 +103,9 @@ export class Client {
   private readonly answers = new Map<number, Answer>();
   private readonly statusListeners = new Set<(status: Status) => void>();
   private readonly rejectionListeners = new Set<(rejection: Rejection) => void>();
+  private readonly toldListeners = new Set<(message: Message) => void>();
+  /** Who hears what comes of all rooms. */
+  private rooms: Pick<SubscribeOptions, "onEvent" | "onGap"> | undefined;
   private readonly unsaved = new Map<string, number>();
   private readonly unwatch: () => void;
   private cancelTimer: () => void = () => undefined;
@@ -179,7 +186,7 @@ export class Client {
   }
 
   /** A page of the past: the newest events below `before`, or the oldest above `after`; in order. */
-  async history(stream: string, range: { before?: number; after?: number; limit?: number } = {}): Promise<HistoryPage> {
+  async history(stream: string, range: { before?: number; after?: number; limit?: number; replies_to?: string } = {}): Promise<HistoryPage> {
     const message = await this.ask(stream, { op: "history", stream, ...range });
     return { events: (message["events"] ?? []) as StreamEvent[], more: message["more"] === true };
   }
@@ -189,9 +196,54 @@ export class Client {
     return Number((await this.ask(stream, { op: "presence", stream }))["viewers"]);
   }
 
-  /** Tell that everything up to `seq` was received by this device. */
+  /** Follow all rooms of the user, from what this device has acknowledged; of a new device the latest messages of each.
+   * Rooms that are joined later come by themselves. Returns what ends it: the connection is to be closed for that. */
+  sync(listener: (event: StreamEvent) => void, onGap?: (gap: Gap) => void): () => void {
+    if (this.rooms) throw new TouchlineError("bad_request", "All rooms are followed already.");
+    this.rooms = { onEvent: listener, ...(onGap ? { onGap } : {}) };
+    this.act(() => this.core.sync());
+    return () => {
+      this.rooms = undefined;
+    };
+  }
+
+  /** The rows of the user's rooms, the latest activity first; then, unasked, those that change. Returns what ends it. */
+  inbox(listener: (rows: readonly InboxRow[]) => void, limit = 50): () => void {
+    const end = this.onTold(({ op, ...message }) => {
+      if (op === "inbox" && Array.isArray(message["rooms"])) listener(message["rooms"] as InboxRow[]);
+    });
+    this.act(() => this.core.inbox(limit));
+    return () => {
+      end();
+      this.act(() => this.core.inbox(0));
+    };
+  }
+
+  /** Calls back with what edges tell of rooms: `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`. Returns what ends that. */
+  onTold(listener: (message: Message) => void): () => void {
+    this.toldListeners.add(listener);
+    return () => this.toldListeners.delete(listener);
+  }
+
+  /** Tell, soon, that everything up to `seq` was received by this device. */
   ack(stream: string, seq: number): void {
-    this.core.ack(stream, seq);
+    this.act((now) => this.core.ack(stream, seq, now));
+  }
+
+  /** The user has read a room, or their notifications, up to here: on whatever device. */
+  async read(stream: string, seq: number): Promise<void> {
+    await this.ask(stream, { op: "read", stream, seq });
+  }
+
+  /** The user is typing; it is over after 5 s. */
+  async typing(stream: string): Promise<void> {
+    await this.ask(stream, { op: "typing", stream });
+  }
+
+  /** Who watches the stream. */
+  async present(stream: string, limit = 100): Promise<readonly { user: string; devices: number; since: string }[]> {
+    const told = await this.ask(stream, { op: "presence", stream, members: true, limit });
+    return (told["members"] ?? []) as { user: string; devices: number; since: string }[];
   }
 
   /** The last `seq` that was delivered of a stream. */
@@ -280,10 +332,11 @@ export class Client {
       wantToken: () => void this.fetchToken(),
       event: (stream, event) => {
         if (this.options.cursors) this.remember(event);
-        this.listeners.get(stream)?.onEvent(event);
+        (this.listeners.get(stream) ?? this.rooms)?.onEvent(event);
       },
-      gap: (stream, gap) => this.listeners.get(stream)?.onGap?.(gap),
+      gap: (stream, gap) => (this.listeners.get(stream) ?? this.rooms)?.onGap?.(gap),
       subscribed: (subscribed) => this.listeners.get(subscribed.stream)?.onSubscribed?.(subscribed),
+      told: (message) => this.toldListeners.forEach((listener) => listener(message)),
       presence: (stream, viewers) => this.listeners.get(stream)?.onPresence?.(viewers),
       refused: (stream, error) => {
         const listener = this.listeners.get(stream);

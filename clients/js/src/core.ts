@@ -17,6 +17,7 @@ import type { Connection, Route } from "./route.ts";
 import { Streams } from "./streams.ts";
 import type { From } from "./subscription.ts";
 import { backOff, renewIn } from "./timing.ts";
+import { Together } from "./together.ts";
 
 const MOST_TRIES = 5;
 
@@ -30,6 +31,7 @@ export interface CoreOptions {
 export class Core {
   private readonly network: Network;
   private readonly streams: Streams;
+  private readonly together: Together;
   private readonly pending = new Pending();
   private readonly authentications = new Set<number>();
   private nextId = 1;
@@ -53,6 +55,7 @@ export class Core {
       stranded: (route, now) => this.streams.stranded(route, now),
     });
     this.streams = new Streams(this.network, host, () => this.nextId++);
+    this.together = new Together(this.network, host, () => this.nextId++);
   }
 
   // ── what the host tells ──────────────────────────────────────────────────────────────────────────
@@ -70,6 +73,7 @@ export class Core {
     this.leaveAll();
     this.failAll(new TouchlineError("closed", "The client was closed."));
     this.streams.clear();
+    this.together.clear();
     this.tell();
   }
 
@@ -84,7 +88,7 @@ export class Core {
     connection.heardAt = now;
     connection.pongBy = null;
     for (const message of messages(text)) {
-      if (message.op === "event") this.streams.event(connection, message as unknown as StreamEvent);
+      if (message.op === "event") this.event(connection, message as unknown as StreamEvent);
       else this.message(connection, message, now);
     }
     this.tell();
@@ -93,6 +97,7 @@ export class Core {
   tick(now: number): void {
     this.network.tick(now);
     this.streams.tick(now);
+    this.together.tick(now);
     for (const { id } of this.pending.expired(now)) {
       this.fail(id, new TouchlineError("unavailable", "No answer came in time: it may or may not have been done."));
     }
@@ -106,8 +111,8 @@ export class Core {
   /** When `tick` is due next; Infinity if never. */
   deadline(): number {
     if (!this.running) return Infinity;
-    const { network, pending, streams } = this;
-    return Math.min(network.deadline(), pending.deadline(), streams.deadline(), this.renewAt);
+    const { network, pending, streams, together } = this;
+    return Math.min(network.deadline(), pending.deadline(), streams.deadline(), together.deadline(), this.renewAt);
   }
 
   /** The machine's network went or came. */
@@ -176,10 +181,19 @@ export class Core {
     return id;
   }
 
-  /** Cumulative; an acknowledgement that is lost is covered by the next. */
-  ack(stream: string, seq: number): void {
-    const connection = this.streams.routeOf(stream).live[0];
-    if (connection) this.host.send(connection.number, { op: "ack", stream, seq });
+  /** Follow all rooms of the user; their events come as those of streams that are watched. */
+  sync(): void {
+    this.together.sync();
+  }
+
+  /** The rows of all rooms, and what changes of them; 0: no more. */
+  inbox(limit: number): void {
+    this.together.inbox(limit);
+  }
+
+  /** Tell soon that this device has it; cumulative. */
+  ack(stream: string, seq: number, now: number): void {
+    this.together.ack(stream, seq, now);
   }
 
   cursor(stream: string): number | null {
@@ -200,6 +214,16 @@ export class Core {
 
   // ── what the edge says ───────────────────────────────────────────────────────────────────────────
 
+  private event(connection: Connection, event: StreamEvent): void {
+    if (this.streams.has(event.stream)) this.streams.event(connection, event);
+    else this.together.event(event);
+  }
+
+  private gap(gap: Gap): void {
+    if (this.streams.has(gap.stream)) this.streams.gap(gap);
+    else this.together.gap(gap);
+  }
+
   private message(connection: Connection, message: Message, now: number): void {
     switch (message.op) {
       case "welcome":
@@ -208,7 +232,7 @@ export class Core {
         this.streams.subscribed(connection, message);
         return this.handOver(connection.route);
       case "gap":
-        return this.streams.gap(message as unknown as Gap);
+        return this.gap(message as unknown as Gap);
       case "redirect":
         this.streams.redirect(connection, String(message["stream"]), String(message["url"]), now);
         this.network.tick(now);
@@ -224,7 +248,7 @@ export class Core {
           return this.host.presence(String(message["stream"]), Number(message["viewers"]));
         }
     }
-    if (message.id === undefined) return;
+    if (this.together.takes(message) || message.id === undefined) return;
     if (this.authentications.delete(message.id)) return this.goLive(connection, now);
     if (!this.pending.get(message.id)) return;
     this.pending.remove(message.id);
@@ -248,6 +272,7 @@ export class Core {
     connection.phase = "live";
     connection.liveSince = now;
     this.streams.live(connection);
+    this.together.live(connection);
     this.sendOrphans();
     this.handOver(connection.route);
   }
@@ -264,6 +289,7 @@ export class Core {
     if (message.id === undefined) return this.streams.ended(connection, message["stream"], error);
     if (this.authentications.delete(message.id)) return this.refuse(error.code, error.message);
     if (this.streams.error(connection, message.id, error, again, now)) return this.handOver(connection.route);
+    if (this.together.error(message.id, error, again, now)) return;
     const request = this.pending.get(message.id);
     if (!request) return;
     if (again && request.attempt < MOST_TRIES) {

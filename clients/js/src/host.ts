@@ -45,5 +45,7 @@ export interface Host extends Wire {
   fail(id: number, error: TouchlineError): void;
   rejected(rejection: Rejection): void;
   presence(stream: string, viewers: number): void;
+  /** Of all rooms: `synced`, `inbox`; and unasked: receipts, who types, who comes and goes. */
+  told(message: Message): void;
   status(status: Status): void;
 }

@@ -1,16 +1,10 @@
 // Rooms: group chats, made, shown and changed by way of a gateway.
 
-import { TouchlineError } from "./protocol.ts";
+import { ask, type GatewayOptions } from "./asking.ts";
 
 export type RoomRole = "owner" | "moderator" | "member";
 
-export interface RoomsOptions {
-  /** Address of a gateway; in a page by default the page's own. */
-  readonly gateway?: string;
-  readonly token?: string | (() => string | Promise<string>);
-  /** Who you are, where there are no keys. */
-  readonly user?: string;
-}
+export type RoomsOptions = GatewayOptions;
 
 export interface RoomSettings {
   readonly name?: string;
@@ -38,7 +32,13 @@ export interface RoomRow {
   readonly name: string;
   readonly role: RoomRole;
   readonly members: number;
+  /** Messages of others that the user has not read, and those of them that mention the user. */
+  readonly unread: number;
+  readonly mentions: number;
   readonly last: Readonly<Record<string, unknown>> | null;
+  /** Up to where the user has read it, and the highest that a device of theirs has. */
+  readonly read: number;
+  readonly delivered: number;
   readonly muted: boolean;
 }
 
@@ -94,6 +94,16 @@ export class Rooms {
     await this.#ask("DELETE", path(room));
   }
 
+  /** One's devices of the last 30 days, the latest first. */
+  async devices(): Promise<readonly { device: string; last_active: string }[]> {
+    return ((await this.#ask("GET", "/v1/devices")) as { devices: { device: string; last_active: string }[] }).devices;
+  }
+
+  /** Ends a device's connections, and forgets what it has received. Rejects with `not_found`. */
+  async signOut(device: string): Promise<void> {
+    await this.#ask("DELETE", `/v1/devices/${encodeURIComponent(device)}`);
+  }
+
   /** This user adds one to no room any more. */
   async block(user: string): Promise<void> {
     await this.#ask("PUT", `/v1/blocks/${encodeURIComponent(user)}`);
@@ -105,20 +115,7 @@ export class Rooms {
   }
 
   async #ask(method: string, where: string, body?: unknown): Promise<unknown> {
-    const { gateway = "", token, user } = this.#options;
-    const headers: Record<string, string> = {};
-    if (token !== undefined) headers["Authorization"] = `Bearer ${typeof token === "string" ? token : await token()}`;
-    if (user !== undefined) headers["Touchline-User"] = encodeURIComponent(user);
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    let response: Response;
-    try {
-      response = await fetch(`${gateway}${where}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-    } catch {
-      throw new TouchlineError("unavailable", "The gateway does not answer.");
-    }
-    const answer = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-    if (!response.ok) throw new TouchlineError(answer.code ?? "unavailable", answer.detail ?? "The server does not say what is wrong.");
-    return answer;
+    return await ask(this.#options, method, where, body);
   }
 }
 

@@ -62,6 +62,11 @@ export class Streams {
     return this.watches.get(stream)?.subscription.cursor ?? null;
   }
 
+  /** Whether a stream is watched, or the one of which it is a lane. */
+  has(stream: string): boolean {
+    return this.watchOf(stream) !== undefined;
+  }
+
   routeOf(stream: string): Route {
     return this.watches.get(stream)?.route ?? this.network.home;
   }

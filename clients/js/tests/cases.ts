@@ -35,6 +35,7 @@ export class Runner {
   private readonly refused: Fields[] = [];
   private readonly rejected: Rejection[] = [];
   private readonly published: string[] = [];
+  private readonly told: Fields[] = [];
   private readonly failed: Fields[] = [];
   private readonly keys = new Map<number, string>();
   private status: Status = { state: "closed" };
@@ -78,6 +79,9 @@ export class Runner {
   private client(step: Fields): void {
     const stream = String(step["stream"]);
     if (step["client"] === "unsubscribe") this.core.unsubscribe(stream);
+    else if (step["client"] === "sync") this.core.sync();
+    else if (step["client"] === "inbox") this.core.inbox(Number(step["limit"]));
+    else if (step["client"] === "ack") this.core.ack(stream, Number(step["seq"]), this.now);
     else if (step["client"] === "subscribe") {
       const from = "after" in step ? { after: Number(step["after"]) } : "last" in step ? { last: Number(step["last"]) } : {};
       this.core.subscribe(stream, from, this.now);
@@ -132,7 +136,10 @@ export class Runner {
     else if (wanted === "published") expect(this.published.shift()).toBe(step["key"]);
     else if (wanted === "failed") expect(this.failed.shift()).toMatchObject({ key: step["key"], code: step["code"] });
     else if (wanted === "rejected") expect(this.rejected.shift()).toMatchObject({ key: step["key"], code: step["code"] });
-    else throw new Error("unknown step");
+    else if (wanted === "told") {
+      const { expect: _, ...fields } = step;
+      expect(this.told.shift()).toMatchObject(fields);
+    } else throw new Error("unknown step");
   }
 
   private number(step: Fields): number {
@@ -164,6 +171,7 @@ export class Runner {
       fail: (id, error: TouchlineError) => this.failed.push({ key: this.keys.get(id), code: error.code }),
       rejected: (rejection) => this.rejected.push(rejection),
       presence: () => undefined,
+      told: (message) => this.told.push(message as unknown as Fields),
       status: (status) => (this.status = status),
     };
   }

@@ -451,8 +451,11 @@ def test_what_follows_is_counted_over_all_lanes() -> None:
 class NoHistory:
     """Whoever asks it has made a mistake."""
 
-    async def read(self, stream: Stream, **_: object) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
         raise AssertionError(stream)
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise AssertionError(event_id, stream)

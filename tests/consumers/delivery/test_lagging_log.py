@@ -34,12 +34,21 @@ class Lagging:
         self._body = body
 
     async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+        self,
+        stream: Stream,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        replies_to: str = "",
     ) -> HistoryPage:
         await asyncio.sleep(0)
         there = [seq for seq in self.seqs[: self.shown] if (after or 0) < seq < (before or 1 << 60)]
         found = there[:limit] if after is not None else there[-limit:]
         return HistoryPage(found, [self._body(seq) for seq in found], more=len(there) > limit)
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise AssertionError(event_id, stream)

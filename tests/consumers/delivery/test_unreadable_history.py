@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,11 @@ SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Away:
     """History whose servers do not answer."""
 
-    async def read(self, stream: Stream, **_: int | None) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
         raise TouchlineError("unavailable", f"The log does not answer: {stream} cannot be read.")
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise AssertionError(stream, event_id)

@@ -198,8 +198,11 @@ async def test_who_may_not_read_a_channel_is_not_told_its_audience() -> None:
 class _Empty:
     """Nothing was ever said."""
 
-    async def read(self, stream: Stream, **_: int | None) -> Page:
+    async def read(self, stream: Stream, **_: Any) -> Page:
         return Page([], more=False, seqs=[])
+
+    async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         return None

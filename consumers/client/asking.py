@@ -1,0 +1,77 @@
+"""How the SDK's classes ask a gateway: a request, its JSON, and refusals as TouchlineError."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from kernel.errors import CODES, TouchlineError
+
+_TIMEOUT_S: Final = 30
+
+
+class _Problem(msgspec.Struct):
+    code: str = "unavailable"
+    detail: str = "The server does not say what is wrong."
+
+
+class Asking:
+    """One user at one gateway."""
+
+    def __init__(
+        self,
+        gateway: str = "http://127.0.0.1:18080",
+        *,
+        token: str | None = None,
+        user: str | None = None,
+    ) -> None:
+        self._gateway = gateway.rstrip("/")
+        given = {
+            "Authorization": None if token is None else f"Bearer {token}",
+            "Touchline-User": None if user is None else quote(user, safe=""),
+        }
+        self._headers = {name: value for name, value in given.items() if value is not None}
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return await asyncio.to_thread(self._ask_now, method, path, body)
+
+    def _ask_now(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        headers, data = dict(self._headers), None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+        with closing(self._connection()) as connection:
+            try:
+                connection.request(method, f"{self._path}{path}", data, headers)
+                response = connection.getresponse()
+                answer = response.read()
+            except (OSError, HTTPException) as error:
+                raise self._away(error) from error
+        if response.status >= 300:
+            raise refusal(answer)
+        return msgspec.json.decode(answer, type=dict[str, Any])
+
+    @property
+    def _path(self) -> str:
+        return urlsplit(self._gateway).path
+
+    def _connection(self) -> HTTPConnection:
+        at = urlsplit(self._gateway)
+        kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
+        return kind(at.hostname or "", at.port, timeout=_TIMEOUT_S)
+
+    def _away(self, error: Exception) -> TouchlineError:
+        return TouchlineError("unavailable", f"The gateway at {self._gateway} does not answer ({error}).")
+
+
+def refusal(answer: bytes) -> TouchlineError:
+    """A gateway's refusal."""
+    try:
+        problem = msgspec.json.decode(answer, type=_Problem)
+    except msgspec.DecodeError:
+        problem = _Problem()
+    return TouchlineError(problem.code if problem.code in CODES else "unavailable", problem.detail)

@@ -1,0 +1,141 @@
+"""Users who have asked an edge for all of their rooms, found by user and by channel.
+
+What changes somewhere concerns few of them: a room's tally, a user's places, the rooms that a user is in.
+Nothing here grows with rooms of which nobody is here.
+"""
+
+from typing import Protocol
+
+from control.rooms.rooms import Rooms
+from control.rooms.users import UserRoom, key_of
+from kernel.access.users import ROOM
+
+
+class Feed(Protocol):
+    """Somebody who is told of all of a user's rooms."""
+
+    def news(self, channel: str, seq: int) -> None:
+        """Something has happened in a room; its latest event is this one."""
+
+    def came(self, room: UserRoom) -> None:
+        """The user is in a room that is new to them, or something else holds of one."""
+
+    def gone(self, room: str) -> None:
+        """The user is in a room no more."""
+
+    def moved(self) -> None:
+        """Places of the user have changed."""
+
+    def moved_in(self, room: str) -> None:
+        """The same of one room."""
+
+
+class UserHere:
+    """A user, with the rooms that they are in as it was told last."""
+
+    __slots__ = ("feeds", "rooms", "user")
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.rooms: dict[str, UserRoom] = {}
+        self.feeds: dict[Feed, None] = {}
+
+
+class Here:
+    """All of them at one edge."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._users: dict[bytes, UserHere] = {}
+        self._channels: dict[str, dict[UserHere, None]] = {}
+        if rooms.followed:
+            inboxes = rooms.inboxes
+            inboxes.tallies.on_forget = lambda key: self.channel_changed(key.decode("utf-8", "replace"))
+            inboxes.tallies.still_used = lambda key: key.decode("utf-8", "replace") in self._channels
+            rooms.of_users.on_change.append(self._rooms_changed)
+            rooms.of_users.used_by(self._users.__contains__)
+            inboxes.of_users.on_change.append(self._places_changed)
+
+    def add(self, user: str, feed: Feed) -> UserHere:
+        """Tell this one from now on."""
+        name = key_of(user).encode()
+        found = self._users.get(name)
+        if found is None:
+            found = self._users[name] = UserHere(user)
+        found.feeds[feed] = None
+        self._look(found, told=False)
+        return found
+
+    def discard(self, user: str, feed: Feed) -> None:
+        """No more."""
+        name = key_of(user).encode()
+        found = self._users.get(name)
+        if found is None or found.feeds.pop(feed, found) is found or found.feeds:
+            return
+        del self._users[name]
+        for room in found.rooms:
+            self._without(ROOM + room, found)
+
+    def feeds_of(self, channel: str) -> list[Feed]:
+        """Those of all users here who are in a room."""
+        return [feed for user in self._channels.get(channel, ()) for feed in user.feeds]
+
+    def users_of(self, channel: str) -> list[UserHere]:
+        """The users here who are in a room, of those who have asked for all of theirs."""
+        return list(self._channels.get(channel, ()))
+
+    def is_here(self, name: bytes) -> bool:
+        """Whether a user is, by the part of records' keys that is theirs."""
+        return name in self._users
+
+    def moved(self, user: str, room: str) -> None:
+        """Places of a user in a room have risen here."""
+        found = self._users.get(key_of(user).encode())
+        for feed in list(found.feeds) if found is not None else ():
+            feed.moved_in(room)
+
+    # ── what has changed ─────────────────────────────────────────────────────────────────────────────
+
+    def channel_changed(self, channel: str) -> None:
+        """A room's tally, or the room itself, is another one."""
+        if channel not in self._channels:
+            return
+        head = self._rooms.inboxes.heads([channel]).get(channel)  # from now on its next change is told, too
+        for feed in self.feeds_of(channel):
+            feed.news(channel, 0 if head is None else head.seq)
+
+    def sanctioned(self, channel: str) -> None:
+        """Somebody was banned from a room, or is not any more: who is here looks again."""
+        for user in list(self.users_of(channel)):
+            self._look(user, told=True)
+
+    def _rooms_changed(self, name: bytes) -> None:
+        found = self._users.get(name)
+        if found is not None:
+            self._look(found, told=True)
+
+    def _places_changed(self, name: bytes) -> None:
+        found = self._users.get(name)
+        for feed in list(found.feeds) if found is not None else ():
+            feed.moved()
+
+    def _look(self, user: UserHere, *, told: bool) -> None:
+        now = {one.room: one for one in self._rooms.open_to(user.user)}
+        before, user.rooms = user.rooms, now
+        for room in before.keys() - now.keys():
+            self._without(ROOM + room, user)
+            for feed in list(user.feeds) if told else ():
+                feed.gone(room)
+        for room, one in now.items():
+            if room not in before:
+                self._channels.setdefault(ROOM + room, {})[user] = None
+            if told and before.get(room) != one:
+                for feed in list(user.feeds):
+                    feed.came(one)
+
+    def _without(self, channel: str, user: UserHere) -> None:
+        of_channel = self._channels.get(channel)
+        if of_channel is not None:
+            of_channel.pop(user, None)
+            if not of_channel:
+                del self._channels[channel]

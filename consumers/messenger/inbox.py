@@ -1,0 +1,187 @@
+"""The op `inbox`: a page of a user's rooms, then the rows that have changed, at most twice a second."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from consumers.cluster.places import PlaceBook
+from consumers.messenger.here import Here
+from consumers.protocol import inbox as talk
+from consumers.protocol import messages as m
+from control.inbox.rows import row_of
+from control.rooms.door import RoomDoor, Who
+from control.rooms.state import stream_of
+from control.rooms.users import UserRoom
+from history.rooms import Reader, Upto, rows_of, with_last
+from kernel.access.users import ROOM
+from kernel.clock import Clock
+from kernel.errors import TouchlineError
+
+EVERY_S: Final = 0.5
+
+
+class Holder(Protocol):
+    """Who is told."""
+
+    @property
+    def paused(self) -> bool: ...
+
+    def send(self, message: m.AnyReply) -> None: ...
+
+
+class InboxFeed:
+    """One connection's."""
+
+    def __init__(self, inbox: "Inbox", who: Who, user: str, holder: Holder) -> None:
+        self._inbox, self._who, self._user, self._holder = inbox, who, user, holder
+        self._dirty: dict[str, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._pushing = self._over = False
+        self._sent_at = float("-inf")
+        #: What was told of each room last, and how far the user was in it.
+        self._shown: dict[str, bytes] = {}
+        self._upto: dict[str, Upto] = {}
+
+    def shown(self, rows: list[dict[str, Any]]) -> None:
+        """These rows were told."""
+        for row in rows:
+            self._shown[row["room"]] = msgspec.json.encode(row)
+
+    def begin(self, rooms: list[UserRoom]) -> None:
+        """What changes from now on is told."""
+        self._upto = {one.room: self._place(one.room) for one in rooms}
+
+    def end(self) -> None:
+        """Nothing is told any more."""
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # ── from Here (it is its Feed) ───────────────────────────────────────────────────────────────────
+
+    def news(self, channel: str, seq: int) -> None:  # noqa: ARG002 - a Feed
+        self.touch(channel.removeprefix(ROOM))
+
+    def came(self, room: UserRoom) -> None:
+        self.touch(room.room)
+
+    def gone(self, room: str) -> None:
+        self.touch(room)
+
+    def moved(self) -> None:
+        for one in self._inbox.rooms.open_to(self._user):
+            if self._place(one.room) != self._upto.get(one.room):
+                self.touch(one.room)
+
+    def moved_in(self, room: str) -> None:
+        self.touch(room)
+
+    def touch(self, room: str) -> None:
+        """The row of a room may be another one."""
+        self._dirty[room] = None
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None or self._pushing or self._over:
+            return
+        wait_s = max(0.0, self._sent_at + EVERY_S - self._inbox.clock.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        if self._holder.paused:
+            self._sent_at = self._inbox.clock.monotonic()
+            self._arm()
+            return
+        self._pushing = True
+        self._inbox.spawn(self._push())
+
+    async def _push(self) -> None:
+        rooms, self._dirty = list(self._dirty), {}
+        try:
+            rows: list[dict[str, Any]] = []
+            for room in rooms:
+                row = await self._row(room)
+                encoded = msgspec.json.encode(row)
+                if self._shown.get(room) != encoded and (room in self._shown or "gone" not in row):
+                    rows.append(row)
+                    self._shown[room] = encoded
+                if "gone" in row:
+                    self._shown.pop(room, None)
+            if rows and not self._over:
+                self._sent_at = self._inbox.clock.monotonic()
+                self._holder.send(talk.InboxReply(rooms=rows))
+        except TouchlineError:
+            self._dirty = dict.fromkeys((*rooms, *self._dirty))
+            self._sent_at = self._inbox.clock.monotonic()
+        finally:
+            self._pushing = False
+            if self._dirty:
+                self._arm()
+
+    async def _row(self, room: str) -> dict[str, Any]:
+        one = self._inbox.rooms.of_user_in(self._user, room)
+        found = None
+        if one is not None:
+            upto = self._upto[room] = self._place(room)
+            found = row_of(self._inbox.rooms, self._user, one, upto.read, upto.delivered)
+        if one is None or found is None:
+            self._upto.pop(room, None)
+            return {"room": room, "gone": True}
+        return await with_last(self._inbox.history, one, found)
+
+    def _place(self, room: str) -> Upto:
+        return self._inbox.place_of(self._user, stream_of(room))
+
+
+class Inbox:
+    """The inboxes of an edge."""
+
+    def __init__(
+        self,
+        *,
+        door: RoomDoor,
+        history: Reader,
+        book: PlaceBook,
+        here: Here,
+        clock: Clock,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self.rooms, self.history, self.clock, self.spawn = door.rooms, history, clock, spawn
+        self._door, self._book, self._here = door, book, here
+
+    def place_of(self, user: str, stream: str) -> Upto:
+        """How far a user is, as it is known here."""
+        return Upto(self._book.read_upto(user, stream), self._book.delivered(user, stream))
+
+    async def page(
+        self, request: talk.Inbox, who: Who, user: str, holder: Holder, feed: InboxFeed | None
+    ) -> tuple[talk.InboxReply, InboxFeed]:
+        """A page of rows, and what tells of changes from then on. Raises."""
+        if feed is None:
+            feed = InboxFeed(self, who, user, holder)
+            here = self._here.add(user, feed)
+            feed.begin(list(here.rooms.values()))
+        page = await rows_of(
+            *(self.history, self._door, who, user),
+            limit=request.limit,
+            cursor=request.cursor,
+            place_of=self.place_of,
+        )
+        feed.shown(page.rooms)
+        return (
+            talk.InboxReply(
+                id=request.id,
+                rooms=page.rooms,
+                more=page.next is not None,
+                cursor=msgspec.UNSET if page.next is None else page.next,
+            ),
+            feed,
+        )
+
+    def end(self, user: str, feed: InboxFeed) -> None:
+        """No more of it."""
+        feed.end()
+        self._here.discard(user, feed)

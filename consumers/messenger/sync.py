@@ -1,0 +1,198 @@
+"""The op `sync`: a device follows all rooms of its user from what it has acknowledged.
+
+What it costs follows from the rooms that have news: of the others the latest event is looked up, all at once,
+and a subscription begins when something happens there.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from consumers.cluster.places import PlaceBook
+from consumers.messenger.here import Here
+from consumers.protocol import inbox as talk
+from consumers.protocol import messages as m
+from consumers.protocol.session import Member
+from consumers.service.refusals import not_a_reader
+from consumers.service.subscriptions import Subscriptions
+from control.inbox.tables import Head
+from control.rooms.rooms import Rooms
+from control.rooms.state import stream_of
+from control.rooms.users import UserRoom
+from kernel.access.users import ROOM
+from kernel.log.positions import Kind, Stream
+
+#: Subscriptions of one connection that begin at once.
+_AT_ONCE: Final = 4
+_AGAIN_S: Final = 0.5
+
+
+class Connection(Protocol):
+    """The holder of the subscriptions."""
+
+    device: str
+
+    @property
+    def closing(self) -> bool: ...
+
+    def send(self, message: m.AnyReply) -> None: ...
+
+
+class SyncFeed:
+    """One connection's."""
+
+    def __init__(self, sync: "Sync", member: Member, connection: Any) -> None:
+        self._sync, self._member, self.connection = sync, member, connection
+        self.since_ms = sync.now_ms()
+        #: Stream -> from where on it is followed.
+        self._starts: dict[str, int] = {}
+        #: Streams that were followed: that such a one is over is told by its subscription.
+        self._followed: set[str] = set()
+        self._waiting: dict[str, None] = {}
+        self._working = 0
+        self._over = False
+
+    @property
+    def member(self) -> Member:
+        return self._member
+
+    def begin(self, rooms: list[UserRoom]) -> int:
+        """Look where there is news, and follow that; returns how many events come."""
+        sync, user, device = self._sync, self._member.user, self.connection.device
+        heads = sync.rooms.inboxes.heads([ROOM + one.room for one in rooms])
+        first = not sync.book.synced(user, device)
+        begins: dict[str, int] = {}
+        behind = 0
+        for one in rooms:
+            stream, head = stream_of(one.room), heads.get(ROOM + one.room, Head(0, 0))
+            place = sync.book.place(user, device, stream)
+            if place is None:
+                place = self._first_place(one, latest=first)
+                begins[stream] = place
+            self._starts[stream] = place
+            if head.seq > place:
+                tally = sync.rooms.inboxes.tally(ROOM + one.room)
+                behind += 0 if tally is None else tally.events_after(place)
+                self._want(stream)
+        if first and not self._member.grants.anonymous:
+            sync.book.begins(user, device, begins)
+        return behind
+
+    def end(self) -> None:
+        """Follow nothing any more."""
+        self._over = True
+
+    def _first_place(self, one: UserRoom, *, latest: bool) -> int:
+        """Where a room begins for a device that has acknowledged nothing of it: a new device gets the latest
+        messages, one that was there before what came since the user is in the room."""
+        if not latest:
+            return one.since - 1
+        tally = self._sync.rooms.inboxes.tally(ROOM + one.room)
+        start = 0 if tally is None else tally.start_of_last()
+        return max(start, one.spans.first - 1 if one.ranges else one.since - 1)
+
+    # ── from Here (it is its Feed) ───────────────────────────────────────────────────────────────────
+
+    def news(self, channel: str, seq: int) -> None:
+        stream = str(Stream(Kind.CHAT, channel))
+        if stream in self._starts and seq > self._starts[stream]:
+            self._want(stream)
+
+    def came(self, room: UserRoom) -> None:
+        stream = stream_of(room.room)
+        if stream not in self._starts:
+            self._starts[stream] = room.since - 1
+            self._followed.discard(stream)
+            self._want(stream)
+
+    def gone(self, room: str) -> None:
+        stream = stream_of(room)
+        if self._starts.pop(stream, None) is not None and stream not in self._followed:
+            self.connection.send(not_a_reader(None, stream))
+
+    def moved(self) -> None:
+        """What the user has read, and other devices have, is nothing to this."""
+
+    def moved_in(self, room: str) -> None:
+        """The same."""
+
+    def again(self, stream: str, after: int) -> None:
+        """A subscription that was asked for is over: the room is one of all again."""
+        if stream in self._starts:
+            self._starts[stream] = max(self._starts[stream], after)
+            self._want(stream)
+
+    def failed(self, stream: str) -> None:
+        """A subscription could not go on: try again."""
+        asyncio.get_running_loop().call_later(_AGAIN_S, self._want, stream)
+
+    # ── subscriptions begin ──────────────────────────────────────────────────────────────────────────
+
+    def _want(self, stream: str) -> None:
+        known = self._member.streams.get(stream) or self._member.followed.get(stream)
+        if known is not None or self._over or stream not in self._starts:
+            return
+        self._waiting[stream] = None
+        if self._working < _AT_ONCE:
+            self._working += 1
+            self._sync.spawn(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting and not (self._over or self.connection.closing):
+                stream = next(iter(self._waiting))
+                del self._waiting[stream]
+                await self._follow(stream)
+        finally:
+            self._working -= 1
+
+    async def _follow(self, stream: str) -> None:
+        start = self._starts.get(stream)
+        if start is None:
+            return
+        sync, member = self._sync, self._member
+        after = max(start, sync.book.place(member.user, self.connection.device, stream) or 0)
+        refused = await sync.subscriptions.watch_room(
+            *(self.connection, member, m.Subscribe(stream=stream, after=after), Stream.parse(stream)),
+            gone=lambda: self._over or self.connection.closing,
+            follows=True,
+        )
+        if refused is None:
+            self._followed.add(stream)
+        elif isinstance(refused, m.Redirect):
+            self.connection.send(refused)
+        elif isinstance(refused, m.Error) and refused.retry:
+            self.failed(stream)
+        # Whoever is not in it any more is told when their rooms say so.
+
+
+class Sync:
+    """The devices of an edge that follow all rooms."""
+
+    def __init__(
+        self,
+        *,
+        rooms: Rooms,
+        book: PlaceBook,
+        here: Here,
+        subscriptions: Subscriptions,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.rooms, self.book, self.subscriptions, self.spawn = rooms, book, subscriptions, spawn
+        self.now_ms = now_ms
+        self._here = here
+
+    def begin(self, request: talk.Sync, member: Member, connection: Any) -> tuple[talk.Synced, SyncFeed]:
+        """Follow all rooms of a member from now on."""
+        feed = SyncFeed(self, member, connection)
+        rooms = list(self._here.add(member.user, feed).rooms.values())
+        behind = feed.begin(rooms)
+        return talk.Synced(id=request.id, rooms=len(rooms), behind=behind), feed
+
+    def end(self, feed: SyncFeed) -> None:
+        """No more."""
+        feed.end()
+        self._here.discard(feed.member.user, feed)
+        for stream in list(feed.member.followed):
+            self.subscriptions.leave_followed(feed.member, stream)

@@ -1,0 +1,54 @@
+"""Replies that are posted: each is checked to be to an event of its stream that its author may read."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from control.rooms.membership import ALL, Spans
+from gateway.events.changes import Item, Look, Refusals
+from history.replies import FIELD, Finder, check_reply
+from kernel.errors import TouchlineError
+from kernel.log.positions import Kind, Stream
+
+_FIELD: Final = FIELD.encode()
+
+
+class _Posted(msgspec.Struct):
+    data: Any = None
+
+
+_posted: Final = msgspec.json.Decoder(_Posted).decode
+
+
+def looking(finder: Finder, stream: Stream, lanes: int, readable: Spans = ALL) -> Look | None:
+    """How the events of a request are looked through; None where none of them can be a reply."""
+    if stream.kind is not Kind.CHAT:
+        return None
+
+    async def refusal(reply_to: Any) -> TouchlineError | None:
+        try:
+            await check_reply(finder, stream, reply_to, lanes=lanes, readable=readable)
+        except TouchlineError as error:
+            return error
+        return None
+
+    async def look(items: Iterable[Item]) -> Refusals:
+        named = {number: given[0] for number, value in items if (given := _reply_to(value))}
+        found = await asyncio.gather(*map(refusal, named.values()))
+        return {number: error for number, error in zip(named, found, strict=True) if error is not None}
+
+    return look
+
+
+def _reply_to(value: bytes) -> tuple[Any] | None:
+    """What an event answers, if it says that it answers something."""
+    if _FIELD not in value and b"\\u" not in value:
+        return None  # nearly all of them: not worth reading twice
+    try:
+        data = _posted(value).data
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None  # refused when it is made ready
+    said = data.get(FIELD) if isinstance(data, dict) else None
+    return None if said is None else (said,)

@@ -1,0 +1,166 @@
+"""Reports of messages: POST …/reports by whoever may read them, GET …/reports for moderators."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from control.moderation.reports import MAX_REASON, REPORT, About, Report, is_new, read_about
+from control.rooms.state import is_room
+from gateway.context import Context
+from gateway.http.bodies import JSON, json_object
+from gateway.http.neighbours import answer
+from gateway.http.operations import CHANNEL, Operation, Reply
+from gateway.moderation.leading import must_lead
+from gateway.rooms.door import bound_of, who_asks
+from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
+from kernel.access.tokens import parse_stream
+from kernel.clock import to_rfc3339
+from kernel.errors import TouchlineError
+from kernel.log.positions import Kind, Stream, split_lane
+
+_MAX_BYTES: Final = 16 * 1024
+_PAGE: Final = 50
+_ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "not_found", "unavailable", "rate_limited")
+_ROWS: Final = Reply(
+    "A page of reports, the latest first. `event` is the message as it may be shown now.",
+    {
+        "type": "object",
+        "required": ["reports", "next"],
+        "properties": {
+            "reports": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["report", "target", "user", "reason", "at", "event"],
+                    "properties": {
+                        "report": {"type": "integer"},
+                        "target": {"type": "string"},
+                        "user": {"type": "string"},
+                        "reason": {"type": "string"},
+                        "at": {"type": "string", "format": "date-time"},
+                        "event": {"type": ["object", "null"]},
+                    },
+                },
+            },
+            "next": {"type": ["string", "null"]},
+        },
+    },
+)
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    target: str
+    reason: str
+
+
+class _Found(msgspec.Struct):
+    seq: int = 0
+    stream: str = ""
+
+
+_found: Final = msgspec.json.Decoder(_Found).decode
+
+
+async def routes(context: Context) -> Sequence[Operation]:
+    """The operations of this module."""
+    board, history = context.control_state, context.history
+    moderation = board.moderation
+
+    async def post(request: web.Request) -> web.Response:
+        stream = _stream_of(request)
+        await context.access.require(request, "history", str(stream))
+        who = await who_asks(context, request)
+        wanted = await json_object(request, _MAX_BYTES, _Wanted)
+        channel = split_lane(stream.channel)[0]
+        draft = About(
+            user=who.named(), target=wanted.target, stream=str(stream), seq=0, reason=wanted.reason.strip()
+        )
+        about = read_about(channel, msgspec.to_builtins(draft))
+        context.budgets.take_event(bound_of(context, who), len(about.reason))
+        body = await history.find(stream, about.target, board.layout(channel).lanes)
+        found = None if body is None else _found(body)
+        if found is None or (is_room(stream) and found.seq not in board.rooms.readable(who.grants, channel)):
+            raise TouchlineError("not_found", f"There is no event {about.target} on {stream}.")
+        about = msgspec.structs.replace(about, seq=found.seq, stream=found.stream or str(stream))
+
+        def reported() -> bool:
+            head = moderation.reports_head(channel)
+            return head is not None and not is_new(head, about, context.clock.now_ms())
+
+        if is_new(moderation.reports_head(channel), about, context.clock.now_ms()):
+            await context.commands.send(channel, REPORT, msgspec.to_builtins(about), actor=who.user)
+            await board.rooms.until(reported)
+        return web.json_response({"stream": about.stream, "target": about.target, "reported": True})
+
+    async def event_of(one: Report) -> msgspec.Raw | None:
+        try:
+            body = await history.find(Stream.parse(one.stream), one.target)
+        except (TouchlineError, ValueError):
+            return None  # the report is shown all the same
+        return None if body is None else msgspec.Raw(body)
+
+    async def listed(request: web.Request) -> web.StreamResponse:
+        stream, who = _stream_of(request), await who_asks(context, request)
+        channel = split_lane(stream.channel)[0]
+        await must_lead(context, who, channel)
+        context.budgets.take_read(bound_of(context, who))
+        limit, before = limit_of(request, _PAGE), _number(request.query.get("cursor"))
+        found = [one for one in moderation.reported(channel) if before is None or one.number < before]
+        page = found[:limit]
+        events = await asyncio.gather(*map(event_of, page))
+        rows = [_row(one, event) for one, event in zip(page, events, strict=True)]
+        next_ = str(page[-1].number) if len(found) > limit else None
+        return await answer(request, msgspec.json.encode({"reports": rows, "next": next_}))
+
+    return [
+        Operation(
+            method="POST", path="/v1/streams/chat/{channel}/reports", handler=post, name="report",
+            summary="Report a message to those who moderate the channel.", tag="moderation",
+            parameters=(CHANNEL,),
+            body={
+                JSON: {
+                    "type": "object",
+                    "required": ["target", "reason"],
+                    "properties": {
+                        "target": {"type": "string", "description": "The event's id."},
+                        "reason": {"type": "string", "minLength": 1, "maxLength": MAX_REASON},
+                    },
+                }
+            },
+            replies={200: Reply("It is reported.", {"type": "object", "required": ["target", "reported"]})},
+            errors=(*_ERRORS, "too_large", "unsupported_media_type", "not_delivered", "limit_reached"),
+        ),
+        Operation(
+            method="GET", path="/v1/streams/chat/{channel}/reports", handler=listed, name="listReports",
+            summary="What was reported in a channel, for those who moderate it.", tag="moderation",
+            parameters=(CHANNEL, LIMIT, CURSOR), replies={200: _ROWS}, errors=_ERRORS,
+        ),
+    ]  # fmt: skip
+
+
+def _stream_of(request: web.Request) -> Stream:
+    return parse_stream(f"{Kind.CHAT}:{request.match_info['channel']}")
+
+
+def _row(one: Report, event: msgspec.Raw | None) -> dict[str, Any]:
+    return {
+        "report": one.number,
+        "stream": one.stream,
+        "target": one.target,
+        "seq": one.seq,
+        "user": one.user,
+        "reason": one.reason,
+        "at": to_rfc3339(one.at),
+        "event": event,
+    }
+
+
+def _number(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 16):
+        raise TouchlineError("bad_request", "The cursor is none of this list's.")
+    return int(cursor)

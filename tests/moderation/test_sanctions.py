@@ -1,0 +1,209 @@
+"""Who is muted says nothing, who is banned reads nothing either: by any way in, on any lane."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout
+
+from control.commands.sending import send_command
+from kernel.clock import SystemClock
+from tests.pipeline import Pipeline
+from tests.rooms.people import Person, create, http, ok, person, refused, said, say, stream_of
+
+NUMBERS = itertools.count(1)
+
+
+def new_channel() -> str:
+    return f"talk-{next(NUMBERS)}"
+
+
+async def moderate(pipeline: Pipeline, by: str | None, channel: str, do: str, user: str, **more: str) -> Any:
+    body = {"do": do, "user": user, **more}
+    return await ok(pipeline, "POST", f"/v1/channels/{channel}/moderation", by, body)
+
+
+async def post(pipeline: Pipeline, user: str | None, channel: str, text: str, **more: Any) -> str:
+    """`ok`, or the code of the refusal, of whoever it is."""
+    path = f"/v1/streams/chat/{channel}/events?wait=accepted"
+    status, answer = await http(pipeline, "POST", path, user, {"data": {"text": text}, **more})
+    if "results" not in answer:
+        assert status == 403, answer
+        return str(answer["code"])
+    (result,) = answer["results"]
+    return "ok" if result["ok"] else str(result["code"])
+
+
+async def subscribed(who: Person, stream: str) -> bool:
+    return bool((await who.ask("subscribe", stream=stream, after=0))["op"] == "subscribed")
+
+
+async def alerted(who: Person, number: int) -> bool:
+    return len([m for m in who.heard if m.get("type") == "alert"]) >= number
+
+
+async def until(holds: Callable[[], Awaitable[bool]], within: float = 20) -> None:
+    async with asyncio.timeout(within):
+        while not await holds():  # noqa: ASYNC110 - what others do is looked at
+            await asyncio.sleep(0.05)
+
+
+async def test_who_is_muted_may_read_and_not_publish(ruled: Pipeline) -> None:
+    channel = new_channel()
+    assert await post(ruled, "eve", channel, "one") == "ok"
+    answer = await moderate(ruled, None, channel, "mute", "eve")
+    assert (answer["muted"], answer["banned"], "muted_until" in answer) == (True, False, False)
+    assert await post(ruled, "eve", channel, "two") == "muted"
+    assert await post(ruled, "bob", channel, "hello") == "ok"
+    # The fold decides: also of what comes in her name by a door that speaks for others.
+    assert await post(ruled, None, channel, "forged", sender="eve") == "muted"
+    async with person(ruled, "eve") as eve:
+        assert (await eve.ask("subscribe", stream=f"chat:{channel}", after=0))["op"] == "subscribed"
+        await eve.event("hello")
+        refusal = await eve.ask("publish", stream=f"chat:{channel}", data={"text": "three"})
+        assert (refusal["op"], refusal["code"], refusal["retry"]) == ("error", "muted", False)
+    await moderate(ruled, None, channel, "unmute", "eve")
+    assert await post(ruled, "eve", channel, "four") == "ok"
+
+
+async def test_a_mute_ends_by_itself(ruled: Pipeline) -> None:
+    channel = new_channel()
+    answer = await moderate(ruled, None, channel, "mute", "eve", **{"for": "2s"})
+    assert answer["muted_until"] > answer["at"]
+    assert await post(ruled, "eve", channel, "early") == "muted"
+
+    async def over() -> bool:
+        return await post(ruled, "eve", channel, "late") == "ok"
+
+    await until(over)
+    assert (await ok(ruled, "GET", f"/v1/channels/{channel}/moderation", None))["users"] == []
+
+
+async def test_who_is_banned_reads_nothing_by_any_way_in(ruled: Pipeline) -> None:
+    channel = new_channel()
+    stream = f"chat:{channel}"
+    assert await post(ruled, "bob", channel, "walrus one") == "ok"
+    async with person(ruled, "eve") as eve, person(ruled, "bob") as bob:
+        for one in (eve, bob):
+            await one.ask("subscribe", stream=stream, after=0)
+            await one.event("walrus one")
+        await moderate(ruled, None, channel, "ban", "eve")
+        async with asyncio.timeout(15):
+            end = await eve.until(lambda m: m["op"] == "error" and m.get("stream") == stream)
+        assert (end["code"], end["retry"]) == ("forbidden", False)
+        assert await post(ruled, "bob", channel, "walrus two") == "ok"
+        await bob.event("walrus two")
+        assert "walrus two" not in eve.texts
+        for op, more in (("subscribe", {}), ("history", {"before": 10**15}), ("presence", {})):
+            assert (await eve.ask(op, stream=stream, **more))["code"] == "forbidden", op
+        assert (await eve.ask("publish", stream=stream, data={"text": "x"}))["code"] == "muted"
+    path = f"/v1/streams/chat/{channel}/events"
+    assert await refused(ruled, "GET", path, "eve") == (403, "forbidden")
+    assert await post(ruled, "eve", channel, "x") == "muted"
+    for way in ("sse", "poll"):
+        url = f"http{ruled.edge_url.removeprefix('ws').removesuffix('/ws')}/{way}"
+        async with (
+            ClientSession(timeout=ClientTimeout(total=10)) as session,
+            session.get(url, params={"stream": stream, "user": "eve", "after": "0"}) as response,
+        ):
+            assert "walrus" not in (await response.content.read(2000)).decode(), way
+
+    async def total(user: str | None) -> tuple[int, int]:
+        answer = await ok(ruled, "GET", "/v1/search?q=walrus&facets=1", user)
+        return answer["total"], len(answer["facets"]["channel"])
+
+    async def found() -> bool:
+        return await total(None) == (2, 1)
+
+    await until(found)
+    assert await total("eve") == (0, 0)
+    assert await total("bob") == (2, 1)
+    await moderate(ruled, None, channel, "unban", "eve")
+    assert await total("eve") == (2, 1)
+    assert (await http(ruled, "GET", path, "eve"))[0] == 200
+
+
+async def test_alerts_tell_nobody_of_what_they_are_banned_from(ruled: Pipeline) -> None:
+    channel = new_channel()
+    for user in ("eve", "bob"):
+        await ok(ruled, "PUT", f"/v1/alerts/narwhal-{user}", user, {"q": "narwhal"})
+    await moderate(ruled, None, channel, "ban", "eve")
+    async with person(ruled, "eve") as eve, person(ruled, "bob") as bob:
+        for one in (eve, bob):
+            stream = f"broadcast:alert-narwhal-{one.user}"
+            await until(partial(subscribed, one, stream))
+        assert await post(ruled, "cat", channel, "narwhal one") == "ok"
+        assert await post(ruled, "cat", new_channel(), "narwhal two") == "ok"
+        for one, number in ((eve, 1), (bob, 2)):
+            await until(partial(alerted, one, number))
+        told = [m["data"]["event"]["data"]["text"] for m in eve.heard if m.get("type") == "alert"]
+        assert told == ["narwhal two"]
+
+
+async def test_rooms_are_moderated_by_who_leads_them_and_strangers_learn_nothing(ruled: Pipeline) -> None:
+    room = await create(ruled, "ana", "bob", "cat", "dan")
+    channel = f"room-{room}"
+    await ok(ruled, "POST", f"/v1/rooms/{room}/members", "ana", {"roles": {"bob": "moderator"}})
+    path, ban = f"/v1/channels/{channel}/moderation", {"do": "ban", "user": "cat"}
+    assert await refused(ruled, "POST", path, "eve", ban) == (404, "not_found")
+    assert await refused(ruled, "POST", "/v1/channels/room-none/moderation", "eve", ban) == (404, "not_found")
+    assert await refused(ruled, "POST", path, "dan", ban) == (403, "forbidden")
+    assert await refused(ruled, "POST", path, "bob", ban | {"user": "ana"}) == (403, "forbidden")
+    await said(ruled, "ana", room, "before")
+    async with person(ruled, "cat") as cat:
+        await cat.ask("subscribe", stream=stream_of(room), after=0)
+        await cat.event("before")
+        await moderate(ruled, "bob", channel, "ban", "cat")
+        async with asyncio.timeout(15):
+            assert (await cat.ended(room))["code"] == "forbidden"
+        assert (await cat.ask("subscribe", stream=stream_of(room)))["code"] == "not_found"
+        assert (await cat.ask("room", do="get", room=room))["code"] == "not_found"
+        assert room not in [row["room"] for row in (await cat.ask("room", do="list"))["rooms"]]
+    assert (await say(ruled, "cat", room, "x"))[1]["code"] == "muted"
+    assert await refused(ruled, "GET", f"/v1/rooms/{room}", "cat") == (404, "not_found")
+    await moderate(ruled, "bob", channel, "unban", "cat")
+    await moderate(ruled, "bob", channel, "mute", "dan", **{"for": "1h"})
+    assert (await say(ruled, "dan", room, "x"))[1]["code"] == "muted"
+    await said(ruled, "cat", room, "back")
+    listed = (await ok(ruled, "GET", path, "ana"))["users"]
+    assert [(one["user"], one["muted"], one["by"]) for one in listed] == [("dan", True, "bob")]
+
+
+async def test_sanctions_bind_lanes_and_outlive_their_worker(ruled: Pipeline) -> None:
+    channel = new_channel()
+    clock = SystemClock()
+    await asyncio.to_thread(send_command, ruled.settings, clock, channel, "set_lanes", {"lanes": 4})
+    await moderate(ruled, None, channel, "mute", "eve")
+    await moderate(ruled, None, channel, "ban", "mal")
+    await asyncio.to_thread(ruled.kill, "stream")
+    await asyncio.to_thread(ruled.start, "stream")
+    for lane in (channel, *(f"{channel}~{n}" for n in range(4))):
+        assert await post(ruled, "eve", lane, "x") == "muted"
+        assert await refused(ruled, "GET", f"/v1/streams/chat/{lane}/events", "mal") == (403, "forbidden")
+    # Straight to Kafka, past all doors: the fold refuses.
+    assert await post(ruled, None, f"{channel}~2", "x", sender="eve") == "muted"
+    assert await post(ruled, "bob", channel, "x") == "ok"
+
+
+async def test_what_is_no_order_is_told_what_is_wrong(ruled: Pipeline) -> None:
+    path = f"/v1/channels/{new_channel()}/moderation"
+    for body in (
+        {},
+        {"do": "mute"},
+        {"do": "shout", "user": "eve"},
+        {"do": "mute", "user": ""},
+        {"do": "mute", "user": "e" * 129},
+        {"do": "mute", "user": "eve", "for": "soon"},
+        {"do": "mute", "user": "eve", "for": "0s"},
+        {"do": "mute", "user": "eve", "for": "900000d"},
+        {"do": "mute", "user": "eve", "for": 5},
+    ):
+        assert await refused(ruled, "POST", path, None, body) == (400, "bad_request"), body
+    assert await refused(ruled, "POST", path, "eve", {"do": "mute", "user": "bob"}) == (403, "forbidden")
+    lane = "/v1/channels/some~1/moderation"
+    assert await refused(ruled, "POST", lane, None, {"do": "mute", "user": "b"}) == (400, "bad_request")
+    with_marks = "ev\u200be \u05d0"
+    answer = await ok(ruled, "POST", path, None, {"do": "mute", "user": with_marks})
+    assert answer["user"] == with_marks

@@ -1,0 +1,181 @@
+"""`touchline moderate`: mute and ban, and see what was reported, by way of a gateway."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from touchline.printable import printable
+
+if TYPE_CHECKING:
+    from consumers.client.moderation import Moderation
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group("moderate")
+def command() -> None:
+    """Mute and ban users in a channel or room, and see what was reported there.
+
+    \b
+    Example: touchline moderate mute wc26-final eve --for 10m
+             touchline moderate ban room-study-1 eve --user ana
+    """
+
+
+def options(function: F) -> F:
+    """Who asks, and where."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option("--user", "by", help="Who you are, where there are no keys."),
+        click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN."),
+        click.option("--url", "gateway", help="Address of a gateway; default: the one of the settings."),
+    ):
+        function = option(function)
+    return function
+
+
+def asker(gateway: str | None, token: str | None, by: str | None) -> "Moderation":
+    """The SDK's, at the gateway of the settings where none is named."""
+    from consumers.client.moderation import Moderation
+    from kernel.settings.reading import load_settings
+
+    if gateway is None:
+        given = load_settings().gateway
+        gateway = given.public_url or f"http://127.0.0.1:{given.port}"
+    return Moderation(gateway, token=token, user=by)
+
+
+_channel = click.argument("channel")
+_user = click.argument("user")
+_for = click.option("--for", "for_", metavar="TIME", help="For how long: 30s, 10m, 12h, 7d.")
+
+
+def _tell(asked: Coroutine[Any, Any, dict[str, Any]], *, as_json: bool) -> None:
+    one = asyncio.run(asked)
+    click.echo(json.dumps(one) if as_json else _line(one))
+
+
+def _line(one: dict[str, Any]) -> str:
+    said = [
+        f"{what}{f' until {one[end]}' if end in one else ''}"
+        for what, end in (("muted", "muted_until"), ("banned", "banned_until"))
+        if one[what]
+    ]
+    return f"{printable(one['user'])}  {', '.join(said) or 'free'}"
+
+
+@command.command("mute")
+@_channel
+@_user
+@_for
+@options
+def mute(
+    *, channel: str, user: str, for_: str | None, gateway: str | None, token: str | None, by: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """A user may not publish in a channel.
+
+    Example: touchline moderate mute wc26-final eve --for 10m
+    """
+    _tell(asker(gateway, token, by).mute(channel, user, for_=for_), as_json=as_json)
+
+
+@command.command("unmute")
+@_channel
+@_user
+@options
+def unmute(
+    *, channel: str, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool
+) -> None:
+    """They may publish again.
+
+    Example: touchline moderate unmute wc26-final eve
+    """
+    _tell(asker(gateway, token, by).unmute(channel, user), as_json=as_json)
+
+
+@command.command("ban")
+@_channel
+@_user
+@_for
+@options
+def ban(
+    *, channel: str, user: str, for_: str | None, gateway: str | None, token: str | None, by: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """A user may not read a channel either.
+
+    Example: touchline moderate ban wc26-final eve
+    """
+    _tell(asker(gateway, token, by).ban(channel, user, for_=for_), as_json=as_json)
+
+
+@command.command("unban")
+@_channel
+@_user
+@options
+def unban(
+    *, channel: str, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool
+) -> None:
+    """They may read it again.
+
+    Example: touchline moderate unban wc26-final eve
+    """
+    _tell(asker(gateway, token, by).unban(channel, user), as_json=as_json)
+
+
+@command.command("list")
+@_channel
+@options
+def list_(*, channel: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
+    """Show who is muted or banned in a channel.
+
+    Example: touchline moderate list wc26-final
+    """
+    _each(asker(gateway, token, by).sanctioned(channel), _line, as_json=as_json)
+
+
+@command.command("reports")
+@click.argument("stream")
+@options
+def reports(*, stream: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
+    """Show what was reported in a stream, the latest first.
+
+    Example: touchline moderate reports chat:wc26-final
+    """
+
+    def line(one: dict[str, Any]) -> str:
+        text = ((one["event"] or {}).get("data") or {}).get("text") or "(taken back)"
+        return f"{one['at']}  {printable(one['user'])}: {printable(one['reason'])}\n  {printable(text)}"
+
+    _each(asker(gateway, token, by).reports(stream), line, as_json=as_json)
+
+
+@command.command("report")
+@click.argument("stream")
+@click.argument("target", metavar="ID")
+@click.argument("reason")
+@options
+def report(
+    *, stream: str, target: str, reason: str, gateway: str | None, token: str | None, by: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Report a message, by its id, to those who moderate the channel.
+
+    Example: touchline moderate report chat:room-study-1 493682968118503665565696 rude --user bob
+    """
+    asyncio.run(asker(gateway, token, by).report(stream, target, reason))
+    click.echo(json.dumps({"target": target, "reported": True}) if as_json else "It is reported.")
+
+
+def _each(
+    rows: AsyncIterator[dict[str, Any]], line: Callable[[dict[str, Any]], str], *, as_json: bool
+) -> None:
+    async def show() -> None:
+        async for row in rows:
+            click.echo(json.dumps(row) if as_json else line(row))
+
+    asyncio.run(show())
