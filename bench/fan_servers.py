@@ -21,7 +21,10 @@ from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
+from consumers.nearby.looking import Looking
+from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
+from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Asking, Poster, Publishing
 from consumers.service.requests import Requests
@@ -141,7 +144,8 @@ def bare_service(
     codec, nothing = Codec("fanout"), _Nothing()
     settings, clock = settings or Settings(), clock or SystemClock()
     edge = settings.edge
-    hub = Hub(reader(codec.schema_id, lambda _: None), ring_events=2048, ring_bytes=1 << 28)  # type: ignore[arg-type,return-value]
+    decode = reader(codec.schema_id, lambda _: None)  # type: ignore[arg-type,return-value]
+    hub = Hub(decode, ring_events=2048, ring_bytes=1 << 28)
     hub.whole = {("live", 0)}
     registry, past = registry or KnownByHand(settings, clock), history or nothing
     tokens = Tokens(
@@ -190,20 +194,34 @@ def bare_service(
     kept = book or PlaceBook(clock, Codec("ack"), nothing.write, registry.rooms.inboxes)
     places = PlaceRequests(history=past, readers=registry.readers, rooms=registry.rooms, book=kept)
     tasks = Tasks()
+    publishing = Publishing(
+        poster=poster or nothing,
+        history=past,
+        channels=registry,
+        answers=answers or nothing,
+        budgets=budgets,
+        attachments=nothing,
+        new_id=lambda: "key",
+    )
+    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
+    looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
+    publishing = Publishing(
+        poster=poster or nothing,
+        history=past,
+        channels=registry,
+        answers=answers or nothing,
+        budgets=budgets,
+        attachments=nothing,
+        new_id=lambda: "key",
+    )
+    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
+    looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
     return Service(
         edge,
         clock,
         admission,
         subscriptions,
-        Publishing(
-            poster=poster or nothing,
-            history=past,
-            channels=registry,
-            answers=answers or nothing,
-            budgets=budgets,
-            attachments=nothing,
-            new_id=lambda: "key",
-        ),
+        publishing,
         requests,
         turns or Turns(ManualClock()),
         rooms,
@@ -221,6 +239,7 @@ def bare_service(
             clock=clock,
             tasks=tasks,
         ),
+        NearbyRequests(settings.nearby, looking, publishing, registry.consent, budgets),
         tasks,
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,8 +21,11 @@ from consumers.delivery.records import reader_for
 from consumers.delivery.taking_back import TakingBack
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
+from consumers.nearby.looking import Looking
+from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
+from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.poster import KafkaPoster
 from consumers.service.publishing import Publishing
@@ -30,7 +33,7 @@ from consumers.service.requests import Requests
 from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
-from consumers.service.tasks import Tasks
+from consumers.service.tasks import Tasks, contained
 from consumers.service.tokens import tokens_of
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
@@ -84,12 +87,11 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        self._hub = Hub(
-            reader_for(settings),
-            ring_events=edge.ring_events,
-            ring_bytes=edge.ring_bytes,
-            selective=names.fanout_location,
-        )
+        decode = reader_for(settings)
+        rings = {"ring_events": edge.ring_events, "ring_bytes": edge.ring_bytes}
+        self._hub = Hub(decode, **rings, selective=names.fanout_location)
+        positions = Positions.of_hub(self._hub, clock, settings.nearby.inactive_s)
+        self._looking = Looking(settings.nearby, clock, state.consent, positions, decode)
         self._poster = KafkaPoster(settings, self._loop)
         self._answers = Answers(settings)
         self._attachments = AskAttachments(settings, clock)
@@ -113,7 +115,7 @@ class Edge:
         shares = self._shares = DoorShares(budgets, clock, codec_for(settings, "share"))
         admission = Admission(
             edge,
-            tokens_of(settings, clock, state.revocations, new_id=_new_id),
+            tokens_of(settings, clock, state.revocations, new_id=partial(secrets.token_urlsafe, 12)),
             name=self.name,
             cell=self._heartbeat.cell,
             on_loopback=is_loopback(edge.host),
@@ -136,11 +138,7 @@ class Edge:
             rooms=state.rooms,
             counts=self._heartbeat,
             budgets=budgets,
-            pages=Slots(
-                "pages",
-                each=settings.limits.pages_under_way,
-                in_all=settings.limits.pages_under_way_in_all,
-            ),
+            pages=Slots.of_pages(settings.limits),
         )
         rooms = RoomRequests(
             state.rooms,
@@ -157,21 +155,22 @@ class Edge:
         signals = Signals(
             clock, codec_for(settings, "signal"), partial(self._poster.post_soon, names.signals)
         )
+        publishing = Publishing(
+            poster=self._poster,
+            history=history,
+            channels=state,
+            answers=self._answers,
+            new_id=partial(secrets.token_urlsafe, 12),
+            budgets=budgets,
+            attachments=self._attachments,
+            signer=Signer(settings.auth),
+        )
         self.service = Service(
             edge,
             clock,
             admission,
             subscriptions,
-            Publishing(
-                poster=self._poster,
-                history=history,
-                channels=state,
-                answers=self._answers,
-                new_id=_new_id,
-                budgets=budgets,
-                attachments=self._attachments,
-                signer=Signer(settings.auth),
-            ),
+            publishing,
             requests,
             Turns(clock),
             rooms,
@@ -189,6 +188,7 @@ class Edge:
                 clock=clock,
                 tasks=tasks,
             ),
+            NearbyRequests(settings.nearby, self._looking, publishing, state.consent, budgets),
             tasks,
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
@@ -216,6 +216,7 @@ class Edge:
                 self.beat(),
                 self._send_places(),
                 self._share(),
+                self._looking.sweep_forever(),
             )
         ]
         asked: asyncio.Future[Any] = self._loop.create_task(stop.wait())
@@ -252,6 +253,7 @@ class Edge:
         # Both, before it opens: whoever comes last finds nothing missing.
         self.health.ok("tables")
         self.health.ok("channels")
+        self._looking.tables_read()
         self._open()
 
     # ── chores ───────────────────────────────────────────────────────────────────────────────────────
@@ -262,8 +264,8 @@ class Edge:
             await asyncio.sleep(BEAT_S)
             if self.service.admission.open or self._heartbeat.leaving:
                 # Each of them by itself: what fails now is tried again in two seconds, and all else goes on.
-                await _contained("the heartbeat", self._say_all())
-                await _contained("the viewers' numbers", self._tell_all())
+                await contained("the heartbeat", self._say_all())
+                await contained("the viewers' numbers", self._tell_all())
                 RING_BYTES.set(self._hub.bytes)
                 SLOW_VIEWERS.set(sum(1 for viewer in self.service.admission.viewers() if viewer.paused))
                 if self._changed:
@@ -292,7 +294,7 @@ class Edge:
     async def _share(self) -> None:
         while True:
             await asyncio.sleep(SAY_S)
-            await _contained("what users took", self._say_shares())
+            await contained("what users took", self._say_shares())
 
     async def _say_shares(self) -> None:
         for key, value in self._shares.say():
@@ -301,7 +303,7 @@ class Edge:
 
     async def _send_places(self) -> None:
         while True:
-            await _contained("what was acknowledged", self._places.run())
+            await contained("what was acknowledged", self._places.run())
 
     def _publish(self, topic: str, key: str, value: bytes | None) -> None:
         """Write without waiting; the next word replaces one that is lost."""
@@ -311,7 +313,8 @@ class Edge:
     # ── from the readers (it is their Listener) ──────────────────────────────────────────────
 
     def take(self, topic: str, records: list[Raw]) -> None:
-        deliveries = self._hub.take(topic, records)
+        location = topic == self._names.fanout_location
+        deliveries = self._hub.take(topic, self._looking.positions.sift(records) if location else records)
         if deliveries and topic != self._names.ops:  # figures do not count themselves
             DELIVERED.inc(deliveries)
             EDGE_LATENCY.observe(max(0, self._clock.now_ms() - self._hub.server_ts) / 1000)
@@ -388,15 +391,3 @@ class Edge:
         await self._attachments.close()
         await asyncio.to_thread(self._answers.close)
         await self._poster.close()
-
-
-async def _contained(what: str, work: Coroutine[Any, Any, None]) -> None:
-    """What goes wrong with something that is said regularly is no end of an edge."""
-    try:
-        await work
-    except Exception:
-        _log.exception("could not be said; it is tried again", what=what)
-
-
-def _new_id() -> str:
-    return secrets.token_urlsafe(12)

@@ -14,6 +14,7 @@ from control.entity.tables import Tables
 from control.entity.types import AnyType
 from control.following.table import Learn, Row, TopicTable
 from control.moderation.moderation import Moderation
+from control.nearby.consent import Consent
 from control.numbering import Numbering
 from control.revocations import Revocations
 from control.rooms.membership import Spans
@@ -54,10 +55,13 @@ class ControlState:
         clock: Clock,
         channels: ChannelTable,
         rooms: Rooms | None = None,
+        *,
         moderation: Moderation | None = None,
+        consent: Consent | None = None,
     ) -> None:
-        """`rooms` lie on the disk too, and are closed where there is none; so does what moderators do."""
-        self.rooms = rooms or Rooms(settings)
+        """`rooms` lie on the disk too, and are closed where there is none; so does what moderators do, and
+        `consent`: without it nobody is anybody's friend."""
+        self.rooms, self.consent = rooms or Rooms(settings), consent or Consent(settings)
         self.moderation = moderation or Moderation(settings, clock)
         self.rooms.banned = self.moderation.banned
         names = topic_names(settings)
@@ -67,7 +71,8 @@ class ControlState:
         self.revocations = Revocations()
         self.channels = channels
         self.readers = ChannelAcl(
-            self._readers_of, self._closed, self.rooms.readable, banned=self.moderation.banned
+            *(self._readers_of, self._closed, self.rooms.readable, self.consent.reads_fence),
+            banned=self.moderation.banned,
         )
         self.retention = Retention(settings.indexer, self._class_of, self._expiring)
         self._missing = {"tables", "channels"}
@@ -98,9 +103,9 @@ class ControlState:
     ) -> "tuple[ControlState, Tables]":
         """With channels in a table on disk, which is to be started too, and other entities beside them."""
         type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
-        moderation = Moderation(settings, clock)
+        moderation, consent = Moderation(settings, clock), Consent(settings)
         tables = Tables(
-            *(settings, role, [type_, *rooms.types, *moderation.types, *also]),
+            *(settings, role, [type_, *rooms.types, *moderation.types, *consent.types, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,
@@ -108,7 +113,11 @@ class ControlState:
         )
         rooms.open(tables)
         moderation.open(tables)
-        state = cls(settings, clock, ChannelTable(tables.view(type_)), rooms, moderation)
+        consent.open(tables)
+        consent.has_blocked = rooms.has_blocked
+        state = cls(
+            settings, clock, ChannelTable(tables.view(type_)), rooms, moderation=moderation, consent=consent
+        )
         return state, tables
 
     def tables(self, *parts: Part) -> list[TopicTable]:
@@ -222,5 +231,5 @@ class ControlState:
         if row.key.startswith("$"):
             return  # that one rests
         channel = self.readers.learn_alert(row.key, None if row.value is None else row.value["arguments"])
-        for tell in self.channels.on_change:
+        for tell in self.channels.on_change if self.known else ():  # before that nobody goes by what is known
             tell(channel)

@@ -27,6 +27,7 @@ from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports
+from gateway.nearby import fences, friends, positions, sharing
 from gateway.operators import figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, devices, rooms
@@ -68,6 +69,10 @@ MODULES: Final[tuple[Routes, ...]] = (
     channels.routes,
     rooms.routes,
     blocks.routes,
+    friends.routes,
+    sharing.routes,
+    fences.routes,
+    positions.routes,
     devices.routes,
     orders.routes,
     reports.routes,
@@ -154,11 +159,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
                 failed=fail,
             ),
             budgets=budgets,
-            pages=Slots(
-                "pages",
-                each=settings.limits.pages_under_way,
-                in_all=settings.limits.pages_under_way_in_all,
-            ),
+            pages=Slots.of_pages(settings.limits),
             catalog=catalog_for(settings),
             stack=stack,
         )

@@ -22,6 +22,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "elasticsearch",
                 "faust",
                 "jwt",
+                "numpy",
                 "prometheus_client",
                 "rich",
             ),

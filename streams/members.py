@@ -75,7 +75,7 @@ class Members:
         """Where something older came after a record, that is written again: by the owner of the room, or of
         the user, whose inputs are `changes`."""
         for view, owner in ((self._view, self.owner), *((one, changes) for one in self._of_users)):
-            view.on_stale = partial(_again, write, owner, view.type)
+            view.on_stale = partial(written_again, write, owner, view.type)
 
     def sweep(self, now_ms: int) -> list[Write]:
         """Take records away of rooms that are no more, some at a time."""
@@ -100,9 +100,10 @@ class Members:
         return Write(self._changes, value, raw, partition_of(key, self._partitions()[self._changes]))
 
 
-def _again(
+def written_again(
     write: Callable[[list[Write]], None], owner: Owner, type_: AnyType, key: bytes, known: Known[Any]
 ) -> None:
+    """Something older has come after a record: write that again."""
     write(owner.rewrite(type_, key, known))
 
 

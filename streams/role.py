@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn, cast
 from control.channels.lists import SPREAD
 from control.counts import count_type
 from control.following.follower import TableThread
+from control.nearby.inside import inside_type
 from control.state import ControlState
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -85,7 +86,7 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     state, on_disk = ControlState.on_disk(
         *(settings, clock, "stream"),
         listing=SPREAD,
-        also=[count_type(settings)],
+        also=[count_type(settings), inside_type(settings)],
         remembered=max(_REMEMBERED, settings.state.remembered),
         on_failed=fail,
     )

@@ -31,13 +31,17 @@ from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.cluster import Cluster
 from streams.counting import Counting
+from streams.fences.watching import Watching
 from streams.fold.channels import Channels
-from streams.fold.judge import Judge, Memory, Outcome
+from streams.fold.judge import Judge
+from streams.fold.memory import Memory, Outcome
+from streams.fold.moves import Moves
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
 from streams.inboxes import InboxOwner
 from streams.members import Members
 from streams.moderators import Moderators
+from streams.nearby import NearbyOwner
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
@@ -105,7 +109,9 @@ class Worker:
         self._inboxes.writes_late(self.write)
         self._moderators = Moderators(state.moderation, self._forget)
         self._moderators.writes_late(self.write, self._changes)
-        self._of_users = {**self._members.folds, **self._moderators.folds}
+        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
+        of_doors = {**self._moderators.folds, **self._nearby.folds}
+        self._of_users = {**self._members.folds, **of_doors}
         moderated = state.moderation.sanctions
         moderated.still_used = lambda key: any(
             key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
@@ -119,6 +125,9 @@ class Worker:
             or any(key in channels.known for channels in self._channels.values())
         )
         self._signer = Signer(settings.auth)
+        self._watching = Watching(
+            *(settings, self._names, tables), consent=state.consent, clock=clock, write=self.write
+        )
 
     @property
     def topics(self) -> frozenset[str]:
@@ -159,6 +168,9 @@ class Worker:
             now_ms=self._clock.now_ms(),
         )
         await counted
+        await asyncio.to_thread(self._watching.load)
+        self._watching.loaded()
+        self._watching.opening(self.partitions, ingest, kept)
         self.positions = dict(starts)
         self._health.ok("partitions")
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
@@ -167,9 +179,10 @@ class Worker:
     async def _open_owners(self, starts: Mapping[Partition, int]) -> None:
         names = self._names
         of_rooms = [names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
-        states = [names.channels, *of_rooms, names.sanctions, names.reports]
+        of_nearby = [names.friends, names.sharing, names.fences]
+        states = [names.channels, *of_rooms, *of_nearby, names.sanctions, names.reports]
         chat = names.ingest[Kind.CHAT]
-        topics = [names.changes, names.control, names.counts, names.acks, chat, *states]
+        topics = [names.changes, names.control, names.counts, names.inside, names.acks, chat, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
@@ -241,6 +254,7 @@ class Worker:
             Repeats(self._window_ms),
             shares=Shares(rates_of(self._settings.stream)),
             counts=self._counting.states(kind),
+            moves=Moves(self._window_ms, self._settings.nearby.max_speed_m_s),
         )
 
     @property
@@ -265,6 +279,7 @@ class Worker:
                     REJECTED.labels(reason).inc(count)
             else:
                 self._note(judge.kind, outcome)
+                outcome.writes += self._watching.crossed(place.partition, outcome.moved)
                 self.traffic.note(place.topic, place.partition, outcome.accepted)
                 eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
             writes += outcome.writes
@@ -278,7 +293,7 @@ class Worker:
         for place, judge in self._judges.items():
             if place in offsets:
                 writes += self._counting.keep(judge.memory.counts.take(offsets[place]).values())
-        return writes
+        return writes + self._watching.committing(offsets)
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""

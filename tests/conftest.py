@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from embedded.backends.servers import Servers
 from tests import servers, sharing
@@ -43,9 +44,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
-    # Files with slow tests first: of two processes, neither waits for a long one at the end.
+    # What takes long comes first, so that of two processes neither waits for a long one at the end.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: 0 if is_whole(item.path.parent) else 1 if item.path in slow else 2)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder's tests stay together: as a package, it has fixtures that its files share."""
+    return folder != Path(__file__).parent and (folder / "__init__.py").is_file()
+
+
+class ByFolder(LoadFileScheduling):  # type: ignore[misc]
+    """Gives files to test processes one by one, but those of a whole folder to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        folder = Path(file).parent
+        return str(folder) if is_whole(servers.ROOT / folder) else file
+
+
+@pytest.hookimpl(optionalhook=True)  # with xdist only
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
+    return ByFolder(config, log)
 
 
 def of_the_run(factory: pytest.TempPathFactory) -> Path:

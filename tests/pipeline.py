@@ -59,6 +59,8 @@ class Pipeline:
                 "TOUCHLINE_INDEXER_PORT": str(index),
                 "TOUCHLINE_GATEWAY_PORT": str(gateway),
                 "TOUCHLINE_STATE_DIR": str(logs / "state"),
+                # Each telling is a request to every role: who looks at the figures sets it for themselves.
+                "TOUCHLINE_GATEWAY_OPS_EVERY_S": "10",
                 **given,
             }
         )

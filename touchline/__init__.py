@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
     from consumers.client.moderation import Moderation as Moderation
+    from consumers.client.nearby import Nearby as Nearby
+    from consumers.client.nearby import around as around
+    from consumers.client.nearby import locate as locate
+    from consumers.client.nearby import watch_nearby as watch_nearby
     from consumers.client.rooms import Rooms as Rooms
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
@@ -48,6 +52,12 @@ def _viewer() -> ModuleType:
 
 def _rooms() -> ModuleType:
     import consumers.client.rooms as home  # noqa: PLC0415
+
+    return home
+
+
+def _nearby() -> ModuleType:
+    import consumers.client.nearby as home  # noqa: PLC0415
 
     return home
 
@@ -99,7 +109,11 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Location": _producers,
         "Post": _producers,
         "Moderation": _moderation,
+        "Nearby": _nearby,
         "Rooms": _rooms,
+        "around": _nearby,
+        "locate": _nearby,
+        "watch_nearby": _nearby,
         "Producer": _producers,
         "SomeNotDelivered": _producers,
         "SyncProducer": _producers,
@@ -134,6 +148,7 @@ __all__ = [
     "Live",
     "Location",
     "Moderation",
+    "Nearby",
     "Offline",
     "Post",
     "Producer",
@@ -148,7 +163,10 @@ __all__ = [
     "Viewer",
     "Waiting",
     "__version__",
+    "around",
     "load_settings",
+    "locate",
+    "watch_nearby",
 ]
 
 

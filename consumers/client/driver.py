@@ -83,6 +83,7 @@ class Driver:
         self.together: Reader | None = None
         self.listeners: dict[Told, None] = {}
         self.latest: Status = Closed()
+        self.on_status: list[Callable[[Status], object]] = []
         #: An edge has said welcome, or that it will not.
         self.answered = asyncio.Event()
         #: What is to be sent on each connection, in order; None: close it.
@@ -180,6 +181,8 @@ class Driver:
 
     def status(self, status: Status) -> None:
         self.latest = status
+        for hear in list(self.on_status):
+            hear(status)
         if isinstance(status, Live | Refused):
             self.answered.set()
         if isinstance(status, Refused):

@@ -8,7 +8,7 @@ async with Viewer("ws://127.0.0.1:18081/v1/ws") as viewer:
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
@@ -232,6 +232,15 @@ class Viewer:
 
         driver.act(ask)
         return dict(await future)
+
+    @contextlib.contextmanager
+    def statuses(self, hear: Callable[[Status], object]) -> Generator[None]:
+        """Hear how the connection stands, whenever that changes."""
+        self._driver.on_status.append(hear)
+        try:
+            yield
+        finally:
+            self._driver.on_status.remove(hear)
 
     def _raise_if_refused(self) -> None:
         if isinstance(status := self.status, Refused):

@@ -1,6 +1,7 @@
 """How a reader gets its partitions: all of them by hand, or a cell's share by Kafka's group protocol."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -13,6 +14,7 @@ _log = get_logger("touchline.reader")
 _ASK_S: Final = 3.0
 #: librdkafka's "so many records before the end": below this number, by so many.
 _TAIL: Final = -2000
+_NONE: Final[Mapping[str, Callable[[], int]]] = MappingProxyType({})
 
 
 class Assigned(Protocol):
@@ -35,13 +37,14 @@ class Assigned(Protocol):
 Assign = Callable[[Consumer, Assigned], None]
 
 
-def all_of(fills: Mapping[str, int]) -> Assign:
-    """Every partition of these topics, each from so many records before its end."""
+def all_of(fills: Mapping[str, int], since: Mapping[str, Callable[[], int]] = _NONE) -> Assign:
+    """Every partition of these topics, each from so many records before its end; of those in `since` from
+    this time on, if that is earlier."""
 
     def assign(consumer: Consumer, told: Assigned) -> None:
         known = consumer.list_topics(timeout=10).topics
         parts = [TopicPartition(topic, n) for topic in fills for n in known[topic].partitions]
-        starts, ends, whole = _starts(consumer, parts, fills)
+        starts, ends, whole = _starts(consumer, parts, fills, since)
         consumer.assign(starts)
         told.begin(ends, whole, {topic: len(known[topic].partitions) for topic in fills})
 
@@ -70,7 +73,10 @@ def share_of(topic: str, fill: int) -> Assign:
 
 
 def _starts(
-    consumer: Consumer, parts: list[TopicPartition], fills: Mapping[str, int]
+    consumer: Consumer,
+    parts: list[TopicPartition],
+    fills: Mapping[str, int],
+    since: Mapping[str, Callable[[], int]] = _NONE,
 ) -> tuple[list[TopicPartition], dict[Partition, int | None], set[Partition]]:
     """Where to start reading each partition, where its end is, and which are read from their first record.
 
@@ -84,14 +90,23 @@ def _starts(
         partition = TopicPartition(part.topic, part.partition)
         try:
             low, end = consumer.get_watermark_offsets(partition, timeout=_ASK_S)
+            start = max(low, end - fills[part.topic])
+            if part.topic in since:
+                start = min(start, _at(consumer, partition, since[part.topic](), end))
         except KafkaException as error:
             _log.warning("a partition's leader is not in reach", partition=part.partition, why=str(error))
             starts.append(TopicPartition(part.topic, part.partition, _TAIL - fills[part.topic]))
             ends[part.topic, part.partition] = None
             continue
-        start = max(low, end - fills[part.topic])
         starts.append(TopicPartition(part.topic, part.partition, start))
         ends[part.topic, part.partition] = end if end > start else -1
         if start == 0:
             whole.add((part.topic, part.partition))
     return starts, ends, whole
+
+
+def _at(consumer: Consumer, partition: TopicPartition, time_ms: int, end: int) -> int:
+    """The first record of this time or later; its end, where there is none. Raises KafkaException."""
+    asked = TopicPartition(partition.topic, partition.partition, time_ms)
+    (found,) = consumer.offsets_for_times([asked], timeout=_ASK_S)
+    return end if found.offset < 0 else found.offset

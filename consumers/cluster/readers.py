@@ -14,6 +14,8 @@ from kernel.settings.reading import Settings
 FILL_RECORDS: Final = 20_000
 #: Of locations only what somebody watches is kept, and nobody does yet; but the log may lag so far behind.
 LOCATION_FILL: Final = 2_000
+#: By how much this clock and the brokers' may differ.
+_MARGIN_MS: Final = 10_000
 #: The operators' figures of ten minutes.
 OVERVIEW_FILL: Final = 600
 
@@ -47,11 +49,14 @@ def start_readers(
         reader.start()
         return reader
 
+    # Whoever was active is to be found by who comes now: positions of that time are read back.
+    active_ms = round(settings.nearby.inactive_s * 1000) + _MARGIN_MS
+    since = {names.fanout_location: lambda: clock.now_ms() - active_ms}
     if not edge.cell:
         fanout = dict.fromkeys((names.fanout_live, names.fanout_location), FILL_RECORDS)
-        return [start(all_of({**fanout, names.ops: OVERVIEW_FILL}))]
+        return [start(all_of({**fanout, names.ops: OVERVIEW_FILL}, since))]
     group = {"group_protocol": "consumer", "enable_auto_commit": True, "auto_commit_interval_ms": 1000}
     shared = start(
         share_of(names.fanout_live, FILL_RECORDS), group_id=cell_group(settings, edge.cell), **group
     )
-    return [shared, start(all_of({names.fanout_location: LOCATION_FILL, names.ops: OVERVIEW_FILL}))]
+    return [shared, start(all_of({names.fanout_location: LOCATION_FILL, names.ops: OVERVIEW_FILL}, since))]

@@ -108,11 +108,13 @@ class Hub:
         #: fan-out key -> stream -> feed; least recently used key first.
         self._feeds: OrderedDict[bytes, dict[str, Feed]] = OrderedDict()
         #: Channels that are or were watched: their records are decoded. Those of others wait on shelves.
-        self._awake: set[bytes] = set()
+        self.awake: set[bytes] = set()
         self._shelves: OrderedDict[bytes, Shelf] = OrderedDict()
         #: Of locations: each channel's last record that was not kept, undecoded; and of feeds that were
         #: forgotten their heads. The log lags behind the fan-out: asked in that moment it does not have them.
         self._passed: OrderedDict[bytes, bytes] = OrderedDict()
+        #: The same of channels whose records somebody else keeps: they do not come by here.
+        self.passed_elsewhere: Callable[[bytes], bytes | None] = lambda _: None
         self._left: OrderedDict[str, int] = OrderedDict()
         #: Channels whose older records were dropped before anybody watched.
         self._cut: set[bytes] = set()
@@ -141,7 +143,7 @@ class Hub:
         """One round: records into rings, and one write to each live viewer. Returns the deliveries."""
         fresh: dict[Feed, list[bytes]] = {}
         senders: dict[Feed, dict[str | None, bytes]] = {}
-        awake, selective, deliveries = self._awake, topic == self._selective, 0
+        awake, selective, deliveries = self.awake, topic == self._selective, 0
         for partition, key, value in records:
             if key not in awake:
                 # Nobody watches it: it is not even decoded, and of locations not kept.
@@ -203,7 +205,7 @@ class Hub:
 
     def _wake(self, key: bytes) -> None:
         """Somebody watches this channel: what has waited undecoded goes into rings."""
-        self._awake.add(key)
+        self.awake.add(key)
         shelf = self._shelves.pop(key, None)
         if shelf is None:
             return
@@ -240,7 +242,7 @@ class Hub:
 
     def feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
         """The feed of a stream in a shard; made if it is not there."""
-        if key not in self._awake:
+        if key not in self.awake:
             self._wake(key)
         feeds = self._feeds.get(key)
         found = feeds.get(stream) if feeds is not None else None
@@ -260,7 +262,7 @@ class Hub:
 
     def _how_far(self, stream: str, key: bytes) -> int:
         """The latest event of a location stream that came by and is not here."""
-        value = self._passed.pop(key, None)
+        value = self._passed.pop(key, None) or self.passed_elsewhere(key)
         seq = self._left.pop(stream, 0)
         if value is not None:
             try:
@@ -286,7 +288,7 @@ class Hub:
                     feed.passed = max(feed.passed, feed.ring.floor)
             if not feeds:
                 del self._feeds[key]
-                self._awake.discard(key)
+                self.awake.discard(key)
             if self.bytes <= goal:
                 break
 
@@ -353,7 +355,7 @@ class Hub:
         feeds.pop(feed.stream, None)
         if not feeds:
             self._feeds.pop(feed.key, None)
-            self._awake.discard(feed.key)
+            self.awake.discard(feed.key)
 
     def _note_head(self, feed: Feed) -> None:
         """A feed goes, and what its ring held with it: a new one is told how far it was."""

@@ -22,6 +22,7 @@ from consumers.protocol.inbox import (
     Synced,
     Typing,
 )
+from consumers.protocol.nearby import Around, AroundReply, Away, Locate, Near, Nearby, NearbyReply
 from consumers.protocol.shapes import ClientTime, EventType, Key, Reply, Request, Seq, StreamName, User
 from kernel.close_codes import RETRY
 from kernel.errors import CODES
@@ -135,6 +136,9 @@ AnyRequest = (
     | History
     | Presence
     | Room
+    | Nearby
+    | Locate
+    | Around
     | Ping
 )
 
@@ -289,6 +293,10 @@ AnyReply = (
     | Receipt
     | IsTyping
     | RoomReply
+    | NearbyReply
+    | Near
+    | Away
+    | AroundReply
     | Pong
     | Gap
     | Redirect

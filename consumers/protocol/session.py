@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
+from consumers.protocol import nearby as n
 from kernel.access.tokens import Action, Grants, parse_stream
 from kernel.close_codes import Close
 from kernel.errors import TouchlineError
@@ -104,6 +105,12 @@ class DoInRoom(NamedTuple):
     request: m.Room
 
 
+class AskNearby(NamedTuple):
+    """Say who is near, or take where this user is; the reply comes once it is known."""
+
+    request: n.Nearby | n.Locate | n.Around
+
+
 class SendPing(NamedTuple):
     """Send a WebSocket ping."""
 
@@ -116,7 +123,9 @@ class End(NamedTuple):
 
 #: What either state asks for, and what only a member does.
 Effect = Send | Verify | SendPing | End
-MemberEffect = Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | Converse | DoInRoom
+MemberEffect = (
+    Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | Converse | DoInRoom | AskNearby
+)
 E = TypeVar("E")
 
 
@@ -340,6 +349,8 @@ class Member(_Session):
                 return [CountViewers(request)]
             case m.Room():
                 return [DoInRoom(request)]
+            case n.Nearby() | n.Locate() | n.Around():
+                return [AskNearby(request)]
             case m.Auth():
                 return [Verify(request.id, request.token)]
             case m.Ping():

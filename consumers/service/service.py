@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from consumers.messenger.messenger import Messenger
 from consumers.service.admission import Admission
+from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Publishing
 from consumers.service.requests import Requests
@@ -29,6 +30,7 @@ class Service:
     rooms: RoomRequests
     places: PlaceRequests
     messenger: Messenger
+    nearby: NearbyRequests
     tasks: Tasks = field(default_factory=Tasks)
 
     async def close(self) -> None:

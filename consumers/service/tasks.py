@@ -5,7 +5,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 from kernel.process.lines import Lines
+from kernel.process.logs import get_logger
 
+_log = get_logger("touchline.edge")
 _lines = Lines("touchline.edge")
 
 
@@ -35,3 +37,11 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _lines.error("a viewer's request failed", error=repr(error))
+
+
+async def contained(what: str, work: Coroutine[Any, Any, None]) -> None:
+    """What goes wrong with something that is said regularly is no end of an edge."""
+    try:
+        await work
+    except Exception:
+        _log.exception("could not be said; it is tried again", what=what)

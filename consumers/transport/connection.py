@@ -32,23 +32,19 @@ class ViewerConnection(asyncio.Protocol):
     """One viewer."""
 
     __slots__ = (
-        "__weakref__",
-        "_gone",
-        "_incoming",
-        "_service",
-        "_size",
-        "_stalled_since",
-        "_transport",
-        "_under_way",
-        "_unsent",
-        "_waiting",
-        "address",
-        "device",
-        "id",
-        "paused",
-        "session",
-        "socket",
-        "write",
+        *("__weakref__", "_gone", "_incoming", "_service", "_size", "_stalled_since", "_transport"),
+        *(
+            "_under_way",
+            "_unsent",
+            "_waiting",
+            "address",
+            "device",
+            "id",
+            "paused",
+            "session",
+            "socket",
+            "write",
+        ),
     )
 
     def __init__(
@@ -125,6 +121,7 @@ class ViewerConnection(asyncio.Protocol):
         if isinstance(self.session, s.Member):
             self._service.messenger.left(self, self.session)
             self._service.subscriptions.leave_all(self.session)
+            self._service.nearby.gone(self)
 
     @property
     def fragments(self) -> list[bytes]:
@@ -220,6 +217,8 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(asked.id, self._read_past(asked, stream, member))
             case s.DoInRoom(asked_for):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
+            case s.AskNearby(near):
+                self._start(near.id, self._service.nearby.do(near, member, self, self._size))
             case s.CountViewers(asked) if asked.members:
                 self._start(asked.id, messenger.presence(asked, member))
             case s.CountViewers(asked):

@@ -43,14 +43,17 @@ class ChannelAcl:
         readers_of: Callable[[str], Collection[str]] = lambda _: (),
         closed: Callable[[Callable[[str], bool]], Iterable[tuple[str, Collection[str]]]] = lambda _: (),
         rooms: Callable[[Grants, str], Spans] = lambda *_: NOTHING,
+        fences: Callable[[Grants, str], bool] = lambda *_: False,
         *,
         banned: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         """`readers_of` a channel; those that are `closed` and wanted, with theirs; of `rooms`, what somebody
-        may read of one. Without these no channel is closed but by its name, and every room. Who is `banned`
-        (user, channel) may read nothing there, whatever else holds."""
+        may read of one, and of `fences` whether they may. Without these no channel is closed but by its
+        name, and every room and fence. Who is `banned` (user, channel) may read nothing there, whatever else
+        holds."""
         self._banned = banned
         self._readers_of, self._closed, self._of_room = readers_of, closed, rooms
+        self._of_fence = fences
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
 
@@ -73,6 +76,8 @@ class ChannelAcl:
         if self._banned(grants.user, base) and not grants.allows("admin", base):
             return False
         if base.startswith(CLOSED):
+            if base.startswith(FENCE) and self._of_fence(grants, base):
+                return True
             return self._is_theirs(grants.user, base) or grants.allows("admin", base)
         names = self._readers_of(base)
         return not names or grants.user in names or grants.allows("admin", base)

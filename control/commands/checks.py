@@ -24,6 +24,7 @@ from control.channels.resharding import check_reshard
 from control.moderation.orders import ERASE, MODERATE, read_erase, read_order
 from control.moderation.reports import REPORT
 from control.moderation.reports import read_about as read_report
+from control.nearby import commands as nearby
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
 from control.rooms.users import GIVEN_BY_USERS, read_about
@@ -62,6 +63,8 @@ def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> byt
         read_about(about, command, given)
     elif command in _OF_MODERATORS:
         _OF_MODERATORS[command](about, given)
+    elif command in nearby.COMMANDS:
+        nearby.check(given)
     elif command in _HANDLERS:
         check_channel(about)
         _HANDLERS[command](ChannelRecord(channel=about), given, 0)

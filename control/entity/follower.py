@@ -55,8 +55,8 @@ class Follower(threading.Thread):
     """Fills the store, then follows.
 
     `on_ready(store)` comes once, when all that was there at the start is in the store; `on_changed(names)`
-    (type -> keys) for keys in `known`, and of types with `lists` for those that are on one or come on one,
-    after they can be read; `on_failed(error)` is the end. All of them are called in this thread.
+    (type -> keys) for those keys that `known` says, and of types with `lists` for those that are on one or
+    come on one, after they can be read; `on_failed(error)` is the end. All of them are called in this thread.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Follower(threading.Thread):
         open_store: OpenStore,
         *,
         clock: Clock,
-        known: Mapping[str, set[bytes]],
+        known: Mapping[str, Callable[[set[bytes]], set[bytes]]],
         lists: Mapping[str, Mapping[bytes, int]],
         on_ready: Callable[[Store], None],
         on_changed: Callable[[dict[str, set[bytes]]], None],
@@ -247,7 +247,7 @@ class Follower(threading.Thread):
 
     def _tell(self, newest: Mapping[str, Mapping[tuple[bytes, int], Row]]) -> None:
         # Looked at after the rows can be read: who asks for a key makes it known first, and reads then.
-        known = {name: {key for key, _ in of_name} & self._known[name] for name, of_name in newest.items()}
+        known = {name: self._known[name]({key for key, _ in of_name}) for name, of_name in newest.items()}
         for name, lists in self._lists.items():
             rows = newest.get(name, {}).values()
             known.setdefault(name, set()).update(row.key for row in rows if row.flags or row.key in lists)

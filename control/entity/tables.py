@@ -70,7 +70,7 @@ class Tables:
             self._types,
             lambda identity, anew: open_store(self._settings.state.store, path, identity, anew=anew),
             clock=self._clock,
-            known={name: view.in_use for name, view in self._views.items()},
+            known={name: view.of_interest for name, view in self._views.items()},
             lists={name: view.lists for name, view in self._views.items() if view.type.few_listed},
             on_ready=lambda store: self._in_loop(self._ready, store),
             on_changed=lambda changed: self._in_loop(self._changed, changed),
@@ -148,10 +148,13 @@ class Tables:
             self._loop.call_soon_threadsafe(call, *arguments)
 
     def _ready(self, store: Store) -> None:
-        for view in self._views.values():
-            view.open(store)
-        self._filled.set()
-        self._on_ready()
+        try:
+            for view in self._views.values():
+                view.open(store)
+            self._filled.set()
+            self._on_ready()
+        except Exception as error:
+            self._on_failed(error)
 
     def _changed(self, changed: Mapping[str, set[bytes]]) -> None:
         try:

@@ -11,7 +11,8 @@ MAX_STATE_BYTES: Final = 64 * 1024
 #: Header of a tombstone: what a state's stamp says elsewhere. Without it, an input that is read again would
 #: bring back what it removed.
 STAMP: Final = "touchline-stamp"
-_PAIR: Final = b"\0"
+#: Between the two of a pair's key.
+PAIR: Final = b"\0"
 
 
 class Stamp(NamedTuple):
@@ -61,17 +62,17 @@ def whole_key(key: bytes) -> bytes:
 
 def pair_key(entity: str, other: str) -> bytes:
     """The key of a record a pair: it lies with the entity's own, and is found by `prefix_of`."""
-    return entity.encode() + _PAIR + other.encode()
+    return entity.encode() + PAIR + other.encode()
 
 
 def prefix_of(entity: str) -> bytes:
     """What the keys of all of an entity's pairs begin with."""
-    return entity.encode() + _PAIR
+    return entity.encode() + PAIR
 
 
 def entity_of_pair(key: bytes) -> bytes:
     """The entity of a pair's key."""
-    return key.partition(_PAIR)[0]
+    return key.partition(PAIR)[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Final, Generic, NamedTuple
 
 from control.entity.store import Row, Store
-from control.entity.types import EntityType, S, Stamp
+from control.entity.types import PAIR, EntityType, S, Stamp, prefix_of
 from kernel.errors import TouchlineError
 from kernel.process.lines import Lines
 
@@ -63,6 +63,9 @@ class View(Generic[S]):
         self._list_sizes: dict[bytes, int] = {}
         self._watched: dict[bytes, Known[S]] = {}
         self._callbacks: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
+        #: Of entities whose pairs are all watched, those that come too; and of all there are.
+        self._of_entity: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
+        self._of_all: list[Callable[[bytes, S | None], None]] = []
         #: What the owner has written, and the topic has not brought back yet.
         self._own: dict[bytes, Known[S]] = {}
         #: Of these, the keys that the table does not have yet.
@@ -159,6 +162,31 @@ class View(Generic[S]):
             self._callbacks.pop(raw, None)
             self._watched.pop(raw, None)
             self._forget(raw)
+
+    def watch_pairs(self, entity: str, callback: Callable[[bytes, S | None], None]) -> None:
+        """`callback(key, state)` at each change of a record of an entity's pairs, until `unwatch_pairs`.
+        Those that are there are found by `scan`, afterwards."""
+        self._of_entity.setdefault(prefix_of(entity), []).append(callback)
+
+    def unwatch_pairs(self, entity: str, callback: Callable[[bytes, S | None], None]) -> None:
+        """End it."""
+        callbacks = self._of_entity.get(prefix_of(entity), [])
+        if callback in callbacks:
+            callbacks.remove(callback)
+        if not callbacks:
+            self._of_entity.pop(prefix_of(entity), None)
+
+    def watch_all(self, callback: Callable[[bytes, S | None], None]) -> None:
+        """The same for all records, of a type whose records change seldom."""
+        self._of_all.append(callback)
+
+    def of_interest(self, keys: set[bytes]) -> set[bytes]:
+        """Of keys that have changed those of which this view has to hear. The follower's thread asks."""
+        if self._of_all:
+            return keys
+        if not self._of_entity:
+            return keys & self.in_use
+        return {key for key in keys if key in self.in_use or _prefix(key) in self._of_entity}
 
     def scan(self, prefix: bytes, *, after: bytes = b"", limit: int = _PAGE) -> list[tuple[bytes, S]]:
         """Entities whose keys begin with `prefix` and lie behind `after`, in the order of keys."""
@@ -267,7 +295,7 @@ class View(Generic[S]):
 
     def _refresh(self, key: bytes) -> None:
         before = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)
-        if before is None and key not in self._callbacks:
+        if before is None and key not in self._callbacks and not self._watchers_of(key):
             faded = key in self._faded
             self._faded.discard(key)
             self.in_use.discard(key)
@@ -296,8 +324,14 @@ class View(Generic[S]):
             self._hold(key, known)
         if self.on_forget is not None:
             self.on_forget(key)
-        for callback in list(self._callbacks.get(key, ())):
+        for callback in (*self._callbacks.get(key, ()), *self._watchers_of(key)):
             callback(key, known.state)
+
+    def _watchers_of(self, key: bytes) -> Sequence[Callable[[bytes, S | None], None]]:
+        """Who hears of it because of what it is one of."""
+        if not self._of_entity:
+            return self._of_all
+        return (*self._of_all, *self._of_entity.get(_prefix(key), ()))
 
     # ── the table ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -370,3 +404,8 @@ class View(Generic[S]):
         self.in_use.discard(key)
         if self.on_forget is not None:
             self.on_forget(key)
+
+
+def _prefix(key: bytes) -> bytes:
+    entity, between, _ = key.partition(PAIR)
+    return entity + between

@@ -16,6 +16,7 @@ from control.moderation.sanctions import shown
 from control.rooms.door import Who
 from gateway.context import Context
 from gateway.http.operations import Operation, Reply
+from gateway.nearby.door import known_of, nearby_door
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import USER
 from history.elastic import elastic_client
@@ -56,11 +57,12 @@ _ERASED: Final[dict[str, Any]] = {
 }
 
 
-async def routes(context: Context) -> Sequence[Operation]:
+async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - one function an operation
     """The operations of this module."""
     client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
     board, settings = context.control_state, context.settings
     moderation, taken_back = board.moderation, TakenBack(board.moderation)
+    nearby = nearby_door(context)
 
     async def whose(request: web.Request) -> tuple[Who, str]:
         who, user = await who_asks(context, request), check_user(request.match_info["user"])
@@ -75,6 +77,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         await context.commands.send(EVERYWHERE, ERASE, {"user": user}, actor=who.user)
         await board.rooms.until(lambda: moderation.erased_at(user) > before)
         until = moderation.erased_at(user)
+        await nearby.forget(user, actor=who.user)
         return web.json_response({"user": user, "erased_until": to_rfc3339(until), "stays": stays(until)})
 
     def stays(until_ms: int) -> list[dict[str, Any]]:
@@ -91,7 +94,13 @@ async def routes(context: Context) -> Sequence[Operation]:
             for topic in topics(settings)
             if topic.name in said
         ]
-        return [*kept, {"what": "that they are in rooms, and whom they have blocked", "until": None}]
+        return [
+            *kept,
+            {
+                "what": "that they are in rooms, whom they have blocked, and who is their friend",
+                "until": None,
+            },
+        ]
 
     async def lines(user: str) -> AsyncIterator[dict[str, Any]]:
         yield {"what": "user", "user": user, "at": to_rfc3339(context.clock.now_ms())}
@@ -103,6 +112,8 @@ async def routes(context: Context) -> Sequence[Operation]:
             for block in page:
                 yield {"what": "block", "user": block.blocked, "since": to_rfc3339(block.at)}
             after = page[-1].blocked
+        for one_of_theirs in known_of(board.consent, user):
+            yield one_of_theirs
         for channel in moderation.banned_from(user):
             if (sanction := moderation.of(channel, user)) is not None:
                 times = shown(sanction, context.clock.now_ms())

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gateway.context import Context
 from gateway.http.operations import Operation, Reply
+from gateway.nearby.door import nearby_door
 from gateway.rooms.door import bound_of, room_door, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, USER, limit_of
 from kernel.access.users import check_user
@@ -46,12 +47,16 @@ _BLOCKS: Final[dict[str, Any]] = {
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door = room_door(context)
+    door, friends = room_door(context), nearby_door(context)
 
     async def set_(request: web.Request, *, on: bool) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_event(bound_of(context, who), 0)
-        return web.json_response(await door.block(who, request.match_info["user"], on=on))
+        other = request.match_info["user"]
+        found = await door.block(who, other, on=on)
+        if on:
+            await friends.part(who.named(), other)  # nor see any more where I am
+        return web.json_response(found)
 
     async def block(request: web.Request) -> web.Response:
         return await set_(request, on=True)
@@ -72,7 +77,8 @@ async def routes(context: Context) -> Sequence[Operation]:
     return [
         Operation(
             method="PUT", path="/v1/blocks/{user}", handler=block, name="block", tag="users",
-            summary="Block a user: they cannot add me to rooms.", parameters=(USER,), replies={200: _DONE},
+            summary="Block a user: they cannot add me to rooms, nor be my friend.", parameters=(USER,),
+            replies={200: _DONE},
             errors=changing,
         ),
         Operation(

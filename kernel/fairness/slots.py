@@ -10,6 +10,7 @@ from typing import Final
 
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
+from kernel.settings.sections import Limits
 
 _WAIT_S: Final = 10.0
 
@@ -29,6 +30,11 @@ class Slots:
         self._all = asyncio.Semaphore(in_all)
         #: Of whom something is under way.
         self.users: dict[str, _User] = {}
+
+    @classmethod
+    def of_pages(cls, limits: Limits) -> "Slots":
+        """Pages of history and search."""
+        return cls("pages", each=limits.pages_under_way, in_all=limits.pages_under_way_in_all)
 
     @asynccontextmanager
     async def slot(self, user: str | None) -> AsyncIterator[None]:

@@ -54,6 +54,10 @@ class TopicNames:
         self.sanctions = f"{prefix}.sanctions"
         self.reports = f"{prefix}.reports"
         self.retractions = f"{prefix}.retractions"
+        self.friends = f"{prefix}.friends"
+        self.sharing = f"{prefix}.sharing"
+        self.fences = f"{prefix}.fences"
+        self.inside = f"{prefix}.inside"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -133,6 +137,11 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.rooms, "channel", "room", partitions, compacted),
         Topic(names.user_rooms, "user, number", "user-rooms", partitions, compacted),
         Topic(names.blocks, "user, user", "block", partitions, compacted),
+        # Who may see where whom, and places that watch (decision 0098).
+        Topic(names.friends, "user, user", "friend", partitions, compacted),
+        Topic(names.sharing, "user", "sharing", partitions, compacted),
+        Topic(names.fences, "fence", "fence", partitions, compacted),
+        Topic(names.inside, "user", "inside", partitions, compacted),
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         # As edges of the first version wrote it; the workers put what comes there into touchline.acks.

@@ -8,6 +8,7 @@ the machine does.
 import asyncio
 import contextlib
 import os
+import platform
 import sys
 import threading
 import time
@@ -26,6 +27,8 @@ _ASK_S: Final = 0.025
 #: Stalls come in bursts: so often a line is written about one.
 _LINE_S: Final = 1.0
 _FRAMES: Final = 8
+#: The calls in which a loop waits for something to do, by machine: epoll_wait, epoll_pwait, epoll_pwait2.
+_WAITING: Final = {"x86_64": {b"232", b"281", b"441"}, "aarch64": {b"22", b"441"}}
 
 _log = get_logger("touchline.stalls")
 
@@ -67,6 +70,8 @@ class StallWatch(threading.Thread):
             self._processor.close()
 
     def _ask(self) -> None:
+        if self._processor.is_waiting():
+            return  # it has nothing to do: to ask would wake it up, forty times a second
         self._answered.clear()
         try:
             self._loop.call_soon_threadsafe(self._answer)
@@ -121,10 +126,16 @@ class _Processor:
     def __init__(self) -> None:
         self._clock: int | None = None
         self._file: int | None = None
+        self._call: int | None = None
+        self._waiting = _WAITING.get(platform.machine(), set())
         with contextlib.suppress(OSError, AttributeError):  # not on every system
             self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        task = f"/proc/self/task/{threading.get_native_id()}"
         with contextlib.suppress(OSError):
-            self._file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+            self._file = os.open(f"{task}/schedstat", os.O_RDONLY)
+        if self._waiting:
+            with contextlib.suppress(OSError):
+                self._call = os.open(f"{task}/syscall", os.O_RDONLY)
 
     def read(self) -> tuple[float, float]:
         used = lacked = 0.0
@@ -135,10 +146,20 @@ class _Processor:
                 lacked = int(os.pread(self._file, 100, 0).split()[1]) / 1e9
         return used, lacked
 
+    def is_waiting(self) -> bool:
+        """Whether the thread waits in its loop for something to do; False where the system does not tell."""
+        if self._call is None:
+            return False
+        try:
+            return os.pread(self._call, 16, 0).split(b" ", 1)[0] in self._waiting
+        except OSError:
+            return False
+
     def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        for file in (self._file, self._call):
+            if file is not None:
+                os.close(file)
+        self._file = self._call = None
 
 
 class _Lines:

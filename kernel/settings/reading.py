@@ -15,6 +15,7 @@ import msgspec
 
 from kernel.errors import TouchlineError
 from kernel.settings.attachments import Attachments
+from kernel.settings.nearby import Nearby
 from kernel.settings.section import Section
 from kernel.settings.sections import (
     SECTIONS,
@@ -44,6 +45,7 @@ __all__ = [
     "Indexer",
     "Kafka",
     "Log",
+    "Nearby",
     "Producer",
     "SchemaRegistry",
     "Section",

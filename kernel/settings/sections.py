@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, get_type_hints
 from msgspec import Meta
 
 from kernel.settings.attachments import Attachments
+from kernel.settings.nearby import Nearby
 from kernel.settings.section import Count, NamedDays, Port, Rate, Seconds, Section
 
 
@@ -375,6 +376,7 @@ class Settings(Section, frozen=True):
     indexer: Indexer = Indexer()
     gateway: Gateway = Gateway()
     attachments: Attachments = Attachments()
+    nearby: Nearby = Nearby()
     auth: Auth = Auth()
     limits: Limits = Limits()
     embedded: Embedded = Embedded()

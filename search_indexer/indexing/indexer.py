@@ -33,6 +33,8 @@ _lines = Lines("touchline.index")
 _KEEP_ALIVE_S: Final = 5.0
 _RETRY_S: Final = 1.0
 _FINISH_S: Final = 5.0
+#: How often it is asked at most which generation is live, however often is refreshed.
+_LOOK_EVERY_S: Final = 0.4
 
 T = TypeVar("T")
 
@@ -236,13 +238,15 @@ class Indexer:
     async def _refresh_regularly(self) -> None:
         """Refresh while there is news, and follow when another generation goes live."""
         every_s, begun = self._settings.indexer.refresh_ms / 1000, self._clock.monotonic()
+        looked = begun
         while True:
             # On a schedule: the time that a refresh takes is not added to what an event waits for.
             await asyncio.sleep(max(every_s / 10, begun + every_s - self._clock.monotonic()))
             begun = self._clock.monotonic()
             try:
                 await self.refresh()
-                if self._follow:
+                if self._follow and begun - looked >= _LOOK_EVERY_S:
+                    looked = begun
                     await self._follow_live()
                 self._health.ok("elasticsearch")
             except (ApiError, TransportError) as error:

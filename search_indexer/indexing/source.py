@@ -59,7 +59,7 @@ def _properties(settings: Settings, group: str | None) -> dict[str, Any]:
         "auto_offset_reset": "earliest",
         "session_timeout_ms": _SESSION_MS,
         "heartbeat_interval_ms": _SESSION_MS // 4,
-        "fetch_wait_max_ms": 50,
+        "fetch_wait_max_ms": 250,
         "queued_max_messages_kbytes": _QUEUED_KB,
         # A reader that has caught up with its queue asks again at once, not after a second.
         "fetch_queue_backoff_ms": 10,

@@ -1,6 +1,5 @@
 """A search as it is asked for: parameters read and checked, each mistake named."""
 
-import math
 import re
 from collections.abc import Iterable
 from typing import Final, Literal
@@ -8,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from kernel.clock import from_rfc3339
+from kernel.distances import metres_of
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, is_channel
 
@@ -15,8 +15,6 @@ Sort = Literal["relevance", "newest", "oldest"]
 MAX_LIMIT: Final = 100
 MAX_VALUES: Final = 50
 _SORTS: Final = ("relevance", "newest", "oldest")
-_METRES: Final = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "ft": 0.3048, "yd": 0.9144}
-_DISTANCE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s?(m|km|mi|ft|yd)")
 _NUMBER: Final = re.compile(r"[+-]?\d{1,3}(?:\.\d{1,15})?")
 _EARTH_M: Final = 20_037_509.0
 NAMES: Final = (
@@ -138,9 +136,8 @@ def _near(place: str | None, within: str | None) -> Near | None:
     lat, lon = float(parts[0]), float(parts[1])
     if abs(lat) > 90 or abs(lon) > 180:
         raise _wrong("near is not on the earth: latitude goes from -90 to 90, longitude from -180 to 180.")
-    distance = _DISTANCE.fullmatch((within or "5km").strip())
-    metres = float(distance[1]) * _METRES[distance[2]] if distance else math.nan
-    if not metres > 0:
+    metres = metres_of(within or "5km")
+    if not metres:
         raise _wrong(f"within is {(within or '')[:40]!r}: write a distance with its unit, like 5mi or 800m.")
     return Near(lat, lon, min(metres, _EARTH_M))
 

@@ -5,10 +5,8 @@ append times and offsets. So a record that is read again, by this worker or the 
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from control.channels.epochs import Epochs
 from control.commands.asker import Asker, asker_of
@@ -16,7 +14,6 @@ from control.counts import Count
 from kernel.access.signing import Signer
 from kernel.access.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from kernel.errors import TouchlineError
-from kernel.fairness.paces import Paces
 from kernel.log.positions import Kind, make_id, make_seq
 from kernel.log.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
@@ -31,12 +28,11 @@ from schemas.rendering import render
 from streams.fold.answering import Answering
 from streams.fold.attaching import Attaching, concerns
 from streams.fold.channels import Channel, Channels
-from streams.fold.repeats import Repeats
+from streams.fold.memory import AcceptedEvent, Memory, Outcome
+from streams.fold.moves import move_of
 from streams.fold.replying import check_reply
 from streams.fold.retracting import Retracting
 from streams.fold.rooms import Decided, RoomsFold, Unchanged
-from streams.fold.shares import Shares
-from streams.fold.states import States
 from streams.fold.tallies import TalliesFold
 
 #: Room for the key, headers and framing of a record.
@@ -44,50 +40,6 @@ _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
 #: All fan-out records of one event together: what a channel of many shards may cost.
 MAX_FANOUT_BYTES: Final = 64 * 1024 * 1024
 _ORIGIN: Final = re.compile(rb"(?:retry:)?[0-9]{1,6}:[0-9]{1,19}").fullmatch
-
-
-@dataclass
-class Outcome:
-    """What came of some records."""
-
-    writes: list[Write] = field(default_factory=list)
-    #: Channels of the accepted events, with their counts.
-    accepted: Counter[bytes] = field(default_factory=Counter)
-    repeated: int = 0
-    replaced: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-
-
-class AcceptedEvent(NamedTuple):
-    """What an accepted event tells of the decision about it."""
-
-    channel: str
-    offset: int
-    append_ms: int
-    key: str | None
-    sender: str | None
-    origin: bytes | None
-    #: The event's bytes, where it came by a door.
-    shared: int | None = None
-    #: Its number, where it has one.
-    n: int | None = None
-
-
-@dataclass
-class Memory:
-    """What the decisions of one partition rest on. It can be built again from touchline.events."""
-
-    repeats: Repeats
-    paces: Paces = field(default_factory=Paces)
-    shares: Shares = field(default_factory=Shares)
-    #: Decisions about offsets below this one were taken before, by a worker that may be gone …
-    decided_until: int = 0
-    #: … and these were accepted …
-    decided: frozenset[int] = frozenset()
-    #: … some of them with a number.
-    numbers: Mapping[int, int] = field(default_factory=dict)
-    #: How far the partition's streams are counted, by channel; what is kept of that lies in touchline.counts.
-    counts: States[Count] = field(default_factory=lambda: States(lambda _: None))
 
 
 class Judge:
@@ -125,6 +77,7 @@ class Judge:
         self._encode_event = Codec(f"event-{kind}", catalog, version=1).encode
         self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
         self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
+        self._is_location = kind is Kind.LOCATION
         self._rejections = Rejections(names.rejected, catalog)
         encode_answer = Codec("answer", catalog).encode
         self._attaching = Attaching((names.attachments, attachments), Codec("attachment", catalog).encode)
@@ -169,6 +122,8 @@ class Judge:
             self.memory.repeats.remember(key, past.append_ms, past.offset)
         if channel.guard is not None:
             channel.guard.count(past.sender, past.append_ms, self.memory.paces)
+        if past.move is not None:
+            self.memory.moves.note(past.channel, past.move)
         if past.shared is not None:
             self.memory.shares.count(self.kind, past.channel, past.sender, past.shared, past.append_ms)
 
@@ -196,6 +151,8 @@ class Judge:
                     check_post(channel.name, sender, event["type"])
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces)
+                if channel.kept and self._is_location:
+                    memory.moves.check(channel.name, move_of(event, append_ms))
             decided = self._judge_room(record, channel, event) if channel.room else None
             if sender is None and channel.kept and channel.name.startswith(USER):
                 sender = event["sender"] = _owner(channel.name)
@@ -220,6 +177,8 @@ class Judge:
             channel.guard.count(sender, append_ms, memory.paces)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
+        if channel.kept and self._is_location:
+            outcome.moved.append(memory.moves.take(channel.name, event, append_ms, offset))
         if (n := event["n"]) is not None:
             memory.counts.put(channel.name, self._count(channel.name).after(n, event["seq"]), offset)
         outcome.writes += writes

@@ -24,7 +24,9 @@ from kernel.log.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from streams.fold.channels import Channels
-from streams.fold.judge import AcceptedEvent, Judge, Memory
+from streams.fold.judge import Judge
+from streams.fold.memory import AcceptedEvent, Memory
+from streams.fold.moves import Moves
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
 from streams.fold.states import States
@@ -187,7 +189,11 @@ def _judges(
                 names=shadow,
                 channels=channels,
                 epochs=Epochs(epochs, partition),
-                memory=Memory(Repeats(window_ms), shares=Shares(rates_of(settings.stream))),
+                memory=Memory(
+                    Repeats(window_ms),
+                    shares=Shares(rates_of(settings.stream)),
+                    moves=Moves(window_ms, settings.nearby.max_speed_m_s),
+                ),
                 catalog=catalog_for(settings),
                 signer=Signer(settings.auth),
             )

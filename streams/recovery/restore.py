@@ -11,15 +11,18 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, TopicPartition
 
+from kernel.access.users import USER
 from kernel.errors import TouchlineError
 from kernel.log.kafka import check_read_error
-from kernel.log.positions import MAX_SEQ, split_seq
+from kernel.log.positions import MAX_SEQ, Kind, split_seq
 from kernel.log.records import Partition
 from kernel.process.logs import get_logger
 from kernel.process.metrics import SKIPPED
 from schemas.checks import MAX_KEY, MAX_SENDER
 from schemas.rejections import FAULTS
-from streams.fold.judge import AcceptedEvent, Judge, came_by_a_door, origin_of
+from streams.fold.judge import Judge, came_by_a_door, origin_of
+from streams.fold.memory import AcceptedEvent
+from streams.fold.moves import move_of
 
 _log = get_logger("touchline.restore")
 
@@ -121,7 +124,13 @@ def accepted_event(judge: Judge, message: Any, end: int) -> AcceptedEvent | None
         *(channel, offset, event["server_ts"], key, sender, origin_of(headers)),
         shared=len(message.value()) if came_by_a_door(headers) else None,
         n=event["n"],
+        move=move_of(event, event["server_ts"]) if _is_own(judge.kind, channel) else None,
     )
+
+
+def _is_own(kind: Kind, channel: str) -> bool:
+    """Whether it says where a channel's own user is."""
+    return kind is Kind.LOCATION and channel.startswith(USER)
 
 
 def _skip(message: Any, error: Exception, skipped: Counter[str]) -> None:

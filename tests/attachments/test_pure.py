@@ -20,7 +20,7 @@ from schemas.checks import check_ingest
 from schemas.codec import Codec
 from schemas.ingest import make_ingest
 from streams.fold.judge import Judge
-from tests.streams.test_judge import APPEND, NAMES, make_judge
+from tests.streams.judging import APPEND, NAMES, make_judge
 
 ONE, TWO = new_attachment(APPEND, b"1" * 14), new_attachment(APPEND, b"2" * 14)
 

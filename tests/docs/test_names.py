@@ -36,7 +36,7 @@ def test_a_command_that_is_named_exists(page: Path) -> None:
 def test_a_setting_that_is_named_exists(page: Path) -> None:
     for name in re.findall(rf"\b{PREFIX}[A-Z0-9_]+\b", page.read_text("utf-8")):
         known = (
-            name in {*SETTINGS, CENTRIFUGO, f"{PREFIX}TOKEN"}
+            name in {*SETTINGS, CENTRIFUGO, f"{PREFIX}TOKEN", f"{PREFIX}TESTS_SERVERS"}
             or name.startswith(f"{PREFIX}KAFKA_")
             or name.endswith("_")
         )

@@ -14,15 +14,15 @@ ROLES = ("stream", "edge", "index", "gateway")
 
 
 def test_no_role_is_ready_while_the_brokers_give_its_producer_no_number(
-    make_servers: Callable[..., Servers], tmp_path: Path
+    make_servers: Callable[..., Servers], elasticsearch_url: str, tmp_path: Path
 ) -> None:
     """As they do for ten seconds when they have just come back on old data."""
-    servers = make_servers(doors=("late",))
+    servers = make_servers(doors=("late",), with_elasticsearch=False)
     servers.start()
     [broker] = servers.kafka.brokers
     [door] = broker.node.doors
     with withheld(door.advertised, door.port) as way:
-        pipeline = Pipeline(f"127.0.0.1:{door.advertised}", servers.elasticsearch_url, tmp_path)
+        pipeline = Pipeline(f"127.0.0.1:{door.advertised}", elasticsearch_url, tmp_path)
         try:
             pipeline.start(*ROLES)
             for role in ROLES:

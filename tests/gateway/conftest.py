@@ -16,7 +16,7 @@ NO_ELASTICSEARCH = "http://127.0.0.1:9"
 SECRET = secrets.token_hex(32)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ingesting(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A gateway without keys, on loopback: everybody may do everything."""
     logs: Path = tmp_path_factory.mktemp("gateway")
@@ -24,7 +24,7 @@ def ingesting(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> I
         yield pipeline
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guarded(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A gateway that asks for tokens."""
     logs: Path = tmp_path_factory.mktemp("guarded")
@@ -32,7 +32,7 @@ def guarded(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield pipeline
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A worker, and a gateway without keys."""
     logs: Path = tmp_path_factory.mktemp("live")

@@ -82,9 +82,12 @@ async def test_only_who_may_administer_everything_gets_the_figures(watched: Pipe
     async with bare(f"{watched.edge_url}?token={token(admin=('*',))}") as (client, _):
         await client.say(op="subscribe", id=1, stream=OVERVIEW, last=3)
         assert (await hear(client, "subscribed"))["recovered"] is True
-        event = await hear(client, "event")
-        states = {role["name"]: role["state"] for role in event["data"]["roles"]}
-        assert (states["gateway"], states["edge"], states["index"]) == ("ready", "ready", "down")
+        states: dict[str, str] = {}
+        async with asyncio.timeout(30):  # on a busy machine a role is not ready, now and then
+            while (states.get("gateway"), states.get("edge")) != ("ready", "ready"):
+                event = await hear(client, "event")
+                states = {role["name"]: role["state"] for role in event["data"]["roles"]}
+        assert states["index"] == "down"
         assert len(json.dumps(event)) < 4000
         for number, op in enumerate(("history", "publish", "presence", "ack"), 2):
             fields: dict[str, dict[str, Any]] = {"history": {"before": 9}, "publish": {"data": {}}}

@@ -42,7 +42,15 @@ async def test_all_of_a_users_data_is_exported_to_them_and_to_no_other(ruled: Pi
 
     await until(whole)
     lines = await export(ruled, user, None)
-    assert [line["what"] for line in lines] == ["user", "room", "block", "ban", *["event"] * 3, "end"]
+    assert [line["what"] for line in lines] == [
+        "user",
+        "room",
+        "block",
+        "sharing",
+        "ban",
+        *["event"] * 3,
+        "end",
+    ]
     assert {line["event"]["stream"] for line in lines if line["what"] == "event"} == {
         f"chat:{channel}",
         f"location:user-{user}",

@@ -110,6 +110,10 @@ class Person:
         await self._wire.send(json.dumps({"id": number, "op": op, **fields}))
         return await self.until(lambda message: message.get("id") == number)
 
+    async def send(self, op: str, **fields: Any) -> None:
+        """Send a request that wants no reply."""
+        await self._wire.send(json.dumps({"op": op, **fields}))
+
     async def until(self, wanted: Any, within: float = 20) -> dict[str, Any]:
         """The first message of this sort."""
         async with asyncio.timeout(within), self._came:
@@ -142,7 +146,8 @@ class Person:
 @contextlib.asynccontextmanager
 async def person(pipeline: Pipeline, user: str) -> AsyncIterator[Person]:
     """Somebody who is connected."""
-    url = f"{pipeline.edge_url}?user={quote(user)}&device=d1"
+    named = f"user={quote(user)}&" if user else ""
+    url = f"{pipeline.edge_url}?{named}device=d1"
     async with connect(url, subprotocols=["touchline.v1"], compression=None) as wire:  # type: ignore[list-item]
         who = Person(wire, user)
         listening = asyncio.create_task(who.listen())

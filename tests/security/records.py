@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from control.attachments.marks import mark_type
@@ -21,6 +22,9 @@ from control.inbox.places import ack_of, fold_places, of_old_cursor
 from control.inbox.tables import head_of, places_type, put_together, tally_type
 from control.inbox.tally import Said, after
 from control.inbox.unread import ReadUpTo, counts
+from control.nearby.fences import shown
+from control.nearby.inside import inside_type
+from control.nearby.table import fence_type, friend_type, sharing_type
 from control.rooms import state as rooms
 from control.rooms.changes import Change, apply
 from control.rooms.membership import Spans
@@ -33,9 +37,10 @@ from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of
 from search_indexer.text.folding import Folding
+from streams.fences.index import FenceIndex
 from streams.fold.channels import make_channel
 from streams.recovery.restore import accepted_event
-from tests.streams.test_judge import make_judge
+from tests.streams.judging import make_judge
 
 APPEND_MS: Final = 1_767_225_600_000
 
@@ -132,6 +137,34 @@ def user_rooms(data: bytes) -> None:
         assert one.spans.skip(0) >= 0
 
 
+def friend(data: bytes) -> None:
+    """touchline.friends."""
+    type_ = friend_type(Settings())
+    type_.encode(type_.decode(data))
+
+
+def sharing(data: bytes) -> None:
+    """touchline.sharing: what is read answers whether somebody is shown."""
+    type_ = sharing_type(Settings())
+    state = type_.decode(data)
+    assert not state.shows(state.forgotten)
+
+
+def fence(data: bytes) -> None:
+    """touchline.fences: what is read can be looked at, and shown."""
+    state = fence_type(Settings()).decode(data)
+    index = FenceIndex(25.0)
+    index.put(state)
+    index.near(np.array([state.lat, 0.0]), np.array([state.lon, 0.0]))
+    msgspec.json.encode(shown(state))
+
+
+def inside(data: bytes) -> None:
+    """touchline.inside."""
+    type_ = inside_type(Settings())
+    assert type_.stamp_of(type_.decode(data)).covers("", 0) is False
+
+
 def alert(data: bytes) -> None:
     """touchline.alerts."""
     arguments = codec("control").decode(data)["arguments"]
@@ -200,6 +233,10 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-room": room,
         "record-user-rooms": user_rooms,
         **{f"record-{name}": partial(plain, name) for name in (*PLAIN, "block", "share", *MODERATION)},
+        "record-friend": friend,
+        "record-sharing": sharing,
+        "record-fence": fence,
+        "record-inside": inside,
         "record-attachment": attachment,
         "record-count": count,
         "record-tally": tally,

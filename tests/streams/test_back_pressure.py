@@ -16,7 +16,7 @@ from tests.streams.log import Log, Seen, accepted_offsets
 
 BOUND = 2_000
 #: Far more than the bound, and than the turns that may be under way.
-EVENTS = 100_000
+EVENTS = 60_000
 MIB = 1024 * 1024
 
 

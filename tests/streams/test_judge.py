@@ -5,57 +5,15 @@ from typing import Any
 
 import pytest
 
-from control.channels.channel import ChannelRecord, ChannelVersion, PastSettings, Settings
-from control.channels.epochs import Epoch, Epochs
-from kernel.access.signing import Signer
+from control.channels.channel import ChannelVersion, PastSettings, Settings
 from kernel.log.positions import Kind, make_id, make_seq, partition_of
 from kernel.log.records import ORIGIN, Record
-from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
-from kernel.settings.reading import Auth
+from kernel.log.topics import MAX_RECORD_BYTES
 from schemas.codec import Codec
 from schemas.registry import RegistryAway
-from streams.fold.channels import Channels
 from streams.fold.guards import Guard
-from streams.fold.judge import Judge, Memory, Outcome
-from streams.fold.repeats import Repeats
-
-NAMES = TopicNames("t")
-PARTITIONS = 8
-HERE = partition_of("final", PARTITIONS)
-APPEND = 1_767_225_600_000
-
-
-def make_judge(
-    kind: Kind = Kind.CHAT,
-    *,
-    partition: int = HERE,
-    signer: Signer | None = None,
-    attachments: int = 0,
-    **known: Any,
-) -> Judge:
-    """A judge for the channel `final`; `known` is what the registry says of it."""
-    record = ChannelRecord(**{"channel": "final", **known})
-    channels = Channels(kind, lambda _: record, ingest=PARTITIONS, fanout=PARTITIONS)
-    memory = Memory(Repeats(600_000))
-    return Judge(
-        kind,
-        partition,
-        names=NAMES,
-        channels=channels,
-        epochs=Epochs([Epoch(3, "id", PARTITIONS, {})], partition),
-        memory=memory,
-        attachments=attachments,
-        signer=signer,
-    )
-
-
-def chat(offset: int, text: str = "hello", *, key: str | None = None, at: int = APPEND) -> Record:
-    body = {"type": "message", "data": {"text": text}} | ({"key": key} if key else {})
-    return Record(offset, at, b"final", json.dumps(body).encode())
-
-
-def fold(judge: Judge, *records: Record) -> Outcome:
-    return judge.fold(records)
+from streams.fold.memory import Outcome
+from tests.streams.judging import APPEND, HERE, PARTITIONS, chat, fold, make_judge
 
 
 def test_an_event_goes_once_to_the_log_of_record_and_once_to_the_fan_out() -> None:
@@ -298,172 +256,8 @@ def test_a_channel_whose_record_says_what_no_command_may_takes_events_all_the_sa
     assert not fold(judge, chat(1)).rejected
 
 
-# ── lanes ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def posted(channel: str, event: dict[str, Any], offset: int = 0, *, signer: Signer | None = None) -> Record:
-    """A record to a channel, signed where there is a signer; of a broadcast where it has a type."""
-    kind = Kind.BROADCAST if "type" in event else Kind.CHAT
-    value = json.dumps({"data": {"text": "hello"}, **event}).encode()
-    headers = signer.headers(kind, channel, value) if signer else None
-    return Record(offset, APPEND, channel.encode(), value, headers)
-
-
-def in_partition_of(channel: str, kind: Kind = Kind.CHAT, **given: Any) -> Judge:
-    return make_judge(kind, partition=partition_of(channel, PARTITIONS), **given)
-
-
-def test_what_is_set_for_a_channel_binds_its_lanes() -> None:
-    settings = Settings(publishers=("ana",))
-    for name in ("final~0", "final~63", "final~640"):
-        judge = in_partition_of(name, settings=settings)
-        outcome = fold(
-            judge, *(posted(name, who, n) for n, who in enumerate(({"sender": "eve"}, {"sender": "ana"}, {})))
-        )
-        assert outcome.rejected == {"forbidden": 2}, name
-        assert outcome.accepted == {name.encode(): 1}, name
-
-
-def test_a_lane_goes_to_all_shards_of_all_versions_of_its_channel() -> None:
-    versions = (ChannelVersion(1, 1, 0), ChannelVersion(2, 2, APPEND))
-    writes = fold(in_partition_of("final~0", versions=versions), posted("final~0", {})).writes
-    assert [write.key for write in writes if write.topic == "t.fanout.live"] == [
-        b"final~0#1#0",
-        b"final~0#2#0",
-        b"final~0#2#1",
-    ]
-
-
-def test_a_change_of_a_channel_reaches_its_lanes() -> None:
-    records = {"final": ChannelRecord(channel="final")}
-    channels = Channels(Kind.CHAT, lambda name: records[name], ingest=PARTITIONS, fanout=PARTITIONS)
-    assert channels.find(b"final~2", APPEND).guard is None
-    records["final"] = ChannelRecord(channel="final", settings=Settings(max_text=1))
-    assert channels.known[b"final~2"].guard is None
-    channels.forget("final")
-    assert b"final~2" not in channels.known
-    assert channels.find(b"final~2", APPEND).guard is not None
-
-
-# ── names that are kept ──────────────────────────────────────────────────────────────────────────────────
-
-SIGNER = Signer(Auth(internal_secret="s" * 32))
-
-
-@pytest.mark.parametrize(
-    ("channel", "event"),
-    [
-        ("final", {"sender": "touchline"}),
-        ("final", {"sender": "touchline-ops"}),
-        ("final", {"type": "audience"}),
-        ("final", {"type": "poll_closed", "sender": "ana"}),
-        ("notify-ana", {"type": "mention"}),
-        ("alert-goals", {"type": "alert"}),
-        ("fence-1", {"type": "enter"}),
-        ("touchline-ops", {"type": "hot_partition"}),
-    ],
-)
-def test_what_is_kept_for_the_system_takes_the_systems_signature(channel: str, event: dict[str, Any]) -> None:
-    kind = Kind.BROADCAST if "type" in event else Kind.CHAT
-    others = Signer(Auth(internal_secret="o" * 32))
-    for signer, expected in ((None, 0), (others, 0), (SIGNER, 1)):
-        outcome = fold(in_partition_of(channel, kind, signer=SIGNER), posted(channel, event, signer=signer))
-        assert outcome.accepted.total() == expected
-        assert outcome.rejected == ({} if expected else {"forbidden": 1})
-    nobody = fold(in_partition_of(channel, kind), posted(channel, event, signer=SIGNER))
-    assert nobody.rejected == {"forbidden": 1}, "without a secret nothing counts as signed"
-
-
-def test_a_signature_fits_no_other_channel_kind_or_text() -> None:
-    signed = posted("touchline-ops", {"type": "hot_partition"}, signer=SIGNER)
-    for other in (
-        signed._replace(key=b"final", value=b'{"type":"audience","data":{}}'),
-        signed._replace(key=b"alert-x"),
-        signed._replace(value=(signed.value or b"") + b" "),
-    ):
-        judge = in_partition_of((other.key or b"").decode(), Kind.BROADCAST, signer=SIGNER)
-        assert fold(judge, other).rejected == {"forbidden": 1}
-
-
-def test_what_the_system_says_is_not_bound_by_the_channels_settings() -> None:
-    settings = Settings(publishers=("ana",), rate_per_s=1.0, rate_binds_producers=True)
-    judge = in_partition_of("final", Kind.BROADCAST, settings=settings, signer=SIGNER)
-    said = {"type": "audience", "sender": "touchline", "data": {"viewers": 3}}
-    outcome = fold(judge, *(posted("final", said, offset, signer=SIGNER) for offset in range(5)))
-    assert outcome.accepted.total() == 5
-
-
-def test_in_a_users_own_channel_only_they_post() -> None:
-    judge = make_judge(partition=partition_of("user-ana", PARTITIONS), channel="user-ana")
-    senders: list[dict[str, Any]] = [{"sender": "ana"}, {"sender": "eve"}, {}]
-    outcome = fold(judge, *(posted("user-ana", sender, offset) for offset, sender in enumerate(senders)))
-    assert outcome.rejected == {"forbidden": 1}
-    decode = Codec("event-chat").decode
-    events = [decode(w.value or b"") for w in outcome.writes if w.topic == "t.events.chat"]
-    assert [event["sender"] for event in events] == ["ana", "ana"]
-
-
-def asked(record: Record, number: int, partition: int = 2) -> Record:
-    return record._replace(headers=[("touchline-answer", b"%d:door:%d" % (partition, number))])
-
-
-def answers(outcome: Outcome) -> list[tuple[int, Any]]:
-    told = [write for write in outcome.writes if write.topic == "t.answers"]
-    assert all((write.key, write.partition) == (b"door", 2) for write in told)
-    read = [Codec("answer").decode(write.value or b"") for write in told]
-    return [(one["number"], one["code"] or (one["seq"], one["id"])) for one in read]
-
-
-def place(offset: int) -> tuple[int, str]:
-    return make_seq(3, offset), make_id(Kind.CHAT, APPEND, HERE, offset)
-
-
-def test_who_asks_is_told_what_became_of_the_record_and_nobody_else_is() -> None:
-    judge = answering(settings=Settings(blocked=("spoiler",)))
-    told = fold(
-        judge,
-        asked(chat(1, key="k"), 1),
-        chat(2),
-        asked(chat(3, key="k"), 2),
-        asked(chat(4, "a spoiler"), 3),
-        asked(Record(5, APPEND, b"final", b"no event"), 4),
-        asked(chat(6), 5, partition=9),
-    )
-    assert answers(told) == [(1, place(1)), (2, place(1)), (3, "moderated"), (4, "undecodable")]
-
-
-def test_who_asked_a_worker_that_is_gone_is_told_by_the_next_one() -> None:
-    """It wrote its events, and died before it answered: 1 and 2 count, 3 was a repeat, 4 was refused."""
-    judge = answering(settings=Settings(blocked=("spoiler",)))
-    judge.memory.decided, judge.memory.decided_until = frozenset({1, 2, 5}), 6
-    records = [asked(chat(n, key="k" if n in (1, 3) else None), n) for n in (1, 2, 3)]
-    told = fold(judge, *records, asked(chat(4, "a spoiler"), 4))
-    assert answers(told) == [(1, place(1)), (2, place(2)), (3, place(1)), (4, "moderated")]
-
-
-def test_a_record_that_is_put_back_takes_the_question_along() -> None:
-    (put_back,) = fold(answering(partition=HERE ^ 1), asked(chat(1), 7)).writes
-    assert put_back.topic == "t.ingest.chat"
-    assert ("touchline-answer", b"2:door:7") in (put_back.headers or [])
-
-
 def test_the_fan_out_says_beside_the_body_what_edges_decide_by() -> None:
     body = {"type": "edit", "sender": "ana", "data": {"text": "x", "target": "77"}}
     outcome = fold(make_judge(), Record(1, APPEND, b"final", json.dumps(body).encode()))
     record = Codec("fanout").decode(outcome.writes[1].value or b"")
     assert (record["type"], record["sender"], record["target"], record["n"]) == ("edit", "ana", "77", None)
-
-
-def answering(**known: Any) -> Judge:
-    partition = known.pop("partition", HERE)
-    channels = Channels(
-        Kind.CHAT, lambda _: ChannelRecord(channel="final", **known), ingest=PARTITIONS, fanout=PARTITIONS
-    )
-    return Judge(
-        *(Kind.CHAT, partition),
-        names=NAMES,
-        channels=channels,
-        epochs=Epochs([Epoch(3, "id", PARTITIONS, {})], partition),
-        memory=Memory(Repeats(600_000)),
-        answers=4,
-    )

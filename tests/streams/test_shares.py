@@ -6,9 +6,10 @@ from typing import Any
 from kernel.log.positions import Kind
 from kernel.log.records import VIA, Record
 from schemas.codec import Codec
-from streams.fold.judge import AcceptedEvent, Judge, came_by_a_door
+from streams.fold.judge import Judge, came_by_a_door
+from streams.fold.memory import AcceptedEvent
 from streams.fold.shares import Rates, Shares
-from tests.streams.test_judge import APPEND, fold, make_judge
+from tests.streams.judging import APPEND, fold, make_judge
 
 DOOR: Any = [(VIA, b"edge")]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from control.channels.channel import Settings
 from streams.fold.words import MAX_LOOKED_AT, Blocked
-from tests.streams.test_judge import chat, fold, make_judge
+from tests.streams.judging import chat, fold, make_judge
 
 #: Cases of one letter, letters that are taken for one another, marks, and what is no letter.
 SIGNS = "aAbBkK\u212asSſiıİµμςσΣéÉe\u0301_0-. \n*(|\\"

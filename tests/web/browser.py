@@ -46,6 +46,10 @@ class Page:
         used: float = self._browser.ask("cpu", page=self._number)
         return used
 
+    def work(self, script: str) -> list[float]:
+        """Run a script; the seconds of CPU that each task of the main thread took meanwhile."""
+        return [ms / 1000 for ms in self._browser.ask("work", page=self._number, script=script)]
+
     def look(self, *, scheme: str, width: int, height: int) -> None:
         """Show the same page in other light, or on another device."""
         self._browser.ask("look", page=self._number, scheme=scheme, width=width, height=height)
@@ -93,6 +97,10 @@ class Browser:
 
     def open(self, url: str, **options: Any) -> Page:
         return Page(self, self.ask("open", url=url, **options))
+
+    def close_pages(self) -> None:
+        """All that are open."""
+        self.ask("closeAll")
 
     def complaints(self) -> list[str]:
         """Errors of all pages, and what their content security policy refused."""

@@ -9,7 +9,7 @@ from tests.web.browser import Browser, chromium
 from tests.web.test_javascript import load_build
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = chromium()
     if executable is None:
@@ -21,11 +21,24 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def pipeline(
     browser: Browser, kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pipeline]:
     logs = tmp_path_factory.mktemp("logs")
     roles = ("stream", "edge", "index", "gateway")
-    with running(kafka_servers, elasticsearch_url, logs, *roles, TOUCHLINE_EDGE_DRAIN_S="1") as pipeline:
+    given = {"TOUCHLINE_EDGE_DRAIN_S": "1", "TOUCHLINE_GATEWAY_OPS_EVERY_S": "1"}
+    with running(kafka_servers, elasticsearch_url, logs, *roles, **given) as pipeline:
         yield pipeline
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A page that stays open goes on working, and the next test would feel it. Nor may any complain."""
+    if "browser" not in request.fixturenames:
+        yield
+        return
+    browser: Browser = request.getfixturevalue("browser")
+    yield
+    browser.close_pages()
+    assert browser.forget_complaints() == []

@@ -8,6 +8,8 @@ from tests.pipeline import Pipeline
 from tests.web.browser import Browser, Page
 
 CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
+#: What the operators' page says of where its figures come from.
+ORIGIN = "document.querySelector('.origin')?.textContent"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
 

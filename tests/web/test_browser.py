@@ -4,19 +4,12 @@ Each state that a person can meet is kept as a picture in build/screenshots.
 """
 
 import json
-import socket
-import time
-import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.client import ClientProtocol
-from websockets.uri import parse_uri
 
-from kernel.access.tokens import sign
-from tests.pipeline import Pipeline, eventually, running
+from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser, Page
 from tests.web.pages import (
     CAUGHT_UP,
@@ -28,7 +21,6 @@ from tests.web.pages import (
     say,
     send,
     shows,
-    viewers_of,
     visit,
     write,
 )
@@ -36,13 +28,6 @@ from tests.web.wire import Wire
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 MATCH = Path(__file__).parent / "match.json"
-SECRET = "a secret of the tests that is long enough"
-ORIGIN = "document.querySelector('.origin')?.textContent"
-#: What the table of edges says of slow viewers.
-SLOW = (
-    "[...document.querySelectorAll('tr')].find(row => row.cells[0].textContent === 'edge')"
-    ".cells[2].textContent"
-)
 #: Whether every dot is in the map's view, and every name at the height of its dot.
 NAMES_BESIDE_DOTS = """(() => {
   const box = (element) => element.getBoundingClientRect(), map = box(document.querySelector('.map'));
@@ -54,22 +39,19 @@ NAMES_BESIDE_DOTS = """(() => {
   const beside = (name, n) => Math.abs(middle(name) - middle(dots[n])) < 3;
   return dots.length > 5 && dots.every(seen) && names.every(beside);
 })()"""
-#: Scrolls from the top, by more than a screen a frame, and tells how many milliseconds each frame took.
+#: Scrolls from the top, by more than a screen a frame, so many frames.
+FRAMES = 120
 SCROLLED = """new Promise(done => {
-  const took = [], list = document.querySelector('.list');
+  const list = document.querySelector('.list');
   list.scrollTop = 0;
-  let last = performance.now();
+  let frames = 0;
   const step = () => {
-    const now = performance.now();
-    took.push(now - last);
-    last = now;
-    if (took.length >= 120) return done(took);
+    if (++frames > 120) return done();
     list.scrollBy(0, 2000);
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
 })"""
-SURE = "dialog[open] .button:not(.plain)"
 HOSTILE = [
     "<img src=x onerror=\"document.title='taken'\">",
     "<script>document.title='taken'</script>",
@@ -243,18 +225,15 @@ def test_five_thousand_messages_scroll(browser: Browser, pipeline: Pipeline) -> 
     page.evaluate("document.querySelector('.list').scrollTop = 0")
     page.until(reads("message 0"))
     assert page.evaluate("document.querySelectorAll('.line').length") < 120, "only what is in view is drawn"
-    passes: list[tuple[float, list[float]]] = []
-    for _ in range(3):
-        before = page.cpu()
-        frames = sorted(page.evaluate(SCROLLED))
-        passes.append(((page.cpu() - before) / len(frames), frames))
-    # The quickest counts: the machine has other things to do as well. With ten processes in line for its two
-    # cores, a frame was 5 to 11 ms of work; 95 of 100 came within 26 to 129 ms, all of 2,000 within 160 ms.
-    work = min(cpu for cpu, _ in passes)
-    assert work < 1 / 60, f"a frame in which every row changes costs {work * 1000:.1f} ms: no screen's pace"
-    slowest_5 = min(frames[len(frames) * 95 // 100] for _, frames in passes)
-    assert slowest_5 < 100, f"one frame in twenty takes {slowest_5:.0f} ms"
-    halts = [took for _, frames in passes for took in frames if took > 200]
+    # By CPU, which is the same on a busy machine. The quickest counts: the first pass compiles what it runs.
+    passes = [sorted(page.work(SCROLLED)) for _ in range(3)]
+    work = min(map(sum, passes)) / FRAMES
+    assert 0 < work < 1 / 60, (
+        f"a frame in which every row changes costs {work * 1000:.1f} ms: no screen's pace"
+    )
+    slowest_5 = min(tasks[-FRAMES // 20] for tasks in passes)
+    assert slowest_5 < 0.05, f"one frame in twenty takes {slowest_5 * 1000:.0f} ms"
+    halts = [took for tasks in passes for took in tasks if took > 0.1]
     assert len(halts) <= 3, f"scrolling stands still: {halts}"
     page.click(".jump")
     page.until(reads("message 4999"))
@@ -327,13 +306,17 @@ def test_the_demo_match_makes_the_page_live(browser: Browser, pipeline: Pipeline
     page.until("document.querySelector('.score')?.textContent === 'Aruba00Nova Scotia'")
     page.until("document.querySelectorAll('.line').length > 3")
     page.until("document.querySelectorAll('.place').length > 5")
-    # The clock runs by itself, and not only when something happens.
-    times = page.evaluate(
-        "new Promise(done => { const seen = new Set();"
-        " const timer = setInterval(() => seen.add(document.querySelector('.clock').textContent), 50);"
-        " setTimeout(() => { clearInterval(timer); done(seen.size); }, 2000); })"
+    # The clock runs by itself, and not only when something happens: what it shows between two events.
+    ticked = page.evaluate(
+        "new Promise(done => { const shown = new Set();"
+        " const told = () => document.querySelectorAll('.item').length;"
+        " let before = told(); const timer = setInterval(() => {"
+        " if (told() !== before) { before = told(); shown.clear(); }"
+        " shown.add(document.querySelector('.clock').textContent);"
+        " if (shown.size > 4) { clearInterval(timer); done(true); } }, 50);"
+        " setTimeout(() => { clearInterval(timer); done(false); }, 20_000); })"
     )
-    assert times > 4, f"the clock shows {times} times in two seconds"
+    assert ticked, "the clock stands still between events"
     places = "[...document.querySelectorAll('.place')].map(dot => dot.getAttribute('d')).join()"
     before = page.evaluate(places)
     page.until(f"{places} !== {json.dumps(before)}")
@@ -353,63 +336,13 @@ def test_the_demo_match_makes_the_page_live(browser: Browser, pipeline: Pipeline
     hurried.close()
 
 
-def test_a_refused_message_says_why_and_is_posted_again_by_an_operator(
+def test_nothing_serious_is_found_by_axe_with_the_viewers_and_pictures_are_kept(
     browser: Browser, pipeline: Pipeline
 ) -> None:
-    settings = f"{pipeline.gateway_url}/v1/channels/strict"
-
-    def block(*words: str) -> None:
-        assert send(pipeline, "PUT", "/v1/channels/strict", {"blocked": words}) == 202
-        eventually("the setting is known", lambda: blocked() == list(words))
-
-    def blocked() -> list[str]:
-        with urllib.request.urlopen(settings) as answer:
-            words: list[str] = json.load(answer)["settings"].get("blocked", [])
-            return words
-
-    block("offside")
-    page = visit(browser, pipeline, "strict", **DESKTOP)
-
-    def refused() -> bool:
-        # A setting holds from a moment on that is a second ahead.
-        write(page, f"that was offside {time.monotonic()}")
-        page.until("document.querySelector('.mine:last-of-type .tick')?.matches('.refused, .delivered')")
-        return bool(page.evaluate("document.querySelector('.tick.refused') !== null"))
-
-    eventually("a message is refused", refused)
-    assert page.evaluate("document.querySelector('.problem').textContent.length") > 20
-    in_all_lights(page, "viewers-refused-message", view="chat")
-    text = page.evaluate(
-        "document.querySelector('.tick.refused').closest('.line').querySelector('.line-text').textContent"
-    )
-    block()
-    ops = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
-    ops.until(shows(".wide td", "strict"))
-    ops.picture("operators-refused", full=True)
-
-    def accepted() -> bool:
-        ops.click(".wide tbody tr:first-child .deed button")
-        ops.click(SURE)
-        ops.until(shows(".said", "posted again"))
-        return bool(
-            page.evaluate(f"{reads(text)} && document.querySelectorAll('.tick.refused').length === 0")
-        )
-
-    eventually("it is accepted", accepted)
-    ops.close()
-    page.close()
-
-
-def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser, pipeline: Pipeline) -> None:
     fill_a_match(pipeline)
-    # The operators have something to look at meanwhile.
-    watching = visit(browser, pipeline, "played")
-    assert send(pipeline, "POST", "/v1/demo", {"channel": "played", "seconds": 30}) == 202
-    operators = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
     viewers = visit(browser, pipeline, "wc26-final", **DESKTOP)
     viewers.until("document.querySelectorAll('.item').length > 5")
     viewers.until("document.querySelectorAll('.place').length > 3")
-    operators.until("document.querySelectorAll('.role').length >= 4")
     for scheme in ("light", "dark"):
         for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
             viewers.look(scheme=scheme, **size)
@@ -420,141 +353,7 @@ def test_nothing_serious_is_found_by_axe_and_pictures_are_kept(browser: Browser,
     viewers.until("document.querySelectorAll('.place').length > 3")
     viewers.picture("viewers-map-phone")
     viewers.close()
-    operators.until("!document.querySelector('.charts').textContent.includes('–')")
-    for scheme in ("light", "dark"):
-        for device, size in (("desktop", DESKTOP), ("phone", PHONE)):
-            operators.look(scheme=scheme, **size)
-            operators.picture(f"operators-{device}-{scheme}", full=device == "phone")
-            assert operators.axe() == [], f"operators {device} {scheme}"
-    operators.close()
-    watching.close()
     assert browser.complaints() == []
-
-
-def test_the_operators_page_says_which_role_is_ill_and_reshards_and_drains_after_asking(
-    browser: Browser, pipeline: Pipeline
-) -> None:
-    viewer = visit(browser, pipeline, "moved")
-    page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
-    page.until("document.querySelector('.verdict')?.textContent === 'All is well'")
-    pipeline.kill("index")
-    page.until("document.querySelector('.verdict').textContent === 'index needs a look'")
-    in_all_lights(page, "operators-ill")
-    pipeline.launch("index")
-
-    page.until(shows("td", "moved"))
-    page.click("[aria-label='Reshard moved']")
-    page.fill("dialog[open] input", "3")
-    page.picture("operators-sure")
-    page.click(SURE)
-    page.until(shows("td", "v2: 3"))
-    say(pipeline, "moved", "after it was spread anew")
-    viewer.until(reads("after it was spread anew"))
-
-    page.click("[aria-label='Drain edge']")
-    page.click(SURE)
-    viewer.until("document.querySelector('.state').textContent !== 'Live, caught up'")
-    pipeline.kill("edge")
-    pipeline.start("edge")
-    viewer.until(CAUGHT_UP)
-    page.until("document.querySelector('.verdict').textContent === 'All is well'")
-    viewer.close()
-    page.close()
-
-
-def test_the_operators_page_lives_on_the_stream_and_by_http_while_the_edge_is_away(
-    browser: Browser, pipeline: Pipeline
-) -> None:
-    page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
-    page.until(ORIGIN + " === 'Live'")
-    seconds = "Number(/\\d+/.exec(document.querySelector('.charts').getAttribute('aria-label'))[0])"
-    page.until(f"{seconds} > 5")
-    # What was told before the page was opened is in its charts at once.
-    another = browser.open(f"{pipeline.gateway_url}/ops")
-    another.until(f"{seconds} > 3 + performance.now() / 1000")
-    another.close()
-    asked = "performance.getEntriesByName(new URL('/v1/ops', location.href).href).length"
-    before = page.evaluate(asked)
-    page.until(f"{seconds} > {page.evaluate(seconds) + 2}")
-    assert page.evaluate(asked) == before, "while the stream tells, nobody is asked"
-    pipeline.kill("edge")
-    page.until(ORIGIN + " === 'Live figures by HTTP: the edge does not answer.'")
-    page.until("document.querySelector('.verdict').textContent === 'edge needs a look'")
-    in_all_lights(page, "operators-by-http")
-    pipeline.start("edge")
-    page.until(ORIGIN + " === 'Live'")
-    page.until("document.querySelector('.verdict').textContent === 'All is well'")
-    assert browser.complaints() == []
-    page.close()
-
-
-def test_a_viewer_who_reads_nothing_is_shown_as_slow_until_he_is_gone(
-    browser: Browser, pipeline: Pipeline
-) -> None:
-    page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
-    page.until(shows("td", "edge"))
-    assert page.evaluate(SLOW) == "0"
-    edge = urlsplit(pipeline.edge_url)
-    with socket.socket() as wire:
-        # The viewer takes so little that the socket is full soon.
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        wire.connect((edge.hostname, edge.port))
-        viewer = ClientProtocol(parse_uri(pipeline.edge_url))
-        viewer.send_request(viewer.connect())
-        wire.sendall(b"".join(viewer.data_to_send()))
-        viewer.receive_data(wire.recv(4096))
-        viewer.send_text(b'{"op":"subscribe","stream":"chat:slow"}')
-        wire.sendall(b"".join(viewer.data_to_send()))
-        eventually("the viewer is counted", lambda: viewers_of(pipeline, "chat/slow") == 1)
-        for _ in range(4):
-            say(pipeline, "slow", *(f"{n} {'x' * 2000}" for n in range(500)))
-        page.until(f"{SLOW} === '1'")
-    page.until(f"{SLOW} === '0'")
-    page.close()
-
-
-def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
-    browser: Browser, pipeline: Pipeline, kafka_servers: str, elasticsearch_url: str, tmp_path: Path
-) -> None:
-    same = {"TOUCHLINE_TOPICS_PREFIX": pipeline.name, "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name}
-    guarded = running(
-        kafka_servers, elasticsearch_url, tmp_path, "edge", "gateway", TOUCHLINE_AUTH_SECRET=SECRET, **same
-    )
-    reader = {"subscribe": ("*:talk",), "history": ("*:talk",)}
-    everything = dict.fromkeys(("subscribe", "publish", "history", "search", "admin"), ("*",))
-
-    def token(can: Mapping[str, tuple[str, ...]]) -> str:
-        return sign("ana", can, expires_s=time.time() + 600, key=SECRET)
-
-    def give(page: Page, text: str) -> None:
-        page.fill("#token", text)
-        page.press("Enter")
-
-    with guarded as closed:
-        page = browser.open(f"{closed.gateway_url}/?channel=talk", **DESKTOP)
-        page.until(shows(".sign-in", "You are not let in"))
-        in_all_lights(page, "viewers-not-let-in")
-        give(page, "nonsense")
-        page.until(shows(".sign-in", "missing, wrong or expired"))
-        give(page, token(reader))
-        page.until(CAUGHT_UP)
-        assert page.evaluate("document.querySelector('.sign-in')") is None
-        write(page, "may I?")
-        page.until("document.querySelector('.tick.refused') !== null")
-        page.until(shows(".problem", "does not allow this: publish"))
-        page.picture("viewers-reader-only")
-        page.close()
-
-        ops = browser.open(f"{closed.gateway_url}/ops", **DESKTOP)
-        ops.until(shows(".trouble", "A token is needed"))
-        in_all_lights(ops, "operators-not-let-in")
-        give(ops, token(reader))
-        ops.until(shows(".trouble", "does not allow admin"))
-        give(ops, token(everything))
-        ops.until("document.querySelectorAll('.role').length >= 4")
-        assert ops.evaluate("document.querySelector('.trouble')") is None
-        ops.until(f"{ORIGIN} === 'Live'")
-        ops.close()
 
 
 def fill_a_match(pipeline: Pipeline) -> None:

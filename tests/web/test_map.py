@@ -5,9 +5,9 @@ import contextlib
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,9 +38,9 @@ THANKED = "document.querySelector('.leaflet-control-attribution').textContent.in
 class TileServer(ThreadingHTTPServer):
     """Answers with tiles, or with 500."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.ill, self.asked = False, 0
-        super().__init__(("127.0.0.1", 0), _Answer)
+        super().__init__(("127.0.0.1", port), _Answer)
 
     @property
     def url(self) -> str:
@@ -62,9 +62,27 @@ class _Answer(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(scope="module")
+def mapped(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A second gateway, which has map tiles from a server that may not be there, and people on its map."""
+    given = {
+        "TOUCHLINE_TOPICS_PREFIX": pipeline.name,
+        "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name,
+        "TOUCHLINE_GATEWAY_TILES_URL": f"http://127.0.0.1:{find_free()}/{{z}}/{{x}}/{{y}}.png",
+        "TOUCHLINE_GATEWAY_TILES_ATTRIBUTION": "Friends of maps",
+    }
+    kafka, elastic = pipeline.settings.kafka.bootstrap_servers, pipeline.settings.elasticsearch.url
+    places = [{"sender": who, "data": {"lat": lat, "lon": lon}} for who, (lat, lon) in PEOPLE.items()]
+    post(pipeline, "location", "mapped", places)
+    # With an edge of its own: edges take the pages of their gateway only.
+    with running(kafka, elastic, tmp_path_factory.mktemp("mapped"), "edge", "gateway", **given) as gateway:
+        yield gateway
+
+
 @pytest.fixture
-def tiles() -> Iterator[TileServer]:
-    with TileServer() as server:
+def tiles(mapped: Pipeline) -> Iterator[TileServer]:
+    """The server that the gateway has tiles from."""
+    with TileServer(urlsplit(mapped.settings.gateway.tiles_url).port or 0) as server:
         serving = Thread(target=server.serve_forever)
         serving.start()
         yield server
@@ -73,27 +91,14 @@ def tiles() -> Iterator[TileServer]:
 
 
 @contextlib.contextmanager
-def map_with(
-    browser: Browser, pipeline: Pipeline, logs: Path, tiles_url: str, **options: Any
-) -> Iterator[Page]:
-    """The page of a second gateway and edge, which has map tiles from there, with its map in view."""
-    given = {
-        "TOUCHLINE_TOPICS_PREFIX": pipeline.name,
-        "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": pipeline.name,
-        "TOUCHLINE_GATEWAY_TILES_URL": f"{tiles_url}/{{z}}/{{x}}/{{y}}.png",
-        "TOUCHLINE_GATEWAY_TILES_ATTRIBUTION": "Friends of maps",
-    }
-    kafka, elastic = pipeline.settings.kafka.bootstrap_servers, pipeline.settings.elasticsearch.url
-    places = [{"sender": who, "data": {"lat": lat, "lon": lon}} for who, (lat, lon) in PEOPLE.items()]
-    post(pipeline, "location", "mapped", places)
-    # With an edge of its own: edges take the pages of their gateway only.
-    with running(kafka, elastic, logs, "edge", "gateway", **given) as gateway:
-        page = visit(browser, gateway, "mapped", **options)
-        page.evaluate("document.querySelector('.view-map').click()")
-        page.until("document.querySelectorAll('.place').length === 3")
-        yield page
-        assert browser.complaints() == []
-        page.close()
+def map_on(browser: Browser, gateway: Pipeline, **options: Any) -> Iterator[Page]:
+    """The page with its map in view."""
+    page = visit(browser, gateway, "mapped", **options)
+    page.evaluate("document.querySelector('.view-map').click()")
+    page.until("document.querySelectorAll('.place').length === 3")
+    yield page
+    assert browser.complaints() == []
+    page.close()
 
 
 def everybody_is_there(page: Page) -> None:
@@ -110,10 +115,10 @@ def everybody_is_there(page: Page) -> None:
 
 
 def test_a_tile_server_that_breaks_gives_way_to_the_grid_and_comes_back(
-    browser: Browser, pipeline: Pipeline, tmp_path: Path, tiles: TileServer
+    browser: Browser, mapped: Pipeline, tiles: TileServer
 ) -> None:
     tiles.ill = True
-    with map_with(browser, pipeline, tmp_path, tiles.url, **DESKTOP) as page:
+    with map_on(browser, mapped, **DESKTOP) as page:
         page.until(f"!{THANKED}")
         everybody_is_there(page)
         page.picture("viewers-map-without-tiles")
@@ -133,16 +138,16 @@ def test_a_tile_server_that_breaks_gives_way_to_the_grid_and_comes_back(
 
 
 def test_a_tile_server_that_nobody_listens_at_gives_way_to_the_grid(
-    browser: Browser, pipeline: Pipeline, tmp_path: Path
+    browser: Browser, mapped: Pipeline
 ) -> None:
-    with map_with(browser, pipeline, tmp_path, f"http://127.0.0.1:{find_free()}", **PHONE) as page:
+    with map_on(browser, mapped, **PHONE) as page:
         page.until(f"!{THANKED}")
         everybody_is_there(page)
         page.picture("viewers-map-without-tiles-phone")
 
 
 def test_pictures_come_from_the_tile_server_that_is_set_and_from_nowhere_else(
-    browser: Browser, pipeline: Pipeline, tmp_path: Path, tiles: TileServer
+    browser: Browser, mapped: Pipeline, tiles: TileServer
 ) -> None:
     refused = (
         "new Promise(done => { const picture = new Image();"
@@ -152,7 +157,7 @@ def test_pictures_come_from_the_tile_server_that_is_set_and_from_nowhere_else(
     with TileServer() as stranger:
         serving = Thread(target=stranger.serve_forever)
         serving.start()
-        with map_with(browser, pipeline, tmp_path, tiles.url, **DESKTOP) as page:
+        with map_on(browser, mapped, **DESKTOP) as page:
             eventually("tiles are asked for", lambda: tiles.asked > 0)
             page.until(f"{TILES} > 3 && {THANKED}")
             asked = json.dumps(f"{tiles.url}/0/0/0.png"), json.dumps(f"{stranger.url}/0/0/0.png")

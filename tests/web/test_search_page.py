@@ -42,7 +42,7 @@ def until_found(page: Page, count: int) -> None:
 
 
 def chat(pipeline: Pipeline, channel: str, *senders: str) -> None:
-    post(pipeline, "chat", channel, [{"sender": who, "data": {"text": "a needle"}} for who in senders])
+    post(pipeline, "chat", channel, [{"sender": who, "data": {"text": "a thimble"}} for who in senders])
 
 
 def facet(page: Page, name: str, value: str) -> None:
@@ -79,10 +79,10 @@ def test_facets_and_bars_count_what_was_said_and_narrow_it_down(browser: Browser
     page = visit(browser, pipeline, channel, **DESKTOP)
     page.click("[data-name=search]")
     chat(pipeline, channel, *["ana"] * 6, *["bob"] * 3)
-    goals: list[dict[str, Any]] = [{"type": "goal", "data": {"text": "a needle of a pass"}}] * 2
+    goals: list[dict[str, Any]] = [{"type": "goal", "data": {"text": "a thimble of a pass"}}] * 2
     post(pipeline, "broadcast", channel, goals)
     chat(pipeline, other, "cleo", "ana")
-    eventually("all of it is found", lambda: search_for(page, "needle") == 11)
+    eventually("all of it is found", lambda: search_for(page, "thimble") == 11)
 
     # It goes on for some seconds, until there are bars to choose from.
     bobs = 3
@@ -91,7 +91,7 @@ def test_facets_and_bars_count_what_was_said_and_narrow_it_down(browser: Browser
         nonlocal bobs
         chat(pipeline, channel, "bob")
         bobs += 1
-        eventually("that is found, too", lambda: search_for(page, "needle") == 8 + bobs)
+        eventually("that is found, too", lambda: search_for(page, "thimble") == 8 + bobs)
         bars: list[int] = page.evaluate(BARS)
         return sum(count > 0 for count in bars) > 2
 
@@ -126,7 +126,7 @@ def test_facets_and_bars_count_what_was_said_and_narrow_it_down(browser: Browser
     assert page.evaluate(STREAMS) == [f"chat:{other}"] * 2
     # A message of another channel is shown there.
     page.click(".hit-open")
-    page.until("document.querySelector('.found .line-text')?.textContent === 'a needle'")
+    page.until("document.querySelector('.found .line-text')?.textContent === 'a thimble'")
     assert page.evaluate("document.title") == f"{other} · Touchline"
     page.close()
 

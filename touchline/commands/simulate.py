@@ -36,14 +36,28 @@ _END_S: Final = 10.0
               help="1 is true pace; 30 plays 90 minutes in three.")  # fmt: skip
 @click.option("--seed", type=int, default=2026, show_default=True, help="The same seed plays the same match.")
 @click.option("--for", "seconds", type=click.FloatRange(0), help="Stop after so many seconds.")
+@click.option("--walkers", type=click.IntRange(2), help="People who walk about a city instead of a match.")
+@click.option("--friends", type=click.IntRange(0), default=8, show_default=True, help="Of each walker.")
+@click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
+              help="Seconds between two positions of a walker.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(*, as_json: bool, **given: Any) -> None:
+def command(*, as_json: bool, walkers: int | None, friends: int, every_s: float, **given: Any) -> None:
     """Play a match: broadcasts with score, cards and clock, a chat, and locations; and watch it.
+
+    With --walkers, people walk about a city instead, as friends who see each other.
 
     \b
     Example: touchline simulate
+             touchline simulate --walkers 100 --every 5
              touchline simulate wc26-final --rate 50 --fans 500 --viewers 200 --speed 60 --seed 7
     """
+    if walkers is not None:
+        from touchline.walkers import walk
+
+        how = {"seed": given["seed"], "seconds": given["seconds"]}
+        done = asyncio.run(walk(number=walkers, friends=friends, every_s=every_s, **how))
+        click.echo(json.dumps(done) if as_json else f"{done['delivered']} positions delivered")
+        return
     summary = asyncio.run(_play(**given, quiet=as_json))
     if as_json:
         click.echo(json.dumps(summary))

@@ -143,6 +143,11 @@ export class Client {
     return () => this.rejectionListeners.delete(listener);
   }
 
+  /** Any request of the protocol; resolves with its reply, rejects with its refusal. */
+  async request(message: Message): Promise<Message> {
+    return this.ask("", message);
+  }
+
   /** Calls back with each event, once and in order; returns what ends the subscription. */
   subscribe(stream: string, options: SubscribeOptions): () => void {
     this.listen(stream, options);

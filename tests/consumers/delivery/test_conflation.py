@@ -15,7 +15,7 @@ from consumers.protocol.messages import Subscribe
 from consumers.transport.frames import event_frame
 from kernel.log.positions import Kind, Shard, Stream
 from schemas.rendering import render
-from tests.consumers.delivery.test_delivery import Log, Socket
+from tests.consumers.delivery.viewers import Log, Socket
 
 STREAM, SHARD = Stream(Kind.LOCATION, "match"), Shard("match", 1, 0)
 

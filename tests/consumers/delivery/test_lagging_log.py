@@ -13,9 +13,9 @@ from consumers.delivery.hub import Hub
 from consumers.delivery.subscription import Subscription
 from consumers.protocol.messages import Subscribe
 from kernel.log.positions import Stream
-from tests.consumers.delivery import test_delivery as chat
+from tests.consumers.delivery import viewers as chat
 from tests.consumers.delivery.test_conflation import SHARD, decode, moved, place, watching
-from tests.consumers.delivery.test_delivery import Socket
+from tests.consumers.delivery.viewers import Socket
 
 
 class HistoryPage(NamedTuple):

@@ -82,12 +82,24 @@ const commands = {
   offline: ({ page, offline }) => pages[page].context().setOffline(offline),
   screenshot: async ({ page, path, full = false }) => void (await pages[page].screenshot({ path, fullPage: full })),
   close: ({ page }) => pages[page].context().close(),
+  closeAll: async () => void (await Promise.all(browser.contexts().map((context) => context.close()))),
   /** Seconds of CPU that the page's main thread has used: unlike wall time it means the same on a busy machine. */
   async cpu({ page }) {
     meters[page] ??= await pages[page].context().newCDPSession(pages[page]);
     await meters[page].send("Performance.enable", { timeDomain: "threadTicks" });
     const { metrics } = await meters[page].send("Performance.getMetrics");
     return metrics.find(({ name }) => name === "TaskDuration").value;
+  },
+  /** Runs a script. How many milliseconds of CPU each task of the page's main thread took meanwhile. */
+  async work({ page, script }) {
+    const begun = `work ${Math.random()}`;
+    await browser.startTracing(pages[page], { categories: ["toplevel", "blink.user_timing"] });
+    await pages[page].evaluate(`void performance.mark("${begun}")`);
+    await pages[page].evaluate(script);
+    const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
+    const mark = traceEvents.find(({ name }) => name === begun);
+    const own = traceEvents.filter(({ name, pid, tid, ts }) => name.endsWith("RunTask") && pid === mark.pid && tid === mark.tid && ts > mark.ts);
+    return own.map(({ tdur, dur }) => (tdur ?? dur ?? 0) / 1000);
   },
   complaints: async () => complaints,
   forget: async () => complaints.splice(0),

@@ -1,0 +1,1 @@
+"""Who may see where somebody is: friends, consent, and places that watch."""

@@ -1,0 +1,1 @@
+"""Distances and cells on the earth, for many places at once."""

@@ -1,0 +1,1 @@
+"""Friends, consent and fences over HTTP."""

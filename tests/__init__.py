@@ -1,0 +1,1 @@
+"""Tests. Their folders that are packages have fixtures for the whole folder, which end with it."""

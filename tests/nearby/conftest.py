@@ -1,0 +1,20 @@
+"""A worker, an edge and a gateway with friends who move, on the tests' servers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import Pipeline, running
+
+#: Nothing listens there: history comes from the log.
+NO_ELASTICSEARCH = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="package")
+def walking(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A worker, an edge and a gateway, without Elasticsearch."""
+    logs: Path = tmp_path_factory.mktemp("walking")
+    given = {"TOUCHLINE_NEARBY_INACTIVE_S": "8", "TOUCHLINE_NEARBY_MAX_SPEED_M_S": "1000000"}
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "edge", "gateway", **given) as pipeline:
+        yield pipeline

@@ -1,0 +1,98 @@
+"""Friends and consent over HTTP: what is said is in force when it is answered."""
+
+import itertools
+import json
+
+import pytest
+from aiohttp import ClientSession
+
+from tests.pipeline import Pipeline
+from tests.rooms.people import http, ok, refused
+
+NUMBERS = itertools.count(1)
+
+
+def somebody(*names: str) -> list[str]:
+    """Users of these names that no other test has."""
+    number = next(NUMBERS)
+    return [f"{name}-{number}" for name in names]
+
+
+async def friends_of(pipeline: Pipeline, user: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await ok(pipeline, "GET", f"/v1/friends?limit=2&cursor={cursor}", user)
+        found |= {one["user"]: one["state"] for one in page["friends"]}
+        cursor = page["next"]
+    return found
+
+
+async def befriend(pipeline: Pipeline, *pairs: tuple[str, str]) -> None:
+    for one, other in pairs:
+        await ok(pipeline, "PUT", f"/v1/users/{one}/friends/{other}", None)
+
+
+async def test_both_have_to_ask(walking: Pipeline) -> None:
+    ana, bob = somebody("ana", "böb 🐈")
+    asked = await ok(walking, "PUT", f"/v1/friends/{bob}", ana)
+    assert (asked["user"], asked["state"]) == (bob, "asked")
+    assert await friends_of(walking, bob) == {ana: "asking"}
+    assert (await ok(walking, "PUT", f"/v1/friends/{bob}", ana))["state"] == "asked"  # again: the same
+    assert (await ok(walking, "PUT", f"/v1/friends/{ana}", bob))["state"] == "friends"
+    assert await friends_of(walking, ana) == {bob: "friends"}
+    assert await friends_of(walking, bob) == {ana: "friends"}
+    await ok(walking, "DELETE", f"/v1/friends/{ana}", bob)
+    assert await friends_of(walking, ana) == await friends_of(walking, bob) == {}
+
+
+async def test_who_is_blocked_asks_in_vain_and_is_no_friend_any_more(walking: Pipeline) -> None:
+    ana, bob = somebody("ana", "bob")
+    await befriend(walking, (ana, bob))
+    await ok(walking, "PUT", f"/v1/blocks/{bob}", ana)
+    assert await friends_of(walking, ana) == await friends_of(walking, bob) == {}
+    assert await refused(walking, "PUT", f"/v1/friends/{ana}", bob) == (403, "forbidden")
+    await ok(walking, "DELETE", f"/v1/blocks/{bob}", ana)
+    assert (await ok(walking, "PUT", f"/v1/friends/{ana}", bob))["state"] == "asked"
+
+
+async def test_administrators_make_many_friends(walking: Pipeline) -> None:
+    ana, *others = somebody("ana", *(f"friend{n}" for n in range(30)))
+    lines = [json.dumps({"a": ana, "b": other}) for other in others] + [
+        "{}",
+        json.dumps({"a": ana, "b": ana}),
+    ]
+    async with ClientSession() as session:
+        url = f"{walking.gateway_url}/v1/friendships"
+        headers = {"Content-Type": "application/x-ndjson"}
+        async with session.post(url, data="\n".join(lines), headers=headers) as response:
+            assert response.status == 200
+            answer = await response.json()
+    assert answer["accepted"] == 30
+    assert [(one["line"], one["code"]) for one in answer["refused"]] == [
+        (31, "bad_request"),
+        (32, "bad_request"),
+    ]
+    assert await friends_of(walking, ana) == dict.fromkeys(others, "friends")
+    assert await friends_of(walking, others[7]) == {ana: "friends"}
+    await ok(walking, "DELETE", f"/v1/users/{others[7]}/friends/{ana}", None)
+    assert await friends_of(walking, others[7]) == {}
+    assert others[7] not in await friends_of(walking, ana)
+
+
+@pytest.mark.parametrize("path", ["/v1/users/ana/friends/bob", "/v1/friendships"])
+async def test_only_administrators_make_friends_of_others(walking: Pipeline, path: str) -> None:
+    method = "POST" if path.endswith("ships") else "PUT"
+    assert await refused(walking, method, path, "eve", {"a": "ana", "b": "bob"}) == (403, "forbidden")
+
+
+async def test_nobody_is_seen_until_they_say_so(walking: Pipeline) -> None:
+    (ana,) = somebody("ana")
+    assert await ok(walking, "GET", "/v1/sharing", ana) == {"on": False, "public": False}
+    assert await ok(walking, "PUT", "/v1/sharing", ana, {"on": True}) == {"on": True, "public": False}
+    assert await ok(walking, "GET", "/v1/sharing", ana) == {"on": True, "public": False}
+    assert await ok(walking, "PUT", "/v1/sharing", ana, {"on": False}) == {"on": False, "public": False}
+    status, answer = await http(walking, "PUT", "/v1/sharing", ana, {"on": "yes"})
+    assert (status, answer["code"]) == (400, "bad_request")
+    assert await refused(walking, "GET", "/v1/sharing", None) == (400, "bad_request")
+    assert await refused(walking, "PUT", f"/v1/friends/{ana}", ana) == (400, "bad_request")

@@ -1,0 +1,1 @@
+"""Rooms, at all doors."""
