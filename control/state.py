@@ -64,6 +64,8 @@ class ControlState:
         self.rooms, self.consent = rooms or Rooms(settings), consent or Consent(settings)
         self.moderation = moderation or Moderation(settings, clock)
         self.rooms.banned = self.moderation.banned
+        self.rooms.erases = lambda: self.moderation.erases
+        self.rooms.erased_at = self.moderation.erased_at
         names = topic_names(settings)
         self._clock, self.presence = clock, Presence(clock)
         #: From where a record lies to its event's place.
@@ -103,7 +105,7 @@ class ControlState:
     ) -> "tuple[ControlState, Tables]":
         """With channels in a table on disk, which is to be started too, and other entities beside them."""
         type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
-        moderation, consent = Moderation(settings, clock), Consent(settings)
+        moderation, consent = Moderation(settings, clock), Consent(settings, lists_public=role == "edge")
         tables = Tables(
             *(settings, role, [type_, *rooms.types, *moderation.types, *consent.types, *also]),
             clock=clock,

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from control.inbox.mentions import names_in
 from control.inbox.rows import Entry, Place, Row, entries_of, row_of
 from control.inbox.unread import ReadUpTo
 from control.rooms.door import RoomDoor, Who
@@ -18,6 +19,8 @@ from kernel.log.positions import MAX_SEQ, Kind, Stream
 
 #: Rows that are looked at between turns of the loop.
 _A_TURN: Final = 50
+#: Events of one read, where what is unread is counted by the log.
+_PAGE: Final = 500
 
 
 class _Page(Protocol):
@@ -26,6 +29,9 @@ class _Page(Protocol):
 
     @property
     def seqs(self) -> list[int]: ...
+
+    @property
+    def more(self) -> bool: ...
 
 
 class Reader(Protocol):
@@ -81,7 +87,7 @@ async def rows_of(
         if number % _A_TURN == 0:
             await asyncio.sleep(0)
     page = found[:limit]
-    rows = await asyncio.gather(*(with_last(history, entry.room, row) for entry, row in page))
+    rows = await asyncio.gather(*(with_last(history, user, entry.room, row) for entry, row in page))
     return RoomRows(list(rows), _cursor(page[-1][0]) if len(found) > limit else None)
 
 
@@ -97,13 +103,51 @@ def _row(rooms: Rooms, user: str, entry: Entry, place_of: PlaceOf | None) -> Row
     return row_of(rooms, user, entry.room, read, delivered)
 
 
-async def with_last(history: Reader, one: UserRoom, row: Row) -> dict[str, Any]:
-    """The row with the latest event of its room. Raises `unavailable`."""
-    if not row.lacks_last:
-        return row.shown
-    page = await history.read(Stream(Kind.CHAT, channel_of(one.room)), before=MAX_SEQ, limit=1)
-    seen = bool(page.events) and page.seqs[-1] in one.spans
-    return {**row.shown, "last": msgspec.Raw(page.events[-1]) if seen else None}
+async def with_last(history: Reader, user: str, one: UserRoom, row: Row) -> dict[str, Any]:
+    """The row with what history alone tells of its room. Raises `unavailable`."""
+    shown, stream = row.shown, Stream(Kind.CHAT, channel_of(one.room))
+    if row.lacks_last:
+        page = await history.read(stream, before=MAX_SEQ, limit=1)
+        seen = bool(page.events) and page.seqs[-1] in one.spans
+        shown = {**shown, "last": msgspec.Raw(page.events[-1]) if seen else None}
+    return (
+        shown if not row.to_count else {**shown, **await _counted(history, stream, one, user, shown["read"])}
+    )
+
+
+class _Event(msgspec.Struct):
+    id: str = ""
+    n: int = 0
+    type: str = ""
+    sender: str | None = None
+    retracted: bool = False
+    data: dict[str, Any] = {}
+
+
+_event: Final = msgspec.json.Decoder(_Event).decode
+
+
+async def _counted(history: Reader, stream: Stream, one: UserRoom, user: str, read: int) -> dict[str, int]:
+    """Unread messages and mentions by the log: of who has read nothing for very long, or where data of
+    somebody were erased."""
+    texts: dict[str, str] = {}
+    after = read
+    while True:
+        page = await history.read(stream, after=after, limit=_PAGE)
+        for seq, body in zip(page.seqs, page.events, strict=True):
+            event = _event(body)
+            target = str(event.data.get("target"))
+            if event.type == "retract":
+                texts.pop(target, None)
+            elif event.type == "edit":
+                if target in texts and not event.retracted:
+                    texts[target] = str(event.data.get("text", ""))
+            elif event.n and not event.retracted and event.sender != user and seq in one.spans:
+                texts[event.id] = str(event.data.get("text", ""))
+        if not page.more or not page.seqs:
+            mentions = sum(1 for text in texts.values() if user in names_in(text))
+            return {"unread": len(texts), "mentions": mentions}
+        after = page.seqs[-1]
 
 
 def _cursor(entry: Entry) -> str:

@@ -20,6 +20,10 @@ class Event(msgspec.Struct, kw_only=True, frozen=True):
     key: str | None = None
     sender: str | None = None
     client_ts: str | None = None
+    #: It was taken back: its `data` says nothing.
+    retracted: bool = False
+    #: In pages of the past: how many replies it has.
+    replies: int = 0
 
 
 _decode: Final = msgspec.json.Decoder(Event).decode

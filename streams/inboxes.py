@@ -1,6 +1,6 @@
 """What a worker owns of inboxes: users' places, by their own inputs; and tallies, by their rooms' streams."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ from control.entity.fold import EntityFold
 from control.entity.owner import Owner, Refuse
 from control.entity.tables import Tables
 from control.entity.view import Known
-from control.inbox.places import fold_places, of_old_cursor
+from control.inbox.places import Ack, fold_places, of_old_cursor
 from control.rooms.rooms import Rooms
 from control.rooms.users import key_of
 from kernel.access.signing import Signer
@@ -70,6 +70,18 @@ class InboxOwner:
             write(self._of_rooms.rewrite(self._tallies_view.type, key, known))
 
         self._places_view.on_stale, self._tallies_view.on_stale = places, tally
+
+    def erased(self, users: Iterable[str]) -> list[Write]:
+        """These users' data were erased: how far they were is forgotten, by an input of their own."""
+        writes: list[Write] = []
+        for user in users:
+            value, key = (
+                self._ack.encode(msgspec.to_builtins(Ack(user=user, forget_places=True))),
+                key_of(user),
+            )
+            partition = partition_of(key, self._partitions()[self._names.acks])
+            writes.append(Write(self._names.acks, value, key.encode(), partition))
+        return writes
 
     def old_cursors(self, records: list[Record]) -> list[Write]:
         """What edges of the first version have written goes on as if one of now had said it."""

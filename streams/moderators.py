@@ -1,6 +1,7 @@
 """What a worker owns of moderation: sanctions and reports, fed by commands on touchline.changes."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,9 +9,10 @@ from control.entity.fold import EntityFold
 from control.entity.owner import Owner
 from control.moderation import reports, sanctions
 from control.moderation.moderation import Moderation
-from control.moderation.orders import ERASE, MODERATE
+from control.moderation.orders import ERASE, EVERYWHERE, MODERATE, read_erase
 from control.moderation.sanctions import Sanction
-from kernel.log.records import Write
+from kernel.errors import TouchlineError
+from kernel.log.records import Record, Write
 from streams.fold.guards import SanctionOf
 
 
@@ -41,3 +43,11 @@ class Moderators:
 
     def _of(self, channel: str, user: str) -> Sanction | None:
         return self._moderation.of(channel, user)
+
+
+def erased_in(records: Sequence[Record], decode: Callable[[bytes], Any]) -> Iterator[str]:
+    """The users of whom these inputs say that their data are erased. Read again it is said again."""
+    for record in records:
+        if record.key == EVERYWHERE.encode() and ERASE.encode() in (record.value or b""):
+            with contextlib.suppress(TouchlineError):  # refused when it is folded
+                yield read_erase(EVERYWHERE, decode(record.value or b"")["arguments"]).user

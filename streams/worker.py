@@ -40,7 +40,7 @@ from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares, rates_of
 from streams.inboxes import InboxOwner
 from streams.members import Members
-from streams.moderators import Moderators
+from streams.moderators import Moderators, erased_in
 from streams.nearby import NearbyOwner
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
@@ -351,7 +351,8 @@ class Worker:
 
     def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
         if place.topic == self._names.changes:
-            return self._changes.fold(place, records)
+            folded = self._changes.fold(place, records)
+            return [*folded, *self._inboxes.erased(erased_in(records, self._control.decode))]
         if place.topic == self._names.acks:
             return self._inboxes.places.fold(place, records)
         if place.topic == self._names.cursors:

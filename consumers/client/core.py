@@ -276,7 +276,12 @@ class Core:
             self._together.gap(gap)
 
     def _on_redirect(self, connection: Connection, message: Mapping[str, Any], now: float) -> None:
-        self._streams.redirect(connection, message["stream"], message["url"], now)
+        stream, after = message["stream"], message.get("after")
+        if isinstance(after, int) and not self._streams.has(stream):
+            # One of all rooms: it is asked for by itself, and this edge says again where.
+            self._streams.subscribe(stream, Start(self._together.after(stream, after)), now)
+            return
+        self._streams.redirect(connection, stream, message["url"], now)
         self._network.tick(now)
         self._hand_over(connection.route)
 

@@ -101,6 +101,10 @@ class Together:
             self._cursors[event.stream] = event.seq
             self._host.event(event.stream, event)
 
+    def after(self, stream: str, told: int) -> int:
+        """From where on a stream is followed that is served elsewhere."""
+        return max(told, self._cursors.get(stream, 0))
+
     def gap(self, gap: Gap) -> None:
         """The same of what is not to be had."""
         if self._sync and gap.seq > self._cursors.get(gap.stream, 0):

@@ -33,7 +33,7 @@ _MOST_STREAMS: Final = 1000
 class _Rising:
     """One user's: the highest that was said here, and which of it has to be sent."""
 
-    __slots__ = ("acked", "begins", "forget", "read", "seen", "sent_at", "to_send", "to_send_read")
+    __slots__ = ("acked", "begins", "read", "seen", "sent_at", "to_send", "to_send_read")
 
     def __init__(self) -> None:
         self.acked: dict[str, dict[str, int]] = {}
@@ -42,12 +42,11 @@ class _Rising:
         self.to_send_read: dict[str, None] = {}
         self.seen: set[str] = set()
         self.begins: set[str] = set()
-        self.forget: set[str] = set()
         self.sent_at = float("-inf")
 
     @property
     def due(self) -> bool:
-        return bool(self.to_send or self.to_send_read or self.seen or self.begins or self.forget)
+        return bool(self.to_send or self.to_send_read or self.seen or self.begins)
 
     @property
     def size(self) -> int:
@@ -193,7 +192,7 @@ class PlaceBook:
         read = [
             ReadStream(stream, *of_user.read[stream]) for stream in list(of_user.to_send_read)[:_MOST_STREAMS]
         ]
-        ack = Ack(user=user, devices=tuple(devices), read=tuple(read), forget=tuple(of_user.forget))
+        ack = Ack(user=user, devices=tuple(devices), read=tuple(read))
         self._write(key_of(user), self._codec.encode(msgspec.to_builtins(ack)))
         for device, streams in sent.items():
             of_device = of_user.to_send.get(device, {})
@@ -205,7 +204,6 @@ class PlaceBook:
         for one in read:
             del of_user.to_send_read[one.stream]
         of_user.seen.clear()
-        of_user.forget.clear()
 
     def _of(self, user: str) -> _Rising:
         found = self._users.get(user)

@@ -130,7 +130,7 @@ class InboxFeed:
         if one is None or found is None:
             self._upto.pop(room, None)
             return {"room": room, "gone": True}
-        return await with_last(self._inbox.history, one, found)
+        return await with_last(self._inbox.history, self._user, one, found)
 
     def _place(self, room: str) -> Upto:
         return self._inbox.place_of(self._user, stream_of(room))

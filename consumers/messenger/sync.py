@@ -46,8 +46,8 @@ class SyncFeed:
         self.since_ms = sync.now_ms()
         #: Stream -> from where on it is followed.
         self._starts: dict[str, int] = {}
-        #: Streams that were followed: that such a one is over is told by its subscription.
-        self._followed: set[str] = set()
+        #: Streams that were followed, with the subscription: that such a one is over is told by that.
+        self._followed: dict[str, Any] = {}
         self._waiting: dict[str, None] = {}
         self._working = 0
         self._over = False
@@ -101,8 +101,11 @@ class SyncFeed:
     def came(self, room: UserRoom) -> None:
         stream = stream_of(room.room)
         if stream not in self._starts:
-            self._starts[stream] = room.since - 1
-            self._followed.discard(stream)
+            # Who is back gets what they have not got, as far as it is theirs by now.
+            had = self._followed.pop(stream, None)
+            place = self._sync.book.place(self._member.user, self.connection.device, stream) or 0
+            given = 0 if had is None else had.cursors().get(stream, 0)
+            self._starts[stream] = max(place, given) or room.since - 1
             self._want(stream)
 
     def gone(self, room: str) -> None:
@@ -157,10 +160,10 @@ class SyncFeed:
             gone=lambda: self._over or self.connection.closing,
             follows=True,
         )
-        if refused is None:
-            self._followed.add(stream)
+        if refused is None and (following := member.followed.get(stream)) is not None:
+            self._followed[stream] = following
         elif isinstance(refused, m.Redirect):
-            self.connection.send(refused)
+            self.connection.send(m.Redirect(stream=stream, url=refused.url, after=after))
         elif isinstance(refused, m.Error) and refused.retry:
             self.failed(stream)
         # Whoever is not in it any more is told when their rooms say so.

@@ -256,10 +256,11 @@ class Gap(Reply, frozen=True, tag="gap"):
 
 
 class Redirect(Reply, frozen=True, tag="redirect"):
-    """This stream is served at another edge."""
+    """This stream is served at another edge; `after`: from where on, where `sync` follows it."""
 
     stream: str
     url: str
+    after: int | UnsetType = UNSET
 
 
 class Drain(Reply, frozen=True, tag="drain"):

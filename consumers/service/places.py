@@ -1,6 +1,7 @@
 """`ack` and `read`: what devices have, and what users have read; bounded by what there is."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -23,6 +24,7 @@ from kernel.log.positions import MAX_SEQ, Kind, Stream, split_lane
 #: Streams of which it is remembered how far they go.
 MAX_HEADS: Final = 10_000
 _STEP_S: Final = 0.02
+_JUST_NOW_S: Final = 0.3
 #: Events that are read to find the last message before a place: changes of messages have no number.
 _LOOKED_AT: Final = 100
 
@@ -115,6 +117,14 @@ class PlaceRequests:
         except TimeoutError:
             raise TouchlineError("unavailable", "This is not counted yet: try again in a moment.") from None
 
+    async def _comes(self, stream: Stream, seq: int) -> bool:
+        """Whether an event comes to be counted that the fold may just have accepted."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_JUST_NOW_S):
+                while self._head_of_room(stream) < seq:  # noqa: ASYNC110
+                    await asyncio.sleep(_STEP_S)
+        return self._head_of_room(stream) >= seq
+
     # ── how far streams go ───────────────────────────────────────────────────────────────────────────
 
     async def _check(self, request_id: int | None, stream: str, seq: int, member: Member) -> m.Error | None:
@@ -136,7 +146,7 @@ class PlaceRequests:
             self._heads.move_to_end(stream)
             if len(self._heads) > MAX_HEADS:
                 self._heads.popitem(last=False)
-        if seq <= self._heads.get(stream, 0):
+        if seq <= self._heads.get(stream, 0) or (is_room(parsed) and await self._comes(parsed, seq)):
             return None
         sentence = f"{stream} has no event {seq} yet: nobody has it."
         return m.error("bad_request", sentence, request_id=request_id)

@@ -169,6 +169,7 @@ class Subscriptions:
         """The same of one of all the user's rooms."""
         subscription: Subscription | None = member.followed.pop(stream, None)
         if subscription is not None:
+            subscription.pause()  # how far it is stays with it
             self._end(subscription, member)
 
     def leave_either(self, member: Member, stream: str) -> None:

@@ -99,6 +99,8 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[AckedByDevice, ...] = ()
     read: tuple[ReadStream, ...] = ()
     forget: tuple[str, ...] = ()
+    #: Their data were erased: nothing is known any more of how far they are.
+    forget_places: bool = False
 
 
 def places_key(user: str, number: int) -> bytes:
@@ -142,7 +144,7 @@ def fold_places(given: Input, state: StateOf) -> Sequence[Change[Places]]:
         raise TouchlineError("bad_request", "The record is about another user than its key says.")
     day = given.append_ms // DAY_MS
     before = list(_records(ack.user, state)) or [Places()]
-    now = list(before)
+    now = [replace(one, streams=()) for one in before] if ack.forget_places else list(before)
     now[0] = _devices(now[0], ack, given.append_ms)
     numbers = {one.device: one.number for one in now[0].devices}
     alive = frozenset(numbers.values())

@@ -41,8 +41,11 @@ class Row(NamedTuple):
     """What is shown of a room."""
 
     shown: dict[str, Any]
-    #: Whether its latest event is too large to be kept: it is to be had from history.
+    #: Whether its latest event is too large to be kept, or of somebody whose data are erased: it is to be had
+    #: from history.
     lacks_last: bool
+    #: Whether what is unread is to be counted by history.
+    to_count: bool = False
 
 
 def row_of(rooms: Rooms, user: str, one: UserRoom, read: ReadUpTo, delivered: int) -> Row | None:
@@ -66,4 +69,11 @@ def row_of(rooms: Rooms, user: str, one: UserRoom, read: ReadUpTo, delivered: in
         "delivered": delivered,
         "muted": one.muted,
     }
-    return Row(shown, lacks_last=seen and shown["last"] is None)
+    erased = tally is not None and rooms.anybody_erased(one.user for one in tally.posts)
+    if erased:
+        shown["last"] = None
+    return Row(
+        shown,
+        lacks_last=seen and shown["last"] is None,
+        to_count=found.short or (erased and found.unread > 0),
+    )

@@ -26,6 +26,8 @@ class Counts(NamedTuple):
     mentions: int
     #: Up to where the user has read, their own messages counted.
     read: int
+    #: Whether it rests on more than is known here: then it is to be counted by the log.
+    short: bool = False
 
 
 def counts(tally: Tally | None, spans: Spans, user: str, read: ReadUpTo) -> Counts:
@@ -43,4 +45,5 @@ def counts(tally: Tally | None, spans: Spans, user: str, read: ReadUpTo) -> Coun
         gone = tally.retracted
         unread += high - low - (bisect_right(gone, high) - bisect_right(gone, low))
         mentions += sum(1 for one in tally.mentions if low < one.n <= high and user in one.users)
-    return Counts(unread, mentions, seq)
+    short = unread > 0 and n < max(tally.retracted_from, tally.mentions_from)
+    return Counts(unread, mentions, seq, short)

@@ -22,8 +22,9 @@ AT_ONCE: Final = 500
 class Consent:
     """The friends, the consent and the fences that a role knows of."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._friend, self._sharing = friend_type(settings), sharing_type(settings)
+    def __init__(self, settings: Settings, *, lists_public: bool = False) -> None:
+        """`lists_public`: whoever shows strangers asks for all who are public."""
+        self._friend, self._sharing = friend_type(settings), sharing_type(settings, listing=lists_public)
         self._fence = fence_type(settings)
         self._tables: Tables | None = None
         #: Whether a user has blocked another one: from these nobody is seen who is public.

@@ -24,11 +24,11 @@ def friend_type(settings: Settings) -> EntityType[Friend]:
     return _type(settings, "friends", topic_names(settings).friends, "friend", Friend, entity_of=pair_of_key)
 
 
-def sharing_type(settings: Settings) -> EntityType[Sharing]:
-    """Who may see whom."""
+def sharing_type(settings: Settings, *, listing: bool = False) -> EntityType[Sharing]:
+    """Who may see whom; `listing` whom anybody may, which costs a look into each record at the start."""
     return _type(
         *(settings, "sharing", topic_names(settings).sharing, "sharing", Sharing),
-        flags=lambda _, sharing: PUBLIC if sharing.seen_by_all else 0,
+        flags=(lambda _, sharing: PUBLIC if sharing.seen_by_all else 0) if listing else None,
     )
 
 

@@ -6,7 +6,7 @@ event knows by it how new the room's record has to be (`members_at`), and waits 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from control.entity.tables import Tables
@@ -39,6 +39,9 @@ class Rooms:
         self._tables: Tables | None = None
         #: Whether a user is banned from a channel: then nothing of it is theirs, whatever the room says.
         self.banned: Callable[[str, str], bool] = lambda *_: False
+        #: Whether data of anybody were erased; and of this user, up to which time.
+        self.erases: Callable[[], bool] = lambda: False
+        self.erased_at: Callable[[str], int] = lambda _: 0
         self._one = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
 
@@ -173,6 +176,10 @@ class Rooms:
         if self._tables is None:
             return 0
         return sum(len(record.rooms) for _, record in self.user_rooms.scan(prefix_of(key_of(user))))
+
+    def anybody_erased(self, users: Iterable[str]) -> bool:
+        """Whether data of one of them were erased."""
+        return self.erases() and any(self.erased_at(user) for user in users)
 
     def open_to(self, user: str) -> list[UserRoom]:
         """The rooms that a user is in and not banned from."""

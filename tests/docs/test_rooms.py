@@ -45,7 +45,9 @@ def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
 def test_in_python(open_: Pipeline) -> None:
     space: dict[str, Any] = {}
     exec(example("python"), space)  # noqa: S102 - it is ours
-    assert asyncio.run(space["talk"](open_.gateway_url, open_.edge_url)) == ["created", "Hello!"]
+    heard = asyncio.run(space["talk"](open_.gateway_url, open_.edge_url))
+    assert heard == ["created", "Hello!", "added"]
+    assert asyncio.run(space["catch_up"](open_.edge_url)) == "Hello!"
 
 
 def test_in_javascript(open_: Pipeline, node: str, tmp_path: Path) -> None:
@@ -70,4 +72,13 @@ def test_on_the_command_line(open_: Pipeline) -> None:
     assert room("show", "by-hand")["members"] == changed["members"]
     told = open_.run("room", "show", "by-hand", "--user", "eve", check=False)
     assert (told.returncode, "There is no room by-hand" in told.stderr) == (1, True)
+    assert room("change", "by-hand", "--receipts", "--name", "By both hands")["receipts"] is True
+    assert room("mute", "by-hand") == {"room": "by-hand", "muted": True}
+    (row,) = open_.lines("inbox", "--user", "cleo")
+    assert (row["room"], row["name"], row["muted"]) == ("by-hand", "By both hands", True)
+    assert "By both hands" in open_.run("inbox", "--user", "cleo").stdout
+    assert open_.lines("user", "devices", "--user", "cleo") == []
+    assert open_.lines("user", "disconnect", "cleo") == [{"user": "cleo"}]
+    told = open_.run("user", "signout", "phone", "--user", "cleo", check=False)
+    assert (told.returncode, "no device phone" in told.stderr) == (1, True)
     assert room("delete", "by-hand")["deleted"] is True

@@ -1,7 +1,6 @@
 """docs/protocol.md over the whole pipeline, as a client sees it that was written from that text alone."""
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from elasticsearch import Elasticsearch
 from websockets.exceptions import ConnectionClosed
@@ -178,22 +177,23 @@ async def seq_of(client: Bare, stream: str) -> int:
     return int(published["seq"])
 
 
-async def test_what_a_device_acknowledges_is_a_record_on_the_log(pipeline: Pipeline) -> None:
+async def test_what_a_device_acknowledges_is_kept_on_the_log(pipeline: Pipeline) -> None:
     """§3.4, §10"""
-    topic, settings = topic_names(pipeline.settings).cursors, pipeline.settings
+    names, settings = topic_names(pipeline.settings), pipeline.settings
     consumer = Consumer(client_config(settings, group_id="acked", enable_auto_commit=False))
-    partitions = consumer.list_topics(topic).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-    found: dict[str, dict[str, int]] = {}
+    partitions = consumer.list_topics(names.places).topics[names.places].partitions
+    consumer.assign([TopicPartition(names.places, number, 0) for number in partitions])
+    found: dict[tuple[str, str], int] = {}
 
-    def read() -> dict[str, dict[str, int]]:
+    def read() -> dict[tuple[str, str], int]:
         for message in consumer.consume(100, 0.2):
             assert message.error() is None
-            found[(message.key() or b"").decode()] = Codec("cursor").decode(message.value() or b"")["acked"]
+            value = Codec("places").decode(message.value() or b"")
+            devices = {one["number"]: one["device"] for one in value["devices"]}
+            for place in value["streams"]:
+                for one in place["acked"]:
+                    found[devices[one["device"]], place["stream"]] = one["seq"]
         return found
-
-    def key(*place: str) -> str:
-        return json.dumps(place, separators=(",", ":"))
 
     try:
         async with come(pipeline, "ana#1", "phone") as (phone, _), come(pipeline, "ana#1", "tv") as (tv, _):
@@ -204,23 +204,25 @@ async def test_what_a_device_acknowledges_is_a_record_on_the_log(pipeline: Pipel
             assert await phone.hear("ok") == {"op": "ok", "id": 3}, "the one without an id is not answered"
             await tv.say(op="ack", id=4, stream="chat:a", seq=a[1])
             await tv.hear("ok")
-            await asyncio.to_thread(eventually, "all are written", lambda: len(read()) == 3)
-            assert found == {
-                key("ana#1", "phone", "chat:a"): {"chat:a": a[0]},
-                key("ana#1", "phone", "chat:b"): {"chat:b": b[0]},
-                key("ana#1", "tv", "chat:a"): {"chat:a": a[1]},
-            }
+            wanted = {("phone", "chat:a"): a[0], ("phone", "chat:b"): b[0], ("tv", "chat:a"): a[1]}
+            await asyncio.to_thread(eventually, "all are kept", lambda: read() == wanted)
             assert await refusal(phone, op="ack", stream="chat:a", seq=-1) == "bad_request"
             assert await refusal(phone, op="ack", stream="chat:a", seq=a[1] + 1) == "bad_request"
         # Another edge, or this one anew: what it does not know of stays.
         await asyncio.to_thread(pipeline.stop, "edge")
         await asyncio.to_thread(pipeline.start, "edge")
         async with come(pipeline, "ana#1", "phone") as (phone, _):
-            await phone.say(op="ack", id=1, stream="chat:b", seq=b[1])
+            await phone.say(op="ack", id=1, seqs={"chat:b": b[1]})
             await phone.hear("ok")
-            newest = key("ana#1", "phone", "chat:b")
-            await asyncio.to_thread(eventually, "it is written", lambda: read()[newest] == {"chat:b": b[1]})
-            assert found[key("ana#1", "phone", "chat:a")] == {"chat:a": a[0]}
+            wanted["phone", "chat:b"] = b[1]
+            await asyncio.to_thread(eventually, "it is kept", lambda: read() == wanted)
+        # What an edge of the first version has written.
+        old = {"user": "ana#1", "device": "old", "at": 0, "acked": {"chat:a": a[0]}}
+        producer = Producer(client_config(settings))
+        producer.produce(names.cursors, Codec("cursor").encode(old), b'["ana#1","old","chat:a"]')
+        assert producer.flush(10) == 0
+        wanted["old", "chat:a"] = a[0]
+        await asyncio.to_thread(eventually, "it is taken over", lambda: read() == wanted)
     finally:
         consumer.close()
 

@@ -234,6 +234,11 @@ export class Core {
       case "gap":
         return this.gap(message as unknown as Gap);
       case "redirect":
+        if (typeof message["after"] === "number" && !this.streams.has(String(message["stream"]))) {
+          // One of all rooms: it is asked for by itself, and this edge says again where.
+          const stream = String(message["stream"]);
+          return this.streams.subscribe(stream, { after: this.together.after(stream, message["after"]) }, now);
+        }
         this.streams.redirect(connection, String(message["stream"]), String(message["url"]), now);
         this.network.tick(now);
         return this.handOver(connection.route);

@@ -16,6 +16,10 @@ export interface StreamEvent {
   readonly client_ts?: string;
   readonly server_ts: string;
   readonly data: Readonly<Record<string, unknown>>;
+  /** It was taken back: its `data` says nothing. */
+  readonly retracted?: boolean;
+  /** In pages of the past: how many replies it has. */
+  readonly replies?: number;
 }
 
 /** Part of a stream that is not to be had: everything above `after` and below `seq`. */

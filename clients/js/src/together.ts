@@ -86,6 +86,11 @@ export class Together {
     this.host.event(event.stream, event);
   }
 
+  /** From where on a stream is followed that is served elsewhere. */
+  after(stream: string, told: number): number {
+    return Math.max(told, this.cursors.get(stream) ?? 0);
+  }
+
   gap(gap: Gap): void {
     if (!this.syncs || gap.seq <= (this.cursors.get(gap.stream) ?? 0)) return;
     this.cursors.set(gap.stream, gap.seq - 1);

@@ -4,11 +4,13 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { Actions, Thread } from "./actions.tsx";
 import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx";
 import type { Line } from "./chatlog.ts";
 import { Kit } from "./kit.tsx";
 import { VirtualList } from "./list.tsx";
 import type { Room } from "./room.ts";
+import { RoomHead } from "./rooms.tsx";
 
 const LONGEST = 2000;
 const LONG = 600;
@@ -22,7 +24,7 @@ const TICKS = {
   refused: { mark: "!", says: "Refused" },
 } as const;
 
-export function Chat({ room }: { room: Room }) {
+export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: string) => void }) {
   const following = useSignal(true);
   const unseen = useSignal(0);
   const toEnd = useSignal(0);
@@ -55,6 +57,7 @@ export function Chat({ room }: { room: Room }) {
         <h2 id="chat-title">Chat</h2>
         {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
       </header>
+      <RoomHead room={room} onChannel={onChannel} />
       <div class="chat-body">
         {shown.value.length === 0 ? <Empty room={room} /> : (
           <VirtualList
@@ -107,9 +110,11 @@ function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: bo
           <time dateTime={line.at} title={fullTime(line.at)}>{clockTime(line.at)}</time>
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
+        <Thread room={room} line={line} />
         {line.retracted ? <p class="line-text gone">Taken back</p> : line.text !== "" && <Words line={line} />}
         {/* Whoever has sent it can get it once the message is there. */}
         {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
+        <Actions room={room} line={line} />
         {line.tick === "refused" && (
           <p class="problem">{line.problem} <button type="button" onClick={onRetry}>Send again</button></p>
         )}
@@ -133,7 +138,9 @@ function Words({ line: { text, edited } }: { line: Line }) {
 function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   const text = useSignal("");
   const name = useSignal(storedName());
-  const { attaching } = room;
+  const problem = useSignal("");
+  const { attaching, about } = room;
+  useEffect(() => about.subscribe((now) => { if (now?.edit) text.value = now.line.text; }), [room]);
   const left = LONGEST - text.value.length;
   const empty = text.value.trim() === "" && attaching.files.value.length === 0;
   const brought = (event: Event, transfer: DataTransfer | null) => {
@@ -146,19 +153,31 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
     event.preventDefault();
     const words = text.value.trim();
     if (empty || left < 0 || !attaching.ready.value) return;
-    void room.say(words, name.value.trim(), attaching.take());
+    const about = room.about.value;
+    if (about?.edit) void room.change(about.line, words).catch((error: unknown) => (problem.value = error instanceof Error ? error.message : "It could not be changed."));
+    else void room.say(words, name.value.trim(), attaching.take(), about?.line.id ?? "");
+    problem.value = "";
+    room.about.value = null;
     text.value = "";
     onSent();
   };
   const { state } = room.status.value;
   const shut = state === "refused";
   const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "Escape") about.value = null;
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
   return (
     <form class="composer" onSubmit={send} onPaste={(event) => brought(event, event.clipboardData)} onDrop={(event) => brought(event, event.dataTransfer)}
       onDragOver={(event) => event.dataTransfer?.types.includes("Files") && event.preventDefault()}>
       <PendingFiles attaching={attaching} />
+      {about.value && (
+        <p class="composer-note about">
+          {about.value.edit ? "Changing your message" : `Answering ${about.value.line.name || "somebody"}: ${about.value.line.text.slice(0, 60)}`}
+          <button type="button" aria-label="Do not" onClick={() => (about.value = null)}>✕</button>
+        </p>
+      )}
+      {problem.value && <p class="composer-note problem" role="alert">{problem.value}</p>}
       {(state === "offline" || state === "waiting") && <p class="composer-note" role="status">You are not connected. What you write is sent when you are.</p>}
       {!room.user && (
         <>

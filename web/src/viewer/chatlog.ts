@@ -11,6 +11,14 @@ export interface Line {
   readonly seq: number;
   readonly id: string;
   readonly name: string;
+  /** Who posted it, as the edge says it; empty where that is not known. */
+  readonly sender: string;
+  /** The id of the message that it answers; empty: none. */
+  readonly replyTo: string;
+  /** How many answers it has, as far as is known here. */
+  readonly replies: number;
+  /** A change of the room, which nobody has said. */
+  readonly system: boolean;
   /** Signed by a token, rather than typed by its author. */
   readonly signed: boolean;
   readonly text: string;
@@ -27,6 +35,7 @@ export interface Line {
 }
 
 const NONE: readonly string[] = [];
+const ALONE = { sender: "", replyTo: "", replies: 0, system: false } as const;
 
 function filesOf(data: StreamEvent["data"]): readonly string[] {
   const given = data["attachments"];
@@ -46,6 +55,24 @@ export function author({ sender, data }: StreamEvent): { readonly name: string; 
   const signed = sender !== undefined && !sender.startsWith("guest-");
   const own = typeof data["name"] === "string" ? data["name"] : "";
   return { name: tame(signed ? sender : own || (sender ?? "")).slice(0, 60), signed };
+}
+
+const CHANGES: Readonly<Record<string, string>> = {
+  created: "made the room, with",
+  added: "added",
+  removed: "removed",
+  left: "left",
+  role: "gave roles to",
+  changed: "changed the room",
+  deleted: "deleted the room",
+};
+
+/** A change of a room, in words. */
+function changeOf(data: StreamEvent["data"]): string {
+  const users = Array.isArray(data["users"]) ? data["users"].filter((user): user is string => typeof user === "string") : [];
+  const what = String(data["what"]);
+  const whom = what === "left" || what === "deleted" ? "" : ` ${users.slice(0, 5).join(", ")}${users.length > 5 ? ", …" : ""}`;
+  return `${CHANGES[what] ?? "changed the room"}${whom}`.trim();
 }
 
 export class ChatLog {
@@ -85,13 +112,13 @@ export class ChatLog {
   }
 
   gap(seq: number): void {
-    const blank = { id: "", name: "", signed: false, text: "", at: "", mine: false, edited: false, retracted: false, attachments: NONE };
+    const blank = { ...ALONE, id: "", name: "", signed: false, text: "", at: "", mine: false, edited: false, retracted: false, attachments: NONE };
     this.lines = [...this.lines, { ...blank, key: `gap-${seq}`, seq, tick: null, problem: "", gap: true }];
   }
 
   /** Written here, and not on the stream yet. */
-  send(key: string, name: string, text: string, at: string, attachments: readonly string[] = NONE): void {
-    const fixed = { signed: false, edited: false, retracted: false, problem: "", gap: false };
+  send(key: string, name: string, text: string, at: string, attachments: readonly string[] = NONE, replyTo = ""): void {
+    const fixed = { ...ALONE, replyTo, signed: false, edited: false, retracted: false, problem: "", gap: false };
     this.unsent.set(key, { ...fixed, key, seq: 0, id: "", name, text: tame(text), at, mine: true, tick: "sending", attachments });
   }
 
@@ -108,29 +135,48 @@ export class ChatLog {
 
   private add(to: Line[], event: StreamEvent): void {
     const { data, type } = event;
-    const words = typeof data["text"] === "string" ? tame(data["text"]) : "";
+    const words = type === "room" ? changeOf(data) : typeof data["text"] === "string" ? tame(data["text"]) : "";
+    if (type === "edit" && event.retracted) return; // of a message that was taken back
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
     const own = event.key !== undefined && this.unsent.delete(event.key);
     if (own && event.key !== undefined) this.mine.add(event.key);
     const mine = own || (event.key !== undefined && this.mine.has(event.key));
     const { name, signed } = author(event);
+    const replyTo = typeof data["reply_to"] === "string" ? data["reply_to"] : "";
+    if (replyTo !== "" && to === this.lines) this.answered(replyTo);
     to.push({
       key: event.key !== undefined && (own || this.mine.has(event.key)) ? event.key : event.id,
       seq: event.seq,
       id: event.id,
       // What an edge calls somebody without a name says nothing to them.
       name: mine && !signed && !data["name"] ? "" : name,
+      sender: event.sender ?? "",
+      replyTo,
+      replies: event.replies ?? 0,
+      system: type === "room",
       signed,
       text: words,
       at: event.server_ts,
       mine,
       edited: false,
-      retracted: false,
+      retracted: event.retracted === true,
       tick: own ? "delivered" : null,
       problem: "",
       gap: false,
       attachments: filesOf(data),
     });
+  }
+
+  /** The line of a message, if it is here. */
+  find(id: string): Line | undefined {
+    return this.lines.findLast((line) => line.id === id);
+  }
+
+  /** An answer came live. */
+  private answered(id: string): void {
+    const place = this.lines.findLastIndex((line) => line.id === id);
+    const line = this.lines[place];
+    if (line) this.lines[place] = { ...line, replies: line.replies + 1 };
   }
 
   private change(to: Line[], id: string, text: string | null): void {

@@ -78,7 +78,7 @@ function Page({ config }: { config: PageConfig }) {
       {here.status.value.state === "refused" && <SignIn reason={here.status.value.message} onToken={() => open(here.channel, config)} />}
       <main class="panes" key={`${here.channel} ${here.user}`} data-view={view.value} data-side={side.value} data-left={left.value}>
         <Timeline room={here} demo={config.demo ? <DemoButton channel={here.channel} /> : null} />
-        <Chat room={here} />
+        <Chat room={here} onChannel={goTo} />
         <MapPane room={here} tiles={config.tiles} />
         <Search room={here} onContext={() => show("chat")} onElsewhere={goToMessage} />
       </main>

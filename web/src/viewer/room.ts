@@ -6,6 +6,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
+import { People } from "./people.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
 
 const PAGE = 100;
@@ -50,6 +51,10 @@ export class Room {
   /** Who is here, by the page's address; empty: nobody in particular. */
   readonly user = namedUser();
 
+  /** Who is in the room, and what one may do with what they say. */
+  readonly people: People;
+  /** The message that is being answered, or changed. */
+  readonly about = signal<{ readonly line: Line; readonly edit: boolean } | null>(null);
   /** The files of the message that is being written. */
   readonly attaching: Attaching;
 
@@ -76,6 +81,7 @@ export class Room {
     this.chat = `chat:${channel}`;
     this.files = new Attachments(identity());
     this.attaching = new Attaching(this.files, this.chat);
+    this.people = new People(channel, this.user);
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
     this.client.onStatus((status) => (this.status.value = status));
@@ -116,12 +122,12 @@ export class Room {
 
   // ── chat ─────────────────────────────────────────────────────────────────────────────────────────
 
-  async say(text: string, name: string, attachments: readonly string[] = []): Promise<void> {
+  async say(text: string, name: string, attachments: readonly string[] = [], replyTo = ""): Promise<void> {
     const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-    this.log.send(key, this.user || name, text, new Date().toISOString(), attachments);
+    this.log.send(key, this.user || name, text, new Date().toISOString(), attachments, replyTo);
     this.lines.value = this.log.view();
     try {
-      const data = { text, ...(name && !this.user ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}) };
+      const data = { text, ...(name && !this.user ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}), ...(replyTo ? { reply_to: replyTo } : {}) };
       await this.client.publish(this.chat, data, { key });
       this.log.tick(key, "accepted");
     } catch (error) {
@@ -133,7 +139,18 @@ export class Room {
   sayAgain(key: string): void {
     const line = this.log.discard(key);
     this.lines.value = this.log.view();
-    if (line) void this.say(line.text, line.name, line.attachments);
+    if (line) void this.say(line.text, line.name, line.attachments, line.replyTo);
+  }
+
+  /** Changes what a message says; null takes it back. Rejects with a sentence. */
+  async change(line: Line, text: string | null): Promise<void> {
+    const what = text === null ? { target: line.id } : { target: line.id, text };
+    await this.client.publish(this.chat, what, { type: text === null ? "retract" : "edit" });
+  }
+
+  /** The message of an id, where it is among those that are shown. */
+  line(id: string): Line | undefined {
+    return (this.past.value ? this.pastLog : this.log).find(id);
   }
 
   /** What an attachment is; asked for once, or `again` where its address may have run out. */
@@ -261,6 +278,7 @@ export class Room {
     [this.freshChat, this.freshBroadcast, this.freshPlaces] = [[], [], []];
     batch(() => {
       if (chat.length > 0) {
+        if (chat.some((event) => event.type === "room")) void this.people.refresh();
         this.log.append(chat, this.readingBack.value);
         this.lines.value = this.log.view();
         this.chatLoaded.value = true;

@@ -1,0 +1,143 @@
+"""All rooms of a user at an edge, told by hand what workers would write: what is pushed, and when."""
+
+import asyncio
+
+from tests.consumers.messenger.by_hand import ByHand, Someone
+from tests.streams.test_rooms_fold import changes
+
+STREAM = "chat:room-study"
+
+
+async def test_rows_come_and_then_those_that_change() -> None:
+    async with ByHand() as edge:
+        first = edge.say("ana", "hi @bob")
+        bob = Someone(edge, "bob")
+        page = await bob.ask("inbox")
+        (row,) = page["rooms"]
+        assert (row["room"], row["unread"], row["mentions"], row["last"]["seq"]) == ("study", 1, 1, first)
+        second = edge.say("ana", "more")
+        pushed = await bob.until(lambda m: m["op"] == "inbox" and "id" not in m)
+        assert [(one["unread"], one["last"]["seq"]) for one in pushed["rooms"]] == [(2, second)]
+        assert (await bob.ask("read", stream=STREAM, seq=second))["op"] == "ok"
+        await bob.until(lambda m: m["op"] == "inbox" and "id" not in m and m["rooms"][0]["unread"] == 0)
+        edge.post(changes("ana", "removed", users=["bob"]))
+        await bob.until(lambda m: m["op"] == "inbox" and m["rooms"] == [{"room": "study", "gone": True}])
+        bob.leave()
+
+
+async def test_a_device_follows_from_what_it_acknowledged_and_hears_what_comes() -> None:
+    async with ByHand() as edge:
+        seqs = [edge.say("ana", f"m{n}") for n in range(25)]
+        bob = Someone(edge, "bob")
+        synced = await bob.ask("sync")
+        assert (synced["op"], synced["rooms"], synced["behind"]) == ("synced", 1, 20)
+        await bob.until(lambda m: m["op"] == "event" and m["seq"] == seqs[-1])
+        assert bob.texts == [f"m{n}" for n in range(5, 25)]
+        edge.say("ana", "live")
+        await bob.until(lambda m: m["op"] == "event" and m["data"].get("text") == "live")
+        assert (await bob.ask("ack", stream=STREAM, seq=seqs[-1]))["op"] == "ok"
+        bob.leave()
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        again = Someone(edge, "bob")
+        assert (await again.ask("sync"))["behind"] == 1
+        await again.until(lambda m: m["op"] == "event")
+        assert again.texts == ["live"]
+        quiet = Someone(edge, "bob", "tv")
+        assert (await quiet.ask("sync"))["behind"] == 20
+        for one in (again, quiet):
+            one.leave()
+
+
+async def test_a_room_that_was_quiet_and_one_that_is_joined_later_come_by_themselves() -> None:
+    async with ByHand() as edge:
+        cat, bob = Someone(edge, "cat"), Someone(edge, "bob")
+        assert (await cat.ask("sync"))["rooms"] == 0
+        synced = await bob.ask("sync")
+        last = edge.world.log[-1]["seq"]
+        await bob.ask("ack", stream=STREAM, seq=last)
+        assert synced["rooms"] == 1
+        edge.post(changes("ana", "added", users=["cat"]))
+        edge.say("ana", "hello")
+        for one in (cat, bob):
+            await one.until(lambda m: m["op"] == "event" and m["data"].get("text") == "hello")
+        edge.post(changes("ana", "removed", users=["cat"]))
+        await cat.until(lambda m: m["op"] == "error" and m["stream"] == STREAM)
+        edge.say("ana", "not for cat")
+        await bob.until(lambda m: m["op"] == "event" and m["data"].get("text") == "not for cat")
+        assert "not for cat" not in cat.texts
+        for one in (cat, bob):
+            one.leave()
+
+
+async def test_a_room_that_is_asked_for_by_itself_is_followed_again_when_it_is_left() -> None:
+    async with ByHand() as edge:
+        bob = Someone(edge, "bob")
+        await bob.ask("sync")
+        assert (await bob.ask("subscribe", stream=STREAM))["op"] == "subscribed"
+        edge.say("ana", "one")
+        assert (await bob.ask("unsubscribe", stream=STREAM))["op"] == "ok"
+        edge.say("ana", "two")
+        await bob.until(lambda m: m["op"] == "event" and m["data"].get("text") == "two")
+        assert bob.texts.count("one") == 1
+        bob.leave()
+
+
+async def test_receipts_typing_and_who_is_there() -> None:
+    async with ByHand() as edge:
+        edge.post(changes("ana", "changed", receipts=True))
+        seq = edge.say("ana", "hello")
+        ana, bob = Someone(edge, "ana"), Someone(edge, "bob")
+        await ana.ask("subscribe", stream=STREAM, members=True)
+        await bob.ask("sync")
+        await ana.until(lambda m: m["op"] == "join" and m["user"] == "bob")
+        there = await ana.ask("presence", stream=STREAM, members=True)
+        assert [(one["user"], one["devices"]) for one in there["members"]] == [("ana", 1), ("bob", 1)]
+        await bob.ask("read", stream=STREAM, seq=seq)
+        await ana.until(lambda m: m["op"] == "receipt" and (m["user"], m["read"]) == ("bob", seq))
+        await bob.ask("typing", stream=STREAM)
+        await ana.until(lambda m: m["op"] == "typing" and m["user"] == "bob")
+        bob.leave()
+        await ana.until(lambda m: m["op"] == "leave" and m["user"] == "bob")
+        eve = Someone(edge, "eve")
+        for op in ("typing", "presence"):
+            assert (await eve.ask(op, stream=STREAM, members=True))["code"] == "not_found"
+        await eve.ask("subscribe", stream=STREAM, members=True)
+        bob = Someone(edge, "bob")
+        await bob.ask("sync")
+        await asyncio.sleep(0.1)
+        assert not [m for m in eve.heard if m["op"] == "join"], "strangers hear of nobody"
+        for one in (ana, bob, eve):
+            one.leave()
+
+
+async def test_what_cannot_be_is_refused() -> None:
+    async with ByHand() as edge:
+        seq = edge.say("ana", "hello")
+        bob, eve = Someone(edge, "bob"), Someone(edge, "eve")
+        for op in ("ack", "read"):
+            assert (await bob.ask(op, stream=STREAM, seq=seq + 1))["code"] == "bad_request"
+            assert (await eve.ask(op, stream=STREAM, seq=seq))["code"] == "not_found"
+        assert (await bob.ask("read", stream="chat:final", seq=1))["code"] == "bad_request"
+        assert (await bob.ask("ack"))["code"] == "bad_request"
+        assert (await bob.ask("ack", stream=STREAM, seq=seq, seqs={}))["code"] == "bad_request"
+        await bob.ask("sync")
+        assert (await bob.ask("sync"))["code"] == "bad_request"
+        for one in (bob, eve):
+            one.leave()
+
+
+async def test_a_device_that_is_signed_out_goes_and_may_come_again() -> None:
+    async with ByHand() as edge:
+        phone, tv = Someone(edge, "bob"), Someone(edge, "bob", "tv")
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        edge.sign_out("bob", "phone")
+        assert (phone.closed, tv.closed) == (4001, None)
+        phone.leave()
+        again = Someone(edge, "bob")
+        assert again.closed is None
+        edge.service.messenger.disconnect("bob")
+        assert (again.closed, tv.closed) == (4001, 4001)
+        for one in (again, tv):
+            one.leave()

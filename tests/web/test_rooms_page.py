@@ -1,0 +1,82 @@
+"""A room in the page, in two browsers: who is in it, replies, edits, retractions, reports, and mutes."""
+
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.pipeline import Pipeline
+from tests.web.browser import Browser, Page
+from tests.web.pages import DESKTOP, PHONE, in_all_lights, reads, shows, visit, write
+
+pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+def ask(pipeline: Pipeline, method: str, path: str, user: str, body: Any = None) -> Any:
+    request = urllib.request.Request(
+        f"{pipeline.gateway_url}{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", "Touchline-User": user},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def act(page: Page, text: str, what: str) -> None:
+    """Open what there is to do with a message, and do it."""
+    page.until(reads(text))
+    page.evaluate(
+        f"""(() => {{
+          const line = [...document.querySelectorAll('.line')].findLast(
+            (one) => one.querySelector('.line-text')?.textContent === {json.dumps(text)});
+          line.querySelector('.actions').open = true;
+          line.querySelector('[data-do={what}]').click();
+        }})()"""
+    )
+
+
+def test_a_room_in_two_browsers(browser: Browser, pipeline: Pipeline) -> None:
+    room = {"room": "page-1", "name": "Study group", "members": ["ben"]}
+    ask(pipeline, "POST", "/v1/rooms", "ana", room)
+    ana = visit(browser, pipeline, "room-page-1&user=ana", **DESKTOP)
+    ben = visit(browser, pipeline, "room-page-1&user=ben", **PHONE)
+    ben.click("[data-name=chat]")
+    for page in (ana, ben):
+        page.until(shows(".members summary", "Study group · 2 members"))
+    write(ben, "Hello")
+    act(ana, "Hello", "reply")
+    ana.until("document.querySelector('.about') !== null")
+    write(ana, "Hello yourself")
+    ben.until(shows(".answers", "ben: Hello"))
+    ben.until(shows(".answered", "1 reply"))
+    act(ben, "Hello", "edit")
+    ben.until("document.querySelector('#message').value === 'Hello'")
+    write(ben, "Hello all")
+    ana.until(shows(".line-text", "Hello all"))
+    in_all_lights(ana, "room", view="chat")
+    assert ana.axe() == []
+    assert ben.axe() == []
+    act(ben, "Hello yourself", "report")
+    ben.fill(".reason", "too loud")
+    ben.press("Enter")
+    ben.until(shows(".actions-said", "It is reported."))
+    (report,) = ask(pipeline, "GET", "/v1/streams/chat/room-page-1/reports", "ana")["reports"]
+    assert report["reason"] == "too loud"
+    # A member does not moderate; the owner does.
+    assert ben.evaluate("document.querySelectorAll('[data-do=mute]').length") == 0
+    write(ben, "Rude")
+    act(ana, "Rude", "mute")
+    ana.until(shows(".actions-said", "ben is muted for ten minutes."))
+    write(ben, "Still here")
+    ben.until(shows(".line .problem", "You may not publish"))
+    act(ana, "Rude", "retract")
+    for page in (ana, ben):
+        page.until(shows(".gone", "Taken back"))
+    again = visit(browser, pipeline, "room-page-1&user=ben", **DESKTOP)
+    again.until(shows(".gone", "Taken back"))
+    assert again.evaluate(reads("Rude")) is False
+    for page in (ana, ben, again):
+        page.close()
+    browser.forget_complaints()

@@ -1,0 +1,68 @@
+// Who is in a room, which rooms one is in, and what one may do with what others say.
+
+import { Moderation, type Room as Known, Rooms, type RoomRow, TouchlineError } from "@touchline/client";
+import { signal } from "@preact/signals";
+
+import { identity } from "../shared/config.ts";
+
+const ROOM = "room-";
+
+export class People {
+  /** The room of this channel, for who is in it. */
+  readonly room = signal<Known | null>(null);
+  readonly rooms = signal<readonly RoomRow[]>([]);
+  readonly problem = signal("");
+
+  private readonly name: string;
+  private readonly asked = new Rooms(identity());
+  private readonly moderation = new Moderation(identity());
+
+  constructor(
+    private readonly channel: string,
+    readonly user: string,
+  ) {
+    this.name = channel.startsWith(ROOM) ? channel.slice(ROOM.length) : "";
+    void this.refresh();
+  }
+
+  get isRoom(): boolean {
+    return this.name !== "";
+  }
+
+  /** Whether whoever is here moderates: the owner and the moderators of a room. */
+  get leads(): boolean {
+    const me = this.room.value?.members.find(({ user }) => user === this.user);
+    return me !== undefined && me.role !== "member";
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      if (this.isRoom) this.room.value = await this.asked.show(this.name);
+      if (this.user) this.rooms.value = await this.asked.list();
+    } catch {
+      this.room.value = null; // the chat says why it cannot be read
+    }
+  }
+
+  report(target: string, reason: string): Promise<string> {
+    return done(this.moderation.report(`chat:${this.channel}`, target, reason), "It is reported.");
+  }
+
+  mute(user: string): Promise<string> {
+    return done(this.moderation.mute(this.channel, user, "10m"), `${user} is muted for ten minutes.`);
+  }
+
+  ban(user: string): Promise<string> {
+    return done(this.moderation.ban(this.channel, user), `${user} is banned.`);
+  }
+}
+
+/** What became of it, as a sentence. */
+export async function done(work: Promise<unknown>, said: string): Promise<string> {
+  try {
+    await work;
+    return said;
+  } catch (error) {
+    return error instanceof TouchlineError ? error.message : "It did not work: try again.";
+  }
+}
