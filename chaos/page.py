@@ -23,6 +23,8 @@ RESULTS: Final = ROOT / "chaos" / "results"
 #: Of a soak the page shows each series that is bound, but not files and threads that stayed as they were.
 #: Attackers of a phase that are named.
 _NAMED: Final = 8
+#: Findings that are told in words.
+_SAID: Final = 4
 _COUNTED: Final = ("files", "threads", "tasks")
 
 
@@ -107,7 +109,9 @@ def siege(report: Siege) -> str:
 
 
 def _said(findings: Sequence[str]) -> str:
-    return f"**It did not hold**: {'; '.join(findings)}." if findings else "It held."
+    """The whole list is in the report; the rows that it is about are marked."""
+    more = f", and {len(findings) - _SAID} more" if len(findings) > _SAID else ""
+    return f"**It did not hold**: {'; '.join(findings[:_SAID])}{more}." if findings else "It held."
 
 
 def _row(who: str, phase: Phase) -> str:

@@ -1,5 +1,6 @@
 """What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
@@ -32,6 +33,15 @@ EVERYTHING: Final[tuple[Part, ...]] = ("presence", "revocations", "alerts")
 LISTS: Final = CLOSED | EXPIRING | SPREAD
 
 
+#: A turn of whoever looks through many channels.
+_TURN_S: Final = 0.005
+
+
+def weight(size: int) -> int:
+    """As how many channels one counts whose record has so many bytes."""
+    return 1 + size // 1024
+
+
 class ControlState:
     """Channels with their readers and retention, who watches what, which tokens are revoked.
 
@@ -57,7 +67,7 @@ class ControlState:
         self.rooms.erases = lambda: self.moderation.erases
         self.rooms.erased_at = self.moderation.erased_at
         names = topic_names(settings)
-        self.presence = Presence(clock)
+        self._clock, self.presence = clock, Presence(clock)
         #: From where a record lies to its event's place.
         self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.revocations = Revocations()
@@ -162,12 +172,26 @@ class ControlState:
         closed = [channel for channel in banned if not grants.allows("admin", channel)]
         return [*self.readers.hidden_from(grants, patterns), *closed], self.readers.open_to(grants)
 
+    async def hidden_in_turns(self, grants: Grants, patterns: Collection[str]) -> list[str]:
+        """The first of these, with room for others in between: there may be many to read."""
+        self._must_be_known()
+        found, until = [], self._clock.monotonic() + _TURN_S
+        for channel in self.readers.hiding(grants, patterns):
+            if channel is not None:
+                found.append(channel)
+            if self._clock.monotonic() >= until:
+                await asyncio.sleep(0)
+                until = self._clock.monotonic() + _TURN_S
+        return found
+
     def closed_by(self, grants: Grants) -> int:
-        """How many channels are closed of those that this user administers."""
+        """How many channels are closed of those that this user administers; a large one counts as many."""
         self._must_be_known()
         covered = covering(f":{pattern}" for pattern in grants.can.get("admin", ()))
         return sum(
-            covered(name) and grants.allows("admin", name) for name in self.channels.names_listed(CLOSED)
+            weight(self.channels.size_listed(name))
+            for name in self.channels.names_listed(CLOSED)
+            if covered(name) and grants.allows("admin", name)
         )
 
     def revokes(self, grants: Grants) -> bool:

@@ -46,6 +46,7 @@ from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
 from streams.upkeep.hot import Traffic
+from streams.upkeep.spreads import Spreads
 
 _log = get_logger("touchline.stream")
 _lines = Lines("touchline.stream")
@@ -117,7 +118,12 @@ class Worker:
         )
         view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
-        view.still_used = lambda key: any(key in channels.known for channels in self._channels.values())
+        #: Who looks at them, goes by what was read until it changes.
+        self.spreads = Spreads(channels)
+        view.still_used = lambda key: (
+            key.decode("utf-8", "replace") in self.spreads
+            or any(key in channels.known for channels in self._channels.values())
+        )
         self._signer = Signer(settings.auth)
         self._watching = Watching(
             *(settings, self._names, tables), consent=state.consent, clock=clock, write=self.write

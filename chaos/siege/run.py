@@ -26,6 +26,8 @@ from kernel.settings.reading import PREFIX
 Tell = Callable[[str], None]
 #: How long a role may need to be whole again after the last attacker.
 _REST_S: Final = 60.0
+#: How long a fault may go on that was begun before: roles that are restarted one by one take their time.
+_STRUCK_S: Final = 180.0
 _SEEN_S: Final = 10.0
 #: The phase of all attackers is so much longer than that of a few.
 _OF_ALL: Final = 3
@@ -79,17 +81,22 @@ async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> R
 async def _with_faults(wanted: Plan, cluster: Cluster, tell: Tell) -> Report:
     """Who is struck may be away: of the findings those count that are left when it is over."""
     blows, faults = plan_faults(wanted.seed, wanted.seconds), Faults(cluster, tell)
-    striking = [asyncio.create_task(task) for task in (faults.carry_out(blows), faults.supervise())]
+    carried_out = asyncio.create_task(faults.carry_out(blows))
+    striking = [carried_out, asyncio.create_task(faults.supervise())]
     try:
-        return await besiege(wanted, cluster, tell)
+        return await besiege(wanted, cluster, tell, until=carried_out)
     finally:
         for task in striking:
             task.cancel()
         await asyncio.gather(*striking, return_exceptions=True)
 
 
-async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
-    """The attackers against a pipeline that runs, with `settings.auth.secret`."""
+async def besiege(
+    wanted: Plan, ground: Ground, tell: Tell, until: "asyncio.Task[None] | None" = None
+) -> Report:
+    """The attackers against a pipeline that runs, with `settings.auth.secret`.
+
+    Faults go on `until` that is done."""
     settings = ground.settings
     canaries = Canaries(ground.gateway_url, ground.edge_urls, settings.auth.secret)
     watchman, meter = Watchman(ground, supervises=not wanted.faults), Meter()
@@ -132,6 +139,8 @@ async def besiege(wanted: Plan, ground: Ground, tell: Tell) -> Report:
             report.phases.append(phase)
             for line in msgspec.structs.replace(report, phases=[phase]).lines()[1:]:
                 tell(line)
+        if until is not None:
+            await asyncio.wait([until], timeout=_STRUCK_S)
         await _rest(ground, canaries, report)
         return report
     finally:
@@ -181,7 +190,7 @@ def _since(
 async def _rest(ground: Ground, canaries: Canaries, report: Report) -> None:
     """Wait until everybody is ready and has seen everything; what is missing when the time is up."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + _REST_S
+    until = loop.time() + _REST_S * (2 if report.struck else 1)
     while True:
         report.unseen = canaries.unseen(_SEEN_S)
         report.away = [

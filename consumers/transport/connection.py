@@ -268,6 +268,9 @@ class ViewerConnection(asyncio.Protocol):
         else:
             self._do(cast("s.Effect", asked))
 
+    def over(self) -> bool:
+        return self._service.turns.over()
+
     def answer(self, wire: Wire) -> None:
         for out in wire.data_to_send():
             if out:

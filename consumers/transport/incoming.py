@@ -37,6 +37,9 @@ class Owner(Protocol):
         """A message came: what it asks for, to be done one by one."""
 
     def do(self, asked: Asked) -> None: ...
+    def over(self) -> bool:
+        """Whether this turn of the loop is over, though less was done than a piece may be."""
+
     def answer(self, wire: Wire) -> None:
         """Write what the parser says to frames."""
 
@@ -78,6 +81,8 @@ class Incoming:
                     self._asked = None
                 else:
                     owner.do(asked)
+                    if owner.over():  # one may be dear: to watch a channel whose settings are long to read
+                        return self._under_way
             elif self._frames is not None:
                 left -= 1
                 if (frame := next(self._frames, None)) is None:

@@ -1,6 +1,6 @@
 """Who may read which channel, by its name and its settings: edges, gateway and indexer keep to it alike."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -91,14 +91,18 @@ class ChannelAcl:
     def hidden_from(self, grants: Grants, patterns: Collection[str] = ("*",)) -> list[str]:
         """The channels that this user may not read, because of their settings, of those that these patterns
         of streams cover: what others close elsewhere is none of their concern."""
+        return [channel for channel in self.hiding(grants, patterns) if channel is not None]
+
+    def hiding(self, grants: Grants, patterns: Collection[str]) -> Iterator[str | None]:
+        """The same one by one, and None for each that is looked at and open to them."""
         user, administers = grants.user, bool(grants.can.get("admin"))
-        return [
-            channel
-            for channel, names in self._closed(covering(patterns))
-            if user not in names
-            and not channel.startswith(CLOSED)
-            and not (administers and grants.allows("admin", channel))
-        ]
+        for channel, names in self._closed(covering(patterns)):
+            hidden = (
+                user not in names
+                and not channel.startswith(CLOSED)
+                and not (administers and grants.allows("admin", channel))
+            )
+            yield channel if hidden else None
 
     def open_to(self, grants: Grants) -> list[str] | None:
         """Of the channels whose names close them, those that this user may read; None: all of them."""

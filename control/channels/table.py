@@ -168,6 +168,13 @@ class ChannelTable:
             yield from (state for _, state in page if isinstance(state, ChannelRecord))
             after = page[-1][0]
 
+    def page(self, after: str, limit: int) -> tuple[list[ChannelRecord], str]:
+        """A few records behind this name, and the name to go on from: empty where there are no more."""
+        keys, more = self._view.keys(after=after.encode(), limit=limit)
+        states = [self._view.known(key).state for key in keys]
+        found = [state for state in states if isinstance(state, ChannelRecord)]
+        return found, keys[-1].decode("utf-8", "replace") if more else ""
+
     def channel(self, name: str) -> ChannelRecord:
         """The record of a channel, or of the one that it is a lane of; the defaults where there is none."""
         base = split_lane(name)[0]
@@ -183,6 +190,10 @@ class ChannelTable:
     def names_listed(self, flag: int) -> Iterator[str]:
         """Their names alone, as far as is known without reading their records."""
         return (key.decode("utf-8", "replace") for key in self._view.keys_listed(flag))
+
+    def size_listed(self, name: str) -> int:
+        """How large the record of one is that is on a list."""
+        return self._view.size_listed(name.encode())
 
     def write(self, record: ChannelRecord) -> list[Write]:
         """The channel is as `record` says from now on; returns what has to be written."""

@@ -15,8 +15,8 @@ from kernel.process.lines import Lines
 _lines = Lines("touchline.state")
 #: Entities that are kept decoded, beside those that are watched.
 REMEMBERED: Final = 10_000
-#: And as they lie on disk together at most so large: decoded that is ten times as much. Of larger ones fewer.
-REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+#: And as they lie on disk together at most so large: decoded that is six times as much. Of larger ones fewer.
+REMEMBERED_BYTES: Final = 16 * 1024 * 1024
 #: What is larger is read again rather than kept for as long as somebody watches it.
 _LARGE: Final = 4 * 1024
 _PAGE: Final = 1000
@@ -59,6 +59,8 @@ class View(Generic[S]):
         self.bytes = 0
         #: The keys that are on lists, with their flags, where the type's are few.
         self.lists: dict[bytes, int] = {}
+        #: How large the records of these are.
+        self._list_sizes: dict[bytes, int] = {}
         self._watched: dict[bytes, Known[S]] = {}
         self._callbacks: dict[bytes, list[Callable[[bytes, S | None], None]]] = {}
         #: Of entities whose pairs are all watched, those that come too; and of all there are.
@@ -92,6 +94,7 @@ class View(Generic[S]):
         if self.type.few_listed:
             for row in store.listed(self.type.name, _ANY):
                 self.lists[row.key] = self.lists.get(row.key, 0) | row.flags
+                self._list_sizes[row.key] = len(row.value)
         for key in list(self._callbacks):
             self._refresh(key)
 
@@ -211,6 +214,12 @@ class View(Generic[S]):
             if len(rows) < _PAGE:
                 return found
 
+    def keys(self, *, after: bytes, limit: int) -> tuple[list[bytes], bool]:
+        """So many keys behind `after`, in order, without reading what they say (some may be removed); and
+        whether there may be more."""
+        rows = self._opened.scan(self.type.name, b"", after, limit)
+        return list(dict.fromkeys(row.key for row in rows)), len(rows) == limit
+
     def listed(self, flag: int, wanted: Callable[[bytes], bool] | None = None) -> Iterator[tuple[bytes, S]]:
         """Entities that have this flag now (the type says which it has), of those whose keys are `wanted`."""
         flags = self.type.flags
@@ -270,13 +279,19 @@ class View(Generic[S]):
             self._tell_all(keys)
 
     def _relist(self, key: bytes) -> None:
-        flags = 0
+        flags = size = 0
         for row in self._opened.get(self.type.name, key):
-            flags |= row.flags if row.gone_ms is None else 0
+            if row.gone_ms is None:
+                flags, size = flags | row.flags, size + len(row.value)
         if flags:
-            self.lists[key] = flags
+            self.lists[key], self._list_sizes[key] = flags, size
         else:
             self.lists.pop(key, None)
+            self._list_sizes.pop(key, None)
+
+    def size_listed(self, key: bytes) -> int:
+        """How large the records of a key are that is on a list, where the type's are few."""
+        return self._list_sizes.get(key, 0)
 
     def _refresh(self, key: bytes) -> None:
         before = self._own.get(key) or self._watched.get(key) or self._remembered.get(key)

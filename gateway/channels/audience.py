@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from heapq import nsmallest
 from typing import Any, Final
 
 from control.channels.channel import ChannelRecord
@@ -12,28 +13,39 @@ from kernel.log.positions import split_lane
 MOST_CHANNELS: Final = 50
 
 
+class Audiences:
+    """What edges say of their viewers. A channel's are those of its most watched stream: who watches ticker
+    and chat of a match is one viewer, not two."""
+
+    def __init__(self, beats: Iterable[Beat]) -> None:
+        self._streams: dict[str, Counter[str]] = {}
+        self._shards: dict[str, dict[int, Counter[str]]] = {}
+        for beat in beats:
+            for slot, viewers in beat.viewers.items():
+                channel = split_lane(slot.stream.partition(":")[2])[0]
+                self._streams.setdefault(channel, Counter())[slot.stream] += viewers
+                versions = self._shards.setdefault(channel, {})
+                versions.setdefault(slot.version, Counter())[slot.stream] += viewers
+
+    def largest(self, also: Iterable[str]) -> list[str]:
+        """The channels with most viewers, then others."""
+        names = self._streams.keys() | set(also)
+        viewers = {name: max(self._streams.get(name, {}).values(), default=0) for name in names}
+        return nsmallest(MOST_CHANNELS, names, key=lambda name: (-viewers[name], name))
+
+    def row(self, record: ChannelRecord) -> dict[str, Any]:
+        """What there is to show of one."""
+        return _row(record, self._streams.get(record.channel), self._shards.get(record.channel, {}))
+
+
 def by_channel(
     beats: Iterable[Beat],
     known: Iterable[ChannelRecord],
     record_of: Callable[[str], ChannelRecord] = lambda name: ChannelRecord(channel=name),
 ) -> list[dict[str, Any]]:
-    """The channels with most viewers, then those that were changed. A channel's viewers are those of its
-    most watched stream: who watches ticker and chat of a match is one viewer, not two.
-    """
-    streams: dict[str, Counter[str]] = {}
-    shards: dict[str, dict[int, Counter[str]]] = {}
-    for beat in beats:
-        for slot, viewers in beat.viewers.items():
-            channel = split_lane(slot.stream.partition(":")[2])[0]
-            streams.setdefault(channel, Counter())[slot.stream] += viewers
-            versions = shards.setdefault(channel, {})
-            versions.setdefault(slot.version, Counter())[slot.stream] += viewers
-    records = {record.channel: record for record in known}
-    rows = [
-        _row(records.get(name) or record_of(name), streams.get(name), shards.get(name, {}))
-        for name in streams.keys() | records
-    ]
-    return sorted(rows, key=lambda row: (-row["viewers"], row["channel"]))[:MOST_CHANNELS]
+    """The channels with most viewers, then those that were changed."""
+    audiences, records = Audiences(beats), {record.channel: record for record in known}
+    return [audiences.row(records.get(name) or record_of(name)) for name in audiences.largest(records)]
 
 
 def _row(

@@ -90,8 +90,9 @@ async def routes(context: Context) -> Sequence[Operation]:
         if split_lane(channel)[1] is None:
             record = control_state.channel(channel)
             check_change(record, "set_channel", wanted, context.clock.now_ms())
-            if wanted.get("readers") and not record.settings.readers and caller.bound:
-                closing.take(await context.access.grants(request))
+            if wanted.get("readers", record.settings.readers) and caller.bound:
+                size = max(len(msgspec.json.encode(wanted)), len(msgspec.json.encode(record.settings)))
+                closing.take(await context.access.grants(request), record, size)
         await commands.send(channel, "set_channel", wanted)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from control.state import ControlState
+from control.channels.channel import ChannelRecord
+from control.state import ControlState, weight
 from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -20,9 +21,11 @@ class Closing:
         #: Patterns -> when they were counted, and how many there are with those that were let through since.
         self._counts: dict[tuple[str, ...], tuple[float, int]] = {}
 
-    def take(self, grants: Grants) -> None:
-        """One more is closed. Raises `limit_reached` where there are as many as may be."""
-        if grants.allows("admin", "*"):
+    def take(self, grants: Grants, before: ChannelRecord, size: int) -> None:
+        """One is closed, or stays so, with settings of so many bytes. Raises `limit_reached`."""
+        was = weight(self._known.channels.size_listed(before.channel)) if before.settings.readers else 0
+        more = weight(size) - was
+        if more <= 0 or grants.allows("admin", "*"):
             return
         now, patterns = self._clock.monotonic(), tuple(grants.can.get("admin", ()))
         at, count = self._counts.get(patterns, (float("-inf"), 0))
@@ -30,10 +33,11 @@ class Closing:
             if len(self._counts) >= _MOST_COUNTS:
                 self._counts.clear()
             at, count = now, self._known.closed_by(grants)
-        self._counts[patterns] = (at, count + (count < self._most))
-        if count >= self._most:
+        fits = count + more <= self._most
+        self._counts[patterns] = (at, count + (more if fits else 0))
+        if not fits:
             raise TouchlineError(
                 "limit_reached",
-                f"Of the channels that you administer {count:,} are closed, which is as many as may be.",
+                f"Of the channels that you administer {self._most:,} may be closed; each of their kB counts.",
                 hint="Open some again, or use rooms.",
             )

@@ -149,7 +149,8 @@ async def _many(
             results.check()
     except TouchlineError as broken:
         # What came before the body broke is on its way: its results are told along with the error.
-        error = broken
+        # Not with the frames that it came through: this one would hold itself, and all of the body with it.
+        error = broken.with_traceback(None)
     while windows:
         await finish_oldest()
     if streaming is None:

@@ -147,7 +147,8 @@ class Access:
         WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Scope()
-        hidden, own = self._state.hidden_from(grants, grants.can.get(action, ()))
+        hidden = await self._state.hidden_in_turns(grants, grants.can.get(action, ()))
+        own = self._state.readers.open_to(grants)
         rooms, ranges = self._state.rooms.seen_in_search(grants.user) if own is not None else ([], [])
         seen = Seen(hidden, own, tuple(grants.can.get("admin", ())), rooms, ranges)
         return Scope(tuple(grants.can.get(action, ())), seen, grants.user, self._bound(grants))

@@ -5,16 +5,16 @@ that is the pipeline itself (docs/decisions/0067).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from prometheus_client.parser import text_string_to_metric_families
 
-from control.channels.channel import default_record
-from gateway.channels.audience import MOST_CHANNELS, by_channel
+from control.channels.channel import ChannelRecord, default_record
+from control.channels.table import ChannelTable
+from gateway.channels.audience import MOST_CHANNELS, Audiences
 from gateway.context import Context
 from gateway.http.bodies import json_object
 from gateway.http.operations import Operation, Parameter, Reply
@@ -26,6 +26,8 @@ _TIMEOUT: Final = ClientTimeout(total=2.0)
 #: Answers of this age are good enough for everybody who asks: ten open pages cost what one does.
 _FRESH_S: Final = 0.5
 _MAX_BODY: Final = 1024
+#: Records that are read in one turn of the loop.
+_AT_A_TIME: Final = 4
 _OURS: Final = "touchline_"
 
 
@@ -98,6 +100,28 @@ class Figures:
         return role
 
 
+async def _some(channels: ChannelTable) -> list[ChannelRecord]:
+    """As many as are shown, a few at a time: their settings may be long to read."""
+    found: list[ChannelRecord] = []
+    after, more = "", True
+    while more and len(found) < MOST_CHANNELS:
+        page, after = channels.page(after, _AT_A_TIME)
+        found, more = found + page, bool(after)
+        await asyncio.sleep(0)
+    return found[:MOST_CHANNELS]
+
+
+async def _rows(
+    audiences: Audiences, known: Sequence[ChannelRecord], record_of: Callable[[str], ChannelRecord]
+) -> list[dict[str, Any]]:
+    """Of the largest audiences, one by one."""
+    records, rows = {record.channel: record for record in known}, []
+    for name in audiences.largest(records):
+        rows.append(audiences.row(records.get(name) or record_of(name)))
+        await asyncio.sleep(0)
+    return rows
+
+
 async def routes(context: Context) -> Sequence[Operation]:
     """`GET /v1/ops`."""
     http = await context.stack.enter_async_context(ClientSession(timeout=_TIMEOUT))
@@ -108,12 +132,12 @@ async def routes(context: Context) -> Sequence[Operation]:
         latest = await figures.latest(context.clock.monotonic())
         state = context.control_state
         # Of channels without viewers no more are looked at than are shown.
-        known = list(islice(state.channels, MOST_CHANNELS)) if state.known else []
+        known = await _some(state.channels) if state.known else []
         record_of = state.channel if state.known else default_record
         return {
             "at_ms": context.clock.now_ms(),
             "roles": latest,
-            "channels": by_channel(state.presence.beats(), known, record_of),
+            "channels": await _rows(Audiences(state.presence.beats()), known, record_of),
         }
 
     if context.settings.gateway.ops_every_s > 0:

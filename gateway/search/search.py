@@ -1,5 +1,6 @@
 """GET /v1/search: events by what they say; and GET /v1/index: how far the index is complete."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from search_indexer.searching.scope import Seen
 from search_indexer.searching.search import Found, Hit, Searcher
 
 _TIMEOUT_S: Final = 10.0
+#: An event that is larger is read in a turn of its own.
+_LARGE: Final = 64 * 1024
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 256}
 _TIME: Final = {"type": "string", "format": "date-time"}
 
@@ -152,6 +155,7 @@ async def _count_replies(context: Context, found: Found, seen: Seen) -> None:
     whole = set(seen.rooms)
     by_channel: dict[Stream, list[Hit]] = {}
     for hit in found.hits:
+        await _others_first(hit)
         stream = Stream.parse(_placed(bytes(hit.event)).stream)
         told = not is_room(stream) or seen.own is None or stream.channel in whole
         if stream.kind is Kind.CHAT and told:
@@ -159,9 +163,17 @@ async def _count_replies(context: Context, found: Found, seen: Seen) -> None:
             by_channel.setdefault(Stream(stream.kind, base), []).append(hit)
     for stream, hits in by_channel.items():
         bodies = [bytes(hit.event) for hit in hits]
-        counted = with_counts(bodies, await context.history.replies(stream, bodies))
-        for hit, body in zip(hits, counted, strict=True):
-            hit.event = msgspec.Raw(body)
+        numbers = await context.history.replies(stream, bodies)
+        for hit, body in zip(hits, bodies, strict=True):
+            await _others_first(hit)
+            [counted] = with_counts([body], numbers)
+            hit.event = msgspec.Raw(counted)
+
+
+async def _others_first(hit: Hit) -> None:
+    """A page may be of large events: to read all of them at once holds the loop."""
+    if len(bytes(hit.event)) > _LARGE:
+        await asyncio.sleep(0)
 
 
 class _Placed(msgspec.Struct):
@@ -182,6 +194,7 @@ async def _as_of_hits(context: Context, grants: Grants, found: Found, seen: Seen
         return None
     rooms, wrong = context.control_state.rooms, dict[str, Spans]()
     for hit in found.hits:
+        await _others_first(hit)
         placed = _placed(bytes(hit.event))
         stream = Stream.parse(placed.stream)
         if is_room(stream):

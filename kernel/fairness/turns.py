@@ -62,6 +62,10 @@ class Turns:
             return True
         return self._clock.monotonic() < self._ends
 
+    def over(self) -> bool:
+        """Whether this turn has lasted long enough: what is left of a piece waits for a later one."""
+        return self._ends is not None and self._clock.monotonic() >= self._ends
+
     def add(self, who: str, work: Work) -> None:
         """Do this for `who` in later turns, piece by piece, until there is no more of it."""
         if self._ends is None:

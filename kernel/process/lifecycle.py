@@ -15,9 +15,6 @@ from kernel.process.stalls import StallWatch
 
 #: What has been made until then stays: all that a start makes, however long it takes.
 _STARTED_S: Final = (5.0, 10.0, 20.0, 40.0, 80.0)
-#: So many objects more than before, and those that are new are looked through; every tenth time more of them,
-#: and of these times every twentieth all. As it comes a few hundred are enough, many times a second.
-_LOOKED_THROUGH: Final = (10_000, 10, 20)
 
 
 async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -29,7 +26,6 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     watch = StallWatch(loop, SystemClock())
     watch.start()
     # To look through all that a start has made for garbage, again and again, holds the loop for 100 ms.
-    gc.set_threshold(*_LOOKED_THROUGH)
     for after_s in _STARTED_S:
         loop.call_later(after_s, gc.freeze)
     try:

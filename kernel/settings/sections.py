@@ -312,7 +312,7 @@ class Limits(Section, frozen=True):
     commands_at_once: Annotated[Count, Meta(description="such changes that a user may ask for at once")] = 500
     closed_channels: Annotated[
         Count,
-        Meta(description="channels with `readers` that there may be of those that somebody administers"),
+        Meta(description="channels with `readers` of those that somebody administers; 1 KB counts as one"),
     ] = 5000
     rooms_of_a_user: Annotated[Count, Meta(description="rooms that a user may be in")] = 5000
     page_bytes: Annotated[Count, Meta(description="bytes at which a page of history or hits ends")] = (

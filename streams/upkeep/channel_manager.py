@@ -19,7 +19,7 @@ from kernel.process.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 from streams.upkeep.hot import Hot
-from streams.upkeep.sharding import Policy, reshard_due, retirable
+from streams.upkeep.sharding import Policy, is_due, reshard_due, retirable
 from streams.worker import Worker
 
 _log = get_logger("touchline.channels")
@@ -28,6 +28,8 @@ _log = get_logger("touchline.channels")
 OPS_CHANNEL = "touchline-ops"
 #: Over how long traffic is compared: a worker that catches up reads its partitions in large pieces.
 _HOT_WINDOW_S = 10.0
+#: For so long records are read in a look: of those that are as large as may be some twenty.
+_READ_S = 0.02
 #: A hot partition is published again after so long.
 _TELL_AGAIN_S = 60.0
 
@@ -44,6 +46,7 @@ class ChannelManager:
         self._ingest, self._presence_topic = names.ingest, names.presence
         self._presence = codec_for(settings, "presence")
         self._audiences = worker.state.presence
+        self._spreads = worker.spreads
         self._signer = Signer(settings.auth)
         if not self._signer.able:
             _log.warning(
@@ -67,13 +70,22 @@ class ChannelManager:
     def _reshard(self, viewers: Mapping[Slot, int]) -> list[Write]:
         now_ms = self._audiences.broker_ms()
         registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
-        names = set(audiences) | {r.channel for r in registry.listed(SPREAD)}
-        writes = []
-        for name in sorted(names):
-            if not is_channel(name) or not self._worker.owns(name):
+        names = [
+            name
+            for name in set(audiences) | set(registry.names_listed(SPREAD))
+            if is_channel(name) and self._worker.owns(name)
+        ]
+        self._spreads.only(names)
+        writes, until = [], self._clock.monotonic() + _READ_S
+        # The largest audiences first: whose record was not read yet, and finds no time, has its turn later.
+        for name in sorted(names, key=lambda name: (-audiences.get(name, 0), name)):
+            spread = self._spreads.of(name, read=self._clock.monotonic() < until)
+            watching = audiences.get(name, 0)
+            of_versions: Mapping[int, int] = versions.get(name, {})
+            if spread is None or not is_due(spread, watching, of_versions, now_ms, self._policy):
                 continue
             before = registry.channel(name)
-            after = self._changed(before, audiences.get(name, 0), versions.get(name, {}), now_ms)
+            after = self._changed(before, watching, of_versions, now_ms)
             if after is not before:
                 writes += registry.write(after)
         return writes

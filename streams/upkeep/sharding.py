@@ -38,6 +38,19 @@ def reshard_due(record: ChannelRecord, viewers: int, now_ms: int, policy: Policy
     return None if wanted == record.newest.shards else wanted
 
 
+def is_due(
+    record: ChannelRecord,
+    viewers: int,
+    viewers_by_version: Mapping[int, int],
+    now_ms: int,
+    policy: Policy,
+) -> bool:
+    """Whether there is anything to do about a channel's shards."""
+    return reshard_due(record, viewers, now_ms, policy) is not None or bool(
+        retirable(record, viewers_by_version, now_ms, policy)
+    )
+
+
 def retirable(
     record: ChannelRecord, viewers_by_version: Mapping[int, int], now_ms: int, policy: Policy
 ) -> list[int]:

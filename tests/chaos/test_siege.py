@@ -12,7 +12,7 @@ import pytest
 from chaos.siege.attack import Put
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.on_the_log import TOPICS
-from chaos.siege.report import Bounds, Phase, Report, broken
+from chaos.siege.report import Bounds, Phase, Report, broken, p99
 from chaos.siege.run import Plan, besiege, phases, shares
 from chaos.siege.strike import topic_of
 from chaos.siege.watch import long_stalls
@@ -145,6 +145,14 @@ def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
         "2 events that were taken never reached somebody who watched: a, 9 s old; b",
         "index is not ready after it was over",
     ]
+
+
+def test_of_a_few_the_slowest_is_no_p99() -> None:
+    assert p99([]) is None
+    assert p99([7.0]) == 7.0
+    assert p99([*[1.0] * 59, 5.0]) == 1.0
+    assert p99([*[1.0] * 58, 5.0, 5.0]) == 5.0
+    assert p99([float(number) for number in range(1000)]) == 989.0
 
 
 def test_stalls_are_read_from_a_roles_metrics() -> None:

@@ -29,9 +29,16 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-def view(store: Store, *, few_listed: bool = True) -> View[Note]:
+def view(store: Store, *, few_listed: bool = True, decoded: list[bytes] | None = None) -> View[Note]:
     type_ = note_type("notes", listing=True)
-    made = View(replace(type_, few_listed=few_listed), remembered=50, remembered_bytes=5 * LARGE)
+    told = [] if decoded is None else decoded
+
+    def decode(value: bytes) -> Note:
+        told.append(value)
+        return type_.decode(value)
+
+    counted = replace(type_, few_listed=few_listed, decode=decode)
+    made = View(counted, remembered=50, remembered_bytes=5 * LARGE)
     made.open(store)
     return made
 
@@ -52,7 +59,8 @@ def test_what_is_remembered_has_a_bound_in_bytes_and_one_in_number(store: Store)
 def test_what_is_large_is_not_held_for_those_who_watch_it_and_they_hear_of_changes_all_the_same(
     store: Store,
 ) -> None:
-    known, heard = view(store), list[tuple[bytes, str]]()
+    decoded, heard = list[bytes](), list[tuple[bytes, str]]()
+    known = view(store, decoded=decoded)
 
     def hear(key: bytes, state: Note | None) -> None:
         heard.append((key, "" if state is None else state.text[:3]))
@@ -61,6 +69,9 @@ def test_what_is_large_is_not_held_for_those_who_watch_it_and_they_hear_of_chang
         state = known.watch(f"large-{number}", hear)
         assert state is not None
     assert known.bytes <= 5 * LARGE + 1000
+    for number in range(10):  # they are read again, and not held
+        known.get(f"large-{number}")
+    assert len(decoded) == 50
     store.apply({"notes": [row("large-0", "new", revision=2)]}, {"notes": {0: 100}})
     assert b"large-0" in known.in_use, "or the follower would not tell of it"
     known.changed({b"large-0"})

@@ -174,4 +174,6 @@ async def test_who_administers_channels_by_a_pattern_closes_so_many_of_them(door
             await asyncio.sleep(0.2)
         assert await close(http, "foe-1", mallory) == 202, "one that is closed may be changed"
         assert await close(http, "ours-1", other) == 202, "others have theirs"
+        large = [f"reader-{number:04d}" for number in range(400)]
+        assert await close(http, "ours-2", other, readers=large) == "limit_reached", "by the kilobyte"
         assert await close(http, "foe-10", bearer("root", admin=("*",))) == 202
