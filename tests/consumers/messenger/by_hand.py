@@ -66,6 +66,19 @@ class _Tables:
             view.changed({key})
 
 
+class _Served:
+    """All partitions are served here; what was before this edge is in history alone."""
+
+    def serves(self, kind: object, key: str) -> bool:
+        return True
+
+    def whole(self, kind: object, key: str) -> bool:
+        return False
+
+    def elsewhere(self, key: str) -> str | None:
+        return None
+
+
 class ByHand:
     """One room, `study`, and whoever comes."""
 
@@ -91,13 +104,16 @@ class ByHand:
         self.book = PlaceBook(
             self._clock, Codec("ack"), lambda _, value: self.sent.append(value), rooms.inboxes
         )
+        past: Any = self
         self.service = bare_service(
             self._settings,
             self._clock,
             registry=state,
-            history=self,
+            history=past,
             book=self.book,
+            partitions=_Served(),
         )
+        self.service.subscriptions.hub.whole.clear()
 
     async def die(self, *, sent: bool) -> None:
         """The edge dies, and another begins; what it had not sent of places is gone."""

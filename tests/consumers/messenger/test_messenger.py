@@ -133,7 +133,7 @@ async def test_a_device_that_is_signed_out_goes_and_may_come_again() -> None:
         edge.book.flush(all_of_it=True)
         edge.fold()
         edge.sign_out("bob", "phone")
-        assert (phone.closed, tv.closed) == (4001, None)
+        assert [phone.closed, tv.closed] == [4001, None]
         phone.leave()
         again = Someone(edge, "bob")
         assert again.closed is None
