@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,17 @@ from control.entity.types import AnyType
 from control.entity.view import Known, View
 from control.inbox.places import Ack, fold_places
 from control.inbox.tables import places_type, tally_type
+from control.rooms.membership import ALL, Spans
 from control.rooms.rooms import Rooms
 from control.rooms.table import room_type, user_rooms_type
 from control.rooms.users import UserRoom, UserRooms, key_of, memberships, rooms_key
 from control.state import LISTS, ControlState
 from history.pages import Page
 from kernel.clock import Clock, SystemClock
-from kernel.log.positions import Stream
+from kernel.log.positions import Kind, Stream
 from kernel.settings.reading import Settings
 from schemas.codec import Codec
 from schemas.rendering import render
-from streams.fold.judge import Kind
 from tests.consumers.heard import close_code, messages
 from tests.consumers.protocol.test_one_frame import opened
 from tests.control.inbox.test_counts import World
@@ -179,7 +179,13 @@ class ByHand:
     # ── history ──────────────────────────────────────────────────────────────────────────────────────
 
     async def read(
-        self, stream: Stream, *, after: int | None = None, before: int | None = None, limit: int
+        self,
+        stream: Stream,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        replies_to: str = "",
     ) -> Page:
         assert str(stream) == "chat:room-study"
         found = [e for e in self.world.log if "body" in e]
@@ -190,6 +196,9 @@ class ByHand:
             below = [e for e in found if before is None or e["seq"] < before]
             some, more = below[-limit:], len(below) > limit
         return Page([e["body"] for e in some], more=more, seqs=[e["seq"] for e in some])
+
+    async def replies(self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL) -> dict[str, int]:
+        return {}
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise NotImplementedError

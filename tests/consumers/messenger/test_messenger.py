@@ -138,6 +138,6 @@ async def test_a_device_that_is_signed_out_goes_and_may_come_again() -> None:
         again = Someone(edge, "bob")
         assert again.closed is None
         edge.service.messenger.disconnect("bob")
-        assert (again.closed, tv.closed) == (4001, 4001)
+        assert {again.closed, tv.closed} == {4001}
         for one in (again, tv):
             one.leave()
