@@ -16,9 +16,10 @@ from typing import Any
 import msgspec
 
 from control.entity.fold import EntityFold, Input, fold_input
+from control.entity.known import Known
 from control.entity.store import Row
 from control.entity.stores import open_store
-from control.entity.view import Known, View
+from control.entity.view import View
 from control.inbox.places import Ack, AckedByDevice, Places, fold_places
 from control.inbox.tables import Inboxes, places_type, tally_type
 from control.inbox.tally import Said, Tally, after

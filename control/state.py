@@ -162,20 +162,13 @@ class ControlState:
         self._must_be_known()
         return self.readers.readable(grants, channel)
 
-    def hidden_from(
-        self, grants: Grants, patterns: Collection[str] = ("*",)
-    ) -> tuple[list[str], list[str] | None]:
-        """The channels that this user may not read, of those that these patterns of their token cover; and of
-        those whose names close them the ones that are open to them (None: all). Raises `unavailable`."""
+    async def hidden_in_turns(self, grants: Grants, patterns: Collection[str]) -> list[str]:
+        """The channels that this user may not read, of those that these patterns of their token cover, and
+        where they are banned; with room for others in between, as there may be many. Raises `unavailable`."""
         self._must_be_known()
         banned = self.moderation.banned_from(grants.user)
-        closed = [channel for channel in banned if not grants.allows("admin", channel)]
-        return [*self.readers.hidden_from(grants, patterns), *closed], self.readers.open_to(grants)
-
-    async def hidden_in_turns(self, grants: Grants, patterns: Collection[str]) -> list[str]:
-        """The first of these, with room for others in between: there may be many to read."""
-        self._must_be_known()
-        found, until = [], self._clock.monotonic() + _TURN_S
+        found = [channel for channel in banned if not grants.allows("admin", channel)]
+        until = self._clock.monotonic() + _TURN_S
         for channel in self.readers.hiding(grants, patterns):
             if channel is not None:
                 found.append(channel)

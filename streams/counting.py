@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 from control.counts import Count
 from control.entity.fold import Written
+from control.entity.known import Known
 from control.entity.tables import Tables
 from control.entity.types import EntityType
-from control.entity.view import Known
 from control.entity.writer import Writer
 from kernel.log.positions import Kind, Stream
 from kernel.log.records import Write

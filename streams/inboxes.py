@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from control.entity.fold import EntityFold
+from control.entity.known import Known
 from control.entity.owner import Owner, Refuse
 from control.entity.tables import Tables
-from control.entity.view import Known
 from control.inbox.places import Ack, fold_places, of_old_cursor
 from control.rooms.rooms import Rooms
 from control.rooms.users import key_of

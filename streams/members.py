@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, NoReturn
 
 from control.entity.fold import EntityFold
+from control.entity.known import Known
 from control.entity.owner import Owner
 from control.entity.tables import Tables
 from control.entity.types import AnyType
-from control.entity.view import Known, View
+from control.entity.view import View
 from control.rooms.rooms import Rooms
 from control.rooms.state import Room
 from control.rooms.users import (

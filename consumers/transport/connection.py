@@ -392,10 +392,8 @@ class ViewerConnection(asyncio.Protocol):
         if unsent < self._unsent:
             self._unsent, self._stalled_since = unsent, now
         elif now - self._stalled_since >= self._service.edge.slow_timeout_s:
-            if self._transport.is_closing():
-                self._transport.abort()  # not even the close frame is taken
-            else:
-                self.end(Close.TOO_SLOW)
+            # Closing already: not even the close frame is taken.
+            self._transport.abort() if self._transport.is_closing() else self.end(Close.TOO_SLOW)
 
     def _count_close(self, code: int) -> None:
         CLOSED.labels(close_label(code)).inc()

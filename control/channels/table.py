@@ -21,8 +21,9 @@ from control.channels.epochs import Epoch
 from control.channels.lists import CLOSED, EXPIRING, flags_of
 from control.commands.checks import carry_out
 from control.entity.fold import Change, EntityFold, Input, Written
+from control.entity.known import Known
 from control.entity.types import MAX_STATE_BYTES, EntityType, Stamp
-from control.entity.view import Known, View
+from control.entity.view import View
 from kernel.log.positions import split_lane
 from kernel.log.records import Write
 from kernel.log.topics import topic_names

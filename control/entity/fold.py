@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
 
+from control.entity.known import Known
 from control.entity.types import MAX_STATE_BYTES, EntityType, S, Stamp
-from control.entity.view import Known
 from kernel.errors import TouchlineError
 
 

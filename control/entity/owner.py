@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from control.entity.fold import EntityFold, Input, Written, fold_input
+from control.entity.known import Known
 from control.entity.tables import Tables
 from control.entity.types import AnyType, source_of
-from control.entity.view import Known
 from control.entity.writer import Writer, partition_of_key
 from kernel.errors import TouchlineError
 from kernel.log.records import ORIGIN, Headers, Partition, Record, Write

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from threading import RLock
-from typing import Final, Generic, NamedTuple
+from typing import Final, Generic
 
+from control.entity.known import Known
 from control.entity.store import Row, Store
 from control.entity.types import PAIR, EntityType, S, Stamp, prefix_of
 from kernel.errors import TouchlineError
@@ -21,20 +22,6 @@ REMEMBERED_BYTES: Final = 16 * 1024 * 1024
 _LARGE: Final = 4 * 1024
 _PAGE: Final = 1000
 _ANY: Final = 0xFF
-
-
-class Known(NamedTuple, Generic[S]):
-    """What is known of a key."""
-
-    #: None: there is none, or no more.
-    state: S | None
-    stamp: Stamp
-    #: In which partitions records of it lie.
-    partitions: tuple[int, ...] = ()
-    #: Whether a tombstone without a stamp is the last record of it.
-    removed_by_hand: bool = False
-    #: How large its records are.
-    size: int = 0
 
 
 class _All(set[bytes]):

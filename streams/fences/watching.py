@@ -5,9 +5,9 @@ from functools import partial
 from typing import Final
 
 from control.entity.fold import Written
+from control.entity.known import Known
 from control.entity.tables import Tables
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.entity.writer import Writer
 from control.nearby.consent import Consent
 from control.nearby.fences import Fence

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from control.entity.fold import Written
+from control.entity.known import Known
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.rooms.changes import TYPE, Change, apply, not_found, read_change, said_again
 from control.rooms.state import Room
 from kernel.access.users import ROOM

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from control.entity.fold import Written
+from control.entity.known import Known
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.inbox.about import about_of
 from control.inbox.tally import Tally, after, said_of
 from control.rooms.state import Room

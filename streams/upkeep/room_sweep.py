@@ -3,8 +3,8 @@
 from typing import Final, Protocol
 
 from control.entity.fold import Written
+from control.entity.known import Known
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.rooms.state import Room
 from kernel.log.topics import DAY_MS
 

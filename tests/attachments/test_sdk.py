@@ -32,23 +32,33 @@ async def breaking(to: str, after: int) -> AsyncIterator[str]:
             left -= len(piece)
         writer.transport.abort() if left <= 0 else writer.close()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner, outer = await asyncio.open_connection(host, int(port))
         there, back = asyncio.create_task(pass_on(reader, outer)), asyncio.create_task(pass_on(inner, writer))
-        await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
-        if there.done() and not there.exception():
-            await asyncio.wait([back], timeout=5)
-        for task in (there, back):
-            task.cancel()
-        await asyncio.gather(there, back, return_exceptions=True)
-        for one in (writer, outer):
-            one.transport.abort()
+        try:
+            await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+            if there.done() and not there.exception():
+                await asyncio.wait([back], timeout=5)
+        finally:
+            for task in (there, back):
+                task.cancel()
+            for one in (writer, outer):
+                one.transport.abort()
+            await asyncio.gather(there, back, return_exceptions=True)
+
+    connections: set[asyncio.Task[None]] = set()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(asyncio.create_task(between(reader, writer)))
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
 
 async def test_a_file_goes_up_and_comes_down(

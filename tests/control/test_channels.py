@@ -61,7 +61,7 @@ def test_one_state_says_who_reads_how_long_and_how_it_is_spread() -> None:
     assert state.may_read(ana, "den~1")
     state.set_channel(record)
     assert (state.may_read(ana, "den~1"), state.may_read(ben, "den~1")) == (False, True)
-    assert state.hidden_from(ana)[0] == ["den"]
+    assert state.readers.hidden_from(ana) == ["den"]
     assert state.retention.kept_since("den~1", 10**12) > 0
     assert state.layout("den~1") == state.layout("den") == (2, 8, 2)
     assert state.shard("den~1", "ana")[1:] == state.shard("den", "ana")[1:]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.entity.fold import Change, EntityFold, Input, fold_input
+from control.entity.known import Known
 from control.entity.types import MAX_STATE_BYTES, Stamp, pair_key, source_of
-from control.entity.view import Known
 from kernel.errors import TouchlineError
 from tests.control.notes import Command, Note, note_fold, note_type
 

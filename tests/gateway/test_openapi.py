@@ -44,7 +44,7 @@ ASKED = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def described(live: Pipeline) -> Any:
     return schemathesis.openapi.from_url(f"{live.gateway_url}/openapi.json")
 

@@ -1,7 +1,7 @@
 """Records of deleted rooms go once all of their events are gone, and no sooner; of others never."""
 
+from control.entity.known import Known
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.rooms.state import Changed, Member, Room
 from streams.upkeep.room_sweep import KEPT_MS, RoomSweep
 

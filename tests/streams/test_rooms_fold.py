@@ -11,8 +11,8 @@ from control.channels.channel import ChannelRecord
 from control.channels.channel import Settings as ChannelSettings
 from control.channels.epochs import Epoch, Epochs
 from control.entity.fold import Written
+from control.entity.known import Known
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.rooms.state import Room, from_avro, to_avro
 from kernel.access.signing import Signer
 from kernel.log.positions import Kind, make_seq, partition_of

@@ -117,6 +117,8 @@ def test_everything_is_done_with_the_keyboard(browser: Browser, pipeline: Pipeli
     page.press("Shift+Tab")
     assert page.evaluate("document.activeElement.id") == "own-name"
     page.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("What to do with this message")
+    page.press("Shift+Tab")
     assert page.evaluate("document.activeElement.ariaLabel") == "Messages", (
         "the list is scrolled by keys, too"
     )

@@ -15,10 +15,11 @@ from consumers.cluster.places import PlaceBook
 from consumers.delivery.hub import Raw
 from control.channels.table import ChannelTable, channel_type
 from control.entity.fold import EntityFold, Input, fold_input
+from control.entity.known import Known
 from control.entity.store import Row
 from control.entity.stores import open_store
 from control.entity.types import AnyType
-from control.entity.view import Known, View
+from control.entity.view import View
 from control.inbox.places import Ack, fold_places
 from control.inbox.tables import places_type, tally_type
 from control.rooms.membership import ALL, Spans

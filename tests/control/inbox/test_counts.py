@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from control.counts import Count
 from control.entity.fold import Written
+from control.entity.known import Known
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.inbox.about import about_header
 from control.inbox.mentions import names_in
 from control.inbox.tables import put_together, tally_type

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.entity.fold import EntityFold, Input, fold_input
-from control.entity.view import Known
+from control.entity.known import Known
 from control.inbox import places
 from control.inbox.places import Ack, AckedByDevice, Places, ReadStream, fold_places, of_old_cursor
 from control.inbox.tables import UserPlaces, places_type, put_together

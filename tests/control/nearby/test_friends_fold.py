@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from control.commands.sealed import seal
 from control.entity.fold import EntityFold, Input, fold_input
+from control.entity.known import Known
 from control.entity.types import Stamp
-from control.entity.view import Known
 from control.nearby.commands import COMMANDS, folds
 from control.nearby.fences import REMOVE_FENCE, SET_FENCE, Fence, said_of
 from control.nearby.friends import BEFRIEND, UNFRIEND, Friend, friend_key, pair_of, pair_of_key
