@@ -14,7 +14,8 @@ LOOPBACK: Final = "127.0.0.1"
 # Below the range from which Linux takes the near end of outgoing connections (32768 and up). From that
 # range a port would be free now, and taken by some client's connection while its server is restarted; a
 # client that keeps trying to reach the server could even be connected to itself.
-_FREE_PORTS: Final = range(21_000, 30_000)
+# Programs that take many at once, side by side, give each a part of it.
+free_ports = range(21_000, 30_000)
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,10 @@ def find_free(*, avoid: Iterable[int] = ()) -> int:
     """A port that nothing listens on, outside the range of outgoing connections."""
     avoided = frozenset(avoid)
     # Random, so that two programs that look at the same time are unlikely to meet.
-    for port in random.sample(_FREE_PORTS, k=1_000):
+    for port in random.sample(free_ports, k=1_000):
         if port not in avoided and is_free(port):
             return port
-    raise AssertionError(
-        f"1,000 ports tried between {_FREE_PORTS.start} and {_FREE_PORTS.stop}, none is free"
-    )
+    raise AssertionError(f"1,000 ports tried between {free_ports.start} and {free_ports.stop}, none is free")
 
 
 def holder(port: int) -> Holder | None:

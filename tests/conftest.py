@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from embedded import ports
 from embedded.backends.servers import Servers
 from tests import servers, sharing
 
@@ -33,6 +34,10 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The servers of tests live for seconds: Java's second compiler would cost them more than it brings.
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    # A port that is free now is listened on seconds later: no process of a run may be given another's.
+    if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")).removeprefix("gw").isdigit():
+        part, whole = int(worker.removeprefix("gw")) % 3, ports.free_ports
+        ports.free_ports = range(whole.start + part * 3000, whole.start + (part + 1) * 3000)
 
 
 def pytest_report_header() -> str:

