@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from control.entity.plain import plain_type, read_state
 from control.entity.tables import Tables
 from control.entity.types import AnyType, EntityType, Stamp, entity_of_pair
 from control.entity.view import View
@@ -29,18 +30,8 @@ _HEADER: Final = 5
 
 def places_type(settings: Settings) -> EntityType[Places]:
     """How far users are, some streams a record."""
-    codec = codec_for(settings, "places")
-    return EntityType(
-        name="places",
-        topic=topic_names(settings).places,
-        encode=lambda places: codec.encode(msgspec.to_builtins(places)),
-        decode=lambda value: _read(Places, codec.decode(value)),
-        stamp_of=lambda places: Stamp(places.revision, places.places),
-        with_stamp=lambda places, stamp: msgspec.structs.replace(
-            places, revision=stamp.revision, places=dict(stamp.places)
-        ),
-        entity_of=entity_of_pair,
-    )
+    topic = topic_names(settings).places
+    return plain_type(settings, "places", topic, "places", Places, entity_of=entity_of_pair)
 
 
 def tally_type(settings: Settings) -> EntityType[Tally]:
@@ -51,22 +42,17 @@ def tally_type(settings: Settings) -> EntityType[Tally]:
         made: dict[str, Any] = msgspec.to_builtins(tally, builtin_types=(bytes,))
         return codec.encode(made)
 
+    def make(read: dict[str, Any]) -> Tally:
+        return msgspec.convert(read, Tally, builtin_types=(bytes,))
+
     return EntityType(
         name="tallies",
         topic=topic_names(settings).tallies,
         encode=encode,
-        decode=lambda value: _sound(_read(Tally, codec.decode(value))),
+        decode=lambda value: _sound(read_state(make, codec.decode(value))),
         stamp_of=lambda tally: Stamp(tally.seq),
         with_stamp=lambda tally, _: tally,
     )
-
-
-def _read(type_: type[S], read: dict[str, Any]) -> S:
-    """The state of a decoded record. Raises `undecodable`."""
-    try:
-        return msgspec.convert(read, type_, builtin_types=(bytes,))
-    except msgspec.ValidationError as error:
-        raise TouchlineError("undecodable", f"The record says what no worker has written: {error}.") from None
 
 
 def _sound(tally: Tally) -> Tally:

@@ -4,13 +4,12 @@ It is written before the offsets are committed that it rests on, as touchline.co
 over knows who is where, and tells of nobody twice that they came.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from control.entity.plain import read_state
 from control.entity.types import EntityType, Stamp
-from kernel.errors import TouchlineError
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
@@ -29,20 +28,14 @@ def inside_type(settings: Settings) -> EntityType[Inside]:
     """Of two records of a user the one with the higher seq holds."""
     codec = codec_for(settings, "inside")
 
-    def read(value: bytes) -> Inside:
-        try:
-            decoded: Mapping[str, Any] = codec.decode(value)
-            return msgspec.convert(decoded, Inside)
-        except msgspec.ValidationError as error:
-            raise TouchlineError(
-                "undecodable", f"The record says what no worker has written: {error}."
-            ) from None
+    def make(read: dict[str, Any]) -> Inside:
+        return msgspec.convert(read, Inside)
 
     return EntityType(
         name="inside",
         topic=topic_names(settings).inside,
         encode=lambda inside: codec.encode(msgspec.to_builtins(inside)),
-        decode=read,
+        decode=lambda value: read_state(make, codec.decode(value)),
         stamp_of=lambda inside: Stamp(inside.seq),
         with_stamp=lambda inside, _: inside,
     )
