@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import Producer
 
 from control.channels.acl import ChannelAcl
 from control.following.follower import TableReader
@@ -24,6 +23,7 @@ from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind
+from kernel.log.producing import LastingProducer
 from kernel.log.topics import MAX_EVENT_BYTES, topic_names
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
@@ -302,7 +302,7 @@ class AlertSaver:
         self._settings, self._clock = settings, clock
         self._codec, self._topic = codec_for(settings, "control"), topic_names(settings).alerts
         self._making = threading.Lock()
-        self._producer: Producer | None = None
+        self._producer: LastingProducer | None = None
 
     def save(self, alert: Alert | None, alert_id: str, *, actor: str | None) -> int:
         """Save an alert, or remove it (None). Returns its record's offset when Kafka holds it. Blocks."""
@@ -320,8 +320,9 @@ class AlertSaver:
             )
         told: list[tuple[Any, Any]] = []
         with self._making:
-            producer = self._producer or Producer(client_config(self._settings, enable_idempotence=True))
-            self._producer = producer
+            if (producer := self._producer) is None:
+                config = client_config(self._settings, enable_idempotence=True)
+                producer = self._producer = LastingProducer(config)
         producer.produce(
             self._topic,
             value,
