@@ -205,17 +205,6 @@ def bare_service(
     )
     positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
     looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
-    publishing = Publishing(
-        poster=poster or nothing,
-        history=past,
-        channels=registry,
-        answers=answers or nothing,
-        budgets=budgets,
-        attachments=nothing,
-        new_id=lambda: "key",
-    )
-    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
-    looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
     return Service(
         edge,
         clock,

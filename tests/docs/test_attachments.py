@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,19 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.docs.examples import example
 from tests.pipeline import Pipeline, running
 from tests.web.test_node import CLIENT, node
 
 __all__ = ["node"]
-TEXT = (Path(__file__).parents[2] / "docs" / "attachments.md").read_text("utf-8")
 NO_ELASTICSEARCH = "http://127.0.0.1:9"
 PICTURE = b"\x89PNG\r\n\x1a\n" + os.urandom(50_000)
-
-
-def example(language: str) -> str:
-    found = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    assert len(found) == 1, language
-    return str(found[0])
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +30,7 @@ def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
     if not (shutil.which("curl") and shutil.which("jq")):
         pytest.skip("curl and jq are not here")
     (tmp_path / "goal.png").write_bytes(PICTURE)
-    script = example("bash").replace("http://127.0.0.1:18080", open_.gateway_url)
+    script = example("attachments.md", "bash").replace("http://127.0.0.1:18080", open_.gateway_url)
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
     assert (tmp_path / "copy.png").read_bytes() == PICTURE
 
@@ -46,12 +39,12 @@ def test_in_python(open_: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "goal.png").write_bytes(PICTURE)
     space: dict[str, Any] = {}
-    exec(example("python"), space)  # noqa: S102 - it is ours
+    exec(example("attachments.md", "python"), space)  # noqa: S102 - it is ours
     assert asyncio.run(space["share"](open_.gateway_url)) == PICTURE
 
 
 def test_in_javascript(open_: Pipeline, node: str, tmp_path: Path) -> None:
-    program = example("js").replace("http://127.0.0.1:18080", open_.gateway_url)
+    program = example("attachments.md", "js").replace("http://127.0.0.1:18080", open_.gateway_url)
     program = program.replace('"@touchline/client"', f'"{(CLIENT / "dist" / "index.js").as_uri()}"')
     imported, _, rest = program.partition("\n\n")
     around = f"""{imported}

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,18 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.docs.examples import example
 from tests.pipeline import Pipeline, running
 from tests.web.test_node import CLIENT, node
 
 __all__ = ["node"]
-TEXT = (Path(__file__).parents[2] / "docs" / "rooms.md").read_text("utf-8")
 NO_ELASTICSEARCH = "http://127.0.0.1:9"
-
-
-def example(language: str) -> str:
-    found = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    assert len(found) == 1, language
-    return str(found[0])
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +28,7 @@ def open_(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
-    script = example("bash").replace("http://127.0.0.1:18080", open_.gateway_url)
+    script = example("rooms.md", "bash").replace("http://127.0.0.1:18080", open_.gateway_url)
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
     seen = json.loads((tmp_path / "seen.json").read_text())["events"]
     shown = [event["data"].get("text") or event["data"]["what"] for event in seen]
@@ -44,14 +37,14 @@ def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
 
 def test_in_python(open_: Pipeline) -> None:
     space: dict[str, Any] = {}
-    exec(example("python"), space)  # noqa: S102 - it is ours
+    exec(example("rooms.md", "python"), space)  # noqa: S102 - it is ours
     heard = asyncio.run(space["talk"](open_.gateway_url, open_.edge_url))
     assert heard == ["created", "Hello!", "added"]
     assert asyncio.run(space["catch_up"](open_.edge_url)) == "Hello!"
 
 
 def test_in_javascript(open_: Pipeline, node: str, tmp_path: Path) -> None:
-    program = example("js").replace("http://127.0.0.1:18080", open_.gateway_url)
+    program = example("rooms.md", "js").replace("http://127.0.0.1:18080", open_.gateway_url)
     program = program.replace('"@touchline/client"', f'"{(CLIENT / "dist" / "index.js").as_uri()}"')
     (tmp_path / "example.mjs").write_text(f"{program}\nconsole.log(mine.map((row) => row.name).join());")
     done = subprocess.run(

@@ -1,7 +1,6 @@
 """What docs/moderation.md shows is run: curl and Python."""
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,20 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.docs.examples import example
 from tests.pipeline import Pipeline
-
-TEXT = (Path(__file__).parents[2] / "docs" / "moderation.md").read_text("utf-8")
-
-
-def example(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    return str(found)
 
 
 def test_with_curl(ruled: Pipeline, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
-    script = example("bash").replace("http://127.0.0.1:18080", ruled.gateway_url)
+    script = example("moderation.md", "bash").replace("http://127.0.0.1:18080", ruled.gateway_url)
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
     assert json.loads((tmp_path / "muted.json").read_text())["muted"] is True
     users = json.loads((tmp_path / "who.json").read_text())["users"]
@@ -34,7 +27,7 @@ def test_with_curl(ruled: Pipeline, tmp_path: Path) -> None:
 
 async def test_in_python(ruled: Pipeline) -> None:
     space: dict[str, Any] = {}
-    exec(example("python"), space)  # noqa: S102 - it is ours
+    exec(example("moderation.md", "python"), space)  # noqa: S102 - it is ours
     answer = await space["rule"](ruled.gateway_url)
     assert "eve" in answer["muted"]
     assert answer["lines"][-1]["what"] == "end"

@@ -1,7 +1,6 @@
 """What docs/nearby.md shows is run: curl and Python, and the command line beside them."""
 
 import asyncio
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,20 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.docs.examples import example
 from tests.pipeline import Pipeline, eventually
-
-TEXT = (Path(__file__).parents[2] / "docs" / "nearby.md").read_text("utf-8")
-
-
-def example(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    return str(found)
 
 
 def test_with_curl_and_the_command_line(walking: Pipeline, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
-    script = example("bash").replace("http://127.0.0.1:18080", walking.gateway_url)
+    script = example("nearby.md", "bash").replace("http://127.0.0.1:18080", walking.gateway_url)
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
     seen = eventually(
         "the fence has told",
@@ -41,5 +34,5 @@ def test_with_curl_and_the_command_line(walking: Pipeline, tmp_path: Path) -> No
 
 def test_in_python(walking: Pipeline) -> None:
     space: dict[str, Any] = {}
-    exec(example("python"), space)  # noqa: S102 - it is ours
+    exec(example("nearby.md", "python"), space)  # noqa: S102 - it is ours
     assert asyncio.run(space["meet"](walking.gateway_url, walking.edge_url)) == "bob-2 is 11 m away"

@@ -4,22 +4,19 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bench.fan_servers import bare_service
+from bench.known import TablesByHand
 from consumers.cluster.places import PlaceBook
 from consumers.delivery.hub import Raw
 from control.channels.table import ChannelTable, channel_type
 from control.entity.fold import EntityFold, Input, fold_input
 from control.entity.known import Known
-from control.entity.store import Row
-from control.entity.stores import open_store
-from control.entity.types import AnyType
-from control.entity.view import View
 from control.inbox.places import Ack, fold_places
 from control.inbox.tables import places_type, tally_type
 from control.rooms.membership import ALL, Spans
@@ -39,32 +36,6 @@ from tests.control.inbox.test_counts import World
 from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport
 from tests.streams.test_rooms_fold import changes, says
-
-
-class _Tables:
-    """A role's tables, without a follower."""
-
-    def __init__(self, types: Iterable[AnyType], directory: Path) -> None:
-        self.views: dict[str, View[Any]] = {type_.name: View(type_) for type_ in types}
-        self._store = open_store("sqlite", directory / "table", dict.fromkeys(self.views, "x"), anew=True)
-        self._store.finish_load({name: {} for name in self.views})
-        self._next = 0
-        for view in self.views.values():
-            view.open(self._store)
-
-    def view(self, type_: AnyType) -> View[Any]:
-        return self.views[type_.name]
-
-    async def at_end(self) -> None:
-        await asyncio.sleep(0)
-
-    def put(self, type_: AnyType, key: bytes, value: bytes) -> None:
-        """A record comes."""
-        self._next += 1
-        self._store.apply({type_.name: [Row(key, 0, 0, None, value)]}, {type_.name: {0: self._next}})
-        view = self.views[type_.name]
-        if key in view.in_use:
-            view.changed({key})
 
 
 class _Served:
@@ -88,7 +59,7 @@ class ByHand:
         self.directory = Path(tempfile.mkdtemp(prefix="touchline-inbox-"))
         self.world, rooms = World(), Rooms(settings)
         channels = channel_type(settings, listing=LISTS)
-        self.tables = _Tables([channels, *rooms.types], self.directory)
+        self.tables = TablesByHand([channels, *rooms.types], self.directory)
         rooms.open(self.tables)  # type: ignore[arg-type]
         self._settings, self._clock, self._channels = settings, clock, channels
         self._room, self._tally = room_type(settings), tally_type(settings)
