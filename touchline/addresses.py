@@ -10,3 +10,8 @@ def edge_url(settings: Settings) -> str:
     """The edge of these settings."""
     host = _ANYWHERE.get(settings.edge.host, settings.edge.host)
     return f"{'wss' if settings.edge.tls_cert else 'ws'}://{host}:{settings.edge.port}/v1/ws"
+
+
+def gateway_url(settings: Settings) -> str:
+    """The gateway of these settings."""
+    return settings.gateway.public_url or f"http://127.0.0.1:{settings.gateway.port}"

@@ -15,6 +15,7 @@ from producers.pacing import play
 from producers.producer import Producer
 from producers.simulation import Beat
 from producers.walking import friendships, walks
+from touchline.addresses import gateway_url
 
 _AT_ONCE: Final = 20
 
@@ -24,7 +25,7 @@ async def walk(
 ) -> dict[str, Any]:
     """Make them friends who agree to be seen, then let them walk."""
     settings = load_settings()
-    gateway = settings.gateway.public_url or f"http://127.0.0.1:{settings.gateway.port}"
+    gateway = gateway_url(settings)
     pairs = friendships(number, friends, seed)
     click.echo(f"Making {len(pairs)} friendships of {number} walkers …", err=True)
     await _befriend(Nearby(gateway), pairs)

@@ -1,11 +1,11 @@
 """How the SDK's classes ask a gateway: a request, its JSON, and refusals as TouchlineError."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
@@ -54,6 +54,16 @@ class Asking:
         if response.status >= 300:
             raise refusal(answer)
         return msgspec.json.decode(answer, type=dict[str, Any])
+
+    async def _pages(self, path: str, rows: str) -> AsyncIterator[dict[str, Any]]:
+        """All rows of a list, page by page."""
+        cursor: str | None = ""
+        while cursor is not None:
+            query = urlencode({"limit": "200", **({"cursor": cursor} if cursor else {})})
+            page = await self._ask("GET", f"{path}?{query}")
+            for row in page[rows]:
+                yield row
+            cursor = page["next"]
 
     @property
     def _path(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
@@ -63,15 +63,6 @@ class Moderation(Asking):
     async def _moderate(self, channel: str, do: str, user: str, for_: str | None = None) -> dict[str, Any]:
         body = {"do": do, "user": user, "for": for_}
         return await self._ask("POST", f"{_channel(channel)}/moderation", body)
-
-    async def _pages(self, path: str, rows: str) -> AsyncIterator[dict[str, Any]]:
-        cursor: str | None = ""
-        while cursor is not None:
-            query = urlencode({"limit": "200", **({"cursor": cursor} if cursor else {})})
-            page = await self._ask("GET", f"{path}?{query}")
-            for row in page[rows]:
-                yield row
-            cursor = page["next"]
 
     def _lines(self, path: str) -> Iterator[dict[str, Any]]:
         with closing(self._connection()) as connection:

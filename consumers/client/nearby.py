@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from consumers.client.asking import Asking
 from consumers.client.host import Live
@@ -40,13 +40,8 @@ class Nearby(Asking):
 
     async def friends(self) -> AsyncIterator[dict[str, Any]]:
         """Friends, whom one has asked (`asked`), and who asks one (`asking`)."""
-        cursor: str | None = ""
-        while cursor is not None:
-            query = urlencode({"limit": str(_PAGE), **({"cursor": cursor} if cursor else {})})
-            page = await self._ask("GET", f"/v1/friends?{query}")
-            for row in page["friends"]:
-                yield row
-            cursor = page["next"]
+        async for row in self._pages("/v1/friends", "friends"):
+            yield row
 
     async def share(self, *, on: bool = True, public: bool = False) -> dict[str, Any]:
         """Let friends (`public`: anybody, coarsely) see where one is; `on=False`: nobody."""

@@ -7,7 +7,7 @@ async with Viewer("ws://127.0.0.1:18081/v1/ws", user="ana") as viewer:
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from consumers.client.asking import Asking
 
@@ -40,13 +40,8 @@ class Rooms(Asking):
 
     async def mine(self) -> AsyncIterator[dict[str, Any]]:
         """A row for each room that one is in, the latest activity first."""
-        cursor: str | None = ""
-        while cursor is not None:
-            query = urlencode({"limit": "200", **({"cursor": cursor} if cursor else {})})
-            page = await self._ask("GET", f"/v1/rooms?{query}")
-            for row in page["rooms"]:
-                yield row
-            cursor = page["next"]
+        async for row in self._pages("/v1/rooms", "rooms"):
+            yield row
 
     async def change(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from touchline.asking import gateway_of
 from touchline.commands.publish import StreamName
 from touchline.printable import printable
 
@@ -58,13 +59,9 @@ async def _attach(
     as_json: bool,
 ) -> None:
     from consumers.client.attachments import Attachments
-    from kernel.settings.reading import load_settings
     from touchline.progress import shown
 
-    if gateway is None:
-        given = load_settings().gateway
-        gateway = given.public_url or f"http://127.0.0.1:{given.port}"
-    attachments = Attachments(gateway, token=token, user=user)
+    attachments = Attachments(gateway_of(gateway), token=token, user=user)
     ids = []
     for file in files:
         with shown(f"bytes of {printable(file.name)}") as tell:

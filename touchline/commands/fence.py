@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from kernel.errors import TouchlineError
-from touchline.commands.friend import nearby, options
+from touchline.asking import options
+from touchline.commands.friend import nearby
 from touchline.printable import printable
 
 
@@ -48,7 +49,7 @@ def place_of(text: str) -> tuple[float, float]:
 @click.option("--corner", "corners", multiple=True, help="A polygon's corner: latitude,longitude; repeated.")
 @click.option("--watch", "users", multiple=True, help="Whom it watches; without: all whom you may see.")
 @click.option("--reader", "readers", multiple=True, help="Who may read its stream beside you; repeated.")
-@options
+@options()
 def set_(
     *,
     id_: str,
@@ -81,7 +82,7 @@ def set_(
 
 @command.command("show")
 @click.argument("id_", metavar="ID")
-@options
+@options()
 def show(*, id_: str, as_json: bool, **by: Any) -> None:
     """Show a fence that you may know of.
 
@@ -92,7 +93,7 @@ def show(*, id_: str, as_json: bool, **by: Any) -> None:
 
 @command.command("remove")
 @click.argument("id_", metavar="ID")
-@options
+@options()
 def remove(*, id_: str, as_json: bool, **by: Any) -> None:
     """Have it watch no more.
 

@@ -2,40 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from touchline.asking import gateway_of, options
 from touchline.printable import printable
 
 if TYPE_CHECKING:
     from consumers.client.nearby import Nearby
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def options(function: F) -> F:
-    """Who asks, and where."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--user", help="Who you are, where there are no keys."),
-        click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN."),
-        click.option("--url", "gateway", help="Address of a gateway; default: the one of the settings."),
-    ):
-        function = option(function)
-    return function
-
 
 def nearby(gateway: str | None, token: str | None, user: str | None) -> "Nearby":
     """What one user does, at the gateway that is meant."""
     from consumers.client.nearby import Nearby
-    from kernel.settings.reading import load_settings
 
-    if gateway is None:
-        given = load_settings().gateway
-        gateway = given.public_url or f"http://127.0.0.1:{given.port}"
-    return Nearby(gateway, token=token, user=user)
+    return Nearby(gateway_of(gateway), token=token, user=user)
 
 
 @click.group("friend")
@@ -50,7 +32,7 @@ def command() -> None:
 
 @command.command("ask")
 @click.argument("friend")
-@options
+@options()
 def ask(*, friend: str, as_json: bool, **by: Any) -> None:
     """Ask somebody for friendship, or say yes to it.
 
@@ -62,7 +44,7 @@ def ask(*, friend: str, as_json: bool, **by: Any) -> None:
 
 @command.command("end")
 @click.argument("friend")
-@options
+@options()
 def end(*, friend: str, as_json: bool, **by: Any) -> None:
     """End a friendship, or a wish for it.
 
@@ -73,7 +55,7 @@ def end(*, friend: str, as_json: bool, **by: Any) -> None:
 
 
 @command.command("list")
-@options
+@options()
 def list_(*, as_json: bool, **by: Any) -> None:
     """Show your friends, whom you have asked (asked), and who asks you (asking).
 
@@ -92,7 +74,7 @@ def list_(*, as_json: bool, **by: Any) -> None:
 
 @command.command("share")
 @click.argument("what", type=click.Choice(["on", "public", "off"]), required=False)
-@options
+@options()
 def share(*, what: str | None, as_json: bool, **by: Any) -> None:
     """Say who may see where you are: friends (on), anybody, coarsely (public), or nobody (off).
 

@@ -3,16 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from touchline.asking import gateway_of, options
 from touchline.printable import printable
 
 if TYPE_CHECKING:
     from consumers.client.moderation import Moderation
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group("moderate")
@@ -25,27 +24,11 @@ def command() -> None:
     """
 
 
-def options(function: F) -> F:
-    """Who asks, and where."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--user", "by", help="Who you are, where there are no keys."),
-        click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN."),
-        click.option("--url", "gateway", help="Address of a gateway; default: the one of the settings."),
-    ):
-        function = option(function)
-    return function
-
-
 def asker(gateway: str | None, token: str | None, by: str | None) -> "Moderation":
     """The SDK's, at the gateway of the settings where none is named."""
     from consumers.client.moderation import Moderation
-    from kernel.settings.reading import load_settings
 
-    if gateway is None:
-        given = load_settings().gateway
-        gateway = given.public_url or f"http://127.0.0.1:{given.port}"
-    return Moderation(gateway, token=token, user=by)
+    return Moderation(gateway_of(gateway), token=token, user=by)
 
 
 _channel = click.argument("channel")
@@ -71,7 +54,7 @@ def _line(one: dict[str, Any]) -> str:
 @_channel
 @_user
 @_for
-@options
+@options("by")
 def mute(
     *, channel: str, user: str, for_: str | None, gateway: str | None, token: str | None, by: str | None,
     as_json: bool,
@@ -86,7 +69,7 @@ def mute(
 @command.command("unmute")
 @_channel
 @_user
-@options
+@options("by")
 def unmute(
     *, channel: str, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool
 ) -> None:
@@ -101,7 +84,7 @@ def unmute(
 @_channel
 @_user
 @_for
-@options
+@options("by")
 def ban(
     *, channel: str, user: str, for_: str | None, gateway: str | None, token: str | None, by: str | None,
     as_json: bool,
@@ -116,7 +99,7 @@ def ban(
 @command.command("unban")
 @_channel
 @_user
-@options
+@options("by")
 def unban(
     *, channel: str, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool
 ) -> None:
@@ -129,7 +112,7 @@ def unban(
 
 @command.command("list")
 @_channel
-@options
+@options("by")
 def list_(*, channel: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
     """Show who is muted or banned in a channel.
 
@@ -140,7 +123,7 @@ def list_(*, channel: str, gateway: str | None, token: str | None, by: str | Non
 
 @command.command("reports")
 @click.argument("stream")
-@options
+@options("by")
 def reports(*, stream: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
     """Show what was reported in a stream, the latest first.
 
@@ -158,7 +141,7 @@ def reports(*, stream: str, gateway: str | None, token: str | None, by: str | No
 @click.argument("stream")
 @click.argument("target", metavar="ID")
 @click.argument("reason")
-@options
+@options("by")
 def report(
     *, stream: str, target: str, reason: str, gateway: str | None, token: str | None, by: str | None,
     as_json: bool,

@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kernel.errors import TouchlineError
+from touchline.asking import gateway_of, options
 from touchline.printable import printable
 
 if TYPE_CHECKING:
     from consumers.client.rooms import Rooms
 
-F = TypeVar("F", bound=Callable[..., Any])
 _ROLES = ("owner", "moderator", "member")
 
 
@@ -27,30 +27,14 @@ def command() -> None:
     """
 
 
-def _options(function: F) -> F:
-    """Who asks, and where."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--user", help="Who you are, where there are no keys."),
-        click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN."),
-        click.option("--url", "gateway", help="Address of a gateway; default: the one of the settings."),
-    ):
-        function = option(function)
-    return function
-
-
 _id = click.argument("room", metavar="ID")
 
 
 def rooms_of(gateway: str | None, token: str | None, user: str | None) -> "Rooms":
     """The rooms of whoever asks."""
     from consumers.client.rooms import Rooms
-    from kernel.settings.reading import load_settings
 
-    if gateway is None:
-        given = load_settings().gateway
-        gateway = given.public_url or f"http://127.0.0.1:{given.port}"
-    return Rooms(gateway, token=token, user=user)
+    return Rooms(gateway_of(gateway), token=token, user=user)
 
 
 def _tell(asked: Coroutine[Any, Any, dict[str, Any]], *, as_json: bool) -> None:
@@ -72,7 +56,7 @@ def _tell(asked: Coroutine[Any, Any, dict[str, Any]], *, as_json: bool) -> None:
 @click.option("--member", "members", multiple=True, help="Who is in it; may be repeated.")
 @click.option("--history", type=click.Choice(["all", "joined"]), help="What those see who join later.")
 @click.option("--receipts", is_flag=True, help="Members see what others have received and read.")
-@_options
+@options()
 def create(
     *,
     name: str,
@@ -96,7 +80,7 @@ def create(
 
 
 @command.command("list")
-@_options
+@options()
 def list_(*, gateway: str | None, token: str | None, user: str | None, as_json: bool) -> None:
     """Show the rooms that you are in.
 
@@ -125,7 +109,7 @@ def line_of(row: Mapping[str, Any]) -> str:
 
 @command.command("show")
 @_id
-@_options
+@options()
 def show(*, room: str, gateway: str | None, token: str | None, user: str | None, as_json: bool) -> None:
     """Show a room, and who is in it.
 
@@ -139,7 +123,7 @@ def show(*, room: str, gateway: str | None, token: str | None, user: str | None,
 @click.option("--add", multiple=True, help="Let somebody in; may be repeated.")
 @click.option("--remove", multiple=True, help="Take somebody out; may be repeated.")
 @click.option("--role", "roles", multiple=True, help="user=moderator, user=member or user=owner.")
-@_options
+@options()
 def members(
     *,
     room: str,
@@ -172,7 +156,7 @@ def members(
 @click.option("--name", help="What people see of it.")
 @click.option("--history", type=click.Choice(["all", "joined"]), help="What those see who join from now on.")
 @click.option("--receipts/--no-receipts", default=None, help="Members see what others received and read.")
-@_options
+@options()
 def change(
     *,
     room: str,
@@ -195,7 +179,7 @@ def change(
 @command.command("mute")
 @_id
 @click.option("--off", is_flag=True, help="Have notifications again.")
-@_options
+@options()
 def mute(
     *, room: str, off: bool, gateway: str | None, token: str | None, user: str | None, as_json: bool
 ) -> None:
@@ -209,7 +193,7 @@ def mute(
 
 @command.command("delete")
 @_id
-@_options
+@options()
 def delete(*, room: str, gateway: str | None, token: str | None, user: str | None, as_json: bool) -> None:
     """Delete a room.
 

@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
-from touchline.commands.moderate import asker, options
+from touchline.asking import options
+from touchline.commands.moderate import asker
 from touchline.commands.room import rooms_of
 from touchline.printable import printable
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group("user")
@@ -25,56 +22,44 @@ def command() -> None:
     """
 
 
-def _options(function: F) -> F:
-    """Who asks, and where."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--user", "me", help="Who you are, where there are no keys."),
-        click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN."),
-        click.option("--url", "gateway", help="Address of a gateway; default: the one of the settings."),
-    ):
-        function = option(function)
-    return function
-
-
 @command.command("devices")
-@_options
-def devices(*, gateway: str | None, token: str | None, me: str | None, as_json: bool) -> None:
+@options("by")
+def devices(*, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
     """Show your devices of the last 30 days, the latest first.
 
     Example: touchline user devices --user ana
     """
-    for one in asyncio.run(rooms_of(gateway, token, me).devices()):
+    for one in asyncio.run(rooms_of(gateway, token, by).devices()):
         click.echo(json.dumps(one) if as_json else f"{printable(one['device'])}  {one['last_active']}")
 
 
 @command.command("signout")
 @click.argument("device")
-@_options
-def signout(*, device: str, gateway: str | None, token: str | None, me: str | None, as_json: bool) -> None:
+@options("by")
+def signout(*, device: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
     """Sign one of your devices out: its connections end, and what it has received is forgotten.
 
     Example: touchline user signout phone --user ana
     """
-    asyncio.run(rooms_of(gateway, token, me).sign_out(device))
+    asyncio.run(rooms_of(gateway, token, by).sign_out(device))
     click.echo(json.dumps({"device": device}) if as_json else f"{printable(device)} is signed out.")
 
 
 @command.command("disconnect")
 @click.argument("user")
-@_options
-def disconnect(*, user: str, gateway: str | None, token: str | None, me: str | None, as_json: bool) -> None:
+@options("by")
+def disconnect(*, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
     """End all connections of a user: for admin.
 
     Example: touchline user disconnect ana
     """
-    asyncio.run(rooms_of(gateway, token, me).disconnect(user))
+    asyncio.run(rooms_of(gateway, token, by).disconnect(user))
     click.echo(json.dumps({"user": user}) if as_json else f"The connections of {printable(user)} end.")
 
 
 @command.command("export")
 @click.argument("user")
-@options
+@options("by")
 def export(*, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyhow
     """Print all that is known of a user as JSON, a line each.
 
@@ -90,7 +75,7 @@ def export(*, user: str, gateway: str | None, token: str | None, by: str | None,
 
 @command.command("erase")
 @click.argument("user")
-@options
+@options("by")
 def erase(*, user: str, gateway: str | None, token: str | None, by: str | None, as_json: bool) -> None:
     """Take back all that a user has posted, and say what stays on the log.
 
