@@ -58,6 +58,9 @@ class TopicNames:
         self.sharing = f"{prefix}.sharing"
         self.fences = f"{prefix}.fences"
         self.inside = f"{prefix}.inside"
+        self.reactions = f"{prefix}.reactions"
+        self.totals = f"{prefix}.totals"
+        self.voices = f"{prefix}.voices"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -142,6 +145,10 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.sharing, "user", "sharing", partitions, compacted),
         Topic(names.fences, "fence", "fence", partitions, compacted),
         Topic(names.inside, "user", "inside", partitions, compacted),
+        # What crowds do beside talking, what it has come to, and who has done it (decision 0100).
+        Topic(names.reactions, "channel", "reaction", partitions, {**kept(30), **append_time}),
+        Topic(names.totals, "channel, target", "total", partitions, compacted),
+        Topic(names.voices, "channel, target, part", "voices", partitions, compacted),
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         # As edges of the first version wrote it; the workers put what comes there into touchline.acks.
