@@ -22,7 +22,7 @@ from embedded.backends.servers import Servers
 from kernel.settings.reading import load_settings
 
 #: The servers are the same for all turns, and warm after the first.
-_WARM: Final = ("--warm-up", "4")
+_WARM: Final = ("--warm-up", "10")
 #: What is run of each, without the peers, short enough for seven turns.
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "posting": ("bench.producers", "--events", "120000", "--seconds", "2"),
