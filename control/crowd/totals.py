@@ -14,6 +14,7 @@ import msgspec
 
 from control.entity.plain import plain_type
 from control.entity.types import EntityType, entity_of_pair, pair_key
+from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
@@ -121,7 +122,9 @@ def voice_of(user: str) -> int:
 def total_type(settings: Settings, *, listing: bool = False) -> EntityType[Total]:
     """Totals; `listing` the polls that are open."""
     plain = plain_type(
-        *(settings, "totals", topic_names(settings).totals, "total", Total), entity_of=entity_of_pair
+        *(settings, "totals", topic_names(settings).totals, "total", Total),
+        entity_of=entity_of_pair,
+        check=_check_total,
     )
     if not listing:
         return plain
@@ -138,5 +141,21 @@ def total_type(settings: Settings, *, listing: bool = False) -> EntityType[Total
 def voices_type(settings: Settings) -> EntityType[Voices]:
     """Who is behind them."""
     return plain_type(
-        *(settings, "voices", topic_names(settings).voices, "voices", Voices), entity_of=entity_of_pair
+        *(settings, "voices", topic_names(settings).voices, "voices", Voices),
+        entity_of=entity_of_pair,
+        check=_check_voices,
     )
+
+
+def _check_total(total: Total) -> Total:
+    ended = total.ended.rpartition(":")[2]
+    sound = len(total.names) == len(total.counts) and len(total.keys) % ENTRY.size == 0
+    if not sound or (total.ended and not (ended.isascii() and ended.isdigit())):
+        raise TouchlineError("undecodable", "The record is no total that a worker has written.")
+    return total
+
+
+def _check_voices(voices: Voices) -> Voices:
+    if len(voices.entries) % ENTRY.size or len(voices.names) > MOST_NAMES:
+        raise TouchlineError("undecodable", "The record has no voices that a worker has written.")
+    return voices

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from control.crowd.polls import counts_of
+from control.crowd.reactions import MAX_OPTIONS
 from control.crowd.totals import ENTRY, MOST_NAMES, VOTES, PollState, Total
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
@@ -35,9 +36,10 @@ class Slot:
 
     def _count_voices(self, known: Total) -> None:
         """What the voices come to holds: a worker that has died may have written only one of the two."""
-        said = [one for one in self.voices.of.values() if one]
+        votes = self.slot.startswith(VOTES)
+        said = [one for one in self.voices.of.values() if one and not (votes and one > MAX_OPTIONS)]
         self.voters = len(said)
-        if self.slot.startswith(VOTES):
+        if votes:
             # The poll may still have to come again.
             self.counts = [0] * max(len(self.names), *said, 0)
             for one in said:

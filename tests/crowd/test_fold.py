@@ -8,24 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.channels.channel import ChannelRecord, Settings
+from control.channels.channel import Settings
 from control.commands.asker import Asker
-from control.crowd.polls import OPENED
 from control.crowd.reactions import CLOSE, POLL, REACT, RETRACT, VOTE, made, signed_headers
 from control.crowd.totals import PART, VOTES, Total, Voices
-from kernel.access.signing import Signer
 from kernel.log.positions import Kind, Stream, make_id
-from kernel.log.records import VIA, Headers, Partition, Record, Write
-from kernel.settings.reading import Auth
+from kernel.log.records import VIA, Headers, Record, Write
 from schemas.codec import Codec
-from schemas.rejections import Rejections
-from streams.crowd.fold import CrowdFold, Kept, Surroundings
+from streams.crowd.fold import Kept
 from streams.crowd.slots import Slot
 from streams.crowd.voices import VoiceBook
-from streams.fold.answering import Answers
+from tests.crowd.folding import SIGNER, new_fold
 
 CHAT = Stream(Kind.CHAT, "final")
-SIGNER = Signer(Auth(internal_secret="s" * 32))
 CODEC, REJECTION, ANSWER = Codec("reaction"), Codec("rejection"), Codec("answer")
 NOW = 1_800_000_000_000
 GOAL = make_id(Kind.CHAT, NOW - 1000, 0, 7)
@@ -48,19 +43,11 @@ class Kafka:
 
     def start(self) -> None:
         """A worker begins, where another one has committed last."""
-        around = Surroundings(
-            kept=lambda key: Kept(self.totals.get(key), sorted(self.voices.get(key, {}).items())),
-            channel=lambda name: ChannelRecord(channel=name, settings=self.settings),
-            sanctions=lambda _: None,
-            signer=SIGNER,
-            decode=CODEC.decode,
-            answers=Answers(("answers", 1), ANSWER.encode),
-            rejections=Rejections("rejected"),
-            tell_end=self.ended.append,
-            events_per_s=10,
-        )
-        self.fold = CrowdFold(Partition("reactions", 0), around)
+        self.fold = new_fold(CODEC.decode, self._kept, self.settings, self.ended.append)
         self.at = self.committed
+
+    def _kept(self, key: bytes) -> Kept:
+        return Kept(self.totals.get(key), sorted(self.voices.get(key, {}).items()))
 
     def say(self, what: str = REACT, *, signed: bool = False, headers: Headers = (), **said: Any) -> None:  # type: ignore[assignment]
         stream = said.pop("stream", CHAT)
@@ -404,7 +391,3 @@ def test_voices_are_written_in_parts_and_anew_when_many_have_changed_their_minds
         assert again.covers("t-0", turn * 10_000 + 4999)
         assert not again.covers("t-0", turn * 10_000 + 5000)
     assert sum(len(part.entries) for part in written.values()) < 12 * 4 * 10_000
-
-
-def test_a_polls_event_is_one() -> None:
-    assert OPENED == "poll"
