@@ -24,6 +24,8 @@ _EVERY_S: Final = 0.5
 #: What is told of one stream at once, and what is kept for who comes.
 _AT_ONCE: Final = 100
 _KEPT: Final = 200
+#: Who comes is told of reactions to events that are not older.
+_LATELY_MS: Final = 60 * 60 * 1000
 #: How often it is looked for whether a subscription has begun.
 _MOST_TRIES: Final = 20
 
@@ -80,7 +82,8 @@ class Telling:
         if not of_channel:
             self._crowd.watch(base.channel, self._heard)
         of_channel[name] = None
-        for slot, total in self._crowd.standing(base, _KEPT):
+        since_ms = self._clock.now_ms() - _LATELY_MS
+        for slot, total in self._crowd.standing(base, since_ms, _AT_ONCE):
             feed.latest[slot] = total
             feed.paces[slot] = Pace(self._clock.monotonic(), total.of)
         return feed

@@ -31,7 +31,7 @@ from control.entity.types import AnyType
 from control.entity.view import View
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config, unreachable
-from kernel.log.positions import Stream, partition_of
+from kernel.log.positions import Stream, make_id, partition_of
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 
@@ -83,11 +83,17 @@ class Crowd:
         found = self.total(stream, VOTES + poll)
         return None if found is None or found.poll is None or found.retracted else found
 
-    def standing(self, stream: Stream, most: int) -> list[tuple[str, Total]]:
-        """What there is to show of a stream to who comes: its applause, and the latest open polls."""
+    def standing(self, stream: Stream, since_ms: int, most: int) -> list[tuple[str, Total]]:
+        """What there is to show of a stream to who comes: its applause, reactions to events that are not
+        older than this, and the latest open polls."""
         if self._tables is None:
             return []
         found = [] if (total := self.total(stream)) is None else [("", total)]
+        oldest = total_key(stream, make_id(stream.kind, since_ms, 0, 0))
+        for key, one in self.totals.scan(total_key(stream, ""), after=oldest, limit=most):
+            slot = slot_of_key(key)[1]
+            if slot.isdigit() and not one.retracted:
+                found.append((slot, one))
         prefix = after = total_key(stream, VOTES)
         polls = list[tuple[str, Total]]()
         while len(polls) < _MOST_POLLS and (page := self.totals.scan(prefix, after=after)):
