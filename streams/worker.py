@@ -326,8 +326,9 @@ class Worker:
         self._sink.write_apart(writes)
 
     def look(self) -> None:
-        """Take away what is kept of rooms that are no more; close polls whose time is over."""
-        if writes := [*self._members.sweep(self._clock.now_ms()), *self.crowd.look()]:
+        """Take away what is kept of what is no more; close polls whose time is over."""
+        swept = [*self._members.sweep(self._clock.now_ms()), *self.crowd.sweep()]
+        if writes := [*swept, *self.crowd.look()]:
             self.write(writes)
 
     @property

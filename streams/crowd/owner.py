@@ -35,6 +35,7 @@ from streams.crowd.slots import Slot
 from streams.crowd.voices import PartWrite
 from streams.fold.answering import Answers
 from streams.members import written_again
+from streams.upkeep.crowd_sweep import CrowdSweep
 
 #: How often what has changed is written; and of its time at most this part is spent on it.
 _EVERY_S: Final = 0.2
@@ -84,6 +85,7 @@ class CrowdOwner:
         self._channel, self._sanctions = channel, sanctions
         self._parts: dict[int, _Part] = {}
         self._write: Callable[[list[Write]], None] = lambda _: None
+        self._sweep = CrowdSweep(crowd.totals)
         self._woken = asyncio.Event()
         #: Polls whose end was asked for, and when; and the ends that are to be put on the log.
         self._asked: dict[bytes, float] = {}
@@ -304,6 +306,24 @@ class CrowdOwner:
                 continue
             self._asked[key] = now
         return writes
+
+    def sweep(self) -> list[Write]:
+        """Take away what there is of events of which nothing is kept any more, some at a time."""
+        writes: list[Write] = []
+        if not self._totals.is_open:
+            return writes
+        for key in self._sweep.due(self._clock.now_ms()):
+            if not self.owner.owns(self._totals.type.entity_of(key)):
+                continue
+            writes += self._gone(self._totals, key)
+            for part, _ in self._voices.scan(parts_of(key)):
+                writes += self._gone(self._voices, part)
+        return writes
+
+    def _gone(self, view: View[Any], key: bytes) -> list[Write]:
+        known = view.known(key)
+        stamp = known.stamp._replace(revision=known.stamp.revision + 1)
+        return self.owner.write(view.type, Written(key, known._replace(state=None, stamp=stamp), None))
 
     def _close(self, stream: Stream, poll: str) -> Write:
         value = self._reaction.encode(made(stream, CLOSE, target=poll))

@@ -11,13 +11,14 @@ import pytest
 from control.channels.channel import Settings
 from control.commands.asker import Asker
 from control.crowd.reactions import CLOSE, POLL, REACT, RETRACT, VOTE, made, signed_headers
-from control.crowd.totals import PART, VOTES, Total, Voices
+from control.crowd.totals import PART, VOTES, Total, Voices, folded_key, total_key
 from kernel.log.positions import Kind, Stream, make_id
 from kernel.log.records import VIA, Headers, Record, Write
 from schemas.codec import Codec
 from streams.crowd.fold import Kept
 from streams.crowd.slots import Slot
 from streams.crowd.voices import VoiceBook
+from streams.upkeep.crowd_sweep import over
 from tests.crowd.folding import SIGNER, new_fold
 
 CHAT = Stream(Kind.CHAT, "final")
@@ -391,3 +392,12 @@ def test_voices_are_written_in_parts_and_anew_when_many_have_changed_their_minds
         assert again.covers("t-0", turn * 10_000 + 4999)
         assert not again.covers("t-0", turn * 10_000 + 5000)
     assert sum(len(part.entries) for part in written.values()) < 12 * 4 * 10_000
+
+
+def test_what_there_was_of_events_goes_when_they_are_gone_and_applause_stays() -> None:
+    day_ms = 24 * 60 * 60 * 1000
+    for slot, gone in ((GOAL, True), (VOTES + ASKED, True), ("", False), ("$keys", False)):
+        key = total_key(CHAT, slot)
+        assert over(key, NOW + 32 * day_ms) is False
+        assert over(key, NOW + 34 * day_ms) is gone
+    assert over(folded_key(3), NOW + 34 * day_ms) is False

@@ -30,7 +30,7 @@ export interface Voting {
 
 /** How many of each came since: what is to be seen of it, at most so many in all. */
 export function risen(before: Counts, now: Counts, most: number): string[] {
-  const more = Object.entries(now).map(([emoji, count]) => [emoji, count - (before[emoji] ?? 0)] as const).filter(([, rise]) => rise > 0);
+  const more = Object.entries(now).map(([emoji, count]) => [emoji, count - (before[emoji] ?? 0)] as const).filter(([, rise]) => rise > 0).sort(([, one], [, other]) => one - other);
   const all = more.reduce((sum, [, rise]) => sum + rise, 0);
   const share = Math.min(1, most / Math.max(all, 1));
   return more.flatMap(([emoji, rise]) => Array.from({ length: Math.max(1, Math.round(rise * share)) }, () => emoji)).slice(0, most);
