@@ -119,8 +119,10 @@ class Worker:
             channel=channels.channel,
             sanctions=self._moderators.of,
             partitions=lambda: self.partitions,
+            owns=self.owns,
+            viewers=state.presence.watching,
+            write=self.write,
         )
-        self.crowd.writes_late(self.write)
         moderated = state.moderation.sanctions
         moderated.still_used = lambda key: any(
             key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
@@ -141,10 +143,8 @@ class Worker:
     @property
     def topics(self) -> frozenset[str]:
         """What a worker reads in turns."""
-        return frozenset(self._kind_of) | {
-            *(self._names.control, self._names.changes, self.crowd.topic),
-            *self._inboxes.topics,
-        }
+        ours = {self._names.control, self._names.changes, self.crowd.topic}
+        return frozenset(self._kind_of) | ours | self._inboxes.topics
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
@@ -196,16 +196,8 @@ class Worker:
         of_moderators = [names.sanctions, names.reports]
         states = [names.channels, *of_rooms, *of_nearby, *of_moderators, *self.crowd.states]
         chat = names.ingest[Kind.CHAT]
-        topics = [
-            names.changes,
-            names.control,
-            names.counts,
-            names.inside,
-            names.acks,
-            chat,
-            names.reactions,
-            *states,
-        ]
+        inputs = [names.changes, names.control, names.acks, names.reactions, chat]
+        topics = [*inputs, names.counts, names.inside, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
@@ -306,6 +298,7 @@ class Worker:
             else:
                 self._note(judge.kind, outcome)
                 outcome.writes += self._watching.crossed(place.partition, outcome.moved)
+                self.crowd.counters.said(place.partition, outcome.said)
                 self.traffic.note(place.topic, place.partition, outcome.accepted)
                 eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
             writes += outcome.writes

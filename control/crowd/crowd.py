@@ -12,6 +12,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from control.crowd.counters import Counters, counters_type
 from control.crowd.totals import (
     ENTRY,
     KEYS,
@@ -49,11 +50,13 @@ class Crowd:
     """The totals that a role knows of, by its tables on disk."""
 
     def __init__(self, settings: Settings, *, owns: bool = False, voices: bool = False) -> None:
-        """`owns`: the worker's, which closes polls; `voices`: whether it is asked who is behind them."""
+        """`owns`: the worker's, which closes polls; `voices`: whether it is asked who is behind them, and for
+        counters."""
         self._settings = settings
         self._topic = topic_names(settings).reactions
         self._total = total_type(settings, listing=owns)
         self._voice = voices_type(settings) if owns or voices else None
+        self._counters = counters_type(settings) if owns or voices else None
         self._tables: Tables | None = None
         self._admin: AdminClient | None = None
         self._next: asyncio.Task[Mapping[int, int]] | None = None
@@ -63,7 +66,7 @@ class Crowd:
     @property
     def types(self) -> list[AnyType]:
         """What its tables have to have."""
-        return [self._total, *([self._voice] if self._voice is not None else [])]
+        return [one for one in (self._total, self._voice, self._counters) if one is not None]
 
     def open(self, tables: Tables) -> None:
         """Go by these tables."""
@@ -71,6 +74,8 @@ class Crowd:
         self.totals: View[Total] = tables.view(self._total)
         if self._voice is not None:
             self.voices: View[Voices] = tables.view(self._voice)
+        if self._counters is not None:
+            self.counters: View[Counters] = tables.view(self._counters)
 
     # ── as it is here ────────────────────────────────────────────────────────────────────────────────
 

@@ -69,6 +69,7 @@ class _Rules(NamedTuple):
     """What a channel allows, for a span of append times."""
 
     allowed: frozenset[str]
+    counted: bool
     sanction_of: SanctionOf | None
     since: int
     until: int
@@ -87,6 +88,8 @@ class Surroundings(NamedTuple):
     rejections: Rejections
     #: Called with a poll that has ended.
     tell_end: Callable[[Total], None]
+    #: Called with partition, channel, emoji, how many, and append time, source and offset, where it counts.
+    count: Callable[[int, str, str, int, tuple[int, str, int]], None]
     events_per_s: float
 
 
@@ -165,13 +168,14 @@ class CrowdFold:
         if what == VOTE:
             self._vote(said, stream, source, offset, append_ms)
         elif what == REACT:
-            allowed = self._rules_of(stream.channel, append_ms).allowed
-            if allowed and said["with"] not in allowed:
-                check_reaction(said["with"], allowed)
-            if target is None:
-                self._applaud(said, stream, source, offset, append_ms)
-            else:
-                self._react(said, stream, source, offset, append_ms)
+            rules = self._rules_of(stream.channel, append_ms)
+            if rules.allowed and said["with"] not in rules.allowed:
+                check_reaction(said["with"], rules.allowed)
+            do = self._applaud if target is None else self._react
+            if do(said, stream, source, offset, append_ms) and rules.counted and not said["off"]:
+                place = (append_ms, source, offset)
+                partition = self._place.partition
+                self._around.count(partition, stream.channel, said["with"], said["n"], place)
 
     def _check_who(self, record: Record, said: Said, stream: Stream, *, kept: bool) -> None:
         """Some things only roles say, in some channels only doors, who have asked whether a user may."""
@@ -206,43 +210,48 @@ class CrowdFold:
         if found is None or not found.since <= append_ms < found.until:
             record = self._around.channel(channel)
             since, until = horizon(record, append_ms)
-            allowed = frozenset(settings_at(record, append_ms).reactions)
+            settings = settings_at(record, append_ms)
             if len(self._rules) >= _MOST_SLOTS:
                 self._rules.clear()
-            found = self._rules[channel] = _Rules(allowed, self._around.sanctions(channel), since, until)
+            found = self._rules[channel] = _Rules(
+                *(frozenset(settings.reactions), settings.counters, self._around.sanctions(channel)),
+                *(since, until),
+            )
         return found
 
     # ── what is done ─────────────────────────────────────────────────────────────────────────────────
 
-    def _applaud(self, said: Said, stream: Stream, source: str, offset: int, append_ms: int) -> None:
+    def _applaud(self, said: Said, stream: Stream, source: str, offset: int, append_ms: int) -> bool:
+        """Whether it counts, as far as is known: what was read before may."""
         slot = self.slot(stream, "")
         if (key := said["key"]) is not None:
             keys = self.slot(stream, KEYS)
             if keys.covers(source, offset) or not keys.remember(
                 voice_of(f"{said['user'] or ''}\0{key}"), append_ms
             ):
-                return
+                return False
             keys.places[source], keys.total_changed = offset + 1, True
             self.changed[keys.key] = keys
-        if slot.covers(source, offset):
-            return
-        slot.applaud(said["with"], said["n"], source, offset, append_ms)
-        self.changed[slot.key] = slot
+        if not slot.covers(source, offset):
+            slot.applaud(said["with"], said["n"], source, offset, append_ms)
+            self.changed[slot.key] = slot
+        return True
 
-    def _react(self, said: Said, stream: Stream, source: str, offset: int, append_ms: int) -> None:
+    def _react(self, said: Said, stream: Stream, source: str, offset: int, append_ms: int) -> bool:
         target, user = said["target"], said["user"]
         if user is None:
             raise TouchlineError("bad_request", "A reaction to an event is somebody's: user is missing.")
         check_target(stream.kind, target)
         slot = self.slot(stream, target)
         if slot.voices.covers(source, offset):
-            return
+            return True
         if slot.retracted and not slot.is_before_end(source, offset):
             raise no_event(target, stream)
         voice = voice_of(user)
         self._check_room(slot, voice)
-        slot.react(voice, said["with"], source, offset, append_ms, off=said["off"])
+        changes = slot.react(voice, said["with"], source, offset, append_ms, off=said["off"])
         self._note(slot)
+        return changes
 
     def _vote(self, said: Said, stream: Stream, source: str, offset: int, append_ms: int) -> None:
         target, option = said["target"], said["option"]

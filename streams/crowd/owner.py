@@ -30,6 +30,7 @@ from kernel.process.metrics import REACTIONS, REJECTED
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
+from streams.crowd.counting import ChannelCounters
 from streams.crowd.fold import CrowdFold, Kept, Surroundings
 from streams.crowd.slots import Slot
 from streams.crowd.voices import PartWrite
@@ -70,8 +71,16 @@ class CrowdOwner:
         channel: Callable[[str], Any],
         sanctions: Callable[[str], Any],
         partitions: Callable[[], Mapping[str, int]],
+        owns: Callable[[str], bool],
+        viewers: Callable[[str], int],
+        write: Callable[[list[Write]], None],
     ) -> None:
-        """`channel` and `sanctions` say what is set and decided of a channel; `partitions` of topics."""
+        """`channel` and `sanctions` say what is set and decided of a channel; `partitions` of topics. For
+        counters: `owns` whether this worker tells of a channel, `viewers` how many watch a stream. `write` is
+        for what no record caused."""
+        self.counters = ChannelCounters(
+            *(settings, names, tables, crowd), clock=clock, owns=owns, viewers=viewers
+        )
         self._settings, self._names, self._clock = settings, names, clock
         self._partitions = partitions
         self._totals: View[Total] = crowd.totals
@@ -84,7 +93,9 @@ class CrowdOwner:
         self._rejections = Rejections(names.rejected, catalog_for(settings))
         self._channel, self._sanctions = channel, sanctions
         self._parts: dict[int, _Part] = {}
-        self._write: Callable[[list[Write]], None] = lambda _: None
+        self._write = write
+        for view in (self._totals, self._voices):
+            view.on_stale = partial(self._stale, view.type)
         self._sweep = CrowdSweep(crowd.totals)
         self._woken = asyncio.Event()
         #: Polls whose end was asked for, and when; and the ends that are to be put on the log.
@@ -100,12 +111,6 @@ class CrowdOwner:
     def states(self) -> list[str]:
         """The topics that it writes."""
         return [self._names.totals, self._names.voices]
-
-    def writes_late(self, write: Callable[[list[Write]], None]) -> None:
-        """`write` is for what no record caused."""
-        self._write = write
-        for view in (self._totals, self._voices):
-            view.on_stale = partial(self._stale, view.type)
 
     def _stale(self, type_: AnyType, key: bytes, known: Known[Any]) -> None:
         """Something older has come after a record."""
@@ -128,6 +133,8 @@ class CrowdOwner:
         }
         self._ending.clear()
         self._asked.clear()
+        counts = self._partitions()
+        self.counters.opening(counts[self._names.counters], counts[self._names.ingest[Kind.BROADCAST]])
         around = self._surroundings()
         self._parts = {
             place.partition: kept.get(place.partition) or _Part(CrowdFold(place, around), start)
@@ -148,6 +155,7 @@ class CrowdOwner:
             answers=answers,
             rejections=self._rejections,
             tell_end=self._ending.append,
+            count=self.counters.reacted,
             events_per_s=self._settings.stream.user_events_per_s,
         )
 
@@ -221,7 +229,7 @@ class CrowdOwner:
                     writes += some
                 if (part := self._parts.get(place.partition)) is not None:
                     part.fold.make_room()
-        return writes
+        return writes + self.counters.committing()
 
     def _flushed(self, number: int) -> Iterator[list[Write]]:
         """What is to be written of a partition, some at a time."""
@@ -288,8 +296,9 @@ class CrowdOwner:
     # ── polls that end ───────────────────────────────────────────────────────────────────────────────
 
     def look(self) -> list[Write]:
-        """Close the polls whose time is over; tell ends again of which it is not known that they are told."""
-        writes: list[Write] = []
+        """Close the polls whose time is over; tell ends again of which it is not known that they are told;
+        and how channels that are counted stand."""
+        writes = self.counters.look()
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         self._asked = {key: at for key, at in self._asked.items() if now - at < _AGAIN_S}
         entity_of = self._totals.type.entity_of

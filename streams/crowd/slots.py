@@ -73,21 +73,22 @@ class Slot:
         self._moved(append_ms)
         self.places[source] = offset + 1
 
-    def react(self, voice: int, with_: str, source: str, offset: int, append_ms: int, *, off: bool) -> None:
-        """A user's reaction to an event, or its end."""
+    def react(self, voice: int, with_: str, source: str, offset: int, append_ms: int, *, off: bool) -> bool:
+        """A user's reaction to an event, or its end; whether that is news."""
         said = self.voices.of.get(voice, 0)
         if off and with_ not in self.names:
-            return
+            return False
         bit = self._bit(with_)
         now = said & ~(1 << bit) if off else said | 1 << bit
         if now == said:
-            return
+            return False
         self.voices.names = self.names
         self.voices.put(voice, now, source, offset)
         self.counts[bit] += -1 if off else 1
         self.voters += bool(now) - bool(said)
         self.voices_changed = True
         self._moved(append_ms)
+        return True
 
     def vote(self, voice: int, option: int, source: str, offset: int, append_ms: int) -> None:
         """A user's vote, instead of the one that they gave before."""

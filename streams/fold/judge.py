@@ -15,7 +15,7 @@ from control.crowd.polls import OPENED
 from kernel.access.signing import Signer
 from kernel.access.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind, make_id, make_seq
+from kernel.log.positions import Kind, make_id, make_seq, split_lane
 from kernel.log.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
 from kernel.settings.reading import Auth
@@ -26,6 +26,7 @@ from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
+from streams.crowd.counting import Heard
 from streams.fold.answering import Answering
 from streams.fold.attaching import RETRACT, Attaching, concerns
 from streams.fold.channels import Channel, Channels
@@ -201,9 +202,16 @@ class Judge:
             outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]
         if event["type"] in _FOR_CROWDS:
             outcome.writes += self._crowding.writes(self.kind, event)
+        if channel.counted and event["type"] not in CHANGES:
+            outcome.said.append(self._heard(event, append_ms, offset))
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
+
+    def _heard(self, event: dict[str, Any], append_ms: int, offset: int) -> Heard:
+        source = f"{self._epochs.of(offset)}-{self.partition}"
+        channel = split_lane(event["channel"])[0]
+        return Heard(channel, event["sender"], event["data"]["text"], append_ms, source, offset)
 
     def _judge_room(self, record: Record, channel: Channel, event: dict[str, Any]) -> Decided | None:
         """Doors sign for their users what goes into rooms: that they may write there, the room decides."""

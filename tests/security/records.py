@@ -18,6 +18,8 @@ from control.channels.channel import ChannelRecord, encoded, from_avro
 from control.commands.checks import carry_out
 from control.counts import count_type
 from control.crowd import polls
+from control.crowd.counters import Windows, counters_type
+from control.crowd.counters import shown as shown_now
 from control.crowd.reactions import read_reaction, stream_of
 from control.crowd.totals import total_type, voices_type
 from control.entity.fold import Input
@@ -257,6 +259,15 @@ def voices(data: bytes) -> None:
     assert book.take()
 
 
+def counters(data: bytes) -> None:
+    """touchline.counters: a worker goes on from it, and whoever is asked adds it up."""
+    found = counters_type(Settings()).decode(data)
+    shown_now([found], APPEND_MS)
+    windows = Windows(found)
+    windows.said("ana", "hello", APPEND_MS)
+    counters_type(Settings()).encode(windows.record("final"))
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
@@ -288,5 +299,6 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-reaction": reaction,
         "record-total": total,
         "record-voices": voices,
+        "record-counters": counters,
     }
 )
