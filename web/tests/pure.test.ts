@@ -7,7 +7,7 @@ import { closings, edges, indexed, joined, lags, point, quantile, short, type Sn
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/viewer/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
-import { risen } from "../src/viewer/cheering.ts";
+import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
 import { TileServer } from "../src/viewer/tiles.ts";
@@ -59,6 +59,11 @@ describe("a crowd", () => {
     const many = risen({}, { "👏": 99_000, "🎉": 1 }, 12);
     expect(many.length).toBe(12);
     expect(many.filter((emoji) => emoji === "🎉").length).toBe(1);
+  });
+
+  test("what a channel is about is read as far as it is some", () => {
+    expect(countedIn({ messages_per_min: 12.4, words: [["penalty", 9], ["kick", 3], [4], "x"], senders: [["ana", 5]] })).toEqual({ perMinute: 12.4, words: ["penalty", "kick"], senders: ["ana"] });
+    expect(countedIn({ words: "x" })).toEqual({ perMinute: 0, words: [], senders: [] });
   });
 
   test("a poll is asked among the messages, and its end says the result", () => {

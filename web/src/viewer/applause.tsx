@@ -32,6 +32,18 @@ export function Applause({ room: { cheering } }: { room: Room }) {
   );
 }
 
+/** What the chat is about, where its channel counts. */
+export function About({ room }: { room: Room }) {
+  const now = room.cheering.counted.value;
+  if (!now) return null;
+  const { perMinute, words, senders } = now;
+  return (
+    <span class="pane-note about-now">
+      {plural(Math.round(perMinute), "message")} a minute{words.length > 0 && <> · about <bdi>{words.join(", ")}</bdi></>}{senders.length > 0 && <> · mostly by <bdi>{senders.join(", ")}</bdi></>}
+    </span>
+  );
+}
+
 /** Reactions to a message. */
 export function Reactions({ room, line }: { room: Room; line: Line }) {
   const { cheering } = room;

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { Actions, Thread } from "./actions.tsx";
-import { Applause, PollForm, PollView, Reactions } from "./applause.tsx";
+import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";
 import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx";
 import type { Line } from "./chatlog.ts";
 import { Kit } from "./kit.tsx";
@@ -56,6 +56,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
     <section class="pane pane-chat" aria-labelledby="chat-title">
       <header class="pane-head">
         <h2 id="chat-title">Chat</h2>
+        {!past.value && <About room={room} />}
         {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
       </header>
       <RoomHead room={room} onChannel={onChannel} />

@@ -4,6 +4,7 @@ import { applaud, type Client, Crowd, onCrowd, type Poll, type PollNews, react, 
 import { signal } from "@preact/signals";
 
 import { identity } from "../shared/config.ts";
+import { tame } from "./chatlog.ts";
 
 export const EMOJI = ["👏", "🎉", "⚽", "😮"] as const;
 export const TO_MESSAGES = ["👍", "❤️", "😂", "😮", "🔥"] as const;
@@ -20,6 +21,23 @@ export interface Flying {
   /** Where it begins, in percent of the width, and how it sways. */
   readonly left: number;
   readonly sway: number;
+}
+
+/** What the channel is about now, as its counters tell it. */
+export interface Counted {
+  readonly perMinute: number;
+  readonly words: readonly string[];
+  readonly senders: readonly string[];
+}
+
+/** The names of a top, as far as they are some. */
+function names(top: unknown): string[] {
+  return Array.isArray(top) ? top.flatMap((row: unknown) => (Array.isArray(row) && typeof row[0] === "string" ? [tame(row[0])] : [])).slice(0, 3) : [];
+}
+
+export function countedIn(data: Readonly<Record<string, unknown>>): Counted {
+  const rate = data["messages_per_min"];
+  return { perMinute: typeof rate === "number" ? rate : 0, words: names(data["words"]), senders: names(data["senders"]) };
 }
 
 export interface Voting {
@@ -46,6 +64,8 @@ export class Cheering {
   readonly polls = signal<ReadonlyMap<string, Voting>>(new Map());
   readonly voted = signal<ReadonlyMap<string, number>>(new Map());
   readonly problem = signal("");
+  /** Where the channel counts. */
+  readonly counted = signal<Counted | null>(null);
 
   private readonly crowd = new Crowd(identity());
   private readonly asked = new Set<string>();

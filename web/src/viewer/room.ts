@@ -5,7 +5,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
-import { Cheering } from "./cheering.ts";
+import { Cheering, countedIn } from "./cheering.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { People } from "./people.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
@@ -294,8 +294,12 @@ export class Room {
     });
   }
 
-  private takeBroadcast(events: readonly StreamEvent[]): void {
+  private takeBroadcast(all: readonly StreamEvent[]): void {
     const wasLoaded = this.broadcastLoaded.value;
+    // What the channel is about is none of what happens in it.
+    const events = all.filter(({ type }) => type !== "counters");
+    const told = all.findLast(({ type }) => type === "counters");
+    if (told) this.cheering.counted.value = countedIn(told.data);
     this.match.value = events.reduce(fold, this.match.value);
     const fresh = events.map(entryOf).reverse();
     this.entries.value = [...fresh, ...this.entries.value].slice(0, MOST_ENTRIES);
