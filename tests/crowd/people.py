@@ -27,10 +27,10 @@ async def say(pipeline: Pipeline, stream: str, text: str = "Goal!", **more: Any)
 
 
 async def react(
-    pipeline: Pipeline, stream: str, with_: str, user: str | None = None, **more: Any
+    pipeline: Pipeline, stream: str, with_: str, by: str | None = None, **more: Any
 ) -> tuple[int, str]:
     """Status and code of what is answered to one reaction."""
-    status, answer = await http(pipeline, "POST", path_of(stream, "reactions"), user, {"with": with_, **more})
+    status, answer = await http(pipeline, "POST", path_of(stream, "reactions"), by, {"with": with_, **more})
     return status, answer.get("code", "")
 
 
