@@ -357,6 +357,9 @@ def test_all_is_as_a_recount_of_the_log_has_it_wherever_workers_die(seed: int) -
     kafka.commit()
     kafka.start()
     applause, reacted, votes = recount(kafka.log)
+    # What readers have is what a worker has that reads it all anew.
+    for name in ("", GOAL, VOTES + ASKED):
+        assert kafka.totals[total_key(CHAT, name)].of == kafka.of(name)
     assert kafka.of() == dict(applause)
     assert kafka.of(GOAL) == {with_: len(users) for with_, users in reacted.items() if users}
     slot = kafka.slot(VOTES + ASKED)
