@@ -6,12 +6,13 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from chaos.changing import read_whole
+from chaos.invariants import Place
 from control.crowd.reactions import CLOSE, POLL, VOTE, read_reaction
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream, time_of_id
@@ -27,14 +28,6 @@ _USERS: Final = 50
 _CHANNELS: Final = 2
 #: For so long the same key of applause counts once.
 _KEY_MS: Final = 600_000
-
-
-class Place(NamedTuple):
-    """A total: of a stream's applause, of an event's reactions, or (`poll`) of votes."""
-
-    stream: str
-    target: str = ""
-    poll: bool = False
 
 
 Totals = Mapping[Place, Mapping[str, int]]

@@ -81,8 +81,14 @@ class Reported(NamedTuple):
     settings: Mapping[str, object]
 
 
-#: What totals are of: stream, target, and whether they are votes.
-Place = tuple[str, str, bool]
+class Place(NamedTuple):
+    """What a total is of: a stream's applause, an event's reactions, or (`poll`) votes."""
+
+    stream: str
+    target: str = ""
+    poll: bool = False
+
+
 Log = Mapping[str, Sequence[Seen]]
 
 
@@ -299,4 +305,4 @@ def applause_is_as_confirmed(
 
 
 def _is_applause(place: Place, stream: str) -> bool:
-    return place == (stream, "", False)
+    return place == Place(stream)

@@ -74,8 +74,13 @@ def opened_event(kind: Kind, asked: Asked, *, sender: str | None, key: str) -> d
 def closed_event(kind: Kind, poll: str, total: Total) -> dict[str, Any]:
     """The event that a poll ends with: the result."""
     question = total.poll.question if total.poll else ""
-    said = {"poll": poll, "question": question, "options": list(total.names), "counts": list(total.counts)}
-    said["voters"] = total.voters
+    said = {
+        "poll": poll,
+        "question": question,
+        "options": list(total.names),
+        "counts": list(total.counts),
+        "voters": total.voters,
+    }
     return make_ingest(kind, CLOSED, _in(kind, question, said), sender="touchline", key=f"{CLOSED}:{poll}")
 
 

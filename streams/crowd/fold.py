@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from control.channels.channel import ChannelRecord, horizon, settings_at
 from control.commands.asker import Asker, asker_of
 from control.crowd import polls
+from control.crowd.emoji import check_reaction
 from control.crowd.reactions import (
     CLOSE,
     MAX_N,
@@ -22,7 +23,6 @@ from control.crowd.reactions import (
     VOTE,
     Said,
     bad_n,
-    check_reaction,
     check_target,
     is_signed,
     no_event,
@@ -89,7 +89,7 @@ class Surroundings(NamedTuple):
     #: Called with a poll that has ended.
     tell_end: Callable[[Total], None]
     #: Called with partition, channel, emoji, how many, and append time, source and offset, where it counts.
-    count: Callable[[int, str, str, int, tuple[int, str, int]], None]
+    tally: Callable[[int, str, str, int, tuple[int, str, int]], None]
     events_per_s: float
 
 
@@ -175,7 +175,7 @@ class CrowdFold:
             if do(said, stream, source, offset, append_ms) and rules.counted and not said["off"]:
                 place = (append_ms, source, offset)
                 partition = self._place.partition
-                self._around.count(partition, stream.channel, said["with"], said["n"], place)
+                self._around.tally(partition, stream.channel, said["with"], said["n"], place)
 
     def _check_who(self, record: Record, said: Said, stream: Stream, *, kept: bool) -> None:
         """Some things only roles say, in some channels only doors, who have asked whether a user may."""

@@ -155,7 +155,7 @@ class CrowdOwner:
             answers=answers,
             rejections=self._rejections,
             tell_end=self._ending.append,
-            count=self.counters.reacted,
+            tally=self.counters.reacted,
             events_per_s=self._settings.stream.user_events_per_s,
         )
 

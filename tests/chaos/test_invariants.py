@@ -8,7 +8,7 @@ from chaos import invariants as i
 from chaos.invariants import Missing, Piece, Reported, Seen, Size, Standing, Viewing, Watched
 
 A = "chat:a"
-CLAPS, VOTES = (A, "", False), (A, "7", True)
+CLAPS, VOTES = i.Place(A), i.Place(A, "7", poll=True)
 LOG = {A: [Seen(1, "k1"), Seen(2, "k2"), Seen(5, "k3")]}
 
 

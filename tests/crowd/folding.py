@@ -32,7 +32,7 @@ def new_fold(
         answers=Answers(("answers", 1), Codec("answer").encode),
         rejections=Rejections("rejected"),
         tell_end=ended,
-        count=lambda *_: None,
+        tally=lambda *_: None,
         events_per_s=10,
     )
     return CrowdFold(Partition("reactions", 0), around)

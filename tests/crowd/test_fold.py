@@ -295,7 +295,7 @@ def test_a_poll_and_a_message_that_were_taken_back_are_over() -> None:
 def crowd(log: random.Random, number: int) -> dict[str, Any]:
     """Something that somebody does."""
     user = f"u{log.randrange(40)}"
-    return [
+    doings: list[dict[str, Any]] = [
         {"what": REACT, "with_": log.choice("👏🎉"), "n": log.randint(1, 100)},
         {"what": REACT, "with_": "👏", "user": user, "key": f"k{log.randrange(20)}"},
         {"what": REACT, "with_": log.choice("👍🔥"), "target": GOAL, "user": user, "off": log.random() < 0.3},
@@ -303,7 +303,8 @@ def crowd(log: random.Random, number: int) -> dict[str, Any]:
         {"what": CLOSE, "target": ASKED, "signed": True}
         if number == 700
         else {"what": VOTE, "target": ASKED, "user": user, "option": 1},
-    ][log.randrange(5)]
+    ]
+    return doings[log.randrange(5)]
 
 
 def recount(log: Sequence[Record]) -> tuple[Counter[str], dict[str, set[str]], dict[str, int]]:
