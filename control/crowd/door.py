@@ -161,12 +161,13 @@ class CrowdDoor:
                 "A reaction to an event is somebody's: say whose.",
                 hint="The header Touchline-User, ?user= or --user names one where there are no keys.",
             )
-        check_said(
-            made(
-                stream, REACT, with_=what.with_, target=what.target, user=by.user, off=what.off, n=what.n,
-                key=what.key,
-            )
-        )  # fmt: skip
+        if what.target is not None or what.key is not None or what.off:
+            check_said(
+                made(
+                    stream, REACT, with_=what.with_, target=what.target, user=by.user, off=what.off,
+                    n=what.n, key=what.key,
+                )
+            )  # fmt: skip
         if by.user is not None:
             self._known.moderation.check_may_publish(stream.channel, by.user)
 
