@@ -21,6 +21,7 @@ from control.entity.owner import Owner
 from control.entity.tables import Tables
 from control.entity.types import AnyType, Stamp
 from control.entity.view import View
+from control.entity.writer import partition_of_key
 from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.log.positions import Kind, Stream, partition_of
@@ -117,7 +118,7 @@ class CrowdOwner:
         entity, _, number = key.decode("utf-8", "replace").partition("\0")
         if entity != FOLDED:
             written_again(self._write, self.owner, type_, key, known)
-        elif int(number) in self._parts:
+        elif number.isdigit() and int(number) in self._parts:
             self._write([Write(type_.topic, type_.encode(known.state), key, int(number))])
 
     # ── partitions come and go ───────────────────────────────────────────────────────────────────────
@@ -186,7 +187,7 @@ class CrowdOwner:
             key = record.key or b""
             to = belongs.get(key)
             if to is None:
-                to = belongs[key] = partition_of(key.decode("utf-8", "replace"), count)
+                to = belongs[key] = partition_of_key(key, count)
             if to == place.partition:
                 right.append(record)
             else:
