@@ -273,12 +273,14 @@ PARTS: Final = ("fold", "doors", "screens", "votes")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=PARTS)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all, if none is named")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--count", type=int, default=300_000)
     parser.add_argument("--rate", type=int, default=10_000)
     given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"There is no {', '.join(sorted(unknown))}.")
     servers = load_settings().kafka.bootstrap_servers
     limits = {
         "TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_ADDRESS": "20000",
