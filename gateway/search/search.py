@@ -18,7 +18,7 @@ from history.taken_back import TakenBack
 from kernel.access.tokens import Grants
 from kernel.log.positions import Kind, Stream, split_lane
 from search_indexer.query.parser import MAX_LENGTH
-from search_indexer.searching.request import MAX_LIMIT, read_search
+from search_indexer.searching.request import MAX_LIMIT
 from search_indexer.searching.scope import Seen
 from search_indexer.searching.search import Found, Hit, Searcher
 
@@ -26,7 +26,7 @@ _TIMEOUT_S: Final = 10.0
 #: An event that is larger is read in a turn of its own.
 _LARGE: Final = 64 * 1024
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 256}
-_TIME: Final = {"type": "string", "format": "date-time"}
+_TIME: Final = {"type": "string", "examples": ["2026-06-11T19:00:00Z", "2026-06-11", "10m", "yesterday"]}
 
 
 def _query(name: str, text: str, schema: Mapping[str, Any]) -> Parameter:
@@ -36,7 +36,8 @@ def _query(name: str, text: str, schema: Mapping[str, Any]) -> Parameter:
 _PARAMETERS: Final = (
     _query(
         "q",
-        'Words, "phrases", prefix*, -not, one OR other. Empty: all that the filters leave.',
+        'Words, "phrases", prefix*, -not, one OR other, and operators like from:ana after:10m has:link.'
+        " Empty: all that the filters leave.",
         {"type": "string", "maxLength": MAX_LENGTH},
     ),
     _query("kind", "Only this kind; may be repeated.", {"type": "string", "enum": [str(k) for k in Kind]}),
@@ -44,7 +45,12 @@ _PARAMETERS: Final = (
     _query("sender", "Only from this sender; may be repeated.", _TEXT),
     _query("type", "Only of this type; may be repeated.", _TEXT),
     _query("since", "Not before this time.", _TIME),
-    _query("until", "Not after this time.", _TIME),
+    _query("until", "Not after this time; of a day, not after its end.", _TIME),
+    _query(
+        "zone",
+        "Time zone of times that name none, like Europe/Paris or +02:00.",
+        {"type": "string", "default": "UTC"},
+    ),
     _query("near", "Around this place: latitude,longitude.", {"type": "string"}),
     _query("within", "How far around it, with m, km, mi, ft or yd.", {"type": "string", "default": "5km"}),
     _query(
@@ -101,7 +107,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def find(request: web.Request) -> web.StreamResponse:
         scope = await context.access.scope(request, "search")
-        search, page = read_search((n, v) for n, v in request.query.items() if n != "token")
+        search, page = searcher.read((n, v) for n, v in request.query.items() if n != "token")
         user = context.budgets.bound(scope.bound, admin=False)
         context.budgets.take_read(user, 2.0 if page.facets else 1.0)
         async with context.pages.slot(user):

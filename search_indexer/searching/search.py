@@ -21,7 +21,7 @@ from search_indexer.query.syntax import Query
 from search_indexer.searching.cursors import Cursors
 from search_indexer.searching.gone import Gone
 from search_indexer.searching.parts import Hits, bars_of, counted, merged, parts_of, total_of
-from search_indexer.searching.request import Page, Search
+from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen, beyond, visible
 from search_indexer.text.folding import Folding
 
@@ -101,6 +101,14 @@ class Searcher:
         self._cursors = Cursors(settings)
         self._prefix = settings.elasticsearch.index_prefix
 
+    def read(self, given: Iterable[tuple[str, str]]) -> tuple[Search, Page]:
+        """A search of parameters as people give them, as of when its first page was asked for.
+
+        Raises `bad_request`."""
+        parameters = list(given)
+        cursor = dict(parameters).get("cursor")
+        return read_search(parameters, self._cursors.now_of(cursor) if cursor else self._clock.now_ms())
+
     async def search(
         self,
         search: Search,
@@ -116,7 +124,8 @@ class Searcher:
         Raises `bad_request` or `unavailable`.
         """
         begun = self._clock.monotonic()
-        query = parse(search.q, self._folding)
+        now_ms = search.now or self._clock.now_ms()
+        query = parse(search.q, self._folding, search.reading(now_ms))
         gone, patterns = Gone(taken_back), list(patterns)
         bodies = [
             request_body(search, query, page, patterns, part.seen, channels=part.channels)
@@ -146,7 +155,7 @@ class Searcher:
         return Found(
             total=total_of(answers),
             hits=await asyncio.to_thread(self._shown, query, found),
-            next=self._cursors.make(search, last["sort"]) if full and last is not None else None,
+            next=self._cursors.make(search, last["sort"], now_ms) if full and last is not None else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
         )
@@ -280,7 +289,7 @@ def request_body(
 ) -> dict[str, Any]:
     """What Elasticsearch is asked; `channels`: of these only."""
     asked = elastic.clauses(query)
-    filters = _filters(search)
+    filters = [*_filters(search), *asked["filter"]]
     if channels:
         filters.append({"terms": {"channel": list(channels)}})
     if (covered := visible(patterns)) is not None:
@@ -323,10 +332,7 @@ def _filters(search: Search) -> list[dict[str, Any]]:
         bounds = {"gte": search.since, "lte": search.until}
         filters.append({"range": {"at": {name: at for name, at in bounds.items() if at is not None}}})
     if search.near is not None:
-        near = search.near
-        filters.append(
-            {"geo_distance": {"distance": f"{near.metres}m", "where": {"lat": near.lat, "lon": near.lon}}}
-        )
+        filters.append(elastic.fact(search.near))
     return filters
 
 

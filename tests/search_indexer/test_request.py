@@ -45,8 +45,9 @@ def test_reads_what_is_given() -> None:
     [
         ("kind", "tweet", "broadcast, chat or location"),
         ("channel", "a b", "not a channel's name"),
-        ("since", "yesterday", "RFC 3339"),
-        ("since", "2026-06-11T19:00:00", "RFC 3339"),
+        ("since", "now-1d", "RFC 3339"),
+        ("since", "2026-06-31", "RFC 3339"),
+        ("zone", "Mars/Utopia", "time zone"),
         ("since", "99999-01-01T00:00:00Z", "RFC 3339"),
         ("near", "40.81", "latitude and longitude"),
         ("near", "nan,nan", "latitude and longitude"),

@@ -15,6 +15,7 @@ from kernel.settings.reading import Settings, load_settings
 from touchline.bars import histogram
 from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand
+from touchline.zones import zone_here
 
 if TYPE_CHECKING:
     from search_indexer.searching.search import Searcher
@@ -29,8 +30,9 @@ _ANSWER_S: Final = 60.0
 @click.option("--channel", multiple=True, help="Only in this channel; may be repeated.")
 @click.option("--sender", multiple=True, help="Only from this sender; may be repeated.")
 @click.option("--type", "type_", multiple=True, help="Only of this type; may be repeated.")
-@click.option("--since", help="Not before this time, like 2026-06-11T19:00:00Z.")
+@click.option("--since", help="Not before this time: 10m, yesterday, 2026-06-11, 19:30, or RFC 3339.")
 @click.option("--until", help="Not after this time.")
+@click.option("--zone", help="Time zone of times that name none, like Europe/Paris; default: this machine's.")
 @click.option("--near", help="Around a place: lat,lon.")
 @click.option("--within", help="How far around it, like 5mi or 800m.")
 @click.option("--sort", help="relevance, newest or oldest.")
@@ -52,14 +54,18 @@ def command(
     user: str | None,
     **given: Any,
 ) -> None:
-    """Find events by what they say: words, "phrases", prefix*, -not, one OR other.
+    """Find events by what they say: words, "phrases", prefix*, -not, one OR other; and from:ana -from:bot
+    in:final kind:chat type:goal before:2026-06-11 after:10m on:yesterday has:link is:edited mentions:ana
+    near:40.8,-74.0~5mi.
 
     \b
     Example: touchline search 'kick-off -friendly' --channel wc26-final
+             touchline search 'goal from:ana after:2h has:link'
              touchline search '"half time" OR penalt*' --sort newest --json
              touchline search --kind location --near 40.81,-74.07 --within 5mi
     """
     parameters = [("q", query), *(("type", one) for one in type_)]
+    given["zone"] = given["zone"] or zone_here()
     for name, value in given.items():
         values = value if isinstance(value, tuple) else (value,)
         parameters += [(name, one) for one in values if one is not None]
@@ -138,12 +144,11 @@ async def _ask_elasticsearch(
 
     from history.elastic import elastic_client
     from kernel.clock import SystemClock
-    from search_indexer.searching.request import read_search
 
-    search, page = read_search(parameters)
     async with elastic_client(settings) as client:
+        asked = searcher(client, settings, SystemClock())
         try:
-            return msgspec.json.encode(await searcher(client, settings, SystemClock()).search(search, page))
+            return msgspec.json.encode(await asked.search(*asked.read(parameters)))
         except TouchlineError as error:
             if error.code != "unavailable":
                 raise

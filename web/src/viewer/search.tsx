@@ -57,6 +57,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
 
   const query = (cursor: string | null = null) => {
     const parameters = new URLSearchParams({ q: words.value.trim(), sort: sort.value, limit: "30", facets: "1" });
+    parameters.set("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
     const only = everywhere.value ? channel.value : room.channel;
     if (only) parameters.set("channel", only);
     if (kind.value) parameters.set("kind", kind.value);
