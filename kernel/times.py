@@ -84,8 +84,8 @@ def _read(said: str, now_ms: int, zone: tzinfo) -> Moment | None:
     if (date := _DATE.fullmatch(said)) is not None:
         return _date(date, zone)
     if (local := _MOMENT.fullmatch(said)) is not None:
-        year, month, day = map(int, local[1].split("-"))
-        start = _at(year, month, day, int(local[2]), int(local[3]), int(local[4] or 0), zone=zone)
+        numbers = (*map(int, local[1].split("-")), int(local[2]), int(local[3]), int(local[4] or 0))
+        start = _at(*numbers, zone=zone)
         if local[5]:
             at = _ms(start) + int(local[5][:3].ljust(3, "0"))
             return Moment(at, at)

@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "simulate": ("simulate", "Play a match: score, chat and fans who move."),
         "rejected": ("rejected", "Show what was refused and why; post it again."),
         "watch": ("watch", "Show the events of streams as they happen."),
+        "history": ("history", "Show a stream's past, or write all of it to a file."),
         "search": ("search", "Find events by what they say."),
         "alert": ("alert", "Save queries whose matches arrive on a stream."),
         "chaos": ("chaos", "Try to break the pipeline on a cluster of its own, by a seed."),

@@ -197,10 +197,15 @@ def _of_one_channel(one: str, other: str) -> bool:
 
 def shown(document: Document) -> bytes:
     """The event's JSON object as search shows it: after an edit, with the text that counts."""
-    if document.edited is None:
-        return document.body.encode()
-    event = _decode(document.body)
-    event["data"]["text"] = document.edited
+    return shown_as(document.body, document.edited)
+
+
+def shown_as(body: str, edited: str | None) -> bytes:
+    """An event's JSON object with the text that counts."""
+    if edited is None:
+        return body.encode()
+    event = _decode(body)
+    event["data"]["text"] = edited
     return _encode(event)
 
 

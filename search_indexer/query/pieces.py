@@ -185,8 +185,8 @@ def _without_words(pieces: Sequence[Piece]) -> list[Piece]:
         if word is not None and (piece.is_or or (word.text == "NOT" and (piece.negated or piece.denied))):
             raise BadQuery(word.position, f"a word is expected after {word.text}.")
         if word is not None and word.text == "NOT":
-            sign = {"denied": True} if piece.opens else {"negated": True}
-            made.append(piece._replace(position=word.position, **sign))
+            signed = piece._replace(denied=True) if piece.opens else piece._replace(negated=True)
+            made.append(signed._replace(position=word.position))
         else:
             made.append(piece)
         word = None

@@ -37,8 +37,11 @@ class Cursors:
 
     def make(self, search: Any, after: list[Any], now: int = 0) -> str:
         """The cursor behind a hit with these sort values; `now` is when the first page was asked for."""
-        value = msgspec.msgpack.encode(Cursor(fingerprint(search), tuple(after), now))
-        return self.signed(value)
+        return self.behind(fingerprint(search), after, now)
+
+    def behind(self, mark: bytes, after: list[Any], now: int) -> str:
+        """The same, of a search whose fingerprint was taken before: for each row of many."""
+        return self.signed(msgspec.msgpack.encode(Cursor(mark, tuple(after), now)))
 
     def now_of(self, text: str) -> int:
         """When the first page of this one's search was asked for: `10m` means the same on all of them."""

@@ -11,6 +11,8 @@ from kernel.log.positions import Kind, is_channel
 from kernel.times import Moment, moment_of, zone_of
 from search_indexer.query.operators import Reading, near_of
 from search_indexer.query.syntax import Near
+from search_indexer.searching.counts import NAMES as COUNTING
+from search_indexer.searching.counts import Counts, read_counts
 
 Sort = Literal["relevance", "newest", "oldest"]
 MAX_LIMIT: Final = 100
@@ -18,9 +20,9 @@ MAX_VALUES: Final = 50
 _SORTS: Final = ("relevance", "newest", "oldest")
 NAMES: Final = (
     *("q", "kind", "channel", "sender", "type", "since", "until", "zone", "near", "within", "sort"),
-    *("limit", "cursor", "facets"),
+    *("limit", "cursor", *COUNTING),
 )
-_REPEATED: Final = frozenset({"kind", "channel", "sender", "type"})
+_REPEATED: Final = frozenset({"kind", "channel", "sender", "type", "facet"})
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,15 +47,15 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of the hits is wanted, and whether the facets are."""
+    """Which part of the hits is wanted, and what is to be counted of all of them."""
 
     limit: int = 20
     cursor: str | None = None
-    facets: bool = False
+    counts: Counts | None = None
 
 
 def read_search(given: Iterable[tuple[str, str]], now_ms: int = 0) -> tuple[Search, Page]:
-    """A search from names and values, asked now. `kind`, `channel`, `sender` and `type` may be repeated."""
+    """A search from names and values, asked now. `kind channel sender type facet` may be repeated."""
     values: dict[str, list[str]] = {}
     for name, value in given:
         if name not in NAMES:
@@ -82,9 +84,10 @@ def read_search(given: Iterable[tuple[str, str]], now_ms: int = 0) -> tuple[Sear
         zone=once["zone"] or "",
         now=now_ms,
     )
-    return search, Page(
-        limit=_limit(once["limit"]), cursor=once["cursor"] or None, facets=_flag(once["facets"])
-    )
+    counts = read_counts(values.get("facet", [])[:MAX_VALUES], once)
+    if counts is not None and counts.compare and since is None:
+        raise _wrong("compare needs since: as much time before it is counted, too.")
+    return search, Page(limit=_limit(once["limit"]), cursor=once["cursor"] or None, counts=counts)
 
 
 def _wrong(sentence: str) -> TouchlineError:
@@ -153,9 +156,3 @@ def _limit(value: str | None) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= 9 and 1 <= int(value) <= MAX_LIMIT):
         raise _wrong(f"limit is {value[:40]!r}: it is a number from 1 to {MAX_LIMIT}.")
     return int(value)
-
-
-def _flag(value: str | None) -> bool:
-    if value not in {None, "", "0", "1", "true", "false"}:
-        raise _wrong("facets is 1 or 0.")
-    return value in {"1", "true"}

@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 from kernel.times import zone_of
 from search_indexer.query.operators import OPERATORS
 from search_indexer.query.parser import BadQuery, Reading, parse
-from search_indexer.query.syntax import AnyForm, Clause, During, Field, Near, Phrase, Prefix, Query, one_typo
+from search_indexer.query.syntax import (
+    AnyForm,
+    Clause,
+    During,
+    Field,
+    Near,
+    Phrase,
+    Prefix,
+    Query,
+    edits,
+    one_typo,
+)
 from search_indexer.text.folding import Folding
 
 FOLDING = Folding()
@@ -181,3 +192,4 @@ def typos(word: str, other: str) -> int:
 @given(st.text(alphabet="abc", max_size=7), st.text(alphabet="abc", max_size=7))
 def test_one_typo_is_a_distance_of_one(word: str, other: str) -> None:
     assert one_typo(word, other) == (typos(word, other) <= 1)
+    assert edits(word, other) == typos(word, other)

@@ -16,7 +16,9 @@ from kernel.log.positions import Kind, Stream
 from search_indexer.alerts import Alert, matching, message_of, ready
 from search_indexer.indexing.documents import Indexable, changed, indexable
 from search_indexer.query.parser import BadQuery
-from search_indexer.searching.request import Near, Page, Search, read_search
+from search_indexer.query.syntax import Near
+from search_indexer.searching.counts import Counts
+from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.search import Found, Searcher
 from search_indexer.text.folding import Folding
 from tests.accepted import START_MS, chat, event, write
@@ -131,9 +133,10 @@ async def test_filters_places_and_facets(indexing: Pipeline, searcher: Searcher)
     assert msgspec.json.decode(found.hits[0].event)["stream"] == "location:user-1"
     await until(searcher, Search(q="zidane", types=("goal",), senders=("desk",)), 1)
     assert (await searcher.search(Search(q="zidane", types=("foul",)), Page())).total == 0
-    facets = (await searcher.search(Search(channels=("facts",)), Page(facets=True))).facets
+    facets = (await searcher.search(Search(channels=("facts",)), Page(counts=Counts()))).facets
     assert facets is not None
-    assert [(b.value, b.count) for b in facets.kind + facets.sender] == [("broadcast", 1), ("desk", 1)]
+    assert msgspec.to_builtins(facets)["kind"] == [{"value": "broadcast", "count": 1}]
+    assert msgspec.to_builtins(facets)["sender"] == [{"value": "desk", "count": 1}]
     assert sum(bar.count for bar in facets.histogram) == 1
 
 

@@ -2,7 +2,7 @@
 
 export { type Attachment, Attachments, type AttachmentsOptions, type TransferOptions, type UploadOptions } from "./attachments.ts";
 export { Client, connect } from "./client.ts";
-export type { ClientOptions, HistoryPage, InboxRow, IterateOptions, Publish, Published, StreamOptions, SubscribeOptions } from "./client.ts";
+export type { ClientOptions, HistoryPage, HistoryRange, InboxRow, IterateOptions, Publish, Published, StreamOptions, SubscribeOptions } from "./client.ts";
 export { storedCursors, type CursorStore } from "./cursors.ts";
 export type { Environment, Socket } from "./environment.ts";
 export type { Status, Subscribed } from "./host.ts";
