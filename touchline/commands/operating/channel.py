@@ -29,7 +29,13 @@ def command() -> None:
 @command.command("list")
 @click.option("--live", is_flag=True, help="Only what somebody watches now.")
 @click.option("--prefix", default="", help="Only channels whose names begin so.")
-@click.option("--sort", type=click.Choice(("name", "viewers", "activity")), default="name", show_default=True)
+@click.option(
+    "--sort",
+    type=click.Choice(("name", "viewers", "activity")),
+    default="name",
+    show_default=True,
+    help="By name, most viewers first, or where something happened last.",
+)
 @click.option("--limit", "-n", type=click.IntRange(1), help="At most so many; by default all, by name.")
 @asking.options()
 def list_(
