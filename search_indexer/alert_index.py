@@ -20,6 +20,8 @@ LOOKED_AT: Final = 20_000
 #: Steps a second (about half a microsecond each) of one alert, and of all; and at once.
 _EACH, _EACH_AT_ONCE = 10_000.0, 500_000.0
 _ALL, _ALL_AT_ONCE = 200_000.0, 4_000_000.0
+#: So many are charged at once.
+_SETTLED: Final = 1000
 #: Steps to look whether an alert is about an event at all.
 _LOOK: Final = 4
 _RESTS_MS: Final = 60_000
@@ -50,6 +52,9 @@ class AlertIndex:
         self._each = Budget("steps", rate=_EACH, at_once=_EACH_AT_ONCE, clock=clock)
         self._all = Budget("steps", rate=_ALL, at_once=_ALL_AT_ONCE, clock=clock)
         self._spent: dict[str, int] = defaultdict(int)
+        #: Steps that are not charged yet: that takes longer than they do.
+        self._owed: dict[str, int] = defaultdict(int)
+        self._owed_by_all = 0
         self._resting: dict[str, Suspension] = {}
         self._rested: dict[str, int] = {}
 
@@ -66,6 +71,7 @@ class AlertIndex:
         self._alerts.pop(alert_id, None)
         self._resting.pop(alert_id, None)
         self._rested.pop(alert_id, None)
+        self._owed.pop(alert_id, None)
         self._alike.clear()
         for kind, key in self._keys.pop(alert_id, ()):
             found = self._by[kind][key]
@@ -122,9 +128,14 @@ class AlertIndex:
 
     def _count(self, alert_id: str, steps: int) -> None:
         self._spent[alert_id] += steps
-        if self._each.charge(alert_id, steps):
+        self._owed[alert_id] += steps
+        self._owed_by_all += steps
+        if self._owed[alert_id] >= _SETTLED and self._each.charge(alert_id, self._owed.pop(alert_id)):
             self._lay_to_rest(alert_id, "It takes more of the indexer than one alert may.")
-        if self._all.charge("", steps):
+        if self._owed_by_all < _SETTLED:
+            return
+        owed, self._owed_by_all = self._owed_by_all, 0
+        if self._all.charge("", owed):
             dearest = max(self._spent, key=lambda one: self._spent[one])
             self._lay_to_rest(dearest, "All alerts together take more than they may, and this one most.")
             self._all.give_back("", _ALL_AT_ONCE / 4)

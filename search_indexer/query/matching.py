@@ -79,6 +79,8 @@ class About(NamedTuple):
 
 
 _NOTHING: Final = About()
+#: So few words of a text are looked at one by one; of more it is made ready which are alike.
+_FEW: Final = 48
 
 
 def shortened(word: str) -> set[str]:
@@ -144,6 +146,15 @@ def is_near(near: Near, where: tuple[float, float] | None) -> bool:
 
 
 def _has_nearly(word: str, text: Text) -> bool:
+    if len(text.words) <= _FEW:
+        # One typo leaves a word its first letter, or its last.
+        first, last, shortest, longest = word[0], word[-1], len(word) - 1, len(word) + 1
+        for other in text.words:
+            if shortest <= len(other) <= longest and (other[0] == first or other[-1] == last):
+                text.steps += 1
+                if one_typo(word, other):
+                    return True
+        return False
     for part in shortened(word):
         near = text.nearly.get(part, ())
         text.steps += 1 + len(near)
