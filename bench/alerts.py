@@ -3,7 +3,7 @@
     python -m bench.alerts [--alerts 10000] [--seconds 5]
 
 Texts are a real day of chat (tests/search_indexer/day), said over and over. A twentieth of the alerts want a
-word of the rarer half of those that were said, and not another one; a tenth are about a channel or sender; the
+word of the rarer half of those that were said, and not another one; a tenth are of a channel or sender; the
 others want words that nobody says. No servers are needed.
 """
 
