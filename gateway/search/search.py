@@ -123,7 +123,17 @@ _FOUND: Final = Reply(
 )
 _INDEX: Final = Reply(
     "Per partition of the events topics: everything before `offset`, up to `seq`, can be found.",
-    {"type": "object", "required": ["generation", "watermarks"]},
+    {
+        "type": "object",
+        "required": ["generation", "watermarks", "made_with", "as_set"],
+        "properties": {
+            "made_with": {
+                "type": ["object", "null"],
+                "description": "What its words were made with; where `as_set` differs, build it anew.",
+            },
+            "as_set": {"type": "object"},
+        },
+    },
 )
 
 

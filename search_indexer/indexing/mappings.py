@@ -56,6 +56,15 @@ _FIELDS: Final[dict[str, Any]] = {
 }
 
 
+#: Raised when words or marks are made otherwise than before: older documents lack what is new.
+WORDS: Final = 2
+
+
+def made_with(settings: Settings) -> dict[str, Any]:
+    """What decides which words a document is found by."""
+    return {"language": settings.elasticsearch.language, "words": WORDS}
+
+
 def template(settings: Settings, kind: Kind, generation: int, *, live: bool) -> dict[str, Any]:
     """The index template of a generation's indices of one kind; live ones are searched through the alias."""
     prefix = settings.elasticsearch.index_prefix

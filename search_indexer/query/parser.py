@@ -30,18 +30,18 @@ def parse(text: str, folding: Folding, reading: Reading = _NOW) -> Query:
                 raise BadQuery(piece.position, "what stands before OR cannot be a -word.")
             joining = piece.position
             continue
-        term = _value(piece, reading) if piece.name else _word(piece, folding)
-        if term is None:
+        terms = (_value(piece, reading),) if piece.name else _words(piece, folding)
+        if not terms:
             continue
         count += 1
         if count > MAX_TERMS:
             raise BadQuery(piece.position, f"a query has at most {MAX_TERMS} words, phrases and operators.")
         if not joining:
-            clauses.append(Clause((term,), piece.negated))
+            clauses.append(Clause(terms, piece.negated))
             continue
         if piece.negated:
             raise BadQuery(piece.position, "what stands after OR cannot be a -word.")
-        clauses[-1] = Clause((*clauses[-1].terms, term))
+        clauses[-1] = Clause((*clauses[-1].terms, *terms))
         joining = 0
     if joining:
         raise BadQuery(joining, "a word is expected after OR.")
@@ -58,19 +58,21 @@ def _value(piece: Piece, reading: Reading) -> Term:
         raise BadQuery(piece.position, str(error)) from None
 
 
-def _word(piece: Piece, folding: Folding) -> Term | None:
-    """What a piece asks for; None for signs alone."""
+def _words(piece: Piece, folding: Folding) -> tuple[Term, ...]:
+    """What a piece asks for, in each language of the index that has a form of its own; nothing for signs
+    alone."""
     star = piece.text.find("*") if not piece.quoted else -1
     if star >= 0 and star < len(piece.text) - 1:
         raise BadQuery(piece.position + piece.negated + star, "a * stands at the end of a word.")
-    words = folding.words(piece.text)
+    variants = [words for words in folding.variants(piece.text) if words]
     if star >= 0:
-        if not words:
+        if not variants:
             raise BadQuery(piece.position, "letters are expected before the *, as in: goal*.")
+        words = variants[0]
         if len(words) > 1 and not all(word.pair for word in words):
             raise BadQuery(piece.position, "a * belongs to one word; this is several.")
-        return _of(words) if len(words) > 1 else Prefix(words[0].word)
-    return _of(words, quoted=piece.quoted, negated=piece.negated) if words else None
+        return (_of(words) if len(words) > 1 else Prefix(words[0].word),)
+    return tuple(_of(words, quoted=piece.quoted, negated=piece.negated) for words in variants)
 
 
 def _of(words: list[Word], *, quoted: bool = False, negated: bool = False) -> Term:

@@ -15,6 +15,7 @@ from kernel.clock import Clock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 from search_indexer.indexing.documents import Document, broadcast_text, shown, shown_as
+from search_indexer.indexing.mappings import made_with
 from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
@@ -66,6 +67,10 @@ class Watermarks(msgspec.Struct):
 
     generation: int | None
     watermarks: list[Mark]
+    #: What its words were made with (null: by a version before this was noted), and what would be now: where
+    #: they differ, `touchline index --rebuild` makes it anew.
+    made_with: dict[str, Any] | None
+    as_set: dict[str, Any]
 
 
 class Row(NamedTuple):
@@ -264,13 +269,15 @@ class Searcher:
                 raise
             raise unreachable(self._settings, error) from error
         found = {hit["_id"]: hit["_source"] for hit in answer["hits"]["hits"]}
-        live = found.get(names.LIVE, {}).get("generation")
+        said = found.get(names.LIVE, {})
+        live = said.get("generation")
         marks = [
             Mark(about["kind"], about["partition"], about["offset"], about["seq"], to_rfc3339(about["at"]))
             for about in found.values()
             if "offset" in about and about["generation"] == live
         ]
-        return Watermarks(live, sorted(marks, key=lambda mark: (mark.kind, mark.partition)))
+        ordered = sorted(marks, key=lambda mark: (mark.kind, mark.partition))
+        return Watermarks(live, ordered, said.get("made_with"), made_with(self._settings))
 
     def _shown(self, query: Query, hits: list[dict[str, Any]]) -> list[Hit]:
         """In a thread: what it takes grows with the texts that were found."""

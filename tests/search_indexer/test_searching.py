@@ -226,6 +226,11 @@ async def test_so_long_ago_means_the_same_on_every_page(
     assert (await searcher.search(again, rest)).hits
 
 
+async def test_the_index_says_what_it_was_made_with(searcher: Searcher) -> None:
+    marks = await searcher.watermarks()
+    assert marks.made_with == marks.as_set == {"language": "english", "words": 2}
+
+
 @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
 async def test_pages_neither_overlap_nor_leave_out_while_new_ones_arrive(
     indexing: Pipeline, searcher: Searcher, sort: str
