@@ -122,12 +122,14 @@ def _ms(at: datetime) -> int:
 
 @lru_cache(maxsize=1000)
 def _zone(name: str) -> tzinfo | None:
-    if name.upper() in {"Z", "UTC"}:
+    if name in {"Z", "UTC"}:
         return UTC
     if (offset := _OFFSET.fullmatch(name)) is not None:
         hours, minutes = int(offset[2]), int(offset[3])
         length = timedelta(hours=hours, minutes=minutes)
         return timezone(-length if offset[1] == "-" else length) if hours < 24 and minutes < 60 else None
+    if not name[:1].isupper() or name == "Factory":  # copies and tables that lie beside the zones
+        return None
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # not there, or no name of one

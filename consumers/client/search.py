@@ -118,18 +118,18 @@ class Search(Asking):
         place: Callable[[T], _Line],
     ) -> Iterator[T]:
         """Rows; where the connection breaks, on behind the last one that has come."""
-        rest, left, failed = dict(_single(given)), _limit_of(given), 0
+        rest, left, failed, begun = dict(_single(given)), _limit_of(given), 0, False
         several = [(name, value) for name, value in given if name not in rest]
         while True:
             last: T | None = None
             try:
                 for row in read(self._stream(path, [*several, *rest.items(), ("format", form)])):
                     yield row
-                    last, failed = row, 0
+                    last, failed, begun = row, 0, True
                     left = None if left is None else left - 1
             except (OSError, HTTPException) as error:
                 failed += 1
-                if failed >= _TRIES:
+                if failed >= _TRIES or not begun:
                     raise self._away(error) from error
                 if last is not None and (at := place(last)).seq:
                     rest |= {"cursor": at.cursor} if at.cursor else {"after": str(at.seq)}

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from gateway.context import Context
 from gateway.http.operations import Parameter
@@ -100,7 +100,8 @@ async def export(
         batch = await read(min(wanted.most, PAGE))
         response = web.StreamResponse()
         response.content_type, response.charset = CONTENT_TYPES[form], "utf-8"
-        response.enable_chunked_encoding()
+        if request.version >= HttpVersion11:  # an older client cannot tell a part from all of it
+            response.enable_chunked_encoding()
         await response.prepare(request)
         if form == "csv":
             await response.write(_csv([COLUMNS]))

@@ -1,6 +1,7 @@
 """GET /v1/search: events by what they say; and GET /v1/index: how far the index is complete."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from gateway.search.hits import as_of_hits, count_replies
 from gateway.search.suggest import scope_of
 from history.elastic import elastic_client
 from history.taken_back import TakenBack
+from kernel.fairness.budgets import RateLimitedError
 from kernel.log.positions import Kind
 from search_indexer.query.parser import MAX_LENGTH
 from search_indexer.searching.counts import FIELDS, MAX_BARS, MAX_BY, MAX_SIZE
@@ -163,8 +165,9 @@ async def routes(context: Context) -> Sequence[Operation]:
                     search, page, patterns=scope.patterns, seen=seen, taken_back=taken_back
                 )
             if not found.total and page.cursor is None:
-                context.budgets.take_read(user)
-                found.did_you_mean = await meant(search, scope)
+                with suppress(RateLimitedError):
+                    context.budgets.take_read(user)
+                    found.did_you_mean = await meant(search, scope)
             await count_replies(context, found, scope.seen)
             body = msgspec.json.encode(found)
             context.budgets.count_read(user, len(body))

@@ -87,18 +87,19 @@ export class Search {
   async *#lines(path: string, given: SearchParameters, behind: (event: Record<string, Value>) => SearchParameters): AsyncGenerator<Record<string, Value>> {
     let rest = given;
     let left = typeof given["limit"] === "number" ? given["limit"] : Infinity;
+    let begun = false;
     for (let failed = 0; ; ) {
       let last: Record<string, Value> | undefined;
       try {
         for await (const event of await lines(this.#options, path, { ...rest, format: "ndjson", ...(left < Infinity ? { limit: left } : {}) })) {
           yield event;
-          [last, failed] = [event, 0];
+          [last, failed, begun] = [event, 0, true];
           left -= 1;
         }
         return;
       } catch (error) {
         failed += 1;
-        if ((error instanceof TouchlineError && error.code !== "unavailable") || failed >= TRIES) throw error;
+        if ((error instanceof TouchlineError && error.code !== "unavailable") || failed >= TRIES || !begun) throw error;
         if (left <= 0) return;
         if (last) rest = { ...rest, ...behind(last) };
         await new Promise((resolve) => setTimeout(resolve, WAIT_MS * 2 ** failed));
