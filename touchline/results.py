@@ -1,15 +1,18 @@
 """Hits of a search on a terminal: what was found marked, what lies around it, counts as bars."""
 
+import csv
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import click
 
 from touchline.bars import histogram
 from touchline.lines import event_line
+from touchline.printable import printable
 
 Fit = Callable[[str], str]
 _FIELDS: Final = ("kind", "channel", "sender", "type", "mark")
@@ -36,6 +39,12 @@ def show(answer: bytes, fit: Fit, around: Sequence[Sequence[Mapping[str, Any]]],
         click.echo(f"Did you mean: {fit(meant)}", err=True)
     more = f"; --cursor {found['next']} goes on" if found["next"] else ""
     click.echo(f"{found['total']} found in {found['took_ms']} ms{more}", err=True)
+
+
+def write_table(rows: Iterable[Sequence[str]], *, raw: bool) -> None:
+    """CSV; on a terminal without what would give it orders."""
+    plain = raw or not sys.stdout.isatty()
+    csv.writer(sys.stdout).writerows(rows if plain else ([printable(cell) for cell in row] for row in rows))
 
 
 def with_context(answer: bytes, around: Sequence[Sequence[Mapping[str, Any]]]) -> bytes:

@@ -17,7 +17,7 @@ from kernel.access.tokens import Grants, matches
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.log.positions import CHANNEL, Kind, split_lane
-from search_indexer.searching.activity import Activity
+from search_indexer.counting.activity import Activity
 
 _TIMEOUT_S: Final = 5.0
 _LIMIT: Final = 50

@@ -20,8 +20,8 @@ from history.elastic import elastic_client
 from history.taken_back import TakenBack
 from kernel.fairness.budgets import RateLimitedError
 from kernel.log.positions import Kind
+from search_indexer.counting.counts import FIELDS, MAX_BARS, MAX_BY, MAX_SIZE
 from search_indexer.query.parser import MAX_LENGTH
-from search_indexer.searching.counts import FIELDS, MAX_BARS, MAX_BY, MAX_SIZE
 from search_indexer.searching.request import MAX_LIMIT, Page, Search
 from search_indexer.searching.search import Searcher
 from search_indexer.searching.suggest import Suggester

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from search_indexer.counting.counts import aggregations
 from search_indexer.query import elastic
 from search_indexer.query.syntax import Query
-from search_indexer.searching.counts import aggregations
 from search_indexer.searching.request import Page, Search
 from search_indexer.searching.scope import ALL, Seen, beyond, visible
 

@@ -9,10 +9,10 @@ import msgspec
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, is_channel
 from kernel.times import Moment, moment_of, zone_of
+from search_indexer.counting.counts import NAMES as COUNTING
+from search_indexer.counting.counts import Counts, read_counts
 from search_indexer.query.operators import Reading, near_of
 from search_indexer.query.syntax import Near
-from search_indexer.searching.counts import NAMES as COUNTING
-from search_indexer.searching.counts import Counts, read_counts
 
 Sort = Literal["relevance", "newest", "oldest"]
 MAX_LIMIT: Final = 100

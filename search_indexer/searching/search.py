@@ -14,15 +14,15 @@ from history.taken_back import TakenBack
 from kernel.clock import Clock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
+from search_indexer.counting.counts import LEAST_WIDTH, Counts, bars_wanted, standing_out, width_of
+from search_indexer.counting.facets import Bar, Facets, Previous, Sums, bars_of, words_of
 from search_indexer.indexing.documents import Document, broadcast_text, shown, shown_as
 from search_indexer.indexing.mappings import made_with
 from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
 from search_indexer.searching.asking import background, request_body
-from search_indexer.searching.counts import LEAST_WIDTH, Counts, bars_wanted, standing_out, width_of
 from search_indexer.searching.cursors import Cursors, fingerprint
-from search_indexer.searching.facets import Bar, Facets, Previous, Sums, bars_of, words_of
 from search_indexer.searching.gone import Gone
 from search_indexer.searching.parts import Hits, Part, merged, parts_of, total_of
 from search_indexer.searching.request import Page, Search, read_search

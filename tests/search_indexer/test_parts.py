@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_indexer.searching.facets import bars_of
+from search_indexer.counting.facets import bars_of
 from search_indexer.searching.parts import MOST_RANGES, Hits, counted, merged, parts_of, total_of
 from search_indexer.searching.scope import Seen
 

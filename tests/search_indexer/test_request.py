@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from kernel.settings.reading import Auth, Settings
+from search_indexer.counting.counts import Counts
 from search_indexer.query.syntax import Near
-from search_indexer.searching.counts import Counts
 from search_indexer.searching.cursors import Cursors
 from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.scope import visible

@@ -14,10 +14,10 @@ from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from search_indexer.alerts import Alert, matching, message_of, ready
+from search_indexer.counting.counts import Counts
 from search_indexer.indexing.documents import Indexable, changed, indexable
 from search_indexer.query.parser import BadQuery
 from search_indexer.query.syntax import Near
-from search_indexer.searching.counts import Counts
 from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.search import Found, Searcher
 from search_indexer.text.folding import Folding

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import csv
 import json
-import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 import click
 
 from touchline import asking
+from touchline.results import write_table
 
 _LAST: Final = 50
 
@@ -68,7 +67,7 @@ def command(
             return
         given = given_of(None, {"after": after, "before": before, "limit": limit})
         if as_csv:
-            csv.writer(sys.stdout).writerows(search.table(path, given))
+            write_table(search.table(path, given), raw=raw)
             return
         for line in search.lines(path, given):
             show(json.loads(line))

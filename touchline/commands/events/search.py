@@ -1,9 +1,7 @@
 """`touchline search`: find events by what they say."""
 
 import asyncio
-import csv
 import json
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -15,7 +13,7 @@ from kernel.settings.reading import Settings, load_settings
 from touchline import asking
 from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand, complete_query
-from touchline.results import show, with_context
+from touchline.results import show, with_context, write_table
 from touchline.zones import zone_here
 
 if TYPE_CHECKING:
@@ -119,7 +117,7 @@ def _export(
 
     search = Search(gateway, token=token, user=user)
     if as_csv:
-        csv.writer(sys.stdout).writerows(search.table("/v1/search", parameters))
+        write_table(search.table("/v1/search", parameters), raw=raw)
         return
     for line in search.lines("/v1/search", parameters):
         click.echo(line.decode() if raw else printable_json(line.decode()))

@@ -33,7 +33,13 @@ interface Results {
   } | null;
 }
 
+interface Suggested {
+  readonly start: number;
+  readonly suggestions: readonly { readonly text: string }[];
+}
+
 const TYPING_MS = 250;
+const SUGGEST_MS = 120;
 
 interface SearchProps {
   readonly room: Room;
@@ -57,6 +63,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
   const problem = useSignal("");
   const busy = useSignal(false);
   const running = useRef<AbortController | null>(null);
+  const suggested = useSignal<readonly string[]>([]);
 
   const query = (cursor: string | null = null) => {
     const parameters = new URLSearchParams({ q: words.value.trim(), sort: sort.value, limit: "30", facets: "1" });
@@ -116,6 +123,20 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     return () => clearTimeout(timer);
   });
 
+  useSignalEffect(() => {
+    const q = words.value;
+    const where: Record<string, string> = everywhere.value ? {} : { channel: room.channel };
+    const control = new AbortController();
+    const timer = setTimeout(() => {
+      if (!q.trim() || document.activeElement?.id !== "q") return void (suggested.value = []);
+      ask<Suggested>(`/v1/search/suggest?${new URLSearchParams({ q, ...where, limit: "8" }).toString()}`, { signal: control.signal }).then(
+        ({ start, suggestions }) => (suggested.value = suggestions.map(({ text }) => q.slice(0, start) + text)),
+        () => undefined, // Who types goes on without.
+      );
+    }, SUGGEST_MS);
+    return () => { clearTimeout(timer); control.abort(); };
+  });
+
   const open = (event: StreamEvent) => {
     const there = chatOf(event);
     if (there !== room.channel) return there === null ? undefined : onElsewhere(there, event.seq);
@@ -127,8 +148,9 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
       <header class="pane-head"><h2 id="search-title">Search</h2></header>
       <form class="search-form" role="search" onSubmit={(event) => { event.preventDefault(); void run(); }}>
         <label class="sr-only" for="q">Search for</label>
-        <input class="field" id="q" type="search" placeholder={'Words, "a phrase", from:ana, -not'} value={words.value} autocomplete="off"
+        <input class="field" id="q" type="search" placeholder={'Words, "a phrase", from:ana, -not'} value={words.value} autocomplete="off" list="q-suggested"
           onInput={(event) => (words.value = event.currentTarget.value)} />
+        <datalist id="q-suggested">{suggested.value.map((text) => <option key={text} value={text} />)}</datalist>
         <div class="search-options">
           <label>Order <select value={sort.value} onChange={(event) => (sort.value = event.currentTarget.value)}>
             <option value="relevance">best first</option><option value="newest">newest first</option><option value="oldest">oldest first</option>

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kernel.clock import to_rfc3339
-from search_indexer.searching.counts import FIELDS, MAX_BY, Counts
+from search_indexer.counting.counts import FIELDS, MAX_BY, Counts
 from search_indexer.searching.parts import counted
 
 
