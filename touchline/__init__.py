@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from consumers.client.nearby import locate as locate
     from consumers.client.nearby import watch_nearby as watch_nearby
     from consumers.client.rooms import Rooms as Rooms
+    from consumers.client.search import Search as Search
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
     from consumers.client.viewer import Gap as Gap
@@ -97,6 +98,12 @@ def _crowd() -> ModuleType:
     return home
 
 
+def _search() -> ModuleType:
+    import consumers.client.search as home  # noqa: PLC0415
+
+    return home
+
+
 def _errors() -> ModuleType:
     import kernel.errors as home  # noqa: PLC0415
 
@@ -124,6 +131,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Nearby": _nearby,
         "Rooms": _rooms,
         "applaud": _crowd,
+        "Search": _search,
         "around": _nearby,
         "locate": _nearby,
         "react": _crowd,
@@ -171,6 +179,7 @@ __all__ = [
     "Producer",
     "Refused",
     "Rooms",
+    "Search",
     "Settings",
     "SomeNotDelivered",
     "Start",
