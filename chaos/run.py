@@ -12,6 +12,9 @@ from confluent_kafka import KafkaException
 
 from chaos import invariants
 from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
+from chaos.clapping import Clapper
+from chaos.clapping import recount as recount_reactions
+from chaos.clapping import shown as shown_totals
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
@@ -79,6 +82,8 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     faults, enough = Faults(cluster, tell), asyncio.Event()
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     posting[setter.name] = loop.create_task(setter.run(enough))
+    clapper = Clapper(cluster.gateway_url, random.Random(plan.seed))  # noqa: S311
+    posting[clapper.name] = loop.create_task(clapper.run(enough))
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
@@ -101,6 +106,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         findings |= await _compare_state(cluster, setter)
+        findings |= await _compare_crowds(cluster, clapper)
     finally:
         enough.set()
         for task in everybody:
@@ -226,6 +232,16 @@ async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str
         )
 
     return {"what is set is what a recount of the commands gives": await _until_right(state)}
+
+
+async def _compare_crowds(cluster: Cluster, clapper: Clapper) -> dict[str, list[str]]:
+    async def totals() -> list[str]:
+        right = await asyncio.to_thread(recount_reactions, cluster.settings)
+        said = await shown_totals(cluster.gateway_url, clapper.places)
+        wrong = invariants.totals_are_the_recount(said, right)
+        return wrong or invariants.applause_is_as_confirmed(right, clapper.confirmed, clapper.unknown)
+
+    return {"reactions and votes are what a recount of them gives": await _until_right(totals)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:

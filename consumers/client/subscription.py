@@ -13,6 +13,8 @@ class Start(NamedTuple):
 
     after: int | None = None
     last: int | None = None
+    #: Whether to be told what reactions and votes come to.
+    reactions: bool = False
 
 
 class Verdict(Enum):
@@ -67,6 +69,8 @@ class Subscription:
             asked["after"] = self._own.cursor
         elif self._start.last is not None:
             asked["last"] = self._start.last
+        if self._start.reactions:
+            asked["reactions"] = True
         lanes = {lane: place.cursor for lane, place in self._lanes.items() if place.cursor is not None}
         return {**asked, "cursors": lanes} if lanes else asked
 

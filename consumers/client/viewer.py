@@ -120,10 +120,13 @@ class Viewer:
         return self._driver.latest
 
     async def stream(
-        self, name: str, *, after: int | None = None, last: int | None = None
+        self, name: str, *, after: int | None = None, last: int | None = None, reactions: bool = False
     ) -> AsyncGenerator[Event]:
-        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched."""
-        async with contextlib.aclosing(self.items(name, Start(after, last))) as items:
+        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched.
+
+        With `reactions` what reactions and votes come to is told to `on_told`.
+        """
+        async with contextlib.aclosing(self.items(name, Start(after, last, reactions))) as items:
             async for item in items:
                 if isinstance(item, Event):
                     yield item
@@ -189,8 +192,8 @@ class Viewer:
             driver.act(lambda _: driver.core.inbox(0))
 
     def on_told(self, listener: Callable[[Mapping[str, Any]], None]) -> Callable[[], None]:
-        """Call back with what edges tell of rooms: `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`.
-        Returns what ends that."""
+        """Call back with what edges tell beside events: of rooms `receipt`, `typing`, `join`, `leave`,
+        `inbox`, `synced`; of crowds `reactions`, `poll`. Returns what ends that."""
         self._driver.listeners[listener] = None
         return lambda: self._driver.listeners.pop(listener, None)
 

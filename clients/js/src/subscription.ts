@@ -7,6 +7,8 @@ import type { StreamEvent } from "./protocol.ts";
 export interface From {
   readonly after?: number;
   readonly last?: number;
+  /** Whether to be told what reactions and votes come to. */
+  readonly reactions?: boolean;
   readonly lanes?: ReadonlyMap<string, number>;
 }
 
@@ -67,7 +69,8 @@ export class Subscription {
     const at = this.own.cursor !== null ? { after: this.own.cursor } : last !== undefined ? { last } : {};
     const lanes = [...this.lanes].flatMap(([lane, { cursor }]) => (cursor === null ? [] : [[lane, cursor] as const]));
     const cursors = lanes.length > 0 ? { cursors: Object.fromEntries(lanes) } : {};
-    return { id, op: "subscribe", stream: this.stream, ...at, ...cursors };
+    const reactions = this.from.reactions === true ? { reactions: true } : {};
+    return { id, op: "subscribe", stream: this.stream, ...at, ...cursors, ...reactions };
   }
 
   /** The edge took the subscription, and told the stream's head, and where it begins in each lane. */

@@ -5,6 +5,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
+import { Cheering, countedIn } from "./cheering.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { People } from "./people.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
@@ -57,6 +58,8 @@ export class Room {
   readonly about = signal<{ readonly line: Line; readonly edit: boolean } | null>(null);
   /** The files of the message that is being written. */
   readonly attaching: Attaching;
+  /** Applause, reactions and polls of the chat. */
+  readonly cheering: Cheering;
 
   private readonly files: Attachments;
   private readonly found = new Map<string, Promise<Attachment>>();
@@ -82,6 +85,7 @@ export class Room {
     this.files = new Attachments(identity());
     this.attaching = new Attaching(this.files, this.chat);
     this.people = new People(channel, this.user);
+    this.cheering = new Cheering(this.client, this.chat);
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
     this.client.onStatus((status) => (this.status.value = status));
@@ -100,6 +104,7 @@ export class Room {
     });
     this.client.subscribe(this.chat, {
       last: PAGE,
+      reactions: true,
       onEvent: (event) => this.collect(this.freshChat, event),
       onSubscribed: ({ seq }) => {
         if (seq === 0) [this.chatLoaded.value, this.more.value] = [true, false];
@@ -117,6 +122,7 @@ export class Room {
 
   close(): void {
     cancelAnimationFrame(this.frame);
+    this.cheering.close();
     this.client.close();
   }
 
@@ -285,8 +291,12 @@ export class Room {
     });
   }
 
-  private takeBroadcast(events: readonly StreamEvent[]): void {
+  private takeBroadcast(all: readonly StreamEvent[]): void {
     const wasLoaded = this.broadcastLoaded.value;
+    // What the channel is about is none of what happens in it.
+    const events = all.filter(({ type }) => type !== "counters");
+    const told = all.findLast(({ type }) => type === "counters");
+    if (told) this.cheering.counted.value = countedIn(told.data);
     this.match.value = events.reduce(fold, this.match.value);
     const fresh = events.map(entryOf).reverse();
     this.entries.value = [...fresh, ...this.entries.value].slice(0, MOST_ENTRIES);
