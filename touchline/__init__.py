@@ -92,14 +92,14 @@ def _moderation() -> ModuleType:
     return home
 
 
-def _crowd() -> ModuleType:
-    import consumers.client.crowd as home  # noqa: PLC0415
+def _search() -> ModuleType:
+    import consumers.client.search as home  # noqa: PLC0415
 
     return home
 
 
-def _search() -> ModuleType:
-    import consumers.client.search as home  # noqa: PLC0415
+def _crowd() -> ModuleType:
+    import consumers.client.crowd as home  # noqa: PLC0415
 
     return home
 
@@ -130,8 +130,8 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Moderation": _moderation,
         "Nearby": _nearby,
         "Rooms": _rooms,
-        "applaud": _crowd,
         "Search": _search,
+        "applaud": _crowd,
         "around": _nearby,
         "locate": _nearby,
         "react": _crowd,
