@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -95,6 +96,8 @@ class Person:
     def __init__(self, wire: ClientConnection, user: str) -> None:
         self.user, self._wire, self._ids = user, wire, itertools.count(1)
         self.heard: list[dict[str, Any]] = []
+        #: When each of them came, in milliseconds.
+        self.heard_at: list[float] = []
         self._came = asyncio.Condition()
 
     async def listen(self) -> None:
@@ -102,6 +105,7 @@ class Person:
             async for frame in self._wire:
                 async with self._came:
                     self.heard += [json.loads(line) for line in str(frame).splitlines()]
+                    self.heard_at += [time.time() * 1000] * (len(self.heard) - len(self.heard_at))
                     self._came.notify_all()
 
     async def ask(self, op: str, **fields: Any) -> dict[str, Any]:
@@ -144,10 +148,10 @@ class Person:
 
 
 @contextlib.asynccontextmanager
-async def person(pipeline: Pipeline, user: str) -> AsyncIterator[Person]:
+async def person(pipeline: Pipeline, user: str, device: str = "d1") -> AsyncIterator[Person]:
     """Somebody who is connected."""
     named = f"user={quote(user)}&" if user else ""
-    url = f"{pipeline.edge_url}?{named}device=d1"
+    url = f"{pipeline.edge_url}?{named}device={device}"
     async with connect(url, subprotocols=["touchline.v1"], compression=None) as wire:  # type: ignore[list-item]
         who = Person(wire, user)
         listening = asyncio.create_task(who.listen())
