@@ -39,7 +39,7 @@ async def follow(roles: Roles, world: World, size: int, rng: random.Random) -> N
             await phone.done("ack", seqs=some)
             phone.seqs = {stream: seq for stream, seq in phone.seqs.items() if stream not in some}
         phone.close()
-        await folded(roles, user, size)
+        await folded(roles, user)
         news = rng.sample(rooms, min(_NEWS, size))
         for one in news:
             world.post(one.room, one.members[1], "something new")
@@ -68,7 +68,7 @@ async def came(phone: Phone, events: int) -> None:
             await asyncio.sleep(0)
 
 
-async def folded(roles: Roles, user: str, size: int) -> None:
+async def folded(roles: Roles, user: str) -> None:
     """Wait until what was acknowledged is known to the table on disk: a new connection asks nothing else."""
     (other,) = await connected(roles.port("edge"), [user], "phone")
     async with asyncio.timeout(30):
@@ -88,9 +88,8 @@ async def inbox(roles: Roles) -> None:
             took.append((time.perf_counter() - began) * 1000)
         assert len(reply["rooms"]) == 50
     phone.close()
-    print(
-        f"inbox of 200 rooms: p50 {quantile(took, 0.5):.2f} ms, p99 {quantile(took, 0.99):.2f} ms", flush=True
-    )
+    p50, p99 = quantile(took, 0.5), quantile(took, 0.99)
+    print(f"inbox of 200 rooms: p50 {p50:.2f} ms, p99 {p99:.2f} ms", flush=True)
     for third in range(3):
         sample("rooms inbox p50", "touchline", quantile(took[third::3], 0.5))
         sample("rooms inbox p99", "touchline", quantile(took[third::3], 0.99))
@@ -147,10 +146,8 @@ async def badge(roles: Roles, world: World, rng: random.Random) -> None:
         took = await badges(world, rng, phone, laptop, shown)
         close((phone, laptop))
         who = "at the same edge" if where == "edge" else "at another edge"
-        print(
-            f"read here, badge gone {who}: p50 {quantile(took, 0.5):.0f} ms, p99 {quantile(took, 0.99):.0f} ms",
-            flush=True,
-        )
+        p50, p99 = quantile(took, 0.5), quantile(took, 0.99)
+        print(f"read here, badge gone {who}: p50 {p50:.0f} ms, p99 {p99:.0f} ms", flush=True)
         sample("rooms badge p50", who, quantile(took, 0.5))
         sample("rooms badge p99", who, quantile(took, 0.99))
 

@@ -1,4 +1,4 @@
-"""A search by a user in 2,000 rooms of which they joined 200 midway, and by one who joined very many midway."""
+"""A search by a user in 2,000 rooms of which they joined 200 midway, and by who joined very many so."""
 
 import asyncio
 import random
