@@ -106,10 +106,12 @@ class Viewer:
         return self._driver.latest
 
     async def stream(
-        self, name: str, *, after: int | None = None, last: int | None = None
+        self, name: str, *, after: int | None = None, last: int | None = None, members: bool = False
     ) -> AsyncGenerator[Event]:
-        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched."""
-        async with contextlib.aclosing(self.items(name, Start(after, last))) as items:
+        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched.
+
+        With `members` those who listen (`on_told`) are told who comes and goes."""
+        async with contextlib.aclosing(self.items(name, Start(after, last, members))) as items:
             async for item in items:
                 if isinstance(item, Event):
                     yield item

@@ -82,7 +82,9 @@ class Runner:
             case "unsubscribe":
                 self._core.unsubscribe(stream)
             case "subscribe":
-                self._core.subscribe(stream, Start(step.get("after"), step.get("last")), self._now)
+                self._core.subscribe(
+                    stream, Start(step.get("after"), step.get("last"), bool(step.get("members"))), self._now
+                )
             case "publish":
                 message = {"op": "publish", "stream": stream, "key": step["key"], "data": step["data"]}
                 self._keys[self._core.request(message, stream, self._now)] = step["key"]

@@ -38,6 +38,8 @@ export interface StreamOptions {
   readonly after?: number;
   /** Begin with the last n events. */
   readonly last?: number;
+  /** Tell who comes and goes, by `onTold`: `join` and `leave`. */
+  readonly members?: boolean;
   readonly onGap?: (gap: Gap) => void;
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   readonly onPresence?: (viewers: number) => void;
@@ -267,7 +269,8 @@ export class Client {
 
   private listen(stream: string, options: Listener): void {
     const { after, last } = options;
-    const from = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const start = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const from = options.members ? { ...start, members: true } : start;
     this.act((now) => this.core.subscribe(stream, from, now));
     this.listeners.set(stream, options);
     if (this.latest.state === "refused") options.end?.(new TouchlineError(this.latest.code, this.latest.message));
