@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, ClientTimeout
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.pipeline import Pipeline
@@ -88,6 +88,24 @@ async def history(pipeline: Pipeline, user: str | None, room: str, **query: Any)
 
 def shown(event: dict[str, Any]) -> str:
     return str(event["data"].get("text") or event["data"].get("what"))
+
+
+async def heard_by(pipeline: Pipeline, way: str, user: str, room: str, *, until: str) -> str:
+    """What comes by SSE or a poll, up to these words or that it is not theirs; or within a moment."""
+    url = pipeline.edge_url.replace("ws://", "http://").removesuffix("/ws")
+    query = {"stream": stream_of(room), "after": "0", "user": user, "wait": "1"}
+    text = ""
+    with contextlib.suppress(TimeoutError):
+        async with (
+            ClientSession(timeout=ClientTimeout(total=5)) as session,
+            session.get(f"{url}/{way}", params=query) as response,
+            asyncio.timeout(3),
+        ):
+            async for part in response.content.iter_any():
+                text += part.decode()
+                if until in text or "not_found" in text:
+                    break
+    return text
 
 
 class Person:
