@@ -50,6 +50,8 @@ class SyncFeed:
         #: Streams that were followed, with the subscription: that such a one is over is told by that.
         self._followed: dict[str, Any] = {}
         self._waiting: dict[str, None] = {}
+        #: Streams that another edge of the cell serves: there the device is one who watches.
+        self._sent_on: set[str] = set()
         self._working = 0
         self._over = False
 
@@ -94,6 +96,10 @@ class SyncFeed:
         """Follow nothing any more."""
         self._over = True
 
+    def follows_here(self, channel: str) -> bool:
+        """Whether a room's stream comes from this edge, now or once something happens there."""
+        return str(Stream(Kind.CHAT, channel)) not in self._sent_on
+
     def _first_place(self, one: UserRoom, *, latest: bool) -> int:
         """Where a room begins for a device that has acknowledged nothing of it: a new device gets the latest
         messages, one that was there before what came since the user came into the room first: also of a time
@@ -128,6 +134,7 @@ class SyncFeed:
 
     def gone(self, room: str) -> None:
         stream = stream_of(room)
+        self._sent_on.discard(stream)
         if self._starts.pop(stream, None) is not None and stream not in self._followed:
             self.connection.send(not_a_reader(None, stream))
 
@@ -183,7 +190,9 @@ class SyncFeed:
         )
         if refused is None and (following := member.followed.get(stream)) is not None:
             self._followed[stream] = following
+            self._sent_on.discard(stream)
         elif isinstance(refused, m.Redirect):
+            self._sent_on.add(stream)
             self.connection.send(m.Redirect(stream=stream, url=refused.url, after=after))
         elif isinstance(refused, m.Error) and refused.retry:
             self.failed(stream)

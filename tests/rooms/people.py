@@ -166,10 +166,12 @@ class Person:
 
 
 @contextlib.asynccontextmanager
-async def person(pipeline: Pipeline, user: str, device: str = "d1") -> AsyncIterator[Person]:
-    """Somebody who is connected."""
+async def person(
+    pipeline: Pipeline, user: str, device: str = "d1", *, edge: str = ""
+) -> AsyncIterator[Person]:
+    """Somebody who is connected: to the pipeline's edge, or another one."""
     named = f"user={quote(user)}&" if user else ""
-    url = f"{pipeline.edge_url}?{named}device={device}"
+    url = f"{edge or pipeline.edge_url}?{named}device={device}"
     async with connect(url, subprotocols=["touchline.v1"], compression=None) as wire:  # type: ignore[list-item]
         who = Person(wire, user)
         listening = asyncio.create_task(who.listen())
