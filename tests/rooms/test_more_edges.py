@@ -46,7 +46,8 @@ async def test_edges_tell_each_other_who_types_has_read_and_is_here(
             await bob.typing(stream)
             await ana.until(lambda m: m["op"] == "typing" and m["user"] == "bob")
             await bob.read(stream, seq)
-            await ana.until(lambda m: m["op"] == "receipt" and (m["user"], m["read"]) == ("bob", seq))
+            read = seq
+            await ana.until(lambda m, n=read: m["op"] == "receipt" and (m["user"], m["read"]) == ("bob", n))
             assert len([m for m in ana.heard if m["op"] == "typing"]) == 1
         seq = await said(roomy, "ana", room, "again")
 
@@ -89,7 +90,7 @@ async def test_a_device_follows_all_rooms_of_a_cell_when_edges_come_and_go(
             for room, stream in zip(rooms, streams, strict=True):
                 said_[stream].append(await said(roomy, "una", room, text))
             async with asyncio.timeout(60):
-                while heard != said_:  # noqa: ASYNC110 - it is looked at while it grows
+                while heard != said_:
                     if following.done():
                         following.result()
                     await asyncio.sleep(0.05)
