@@ -117,6 +117,8 @@ def deployment(*, elasticsearch: bool = False, **given: str) -> Iterator[Roles]:
             "AUTH_INTERNAL_SECRET": secrets.token_hex(32),
             "STATE_DIR": str(home / "state"),
             "LOG_LEVEL": "error",
+            # One viewer here does the work of many.
+            "EDGE_MAX_MESSAGES_PER_S": "10000",
             **given,
         }
         settings = load_settings(
