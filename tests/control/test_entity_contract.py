@@ -143,6 +143,21 @@ async def test_a_reader_holds_what_it_uses(make_rig: MakeRig) -> None:
         assert len(view.in_use) == 11
 
 
+async def test_who_asks_for_the_end_of_what_is_there_waits_for_nothing_to_come(make_rig: MakeRig) -> None:
+    rig = make_rig(2)
+    rig.put(rig.notes, "ana", note("ana", "x", 1), 0)
+    async with rig.reading() as reader:
+        await reader.tables.at_end()
+        began = asyncio.get_running_loop().time()
+        for _ in range(20):
+            await reader.tables.at_end()
+        # Two requests to the broker each; what does not come would be waited for 0.2 s.
+        assert asyncio.get_running_loop().time() - began < 2
+        rig.put(rig.notes, "ana", note("ana", "y", 2), 0)
+        await reader.tables.at_end()
+        assert getattr(reader.view.get("ana"), "text", None) == "y"
+
+
 @BOTH
 async def test_records_with_a_flag_are_listed(make_rig: MakeRig) -> None:
     rig = make_rig(2)
