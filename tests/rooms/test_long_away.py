@@ -20,7 +20,6 @@ from kernel.log.topics import DAY_MS, topic_names
 from schemas.codec import Codec
 from tests.accepted import chat, write, writer
 from tests.pipeline import Pipeline, running
-from tests.rooms.conftest import NO_ELASTICSEARCH
 from tests.rooms.people import person
 
 DAYS, EACH = 29, 3
@@ -28,11 +27,27 @@ NOW = SystemClock().now_ms()
 
 
 @pytest.fixture(scope="module")
-def quiet(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """An edge alone: what workers have written lies there."""
+def quiet(
+    kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
+    """An edge alone: what workers have written lies there, and of the fan-out Kafka has dropped all. While
+    Elasticsearch does not answer, nobody says that something is gone."""
     logs: Path = tmp_path_factory.mktemp("away")
-    with running(kafka_servers, NO_ELASTICSEARCH, logs, "edge") as pipeline:
+    with running(kafka_servers, elasticsearch_url, logs) as pipeline:
+        topic, producer = topic_names(pipeline.settings).fanout_live, writer(pipeline.settings)
+        for number in range(pipeline.settings.topics.partitions):
+            producer.produce(topic, b"long ago", b"long ago", number)
+        assert producer.flush(20) == 0
+        drop(pipeline, *(TopicPartition(topic, n, 1) for n in range(pipeline.settings.topics.partitions)))
+        pipeline.start("edge")
         yield pipeline
+
+
+def drop(pipeline: Pipeline, *until: TopicPartition) -> None:
+    """What retention does."""
+    admin = AdminClient(client_config(pipeline.settings))
+    for done in admin.delete_records(list(until)).values():
+        done.result(20)
 
 
 def past(room: str) -> list[dict[str, Any]]:
@@ -87,10 +102,7 @@ async def test_what_is_gone_is_told_as_a_gap(quiet: Pipeline) -> None:
     events = lie_there(quiet, "gone", "cat", acked=4)
     topic, place = topic_names(quiet.settings).events[Kind.CHAT], events[0]["partition"]
     first = 7 * EACH
-    admin = AdminClient(client_config(quiet.settings))
-    start = offset_of(quiet, events[first])
-    for done in admin.delete_records([TopicPartition(topic, place, start)]).values():
-        done.result(20)
+    drop(quiet, TopicPartition(topic, place, offset_of(quiet, events[first])))
     gap, *came = await heard(quiet, "cat")
     assert (gap["op"], gap["after"], gap["seq"]) == ("gap", events[4]["seq"], events[first]["seq"])
     assert [m["seq"] for m in came] == [event["seq"] for event in events[first:]]
