@@ -14,8 +14,8 @@ from bench.rooms.roles import Roles, deployment
 from bench.rooms.world import Made, World
 
 _NEWS = 20
-_ROUNDS = 15
-_BADGES = 40
+_ROUNDS = 9
+_BADGES = 30
 _SIZES = (20, 200, 2000)
 
 
