@@ -78,8 +78,10 @@ async def soak(
     at_work = RoomsAtWork(
         cluster.settings, cluster.gateway_url, cluster.edge_urls, number=rooms, per_s=per_s / 10, seed=1
     )
-    for recorder in (*watchers, *at_work.devices):
-        recorder.forget_what_was_seen = True
+    for watcher in watchers:
+        watcher.forget_what_was_seen = True
+    for device in at_work.devices:
+        device.forget_what_was_seen = True
     tasks = [loop.create_task(w.run()) for w in watchers]
     tasks.append(loop.create_task(delays.watch(cluster.edge_urls[0], everything[0])))
     tasks += (await at_work.begin(enough)).values()

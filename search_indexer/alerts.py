@@ -27,15 +27,14 @@ from kernel.log.producing import LastingProducer
 from kernel.log.topics import MAX_EVENT_BYTES, topic_names
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
-from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
+from search_indexer.alert_index import LOOKED_AT, AlertIndex, Suspension
 from search_indexer.indexing.documents import Indexable
-from search_indexer.query.matching import Text, matches, text_of
+from search_indexer.query.matching import About, Text, is_near, matches, text_of
 from search_indexer.query.parser import parse
-from search_indexer.query.syntax import Query
+from search_indexer.query.syntax import During, Query
 from search_indexer.searching.request import MAX_VALUES, Search, read_search
 from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
-from search_indexer.text.geo import metres_between
 
 #: Before an alert's id: the key of a record that says until when it rests. No alert is called so.
 REST: Final = "$rest:"
@@ -116,12 +115,12 @@ def check_owner(alert: Alert, user: str | None) -> None:
         raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
 
 
-def rest_shown(rest: Rest) -> dict[str, Any]:
+def rest_shown(rest: Suspension) -> dict[str, Any]:
     """That an alert rests, as people and programs see it."""
     return {"until": to_rfc3339(rest.until_ms), "why": rest.why}
 
 
-def rest_record(rest: Rest, settings: Settings, clock: Clock) -> tuple[bytes, bytes]:
+def rest_record(rest: Suspension, settings: Settings, clock: Clock) -> tuple[bytes, bytes]:
     """Key and value of the record on the alerts' topic that says so."""
     value = codec_for(settings, "control").encode(
         {
@@ -135,7 +134,7 @@ def rest_record(rest: Rest, settings: Settings, clock: Clock) -> tuple[bytes, by
     return f"{REST}{rest.id}".encode(), value
 
 
-def rest_message(rest: Rest) -> tuple[bytes, bytes]:
+def rest_message(rest: Suspension) -> tuple[bytes, bytes]:
     """Key and value of the event on the alert's own stream that says so."""
     data = msgspec.json.encode({"alert": rest.id, "suspended": rest_shown(rest)})
     key = f"rest-{rest.until_ms}".encode()
@@ -164,15 +163,32 @@ def shown(alert: Alert) -> dict[str, Any]:
 def ready(alert: Alert, folding: Folding) -> Ready:
     """Parse it. Raises `bad_request`."""
     check_id(alert.id)
-    return Ready(alert, parse(alert.search.q, folding))
+    return Ready(alert, parse(alert.search.q, folding, alert.search.reading(alert.since_ms)))
+
+
+def check_new(alert: Alert, folding: Folding) -> None:
+    """Raise `bad_request` for a query that cannot be read, or that no alert should have."""
+    query, search = ready(alert, folding).query, alert.search
+    if any(isinstance(term, During) for clause in query.clauses for term in clause.terms):
+        raise TouchlineError(
+            "bad_request", "An alert is about what comes: leave before:, after: and on: out."
+        )
+    wanted = any(not clause.negated for clause in query.clauses)
+    filters = (search.kinds, search.channels, search.senders, search.types, search.near)
+    if not wanted and not any(filters) and alert.streams == EVERYTHING:
+        raise TouchlineError(
+            "bad_request",
+            "This alert would tell of nearly everything: say what is wanted, by a word in q, or by a kind,"
+            " channel, sender, type, place or streams.",
+        )
 
 
 def matching(alerts: Iterable[Ready], event: Indexable, folding: Folding) -> list[Alert]:
     """The alerts that this event sets off: those whose search would find it."""
     if _is_no_news(event):
         return []
-    text = _text_of(event, folding)
-    return [one.alert for one in alerts if _passes(one.alert, event) and (_asks(one, text))]
+    text, about = _text_of(event, folding), about_of(event)
+    return [one.alert for one in alerts if _passes(one.alert, event) and _asks(one, text, about)]
 
 
 def _is_no_news(event: Indexable) -> bool:
@@ -182,11 +198,23 @@ def _is_no_news(event: Indexable) -> bool:
 
 def _text_of(event: Indexable, folding: Folding) -> Callable[[], Text]:
     """The event's text, made when it is first asked for, and no more of it than alerts look at."""
-    return cache(lambda: text_of(event.source[:LOOKED_AT], folding))
+    document, source = event.document, event.source
+    if len(source) <= LOOKED_AT:  # its words are ready
+        return cache(lambda: Text(frozenset(document.words.split()), document.text.split()))
+    return cache(lambda: text_of(source[:LOOKED_AT], folding))
 
 
-def _asks(one: Ready, text: Callable[[], Text]) -> bool:
-    return not one.query.clauses or matches(one.query, text())
+def about_of(event: Indexable) -> About:
+    """What queries may ask of an event beside its text."""
+    document = event.document
+    return About(
+        *(document.kind, document.channel, document.sender, document.type, document.at),
+        *(document.marks, document.where),
+    )
+
+
+def _asks(one: Ready, text: Callable[[], Text], about: About) -> bool:
+    return not one.query.clauses or matches(one.query, text(), about)
 
 
 def _passes(alert: Alert, event: Indexable) -> bool:
@@ -201,12 +229,8 @@ def _passes(alert: Alert, event: Indexable) -> bool:
     ):
         if allowed and value not in allowed:
             return False
-    if search.near is not None:
-        if document.where is None:
-            return False
-        lon, lat = document.where
-        if metres_between(search.near.lat, search.near.lon, lat, lon) > search.near.metres:
-            return False
+    if search.near is not None and not is_near(search.near, document.where):
+        return False
     stream = document.stream
     return any(covers(p, stream) for p in alert.patterns) and any(covers(p, stream) for p in alert.streams)
 
@@ -232,9 +256,9 @@ class AlertBook:
         self._folding = Folding(settings.elasticsearch.language)
         self._ready: dict[str, Ready] = {}
         #: Those that were too dear lately, as whoever asks for them is shown.
-        self.rests: dict[str, Rest] = {}
+        self.rests: dict[str, Suspension] = {}
         #: Those that were laid to rest here, and of which nobody has been told yet.
-        self.news: list[Rest] = []
+        self.news: list[Suspension] = []
         self._index = AlertIndex(clock, self.news.append)
         #: Who may read which channel, for whoever asks what is told.
         self._readers = readers or ChannelAcl()
@@ -247,12 +271,12 @@ class AlertBook:
         """The alerts that this event sets off, and whose owners may read it."""
         if _is_no_news(event):
             return []
-        document, text = event.document, _text_of(event, self._folding)
+        document, text, about = event.document, _text_of(event, self._folding), about_of(event)
         return [
             one.alert
-            for one in self._index.may_match(document.channel, document.sender, text)
+            for one in self._index.may_match(about, text)
             if _passes(one.alert, event)
-            and _asks(one, text)
+            and _asks(one, text, about)
             and self._may_read(one.alert, document.channel, document.seq)
         ]
 
@@ -271,7 +295,7 @@ class AlertBook:
         """Take an alert in, or out; or that one rests."""
         if row.key.startswith(REST):
             if row.value is not None:
-                rest = msgspec.json.decode(row.value["arguments"], type=Rest)
+                rest = msgspec.json.decode(row.value["arguments"], type=Suspension)
                 self.rests[rest.id] = rest
             return
         self._ready.pop(row.key, None)

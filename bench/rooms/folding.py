@@ -17,7 +17,7 @@ from control.entity.stores import open_store
 from control.entity.view import View
 from control.inbox.places import Ack, AckedByDevice, Places, fold_places
 from control.inbox.tables import Inboxes, places_type, tally_type
-from control.inbox.tally import Said, Tally, after
+from control.inbox.tally import RoomEvent, Tally, after
 from control.inbox.unread import ReadUpTo, counts
 from control.rooms.membership import ALL
 from control.rooms.users import key_of
@@ -28,6 +28,7 @@ from schemas.codec import Codec
 SETTINGS = Settings()
 #: Cells of (user, room) that an event moves.
 _MEMBERS = 55
+_SAID = ("hello", "hello @u7")
 BORN = 8_796_093_022_208
 
 
@@ -64,13 +65,13 @@ def events(rooms: int = 1000, each: int = 50) -> float:
     said = [
         (
             room,
-            Said(
+            RoomEvent(
                 BORN + n,
                 0,
                 "message",
                 f"u{n % _MEMBERS}",
                 n + 1,
-                "hello @u7" if n % 9 == 0 else "hello",
+                ("hello", "hello @u7")[n % 9 == 0],
                 0,
                 b"{}",
             ),
@@ -94,7 +95,7 @@ def filled(directory: Path, rooms: int) -> Inboxes:
     for n in range(rooms):
         tally = Tally(channel=f"{ROOM}r{n}")
         for at in range(30):
-            said = Said(BORN + at, at, "message", f"u{at}", at + 1, "hello", 0, b'{"text":"hello"}' * 10)
+            said = RoomEvent(BORN + at, at, "message", f"u{at}", at + 1, "hello", 0, b'{"text":"hello"}' * 10)
             tally = after(tally, said, None)
         rows.append(Row(tally.channel.encode(), 0, 0, None, type_.encode(tally)))
     store.load(type_.name, rows)

@@ -76,7 +76,8 @@ class Talking:
     async def _work(self, http: ClientSession, queue: "asyncio.Queue[Doing | None]") -> None:
         while (doing := await queue.get()) is not None:
             if doing.what in ("add", "remove"):
-                path, body = f"/v1/rooms/{doing.room}/members", {doing.what: list(doing.users)}
+                path = f"/v1/rooms/{doing.room}/members"
+                body = {str(doing.what): list(doing.users)}
                 if await self._until_known(http, path, doing.by, body) is not None:
                     self.changed += 1
             else:

@@ -28,7 +28,7 @@ _MOST_TYPING: Final = 10_000
 MOST_VIEWERS: Final = 1000
 
 
-class Together:
+class Occupants:
     """Who is in a stream at this edge, by whatever way."""
 
     def __init__(self, subscriptions: Subscriptions, here: Here) -> None:
@@ -47,8 +47,9 @@ class Together:
                 seen.add(holder)
                 yield holder, member.user, getattr(holder, "device", ""), subscription.since_ms
         for feed in self._here.feeds_of(channel):
-            here = isinstance(feed, SyncFeed) and feed.follows_here(channel)
-            if here and feed.connection not in seen:
+            if not isinstance(feed, SyncFeed) or not feed.follows_here(channel):
+                continue
+            if feed.connection not in seen:
                 seen.add(feed.connection)
                 yield feed.connection, feed.member.user, feed.connection.device, feed.since_ms
 
@@ -61,7 +62,7 @@ class Receipts:
         *,
         rooms: Rooms,
         book: PlaceBook,
-        together: Together,
+        together: Occupants,
         signals: Signals,
         clock: Clock,
         viewers: Callable[[str], int],

@@ -8,7 +8,7 @@ import pytest
 from chaos.invariants import Missing
 from chaos.rooms import invariants as i
 from chaos.rooms.invariants import Held, Shown
-from chaos.rooms.recount import Count, Recounted, Said, recounted
+from chaos.rooms.recount import Count, Recounted, Rooms, Said, recounted
 
 R = "chat:room-r"
 
@@ -50,7 +50,7 @@ def held(user: str, *shown: int | tuple[int, float], told: Sequence[Missing] = (
     return Held(user, "phone", R, made, told)
 
 
-def has(one: Held, rooms: i.Rooms = JOINED) -> list[str]:
+def has(one: Held, rooms: Rooms = JOINED) -> list[str]:
     return i.devices_have_what_is_theirs([one], rooms)
 
 

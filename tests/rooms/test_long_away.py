@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from bench.rooms.world import Made, World
 from chaos.changing import read_whole
-from control.inbox.places import Device, Place, PlaceOfDevice, Places, places_key
+from control.inbox.places import Device, PlaceOfDevice, Places, ReadPosition, places_key
 from control.inbox.tables import places_type, tally_type
 from control.inbox.tally import Tally, after, said_of
 from kernel.clock import SystemClock
@@ -71,7 +71,7 @@ def lie_there(pipeline: Pipeline, room: str, user: str, acked: int) -> list[dict
     places = Places(
         devices=(Device("phone", 1, events[acked]["server_ts"], synced=True),),
         numbers=1,
-        streams=(Place(stream, acked=(PlaceOfDevice(1, events[acked]["seq"]),)),),
+        streams=(ReadPosition(stream, acked=(PlaceOfDevice(1, events[acked]["seq"]),)),),
         revision=1,
     )
     names, producer = topic_names(settings), writer(settings)

@@ -276,8 +276,8 @@ class World(stateful.RuleBasedStateMachine):
                     self.read[self.name(user), stream] = seq
         await until("counts are recounts", lambda: self.counted(known), tell=True)
         members, texts = {}, {}
-        for stream, room in zip(self.streams, self.rooms.values(), strict=True):
-            answer = (await self.told("GET", f"/v1/rooms/{room}", "ana"))[1]
+        for stream, name in zip(self.streams, self.rooms.values(), strict=True):
+            answer = (await self.told("GET", f"/v1/rooms/{name}", "ana"))[1]
             members[stream] = [one["user"] for one in answer["members"]]
             path = f"/v1/streams/{stream.replace(':', '/')}/events?limit=500"
             page = (await self.told("GET", path, "ana"))[1]
@@ -361,7 +361,7 @@ async def until(what: str, ask: Callable[[], Awaitable[T | None]], *, tell: bool
 
 def test_devices_and_counts_whoever_dies(mortal: Pipeline) -> None:
     stateful.run_state_machine_as_test(
-        lambda: World(mortal),
+        lambda: World(mortal),  # type: ignore[arg-type] # whatever makes one will do
         settings=settings(
             max_examples=EXAMPLES or 4,
             stateful_step_count=20,
