@@ -21,6 +21,8 @@ from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
+from chaos.rooms.recount import STREAM
+from chaos.rooms.work import RoomsAtWork
 from chaos.schedule import Blow
 from consumers.delivery.hub import LOCATION_RING
 from kernel.errors import TouchlineError
@@ -48,6 +50,9 @@ class Plan(NamedTuple):
     viewers: int = 60
     channels: int = 6
     events_per_s: float = 60.0
+    rooms: int = 5
+    #: What people do in rooms, a second.
+    rooms_per_s: float = 6.0
     #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
     before: Path | None = None
 
@@ -80,6 +85,11 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     ]
     asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
     faults, enough = Faults(cluster, tell), asyncio.Event()
+    rooms = RoomsAtWork(
+        cluster.settings, cluster.gateway_url, cluster.edge_urls,
+        number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,
+    )  # fmt: skip
+    in_rooms = await rooms.begin(enough)
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     posting[setter.name] = loop.create_task(setter.run(enough))
     clapper = Clapper(cluster.gateway_url, random.Random(plan.seed))  # noqa: S311
@@ -87,7 +97,8 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
-    everybody = [*posting.values(), *watching, asking, supervising]
+    everybody = [*posting.values(), *watching, asking, supervising, *in_rooms.values()]
+    posting |= {name: task for name, task in in_rooms.items() if name == rooms.talking.name}
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
         await asyncio.sleep(_WARM_S)
@@ -99,14 +110,15 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         enough.set()
         for watcher in watchers:
             watcher.stay()
-        late = await _whole_again(cluster, watchers, posting, everybody)
+        rooms.stay()
+        late = await _whole_again(cluster, watchers, rooms, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
         findings = {"everything becomes whole again": late}
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         findings |= await _compare_state(cluster, setter)
-        findings |= await _compare_crowds(cluster, clapper)
+        findings |= await _compare_crowds(cluster, clapper) | await rooms.compare(_until_right)
     finally:
         enough.set()
         for task in everybody:
@@ -115,15 +127,24 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     after = await asyncio.to_thread(cluster.sizes)
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
+    report.ended_by_themselves = dict(faults.ended_by_themselves)
+    _count(report, posters, watchers, rooms)
+    report.set = sum(setter.confirmed.values())
+    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
+    return report
+
+
+def _count(
+    report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher], rooms: RoomsAtWork
+) -> None:
     report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
     report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
     report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
-    report.set = sum(setter.confirmed.values())
-    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
+    report.devices, report.shown_in_rooms = len(rooms.devices), rooms.shown
+    report.said = sum(map(len, rooms.talking.acknowledged.values()))
+    report.members_changed = rooms.talking.changed
     report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
-    report.ended_by_themselves = dict(faults.ended_by_themselves)
-    return report
 
 
 async def _warm(cluster: Cluster) -> None:
@@ -147,6 +168,7 @@ async def _warm(cluster: Cluster) -> None:
 async def _whole_again(
     cluster: Cluster,
     watchers: Sequence[Watcher],
+    rooms: RoomsAtWork,
     posting: Mapping[str, "asyncio.Task[None]"],
     everybody: Sequence["asyncio.Task[None]"],
 ) -> list[str]:
@@ -163,6 +185,7 @@ async def _whole_again(
             return found
         log = await asyncio.to_thread(read_log, cluster.settings)
         places = [Watched(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
+        places += rooms.places(await asyncio.to_thread(rooms.read_log))
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
     return await _until_right(wrong)
@@ -175,7 +198,9 @@ async def _compare(
 
     async def read() -> list[str]:
         nonlocal log
-        log = await asyncio.to_thread(read_log, cluster.settings)
+        everything = await asyncio.to_thread(read_log, cluster.settings)
+        # Rooms are compared by themselves: who reads what of them is another question.
+        log = {stream: events for stream, events in everything.items() if not stream.startswith(STREAM)}
         return []
 
     if unread := await _until_right(read):

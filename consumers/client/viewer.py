@@ -120,13 +120,19 @@ class Viewer:
         return self._driver.latest
 
     async def stream(
-        self, name: str, *, after: int | None = None, last: int | None = None, reactions: bool = False
+        self,
+        name: str,
+        *,
+        after: int | None = None,
+        last: int | None = None,
+        reactions: bool = False,
+        members: bool = False,
     ) -> AsyncGenerator[Event]:
         """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched.
 
-        With `reactions` what reactions and votes come to is told to `on_told`.
+        `on_told` is told with `reactions` what these and votes come to, with `members` who comes and goes.
         """
-        async with contextlib.aclosing(self.items(name, Start(after, last, reactions))) as items:
+        async with contextlib.aclosing(self.items(name, Start(after, last, reactions, members))) as items:
             async for item in items:
                 if isinstance(item, Event):
                     yield item

@@ -156,7 +156,8 @@ class Messenger:
         await self._rooms.fresh()  # who was let in a moment ago finds the room
         if connection.closing or feeds.sync is not None:
             return None
-        synced, feeds.sync = self._sync.begin(request, member, connection)
+        feeds.sync = self._sync.feed(member, connection)
+        synced = await self._sync.begin(request, feeds.sync)
         self.names.changed_of({stream_of(one.room): None for one in self._rooms.open_to(user)})
         return synced
 

@@ -52,14 +52,15 @@ async def routes(context: Context) -> Sequence[Operation]:
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
         numbers: Numbers | None = None
-        if caller.user is not None:
-            context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         if is_room(stream):
             leads = context.control_state.rooms.led_by(caller.user or "", stream.channel)
             numbers = Numbers(anybodys=leads or caller.user is None or caller.speaks_for_others)
             way = sending.in_room(Signer(context.settings.auth), numbers.of)
             if caller.user is not None and not caller.speaks_for_others:
+                # Whoever is not in it is told of no room.
                 await context.control_state.rooms.writable(caller.user, stream.channel)
+        if caller.user is not None:
+            context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         looks = (

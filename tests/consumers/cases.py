@@ -82,7 +82,12 @@ class Runner:
             case "unsubscribe":
                 self._core.unsubscribe(stream)
             case "subscribe":
-                start = Start(step.get("after"), step.get("last"), step.get("reactions", False))
+                start = Start(
+                    step.get("after"),
+                    step.get("last"),
+                    step.get("reactions", False),
+                    bool(step.get("members")),
+                )
                 self._core.subscribe(stream, start, self._now)
             case "react":
                 message = {"op": "react", "stream": stream, **step["what"]}

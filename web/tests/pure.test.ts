@@ -10,6 +10,7 @@ import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
+import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";
 import { TileServer } from "../src/viewer/tiles.ts";
 import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
 
@@ -108,9 +109,40 @@ describe("the chat as a list", () => {
     expect(log.view().map(({ text }) => text)).toEqual(["4", "5", "6"]);
   });
 
+  test("replies are counted as they come, and what is taken back is none", () => {
+    const log = new ChatLog(100);
+    const first = said("one", { replies: 2 });
+    const reply = event("message", { text: "yes", reply_to: first.id });
+    log.append([first, reply]);
+    expect(log.view()[0]?.replies).toBe(3);
+    log.append([event("retract", { target: reply.id }), event("retract", { target: reply.id })]);
+    expect(log.view()[0]?.replies).toBe(2);
+    log.append([event("message", { reply_to: first.id }, { retracted: true })]);
+    expect(log.view()[0]?.replies).toBe(2);
+  });
+
   test("marks on one character are held to four", () => {
     expect(tame(`e${"\u0301".repeat(10_000)}!`)).toBe(`e${"\u0301".repeat(4)}!`);
     expect(tame("schön 👩‍🚀 ก็")).toBe("schön 👩‍🚀 ก็");
+  });
+});
+
+describe("what is told of rooms", () => {
+  const row = (room: string, at: string, unread = 0) =>
+    ({ room, stream: `chat:room-${room}`, name: room, role: "member", members: 2, unread, mentions: 0, last: { server_ts: at }, read: 0, delivered: 0, muted: false }) as const;
+
+  test("rows that change come first, and rooms that one has left go", () => {
+    const rows = [row("a", "2026-01-01T00:00:02.000Z"), row("b", "2026-01-01T00:00:01.000Z")];
+    const now = changedRows(rows, [row("b", "2026-01-01T00:00:03.000Z", 1), row("c", "2026-01-01T00:00:00.000Z"), { room: "a", gone: true }]);
+    expect(now.map(({ room, unread }) => [room, unread])).toEqual([["b", 1], ["c", 0]]);
+  });
+
+  test("who types, and how far the others are, in words", () => {
+    expect([[], ["ben"], ["ben", "cat"], ["ben", "cat", "dan"], ["a", "b", "c", "d"]].map(typingWords)).toEqual([
+      "", "ben is typing…", "ben and cat are typing…", "ben, cat and dan are typing…", "Several people are typing…",
+    ]);
+    const receipts = new Map([["ana", { delivered: 9, read: 9 }], ["ben", { delivered: 9, read: 5 }], ["cat", { delivered: 4, read: 0 }]]);
+    expect([5, 9, 10].map((seq) => receiptWords(receipts, seq, "ana"))).toEqual(["Read by ben", "Delivered to 1", ""]);
   });
 });
 

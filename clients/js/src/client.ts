@@ -40,6 +40,8 @@ export interface StreamOptions {
   readonly last?: number;
   /** Be told (`onTold`) what reactions and votes come to. */
   readonly reactions?: boolean;
+  /** Tell who comes and goes, by `onTold`: `join` and `leave`. */
+  readonly members?: boolean;
   readonly onGap?: (gap: Gap) => void;
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   readonly onPresence?: (viewers: number) => void;
@@ -280,9 +282,9 @@ export class Client {
   }
 
   private listen(stream: string, options: Listener): void {
-    const { after, last, reactions = false } = options;
-    const at = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
-    const from = { ...at, reactions };
+    const { after, last, reactions = false, members = false } = options;
+    const start = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const from = { ...start, reactions, members };
     this.act((now) => this.core.subscribe(stream, from, now));
     this.listeners.set(stream, options);
     if (this.latest.state === "refused") options.end?.(new TouchlineError(this.latest.code, this.latest.message));

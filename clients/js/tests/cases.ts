@@ -83,8 +83,8 @@ export class Runner {
     else if (step["client"] === "inbox") this.core.inbox(Number(step["limit"]));
     else if (step["client"] === "ack") this.core.ack(stream, Number(step["seq"]), this.now);
     else if (step["client"] === "subscribe") {
-      const from = "after" in step ? { after: Number(step["after"]) } : "last" in step ? { last: Number(step["last"]) } : {};
-      this.core.subscribe(stream, { ...from, reactions: step["reactions"] === true }, this.now);
+      const start = "after" in step ? { after: Number(step["after"]) } : "last" in step ? { last: Number(step["last"]) } : {};
+      this.core.subscribe(stream, { ...start, reactions: step["reactions"] === true, members: step["members"] === true }, this.now);
     } else if (step["client"] === "react") {
       const message = { op: "react", stream, ...(step["what"] as Fields) };
       this.keys.set(this.core.request(message, stream, this.now), String(step["name"]));

@@ -44,15 +44,20 @@ _END_S: Final = 10.0
 @click.option("--friends", type=click.IntRange(0), default=8, show_default=True, help="Of each walker.")
 @click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
               help="Seconds between two positions of a walker.")  # fmt: skip
+@click.option("--rooms", type=click.IntRange(1), help="Rooms in which the fans talk instead of a match.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(*, as_json: bool, walkers: int | None, friends: int, every_s: float, **given: Any) -> None:
+def command(
+    *, as_json: bool, walkers: int | None, friends: int, every_s: float, rooms: int | None, **given: Any
+) -> None:
     """Play a match: broadcasts with score, cards and clock, a chat, and locations; and watch it.
 
-    With --walkers, people walk about a city instead, as friends who see each other.
+    With --walkers, people walk about a city instead, as friends who see each other. With --rooms, the fans
+    talk in so many rooms, most of two, some of many: they answer, correct, take back, come and go.
 
     \b
     Example: touchline simulate
              touchline simulate --walkers 100 --every 5
+             touchline simulate --rooms 50 --fans 80 --rate 10
              touchline simulate wc26-final --rate 50 --fans 500 --viewers 200 --speed 60 --seed 7
     """
     if walkers is not None:
@@ -61,6 +66,18 @@ def command(*, as_json: bool, walkers: int | None, friends: int, every_s: float,
         how = {"seed": given["seed"], "seconds": given["seconds"]}
         done = asyncio.run(walk(number=walkers, friends=friends, every_s=every_s, **how))
         click.echo(json.dumps(done) if as_json else f"{done['delivered']} positions delivered")
+        return
+    if rooms is not None:
+        from touchline.roommates import converse
+
+        how = {name: given[name] for name in ("rate", "viewers", "seed", "seconds")}
+        done = asyncio.run(converse(number=rooms, talkers=max(2, given["fans"]), **how))
+        click.echo(
+            json.dumps(done)
+            if as_json
+            else f"{done['delivered']} done in {done['rooms']} rooms,"
+            f" {done['seen']} events seen by members who were there"
+        )
         return
     summary = asyncio.run(_play(**given, quiet=as_json))
     if as_json:

@@ -12,6 +12,7 @@ import { Kit } from "./kit.tsx";
 import { VirtualList } from "./list.tsx";
 import type { Room } from "./room.ts";
 import { RoomHead } from "./rooms.tsx";
+import { receiptWords, typingWords } from "./together.ts";
 
 const LONGEST = 2000;
 const LONG = 600;
@@ -30,7 +31,9 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
   const unseen = useSignal(0);
   const toEnd = useSignal(0);
   const newest = useRef(0);
-  const { lines, past, shown, target } = room;
+  const pane = useRef<HTMLElement>(null);
+  const inView = useSignal(false);
+  const { lines, past, shown, target, together } = room;
 
   useEffect(() => {
     return lines.subscribe((now) => {
@@ -40,6 +43,20 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
     });
   }, [room]);
 
+  // Read is what somebody looks at: the newest messages, in a chat that is in view, of a page that is.
+  useEffect(() => {
+    const look = () => {
+      const last = lines.value.findLast((line) => line.seq > 0)?.seq ?? 0;
+      if (inView.value && following.value && past.value === null && document.visibilityState === "visible") together.saw(last);
+    };
+    const observer = new IntersectionObserver(([entry]) => { inView.value = entry?.isIntersecting === true; });
+    if (pane.current) observer.observe(pane.current);
+    const ends = [lines.subscribe(look), inView.subscribe(look), following.subscribe(look), past.subscribe(look)];
+    document.addEventListener("visibilitychange", look);
+    return () => { observer.disconnect(); document.removeEventListener("visibilitychange", look); ends.forEach((end) => end()); };
+  }, [room]);
+
+  const ownLast = useComputed(() => lines.value.findLast((line) => line.seq > 0 && (line.mine || (room.user !== "" && line.sender === room.user)) && !line.system)?.seq ?? 0);
   const targetKey = useComputed(() => (target.value === null ? null : (shown.value.find((line) => line.seq === target.value)?.key ?? null)));
   const jump = () => {
     room.toNewest();
@@ -53,7 +70,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
   };
 
   return (
-    <section class="pane pane-chat" aria-labelledby="chat-title">
+    <section class="pane pane-chat" aria-labelledby="chat-title" ref={pane}>
       <header class="pane-head">
         <h2 id="chat-title">Chat</h2>
         {!past.value && <About room={room} />}
@@ -73,7 +90,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
             onEnd={() => void room.loadNewer()}
             onFollowing={onFollowing}
             head={<Beginning room={room} />}
-            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} room={room} onRetry={() => room.sayAgain(line.key)} />}
+            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} latest={line.seq > 0 && line.seq === ownLast.value} room={room} onRetry={() => room.sayAgain(line.key)} />}
           />
         )}
         {(!following.value || past.value) && (
@@ -83,6 +100,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
         )}
       </div>
       <Applause room={room} />
+      <p class="typing" role="status">{typingWords(together.typing.value)}</p>
       <Composer room={room} onSent={jump} />
     </section>
   );
@@ -101,7 +119,7 @@ function Empty({ room }: { room: Room }) {
   return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
 }
 
-function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: boolean; onRetry: () => void }) {
+function Row({ room, line, found, latest, onRetry }: { room: Room; line: Line; found: boolean; latest: boolean; onRetry: () => void }) {
   if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
   const name = line.name || (line.mine ? "You" : "Somebody");
   return (
@@ -118,6 +136,7 @@ function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: bo
         {/* Whoever has sent it can get it once the message is there. */}
         {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
         <Reactions room={room} line={line} />
+        {latest && <Receipts room={room} line={line} />}
         <Actions room={room} line={line} />
         {line.tick === "refused" && (
           <p class="problem">{line.problem} <button type="button" onClick={onRetry}>Send again</button></p>
@@ -125,6 +144,12 @@ function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: bo
       </div>
     </article>
   );
+}
+
+/** How far the others are with one's latest message, where the room tells. */
+function Receipts({ room, line }: { room: Room; line: Line }) {
+  const words = receiptWords(room.together.receipts.value, line.seq, room.user);
+  return words === "" ? null : <p class="receipt">{words}</p>;
 }
 
 /** What fills the screen by itself is shown in part, until somebody wants it. */
@@ -194,7 +219,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       )}
       <label class="sr-only" for="message">Message</label>
       <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
-        onInput={(event) => (text.value = event.currentTarget.value)} onKeyDown={onKeyDown} />
+        onInput={(event) => { text.value = event.currentTarget.value; room.together.types(); }} onKeyDown={onKeyDown} />
       <button type="button" class="attach" disabled={shut} aria-label="Ask everybody: a poll" data-do="poll" onClick={() => (asking.value = true)}>📊</button>
       <AttachButton attaching={attaching} disabled={shut} />
       <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value}>Send</button>

@@ -170,7 +170,7 @@ export class ChatLog {
     const mine = own || (event.key !== undefined && this.mine.has(event.key));
     const { name, signed } = author(event);
     const replyTo = typeof data["reply_to"] === "string" ? data["reply_to"] : "";
-    if (replyTo !== "" && to === this.lines) this.answered(replyTo);
+    if (replyTo !== "" && to === this.lines && !event.retracted) this.answered(replyTo, 1);
     to.push({
       key: event.key !== undefined && (own || this.mine.has(event.key)) ? event.key : event.id,
       seq: event.seq,
@@ -200,11 +200,11 @@ export class ChatLog {
     return this.lines.findLast((line) => line.id === id);
   }
 
-  /** An answer came live. */
-  private answered(id: string): void {
+  /** An answer came live, or was taken back: what is taken back is no answer. */
+  private answered(id: string, more: number): void {
     const place = this.lines.findLastIndex((line) => line.id === id);
     const line = this.lines[place];
-    if (line) this.lines[place] = { ...line, replies: line.replies + 1 };
+    if (line) this.lines[place] = { ...line, replies: Math.max(0, line.replies + more) };
   }
 
   private change(to: Line[], id: string, text: string | null): void {
@@ -212,6 +212,7 @@ export class ChatLog {
       const place = lines.findLastIndex((line) => line.id === id);
       const line = lines[place];
       if (!line) continue;
+      if (text === null && !line.retracted && line.replyTo !== "" && lines === this.lines) this.answered(line.replyTo, -1);
       lines[place] = text === null ? { ...line, text: "", retracted: true, attachments: NONE } : { ...line, text, edited: true };
       return;
     }
