@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Producer
 
 from control.inbox.tables import tally_type
-from control.inbox.tally import Posted, Recent, Tally
+from control.inbox.tally import LastPost, Recent, Tally
 from control.rooms.state import Member, Room
 from control.rooms.table import room_type, user_rooms_type
 from control.rooms.users import MOST, UserRoom, UserRooms, key_of, rooms_key
@@ -109,7 +109,7 @@ class World:
         for one in rooms:
             tally = Tally(
                 channel=ROOM + one.room, seq=seq, at=1_790_000_000_000, n=1,
-                posts=(Posted(one.members[0], seq, 1),), recent=(Recent(seq, 1),), last=b'{"text":"hello"}',
+                posts=(LastPost(one.members[0], seq, 1),), recent=(Recent(seq, 1),), last=b'{"text":"hello"}',
             )  # fmt: skip
             self._write(self.names.tallies, tally.channel, self._tally.encode(tally))
         assert self._producer.flush(120) == 0
@@ -129,7 +129,7 @@ class World:
         assert self._poster.flush(60) == 0
 
     def _write(self, topic: str, key: str | bytes, value: bytes, partition: int = -1) -> None:
-        self._producer.produce(topic, value, key, **({} if partition < 0 else {"partition": partition}))
+        self._producer.produce(topic, value, key, partition)
         self._producer.poll(0)
 
 
