@@ -204,6 +204,24 @@ MEASUREMENTS: Final = (
         ),
     ),
     Measurement(
+        "exports", "Exporting, counting, suggesting",
+        ("bench.exports",),
+        ("--documents", "50000", "--asked", "100"),
+        "By HTTP from a gateway, in 200,000 messages (QUICK: 50,000): all hits, and all of a stream, to the last row; p50 of what is asked.",
+        (
+            *(
+                Figure(f"export {what}", f"{what} exported", "rows/s",
+                       aims=(Aim("ndjson", "at least", 20_000), Aim("csv", "at least", 20_000)))
+                for what in ("hits", "a stream")
+            ),
+            Figure("suggestions", "suggestions, p50", "ms", aims=(Aim("gateway", "at most", 15),)),
+            Figure("searches with operators", "searches with operators, p50", "ms"),
+            Figure("counts by minute and sender", "counts by minute and sender, p50", "ms"),
+            Figure("words that stand out", "words that stand out, p50", "ms"),
+            Figure("the list of channels", "the list of channels by activity, p50", "ms"),
+        ),
+    ),
+    Measurement(
         "channels", "A million channels with settings",
         ("bench.entity",),
         ("--channels", "100000", "edge", "lookups", "change"),
