@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from chaos.schedule import Blow
+from chaos.walkers.company import Walked
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -24,6 +25,7 @@ class Report(msgspec.Struct, kw_only=True):
     #: Pages of history that were given while things broke, and requests that were not answered then.
     pages: int = 0
     unanswered: int = 0
+    walked: Walked = Walked()
     ended_by_themselves: Mapping[str, int] = {}
     #: From the end of the last fault until everything worked again and every viewer was at the head.
     recovered_s: float | None = None
@@ -41,12 +43,16 @@ class Report(msgspec.Struct, kw_only=True):
         ended = (
             ", ".join(f"{name} {number}x" for name, number in self.ended_by_themselves.items()) or "nobody"
         )
+        walked = self.walked
         told = [
             f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
             f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
             f"  {self.set:,} changes of settings were confirmed",
             f"  {self.viewers} viewers were shown {self.shown:,} events, and told {self.gaps_told} gaps",
             f"  {self.pages:,} pages of history were read, {self.unanswered:,} requests were not answered",
+            f"  walkers were at {walked.positions:,} places; judged were {walked.pushes:,} pushes,"
+            f" {walked.near:,} times of a friend near, {walked.crossings:,} crossings;"
+            f" at most {walked.late_s:g} s late",
             f"  ended without being struck: {ended}",
             f"  whole again: {recovered}",
         ]

@@ -19,6 +19,7 @@ from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
 from chaos.schedule import Blow
+from chaos.walkers.company import Company
 from consumers.delivery.hub import LOCATION_RING
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
@@ -45,6 +46,10 @@ class Plan(NamedTuple):
     viewers: int = 60
     channels: int = 6
     events_per_s: float = 60.0
+    #: People who walk, each about every so many seconds; some of them look who is near.
+    walkers: int = 60
+    walk_every_s: float = 5.0
+    onlookers: int = 12
     #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
     before: Path | None = None
 
@@ -76,10 +81,15 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         for n in range(plan.viewers)
     ]
     asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
+    company = Company(cluster, plan.walkers, plan.walk_every_s, plan.onlookers, plan.seed)
+    tell(f"{plan.walkers} walkers become friends")
+    await company.people.befriend()
     faults, enough = Faults(cluster, tell), asyncio.Event()
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     posting[setter.name] = loop.create_task(setter.run(enough))
-    watching = [loop.create_task(watcher.run()) for watcher in watchers]
+    posting |= {name: loop.create_task(work) for name, work in company.posting(enough).items()}
+    watching = [loop.create_task(one.run()) for one in watchers]
+    watching += map(loop.create_task, company.looking())
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
     everybody = [*posting.values(), *watching, asking, supervising]
@@ -92,8 +102,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         tell("the last fault is over: everything has to become whole again")
         rested = loop.time()
         enough.set()
-        for watcher in watchers:
-            watcher.stay()
+        _all_stay(watchers, company)
         late = await _whole_again(cluster, watchers, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
@@ -101,6 +110,8 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         findings |= await _compare_state(cluster, setter)
+        found, report.walked = await company.compare(_longest_s(plan), _until_right)
+        findings |= found
     finally:
         enough.set()
         for task in everybody:
@@ -109,15 +120,30 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     after = await asyncio.to_thread(cluster.sizes)
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
-    report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
-    report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
-    report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
+    _note_posted(report, posters)
     report.set = sum(setter.confirmed.values())
     report.pages, report.unanswered = len(asker.pieces), asker.unanswered
     report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
     report.ended_by_themselves = dict(faults.ended_by_themselves)
     return report
+
+
+def _longest_s(plan: Plan) -> float:
+    return max((blow.lasts_s for blow in plan.blows), default=0.0)
+
+
+def _all_stay(watchers: Sequence[Watcher], company: Company) -> None:
+    for watcher in watchers:
+        watcher.stay()
+    for onlooker in company.onlookers:
+        onlooker.stay()
+
+
+def _note_posted(report: Report, posters: Sequence[Poster]) -> None:
+    report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
+    report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
+    report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
 
 
 async def _warm(cluster: Cluster) -> None:

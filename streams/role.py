@@ -114,20 +114,21 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     gc.collect()
     gc.freeze()
     looking = asyncio.create_task(_look(app, worker, channel_manager))
+    counting = asyncio.create_task(_count(worker))
     asked = asyncio.create_task(stop.wait())
     try:
-        waited: set[asyncio.Future[Any]] = {asked, fatal, looking}
+        waited: set[asyncio.Future[Any]] = {asked, fatal, looking, counting}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         writing.cancel()
         if not asked.done():
-            await (fatal if fatal.done() else looking)
+            await next(task for task in (fatal, looking, counting) if task.done())
         looking.cancel()
         await cast("Consumer", app.consumer).settle(_STOP_S)
         await asyncio.wait_for(app.stop(), _STOP_S)
         _log.info("stopped, with all that was read committed")
     finally:
-        asked.cancel()
-        looking.cancel()
+        for task in (asked, looking, counting):
+            task.cancel()
         following.stop()
         await on_disk.stop()
 
@@ -149,6 +150,12 @@ async def _first_write(sink: Sink, topic: str, health: Health) -> None:
     with contextlib.suppress(TouchlineError):
         await sink.first_write(topic)
         health.ok(PRODUCER)
+
+
+async def _count(worker: Worker) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        await worker.keep_bounds()
 
 
 async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:

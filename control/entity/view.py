@@ -201,10 +201,10 @@ class View(Generic[S]):
             if len(rows) < _PAGE:
                 return found
 
-    def keys(self, *, after: bytes, limit: int) -> tuple[list[bytes], bool]:
+    def keys(self, *, prefix: bytes = b"", after: bytes, limit: int) -> tuple[list[bytes], bool]:
         """So many keys behind `after`, in order, without reading what they say (some may be removed); and
         whether there may be more."""
-        rows = self._opened.scan(self.type.name, b"", after, limit)
+        rows = self._opened.scan(self.type.name, prefix, after, limit)
         return list(dict.fromkeys(row.key for row in rows)), len(rows) == limit
 
     def listed(self, flag: int, wanted: Callable[[bytes], bool] | None = None) -> Iterator[tuple[bytes, S]]:

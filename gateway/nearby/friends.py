@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from control.nearby.bounds import FriendsRoom
 from control.rooms.door import Who
 from gateway.context import Context
 from gateway.http.bodies import NDJSON, content_type_of, lines_of, whole
@@ -130,12 +131,13 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         refused: list[dict[str, Any]] = []
         last: deque[_Pair] = deque(maxlen=_AT_ONCE)
         number = accepted = 0
+        room = FriendsRoom(door.consent)
 
         async def one(line: int, text: bytes) -> None:
             nonlocal accepted
             try:
                 pair = msgspec.json.decode(text, type=_Pair)
-                await door.join(pair.a, pair.b, actor=who.user, wait=False)
+                await door.join(pair.a, pair.b, actor=who.user, room=room, wait=False)
             except (TouchlineError, msgspec.MsgspecError, ValueError, RecursionError) as error:
                 if len(refused) < _TOLD:
                     code = error.code if isinstance(error, TouchlineError) else "bad_request"
@@ -179,7 +181,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         Operation(
             method="PUT", path="/v1/users/{a}/friends/{b}", handler=join, name="makeFriends", tag="users",
             summary="Make two people friends at once: an administrator does.", parameters=(_A, _B),
-            replies={200: _ONE}, errors=_CHANGING,
+            replies={200: _ONE}, errors=(*_CHANGING, "too_many"),
         ),
         Operation(
             method="DELETE", path="/v1/users/{a}/friends/{b}", handler=part, name="partFriends", tag="users",

@@ -10,7 +10,7 @@ from control.entity.tables import Tables
 from control.entity.types import Stamp
 from control.entity.writer import Writer
 from control.nearby.consent import Consent
-from control.nearby.fences import Fence
+from control.nearby.fences import Fence, is_listing
 from control.nearby.inside import Inside, inside_type
 from control.nearby.sharing import Sharing
 from kernel.access.signing import Signer
@@ -100,8 +100,7 @@ class Watching:
         after = b""
         while found := self._consent.fences.scan(b"", after=after, limit=_PAGE):
             after = found[-1][0]
-            for _, fence in found:
-                yield fence
+            yield from (fence for key, fence in found if not is_listing(key))
 
     def crossed(self, partition: int, moves: Sequence[Moved]) -> list[Write]:
         """What these positions set off; returns what is to be written of it."""
@@ -158,6 +157,8 @@ class Watching:
     # ── what changes beside positions ────────────────────────────────────────────────────────────────
 
     def _fence_changed(self, key: bytes, fence: Fence | None) -> None:
+        if is_listing(key):
+            return
         if not self._loaded:
             self._late.append((key, fence))
             return

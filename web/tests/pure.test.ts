@@ -9,7 +9,7 @@ import { columns } from "../src/viewer/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
-import { TileServer } from "../src/viewer/tiles.ts";
+import { TileServer } from "../src/shared/tiles.ts";
 import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
 
 let seq = 0;
