@@ -65,7 +65,7 @@ async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Rep
         await asyncio.to_thread(cluster.close)
 
 
-async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
+async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:  # noqa: PLR0915 - one after the other
     loop, chance = asyncio.get_running_loop(), random.Random(plan.seed)  # noqa: S311 - to be had again
     over_http = plan.events_per_s * HTTP_SHARE
     posters: list[Poster] = [

@@ -50,7 +50,7 @@ class Company:
         return [one.run() for one in self.onlookers]
 
     async def compare(self, longest_s: float, until_right: UntilRight) -> tuple[dict[str, list[str]], Walked]:
-        """When all is quiet, and at each moment before that; `longest_s` is how long the longest fault was."""
+        """When all is quiet, and at each moment before that; a fault lasted `longest_s` at most."""
         settings, people, late_ms = self._settings, self.people, round(1000 * (_LATE_S + longest_s))
         told = Judged([], 0)
 

@@ -15,7 +15,7 @@ from control.nearby.fences import (
     REMOVE_FENCE,
     SET_FENCE,
     Fence,
-    Wanted,
+    FenceRequest,
     check_id,
     listed_key,
     read_fence,
@@ -147,7 +147,7 @@ class NearbyDoor:
 
     # ── fences ───────────────────────────────────────────────────────────────────────────────────────
 
-    async def set_fence(self, who: Who, id_: str, wanted: Wanted) -> tuple[dict[str, Any], bool]:
+    async def set_fence(self, who: Who, id_: str, wanted: FenceRequest) -> tuple[dict[str, Any], bool]:
         """Make a fence, or change it; and whether it is new. Raises `exists`."""
         fence = read_fence(id_, wanted, who.user)
         before = self.consent.fence(id_)

@@ -32,7 +32,7 @@ _PUBLIC: Final = 4
 _MAX_BODY: Final = 1024
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class WalkRequest(msgspec.Struct, frozen=True):
     """The body of the request."""
 
     walkers: Annotated[int, msgspec.Meta(ge=1, le=50)] = _WALKERS
@@ -46,7 +46,7 @@ class Walks:
         self._context, self._door = context, nearby_door(context)
         self._walking: asyncio.Task[None] | None = None
 
-    async def start(self, user: str, wanted: Wanted) -> None:
+    async def start(self, user: str, wanted: WalkRequest) -> None:
         """Make walkers somebody's friends, and let them walk; those who walk already go on."""
         names = [f"walker{n}" for n in range(wanted.walkers)]
         await asyncio.gather(*(self._door.join(user, name, actor="touchline") for name in names))
@@ -57,7 +57,7 @@ class Walks:
     async def _share(self, number: int, name: str) -> None:
         await self._door.share(Who(everything(name)), on=True, public=number % _PUBLIC == 0)
 
-    async def _walk(self, wanted: Wanted) -> None:
+    async def _walk(self, wanted: WalkRequest) -> None:
         clock, begun = self._context.clock, self._context.clock.monotonic()
         beats = walks(wanted.walkers, every_s=_EVERY_S, seed=_SEED)
         try:
@@ -85,7 +85,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         # Where there are keys a walker's name may be somebody's.
         if has_keys(context.settings.auth) and not who.grants.allows("admin", "*"):
             raise TouchlineError("forbidden", "Where there are keys administrators start the demo walk.")
-        wanted = await json_object(request, _MAX_BODY, Wanted)
+        wanted = await json_object(request, _MAX_BODY, WalkRequest)
         await demo.start(user, wanted)
         reply = {"lat": STADIUM[0], "lon": STADIUM[1], "walkers": wanted.walkers, "seconds": wanted.seconds}
         return web.json_response(reply, status=202)
