@@ -4,6 +4,7 @@ Consent is decided here, at delivery: by what the tables say at the moment in wh
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
@@ -62,9 +63,18 @@ class Looking:
     """All who look on this edge."""
 
     def __init__(
-        self, settings: Nearby, clock: Clock, consent: Consent, positions: Positions, decode: Decode
+        self,
+        settings: Nearby,
+        clock: Clock,
+        consent: Consent,
+        positions: Positions,
+        decode: Decode,
+        *,
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
+        """`now_ms` is the brokers' time, by which positions came: this machine's clock may be hours off."""
         self._clock, self._consent, self.positions, self._decode = clock, consent, positions, decode
+        self._now_ms = now_ms or clock.now_ms
         self.neighbours = Neighbours(round(settings.inactive_s * 1000), self._tell)
         self.crowd = Crowd(settings.public_cell_m)
         self._people: dict[bytes, Person] = {}
@@ -127,7 +137,7 @@ class Looking:
 
     def sweep(self) -> None:
         """Time has passed."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._now_ms()
         self.neighbours.expire(now_ms)
         if now_ms >= self._crowd_at_ms:  # there may be many of them
             self._crowd_at_ms = now_ms + _CROWD_MS
@@ -187,7 +197,7 @@ class Looking:
             return False
         if person.sharing is None:
             person.sharing = self._consent.sharing_of_name(person.channel[len(USER) :], person.user)
-        self.neighbours.place(person, position, self._clock.now_ms())
+        self.neighbours.place(person, position, self._now_ms())
         self.crowd.settle(person)
         return True
 
@@ -235,7 +245,7 @@ class Looking:
                 return
             person = self._known(channel, sharing.user)
         person.sharing = sharing or Sharing(user=person.user)
-        self.neighbours.settle(person, self._clock.now_ms())
+        self.neighbours.settle(person, self._now_ms())
         self.neighbours.look([person], reason="stopped")
         self.crowd.settle(person)
         self._let_go(person)

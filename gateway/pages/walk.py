@@ -45,14 +45,16 @@ class Walks:
     def __init__(self, context: Context) -> None:
         self._context, self._door = context, nearby_door(context)
         self._walking: asyncio.Task[None] | None = None
+        self._number = 0
 
     async def start(self, user: str, wanted: WalkRequest) -> None:
-        """Make walkers somebody's friends, and let them walk; those who walk already go on."""
+        """Make walkers somebody's friends, and let them walk; where so many walk already, these go on."""
         names = [f"walker{n}" for n in range(wanted.walkers)]
         await asyncio.gather(*(self._door.join(user, name, actor="touchline") for name in names))
         await asyncio.gather(*(self._share(n, name) for n, name in enumerate(names)))
-        if self._walking is None or self._walking.done():
-            self._walking = asyncio.create_task(self._walk(wanted))
+        if self._walking is None or self._walking.done() or wanted.walkers > self._number:
+            await self.stop()
+            self._walking, self._number = asyncio.create_task(self._walk(wanted)), wanted.walkers
 
     async def _share(self, number: int, name: str) -> None:
         await self._door.share(Who(everything(name)), on=True, public=number % _PUBLIC == 0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from control.nearby.fences import Fence, FenceRequest, read_fence
 from control.nearby.inside import Inside
@@ -56,6 +57,33 @@ def test_no_fence_is_missed_and_none_is_made_up(seed: int) -> None:
         wanted |= {(int(at), fence.id) for at in np.nonzero(beyond <= HYSTERESIS)[0]}
     assert found == wanted
     assert len(near.place) == len(found)
+
+
+def near_each(index: FenceIndex, fences: list[Fence]) -> set[str]:
+    """Which fences are found in their own middle."""
+    near = index.near(np.array([f.lat for f in fences]), np.array([f.lon for f in fences]))
+    found = zip(near.place.tolist(), near.slot.tolist(), strict=True)
+    return {fences[place].id for place, slot in found if index.id_of(slot) == fences[place].id}
+
+
+def test_fences_that_move_again_and_again_take_no_more_room() -> None:
+    index = FenceIndex(HYSTERESIS)
+    fences = circles(60, 1)
+    index.load(fences)
+    random, sizes = np.random.default_rng(2), []
+    for number in range(4000):
+        one = int(random.integers(0, 60))
+        fences[one] = replace(fences[one], lat=float(random.uniform(-80, 80)), lon=float(number % 180))
+        if number % 7 == 0:
+            index.remove(fences[one].id)
+        index.put(fences[one])
+        sizes.append(index.cells)
+    assert len(index) == 60
+    assert near_each(index, fences) == {fence.id for fence in fences}
+    assert max(sizes) < 2000 + 60 * 30, "cells of fences that moved away are let go"
+    index.load(circles(60, 3))  # the same ids, elsewhere
+    assert len(index) == 60
+    assert near_each(index, circles(60, 3)) == {fence.id for fence in fences}
 
 
 SQUARE = [(51.0, -1.0), (51.0, 0.0), (52.0, 0.0), (52.0, -1.0)]
