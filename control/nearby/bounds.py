@@ -5,7 +5,7 @@ and each fence is folded by itself: the workers count behind them, and end what 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -16,10 +16,8 @@ from control.nearby.friends import Friend
 from kernel.access.users import name_in_channel
 from kernel.errors import TouchlineError
 
-MAX_FRIENDS: Final = 5000
 #: Whom somebody has asked who has not said yes.
 MAX_ASKED: Final = 1000
-MOST: Final[Mapping[str, int]] = {"friends": MAX_FRIENDS, "asked": MAX_ASKED, "asking": MAX_FRIENDS}
 _PAGE: Final = 1000
 #: Users whose numbers are kept while many friendships are made.
 _COUNTED: Final = 10_000
@@ -35,8 +33,8 @@ class TooMany(NamedTuple):
 class FriendsRoom:
     """Whether people have room for another friend; each is counted once, for many friendships in one go."""
 
-    def __init__(self, consent: Consent) -> None:
-        self._consent = consent
+    def __init__(self, consent: Consent, most: int) -> None:
+        self._consent, self._most = consent, most
         self._counts: dict[str, int] = {}
         self._lock = Lock()
 
@@ -52,34 +50,32 @@ class FriendsRoom:
             self._counts.clear()
         for one in (user, friend):
             if one not in self._counts:
-                self._counts[one] = _count(self._consent, one)["friends"]
-        if max(self._counts[user], self._counts[friend]) >= MAX_FRIENDS:
-            raise TouchlineError(
-                "too_many", f"One of you has {MAX_FRIENDS} friends, as many as one may have."
-            )
+                self._counts[one] = _count(self._consent, one, self._most)["friends"]
+        if max(self._counts[user], self._counts[friend]) >= self._most:
+            raise TouchlineError("too_many", f"One of you has {self._most} friends, as many as one may have.")
         for one in (user, friend):
             self._counts[one] += 1
 
 
-def check_wish(consent: Consent, user: str, friend: str) -> None:
+def check_wish(consent: Consent, user: str, friend: str, most: int) -> None:
     """Raise `too_many` where one of these cannot have another friend, or one more who was asked."""
-    FriendsRoom(consent).take(user, friend)
-    if _count(consent, user)["asked"] >= MAX_ASKED or _count(consent, friend)["asking"] >= MAX_FRIENDS:
+    FriendsRoom(consent, most).take(user, friend)
+    if _count(consent, user, most)["asked"] >= MAX_ASKED or _count(consent, friend, most)["asking"] >= most:
         raise TouchlineError(
             "too_many", f"There are {MAX_ASKED} friendships that you have asked for: wait for an answer."
         )
 
 
-def _count(consent: Consent, user: str) -> Counter[str]:
+def _count(consent: Consent, user: str, most: int) -> Counter[str]:
     """How many somebody has of each sort; nothing of who has few: they are far from any bound."""
-    if _has_few(consent, user):
+    if _has_few(consent, user, most):
         return Counter()
     return Counter(friend.state for friend in all_friends(consent, user))
 
 
-def _has_few(consent: Consent, user: str) -> bool:
+def _has_few(consent: Consent, user: str, most: int) -> bool:
     prefix = prefix_of(name_in_channel(user))
-    return not consent.friends.keys(prefix=prefix, after=b"", limit=MAX_ASKED)[1]
+    return not consent.friends.keys(prefix=prefix, after=b"", limit=min(most, MAX_ASKED))[1]
 
 
 def all_friends(consent: Consent, user: str) -> Iterator[Friend]:
@@ -96,21 +92,21 @@ def check_fences_room(consent: Consent, maker: str | None, most: int) -> None:
         raise TouchlineError("too_many", f"You have made {most} fences, as many as one may: remove one.")
 
 
-def too_many_friends(friends: Iterable[Friend]) -> list[Friend]:
+def too_many_friends(friends: Iterable[Friend], most: int) -> list[Friend]:
     """Of one user's those beyond the bounds, the newest of each sort: whoever looks finds the same ones."""
     of: dict[str, list[Friend]] = {}
     for friend in friends:
         of.setdefault(friend.state, []).append(friend)
     found: list[Friend] = []
-    for state, most in MOST.items():
-        found += sorted(of.get(state, ()), key=lambda one: (one.since, one.friend))[most:]
+    for state, number in (("friends", most), ("asked", MAX_ASKED), ("asking", most)):
+        found += sorted(of.get(state, ()), key=lambda one: (one.since, one.friend))[number:]
     return found
 
 
-def too_many(consent: Consent, user: str, max_fences: int) -> TooMany:
+def too_many(consent: Consent, user: str, *, max_friends: int, max_fences: int) -> TooMany:
     """What somebody has beyond the bounds. Any thread may ask."""
-    few = _has_few(consent, user)
-    friends = [] if few else too_many_friends(all_friends(consent, user))
+    few = _has_few(consent, user, max_friends)
+    friends = [] if few else too_many_friends(all_friends(consent, user), max_friends)
     keys, more = consent.fences.keys(prefix=prefix_of_maker(user), after=b"", limit=max_fences + 1)
     fences: list[Fence] = []
     if more or len(keys) > max_fences:

@@ -40,7 +40,7 @@ class NearbyDoor:
     ) -> None:
         """`rooms` know the blocks, and how to wait for the tables."""
         self.consent, self._rooms, self._command, self._signer = consent, rooms, command, signer
-        self._max_fences, self._max_of_a_user = settings.max_fences, settings.max_fences_of_a_user
+        self._settings = settings
 
     # ── friends ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -52,9 +52,9 @@ class NearbyDoor:
             raise TouchlineError("forbidden", f"{friend[:80]} cannot be asked by you.")
         before = self.consent.friend(user, friend)
         if before is None:
-            await asyncio.to_thread(check_wish, self.consent, user, friend)
+            await asyncio.to_thread(check_wish, self.consent, user, friend, self._settings.max_friends)
         elif before.state == "asking":
-            await asyncio.to_thread(FriendsRoom(self.consent).take, user, friend)
+            await asyncio.to_thread(self.room().take, user, friend)
             await self._say(BEFRIEND, user, friend)
             await self._until(user, friend, lambda now: now is not None and now != before)
         return _shown(friend, self.consent.friend(user, friend))
@@ -86,10 +86,14 @@ class NearbyDoor:
     ) -> None:
         """Make two people friends at once: an administrator does; of many, all by the same `room`."""
         check_friends(user, friend)
-        await asyncio.to_thread((room or FriendsRoom(self.consent)).take, user, friend)
+        await asyncio.to_thread((room or self.room()).take, user, friend)
         await self._say(BEFRIEND, user, friend, at_once=True, actor=actor)
         if wait:
             await self.joined(user, friend)
+
+    def room(self) -> FriendsRoom:
+        """Who has room for another friend, as of now."""
+        return FriendsRoom(self.consent, self._settings.max_friends)
 
     async def joined(self, user: str, friend: str) -> None:
         """Return once these two are friends."""
@@ -155,11 +159,11 @@ class NearbyDoor:
         if before is not None and before.maker != who.user and not admin:
             raise TouchlineError("exists", f"There is a fence {id_} already, of somebody else.")
         if before is None:
-            if self.consent.number_of_fences() >= self._max_fences:
-                raise TouchlineError(
-                    "limit_reached", f"There are {self._max_fences} fences, as many as there may be."
-                )
-            await asyncio.to_thread(check_fences_room, self.consent, who.user, self._max_of_a_user)
+            most = self._settings.max_fences
+            if self.consent.number_of_fences() >= most:
+                raise TouchlineError("limit_reached", f"There are {most} fences, as many as there may be.")
+            of_a_user = self._settings.max_fences_of_a_user
+            await asyncio.to_thread(check_fences_room, self.consent, who.user, of_a_user)
         revision = 0 if before is None else before.revision
         await self._say_of_fence(SET_FENCE, fence, who, admin=admin)
         await self._rooms.until(lambda: self._revision(id_) > revision)

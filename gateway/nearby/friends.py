@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.nearby.bounds import FriendsRoom
 from control.rooms.door import Who
 from gateway.context import Context
 from gateway.http.bodies import NDJSON, content_type_of, lines_of, whole
@@ -131,7 +130,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         refused: list[dict[str, Any]] = []
         last: deque[_Pair] = deque(maxlen=_AT_ONCE)
         number = accepted = 0
-        room = FriendsRoom(door.consent)
+        room = door.room()
 
         async def one(line: int, text: bytes) -> None:
             nonlocal accepted

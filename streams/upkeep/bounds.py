@@ -38,7 +38,7 @@ class Bounds:
 
     def __init__(self, settings: Settings, consent: Consent, clock: Clock) -> None:
         self._consent, self._clock = consent, clock
-        self._most, self._signer = settings.nearby.max_fences_of_a_user, Signer(settings.auth)
+        self._settings, self._signer = settings.nearby, Signer(settings.auth)
         self._changes, self._control = topic_names(settings).changes, codec_for(settings, "control")
         self._noted: dict[str, None] = {}
 
@@ -81,7 +81,8 @@ class Bounds:
         return [write for many in found for write in self._ended(many, partitions[self._changes])]
 
     def _count(self, users: Iterable[str]) -> list[TooMany]:
-        return [too_many(self._consent, user, self._most) for user in users]
+        most = {"max_friends": self._settings.max_friends, "max_fences": self._settings.max_fences_of_a_user}
+        return [too_many(self._consent, user, **most) for user in users]
 
     def _ended(self, many: TooMany, partitions: int) -> list[Write]:
         commands: list[tuple[str, str, Mapping[str, Any]]] = [

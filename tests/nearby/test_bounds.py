@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 from aiohttp import ClientSession
 
-from control.nearby.bounds import MAX_FRIENDS
-from tests.nearby.conftest import FENCES
+from tests.nearby.conftest import FENCES, FRIENDS
 from tests.nearby.test_fences_tell import HERE
 from tests.nearby.test_friends import friends_of, somebody
 from tests.pipeline import Pipeline, eventually
@@ -78,16 +77,16 @@ async def many(pipeline: Pipeline, pairs: list[tuple[str, str]]) -> dict[str, An
 
 
 async def test_nobody_has_more_friends_than_one_may(walking: Pipeline) -> None:
-    ana, *others = somebody("ana", *(f"many{n}" for n in range(MAX_FRIENDS + 12)))
-    first = [(ana, other) for other in others[: MAX_FRIENDS - 1]]
-    assert (await many(walking, first))["accepted"] == MAX_FRIENDS - 1
+    ana, *others = somebody("ana", *(f"many{n}" for n in range(FRIENDS + 12)))
+    first = [(ana, other) for other in others[: FRIENDS - 1]]
+    assert (await many(walking, first))["accepted"] == FRIENDS - 1
     # Two doors, each of which counts for itself, at one moment.
-    rest = [(ana, other) for other in others[MAX_FRIENDS - 1 :]]
+    rest = [(ana, other) for other in others[FRIENDS - 1 :]]
     answers = await asyncio.gather(*(many(walking, [pair]) for pair in rest))
     assert sum(answer["accepted"] for answer in answers) > 1, "the doors let more in than one may have"
-    mine = await until(30, lambda: friends_of(walking, ana, limit=200), MAX_FRIENDS)
+    mine = await until(30, lambda: friends_of(walking, ana, limit=200), FRIENDS)
     assert set(mine.values()) == {"friends"}
-    assert len(set(mine) & set(others[: MAX_FRIENDS - 1])) == MAX_FRIENDS - 1, "the newest were ended"
+    assert len(set(mine) & set(others[: FRIENDS - 1])) == FRIENDS - 1, "the newest were ended"
     # Who has as many as one may is told so, whichever of the two asks, and whoever says yes.
     late = somebody("late")[0]
     assert await refused(walking, "PUT", f"/v1/friends/{ana}", late) == (422, "too_many")

@@ -21,7 +21,11 @@ from schemas.registry import codec_for
 from streams.upkeep.bounds import Bounds
 
 SETTINGS = load_settings(
-    {"TOUCHLINE_AUTH_INTERNAL_SECRET": "s" * 32, "TOUCHLINE_NEARBY_MAX_FENCES_OF_A_USER": "3"}
+    {
+        "TOUCHLINE_AUTH_INTERNAL_SECRET": "s" * 32,
+        "TOUCHLINE_NEARBY_MAX_FENCES_OF_A_USER": "3",
+        "TOUCHLINE_NEARBY_MAX_FRIENDS": "5",
+    }
 )
 PARTITIONS = {topic_names(SETTINGS).changes: 4}
 
@@ -63,9 +67,7 @@ class Known:
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "MAX_FRIENDS", 5)
     monkeypatch.setattr(bounds, "MAX_ASKED", 2)
-    monkeypatch.setattr(bounds, "MOST", {"friends": 5, "asked": 2, "asking": 5})
 
 
 async def nothing() -> None:
@@ -142,17 +144,17 @@ async def test_who_could_not_be_counted_is_counted_later() -> None:
 
 def test_whoever_counts_finds_the_same_ones() -> None:
     friends = [Friend(user="a", friend=f"f{n}", state="friends", since=n // 3) for n in range(20)]
-    wanted = too_many_friends(friends)
+    wanted = too_many_friends(friends, 5)
     assert len(wanted) == 15
     Random(1).shuffle(friends)
-    assert too_many_friends(friends) == wanted
+    assert too_many_friends(friends, 5) == wanted
 
 
 def test_a_door_counts_many_of_one_body_once() -> None:
     known = Known()
     for n in range(3):
         known.befriend("ana", f"f{n}", n)
-    room = FriendsRoom(known)  # type: ignore[arg-type]
+    room = FriendsRoom(known, 5)  # type: ignore[arg-type]
     room.take("ana", "new1")
     room.take("new2", "ana")
     room.take("ana", "f1")  # they are friends already

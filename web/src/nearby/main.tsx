@@ -81,11 +81,15 @@ function Who({ config, user }: { config: PageConfig; user: string }) {
     else storeToken(wanted);
     open(config);
   };
+  const field = {
+    class: "field", id: "user", value: typed.value, autocomplete: "off", spellcheck: false, autocapitalize: "off",
+    onInput: (event: { currentTarget: HTMLInputElement }) => (typed.value = event.currentTarget.value),
+  } as const;
   const signedIn = !config.names && storedToken() !== "";
   return (
     <form class="who" onSubmit={submit}>
       <label for="user">{config.names ? "You are" : signedIn ? <>You are <bdi>{user}</bdi>; another token</> : "Token"}</label>
-      <input class="field" id="user" aria-label={config.names ? "You are" : "Token"} type={config.names ? "text" : "password"} value={typed.value} maxLength={config.names ? 128 : 8192} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (typed.value = event.currentTarget.value)} />
+      {config.names ? <input type="text" maxLength={128} aria-label="You are" {...field} /> : <input type="password" maxLength={8192} aria-label="Token" {...field} />}
       {typed.value.trim() !== (config.names ? user : "") && <button class="button" type="submit">Go</button>}
     </form>
   );

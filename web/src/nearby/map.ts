@@ -28,6 +28,8 @@ export interface FriendsMap {
   remove(): void;
 }
 
+const at = ([lat, lon]: readonly [number, number]): L.LatLngTuple => [lat, lon];
+
 export function showFriends(element: HTMLElement, tiles: PageConfig["tiles"]): FriendsMap {
   const { map, remove } = baseMap(element, tiles, () => nameAll());
   const friends = new Map<string, L.CircleMarker>();
@@ -92,7 +94,7 @@ export function showFriends(element: HTMLElement, tiles: PageConfig["tiles"]): F
 
   function shape(fence: Fence): L.Path {
     const round = fence.polygon === undefined || fence.polygon.length === 0;
-    const layer = round ? L.circle([fence.lat ?? 0, fence.lon ?? 0], { radius: fence.radius_m ?? 0, className: "fence" }) : L.polygon(fence.polygon.map(([lat, lon]) => [lat, lon]), { className: "fence" });
+    const layer = round ? L.circle([fence.lat ?? 0, fence.lon ?? 0], { radius: fence.radius_m ?? 0, className: "fence" }) : L.polygon(fence.polygon.map(at), { className: "fence" });
     return layer.bindTooltip(document.createTextNode(fence.id) as unknown as HTMLElement);
   }
 
@@ -101,7 +103,7 @@ export function showFriends(element: HTMLElement, tiles: PageConfig["tiles"]): F
       showMe(me, radiusM);
       showNear(near.slice(0, MOST_MARKERS));
       showFences(fences.slice(0, MOST_MARKERS), busy);
-      draft.setLatLngs(corners.map(([lat, lon]) => [lat, lon]));
+      draft.setLatLngs(corners.map(at));
       nameAll();
     },
     goTo: (lat, lon) => void map.setView([lat, lon], Math.max(map.getZoom(), 13), { animate: false }),
