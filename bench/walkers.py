@@ -1,4 +1,4 @@
-"""From an update to a friend's screen: 10,000 people connected, each with 40 of their friends, 5,000 updates/s.
+"""From an update to a friend's screen: 10,000 people connected, 40 friends of each too, 5,000 updates/s.
 
     python -m bench.walkers [--people 10000] [--rate 5000] [--seconds 10] [--runs 3]
 

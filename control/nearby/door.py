@@ -55,6 +55,7 @@ class NearbyDoor:
             await asyncio.to_thread(check_wish, self.consent, user, friend, self._settings.max_friends)
         elif before.state == "asking":
             await asyncio.to_thread(self.room().take, user, friend)
+        if before is None or before.state == "asking":
             await self._say(BEFRIEND, user, friend)
             await self._until(user, friend, lambda now: now is not None and now != before)
         return _shown(friend, self.consent.friend(user, friend))

@@ -14,7 +14,7 @@ from gateway.http.bodies import json_object
 from gateway.http.operations import Operation, Reply
 from gateway.nearby.door import nearby_door
 from gateway.rooms.door import who_asks
-from kernel.access.tokens import everything, has_keys
+from kernel.access.tokens import has_keys, without_admin
 from kernel.errors import TouchlineError
 from kernel.process.logs import get_logger
 from producers.simulation import STADIUM
@@ -57,7 +57,8 @@ class Walks:
             self._walking, self._number = asyncio.create_task(self._walk(wanted)), wanted.walkers
 
     async def _share(self, number: int, name: str) -> None:
-        await self._door.share(Who(everything(name)), on=True, public=number % _PUBLIC == 0)
+        walker = Who(without_admin(name, named=True))
+        await self._door.share(walker, on=True, public=number % _PUBLIC == 0)
 
     async def _walk(self, wanted: WalkRequest) -> None:
         clock, begun = self._context.clock, self._context.clock.monotonic()

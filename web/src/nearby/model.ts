@@ -16,6 +16,8 @@ const LOOK_SELDOM_MS = 30_000;
 /** Streams of fences that are watched at once, and events of each that are read back. */
 const MOST_WATCHED = 100;
 const LAST = 50;
+const MOST_TRIES = 5;
+const TRY_AGAIN_MS = 500;
 
 export interface Spot {
   readonly lat: number;
@@ -55,6 +57,7 @@ export class Model {
   private readonly asked = new Nearby(identity());
   private stopLooking: () => void = () => undefined;
   private readonly unwatch = new Map<string, () => void>();
+  private readonly refused = new Map<string, number>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
@@ -206,9 +209,18 @@ export class Model {
         last: LAST,
         onEvent: (event) => this.crossed(id, event, caughtUp),
         onSubscribed: () => setTimeout(() => (caughtUp = true)),
+        onRefused: () => this.watchLater(stream),
       });
       this.unwatch.set(stream, end);
     }
+  }
+
+  /** An edge hears of a new fence a moment after the gateway: it is asked again. */
+  private watchLater(stream: string): void {
+    this.unwatch.delete(stream);
+    const tries = (this.refused.get(stream) ?? 0) + 1;
+    this.refused.set(stream, tries);
+    if (tries <= MOST_TRIES && !this.closed) setTimeout(() => void this.refreshFences(), TRY_AGAIN_MS * tries);
   }
 
   private crossed(id: string, { type, data, server_ts }: StreamEvent, fresh: boolean): void {
