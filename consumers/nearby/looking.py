@@ -4,7 +4,8 @@ Consent is decided here, at delivery: by what the tables say at the moment in wh
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import msgspec
@@ -31,6 +32,7 @@ _TICK_S: Final = 0.1
 _REST: Final = 3.0
 _SWEEP_S: Final = 1.0
 _CROWD_MS: Final = 3000
+_NOTHING: Final[Mapping[bytes, Sharing]] = MappingProxyType({})
 
 
 class Holder(Protocol):
@@ -107,8 +109,9 @@ class Looking:
         self._consent.friends.watch_pairs(name_in_channel(user), self._friend_changed)
         page = first
         while page and self._by_holder.get(holder) is watch:
+            consent = self._consent_of(page)
             for key, friend in page:
-                self._link(watch, key, friend)
+                self._link(watch, key, friend, consent)
             if len(page) < AT_ONCE:
                 break
             await asyncio.sleep(0)  # who has thousands holds up nobody for long
@@ -203,18 +206,29 @@ class Looking:
 
     # ── consent ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _link(self, watch: Watch, key: bytes, friend: Friend) -> Person | None:
+    def _consent_of(self, friends: Iterable[tuple[bytes, Friend]]) -> Mapping[bytes, Sharing]:
+        """What those agree to who are somewhere, and are not known here yet: read at once."""
+        names = [key.partition(PAIR)[2] for key, _ in friends]
+        channels = {_channel(name): name for name in names}
+        new = [n for c, n in channels.items() if c not in self._people and self.positions.get(c) is not None]
+        return self._consent.sharing_of_names(new) if new else {}
+
+    def _link(
+        self, watch: Watch, key: bytes, friend: Friend, consent: Mapping[bytes, Sharing] = _NOTHING
+    ) -> Person | None:
         if friend.state != "friends":
             return None
-        person = self._known(_channel(key.partition(PAIR)[2]), friend.friend)
+        name = key.partition(PAIR)[2]
+        person = self._known(_channel(name), friend.friend, consent.get(name))
         self.neighbours.link(watch, person)
         return person
 
-    def _known(self, channel: bytes, user: str) -> Person:
+    def _known(self, channel: bytes, user: str, sharing: Sharing | None = None) -> Person:
         """Somebody who concerns a viewer from now on, with their latest position."""
         person = self._people.get(channel)
         if person is None:
             person = self._people[channel] = self.neighbours.person(channel, user)
+            person.sharing = sharing
             self.positions.wanted.add(channel)
             raw = self.positions.get(channel)
             position = None if raw is None else self._read(raw)

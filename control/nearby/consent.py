@@ -1,6 +1,6 @@
 """What a role asks of friends and consent, by its tables: who may see where whom at this moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from control.entity.tables import Tables
@@ -72,6 +72,12 @@ class Consent:
     def sharing_of_name(self, name: bytes, user: str) -> Sharing:
         """The same by the user's name in channels."""
         return self.sharing.get(name) or Sharing(user=user)
+
+    def sharing_of_names(self, names: Sequence[bytes]) -> dict[bytes, Sharing]:
+        """The same of many, read at once: of those who have said something."""
+        found = self.sharing.values(names)
+        decode = self._sharing.decode
+        return {name: decode(one) if isinstance(one, bytes) else one for name, one in found.items()}
 
     def sees(self, viewer: str | None, user: str, at_ms: int) -> bool:
         """Whether a viewer (None: an operator) may see a user's position of this time (append time)."""
