@@ -1,11 +1,12 @@
 """From an update to a friend's screen: 10,000 people connected, 40 friends of each too, 5,000 updates/s.
 
-    python -m bench.walkers [--people 10000] [--rate 5000] [--seconds 10] [--runs 3]
+    python -m bench.walkers [--people 10000] [--rate 5000] [--seconds 8] [--runs 2]
 
 Kafka, a worker and an edge, each a process; friendships lie in their topic before these start. People live
 about a city as wide as London and look 5 miles around. An update carries the time at which it was due, so
 that a sender that lags counts as latency. Then somebody with 5,000 friends looks and moves each second, and
-what that costs the others is compared; and before all of it, how long the first page of 400 friends takes.
+what that costs the others is compared; and before all of it, how long the first page takes of somebody with
+400 friends, of whom a tenth is there.
 Needs a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS).
 """
 
@@ -24,6 +25,7 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
+import psutil
 from confluent_kafka import Producer
 from websockets.sync.client import ClientConnection, connect
 
@@ -77,9 +79,10 @@ def pairs(people: int) -> Iterator[tuple[str, str]]:
         for other in random.choice(people, _FRIENDS // 2, replace=False).tolist():
             if other != one:
                 yield f"u{one}", f"u{other}"
-    for who, many in ((_STAR, _STARS_FRIENDS), (_POPULAR, _POPULARS_FRIENDS)):
-        for other in range(min(many, people)):
-            yield who, f"u{other}"
+    for other in range(min(_STARS_FRIENDS, people)):
+        yield _STAR, f"u{other}"
+    for other in range(_POPULARS_FRIENDS):  # of whom a tenth is there
+        yield _POPULAR, f"u{other}" if other % 10 == 0 else f"absent{other}"
 
 
 def write_friends(settings: Settings, people: int) -> int:
@@ -188,9 +191,13 @@ class Bench:
 
     def run(self, rate: float, seconds: float) -> Report:
         """Post at this rate; what came of it."""
+        worker = psutil.Process(self._pipeline.pid("stream"))
         self._generator.say("reset")
+        before = sum(worker.cpu_times()[:2])
         self.post(rate, seconds)
-        return self._generator.wait_for(1 << 60)
+        report = self._generator.wait_for(1 << 60)
+        report["worker_cpu"] = sum(worker.cpu_times()[:2]) - before
+        return report
 
 
 def measure(people: int, rates: Iterable[float], seconds: float, runs: int) -> None:
@@ -229,14 +236,18 @@ def measure(people: int, rates: Iterable[float], seconds: float, runs: int) -> N
 
 def show(report: Report, rate: float, seconds: float) -> Report:
     pushes, edge = report["msgs"] / seconds, report["srv_cpu"] / seconds
+    worker, held = report["worker_cpu"] / seconds, report["srv_rss"] / 1e6
     print(
         f"{rate:,.0f} updates/s, {rate * _FRIENDS:,.0f} looks/s: {pushes:,.0f} pushes/s,"
-        f" p50 {report['p50']:.1f} ms, p99 {report['p99']:.1f} ms, edge {edge:.0%} of a core",
+        f" p50 {report['p50']:.1f} ms, p99 {report['p99']:.1f} ms; edge {edge:.0%} of a core, {held:.0f} MB;"
+        f" worker {worker:.0%}",
         flush=True,
     )
     sample("nearby p50", "touchline", report["p50"], rate)
     sample("nearby p99", "touchline", report["p99"], rate)
     sample("nearby edge", "touchline", 100 * edge, rate)
+    sample("nearby worker", "touchline", 100 * worker, rate)
+    sample("nearby held", "touchline", held, rate)
     sample("nearby pushes", "touchline", pushes, rate)
     return report
 
@@ -247,8 +258,8 @@ def main() -> None:
     )
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--rate", type=float, action="append")
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--post", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     rates = given.rate or [5000.0]

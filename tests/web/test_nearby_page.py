@@ -25,10 +25,11 @@ def visit(browser: Browser, pipeline: Pipeline, user: str, size: dict[str, int])
 
 def be_at(page: Page, north_m: float) -> None:
     """Say on the page that one is so far north."""
-    page.fill("#go", f"{LAT + north_m * METRE:.6f}, {LON}")
+    lat = round(LAT + north_m * METRE, 5)
+    page.fill("#go", f"{lat}, {LON}")
     page.press("Enter")
     page.click("#say-middle")
-    page.until(shows("#me", f"{LAT + north_m * METRE:.5f}"))
+    page.until(shows("#me", f"{lat:.5f}"))
     page.until(shows("#me", "just now"))
 
 
