@@ -5,7 +5,7 @@ one of fences, some 200 bytes a fence; what has changed since that was made is i
 that names a fence which is not there any more costs a look, and tells nothing wrong.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -19,6 +19,8 @@ from control.places.distances import Floats
 from streams.fences.shapes import Polygon, beyond_circles, box_of
 
 Slots = npt.NDArray[np.int64]
+#: Whether a fence's maker (None: an operator) may see who is at a place, by its number.
+Sees = Callable[[int, str | None], bool]
 
 #: The smallest cells, and how much larger each further size is.
 _SMALLEST_M: Final = 250.0
@@ -27,6 +29,8 @@ _SIZES: Final = 8
 _MOST_CELLS: Final = 12
 #: So many changes are looked up in a dict, or an eighth of what there is, before the arrays are made anew.
 _CHANGED: Final = 2000
+#: Places are looked at in halves where more fences than this may lie about them: somebody set thousands.
+_MOST_PAIRS: Final = 500_000
 #: Circles whose cells are looked for in one go.
 _AT_ONCE: Final = 20_000
 
@@ -48,8 +52,11 @@ class FenceIndex:
         self._beyond_m = beyond_m
         self._grids = [Grid(_SMALLEST_M * _LARGER**n, n) for n in range(_SIZES)]
         self._columns = Columns(
-            lat=np.float64, lon=np.float64, radius=np.float64, there=np.bool_, size=np.int8, moved=np.bool_
+            **dict.fromkeys(("lat", "lon", "radius"), np.float64),
+            **{"there": np.bool_, "size": np.int8, "moved": np.bool_, "maker": np.int32},
         )
+        self._number_of: dict[str | None, int] = {}
+        self._makers: list[str | None] = []
         self._polygons: dict[int, Polygon] = {}
         self._slot_of: dict[str, int] = {}
         self._ids: list[str] = []
@@ -61,6 +68,8 @@ class FenceIndex:
         self._changed: dict[int, list[int]] = {}
         self._cells_of: dict[int, list[int]] = {}
         self._changes = 0
+        #: At least as many fences as are in any cell.
+        self._longest = 0
 
     def __len__(self) -> int:
         return len(self._slot_of)
@@ -117,6 +126,7 @@ class FenceIndex:
         cells = self._cells_of[slot] = list(self._grids[size].touching(box))
         for cell in cells:
             self._changed.setdefault(cell, []).append(slot)
+        self._longest += 1
         self._changes += len(cells)
         if gather and self._changes > max(_CHANGED, len(self._cells) // 8):
             self._gather()
@@ -127,6 +137,10 @@ class FenceIndex:
         of = self._columns.of
         of["lat"][slot], of["lon"][slot], of["radius"][slot] = fence.lat, fence.lon, fence.radius_m
         of["there"][slot] = True
+        number = self._number_of.setdefault(fence.maker, len(self._makers))
+        if number == len(self._makers):
+            self._makers.append(fence.maker)
+        of["maker"][slot] = number
         self._slot_of[fence.id] = slot
         if slot >= len(self._ids):
             self._ids += [""] * (slot + 1 - len(self._ids))
@@ -154,8 +168,21 @@ class FenceIndex:
         """The fence's id."""
         return self._ids[slot]
 
-    def near(self, lat: Floats, lon: Floats) -> Near:
-        """What each of these places is in, or not far from."""
+    def near(self, lat: Floats, lon: Floats, sees: Sees | None = None) -> Near:
+        """What each of these places is in, or not far from.
+
+        `sees` says whether a maker may see who is at a place: asked once for each maker, before anything is
+        reckoned, so that fences cost little of those whom they may not see.
+        """
+        if len(lat) > 1 and len(lat) * _SIZES * self._longest > _MOST_PAIRS < self._crowd(lat, lon):
+            half = len(lat) // 2
+            one = self.near(lat[:half], lon[:half], sees)
+            later = None if sees is None else lambda place, maker: sees(place + half, maker)
+            two = self.near(lat[half:], lon[half:], later)
+            return Near(
+                np.concatenate((one.place, two.place + half)),
+                *(np.concatenate(both) for both in zip(one[1:], two[1:], strict=True)),
+            )
         places: list[Slots] = []
         slots: list[Slots] = []
         for size, number in enumerate(self._sizes):
@@ -169,12 +196,28 @@ class FenceIndex:
         of = self._columns.of
         there = of["there"][slot]
         place, slot = place[there], slot[there]
+        if sees is not None and len(place):
+            asked, which = np.unique(place << 32 | of["maker"][slot], return_inverse=True)
+            seen = np.array([sees(one >> 32, self._makers[one & 0xFFFFFFFF]) for one in asked.tolist()])
+            place, slot = place[seen[which]], slot[seen[which]]
         beyond = beyond_circles(lat[place], lon[place], of["lat"][slot], of["lon"][slot], of["radius"][slot])
         for at in np.nonzero(of["radius"][slot] == 0)[0].tolist():
             polygon = self._polygons[int(slot[at])]
             beyond[at] = polygon.beyond(float(lat[place[at]]), float(lon[place[at]]))
         near = beyond <= self._beyond_m
         return Near(place[near], slot[near], beyond[near])
+
+    def _crowd(self, lat: Floats, lon: Floats) -> int:
+        """About how many fences have to be looked at for these places."""
+        total = 0
+        for size, number in enumerate(self._sizes):
+            if number:
+                cells = self._grids[size].of(lat, lon)
+                ends = (np.searchsorted(self._cells, cells, side) for side in ("right", "left"))
+                total += int(np.subtract(*ends).sum())
+                if self._changed:
+                    total += sum(len(self._changed.get(cell, ())) for cell in cells.tolist())
+        return total
 
     def _look(self, cells: Slots, places: list[Slots], slots: list[Slots]) -> None:
         first = np.searchsorted(self._cells, cells, "left")
@@ -204,3 +247,5 @@ class FenceIndex:
         self._slots = np.concatenate([self._slots[kept], *slots, *more_slots])[order].astype(np.int32)
         self._columns.of["moved"][:] = False
         self._changed, self._cells_of, self._changes = {}, {}, 0
+        ends = np.flatnonzero(np.diff(self._cells, append=-1))
+        self._longest = int(np.diff(ends, prepend=-1).max()) if len(ends) else 0

@@ -86,6 +86,39 @@ def test_fences_that_move_again_and_again_take_no_more_room() -> None:
     assert near_each(index, circles(60, 3)) == {fence.id for fence in fences}
 
 
+def test_a_makers_consent_is_asked_once_and_before_anything_is_reckoned() -> None:
+    fences = [
+        replace(fence, maker=f"m{number % 3}", lat=51.5, lon=-0.1, radius_m=400.0)
+        for number, fence in enumerate(circles(300, 1))
+    ]
+    index = FenceIndex(HYSTERESIS)
+    index.load(fences)
+    asked: list[tuple[int, str | None]] = []
+
+    def sees(place: int, maker: str | None) -> bool:
+        asked.append((place, maker))
+        return (place, maker) == (1, "m2")
+
+    near = index.near(np.array([51.5, 51.5, 10.0]), np.array([-0.1, -0.1, 10.0]), sees)
+    assert sorted(asked) == [(place, f"m{n}") for place in (0, 1) for n in range(3)]
+    assert set(near.place.tolist()) == {1}
+    assert {index.id_of(slot) for slot in near.slot.tolist()} == {f.id for f in fences if f.maker == "m2"}
+
+
+def test_a_crowd_of_fences_is_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fences = circles(300, 4)
+    index = FenceIndex(HYSTERESIS)
+    index.load(fences[:200])
+    for fence in fences[200:]:
+        index.put(fence)
+    lat, lon = (np.array([getattr(fence, name) for fence in fences]) for name in ("lat", "lon"))
+    whole = index.near(lat, lon, lambda place, _: place % 7 > 0)
+    monkeypatch.setattr("streams.fences.index._MOST_PAIRS", 20)
+    parts = index.near(lat, lon, lambda place, _: place % 7 > 0)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.tolist() == other.tolist()
+
+
 SQUARE = [(51.0, -1.0), (51.0, 0.0), (52.0, 0.0), (52.0, -1.0)]
 ACROSS = [(-1.0, 179.0), (-1.0, -179.0), (1.0, -179.0), (1.0, 179.0)]
 
