@@ -16,6 +16,7 @@ from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
+from chaos.parts import Part
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
 from chaos.rooms.recount import STREAM
@@ -82,20 +83,19 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     ]
     asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
     faults, enough = Faults(cluster, tell), asyncio.Event()
-    rooms = RoomsAtWork(
-        cluster.settings, cluster.gateway_url, cluster.edge_urls,
-        number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,
-    )  # fmt: skip
-    in_rooms = await rooms.begin(enough)
+    parts = _parts(plan, cluster)
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     posting[setter.name] = loop.create_task(setter.run(enough))
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
-    everybody = [*posting.values(), *watching, asking, supervising, *in_rooms.values()]
-    posting |= {name: task for name, task in in_rooms.items() if name == rooms.talking.name}
+    everybody = [*posting.values(), *watching, asking, supervising]
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
+        for part in parts:
+            tasks = await part.begin(enough)
+            everybody += tasks.values()
+            posting |= {name: task for name, task in tasks.items() if name in part.posts}
         await asyncio.sleep(_WARM_S)
         await _warm(cluster)
         before = await asyncio.to_thread(cluster.sizes)
@@ -105,15 +105,17 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         enough.set()
         for watcher in watchers:
             watcher.stay()
-        rooms.stay()
-        late = await _whole_again(cluster, watchers, rooms, posting, everybody)
+        for part in parts:
+            part.stay()
+        late = await _whole_again(cluster, watchers, parts, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
         findings = {"everything becomes whole again": late}
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         findings |= await _compare_state(cluster, setter)
-        findings |= await rooms.compare(_until_right)
+        for part in parts:
+            findings |= await part.compare(_until_right)
     finally:
         enough.set()
         for task in everybody:
@@ -123,21 +125,24 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
     report.ended_by_themselves = dict(faults.ended_by_themselves)
-    _count(report, posters, watchers, rooms)
+    _count(report, posters, watchers)
+    for part in parts:
+        part.count(report)
     report.set = sum(setter.confirmed.values())
     report.pages, report.unanswered = len(asker.pieces), asker.unanswered
     return report
 
 
-def _count(
-    report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher], rooms: RoomsAtWork
-) -> None:
+def _parts(plan: Plan, cluster: Cluster) -> list[Part]:
+    """What there is beside the matches."""
+    where = (cluster.settings, cluster.gateway_url, cluster.edge_urls)
+    return [RoomsAtWork(*where, number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed)]
+
+
+def _count(report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher]) -> None:
     report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
     report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
     report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
-    report.devices, report.shown_in_rooms = len(rooms.devices), rooms.shown
-    report.said = sum(map(len, rooms.talking.acknowledged.values()))
-    report.members_changed = rooms.talking.changed
     report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
 
@@ -163,7 +168,7 @@ async def _warm(cluster: Cluster) -> None:
 async def _whole_again(
     cluster: Cluster,
     watchers: Sequence[Watcher],
-    rooms: RoomsAtWork,
+    parts: Sequence[Part],
     posting: Mapping[str, "asyncio.Task[None]"],
     everybody: Sequence["asyncio.Task[None]"],
 ) -> list[str]:
@@ -180,7 +185,8 @@ async def _whole_again(
             return found
         log = await asyncio.to_thread(read_log, cluster.settings)
         places = [Watched(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
-        places += rooms.places(await asyncio.to_thread(rooms.read_log))
+        for part in parts:
+            places += await asyncio.to_thread(part.places)
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
     return await _until_right(wrong)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,6 +12,8 @@ from aiohttp import ClientSession, ClientTimeout
 from chaos import invariants as of_events
 from chaos.changing import read_whole
 from chaos.invariants import Log, Seen, Watched
+from chaos.parts import UntilRight
+from chaos.report import Report
 from chaos.rooms import invariants
 from chaos.rooms.devices import Device
 from chaos.rooms.recount import STREAM, Rooms, Said, recounted, said_of
@@ -28,8 +30,6 @@ _PEOPLE_A_ROOM: Final = 2
 _SYNCED_S: Final = 60.0
 _ASK_S: Final = 20.0
 _PAGE: Final = 200
-
-UntilRight = Callable[[Callable[[], Awaitable[list[str]]]], Awaitable[list[str]]]
 
 
 class RoomsAtWork:
@@ -76,12 +76,20 @@ class RoomsAtWork:
             device.stay()
 
     @property
-    def shown(self) -> int:
-        return sum(len(held.shown) for device in self.devices for held in device.held)
+    def posts(self) -> frozenset[str]:
+        """Who ends when it is enough."""
+        return frozenset({self.talking.name})
 
-    def places(self, events: Mapping[str, Sequence[Said]]) -> list[Watched]:
+    def count(self, report: Report) -> None:
+        """How much there was of it."""
+        report.devices = len(self.devices)
+        report.shown_in_rooms = sum(len(held.shown) for device in self.devices for held in device.held)
+        report.said = sum(map(len, self.talking.acknowledged.values()))
+        report.members_changed = self.talking.changed
+
+    def places(self) -> list[Watched]:
         """How far each device of a member is, for whoever waits until all are at the head."""
-        known = recounted(events)
+        known = recounted(self.read_log())
         return [
             Watched(f"{device.name} of {device.user}", stream, device.at(stream))
             for stream, room in known.items()
