@@ -296,6 +296,21 @@ MEASUREMENTS: Final = (
             Figure("JavaScript cpu", "CPU of the client in Node", "% of a core", load="/s offered"),
         ),
     ),
+    Measurement(
+        "crowds", "Reactions and votes",
+        ("bench.crowd",),
+        ("--seconds", "3", "--count", "100000", "--viewers", "300"),
+        "Single reactions through one worker, applause added up at the doors, the exact total on every screen, votes; each role a process.",
+        (
+            Figure("crowd fold", "single reactions of one worker, a core", "/s",
+                   aims=(Aim("applause, one by one", "at least", 50_000),)),
+            Figure("crowd doors", "applause added up at a door, a core", "/s",
+                   aims=(Aim("gateway", "at least", 1_000_000), Aim("edge", "at least", 20_000))),
+            Figure("crowd screens", "exact total on every screen after a burst's end", "ms"),
+            Figure("crowd votes", "a vote's count on screen at 10,000 votes/s, p99", "ms",
+                   aims=(Aim("p99", "at most", 800),)),
+        ),
+    ),
 )  # fmt: skip
 FIGURES: Final = {figure.key: figure for each in MEASUREMENTS for figure in each.figures}
 

@@ -12,6 +12,9 @@ from confluent_kafka import KafkaException
 
 from chaos import invariants
 from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
+from chaos.clapping import Clapper
+from chaos.clapping import recount as recount_reactions
+from chaos.clapping import shown as shown_totals
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
@@ -86,16 +89,15 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     parts = _parts(plan, cluster)
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     posting[setter.name] = loop.create_task(setter.run(enough))
+    clapper = Clapper(cluster.gateway_url, random.Random(plan.seed))  # noqa: S311
+    posting[clapper.name] = loop.create_task(clapper.run(enough))
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
     everybody = [*posting.values(), *watching, asking, supervising]
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
-        for part in parts:
-            tasks = await part.begin(enough)
-            everybody += tasks.values()
-            posting |= {name: task for name, task in tasks.items() if name in part.posts}
+        await _begin(parts, enough, posting, everybody)
         await asyncio.sleep(_WARM_S)
         await _warm(cluster)
         before = await asyncio.to_thread(cluster.sizes)
@@ -103,10 +105,8 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         tell("the last fault is over: everything has to become whole again")
         rested = loop.time()
         enough.set()
-        for watcher in watchers:
-            watcher.stay()
-        for part in parts:
-            part.stay()
+        for stay in (*(watcher.stay for watcher in watchers), *(part.stay for part in parts)):
+            stay()
         late = await _whole_again(cluster, watchers, parts, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
@@ -114,8 +114,8 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         findings |= await _compare_state(cluster, setter)
-        for part in parts:
-            findings |= await part.compare(_until_right)
+        findings |= await _compare_crowds(cluster, clapper)
+        findings |= await _compare_parts(parts)
     finally:
         enough.set()
         for task in everybody:
@@ -137,6 +137,25 @@ def _parts(plan: Plan, cluster: Cluster) -> list[Part]:
     """What there is beside the matches."""
     where = (cluster.settings, cluster.gateway_url, cluster.edge_urls)
     return [RoomsAtWork(*where, number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed)]
+
+
+async def _begin(
+    parts: Sequence[Part],
+    enough: asyncio.Event,
+    posting: "dict[str, asyncio.Task[None]]",
+    everybody: "list[asyncio.Task[None]]",
+) -> None:
+    for part in parts:
+        tasks = await part.begin(enough)
+        everybody += tasks.values()
+        posting |= {name: task for name, task in tasks.items() if name in part.posts}
+
+
+async def _compare_parts(parts: Sequence[Part]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        found |= await part.compare(_until_right)
+    return found
 
 
 def _count(report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher]) -> None:
@@ -258,6 +277,16 @@ async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str
         )
 
     return {"what is set is what a recount of the commands gives": await _until_right(state)}
+
+
+async def _compare_crowds(cluster: Cluster, clapper: Clapper) -> dict[str, list[str]]:
+    async def totals() -> list[str]:
+        right = await asyncio.to_thread(recount_reactions, cluster.settings)
+        said = await shown_totals(cluster.gateway_url, clapper.places)
+        wrong = invariants.totals_are_the_recount(said, right)
+        return wrong or invariants.applause_is_as_confirmed(right, clapper.confirmed, clapper.unknown)
+
+    return {"reactions and votes are what a recount of them gives": await _until_right(totals)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:

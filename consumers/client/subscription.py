@@ -14,6 +14,8 @@ class Start(NamedTuple):
 
     after: int | None = None
     last: int | None = None
+    #: Whether to be told what reactions and votes come to.
+    reactions: bool = False
     members: bool = False
 
 
@@ -69,6 +71,8 @@ class Subscription:
             asked["after"] = self._own.cursor
         elif self._start.last is not None:
             asked["last"] = self._start.last
+        if self._start.reactions:
+            asked["reactions"] = True
         if self._start.members:
             asked["members"] = True
         lanes = {lane: place.cursor for lane, place in self._lanes.items() if place.cursor is not None}

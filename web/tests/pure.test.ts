@@ -7,6 +7,7 @@ import { closings, edges, indexed, joined, lags, point, quantile, short, type Sn
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/viewer/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
+import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
 import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";
@@ -49,6 +50,30 @@ describe("the state of play", () => {
 
   test("an event that says nothing has its type for a title", () => {
     expect(entryOf(event("yellow_card", { player: "Ana", minute: "45+2'" }))).toMatchObject({ title: "Yellow card: Ana", minute: "47′" });
+  });
+});
+
+describe("a crowd", () => {
+  test("what came since flies up, of very many as many as there is room for, of each at least one", () => {
+    expect(risen({ "👏": 2 }, { "👏": 4, "🎉": 1 }, 10)).toEqual(["🎉", "👏", "👏"]);
+    expect(risen({ "👏": 4 }, { "👏": 4 }, 10)).toEqual([]);
+    const many = risen({}, { "👏": 99_000, "🎉": 1 }, 12);
+    expect(many.length).toBe(12);
+    expect(many.filter((emoji) => emoji === "🎉").length).toBe(1);
+  });
+
+  test("what a channel is about is read as far as it is some", () => {
+    expect(countedIn({ messages_per_min: 12.4, words: [["penalty", 9], ["kick", 3], [4], "x"], senders: [["ana", 5]] })).toEqual({ perMinute: 12.4, words: ["penalty", "kick"], senders: ["ana"] });
+    expect(countedIn({ words: "x" })).toEqual({ perMinute: 0, words: [], senders: [] });
+  });
+
+  test("a poll is asked among the messages, and its end says the result", () => {
+    const log = new ChatLog(100);
+    const asked = event("poll", { text: "Who wins?", question: "Who wins?", options: ["home", "away"], closes_ms: 60_000 });
+    log.append([asked, event("poll_closed", { poll: asked.id, question: "Who wins?", options: ["home", "away"], counts: [3, 1], voters: 4 })]);
+    expect(log.view()[0]?.poll).toEqual({ question: "Who wins?", options: ["home", "away"], closesAt: "2026-07-19T19:01:00.000Z" });
+    expect(log.view()[1]).toMatchObject({ system: true, text: "“Who wins?”: home 3, away 1" });
+    expect(log.append([event("poll", { text: "x" })])).toBe(0);
   });
 });
 

@@ -3,6 +3,7 @@
 export { type Attachment, Attachments, type AttachmentsOptions, type TransferOptions, type UploadOptions } from "./attachments.ts";
 export { Client, connect } from "./client.ts";
 export type { ClientOptions, HistoryPage, HistoryRange, InboxRow, IterateOptions, Publish, Published, StreamOptions, SubscribeOptions } from "./client.ts";
+export { APPLAUSE, applaud, Crowd, type CrowdListener, onCrowd, type Poll, type PollNews, react, type ReactionNews, type Totals, vote } from "./crowd.ts";
 export { storedCursors, type CursorStore } from "./cursors.ts";
 export type { Environment, Socket } from "./environment.ts";
 export type { Status, Subscribed } from "./host.ts";

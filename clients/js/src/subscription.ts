@@ -8,6 +8,8 @@ import type { StreamEvent } from "./protocol.ts";
 export interface From {
   readonly after?: number;
   readonly last?: number;
+  /** Whether to be told what reactions and votes come to. */
+  readonly reactions?: boolean;
   readonly members?: boolean;
   readonly lanes?: ReadonlyMap<string, number>;
 }
@@ -69,8 +71,9 @@ export class Subscription {
     const at = this.own.cursor !== null ? { after: this.own.cursor } : last !== undefined ? { last } : {};
     const lanes = [...this.lanes].flatMap(([lane, { cursor }]) => (cursor === null ? [] : [[lane, cursor] as const]));
     const cursors = lanes.length > 0 ? { cursors: Object.fromEntries(lanes) } : {};
-    const members = this.from.members ? { members: true } : {};
-    return { id, op: "subscribe", stream: this.stream, ...at, ...cursors, ...members };
+    const reactions = this.from.reactions === true ? { reactions: true } : {};
+    const members = this.from.members === true ? { members: true } : {};
+    return { id, op: "subscribe", stream: this.stream, ...at, ...cursors, ...reactions, ...members };
   }
 
   /** The edge took the subscription, and told the stream's head, and where it begins in each lane. */

@@ -32,6 +32,10 @@ _END_S: Final = 10.0
 @click.option(
     "--viewers", type=click.IntRange(0, _MOST), help="Sockets that watch it on an edge.  [default: a few]"
 )
+@click.option(
+    "--claps", type=click.FloatRange(0), default=3.0, show_default=True,
+    help="Claps, reactions and votes a second, of who watches.",
+)  # fmt: skip
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
               help="1 is true pace; 30 plays 90 minutes in three.")  # fmt: skip
 @click.option("--seed", type=int, default=2026, show_default=True, help="The same seed plays the same match.")
@@ -80,6 +84,8 @@ def command(
         click.echo(json.dumps(summary))
         return
     click.echo(f"{summary['delivered']} events delivered")
+    if summary.get("claps"):
+        click.echo(f"{summary['claps']} claps and {summary['votes']} votes counted")
     if summary["viewers"]:
         click.echo(f"{summary['seen']} seen by {summary['viewers']} viewers, {summary['missed']} missed")
 
@@ -90,6 +96,7 @@ async def _play(
     rate: float,
     fans: int,
     viewers: int | None,
+    claps: float,
     speed: float,
     seed: int,
     seconds: float | None,
@@ -101,7 +108,8 @@ async def _play(
     from producers.producer import Producer
     from producers.simulation import match
     from schemas.checks import check_channel
-    from touchline.addresses import edge_url
+    from touchline.addresses import edge_url, gateway_url
+    from touchline.supporters import Supporters
 
     check_channel(channel)
     settings, watched = load_settings(), 0
@@ -117,6 +125,10 @@ async def _play(
         producer = await stack.enter_async_context(Producer(settings))
         await producer.connected()
         spectators = await _seated(stack, edge_url(settings), channel, viewers)
+        supporters: Supporters | None = None
+        if spectators is not None and claps > 0:
+            cheering = Supporters(edge_url(settings), gateway_url(settings), channel, per_s=claps, seed=seed)
+            supporters = await stack.enter_async_context(cheering)
         if not quiet:
             click.echo(f"Playing on broadcast:{channel} and chat:{channel} (Ctrl-C ends it) …", err=True)
         played = await play(producer, counted(), SystemClock())
@@ -127,6 +139,8 @@ async def _play(
         summary = {"channel": channel, "delivered": played.delivered, "viewers": 0}
         if spectators is not None:
             missed = await spectators.wait(watched, _END_S)
+            if supporters is not None:
+                summary |= {"claps": supporters.claps, "votes": supporters.votes}
             summary |= {"viewers": len(spectators.seen), "seen": sum(spectators.seen), "missed": missed}
         return summary
 

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { Actions, Thread } from "./actions.tsx";
+import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";
 import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx";
 import type { Line } from "./chatlog.ts";
 import { Kit } from "./kit.tsx";
@@ -72,6 +73,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
     <section class="pane pane-chat" aria-labelledby="chat-title" ref={pane}>
       <header class="pane-head">
         <h2 id="chat-title">Chat</h2>
+        {!past.value && <About room={room} />}
         {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
       </header>
       <RoomHead room={room} onChannel={onChannel} />
@@ -97,6 +99,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
           </button>
         )}
       </div>
+      <Applause room={room} />
       <p class="typing" role="status">{typingWords(together.typing.value)}</p>
       <Composer room={room} onSent={jump} />
     </section>
@@ -129,9 +132,10 @@ function Row({ room, line, found, latest, onRetry }: { room: Room; line: Line; f
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
         <Thread room={room} line={line} />
-        {line.retracted ? <p class="line-text gone">Taken back</p> : line.text !== "" && <Words line={line} />}
+        {line.retracted ? <p class="line-text gone">Taken back</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} />}
         {/* Whoever has sent it can get it once the message is there. */}
         {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
+        <Reactions room={room} line={line} />
         {latest && <Receipts room={room} line={line} />}
         <Actions room={room} line={line} />
         {line.tick === "refused" && (
@@ -164,6 +168,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   const text = useSignal("");
   const name = useSignal(storedName());
   const problem = useSignal("");
+  const asking = useSignal(false);
   const { attaching, about } = room;
   useEffect(() => about.subscribe((now) => { if (now?.edit) text.value = now.line.text; }), [room]);
   const left = LONGEST - text.value.length;
@@ -192,6 +197,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
     if (event.key === "Escape") about.value = null;
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
+  if (asking.value) return <PollForm room={room} onDone={() => (asking.value = false)} />;
   return (
     <form class="composer" onSubmit={send} onPaste={(event) => brought(event, event.clipboardData)} onDrop={(event) => brought(event, event.dataTransfer)}
       onDragOver={(event) => event.dataTransfer?.types.includes("Files") && event.preventDefault()}>
@@ -214,6 +220,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       <label class="sr-only" for="message">Message</label>
       <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
         onInput={(event) => { text.value = event.currentTarget.value; room.together.types(); }} onKeyDown={onKeyDown} />
+      <button type="button" class="attach" disabled={shut} aria-label="Ask everybody: a poll" data-do="poll" onClick={() => (asking.value = true)}>📊</button>
       <AttachButton attaching={attaching} disabled={shut} />
       <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value}>Send</button>
       {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}

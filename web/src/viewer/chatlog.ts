@@ -32,6 +32,16 @@ export interface Line {
   readonly gap: boolean;
   /** Ids of the files that go with it. */
   readonly attachments: readonly string[];
+  /** What is asked, where it is a poll. */
+  readonly poll?: Asked;
+}
+
+/** A poll, as its message has it. */
+export interface Asked {
+  readonly question: string;
+  readonly options: readonly string[];
+  /** Until when it is open; empty: until somebody closes it. */
+  readonly closesAt: string;
 }
 
 const NONE: readonly string[] = [];
@@ -73,6 +83,21 @@ function changeOf(data: StreamEvent["data"]): string {
   const what = String(data["what"]);
   const whom = what === "left" || what === "deleted" ? "" : ` ${users.slice(0, 5).join(", ")}${users.length > 5 ? ", …" : ""}`;
   return `${CHANGES[what] ?? "changed the room"}${whom}`.trim();
+}
+
+/** What a message of type `poll` asks. */
+function askedIn({ data, server_ts }: StreamEvent): Asked | undefined {
+  const { question, options, closes_ms: span } = data;
+  if (typeof question !== "string" || !Array.isArray(options)) return undefined;
+  const closesAt = typeof span === "number" ? new Date(Date.parse(server_ts) + span).toISOString() : "";
+  return { question: tame(question), options: options.filter((option): option is string => typeof option === "string").map(tame), closesAt };
+}
+
+/** The result of a poll, in words. */
+function resultOf({ question, options, counts }: StreamEvent["data"]): string {
+  const votes = Array.isArray(counts) ? counts : [];
+  const results = Array.isArray(options) ? options.map((option, number) => `${String(option)} ${String(votes[number] ?? 0)}`) : [];
+  return tame(`“${String(question)}”: ${results.join(", ")}`);
 }
 
 export class ChatLog {
@@ -135,7 +160,9 @@ export class ChatLog {
 
   private add(to: Line[], event: StreamEvent): void {
     const { data, type } = event;
-    const words = type === "room" ? changeOf(data) : typeof data["text"] === "string" ? tame(data["text"]) : "";
+    const said = typeof data["text"] === "string" ? tame(data["text"]) : "";
+    const words = type === "room" ? changeOf(data) : type === "poll_closed" ? resultOf(data) : said;
+    const poll = type === "poll" ? askedIn(event) : undefined;
     if (type === "edit" && event.retracted) return; // of a message that was taken back
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
     const own = event.key !== undefined && this.unsent.delete(event.key);
@@ -153,7 +180,7 @@ export class ChatLog {
       sender: event.sender ?? "",
       replyTo,
       replies: event.replies ?? 0,
-      system: type === "room",
+      system: type === "room" || type === "poll_closed",
       signed,
       text: words,
       at: event.server_ts,
@@ -164,6 +191,7 @@ export class ChatLog {
       problem: "",
       gap: false,
       attachments: filesOf(data),
+      ...(poll ? { poll } : {}),
     });
   }
 
