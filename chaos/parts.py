@@ -1,41 +1,45 @@
-"""A part of a run beside the matches: who does something while things break, and what must hold of it."""
+"""What a run is made of beside viewers and their events: each system that people use has its part."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from chaos.invariants import Watched
 from chaos.report import Report
 
-#: Asks until nothing is wrong any more; what still is when time is up.
 UntilRight = Callable[[Callable[[], Awaitable[list[str]]]], Awaitable[list[str]]]
 
 
-class Part(Protocol):
-    """Rooms, for example (chaos.rooms)."""
+class Tasks(NamedTuple):
+    """What a part does meanwhile."""
 
-    async def begin(self, enough: asyncio.Event) -> "dict[str, asyncio.Task[None]]":
-        """Let everybody begin; the tasks by name. Of those that post, which end by themselves once it is
-        `enough`, the names are in `posts`."""
-        ...
+    #: By name, what ends once it is told that it is enough.
+    ends: "Mapping[str, asyncio.Task[None]]"
+    #: What goes on until it is cancelled.
+    stays: "Sequence[asyncio.Task[None]]" = ()
 
-    @property
-    def posts(self) -> frozenset[str]:
-        """The names of those tasks that end when it is enough."""
-        ...
 
-    def stay(self) -> None:
-        """All faults are over: nobody goes away any more."""
-        ...
+class Part(ABC):
+    """A load, and the comparison of what came of it with a recount of the log."""
+
+    @abstractmethod
+    async def begin(self, enough: asyncio.Event) -> Tasks:
+        """Prepare, and begin. Raises where that does not even begin."""
+
+    def stay(self) -> None:  # noqa: B027 - most have nothing to do
+        """The last fault is over: nobody goes away any more."""
 
     def places(self) -> list[Watched]:
-        """How far whoever watches is, for whoever waits until all are at the head. Blocks."""
-        ...
+        """How far everybody is who has to be at the head at rest. Blocks."""
+        return []
 
+    @abstractmethod
     async def compare(self, until_right: UntilRight) -> dict[str, list[str]]:
         """What does not hold, by what should."""
-        ...
 
-    def count(self, report: Report) -> None:
-        """Write down how much of it there was."""
-        ...
+    def count(self, report: Report) -> None:  # noqa: B027
+        """How much was done."""
+
+    async def end(self) -> None:  # noqa: B027
+        """Let go of what it holds."""
