@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.peers import CENTRIFUGO
+from bench.peers import CENTRIFUGO, TILE38
 from kernel.process.metrics import registry
 from kernel.settings.reading import PREFIX, SECTIONS
 from touchline.cli import COMMANDS
@@ -36,7 +36,7 @@ def test_a_command_that_is_named_exists(page: Path) -> None:
 def test_a_setting_that_is_named_exists(page: Path) -> None:
     for name in re.findall(rf"\b{PREFIX}[A-Z0-9_]+\b", page.read_text("utf-8")):
         known = (
-            name in {*SETTINGS, CENTRIFUGO, f"{PREFIX}TOKEN", f"{PREFIX}TESTS_SERVERS"}
+            name in {*SETTINGS, CENTRIFUGO, TILE38, f"{PREFIX}TOKEN", f"{PREFIX}TESTS_SERVERS"}
             or name.startswith(f"{PREFIX}KAFKA_")
             or name.endswith("_")
         )
