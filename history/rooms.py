@@ -70,7 +70,7 @@ async def rows_of(
     cursor: str | None,
     place_of: PlaceOf | None = None,
 ) -> RoomRows:
-    """The rooms of a user, for themselves and for `admin`.
+    """The rooms of a user, for themselves and for `admin`: those that the token covers.
 
     Raises `forbidden`, `bad_request` or `unavailable`."""
     door.check_whose(who, user)
@@ -80,7 +80,8 @@ async def rows_of(
         entries = [entry for entry in entries if entry.place < after]
     found: list[tuple[Entry, Row]] = []
     for number, entry in enumerate(entries, 1):
-        if (row := _row(door.rooms, user, entry, place_of)) is not None:
+        theirs = who.reads(entry.room.room)
+        if theirs and (row := _row(door.rooms, user, entry, place_of)) is not None:
             found.append((entry, row))
             if len(found) > limit:
                 break

@@ -155,14 +155,13 @@ class Messenger:
         return synced
 
     async def _page(self, request: talk.Inbox, member: Member, connection: Any) -> m.AnyReply | None:
-        who = Who(member.grants)
-        user, feeds = who.named(), self._feeds_of(connection)
+        user, feeds = Who(member.grants).named(), self._feeds_of(connection)
         if request.off:
             self._end_inbox(user, feeds)
             return None if request.id is None else m.Ok(id=request.id)
         if not self.here.is_here(key_of(user).encode()):
             await self._rooms.fresh()  # of whoever is here already changes are heard as they come
-        reply, feed = await self._inbox.page(request, who, user, connection, feeds.inbox)
+        reply, feed = await self._inbox.page(request, member, connection, feeds.inbox)
         feeds.inbox = feed
         if connection.closing:
             self.left(connection, member)

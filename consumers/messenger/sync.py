@@ -93,6 +93,9 @@ class SyncFeed:
 
     # ── from Here (it is its Feed) ───────────────────────────────────────────────────────────────────
 
+    def covers(self, room: str) -> bool:
+        return self._member.grants.allows("subscribe", stream_of(room))
+
     def news(self, channel: str, seq: int) -> None:
         stream = str(Stream(Kind.CHAT, channel))
         if stream in self._starts and seq > self._starts[stream]:
@@ -189,7 +192,7 @@ class Sync:
     def begin(self, request: talk.Sync, member: Member, connection: Any) -> tuple[talk.Synced, SyncFeed]:
         """Follow all rooms of a member from now on."""
         feed = SyncFeed(self, member, connection)
-        rooms = list(self._here.add(member.user, feed).rooms.values())
+        rooms = self._here.add(member.user, feed).told(feed)
         behind = feed.begin(rooms)
         return talk.Synced(id=request.id, rooms=len(rooms), behind=behind), feed
 

@@ -11,6 +11,7 @@ from control.state import ControlState
 from kernel.access.jwks import JwksKeys
 from kernel.access.tokens import (
     EVERYTHING,
+    READING,
     Action,
     Grants,
     Keys,
@@ -31,10 +32,6 @@ from kernel.fairness.fair import WHOSE
 from kernel.log.positions import Stream
 from kernel.settings.reading import Settings
 from search_indexer.searching.scope import Seen
-
-#: What one does with what others have posted: a channel's settings may keep it to some.
-_READING: Final[tuple[Action, ...]] = ("subscribe", "history")
-
 
 #: Who asks, percent-encoded, where there are no keys.
 USER_HEADER: Final = "Touchline-User"
@@ -86,7 +83,7 @@ class Reader(NamedTuple):
         grants = self.grants
         if grants is None:
             return True
-        if not any(grants.allows(action, str(stream)) for action in _READING):
+        if not grants.reads(str(stream)):
             return False
         if not is_room(stream):
             return self.board.may_read(grants, stream.channel)
@@ -120,9 +117,9 @@ class Access:
             raise TouchlineError("forbidden", f"{who} {action} on {what}.")
         channel = what.rpartition(":")[2]
         if channel.startswith(ROOM):
-            if action in _READING:
+            if action in READING:  # what a room's members alone do
                 await self._state.rooms.seen_by(grants, channel.removeprefix(ROOM))
-        elif action in _READING and not self._state.may_read(grants, channel):
+        elif action in READING and not self._state.may_read(grants, channel):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(
             grants.user,

@@ -25,6 +25,7 @@ from control.rooms.table import room_type, user_rooms_type
 from control.rooms.users import UserRoom, UserRooms, key_of, memberships, rooms_key
 from control.state import LISTS, ControlState
 from history.pages import Page
+from kernel.access.tokens import Verifier
 from kernel.clock import Clock, SystemClock
 from kernel.log.positions import Kind, Stream
 from kernel.settings.reading import Settings
@@ -54,10 +55,10 @@ class _Served:
 class ByHand:
     """One room, `study`, and whoever comes."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, verifier: Verifier | None = None) -> None:
         clock, settings = clock or SystemClock(), Settings()
         self.directory = Path(tempfile.mkdtemp(prefix="touchline-inbox-"))
-        self.world, rooms = World(), Rooms(settings)
+        self.world, rooms, self._verifier = World(), Rooms(settings), verifier
         channels = channel_type(settings, listing=LISTS)
         self.tables = TablesByHand([channels, *rooms.types], self.directory)
         rooms.open(self.tables)  # type: ignore[arg-type]
@@ -80,6 +81,7 @@ class ByHand:
         self.service = bare_service(
             self._settings,
             self._clock,
+            verifier=self._verifier,
             registry=state,
             history=past,
             book=self.book,
@@ -195,9 +197,9 @@ class ByHand:
 class Someone:
     """A connection to it."""
 
-    def __init__(self, edge: ByHand, user: str, device: str = "phone") -> None:
+    def __init__(self, edge: ByHand, user: str, device: str = "phone", *, token: str = "") -> None:
         self.edge, self._last = edge, 0
-        path = f"/v1/ws?user={user}&device={device}".encode()
+        path = f"/v1/ws?user={user}&device={device}&token={token}".encode()
         self.wire: Transport = opened(edge.service, HANDSHAKE.replace(b"/v1/ws", path, 1))
 
     async def ask(self, op: str, **fields: Any) -> dict[str, Any]:

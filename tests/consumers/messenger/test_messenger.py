@@ -2,6 +2,9 @@
 
 import asyncio
 
+from kernel.access.tokens import StaticKeys, Verifier, sign
+from kernel.clock import SystemClock
+from kernel.settings.reading import Auth
 from tests.consumers.messenger.by_hand import ByHand, Someone
 from tests.streams.test_rooms_fold import changes
 
@@ -108,6 +111,36 @@ async def test_receipts_typing_and_who_is_there() -> None:
         await asyncio.sleep(0.1)
         assert not [m for m in eve.heard if m["op"] == "join"], "strangers hear of nobody"
         for one in (ana, bob, eve):
+            one.leave()
+
+
+async def test_rooms_that_the_token_does_not_cover_are_left_out() -> None:
+    auth, clock = Auth(secret="a-secret-of-thirty-two-bytes-or-more"), SystemClock()
+    async with ByHand(clock, Verifier(auth, StaticKeys(auth), clock)) as edge:
+
+        def come(device: str, *patterns: str) -> Someone:
+            can = dict.fromkeys(("subscribe", "history"), patterns)
+            expires_s = clock.now_ms() / 1000 + 60
+            token = sign("bob", can, expires_s=expires_s, key=auth.secret)
+            return Someone(edge, "bob", device, token=token)
+
+        edge.say("ana", "hi @bob")
+        inside, outside = come("d1", "chat:*"), come("d2", "chat:pub*")
+        assert (await inside.ask("sync"))["rooms"] == 1
+        assert (await outside.ask("sync"))["rooms"] == 0
+        assert len((await inside.ask("inbox"))["rooms"]) == 1
+        assert (await outside.ask("inbox"))["rooms"] == []
+        edge.say("ana", "more")
+        await inside.until(lambda m: m["op"] == "event" and m["data"].get("text") == "more")
+        await inside.until(lambda m: m["op"] == "inbox" and "id" not in m)
+        await inside.ask("typing", stream=STREAM)
+        edge.post(changes("ana", "removed", users=["bob"]))
+        await inside.until(lambda m: m["op"] == "inbox" and m["rooms"] == [{"room": "study", "gone": True}])
+        edge.post(changes("ana", "added", users=["bob"]))
+        edge.say("ana", "again")
+        await inside.until(lambda m: m["op"] == "event" and m["data"].get("text") == "again")
+        assert [m["op"] for m in outside.heard] == ["synced", "inbox"]
+        for one in (inside, outside):
             one.leave()
 
 
