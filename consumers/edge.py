@@ -106,7 +106,9 @@ class Edge:
         )
         self._served = ServedPartitions(names, self._heartbeat.owner)
         write = partial(self._poster.post_soon, names.acks)
-        self._places = PlaceBook(clock, codec_for(settings, "ack"), write, state.rooms.inboxes)
+        self._places = PlaceBook(
+            clock, codec_for(settings, "ack"), write, state.rooms.inboxes, state.moderation.erased_at
+        )
         self._leave_all = leave  # of processes that share the port: asks for all of them to leave
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False

@@ -95,7 +95,9 @@ class Messenger:
         signals.heard_by[DISCONNECT] = lambda said: self.disconnect(said["user"] or "")
         if door.rooms.followed:
             door.rooms.inboxes.of_users.on_change.append(self._places_changed)
-            door.rooms.inboxes.of_users.used_by(lambda name: name in self._devices or self.here.is_here(name))
+            door.rooms.inboxes.of_users.used_by(
+                lambda name: name in self._devices or self.here.is_here(name) or book.has(name)
+            )
 
     async def run(self) -> None:
         """Let time pass."""
@@ -232,11 +234,11 @@ class Messenger:
                 del self._devices[name]
 
     def _places_changed(self, name: bytes) -> None:
+        self._book.changed(name)
         for connection, before in list(self._devices.get(name, {}).items()):
             user = connection.session.user
             gone = self._rooms.inboxes.of_user(user).gone.get(connection.device, 0)
             if gone > before:
-                self._book.forget(user, connection.device)
                 connection.end(Close.BAD_TOKEN)
 
     def disconnect(self, user: str) -> None:

@@ -99,7 +99,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[AckedByDevice, ...] = ()
     read: tuple[ReadStream, ...] = ()
     forget: tuple[str, ...] = ()
-    #: Their data were erased: nothing is known any more of how far they are.
+    #: Their data were erased: nothing is known any more of their devices, nor of how far they are.
     forget_places: bool = False
 
 
@@ -144,7 +144,9 @@ def fold_places(given: Input, state: StateOf) -> Sequence[Change[Places]]:
         raise TouchlineError("bad_request", "The record is about another user than its key says.")
     day = given.append_ms // DAY_MS
     before = list(_records(ack.user, state)) or [Places()]
-    now = [replace(one, streams=()) for one in before] if ack.forget_places else list(before)
+    now = list(before)
+    if ack.forget_places:
+        now = [replace(one, devices=(), gone=(), streams=()) for one in before]
     now[0] = _devices(now[0], ack, given.append_ms)
     numbers = {one.device: one.number for one in now[0].devices}
     alive = frozenset(numbers.values())

@@ -66,6 +66,7 @@ class ByHand:
         self._room, self._tally = room_type(settings), tally_type(settings)
         self._users, self._places = user_rooms_type(settings), places_type(settings)
         self.sent: list[bytes] = []
+        self.erased: dict[str, int] = {}
         self.rooms, self._offset, self._told = rooms, 0, 0
         self._begin()
 
@@ -75,7 +76,11 @@ class ByHand:
         state = ControlState(self._settings, self._clock, channels, rooms)
         state.caught_up("channels")
         self.book = PlaceBook(
-            self._clock, Codec("ack"), lambda _, value: self.sent.append(value), rooms.inboxes
+            self._clock,
+            Codec("ack"),
+            lambda _, value: self.sent.append(value),
+            rooms.inboxes,
+            lambda user: self.erased.get(user, 0),
         )
         past: Any = self
         self.service = bare_service(
@@ -165,6 +170,12 @@ class ByHand:
         """As a gateway asks for it."""
         self.sent.append(Codec("ack").encode(msgspec.to_builtins(Ack(user=user, forget=(device,)))))
         self.fold()
+
+    def erase(self, user: str) -> None:
+        """Their data were erased."""
+        self.sent.append(Codec("ack").encode(msgspec.to_builtins(Ack(user=user, forget_places=True))))
+        self.fold()
+        self.erased[user] = self.erased.get(user, 0) + 1
 
     # ── history ──────────────────────────────────────────────────────────────────────────────────────
 

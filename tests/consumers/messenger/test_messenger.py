@@ -160,6 +160,45 @@ async def test_what_cannot_be_is_refused() -> None:
             one.leave()
 
 
+async def test_places_of_a_device_that_is_away_go_when_it_is_signed_out() -> None:
+    async with ByHand() as edge:
+        seqs = [edge.say("ana", f"m{n}") for n in range(25)]
+        bob = Someone(edge, "bob")
+        await bob.ask("sync")
+        assert (await bob.ask("ack", stream=STREAM, seq=seqs[-1]))["op"] == "ok"
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        bob.leave()
+        edge.sign_out("bob", "phone")
+        again = Someone(edge, "bob")
+        assert (await again.ask("sync"))["behind"] == 20
+        assert (await again.ask("ack", stream=STREAM, seq=seqs[20]))["op"] == "ok"
+        assert edge.book.delivered("bob", STREAM) == seqs[20]
+        again.leave()
+
+
+async def test_places_go_when_a_users_data_are_erased() -> None:
+    async with ByHand() as edge:
+        seqs = [edge.say("ana", f"m{n}") for n in range(25)]
+        bob = Someone(edge, "bob")
+        await bob.ask("sync")
+        await bob.ask("ack", stream=STREAM, seq=seqs[-1])
+        await bob.ask("read", stream=STREAM, seq=seqs[-1])
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        assert [one.device for one in edge.rooms.inboxes.devices_of("bob", 60_000)] == ["phone"]
+        edge.erase("bob")
+        assert edge.rooms.inboxes.devices_of("bob", 60_000) == []
+        again = Someone(edge, "bob", "phone")
+        assert (await again.ask("sync"))["behind"] == 20
+        (row,) = (await again.ask("inbox"))["rooms"]
+        assert (row["unread"], row["read"]) == (25, 0)
+        await again.ask("ack", stream=STREAM, seq=seqs[20])
+        assert edge.book.delivered("bob", STREAM) == seqs[20]
+        for one in (bob, again):
+            one.leave()
+
+
 async def test_a_device_that_is_signed_out_goes_and_may_come_again() -> None:
     async with ByHand() as edge:
         phone, tv = Someone(edge, "bob"), Someone(edge, "bob", "tv")
