@@ -12,6 +12,7 @@ from schemas.codec import Codec
 from tests.consumers.delivery.test_unreadable_history import happen
 from tests.consumers.heard import answer, events, messages, status
 from tests.consumers.hurry import in_no_time
+from tests.consumers.messenger.by_hand import ByHand
 from tests.consumers.protocol.test_one_frame import ask, lose, opened, subscribe, watching
 from tests.consumers.service.test_renewal import Place
 from tests.security.wire import Transport
@@ -242,3 +243,18 @@ async def test_what_is_brought_counts_as_delivered_whatever_it_is_brought_by() -
     lose(source)
     assert place.service.subscriptions.hub.take("live", records) == 0, "they came already"
     await place.end(viewer)
+
+
+async def test_a_poll_that_waits_for_nothing_gives_what_is_there_of_a_room_and_strangers_nothing() -> None:
+    async with ByHand() as edge:
+        said = [edge.say("ana", f"m{n}") for n in range(3)]
+        for user, seqs, codes in (("bob", said[-2:], []), ("eve", [], ["not_found"])):
+            path = f"/v1/poll?stream=chat:room-study&last=2&wait=0&user={user}"
+            poll = opened(edge.service, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            async with asyncio.timeout(3):
+                while not poll.written:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            found = answer(poll)
+            assert [event["seq"] for event in found["events"]] == seqs
+            assert [one["code"] for one in found.get("messages", [])] == codes
+            lose(poll)
