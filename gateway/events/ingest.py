@@ -12,7 +12,7 @@ from control.rooms.membership import ALL, Spans
 from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
-from gateway.events import replies, sending
+from gateway.events import positions, replies, sending
 from gateway.events.changes import Item, Look, Numbers, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
@@ -29,6 +29,7 @@ from kernel.log.positions import Stream, spread
 from kernel.log.records import VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from producers.posts import Record, read_post
+from producers.recent import RecentKeys
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
@@ -41,6 +42,7 @@ _MAX_KEY: Final = 128
 async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
     limit, max_lines = context.settings.gateway.max_event_bytes, context.settings.gateway.max_lines
+    recent = RecentKeys()
 
     def paced(parts: AsyncIterator[list[bytes]], caller: Caller) -> AsyncIterator[list[bytes]]:
         bound = context.budgets.bound(caller.bound, admin=False)
@@ -71,14 +73,16 @@ async def routes(context: Context) -> Sequence[Operation]:
             doors.looking(context.attachments, stream, caller),
             replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
         )
-        asked = _Shared(stream, caller, idempotency_key, lanes, refusals)
+        asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set())
+        # The fold's own answer is the first one's.
+        again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
                 parts = _looked(paced(lines_of(request, limit, max_lines), caller), looks, refusals)
-                return await _many(request, stream, send=send, parts=parts, results=results)
+                return await _many(request, stream, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
@@ -86,7 +90,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])
             parts = _looked(items, looks, refusals)
-            return await _many(request, stream, send=send, parts=parts, results=results)
+            return await _many(request, stream, send=send, parts=parts, results=results, again=again)
         finally:
             results.close()
 
@@ -118,20 +122,29 @@ async def _readable(context: Context, request: web.Request, stream: Stream) -> S
 
 
 async def _many(
-    request: web.Request, stream: Stream, *, send: Send, parts: AsyncIterator[list[bytes]], results: Results
+    request: web.Request,
+    stream: Stream,
+    *,
+    send: Send,
+    parts: AsyncIterator[list[bytes]],
+    results: Results,
+    again: set[int],
 ) -> web.StreamResponse:
-    """Send the parts as they come, a bounded number at once, and answer with a result for each event."""
+    """Send the parts as they come, a bounded number at once, and answer with a result for each event: of
+    those that were posted `again` without a place."""
     streaming = await _streaming(request)
-    windows: deque[tuple[int, asyncio.Future[Sent]]] = deque()
+    windows: deque[tuple[int, int, asyncio.Future[Sent]]] = deque()
     number, error = 0, None
 
     async def finish_oldest() -> None:
-        count, future = windows.popleft()
+        first, count, future = windows.popleft()
         sent = await future
         INGESTED.labels(stream.kind).inc(count - len(sent.failures))
         for failure in sent.failures:
             REFUSED.labels(failure.error.code).inc()
-        lines = results.add(count, sent.failures, sent.told)
+        places = [place - first for place in again if first <= place < first + count]
+        again.difference_update(range(first, first + count))
+        lines = results.add(count, sent.failures, positions.without(sent.told, places))
         if streaming is None:
             results.keep(lines)
         else:
@@ -143,8 +156,8 @@ async def _many(
             number += len(items)
             async with turn(request):
                 sent = await send(items)
-            windows.append((len(items), sent))
-            while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
+            windows.append((number - len(items), len(items), sent))
+            while windows and (len(windows) > _WINDOWS or windows[0][2].done()):
                 await finish_oldest()
             results.check()
     except TouchlineError as broken:
@@ -179,11 +192,14 @@ class _Shared(NamedTuple):
     idempotency_key: str | None
     lanes: int
     refusals: Refusals
+    recent: RecentKeys
+    #: Events that were posted here before: what lies where their records do never becomes one.
+    again: set[int]
 
 
 def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
-    stream, caller, idempotency_key, lanes, refusals = asked
+    stream, caller, idempotency_key, lanes, refusals, recent, again = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
 
     def prepare(item: Item) -> Record:
@@ -203,6 +219,8 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key
         if lanes:
             post.channel = spread(stream, lanes, sender=post.sender, key=post.key, turn=number).channel
+        if post.key is not None and recent.again(f"{stream.kind}:{post.channel}", post.key):
+            again.add(number)
         return make(post)
 
     return prepare
