@@ -211,6 +211,10 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
             case s.AskNearby(near):
                 self._start(near.id, self._service.nearby.do(near, member, self, self._size))
+            case s.TakePart(part, stream):
+                crowd = self._service.crowd
+                if not crowd.applauds(part, stream, member, self, self._size):
+                    self._start(part.id, crowd.do(part, stream, member, self._size))
             case s.CountViewers(asked) if asked.members:
                 self._start(asked.id, messenger.presence(asked, member))
             case s.CountViewers(asked):
