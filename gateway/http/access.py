@@ -80,9 +80,9 @@ class Reader(NamedTuple):
     async def may_read(self, stream: Stream, seq: int, members_at: int = 0) -> bool:
         """Whether the event at this place is theirs to read; `members_at` is the latest change of its room
         before it. Raises `unavailable`."""
-        grants = self.grants
-        if grants is None:
+        if self.grants is None and not is_room(stream):
             return True
+        grants = self.grants or everything("")
         if not grants.reads(str(stream)):
             return False
         if not is_room(stream):
