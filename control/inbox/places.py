@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from control.entity.fold import Change, Input
 from control.entity.types import pair_key
 from control.rooms.users import key_of
-from kernel.access.users import check_user
+from kernel.access.users import MAX_DEVICE, check_user
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ
 from kernel.log.topics import DAY_MS
@@ -24,7 +24,6 @@ MOST_STREAMS: Final = 150
 MOST_RECORDS: Final = 64
 #: Devices of a user: the one that is away longest goes.
 MOST_DEVICES: Final = 20
-MAX_DEVICE: Final = 128
 #: A device that was not there for so long is gone, and what nobody has moved for so long.
 DAYS: Final = 30
 _MOST_GONE: Final = 50

@@ -79,6 +79,7 @@ async def test_a_stranger_learns_nothing_of_a_room(roomy: Pipeline) -> None:
             ("POST", f"{path}/members", {"add": ["eve"]}),
             ("POST", f"{path}/members", {"remove": ["eve"]}),
             ("PUT", f"{path}/mute", {"on": True}),
+            ("GET", f"/v1/channels/room-{name}", None),
             ("POST", f"/v1/streams/chat/room-{name}/events", {"data": {"text": "x"}}),
         ):
             answer = await http(roomy, method, where, "eve", body)
@@ -215,4 +216,9 @@ async def test_pages_of_rooms_hold_each_once(roomy: Pipeline) -> None:
         cursor = page["next"]
     assert found == made[::-1]
     assert await refused(roomy, "GET", "/v1/rooms?cursor=xyz", "ana") == (400, "bad_request")
+    given = (await ok(roomy, "GET", "/v1/rooms?limit=2", "many rooms"))["next"].rstrip("=")
+    for at in range(len(given)):
+        other = given[:at] + ("B" if given[at] == "A" else "A") + given[at + 1 :]
+        where = f"/v1/rooms?cursor={other}"
+        assert await refused(roomy, "GET", where, "many rooms") == (400, "bad_request"), other
     assert await refused(roomy, "GET", "/v1/rooms?limit=0", "ana") == (400, "bad_request")

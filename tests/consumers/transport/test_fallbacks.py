@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from bench.fan_servers import bare_service
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from kernel.log.positions import Kind
@@ -15,7 +16,7 @@ from tests.consumers.hurry import in_no_time
 from tests.consumers.messenger.by_hand import ByHand
 from tests.consumers.protocol.test_one_frame import ask, lose, opened, subscribe, watching
 from tests.consumers.service.test_renewal import Place
-from tests.security.wire import Transport
+from tests.security.wire import HANDSHAKE, Transport
 
 EITHER = pytest.mark.parametrize("path", ["/v1/sse", "/v1/poll"])
 
@@ -243,6 +244,19 @@ async def test_what_is_brought_counts_as_delivered_whatever_it_is_brought_by() -
     lose(source)
     assert place.service.subscriptions.hub.take("live", records) == 0, "they came already"
     await place.end(viewer)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["user=%ff", "user=ana&user=bob", "token=a&token=b", "device=a&device=b", f"user=ana&device={'d' * 129}"],
+)
+@pytest.mark.parametrize("path", ["/v1/ws", "/v1/sse", "/v1/poll"])
+async def test_who_cannot_be_told_from_the_address_is_let_in_nowhere(path: str, query: str) -> None:
+    service = bare_service()
+    asked = f"{path}?stream=chat:a&{query}".encode()
+    request = HANDSHAKE.replace(b"/v1/ws", asked, 1)
+    assert status(opened(service, request)) == 400
+    await service.close()
 
 
 async def test_a_poll_that_waits_for_nothing_gives_what_is_there_of_a_room_and_strangers_nothing() -> None:
