@@ -153,11 +153,12 @@ class Messenger:
     async def _begin_sync(self, request: talk.Sync, member: Member, connection: Any) -> m.AnyReply | None:
         user = Who(member.grants).named()
         feeds = self._feeds_of(connection)
-        if feeds.sync is not None:
-            return m.error("bad_request", "This connection follows all rooms already.", request_id=request.id)
+        self._requests.count_read(member)
         await self._rooms.fresh()  # who was let in a moment ago finds the room
-        if connection.closing or feeds.sync is not None:
+        if connection.closing:
             return None
+        if feeds.sync is not None:  # again, from what is acknowledged by now
+            self._sync.end(feeds.sync)
         feeds.sync = self._sync.feed(member, connection)
         synced = await self._sync.begin(request, feeds.sync)
         self.names.changed_of({stream_of(one.room): None for one in self._rooms.open_to(user)})
