@@ -28,9 +28,9 @@ from kernel.access.users import USER, check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
 from kernel.log.positions import Kind, Stream, spread
+from kernel.log.recent import RecentKeys
 from kernel.log.records import VIA, Headers
 from kernel.settings.reading import Auth
-from producers.recent import RecentKeys
 from schemas.ingest import make_ingest, read_time
 
 #: Published events of which a refusal still finds the sender.

@@ -30,7 +30,7 @@ class Poll(OneWay):
         self._events: list[bytes] = []
         self._messages: list[bytes] = []
         self._size = 0
-        self._at_latest = asyncio.get_running_loop().time() + max(wait_s, _AT_LEAST_S)
+        self._at_latest = self._service.clock.monotonic() + max(wait_s, _AT_LEAST_S)
         self._timer = asyncio.get_running_loop().call_later(wait_s, self._over)
 
     def event(self, payload: bytes) -> None:
@@ -58,11 +58,11 @@ class Poll(OneWay):
 
     def _over(self) -> None:
         """The time is over; what there was is waited for."""
-        loop = asyncio.get_running_loop()
-        if self.has_all or self.paused or self._transport.is_closing() or loop.time() >= self._at_latest:
+        late = self._service.clock.monotonic() >= self._at_latest
+        if late or self.has_all or self.paused or self._transport.is_closing():
             self._answer()
         else:
-            self._timer = loop.call_later(_GATHER_S, self._over)
+            self._timer = asyncio.get_running_loop().call_later(_GATHER_S, self._over)
 
     def _answer_soon(self) -> None:
         self._timer.cancel()

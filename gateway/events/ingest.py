@@ -26,10 +26,10 @@ from kernel.access.users import check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
 from kernel.log.positions import Stream, spread
+from kernel.log.recent import RecentKeys
 from kernel.log.records import VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from producers.posts import Record, read_post
-from producers.recent import RecentKeys
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
