@@ -94,6 +94,7 @@ async def test_a_stranger_learns_nothing_of_a_room(roomy: Pipeline) -> None:
 async def test_who_may_change_what(roomy: Pipeline) -> None:
     room = await create(roomy, "ana", "bob", "cat", "dan")
     path = f"/v1/rooms/{room}"
+    assert await refused(roomy, "PATCH", path, "ana", {"name": None}) == (400, "bad_request")
     assert roles(await change_members(roomy, "ana", room, roles={"bob": "moderator"}))["bob"] == "moderator"
     assert await refused(roomy, "PATCH", path, "cat", {"name": "x"}) == (403, "forbidden")
     assert await refused(roomy, "POST", f"{path}/members", "cat", {"add": ["eve"]}) == (403, "forbidden")
