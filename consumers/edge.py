@@ -107,8 +107,8 @@ class Edge:
             presence=state.presence,
         )
         self._served = ServedPartitions(names, self._heartbeat.owner)
-        write = partial(self._poster.post_soon, names.acks)
-        self._places = PlaceBook(clock, codec_for(settings, "ack"), write, state.rooms.inboxes)
+        acks, write = codec_for(settings, "ack"), partial(self._poster.post_soon, names.acks)
+        self._places = PlaceBook(clock, acks, write, state.rooms.inboxes, state.rooms.erased_at)
         self._leave_all = leave  # of processes that share the port: asks for all of them to leave
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False

@@ -4,6 +4,7 @@ import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
+from zlib import crc32
 
 import msgspec
 
@@ -19,6 +20,8 @@ from kernel.log.positions import MAX_SEQ, Kind, Stream
 
 #: Rows that are looked at between turns of the loop.
 _A_TURN: Final = 50
+#: Bytes of the sum by which a cursor that was damaged is known.
+_SUM: Final = 4
 #: Events of one read, where what is unread is counted by the log.
 _PAGE: Final = 500
 
@@ -70,7 +73,7 @@ async def rows_of(
     cursor: str | None,
     place_of: PlaceOf | None = None,
 ) -> RoomRows:
-    """The rooms of a user, for themselves and for `admin`.
+    """The rooms of a user, for themselves and for `admin`: those that the token covers.
 
     Raises `forbidden`, `bad_request` or `unavailable`."""
     door.check_whose(who, user)
@@ -80,7 +83,8 @@ async def rows_of(
         entries = [entry for entry in entries if entry.place < after]
     found: list[tuple[Entry, Row]] = []
     for number, entry in enumerate(entries, 1):
-        if (row := _row(door.rooms, user, entry, place_of)) is not None:
+        theirs = who.reads(entry.room.room)
+        if theirs and (row := _row(door.rooms, user, entry, place_of)) is not None:
             found.append((entry, row))
             if len(found) > limit:
                 break
@@ -88,7 +92,7 @@ async def rows_of(
             await asyncio.sleep(0)
     page = found[:limit]
     rows = await asyncio.gather(*(with_last(history, user, entry.room, row) for entry, row in page))
-    return RoomRows(list(rows), _cursor(page[-1][0]) if len(found) > limit else None)
+    return RoomRows(list(rows), _cursor(page[-1][0].place) if len(found) > limit else None)
 
 
 def upto_of(rooms: Rooms, user: str, stream: str) -> Upto:
@@ -150,12 +154,17 @@ async def _counted(history: Reader, stream: Stream, one: UserRoom, user: str, re
         after = page.seqs[-1]
 
 
-def _cursor(entry: Entry) -> str:
-    return urlsafe_b64encode(msgspec.json.encode(entry.place)).decode()
+def _cursor(key: SortKey) -> str:
+    place = msgspec.json.encode(key)
+    return urlsafe_b64encode(place + crc32(place).to_bytes(_SUM)).decode()
 
 
 def _read_cursor(text: str) -> SortKey:
     try:
-        return SortKey(*msgspec.json.decode(urlsafe_b64decode(text[:1000]), type=tuple[int, str]))
+        place = urlsafe_b64decode(text[:1000])[:-_SUM]
+        key = SortKey(*msgspec.json.decode(place, type=tuple[int, str]))
     except (ValueError, RecursionError):
-        raise TouchlineError("bad_request", "The cursor is none of this list's.") from None
+        key = None
+    if key is None or _cursor(key) != text:
+        raise TouchlineError("bad_request", "The cursor is none of this list's.")
+    return key

@@ -13,6 +13,7 @@ from schemas.events import ChatBody, EventBody, LocationBody
 
 _encode: Final = msgspec.json.Encoder().encode
 _THOUSANDTHS: Final = [f"{n:03d}Z" for n in range(1000)]
+_ATTACHED: Final = '"attachments"'
 _STREAM: Final = MappingProxyType({kind: f"{kind}:" for kind in Kind})
 
 
@@ -57,8 +58,13 @@ def _broadcast(data: Mapping[str, Any]) -> msgspec.Raw:
 
 
 def _chat(data: Mapping[str, Any]) -> ChatBody | msgspec.Raw:
-    body = ChatBody(data["text"], data["target"])
-    return body if data["extra"] is None else _joined(body, data["extra"])
+    body, extra = ChatBody(data["text"], data["target"]), data["extra"]
+    if extra is None:
+        return body
+    joined = _joined(body, extra)
+    if not body.text and _ATTACHED in extra:  # a message all the same: its text is empty, not absent
+        return msgspec.Raw(b'{"text":"",' + bytes(joined)[1:])
+    return joined
 
 
 def _location(data: Mapping[str, Any]) -> LocationBody | msgspec.Raw:

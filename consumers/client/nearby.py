@@ -91,9 +91,12 @@ async def locate(
     await viewer.request(asked | {name: value for name, value in given.items() if value is not None})
 
 
-async def around(viewer: Viewer, lat: float, lon: float, *, limit: int = 20) -> list[dict[str, Any]]:
+async def around(
+    viewer: Viewer, lat: float, lon: float, *, within: str | None = None, limit: int = 20
+) -> list[dict[str, Any]]:
     """Those near who made themselves public."""
-    reply = await viewer.request({"op": "around", "lat": lat, "lon": lon, "limit": limit})
+    asked = {"op": "around", "lat": lat, "lon": lon, "limit": limit}
+    reply = await viewer.request(asked if within is None else asked | {"within": within})
     found: list[dict[str, Any]] = reply["friends"]
     return found
 

@@ -33,9 +33,11 @@ _MOST_STREAMS: Final = 1000
 class _Rising:
     """One user's: the highest that was said here, and which of it has to be sent."""
 
-    __slots__ = ("acked", "begins", "read", "seen", "sent_at", "to_send", "to_send_read")
+    __slots__ = ("acked", "begins", "erased", "gone", "read", "seen", "sent_at", "to_send", "to_send_read")
 
-    def __init__(self) -> None:
+    def __init__(self, gone: Mapping[str, int], erased: int) -> None:
+        #: When devices were signed out, and up to when the user's data were erased, as all of this came.
+        self.gone, self.erased = gone, erased
         self.acked: dict[str, dict[str, int]] = {}
         self.read: dict[str, ReadUpTo] = {}
         self.to_send: dict[str, dict[str, None]] = {}
@@ -57,10 +59,19 @@ class PlaceBook:
     """The places of an edge's users."""
 
     def __init__(
-        self, clock: Clock, codec: Codec, write: Callable[[str, bytes], None], inboxes: Inboxes
+        self,
+        clock: Clock,
+        codec: Codec,
+        write: Callable[[str, bytes], None],
+        inboxes: Inboxes,
+        erased_at: Callable[[str], int] = lambda _: 0,
     ) -> None:
+        """`erased_at` says of a user up to when their data were erased."""
         self._clock, self._codec, self._write, self._inboxes = clock, codec, write, inboxes
+        self._erased_at = erased_at
         self._users: OrderedDict[str, _Rising] = OrderedDict()
+        #: By the part of records' keys that is theirs.
+        self._names: dict[bytes, str] = {}
         self._size = 0
         #: Those with something to send, in the order in which they came.
         self._due: dict[str, None] = {}
@@ -111,6 +122,24 @@ class PlaceBook:
             self.acked(user, device, stream, seq)
         self._note(user)
 
+    # ── what is forgotten ────────────────────────────────────────────────────────────────────────────
+
+    def has(self, name: bytes) -> bool:
+        """Whether a user has places here, by the part of records' keys that is theirs."""
+        return name in self._names
+
+    def changed(self, name: bytes) -> None:
+        """Records of a user are other ones. What devices said that were signed out is nothing any more,
+        whether they are here or away."""
+        user = self._names.get(name)
+        of_user = None if user is None else self._held(user)
+        if user is None or of_user is None:
+            return
+        before, of_user.gone = of_user.gone, self._inboxes.of_user(user).gone
+        for device, at in of_user.gone.items():
+            if at > before.get(device, 0):
+                self.forget(user, device)
+
     def forget(self, user: str, device: str) -> None:
         """A device was signed out: what it said last is nothing any more."""
         of_user = self._users.get(user)
@@ -120,11 +149,24 @@ class PlaceBook:
             of_user.seen.discard(device)
             of_user.begins.discard(device)
 
+    def _held(self, user: str) -> _Rising | None:
+        """What is held of a user; of one whose data were erased, nothing from before that."""
+        found = self._users.get(user)
+        if found is None or self._erased_at(user) <= found.erased:
+            return found
+        self._due.pop(user, None)
+        self._drop(user, found)
+        return None
+
+    def _drop(self, user: str, of_user: _Rising) -> None:
+        del self._users[user], self._names[key_of(user).encode()]
+        self._size -= of_user.size
+
     # ── what holds ───────────────────────────────────────────────────────────────────────────────────
 
     def place(self, user: str, device: str, stream: str) -> int | None:
         """Up to where a device has a stream, here or elsewhere; None: it has acknowledged nothing of it."""
-        of_user = self._users.get(user)
+        of_user = self._held(user)
         here = 0 if of_user is None else of_user.acked.get(device, {}).get(stream, 0)
         known = self._inboxes.of_user(user)
         found = known.device(device)
@@ -133,20 +175,20 @@ class PlaceBook:
 
     def synced(self, user: str, device: str) -> bool:
         """Whether a device has followed all rooms before."""
-        of_user = self._users.get(user)
+        of_user = self._held(user)
         found = self._inboxes.of_user(user).device(device)
         return (of_user is not None and device in of_user.begins) or (found is not None and found.synced)
 
     def read_upto(self, user: str, stream: str) -> ReadUpTo:
         """Up to where a user has read a stream."""
-        of_user = self._users.get(user)
+        of_user = self._held(user)
         here = ReadUpTo() if of_user is None else of_user.read.get(stream, ReadUpTo())
         there = self._inboxes.of_user(user).read.get(stream, ReadUpTo())
         return here if here.seq > there.seq else there
 
     def delivered(self, user: str, stream: str) -> int:
         """The highest place of all devices of a user."""
-        of_user = self._users.get(user)
+        of_user = self._held(user)
         here = 0
         if of_user is not None:
             here = max((places.get(stream, 0) for places in of_user.acked.values()), default=0)
@@ -206,9 +248,11 @@ class PlaceBook:
         of_user.seen.clear()
 
     def _of(self, user: str) -> _Rising:
-        found = self._users.get(user)
+        found = self._held(user)
         if found is None:
-            found = self._users[user] = _Rising()
+            gone = self._inboxes.of_user(user).gone
+            found = self._users[user] = _Rising(gone, self._erased_at(user))
+            self._names[key_of(user).encode()] = user
             self._size += 1
         self._users.move_to_end(user)
         return found
@@ -217,8 +261,8 @@ class PlaceBook:
         self._due[user] = None
         self._woken.set()
         while self._size > MAX_PLACES and len(self._users) > 1:
-            eldest, of_user = self._users.popitem(last=False)
+            eldest, of_user = next(iter(self._users.items()))
+            self._drop(eldest, of_user)
             if self._due.pop(eldest, False) is None and of_user.due:
                 with contextlib.suppress(TouchlineError):  # their next word makes up for it
                     self._send(eldest, of_user)
-            self._size -= of_user.size

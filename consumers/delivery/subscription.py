@@ -134,6 +134,11 @@ class Subscription:
             self.audience.live.discard(outlet)
             self.positions = {feed: feed.ring.head for feed in self.audience.feeds}
 
+    @property
+    def at_head(self) -> bool:
+        """Whether all that there is has been given."""
+        return self.positions is None or self in self.audience.followers or self in self.audience.ahead
+
     def cursors(self) -> dict[str, int]:
         """Where the viewer is, for whoever has to say it for them."""
         if self.positions is None:

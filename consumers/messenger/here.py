@@ -12,7 +12,10 @@ from kernel.access.users import ROOM
 
 
 class Feed(Protocol):
-    """Somebody who is told of all of a user's rooms."""
+    """Somebody who is told of all of a user's rooms that their token covers."""
+
+    def covers(self, room: str) -> bool:
+        """Whether the token allows this room."""
 
     def news(self, channel: str, seq: int) -> None:
         """Something has happened in a room; its latest event is this one."""
@@ -39,6 +42,14 @@ class UserHere:
         self.user = user
         self.rooms: dict[str, UserRoom] = {}
         self.feeds: dict[Feed, None] = {}
+
+    def told(self, feed: Feed) -> list[UserRoom]:
+        """The rooms of which one of them is told."""
+        return [one for one in self.rooms.values() if feed.covers(one.room)]
+
+    def feeds_of(self, room: str) -> list[Feed]:
+        """Who is told of a room."""
+        return [feed for feed in self.feeds if feed.covers(room)]
 
 
 class Here:
@@ -78,7 +89,8 @@ class Here:
 
     def feeds_of(self, channel: str) -> list[Feed]:
         """Those of all users here who are in a room."""
-        return [feed for user in self._channels.get(channel, ()) for feed in user.feeds]
+        room = channel.removeprefix(ROOM)
+        return [feed for user in self._channels.get(channel, ()) for feed in user.feeds_of(room)]
 
     def users_of(self, channel: str) -> list[UserHere]:
         """The users here who are in a room, of those who have asked for all of theirs."""
@@ -91,7 +103,7 @@ class Here:
     def moved(self, user: str, room: str) -> None:
         """Places of a user in a room have risen here."""
         found = self._users.get(key_of(user).encode())
-        for feed in list(found.feeds) if found is not None else ():
+        for feed in found.feeds_of(room) if found is not None else ():
             feed.moved_in(room)
 
     # ── what has changed ─────────────────────────────────────────────────────────────────────────────
@@ -124,13 +136,13 @@ class Here:
         before, user.rooms = user.rooms, now
         for room in before.keys() - now.keys():
             self._without(ROOM + room, user)
-            for feed in list(user.feeds) if told else ():
+            for feed in user.feeds_of(room) if told else ():
                 feed.gone(room)
         for room, one in now.items():
             if room not in before:
                 self._channels.setdefault(ROOM + room, {})[user] = None
             if told and before.get(room) != one:
-                for feed in list(user.feeds):
+                for feed in user.feeds_of(room):
                     feed.came(one)
 
     def _without(self, channel: str, user: UserHere) -> None:

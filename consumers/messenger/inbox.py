@@ -10,6 +10,7 @@ from consumers.cluster.places import PlaceBook
 from consumers.messenger.here import Here
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
+from consumers.protocol.session import Member
 from control.inbox.rows import row_of
 from control.rooms.door import RoomDoor, Who
 from control.rooms.state import stream_of
@@ -34,8 +35,8 @@ class Holder(Protocol):
 class InboxFeed:
     """One connection's."""
 
-    def __init__(self, inbox: "Inbox", who: Who, user: str, holder: Holder) -> None:
-        self._inbox, self._who, self._user, self._holder = inbox, who, user, holder
+    def __init__(self, inbox: "Inbox", member: Member, user: str, holder: Holder) -> None:
+        self._inbox, self._member, self._user, self._holder = inbox, member, user, holder
         self._dirty: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._pushing = self._over = False
@@ -61,6 +62,9 @@ class InboxFeed:
 
     # ── from Here (it is its Feed) ───────────────────────────────────────────────────────────────────
 
+    def covers(self, room: str) -> bool:
+        return Who(self._member.grants).reads(room)
+
     def news(self, channel: str, seq: int) -> None:  # noqa: ARG002 - a Feed
         self.touch(channel.removeprefix(ROOM))
 
@@ -72,7 +76,7 @@ class InboxFeed:
 
     def moved(self) -> None:
         for one in self._inbox.rooms.open_to(self._user):
-            if self._place(one.room) != self._upto.get(one.room):
+            if self.covers(one.room) and self._place(one.room) != self._upto.get(one.room):
                 self.touch(one.room)
 
     def moved_in(self, room: str) -> None:
@@ -157,13 +161,15 @@ class Inbox:
         return Upto(self._book.read_upto(user, stream), self._book.delivered(user, stream))
 
     async def page(
-        self, request: talk.Inbox, who: Who, user: str, holder: Holder, feed: InboxFeed | None
+        self, request: talk.Inbox, member: Member, holder: Holder, feed: InboxFeed | None
     ) -> tuple[talk.InboxReply, InboxFeed]:
         """A page of rows, and what tells of changes from then on. Raises."""
+        who = Who(member.grants)
+        user = who.named()
         if feed is None:
-            feed = InboxFeed(self, who, user, holder)
+            feed = InboxFeed(self, member, user, holder)
             here = self._here.add(user, feed)
-            feed.begin(list(here.rooms.values()))
+            feed.begin(here.told(feed))
         page = await rows_of(
             *(self.history, self._door, who, user),
             limit=request.limit,

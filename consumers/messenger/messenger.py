@@ -101,7 +101,9 @@ class Messenger:
         signals.heard_by[DISCONNECT] = lambda said: self.disconnect(said["user"] or "")
         if door.rooms.followed:
             door.rooms.inboxes.of_users.on_change.append(self._places_changed)
-            door.rooms.inboxes.of_users.used_by(lambda name: name in self._devices or self.here.is_here(name))
+            door.rooms.inboxes.of_users.used_by(
+                lambda name: name in self._devices or self.here.is_here(name) or book.has(name)
+            )
 
     async def run(self) -> None:
         """Let time pass."""
@@ -151,25 +153,25 @@ class Messenger:
     async def _begin_sync(self, request: talk.Sync, member: Member, connection: Any) -> m.AnyReply | None:
         user = Who(member.grants).named()
         feeds = self._feeds_of(connection)
-        if feeds.sync is not None:
-            return m.error("bad_request", "This connection follows all rooms already.", request_id=request.id)
+        self._requests.count_read(member)
         await self._rooms.fresh()  # who was let in a moment ago finds the room
-        if connection.closing or feeds.sync is not None:
+        if connection.closing:
             return None
+        if feeds.sync is not None:  # again, from what is acknowledged by now
+            self._sync.end(feeds.sync)
         feeds.sync = self._sync.feed(member, connection)
         synced = await self._sync.begin(request, feeds.sync)
         self.names.changed_of({stream_of(one.room): None for one in self._rooms.open_to(user)})
         return synced
 
     async def _page(self, request: talk.Inbox, member: Member, connection: Any) -> m.AnyReply | None:
-        who = Who(member.grants)
-        user, feeds = who.named(), self._feeds_of(connection)
+        user, feeds = Who(member.grants).named(), self._feeds_of(connection)
         if request.off:
             self._end_inbox(user, feeds)
             return None if request.id is None else m.Ok(id=request.id)
         if not self.here.is_here(key_of(user).encode()):
             await self._rooms.fresh()  # of whoever is here already changes are heard as they come
-        reply, feed = await self._inbox.page(request, who, user, connection, feeds.inbox)
+        reply, feed = await self._inbox.page(request, member, connection, feeds.inbox)
         feeds.inbox = feed
         if connection.closing:
             self.left(connection, member)
@@ -246,11 +248,11 @@ class Messenger:
                 del self._devices[name]
 
     def _places_changed(self, name: bytes) -> None:
+        self._book.changed(name)
         for connection, before in list(self._devices.get(name, {}).items()):
             user = connection.session.user
             gone = self._rooms.inboxes.of_user(user).gone.get(connection.device, 0)
             if gone > before:
-                self._book.forget(user, connection.device)
                 connection.end(Close.BAD_TOKEN)
 
     def disconnect(self, user: str) -> None:

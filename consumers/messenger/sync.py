@@ -65,7 +65,7 @@ class SyncFeed:
         sync, user, device = self._sync, self._member.user, self.connection.device
         first = not sync.book.synced(user, device)
         begins: dict[str, int] = {}
-        names, behind = list(here.rooms), 0
+        names, behind = [one.room for one in here.told(self)], 0
         for at in range(0, len(names), _A_TURN):
             if at:
                 await asyncio.sleep(0)
@@ -90,7 +90,7 @@ class SyncFeed:
             sync.book.begins(user, device, begins)
         # Once it is answered how many come.
         asyncio.get_running_loop().call_soon(self._work_on)
-        return len(here.rooms), behind
+        return len(here.told(self)), behind
 
     def end(self) -> None:
         """Follow nothing any more."""
@@ -116,6 +116,9 @@ class SyncFeed:
         return max(start, one.spans.first - 1 if one.ranges else one.since - 1)
 
     # ── from Here (it is its Feed) ───────────────────────────────────────────────────────────────────
+
+    def covers(self, room: str) -> bool:
+        return self._member.grants.allows("subscribe", stream_of(room))
 
     def news(self, channel: str, seq: int) -> None:
         stream = str(Stream(Kind.CHAT, channel))

@@ -58,10 +58,11 @@ class Crowd:
         """Where strangers are shown them: in the middle of their cell."""
         return self._grid.middle(self._cell_of[person])
 
-    def nearest(self, lat: float, lon: float) -> Iterator[tuple[float, Person]]:
-        """They, nearest cell first, with its distance; no more is looked at than is asked for."""
-        radius, done = _FIRST_M, -1.0
-        while done < FARTHEST_M:
+    def nearest(self, lat: float, lon: float, within_m: float = FARTHEST_M) -> Iterator[tuple[float, Person]]:
+        """They, nearest cell first, with its distance; no more is looked at than is asked for. Only those
+        whose cell's middle is so near: where in it they are nobody is to find out."""
+        radius, done = min(_FIRST_M, within_m), -1.0
+        while done < within_m:
             box = box_around(lat, lon, radius)
             whole = radius >= FARTHEST_M or self._grid.count(box) > min(
                 _MOST_CELLS, 4 * len(self._cells) + 64
@@ -70,11 +71,11 @@ class Crowd:
             if cells:
                 middles = np.array([self._grid.middle(cell) for cell in cells])
                 distances = metres(lat, lon, middles[:, 0], middles[:, 1])
-                upto = np.inf if whole else radius
+                upto = within_m if whole else radius
                 for at in np.argsort(distances, kind="stable").tolist():
                     if done < distances[at] <= upto:
                         for person in list(self._cells.get(cells[at], ())):
                             yield float(distances[at]), person
             if whole:
                 return
-            done, radius = radius, radius * _FARTHER
+            done, radius = radius, min(radius * _FARTHER, within_m)

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from consumers.protocol.shapes import ClientTime, Latitude, Longitude, Reply, Request
 
+_Within = Annotated[str, Meta(max_length=24, description="a distance with its unit: 5mi, 800m")]
 _Limit = Annotated[int, Meta(ge=1, le=500)]
 
 
@@ -15,9 +16,7 @@ class Nearby(Request, frozen=True, tag="nearby"):
 
     lat: Latitude | None = None
     lon: Longitude | None = None
-    within: Annotated[str, Meta(max_length=24, description="a distance with its unit: 5mi, 800m")] | None = (
-        None
-    )
+    within: _Within | None = None
     limit: _Limit = 20
     cursor: Annotated[str, Meta(max_length=100, description="of the page before")] | None = None
     off: bool = False
@@ -33,10 +32,11 @@ class Locate(Request, frozen=True, tag="locate"):
 
 
 class Around(Request, frozen=True, tag="around"):
-    """Who is near of those who made themselves public."""
+    """Who is near of those who made themselves public, within the same distance as friends."""
 
     lat: Latitude
     lon: Longitude
+    within: _Within | None = None
     limit: _Limit = 20
 
 

@@ -131,8 +131,9 @@ class NearbyRequests:
     def _around(self, request: n.Around, member: Member) -> m.AnyReply:
         user = Who(member.grants).user
         self._budgets.take_read(self._bound(member))
+        radius = radius_of(request.within or self._radius)
         found = []
-        for distance, person in self._looking.crowd.nearest(request.lat, request.lon):
+        for distance, person in self._looking.crowd.nearest(request.lat, request.lon, radius):
             if person.user == user or (user is not None and self._consent.has_blocked(person.user, user)):
                 continue
             found.append(self._stranger(person, distance, user, request))

@@ -28,6 +28,7 @@ from kernel.access.users import USER, check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
 from kernel.log.positions import Kind, Stream, spread
+from kernel.log.recent import RecentKeys
 from kernel.log.records import VIA, Headers
 from kernel.settings.reading import Auth
 from schemas.ingest import make_ingest, read_time
@@ -92,6 +93,7 @@ class Publishing:
         self._signer = signer or Signer(Auth())
         self._poster, self._history, self._channels = poster, history, channels
         self._answers, self._new_id = answers, new_id
+        self._recent = RecentKeys()
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
         #: Refusals that came before Kafka's word that it has the event, by what is posted just now.
@@ -168,7 +170,8 @@ class Publishing:
     async def _delivered(
         self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
     ) -> Position | None:
-        again = self._note(stream, by)
+        again = self._recent.again(str(stream), by[1])
+        self._note(stream, by)
         what = (by[0], str(stream), by[1])
         early = self._early.setdefault(what, [])
         try:
@@ -185,6 +188,7 @@ class Publishing:
         self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
     ) -> Position:
         """Wait for the fold's word. Raises Refused, or `unavailable` where it does not come in time."""
+        self._recent.again(str(stream), by[1])
         question = await self._answers.ask_soon()
         try:
             async with asyncio.timeout(WITHIN_S):
@@ -196,15 +200,12 @@ class Publishing:
         finally:
             question.forget()
 
-    def _note(self, stream: Stream, by: tuple[str, str, Sender]) -> bool:
-        """Keep who has posted this; whether it was posted here before."""
+    def _note(self, stream: Stream, by: tuple[str, str, Sender]) -> None:
+        """Keep who has posted this."""
         sender, key, connection = by
-        posted = (sender, str(stream), key)
-        again = posted in self._posted
-        self._posted[posted] = ref(connection)
+        self._posted[(sender, str(stream), key)] = ref(connection)
         if len(self._posted) > MAX_POSTED:
             self._posted.popitem(last=False)
-        return again
 
 
 def _event(request: m.Publish, stream: Stream, member: Member, key: str) -> dict[str, Any]:

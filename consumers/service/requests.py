@@ -86,6 +86,10 @@ class Requests:
         viewers = self._counts.viewers(request.stream)
         return m.PresenceReply(id=request.id, stream=request.stream, viewers=viewers)
 
+    def count_read(self, member: Member) -> None:
+        """What takes as much as a page of history counts as one. Raises RateLimitedError."""
+        self._budgets.take_read(self._bound(member))
+
     def page(self, member: Member) -> AbstractAsyncContextManager[None]:
         """A page is on its way to a member, from when it is asked for until it is taken. Raises."""
         return self._pages.slot(self._bound(member))

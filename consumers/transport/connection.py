@@ -24,8 +24,10 @@ from kernel.fairness.fair import WHOSE
 from kernel.log.positions import Stream
 from kernel.process.metrics import CLOSED
 
-#: Requests of one viewer that may be under way at once (publishing, reading history).
-MAX_UNDER_WAY: Final = 32
+#: What one viewer may have under way at once: an event counts one for each 8 KiB, all else that takes time 8.
+MAX_UNDER_WAY: Final = 256
+_UNIT: Final = 8 * 1024
+_REQUEST: Final = 8
 
 
 class ViewerConnection(asyncio.Protocol):
@@ -202,7 +204,7 @@ class ViewerConnection(asyncio.Protocol):
                 self._reply(None if request_id is None else m.Ok(id=request_id))
             case s.Post(posted, stream):
                 work = self._service.publishing.publish(posted, stream, member, self, self._size)
-                self._start(posted.id, work)
+                self._start(posted.id, work, -(-self._size // _UNIT))
             case s.ReadPast(asked, stream):
                 self._start(asked.id, self._read_past(asked, stream, member))
             case s.DoInRoom(asked_for):
@@ -307,20 +309,22 @@ class ViewerConnection(asyncio.Protocol):
         if message is not None:
             self.send(message)
 
-    def _start(self, request_id: int | None, work: Coroutine[Any, Any, m.AnyReply | None]) -> None:
-        """Do what takes time, and send its reply; so many at once and no more."""
-        if self._under_way >= MAX_UNDER_WAY:
+    def _start(
+        self, request_id: int | None, work: Coroutine[Any, Any, m.AnyReply | None], counts: int = _REQUEST
+    ) -> None:
+        """Do what takes time, and send its reply; so much at once and no more."""
+        if self._under_way + counts > MAX_UNDER_WAY:
             work.close()
-            wait = f"Wait for replies: {MAX_UNDER_WAY} requests are under way."
+            wait = "Wait for replies: as much is under way as may be."
             self.send(m.error("rate_limited", wait, request_id=request_id))
             return
-        self._under_way += 1
+        self._under_way += counts
 
         async def run() -> None:
             try:
                 reply = await work
             finally:
-                self._under_way -= 1
+                self._under_way -= counts
             self._reply(reply)
 
         self._service.tasks.spawn(run())

@@ -21,6 +21,7 @@ from consumers.transport.frames import close_frame, text_frame
 from consumers.transport.http import http_response
 from consumers.transport.incoming import WIRE_LOG
 from kernel.access.tokens import UnknownKey, shown_token
+from kernel.access.users import check_device
 from kernel.close_codes import CLOSES, Close, close_label
 from kernel.errors import TouchlineError
 from kernel.process.metrics import CLOSED
@@ -36,8 +37,9 @@ class ParsedRequest(Request):
         super().__init__(request.path, request.headers, request.method, request.protocol)
         parts = urlsplit(request.path)
         self.route = parts.path
-        self.pairs: list[tuple[str, str]] = parse_qsl(parts.query, keep_blank_values=True)
+        self.pairs: list[tuple[str, str]] = parse_qsl(parts.query, keep_blank_values=True, errors="strict")
         self.query = dict(self.pairs)
+        self.device = self.query.get("device", "")
 
     @property
     def token(self) -> str | None:
@@ -52,6 +54,7 @@ class ParsedRequest(Request):
 
 #: What a request may say once: of two origins or two tokens neither can be believed.
 _ONCE: Final = ("Host", "Origin", "Authorization", "Last-Event-ID")
+_ONCE_IN_QUERY: Final = ("user", "token", "device")
 
 
 def asked_by(request: Request) -> ParsedRequest | None:
@@ -59,9 +62,12 @@ def asked_by(request: Request) -> ParsedRequest | None:
     if any(len(request.headers.get_all(name)) > 1 for name in _ONCE):
         return None
     try:
-        return ParsedRequest(request)
-    except ValueError:  # an address such as //[
+        asked = ParsedRequest(request)
+        check_device(asked.device)
+    except (ValueError, TouchlineError):  # an address such as //[, or one whose bytes are no text
         return None
+    names = [name for name, _ in asked.pairs]
+    return None if any(names.count(name) > 1 for name in _ONCE_IN_QUERY) else asked
 
 
 #: Takes over the connection after the request was read; returns bytes to send, or None: it has taken over.
@@ -216,7 +222,7 @@ class Handshake(asyncio.Protocol):
             session_id=session_id,
             session=session,
             address=self.address,
-            device=asked.query.get("device", "")[:128],
+            device=asked.device,
         )
         welcome = admission.welcome(session_id, session, by_token=asked.token is not None)
         admission.replace(self, viewer)

@@ -59,6 +59,8 @@ class OneWay(asyncio.Protocol):
         self.address, self.session = handshake.address, member
         self.paused = False
         self.cursors: dict[str, int] = {}
+        #: Rooms of which it is being asked whether they may be watched.
+        self._asked_for = 0
         self._paused_at = self._alive_at = self._service.clock.monotonic()
 
     def begin(self, requests: list[m.Subscribe]) -> None:
@@ -72,6 +74,7 @@ class OneWay(asyncio.Protocol):
         for request in requests:
             stream = parse_stream(request.stream)
             if is_room(stream):
+                self._asked_for += 1
                 self._service.tasks.spawn(self._watch_room(request, stream))
             elif (reply := subscriptions.watch(self, self.session, request, stream)) is not None:
                 self.send(reply)
@@ -81,8 +84,14 @@ class OneWay(asyncio.Protocol):
         reply = await self._service.subscriptions.watch_room(
             *(self, self.session, request, stream), gone=gone
         )
+        self._asked_for -= 1
         if reply is not None and not gone():
             self.send(reply)
+
+    @property
+    def has_all(self) -> bool:
+        """Whether all that there was is given: rooms are asked about first, and the past is read."""
+        return not self._asked_for and all(one.at_head for one in self._subscriptions)
 
     # ── from the transport ───────────────────────────────────────────────────────────────────────────
 

@@ -13,6 +13,8 @@ from consumers.transport.oneway import OneWay, arrive, write_cursors
 from kernel.close_codes import Close
 
 _MAX_POLL_BYTES: Final = 512 * 1024
+#: What was there already is given however short the wait is, if it can be had within this time.
+_AT_LEAST_S: Final = 5.0
 #: What comes within this time of the first event goes into the same answer.
 _GATHER_S: Final = 0.01
 #: Messages that are worth an answer of their own: a stream is not served here, or cannot be read.
@@ -28,7 +30,8 @@ class Poll(OneWay):
         self._events: list[bytes] = []
         self._messages: list[bytes] = []
         self._size = 0
-        self._timer = asyncio.get_running_loop().call_later(wait_s, self._answer)
+        self._at_latest = self._service.clock.monotonic() + max(wait_s, _AT_LEAST_S)
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._over)
 
     def event(self, payload: bytes) -> None:
         self._events.append(payload)
@@ -52,6 +55,14 @@ class Poll(OneWay):
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
         super().connection_lost(exc)
+
+    def _over(self) -> None:
+        """The time is over; what there was is waited for."""
+        late = self._service.clock.monotonic() >= self._at_latest
+        if late or self.has_all or self.paused or self._transport.is_closing():
+            self._answer()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(_GATHER_S, self._over)
 
     def _answer_soon(self) -> None:
         self._timer.cancel()

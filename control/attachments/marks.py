@@ -123,9 +123,11 @@ class Marks:
         """All marks under a message's id."""
         return self._all(prefix_of(event))
 
-    def posts(self, attachment: str) -> list[Mark]:
-        """The messages that have it and were not taken back. Raises `unavailable`."""
-        posts = [mark for _, mark in self.of(attachment) if mark.what == "posted"]
+    def posts(self, attachment: str, stream: str) -> list[Mark]:
+        """The messages of its stream that have it and were not taken back. Raises `unavailable`.
+
+        Kafka takes records from anybody: what a record of another stream says of it counts for nothing."""
+        posts = [mark for _, mark in self.of(attachment) if mark.what == "posted" and mark.stream == stream]
         return [post for post in posts if not self.retracted(post)]
 
     def posted(self, attachment: str) -> bool:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from control.entity.fold import Change, Input
 from control.entity.types import pair_key
 from control.rooms.users import key_of
-from kernel.access.users import check_user
+from kernel.access.users import MAX_DEVICE, check_user
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ
 from kernel.log.topics import DAY_MS
@@ -24,7 +24,6 @@ MOST_STREAMS: Final = 150
 MOST_RECORDS: Final = 64
 #: Devices of a user: the one that is away longest goes.
 MOST_DEVICES: Final = 20
-MAX_DEVICE: Final = 128
 #: A device that was not there for so long is gone, and what nobody has moved for so long.
 DAYS: Final = 30
 _MOST_GONE: Final = 50
@@ -99,7 +98,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[AckedByDevice, ...] = ()
     read: tuple[ReadStream, ...] = ()
     forget: tuple[str, ...] = ()
-    #: Their data were erased: nothing is known any more of how far they are.
+    #: Their data were erased: nothing is known any more of their devices, nor of how far they are.
     forget_places: bool = False
 
 
@@ -144,7 +143,9 @@ def fold_places(given: Input, state: StateOf) -> Sequence[Change[Places]]:
         raise TouchlineError("bad_request", "The record is about another user than its key says.")
     day = given.append_ms // DAY_MS
     before = list(_records(ack.user, state)) or [Places()]
-    now = [replace(one, streams=()) for one in before] if ack.forget_places else list(before)
+    now = list(before)
+    if ack.forget_places:
+        now = [replace(one, devices=(), gone=(), streams=()) for one in before]
     now[0] = _devices(now[0], ack, given.append_ms)
     numbers = {one.device: one.number for one in now[0].devices}
     alive = frozenset(numbers.values())

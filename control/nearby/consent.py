@@ -88,6 +88,10 @@ class Consent:
             return False
         return self.are_friends(viewer, user) or (sharing.public and not self.has_blocked(user, viewer))
 
+    def sees_exactly(self, viewer: str | None, user: str) -> bool:
+        """Whether a viewer who may see a user is shown more than the cell that they are in."""
+        return viewer is None or viewer == user or self.are_friends(viewer, user)
+
     def fence(self, id_: str) -> Fence | None:
         """The fence of this id."""
         return self.fences.get(id_) if self._tables else None

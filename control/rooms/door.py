@@ -52,6 +52,10 @@ class Who(NamedTuple):
         """Whether they may do everything with a room."""
         return self.grants.allows("admin", channel_of(room)) or self.grants.allows("admin", stream_of(room))
 
+    def reads(self, room: str) -> bool:
+        """Whether the token covers a room: what is not covered is left out wherever rooms are listed."""
+        return self.administers(room) or self.grants.reads(stream_of(room))
+
     def must(self, action: Action, room: str) -> None:
         """Raise `forbidden` where the token does not allow this on a room's stream."""
         if not self.grants.allows(action, stream_of(room)):

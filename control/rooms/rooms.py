@@ -76,11 +76,13 @@ class Rooms:
         return self.of_channel(ROOM + name)
 
     def readable(self, grants: Grants, channel: str) -> Spans:
-        """What of a room's stream may be read, as far as is known here."""
+        """What of a room's stream may be read, as far as is known here: of a deleted one by nobody."""
+        room = self.of_channel(channel)
+        if room is None:
+            return NOTHING
         if grants.allows("admin", channel):
             return ALL
-        room = self.of_channel(channel)
-        if room is None or self.banned(grants.user, channel):
+        if self.banned(grants.user, channel):
             return NOTHING
         return room.readable(grants.user)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from control.attachments.marks import Facts, Mark, not_there
+from control.attachments.marks import Facts, not_there
 from control.rooms.state import is_room
 from gateway.attachments import content, doors
 from gateway.attachments.allowance import Allowance
@@ -168,11 +168,11 @@ async def readable(context: Context, attachment: str, reader: Reader) -> Facts:
     service, clock = context.attachments, context.clock
     deadline = clock.monotonic() + _PATIENCE_S
     while True:
-        posts, facts = service.marks.posts(attachment), await service.store.find(attachment)
+        facts = await service.store.find(attachment)
         if facts is None:
             raise not_there(attachment)
-        for post in posts:
-            if await _opens(facts, post, reader):
+        for post in service.marks.posts(attachment, facts.stream):
+            if await reader.may_read(Stream.parse(post.stream), post.seq, post.members_at):
                 if service.over(attachment):
                     raise TouchlineError("expired", f"The days of the attachment {attachment} are over.")
                 return facts
@@ -180,14 +180,6 @@ async def readable(context: Context, attachment: str, reader: Reader) -> Facts:
         if service.marks.posted(attachment) or clock.monotonic() > deadline:
             raise not_there(attachment)
         await asyncio.sleep(_STEP_S)
-
-
-async def _opens(facts: Facts, post: Mark, reader: Reader) -> bool:
-    """Whether a message gives them the attachment. Kafka takes records from anybody: one of another stream
-    opens nothing."""
-    return post.stream == facts.stream and await reader.may_read(
-        Stream.parse(post.stream), post.seq, post.members_at
-    )
 
 
 def _upload(address: Address) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Nothing is held in memory but the piece that is on its way. How long a client ma
 said by `gateway.body_timeout_s` and `gateway.slow_timeout_s`, and an upload ends with its address.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from aiohttp import web
 from control.attachments.marks import Facts, not_there
 from gateway.attachments.directory import Directory, download_parts, upload_parts
 from gateway.attachments.ranges import Range, asked, sent
+from gateway.attachments.receiving import other_bytes
 from gateway.attachments.service import facts_in
 from gateway.context import Context
 from gateway.http.bodies import next_of
@@ -87,8 +89,7 @@ class _Content:
                 arrived = part.start + part.length
                 return web.json_response({"arrived": arrived}, status=202, headers={OFFSET: str(arrived)})
         else:
-            async for _ in self._pieces(request, expires_s):
-                pass  # it is here: whoever sends it again did not hear of it
+            await self._again(request, facts, part, expires_s)
         return web.json_response(
             {"attachment": attachment, "size": facts.size, "sha256": facts.sha256},
             status=201,
@@ -119,6 +120,16 @@ class _Content:
                 return False
             await receiving.finish()
             return True
+
+    async def _again(self, request: web.Request, facts: Facts, part: Range, expires_s: int) -> None:
+        """It is here: whoever sends it again did not hear of it. Raises `bad_request` for other bytes; of a
+        part nobody can tell."""
+        whole, hashed = part.length == facts.size, hashlib.sha256()
+        async for piece in self._pieces(request, expires_s):
+            if whole:
+                hashed.update(piece)
+        if whole and hashed.hexdigest() != facts.sha256:
+            raise other_bytes()
 
     async def _pieces(self, request: web.Request, expires_s: int) -> Any:
         while piece := await next_of(request, self._settings.body_timeout_s):
@@ -157,7 +168,7 @@ class _Content:
         check_time(self._clock, expires_s)
         facts = await self._store.find(attachment)
         # The message may have been taken back since this address was given out.
-        if facts is None or not self._service.marks.posts(attachment):
+        if facts is None or not self._service.marks.posts(attachment, facts.stream):
             raise not_there(attachment)
         tag = f'"{facts.sha256}"'
         max_age = max(0, int(expires_s - self._clock.now_ms() / 1000))

@@ -92,14 +92,15 @@ class Janitor:
 
     async def _take_back(self, attachment: str, place: bytes, named: Mark) -> None:
         marks = self._service.marks
-        if marks.posts(attachment):
+        facts = await self._service.store.find(attachment)
+        theirs = facts is None or facts.stream == named.stream  # of another stream it is not to be taken back
+        if facts is not None and theirs and marks.posts(attachment, facts.stream):
             gone = [
                 key for key, mark in marks.of(attachment) if mark.what == "posted" and marks.retracted(mark)
             ]
             await self._service.forget([*gone, place])
             return
-        facts = await self._service.store.find(attachment)
-        if facts is None or facts.stream == named.stream:  # of another stream it is not theirs to take back
+        if theirs:
             await self._service.delete(attachment)
         await self._service.forget([place])
 

@@ -108,11 +108,7 @@ class Receiving:
                 return
             if self._hash.hexdigest() != self._facts.sha256:
                 self._throw_away()
-                raise TouchlineError(
-                    "bad_request",
-                    "The bytes that came do not have the hash that was announced: nothing of them is kept.",
-                    hint="Upload them again.",
-                )
+                raise other_bytes()
             os.fsync(self._part)
             self._end_part()
             self._store.settle(self._attachment, self._facts)
@@ -133,6 +129,15 @@ class Receiving:
         if self._part is not None:
             os.close(self._part)
             self._part = None
+
+
+def other_bytes() -> TouchlineError:
+    """The refusal of bytes that are not those that were announced."""
+    return TouchlineError(
+        "bad_request",
+        "The bytes that came do not have the hash that was announced: nothing of them is kept.",
+        hint="Upload them again.",
+    )
 
 
 @contextlib.contextmanager

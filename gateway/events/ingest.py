@@ -12,7 +12,7 @@ from control.rooms.membership import ALL, Spans
 from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
-from gateway.events import replies, sending
+from gateway.events import positions, replies, sending
 from gateway.events.changes import Item, Look, Numbers, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
@@ -26,6 +26,7 @@ from kernel.access.users import check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
 from kernel.log.positions import Stream, spread
+from kernel.log.recent import RecentKeys
 from kernel.log.records import VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from producers.posts import Record, read_post
@@ -41,6 +42,7 @@ _MAX_KEY: Final = 128
 async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
     limit, max_lines = context.settings.gateway.max_event_bytes, context.settings.gateway.max_lines
+    recent = RecentKeys()
 
     context.producer.answers.begin()
 
@@ -68,14 +70,16 @@ async def routes(context: Context) -> Sequence[Operation]:
             doors.looking(context.attachments, stream, caller),
             replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
         )
-        asked = _Shared(stream, caller, idempotency_key, lanes, refusals)
+        asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set())
+        # The fold's own answer is the first one's.
+        again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
                 parts = _looked(paced(lines_of(request, limit, max_lines), context, caller), looks, refusals)
-                return await many(request, stream.kind, send=send, parts=parts, results=results)
+                return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
@@ -83,7 +87,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(parts_of(items_of(body, limit)), context, caller) if several else parts_of([body])
             parts = _looked(items, looks, refusals)
-            return await many(request, stream.kind, send=send, parts=parts, results=results)
+            return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
             results.close()
 
@@ -115,21 +119,31 @@ async def _readable(context: Context, request: web.Request, stream: Stream) -> S
 
 
 async def many(
-    request: web.Request, of: str, *, send: Send, parts: AsyncIterator[list[bytes]], results: Results
+    request: web.Request,
+    of: str,
+    *,
+    send: Send,
+    parts: AsyncIterator[list[bytes]],
+    results: Results,
+    again: set[int] | None = None,
 ) -> web.StreamResponse:
-    """Send the parts as they come, a bounded number at once, and answer with a result for each event. `of`
-    says in the metrics what they are."""
+    """Send the parts as they come, a bounded number at once, and answer with a result for each event: of
+    those that were posted `again` without a place. `of` says in the metrics what they are."""
     streaming = await _streaming(request)
-    windows: deque[tuple[int, asyncio.Future[Sent]]] = deque()
+    windows: deque[tuple[int, int, asyncio.Future[Sent]]] = deque()
     number, error = 0, None
 
     async def finish_oldest() -> None:
-        count, future = windows.popleft()
+        first, count, future = windows.popleft()
         sent = await future
         INGESTED.labels(of).inc(count - len(sent.failures))
         for failure in sent.failures:
             REFUSED.labels(failure.error.code).inc()
-        lines = results.add(count, sent.failures, sent.told)
+        told = sent.told
+        if again:
+            told = positions.without(told, [place for place in range(count) if first + place in again])
+            again.difference_update(range(first, first + count))
+        lines = results.add(count, sent.failures, told)
         if streaming is None:
             results.keep(lines)
         else:
@@ -141,8 +155,8 @@ async def many(
             number += len(items)
             async with turn(request):
                 sent = await send(items)
-            windows.append((len(items), sent))
-            while windows and (len(windows) > _WINDOWS or windows[0][1].done()):
+            windows.append((number - len(items), len(items), sent))
+            while windows and (len(windows) > _WINDOWS or windows[0][2].done()):
                 await finish_oldest()
             results.check()
     except TouchlineError as broken:
@@ -177,11 +191,14 @@ class _Shared(NamedTuple):
     idempotency_key: str | None
     lanes: int
     refusals: Refusals
+    recent: RecentKeys
+    #: Events that were posted here before: what lies where their records do never becomes one.
+    again: set[int]
 
 
 def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
-    stream, caller, idempotency_key, lanes, refusals = asked
+    stream, caller, idempotency_key, lanes, refusals, recent, again = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
 
     def prepare(item: Item) -> Record:
@@ -201,6 +218,8 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key
         if lanes:
             post.channel = spread(stream, lanes, sender=post.sender, key=post.key, turn=number).channel
+        if post.key is not None and recent.again(f"{stream.kind}:{post.channel}", post.key):
+            again.add(number)
         return make(post)
 
     return prepare

@@ -4,7 +4,7 @@ A million events come in one body, and each of them costs what is written here: 
 is worked out once, and large numbers are not written down anew for each of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from control.numbering import Numbering, Position
@@ -41,6 +41,15 @@ def lines(numbering: Numbering, stream: Stream, runs: Iterable[Run], count: int)
         return "".join([text for _, text in texts]).encode()
     split = [line for _, text in texts for line in text.encode().splitlines()]
     return dict(zip(places, split, strict=True))
+
+
+def without(told: bytes | Mapping[int, bytes], places: Sequence[int]) -> bytes | Mapping[int, bytes]:
+    """The same without what would be said of these."""
+    if not places or not told:
+        return told
+    lines_of = dict(enumerate(told.splitlines())) if isinstance(told, bytes) else told
+    gone = set(places)
+    return {number: text for number, text in lines_of.items() if number not in gone}
 
 
 def _text(head: str, seq: int, id_: int, offsets: Sequence[int]) -> str:

@@ -1,5 +1,6 @@
 """Who may do what over HTTP: one place that every route asks, with the same tokens as the edges."""
 
+import re
 import secrets
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -11,6 +12,7 @@ from control.state import ControlState
 from kernel.access.jwks import JwksKeys
 from kernel.access.tokens import (
     EVERYTHING,
+    READING,
     Action,
     Grants,
     Keys,
@@ -24,7 +26,7 @@ from kernel.access.tokens import (
     shown_token,
     without_token,
 )
-from kernel.access.users import ROOM, check_user
+from kernel.access.users import ROOM, check_device, check_user
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.fair import WHOSE
@@ -32,14 +34,11 @@ from kernel.log.positions import Stream
 from kernel.settings.reading import Settings
 from search_indexer.searching.scope import Seen
 
-#: What one does with what others have posted: a channel's settings may keep it to some.
-_READING: Final[tuple[Action, ...]] = ("subscribe", "history")
-
-
 #: Who asks, percent-encoded, where there are no keys.
 USER_HEADER: Final = "Touchline-User"
 DEVICE_HEADER: Final = "Touchline-Device"
-MAX_DEVICE: Final = 128
+#: A `%` that begins no byte.
+_NO_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Caller(NamedTuple):
@@ -83,10 +82,10 @@ class Reader(NamedTuple):
     async def may_read(self, stream: Stream, seq: int, members_at: int = 0) -> bool:
         """Whether the event at this place is theirs to read; `members_at` is the latest change of its room
         before it. Raises `unavailable`."""
-        grants = self.grants
-        if grants is None:
+        if self.grants is None and not is_room(stream):
             return True
-        if not any(grants.allows(action, str(stream)) for action in _READING):
+        grants = self.grants or everything("")
+        if not grants.reads(str(stream)):
             return False
         if not is_room(stream):
             return self.board.may_read(grants, stream.channel)
@@ -115,14 +114,16 @@ class Access:
         WHOSE.set("" if grants is None else grants.user)
         if grants is None:
             return Caller(None)
+        channel = what.rpartition(":")[2]
         if not grants.allows(action, what):
+            if action == "admin" and channel.startswith(ROOM):  # whoever is not in it is told of no room
+                await self._state.rooms.seen_by(grants, channel.removeprefix(ROOM))
             who = "The token does not allow" if grants.by_token else "Without a token nobody may"
             raise TouchlineError("forbidden", f"{who} {action} on {what}.")
-        channel = what.rpartition(":")[2]
         if channel.startswith(ROOM):
-            if action in _READING:
+            if action in READING:  # what a room's members alone do
                 await self._state.rooms.seen_by(grants, channel.removeprefix(ROOM))
-        elif action in _READING and not self._state.may_read(grants, channel):
+        elif action in READING and not self._state.may_read(grants, channel):
             raise TouchlineError("forbidden", f"{what} is not for {grants.user[:80]} to read.")
         return Caller(
             grants.user,
@@ -191,17 +192,19 @@ def user_of(request: web.Request) -> str | None:
         return None
     try:
         (encoded,) = given
-        name = unquote_to_bytes(encoded.strip()).decode()
+        name = None if _NO_PERCENT.search(encoded) else unquote_to_bytes(encoded.strip()).decode()
     except ValueError:
+        name = None
+    if name is None:
         raise TouchlineError(
             "bad_request", f"{USER_HEADER} is one name, in percent-encoded UTF-8: Touchline-User: ana"
-        ) from None
+        )
     return check_user(name)
 
 
 def device_of(request: web.Request) -> str:
-    """The device that asks; empty where it does not say."""
-    return request.headers.get(DEVICE_HEADER, request.query.get("device", ""))[:MAX_DEVICE]
+    """The device that asks; empty where it does not say. Raises `bad_request`."""
+    return check_device(request.headers.get(DEVICE_HEADER, request.query.get("device", "")))
 
 
 def token_of(request: web.Request) -> str | None:

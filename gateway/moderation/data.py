@@ -6,6 +6,7 @@ nothing to go on with after a crash.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from control.moderation.sanctions import shown
 from control.rooms.door import Who
 from gateway.context import Context
 from gateway.http.operations import Operation, Reply
+from gateway.moderation.known import alerts_of, attachments_of, devices_and_places, fences_of
 from gateway.nearby.door import known_of, nearby_door
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import USER
@@ -113,8 +115,14 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
             for block in page:
                 yield {"what": "block", "user": block.blocked, "since": to_rfc3339(block.at)}
             after = page[-1].blocked
-        for one_of_theirs in known_of(board.consent, user):
+        for one_of_theirs in chain(
+            known_of(board.consent, user),
+            devices_and_places(board.rooms.inboxes.of_user(user)),
+            alerts_of([one.alert for one in context.alerts.alerts.values()], user),
+        ):
             yield one_of_theirs
+        async for fence in fences_of(board.consent, user):
+            yield fence
         for channel in moderation.banned_from(user):
             if (sanction := moderation.of(channel, user)) is not None:
                 times = shown(sanction, context.clock.now_ms())
@@ -123,6 +131,8 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         async for event in events_of(client, settings, user, taken_back):
             number += 1
             yield {"what": "event", "event": msgspec.Raw(event)}
+            async for attachment in attachments_of(context.attachments, event):
+                yield attachment
         yield {"what": "end", "events": number}
 
     async def export(request: web.Request) -> web.StreamResponse:

@@ -5,14 +5,19 @@ from typing import Final
 from control.rooms.changes import not_found
 from control.rooms.door import Who
 from gateway.context import Context
+from kernel.access.tokens import Action
 from kernel.access.users import ROOM
 from kernel.errors import TouchlineError
 
 _RANKS: Final = ("owner", "moderator")
 
 
-async def must_lead(context: Context, who: Who, channel: str, *, over: str | None = None) -> None:
+async def must_lead(
+    context: Context, who: Who, channel: str, *, over: str | None = None, action: Action = "publish"
+) -> None:
     """Raise `forbidden` where they may not moderate this channel; `not_found` for strangers of a room.
+
+    `action` is what the token has to allow on a room: to moderate it is to post there, to look is to read.
 
     `over` a user: of a room's leaders only the owner is above moderators.
     """
@@ -26,6 +31,7 @@ async def must_lead(context: Context, who: Who, channel: str, *, over: str | Non
         return
     if name == channel:
         raise TouchlineError("forbidden", f"Only who administers {channel} moderates it.")
+    who.must(action, name)
     room = await rooms.seen_by(grants, name)
     me = room.member(grants.user)
     if me is None or me.role not in _RANKS:

@@ -79,7 +79,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def listed(request: web.Request) -> web.Response:
         channel, who = channel_of(request), await who_asks(context, request)
-        await must_lead(context, who, channel)
+        await must_lead(context, who, channel, action="history")
         context.budgets.take_read(bound_of(context, who))
         limit, after = limit_of(request, MAX_PAGE), request.query.get("cursor", "")
         found = moderation.sanctioned(channel, after=after and check_user(after), limit=limit + 1)

@@ -109,7 +109,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def listed(request: web.Request) -> web.StreamResponse:
         stream, who = _stream_of(request), await who_asks(context, request)
         channel = split_lane(stream.channel)[0]
-        await must_lead(context, who, channel)
+        await must_lead(context, who, channel, action="history")
         context.budgets.take_read(bound_of(context, who))
         limit, before = limit_of(request, _PAGE), _number(request.query.get("cursor"))
         found = [one for one in moderation.reported(channel) if before is None or one.number < before]

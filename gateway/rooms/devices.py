@@ -7,13 +7,13 @@ import msgspec
 from aiohttp import web
 
 from consumers.messenger.signals import DISCONNECT, signal
-from control.inbox.places import MAX_DEVICE, Ack
+from control.inbox.places import Ack
 from control.rooms.users import key_of
 from gateway.context import Context
 from gateway.http.operations import Operation, Parameter, Reply
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import USER
-from kernel.access.users import check_user
+from kernel.access.users import MAX_DEVICE, check_user
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.log.topics import topic_names

@@ -5,10 +5,11 @@ from typing import Any, Final
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from control.rooms.changes import MAX_NAME
 from control.rooms.door import MAX_PAGE, Alter, Create, Members, Who
-from control.rooms.state import MAX_MEMBERS
+from control.rooms.state import MAX_MEMBERS, History
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.neighbours import answer
@@ -104,6 +105,14 @@ _CHANGING: Final = (
 )
 
 
+class _AlterRequest(msgspec.Struct, frozen=True):
+    """What is left out stays as it is; null is nothing that could be set."""
+
+    name: str | UnsetType = UNSET
+    history: History | UnsetType = UNSET
+    receipts: bool | UnsetType = UNSET
+
+
 class _Mute(msgspec.Struct, frozen=True):
     on: bool
 
@@ -124,8 +133,8 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def change(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
-        wanted = await json_object(request, _MAX_BYTES, Alter)
-        return web.json_response(await door.alter(who, request.match_info["room"], wanted))
+        given = msgspec.to_builtins(await json_object(request, _MAX_BYTES, _AlterRequest))
+        return web.json_response(await door.alter(who, request.match_info["room"], Alter(**given)))
 
     async def delete(request: web.Request) -> web.Response:
         who = await who_asks(context, request)

@@ -59,20 +59,21 @@ async def as_of_hits(context: Context, grants: Grants, events: Sequence[bytes], 
 
     What is kept of a user's rooms lags behind the rooms: who was taken out may still be in it.
     """
-    if seen.own is None:
-        return None
     rooms, wrong = context.control_state.rooms, dict[str, Spans]()
     for event in events:
         await _others_first(event)
         placed = _placed(event)
         stream = Stream.parse(placed.stream)
         if is_room(stream):
-            await rooms.as_of(stream.channel, placed.members_at)
+            if seen.own is not None:  # an operator sees all of a room, or nothing where it is no more
+                await rooms.as_of(stream.channel, placed.members_at)
             spans = rooms.readable(grants, stream.channel)
             if placed.seq not in spans:
                 wrong[stream.channel] = spans
     if not wrong:
         return None
+    if seen.own is None:
+        return seen._replace(deleted=[*seen.deleted, *wrong])
     ranges = [one for one in seen.ranges if one[0] not in wrong]
     ranges += [(channel, *pair) for channel, spans in wrong.items() for pair in spans.ranges]
     return seen._replace(rooms=[one for one in seen.rooms if one not in wrong], ranges=ranges)

@@ -27,6 +27,7 @@ from search_indexer.searching.search import Searcher
 from search_indexer.searching.suggest import Suggester
 
 _TIMEOUT_S: Final = 10.0
+_MOST_LOOKS: Final = 8
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 256}
 _FLAG: Final = {"type": "string", "enum": ["0", "1"]}
 _TIME: Final = {"type": "string", "examples": ["2026-06-11T19:00:00Z", "2026-06-11", "10m", "yesterday"]}
@@ -158,8 +159,10 @@ async def routes(context: Context) -> Sequence[Operation]:
                 search, page, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
             )
             grants = await context.access.grants(request)
-            events = [bytes(hit.event) for hit in found.hits]
-            if (seen := await as_of_hits(context, grants, events, scope.seen)) is not None:
+            for _ in range(_MOST_LOOKS):  # behind hits that may not be shown there may be others
+                events = [bytes(hit.event) for hit in found.hits]
+                if (seen := await as_of_hits(context, grants, events, scope.seen)) is None:
+                    break
                 scope = scope._replace(seen=seen)
                 found = await searcher.search(
                     search, page, patterns=scope.patterns, seen=seen, taken_back=taken_back

@@ -29,6 +29,8 @@ from kernel.settings.reading import Auth
 
 Action = Literal["subscribe", "publish", "history", "search", "admin"]
 ACTIONS: Final[tuple[Action, ...]] = ("subscribe", "publish", "history", "search", "admin")
+#: What one does with what others have posted.
+READING: Final[tuple[Action, ...]] = ("subscribe", "history")
 EVERYTHING: Final = ("*",)
 _MIN_SECRET: Final = 32
 MAX_PATTERN: Final = 140
@@ -73,6 +75,10 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     def allows(self, action: Action, stream: str) -> bool:
         """Whether this may be done on this stream (`admin` and `search` ask with the stream or with `*`)."""
         return any(matches(pattern, stream) for pattern in self.can.get(action, ()))
+
+    def reads(self, stream: str) -> bool:
+        """Whether what is said on this stream may be read at all, as it comes or later."""
+        return any(self.allows(action, stream) for action in READING)
 
 
 def everything(user: str) -> Grants:

@@ -10,6 +10,7 @@ from typing import Final
 from kernel.errors import TouchlineError
 
 MAX_USER: Final = 128
+MAX_DEVICE: Final = 128
 #: What channels of the system begin with; they have no lanes.
 USER, NOTIFY, ROOM = "user-", "notify-", "room-"
 ALERT, FENCE, SYSTEM = "alert-", "fence-", "touchline-"
@@ -33,6 +34,15 @@ def check_user(name: str) -> str:
     if not 1 <= len(name) <= MAX_USER:
         raise TouchlineError(
             "bad_request", f"A user's name has 1 to {MAX_USER} characters; this one has {len(name)}."
+        )
+    return name
+
+
+def check_device(name: str) -> str:
+    """A device's name as somebody gave it. Raises `bad_request` where it is too long."""
+    if len(name) > MAX_DEVICE:
+        raise TouchlineError(
+            "bad_request", f"A device's name has up to {MAX_DEVICE} characters; this one has {len(name)}."
         )
     return name
 

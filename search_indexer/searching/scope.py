@@ -47,6 +47,8 @@ class Seen(NamedTuple):
     #: part; looked at where `own` is.
     rooms: Sequence[str] = ()
     ranges: Sequence[tuple[str, int, int]] = ()
+    #: Channels of rooms that are no more: of these nobody sees anything.
+    deleted: Sequence[str] = ()
 
 
 ALL: Final = Seen()
@@ -58,6 +60,8 @@ def beyond(seen: Seen) -> list[dict[str, Any]]:
     for first in range(0, len(seen.hidden), _MOST_TERMS):
         some = seen.hidden[first : first + _MOST_TERMS]
         found += [{"terms": {"channel": some}}, {"terms": {BASE: some}}]
+    if seen.deleted:
+        found.append({"terms": {"channel": list(seen.deleted)}})
     if seen.own is not None:
         ways = [{"prefix": {"channel": {"value": prefix}}} for prefix in CLOSED]
         open_: list[dict[str, Any]] = [{"terms": {"channel": list(seen.own)}}]

@@ -13,6 +13,7 @@ import numpy as np
 from control.nearby.consent import Consent
 from control.nearby.fences import Fence, fence_channel
 from control.nearby.inside import Inside
+from control.places.cells import Grid
 from streams.fences.index import FenceIndex
 from streams.fold.moves import Moved
 
@@ -46,9 +47,10 @@ InsideOf = Callable[[str], Inside | None]
 
 
 def crossings(
-    index: FenceIndex, consent: Consent, moves: Sequence[Moved], inside_of: InsideOf
+    index: FenceIndex, consent: Consent, moves: Sequence[Moved], inside_of: InsideOf, cells: Grid
 ) -> Iterator[tuple[Crossing | None, Change | None]]:
-    """What these moves, in their order, set off; `inside_of` is asked after each change was taken."""
+    """What these moves, in their order, set off; `inside_of` is asked after each change was taken. `cells`:
+    those in whose middle strangers are shown who is public."""
     lat, lon = np.array([move.lat for move in moves]), np.array([move.lon for move in moves])
 
     def sees(number: int, maker: str | None) -> bool:
@@ -65,11 +67,11 @@ def crossings(
         candidates = of_move.get(number)
         if before is None and candidates is None:
             continue
-        yield from _of_one(consent, move, before, candidates or {})
+        yield from _of_one(consent, move, before, candidates or {}, cells)
 
 
 def _of_one(
-    consent: Consent, move: Moved, before: Inside | None, near: dict[str, float]
+    consent: Consent, move: Moved, before: Inside | None, near: dict[str, float], cells: Grid
 ) -> Iterator[tuple[Crossing | None, Change | None]]:
     was = () if before is None else before.fences
     left: list[str] = []
@@ -82,7 +84,7 @@ def _of_one(
             yield told(fence, move, "exit", hidden=True), None
         elif id_ not in near:
             left.append(id_)
-            yield told(fence, move, "exit"), None
+            yield told(fence, shown(consent, fence, move, cells), "exit"), None
     came: list[str] = []
     for id_, beyond in near.items():
         if beyond > 0 or id_ in was or len(was) - len(left) + len(came) >= MOST_AT_ONCE:
@@ -90,7 +92,7 @@ def _of_one(
         fence = consent.fence(id_)
         if fence is not None and watches(consent, fence, move.user, move.append_ms):
             came.append(id_)
-            yield told(fence, move, "enter"), None
+            yield told(fence, shown(consent, fence, move, cells), "enter"), None
     if left or came:
         now = tuple(id_ for id_ in was if id_ not in left) + tuple(came)
         yield None, Change(move, Inside(user=move.user, fences=now, seq=move.seq))
@@ -99,6 +101,14 @@ def _of_one(
 def watches(consent: Consent, fence: Fence, user: str, at_ms: int) -> bool:
     """Whether a fence may tell of this user's position of this time: what its maker may see."""
     return (not fence.users or user in fence.users) and consent.sees(fence.maker, user, at_ms)
+
+
+def shown(consent: Consent, fence: Fence, move: Moved, cells: Grid) -> Moved:
+    """The position as the fence's maker may see it: a stranger sees the middle of its cell."""
+    if consent.sees_exactly(fence.maker, move.user):
+        return move
+    lat, lon = cells.middle(cells.of_one(move.lat, move.lon))
+    return move._replace(lat=round(lat, 6), lon=round(lon, 6))
 
 
 def told(fence: Fence, move: Moved, what: Literal["enter", "exit"], *, hidden: bool = False) -> Crossing:

@@ -13,6 +13,7 @@ from control.nearby.consent import Consent
 from control.nearby.fences import Fence, is_listing
 from control.nearby.inside import Inside, inside_type
 from control.nearby.sharing import Sharing
+from control.places.cells import Grid
 from kernel.access.signing import Signer
 from kernel.access.users import USER
 from kernel.clock import Clock, to_rfc3339
@@ -47,6 +48,7 @@ class Watching:
         self._ingest, self._location = names.ingest[Kind.BROADCAST], names.ingest[Kind.LOCATION]
         self._signer = Signer(settings.auth)
         self._index = FenceIndex(settings.nearby.fence_hysteresis_m)
+        self._cells = Grid(settings.nearby.public_cell_m)
         self._loaded = False
         self._late: list[tuple[bytes, Fence | None]] = []
         self._type = inside_type(settings)
@@ -114,7 +116,8 @@ class Watching:
         if not len(self._index) and not self._kept:
             return []
         writes: list[Write] = []
-        for crossing, change in crossings(self._index, self._consent, moves, partial(_inside, states)):
+        found = crossings(self._index, self._consent, moves, partial(_inside, states), self._cells)
+        for crossing, change in found:
             if crossing is not None:
                 writes += self._told(crossing)
             if change is not None:

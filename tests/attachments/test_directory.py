@@ -60,6 +60,8 @@ async def test_an_upload_goes_on_where_it_broke_off(live: Pipeline, ana: Person)
     done = await send(taken["upload"], DATA[here:], **rest)
     assert (done.status, done.json["size"]) == (201, len(DATA)), done.body
     assert await arrived(taken["upload"]) == len(DATA)
+    assert (await send(taken["upload"], DATA)).status == 201, "whoever did not hear of it sends it again"
+    assert (await send(taken["upload"], bytes(len(DATA)))).code == "bad_request"
     await ana.publish(stream, taken["attachment"])
     assert await ana.bytes_of(taken["attachment"]) == DATA
 

@@ -50,6 +50,14 @@ async def test_each_result_says_where_its_event_is(live: Pipeline) -> None:
     assert [(r["seq"], r["id"]) for r in accepted] == [(e["seq"], e["id"]) for e in events[1:]]
 
 
+async def test_a_repeat_says_no_place_that_is_none(live: Pipeline) -> None:
+    keyed, wait = {"key": "k", "data": {"text": "0"}}, "?wait=accepted"
+    first = (await post(live, "again", keyed, wait))[1]["results"][0]
+    assert "seq" in first
+    _, said = await post(live, "again", [keyed, {"data": {"text": "1"}}, keyed])
+    assert [sorted(result) for result in said["results"]] == [["ok"], ["id", "ok", "seq"], ["ok"]]
+
+
 async def test_who_waits_is_told_what_the_workers_made_of_it(live: Pipeline) -> None:
     await command(live, "strict", "set_channel", {"blocked": ["spoiler"]})
     wait = "?wait=accepted"

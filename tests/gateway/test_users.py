@@ -39,7 +39,7 @@ async def test_who_gives_a_name_is_believed_but_is_no_operator(ingesting: Pipeli
         assert (await call(ingesting, "GET", path))[0] == 200, "the operator, as ever"
 
 
-@pytest.mark.parametrize("name", ["", "%ff", "a" * 129, "%F0%9F%91%8D" * 129])
+@pytest.mark.parametrize("name", ["", "%ff", "%zz", "a%", "a" * 129, "%F0%9F%91%8D" * 129])
 async def test_a_name_that_cannot_be_is_refused(ingesting: Pipeline, name: str) -> None:
     assert await post(ingesting, "chat:final", name) == (400, "bad_request")
 

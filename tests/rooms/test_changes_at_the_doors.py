@@ -79,6 +79,7 @@ async def test_a_stranger_learns_nothing_of_a_room(roomy: Pipeline) -> None:
             ("POST", f"{path}/members", {"add": ["eve"]}),
             ("POST", f"{path}/members", {"remove": ["eve"]}),
             ("PUT", f"{path}/mute", {"on": True}),
+            ("GET", f"/v1/channels/room-{name}", None),
             ("POST", f"/v1/streams/chat/room-{name}/events", {"data": {"text": "x"}}),
         ):
             answer = await http(roomy, method, where, "eve", body)
@@ -93,6 +94,7 @@ async def test_a_stranger_learns_nothing_of_a_room(roomy: Pipeline) -> None:
 async def test_who_may_change_what(roomy: Pipeline) -> None:
     room = await create(roomy, "ana", "bob", "cat", "dan")
     path = f"/v1/rooms/{room}"
+    assert await refused(roomy, "PATCH", path, "ana", {"name": None}) == (400, "bad_request")
     assert roles(await change_members(roomy, "ana", room, roles={"bob": "moderator"}))["bob"] == "moderator"
     assert await refused(roomy, "PATCH", path, "cat", {"name": "x"}) == (403, "forbidden")
     assert await refused(roomy, "POST", f"{path}/members", "cat", {"add": ["eve"]}) == (403, "forbidden")
@@ -215,4 +217,9 @@ async def test_pages_of_rooms_hold_each_once(roomy: Pipeline) -> None:
         cursor = page["next"]
     assert found == made[::-1]
     assert await refused(roomy, "GET", "/v1/rooms?cursor=xyz", "ana") == (400, "bad_request")
+    given = (await ok(roomy, "GET", "/v1/rooms?limit=2", "many rooms"))["next"].rstrip("=")
+    for at in range(len(given)):
+        other = given[:at] + ("B" if given[at] == "A" else "A") + given[at + 1 :]
+        where = f"/v1/rooms?cursor={other}"
+        assert await refused(roomy, "GET", where, "many rooms") == (400, "bad_request"), other
     assert await refused(roomy, "GET", "/v1/rooms?limit=0", "ana") == (400, "bad_request")

@@ -70,6 +70,10 @@ async def test_search_keeps_to_everybodys_own_times(found: Pipeline) -> None:
     await said(found, "ana", joined, "zebra five")
     await until_found(found, "zebra", 5)
     assert texts(await search(found, "bob", "zebra")) == ["zebra one", "zebra five"]
+    await ok(found, "DELETE", f"/v1/rooms/{all_}", "ana")
+    for user in ("ana", None):  # nor has the operator anything of it
+        answer = await search(found, user, "zebra")
+        assert (texts(answer), answer["total"]) == (["zebra one", "zebra three", "zebra five"], 3), user
 
 
 async def test_an_alert_tells_only_where_and_only_whom_it_may(found: Pipeline) -> None:

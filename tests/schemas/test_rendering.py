@@ -40,6 +40,22 @@ def test_an_event_is_one_line_of_json_with_the_fields_of_the_protocol() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "target", "extra", "shown"),
+    [
+        ("", None, '{"attachments":["a"]}', {"text": "", "attachments": ["a"]}),
+        ("x", None, '{"attachments":["a"]}', {"text": "x", "attachments": ["a"]}),
+        ("", "7", '{"attachments":["a"]}', {"text": "", "target": "7", "attachments": ["a"]}),
+        ("", "7", None, {"target": "7"}),
+        ("", None, '{"question":"?"}', {"question": "?"}),
+    ],
+)
+def test_a_message_with_attachments_has_a_text_though_it_is_empty(
+    text: str, target: str | None, extra: str | None, shown: Any
+) -> None:
+    assert data_of(Kind.CHAT, {"text": text, "target": target, "extra": extra}) == shown
+
+
 def test_an_event_of_a_numbered_channel_shows_its_number() -> None:
     event = {**accepted(Kind.CHAT, {"text": "a"}), "n": 41}
     body = render(Kind.CHAT, event)

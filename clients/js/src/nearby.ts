@@ -126,8 +126,9 @@ export async function locate(client: Client, lat: number, lon: number, given: { 
 }
 
 /** Those near who made themselves public. */
-export async function around(client: Client, lat: number, lon: number, limit = 20): Promise<Place[]> {
-  return (await client.request({ op: "around", lat, lon, limit }))["friends"] as Place[];
+export async function around(client: Client, lat: number, lon: number, limit = 20, within?: string): Promise<Place[]> {
+  const far = within === undefined ? {} : { within };
+  return (await client.request({ op: "around", lat, lon, limit, ...far }))["friends"] as Place[];
 }
 
 /** Which friends are near, and whatever changes; returns what ends it. After a lost connection it begins anew. `limit`: friends a page. */

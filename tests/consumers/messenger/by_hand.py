@@ -25,6 +25,7 @@ from control.rooms.table import room_type, user_rooms_type
 from control.rooms.users import UserRoom, UserRooms, key_of, memberships, rooms_key
 from control.state import LISTS, ControlState
 from history.pages import Page
+from kernel.access.tokens import Verifier
 from kernel.clock import Clock, SystemClock
 from kernel.log.positions import Kind, Stream
 from kernel.settings.reading import Settings
@@ -54,10 +55,10 @@ class _Served:
 class ByHand:
     """One room, `study`, and whoever comes."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, verifier: Verifier | None = None) -> None:
         clock, settings = clock or SystemClock(), Settings()
         self.directory = Path(tempfile.mkdtemp(prefix="touchline-inbox-"))
-        self.world, rooms = World(), Rooms(settings)
+        self.world, rooms, self._verifier = World(), Rooms(settings), verifier
         channels = channel_type(settings, listing=LISTS)
         self.tables = TablesByHand([channels, *rooms.types], self.directory)
         rooms.open(self.tables)  # type: ignore[arg-type]
@@ -65,6 +66,7 @@ class ByHand:
         self._room, self._tally = room_type(settings), tally_type(settings)
         self._users, self._places = user_rooms_type(settings), places_type(settings)
         self.sent: list[bytes] = []
+        self.erased: dict[str, int] = {}
         self.rooms, self._offset, self._told = rooms, 0, 0
         self._begin()
 
@@ -74,12 +76,17 @@ class ByHand:
         state = ControlState(self._settings, self._clock, channels, rooms)
         state.caught_up("channels")
         self.book = PlaceBook(
-            self._clock, Codec("ack"), lambda _, value: self.sent.append(value), rooms.inboxes
+            self._clock,
+            Codec("ack"),
+            lambda _, value: self.sent.append(value),
+            rooms.inboxes,
+            lambda user: self.erased.get(user, 0),
         )
         past: Any = self
         self.service = bare_service(
             self._settings,
             self._clock,
+            verifier=self._verifier,
             registry=state,
             history=past,
             book=self.book,
@@ -164,6 +171,12 @@ class ByHand:
         self.sent.append(Codec("ack").encode(msgspec.to_builtins(Ack(user=user, forget=(device,)))))
         self.fold()
 
+    def erase(self, user: str) -> None:
+        """Their data were erased."""
+        self.sent.append(Codec("ack").encode(msgspec.to_builtins(Ack(user=user, forget_places=True))))
+        self.fold()
+        self.erased[user] = self.erased.get(user, 0) + 1
+
     # ── history ──────────────────────────────────────────────────────────────────────────────────────
 
     async def read(
@@ -195,9 +208,9 @@ class ByHand:
 class Someone:
     """A connection to it."""
 
-    def __init__(self, edge: ByHand, user: str, device: str = "phone") -> None:
+    def __init__(self, edge: ByHand, user: str, device: str = "phone", *, token: str = "") -> None:
         self.edge, self._last = edge, 0
-        path = f"/v1/ws?user={user}&device={device}".encode()
+        path = f"/v1/ws?user={user}&device={device}&token={token}".encode()
         self.wire: Transport = opened(edge.service, HANDSHAKE.replace(b"/v1/ws", path, 1))
 
     async def ask(self, op: str, **fields: Any) -> dict[str, Any]:

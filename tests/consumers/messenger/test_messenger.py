@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from kernel.access.tokens import StaticKeys, Verifier, sign
+from kernel.clock import SystemClock
+from kernel.settings.reading import Auth
 from tests.consumers.messenger.by_hand import ByHand, Someone
 from tests.streams.test_rooms_fold import changes
 
@@ -49,6 +52,20 @@ async def test_a_device_follows_from_what_it_acknowledged_and_hears_what_comes()
         assert (await quiet.ask("sync"))["behind"] == 20
         for one in (again, quiet):
             one.leave()
+
+
+async def test_who_asks_again_gets_again_what_is_not_acknowledged() -> None:
+    async with ByHand() as edge:
+        seqs = [edge.say("ana", f"m{n}") for n in range(3)]
+        bob = Someone(edge, "bob")
+        await bob.ask("sync")
+        await bob.until(lambda m: m["op"] == "event" and m["seq"] == seqs[-1])
+        await bob.ask("ack", stream=STREAM, seq=seqs[1])
+        assert (await bob.ask("sync"))["behind"] == 1
+        edge.say("ana", "live")
+        await bob.until(lambda m: m["op"] == "event" and m["data"].get("text") == "live")
+        assert (bob.texts.count("m1"), bob.texts.count("m2"), bob.texts.count("live")) == (1, 2, 1)
+        bob.leave()
 
 
 async def test_a_room_that_was_quiet_and_one_that_is_joined_later_come_by_themselves() -> None:
@@ -136,6 +153,36 @@ async def test_receipts_typing_and_who_is_there() -> None:
             one.leave()
 
 
+async def test_rooms_that_the_token_does_not_cover_are_left_out() -> None:
+    auth, clock = Auth(secret="a-secret-of-thirty-two-bytes-or-more"), SystemClock()
+    async with ByHand(clock, Verifier(auth, StaticKeys(auth), clock)) as edge:
+
+        def come(device: str, *patterns: str) -> Someone:
+            can = dict.fromkeys(("subscribe", "history"), patterns)
+            expires_s = clock.now_ms() / 1000 + 60
+            token = sign("bob", can, expires_s=expires_s, key=auth.secret)
+            return Someone(edge, "bob", device, token=token)
+
+        edge.say("ana", "hi @bob")
+        inside, outside = come("d1", "chat:*"), come("d2", "chat:pub*")
+        assert (await inside.ask("sync"))["rooms"] == 1
+        assert (await outside.ask("sync"))["rooms"] == 0
+        assert len((await inside.ask("inbox"))["rooms"]) == 1
+        assert (await outside.ask("inbox"))["rooms"] == []
+        edge.say("ana", "more")
+        await inside.until(lambda m: m["op"] == "event" and m["data"].get("text") == "more")
+        await inside.until(lambda m: m["op"] == "inbox" and "id" not in m)
+        await inside.ask("typing", stream=STREAM)
+        edge.post(changes("ana", "removed", users=["bob"]))
+        await inside.until(lambda m: m["op"] == "inbox" and m["rooms"] == [{"room": "study", "gone": True}])
+        edge.post(changes("ana", "added", users=["bob"]))
+        edge.say("ana", "again")
+        await inside.until(lambda m: m["op"] == "event" and m["data"].get("text") == "again")
+        assert [m["op"] for m in outside.heard] == ["synced", "inbox"]
+        for one in (inside, outside):
+            one.leave()
+
+
 async def test_what_cannot_be_is_refused() -> None:
     async with ByHand() as edge:
         seq = edge.say("ana", "hello")
@@ -146,9 +193,46 @@ async def test_what_cannot_be_is_refused() -> None:
         assert (await bob.ask("read", stream="chat:final", seq=1))["code"] == "bad_request"
         assert (await bob.ask("ack"))["code"] == "bad_request"
         assert (await bob.ask("ack", stream=STREAM, seq=seq, seqs={}))["code"] == "bad_request"
-        await bob.ask("sync")
-        assert (await bob.ask("sync"))["code"] == "bad_request"
         for one in (bob, eve):
+            one.leave()
+
+
+async def test_places_of_a_device_that_is_away_go_when_it_is_signed_out() -> None:
+    async with ByHand() as edge:
+        seqs = [edge.say("ana", f"m{n}") for n in range(25)]
+        bob = Someone(edge, "bob")
+        await bob.ask("sync")
+        assert (await bob.ask("ack", stream=STREAM, seq=seqs[-1]))["op"] == "ok"
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        bob.leave()
+        edge.sign_out("bob", "phone")
+        again = Someone(edge, "bob")
+        assert (await again.ask("sync"))["behind"] == 20
+        assert (await again.ask("ack", stream=STREAM, seq=seqs[20]))["op"] == "ok"
+        assert edge.book.delivered("bob", STREAM) == seqs[20]
+        again.leave()
+
+
+async def test_places_go_when_a_users_data_are_erased() -> None:
+    async with ByHand() as edge:
+        seqs = [edge.say("ana", f"m{n}") for n in range(25)]
+        bob = Someone(edge, "bob")
+        await bob.ask("sync")
+        await bob.ask("ack", stream=STREAM, seq=seqs[-1])
+        await bob.ask("read", stream=STREAM, seq=seqs[-1])
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        assert [one.device for one in edge.rooms.inboxes.devices_of("bob", 60_000)] == ["phone"]
+        edge.erase("bob")
+        assert edge.rooms.inboxes.devices_of("bob", 60_000) == []
+        again = Someone(edge, "bob", "phone")
+        assert (await again.ask("sync"))["behind"] == 20
+        (row,) = (await again.ask("inbox"))["rooms"]
+        assert (row["unread"], row["read"]) == (25, 0)
+        await again.ask("ack", stream=STREAM, seq=seqs[20])
+        assert edge.book.delivered("bob", STREAM) == seqs[20]
+        for one in (bob, again):
             one.leave()
 
 

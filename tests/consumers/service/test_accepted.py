@@ -51,6 +51,8 @@ async def test_published_says_where_the_event_will_be(live: Pipeline) -> None:
         assert (event["sender"], event["client_ts"]) == ("ana", "2026-06-11T19:00:00.000Z")
         again = await publish(ana, 2, "chat:where", key="k1")
         assert "seq" not in again, "it repeats the first one: no event lies where its record does"
+        other = await publish(ben, 2, "chat:where", key="k1")
+        assert "seq" not in other, "a key is the stream's, whoever comes with it"
         bad = await publish(ana, 3, "chat:where", client_ts="yesterday")
         assert (bad["op"], bad["code"]) == ("error", "invalid_event")
 
@@ -66,6 +68,7 @@ async def test_who_waits_is_told_what_the_fold_made_of_it(live: Pipeline) -> Non
         assert (first["op"], first["seq"], first["event_id"]) == ("published", event["seq"], event["id"])
         repeat = await publish(ana, 2, "chat:strict", "one again", key="k", wait="accepted")
         assert (repeat["seq"], repeat["event_id"]) == (first["seq"], first["event_id"])
+        assert "seq" not in await publish(ana, 20, "chat:strict", "one again", key="k")
         async with asyncio.timeout(30):  # until the settings hold
             number = 3
             while (told := await publish(ana, number, "chat:strict", "spoiler", wait="accepted"))[

@@ -12,9 +12,10 @@ from consumers.transport.connection import MAX_UNDER_WAY, ViewerConnection
 from control.numbering import Placed
 from kernel.log.positions import Stream
 from kernel.log.records import Headers
+from kernel.settings.reading import Settings
+from kernel.settings.sections import Edge
 from tests.consumers.heard import messages
 from tests.consumers.protocol.test_one_frame import ask, lose, opened
-from tests.consumers.service.test_turns import until
 from tests.security.wire import HANDSHAKE, Transport
 
 
@@ -101,14 +102,35 @@ async def test_who_has_posted_and_left_is_not_kept_for_refusals_that_may_come() 
     await service.close()
 
 
-async def test_of_one_viewer_so_many_requests_are_under_way_and_more_are_refused_until_one_is_done() -> None:
+async def test_who_sends_two_hundred_messages_at_once_is_heard_and_much_of_large_ones_is_refused() -> None:
     service, kafka = edge(confirms=False)
+    many, large = opened(service, HANDSHAKE), opened(service, HANDSHAKE)
+    for number in range(1, 201):
+        assert ask(many, publish(number, "chat:a", f"k{number}")) == []
+    sixty = {"text": "x" * 60_000}
+    refused: list[tuple[int, str]] = []
+    for number in range(1, 51):
+        refused += ask(large, {**publish(number, "chat:b", f"k{number}"), "data": sixty})
+    await asyncio.sleep(0)
+    assert {code for _, code in refused} == {"rate_limited"}
+    taken = 50 - len(refused)
+    assert len(kafka.posted) == 200 + taken
+    assert taken * 60_000 <= MAX_UNDER_WAY * 8 * 1024 <= (taken + 5) * 60_000
+    kafka.confirms.set()
+    await service.tasks.settled()
+    for each in (many, large):
+        lose(each)
+    await service.close()
+
+
+async def test_of_one_viewer_so_many_requests_are_under_way_and_more_are_refused_until_one_is_done() -> None:
+    kafka = Kafka()
+    service = bare_service(Settings(edge=Edge(max_messages_per_s=MAX_UNDER_WAY)), poster=kafka)
     viewer, other = opened(service, HANDSHAKE), opened(service, HANDSHAKE)
-    ask(viewer, *(publish(n, "chat:a", f"k{n}") for n in range(1, MAX_UNDER_WAY + 3)))
-    await until(lambda: len(messages(viewer, "error")) == 2)  # so many take several turns
-    refused = messages(viewer, "error")
-    assert [said["id"] for said in refused] == [MAX_UNDER_WAY + 1, MAX_UNDER_WAY + 2]
-    assert {said["code"] for said in refused} == {"rate_limited"}
+    refused: list[tuple[int, str]] = []
+    for number in range(1, MAX_UNDER_WAY + 3):
+        refused += ask(viewer, publish(number, "chat:a", f"k{number}"))
+    assert refused == [(MAX_UNDER_WAY + number, "rate_limited") for number in (1, 2)]
     assert ask(other, publish(1, "chat:a", "o")) == [], "the other is not held up"
     await asyncio.sleep(0)
     assert len(kafka.posted) == MAX_UNDER_WAY + 1

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from bench.fan_servers import bare_service
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from kernel.log.positions import Kind
@@ -12,9 +13,10 @@ from schemas.codec import Codec
 from tests.consumers.delivery.test_unreadable_history import happen
 from tests.consumers.heard import answer, events, messages, status
 from tests.consumers.hurry import in_no_time
+from tests.consumers.messenger.by_hand import ByHand
 from tests.consumers.protocol.test_one_frame import ask, lose, opened, subscribe, watching
 from tests.consumers.service.test_renewal import Place
-from tests.security.wire import Transport
+from tests.security.wire import HANDSHAKE, Transport
 
 EITHER = pytest.mark.parametrize("path", ["/v1/sse", "/v1/poll"])
 
@@ -242,3 +244,31 @@ async def test_what_is_brought_counts_as_delivered_whatever_it_is_brought_by() -
     lose(source)
     assert place.service.subscriptions.hub.take("live", records) == 0, "they came already"
     await place.end(viewer)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["user=%ff", "user=ana&user=bob", "token=a&token=b", "device=a&device=b", f"user=ana&device={'d' * 129}"],
+)
+@pytest.mark.parametrize("path", ["/v1/ws", "/v1/sse", "/v1/poll"])
+async def test_who_cannot_be_told_from_the_address_is_let_in_nowhere(path: str, query: str) -> None:
+    service = bare_service()
+    asked = f"{path}?stream=chat:a&{query}".encode()
+    request = HANDSHAKE.replace(b"/v1/ws", asked, 1)
+    assert status(opened(service, request)) == 400
+    await service.close()
+
+
+async def test_a_poll_that_waits_for_nothing_gives_what_is_there_of_a_room_and_strangers_nothing() -> None:
+    async with ByHand() as edge:
+        said = [edge.say("ana", f"m{n}") for n in range(3)]
+        for user, seqs, codes in (("bob", said[-2:], []), ("eve", [], ["not_found"])):
+            path = f"/v1/poll?stream=chat:room-study&last=2&wait=0&user={user}"
+            poll = opened(edge.service, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            async with asyncio.timeout(3):
+                while not poll.written:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            found = answer(poll)
+            assert [event["seq"] for event in found["events"]] == seqs
+            assert [one["code"] for one in found.get("messages", [])] == codes
+            lose(poll)

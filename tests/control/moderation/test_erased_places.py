@@ -12,7 +12,7 @@ from schemas.codec import Codec
 from streams.moderators import erased_in
 
 
-def test_places_of_an_erased_user_are_forgotten_and_their_devices_stay() -> None:
+def test_places_of_an_erased_user_and_their_devices_are_forgotten() -> None:
     records: dict[bytes, Places] = {}
 
     def fold(at: int, **said: Any) -> None:
@@ -24,9 +24,10 @@ def test_places_of_an_erased_user_are_forgotten_and_their_devices_stay() -> None
     assert any(record.streams for record in records.values())
     fold(2, forget_places=True)
     assert not any(record.streams for record in records.values())
-    assert [one.device for one in records[places_key("eve", 0)].devices] == ["d1"]
-    fold(3, read=(ReadStream("chat:room-a", 7, 3),))
-    assert [one.read for record in records.values() for one in record.streams] == [7]
+    assert records[places_key("eve", 0)].devices == ()
+    fold(3, devices=(AckedByDevice("d1", {"chat:room-b": 2}),), read=(ReadStream("chat:room-a", 7, 3),))
+    places = {one.stream: (one.read, len(one.acked)) for record in records.values() for one in record.streams}
+    assert places == {"chat:room-a": (7, 0), "chat:room-b": (0, 1)}
 
 
 def test_who_is_erased_is_read_off_the_inputs() -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from control.nearby.fences import Fence, FenceRequest, read_fence
 from control.nearby.inside import Inside
+from control.places.cells import Grid
 from control.places.distances import metres
 from kernel.errors import TouchlineError
 from streams.fences.crossings import crossings
@@ -18,6 +19,7 @@ from streams.fences.shapes import Polygon
 from streams.fold.moves import Moved
 
 HYSTERESIS = 20.0
+CELLS = Grid(1000.0)
 
 
 def circles(number: int, seed: int) -> list[Fence]:
@@ -184,6 +186,9 @@ class Agreed:
     def sees(self, _: str | None, user: str, __: int) -> bool:
         return user not in self.hidden
 
+    def sees_exactly(self, _: str | None, user: str) -> bool:
+        return not user.startswith("stranger")
+
 
 def moved(user: str, metres_north: float, offset: int) -> Moved:
     lat = 51.5 + metres_north / 111_195
@@ -192,7 +197,7 @@ def moved(user: str, metres_north: float, offset: int) -> Moved:
 
 def play(index: FenceIndex, consent: Any, moves: list[Moved], inside: dict[str, Inside]) -> list[str]:
     told = []
-    for crossing, change in crossings(index, consent, moves, inside.get):
+    for crossing, change in crossings(index, consent, moves, inside.get, CELLS):
         if crossing is not None:
             told.append(f"{crossing.type} {crossing.data['user']} {crossing.data.get('reason', '')}".strip())
         if change is not None:
@@ -215,6 +220,19 @@ def test_who_walks_along_a_border_is_told_of_once() -> None:
     told = [line for move in moves for line in play(index, consent, [move], again)]
     assert told == ["enter ana", "exit ana", "enter ana"]
     assert again == inside
+
+
+def test_strangers_are_told_the_cell_of_who_is_public_and_friends_the_place() -> None:
+    fence = Fence(id="f", maker="max", lat=51.5, lon=-0.2, radius_m=100.0)
+    index = FenceIndex(HYSTERESIS)
+    index.put(fence)
+    consent: Any = Agreed([fence], set())
+    moves = [moved(user, 30.0 + n, n) for n, user in enumerate(("stranger", "ana"))]
+    inside = dict[str, Inside]()
+    told = [one.data for one, _ in crossings(index, consent, moves, inside.get, CELLS) if one is not None]
+    middle = CELLS.middle(CELLS.of_one(moves[0].lat, moves[0].lon))
+    assert (told[0]["lat"], told[0]["lon"]) == (round(middle[0], 6), round(middle[1], 6))
+    assert (told[1]["lat"], told[1]["lon"]) == (moves[1].lat, moves[1].lon)
 
 
 def test_consent_holds_for_fences() -> None:
