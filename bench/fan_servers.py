@@ -19,6 +19,8 @@ from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
+from consumers.feeds.feeds import FeedRequests
+from consumers.feeds.heard import Broadcasts
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
@@ -205,6 +207,7 @@ def bare_service(
     )
     positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
     looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
+    broadcasts = Broadcasts(decode, Codec("event-broadcast"), reads_all=True)
     return Service(
         edge,
         clock,
@@ -224,11 +227,20 @@ def bare_service(
             subscriptions=subscriptions,
             admission=admission,
             signals=Signals(clock, Codec("signal"), nothing.write),
+            broadcasts=broadcasts,
             viewers=nothing.viewers,
             clock=clock,
             tasks=tasks,
         ),
         NearbyRequests(settings.nearby, looking, publishing, registry.consent, budgets),
+        FeedRequests(
+            state=registry,
+            history=past,
+            broadcasts=broadcasts,
+            budgets=budgets,
+            clock=clock,
+            spawn=tasks.spawn,
+        ),
         tasks,
     )
 

@@ -18,6 +18,7 @@ from gateway.attachments.opening import open_attachments
 from gateway.channels import channels
 from gateway.context import Context
 from gateway.events import history, ingest
+from gateway.feeds import feed, follows
 from gateway.http import openapi, reference
 from gateway.http.access import Access
 from gateway.http.bodies import BODY_TIMEOUT_S
@@ -29,6 +30,7 @@ from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports
 from gateway.nearby import fences, friends, positions, sharing
 from gateway.operators import figures, refusals
+from gateway.outlets import notifications, webhooks
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search
@@ -73,6 +75,10 @@ MODULES: Final[tuple[Routes, ...]] = (
     sharing.routes,
     fences.routes,
     positions.routes,
+    follows.routes,
+    feed.routes,
+    notifications.routes,
+    webhooks.routes,
     devices.routes,
     orders.routes,
     reports.routes,

@@ -26,7 +26,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "prometheus_client",
                 "rich",
             ),
-            *("snowballstemmer", "yarl", "zstandard"),
+            *("snowballstemmer", "standardwebhooks", "yarl", "zstandard"),
         ),
         "embedded": ("jgo", "psutil", "requests"),
         "s3": ("aiobotocore", "botocore"),

@@ -15,9 +15,10 @@ from control.entity.types import EntityType, source_of
 from control.revocations import Revocations
 from control.state import ControlState
 from kernel.access.signing import Signer
-from kernel.access.users import ROOM
+from kernel.access.users import NOTIFY, ROOM
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.log.cluster import Cluster
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream, partition_of
 from kernel.log.records import Partition, Record, Write
@@ -29,8 +30,8 @@ from kernel.process.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATE
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
-from streams.cluster import Cluster
 from streams.counting import Counting
+from streams.feeds import FeedsOwner
 from streams.fences.watching import Watching
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge
@@ -110,7 +111,8 @@ class Worker:
         self._moderators = Moderators(state.moderation, self._forget)
         self._moderators.writes_late(self.write, self._changes)
         self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
-        of_doors = {**self._moderators.folds, **self._nearby.folds}
+        feeds = FeedsOwner(settings, state, self.write, self._changes)
+        of_doors = {**self._moderators.folds, **self._nearby.folds, **feeds.folds}
         self._of_users = {**self._members.folds, **of_doors}
         moderated = state.moderation.sanctions
         moderated.still_used = lambda key: any(
@@ -180,7 +182,8 @@ class Worker:
         names = self._names
         of_rooms = [names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
         of_nearby = [names.friends, names.sharing, names.fences]
-        states = [names.channels, *of_rooms, *of_nearby, names.sanctions, names.reports]
+        of_feeds = [names.follows, names.notifying, names.webhooks]
+        states = [names.channels, *of_rooms, *of_nearby, *of_feeds, names.sanctions, names.reports]
         chat = names.ingest[Kind.CHAT]
         topics = [names.changes, names.control, names.counts, names.inside, names.acks, chat, *states]
         await self._sink.learn(topics)
@@ -319,8 +322,8 @@ class Worker:
             if kind in _REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
-                    if name.startswith(ROOM):
-                        continue  # a room has a record of its own
+                    if name.startswith((ROOM, NOTIFY)):
+                        continue  # a room has a record of its own, and of what users are told nothing is set
                     if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes += self.registry.write(self.registry.channel(name))

@@ -45,6 +45,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "stream": ("stream", "Run a Faust worker."),
         "edge": ("edge", "Run a WebSocket edge."),
         "index": ("index", "Run the search indexer."),
+        "outbox": ("outbox", "Run what leads out: notifications, webhooks, Web Push."),
         "gateway": ("gateway", "Run the HTTP gateway."),
     }
 )
@@ -53,7 +54,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("up", "down", "status", "doctor", "chaos"), "embedded"),
-        **dict.fromkeys(("stream", "index", "gateway", "alert", "channel", "token"), "server"),
+        **dict.fromkeys(("stream", "index", "outbox", "gateway", "alert", "channel", "token"), "server"),
     }
 )
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from consumers.cluster.places import PlaceBook
+from consumers.feeds.heard import Broadcasts
 from consumers.messenger.here import Here
-from consumers.messenger.inbox import Inbox, InboxFeed
+from consumers.messenger.inbox import NOTIFICATIONS, Inbox, InboxFeed
 from consumers.messenger.names import Names
 from consumers.messenger.receipts import Receipts, Together
 from consumers.messenger.signals import DISCONNECT, Signals
@@ -24,7 +25,7 @@ from control.rooms.door import RoomDoor, Who
 from control.rooms.state import is_room, stream_of
 from control.rooms.users import key_of
 from history.rooms import Reader
-from kernel.access.users import ROOM
+from kernel.access.users import NOTIFY, ROOM
 from kernel.clock import Clock
 from kernel.close_codes import Close
 from kernel.errors import TouchlineError
@@ -59,6 +60,7 @@ class Messenger:
         subscriptions: Subscriptions,
         admission: Admission,
         signals: Signals,
+        broadcasts: Broadcasts,
         viewers: Callable[[str], int],
         clock: Clock,
         tasks: Tasks,
@@ -67,7 +69,13 @@ class Messenger:
         self._admission, self._subscriptions = admission, subscriptions
         self.here = Here(door.rooms)
         self._inbox = Inbox(
-            door=door, history=history, book=book, here=self.here, clock=clock, spawn=tasks.spawn
+            door=door,
+            history=history,
+            book=book,
+            here=self.here,
+            broadcasts=broadcasts,
+            clock=clock,
+            spawn=tasks.spawn,
         )
         self._sync = Sync(
             rooms=door.rooms,
@@ -251,3 +259,5 @@ class Messenger:
         channel = stream.partition(":")[2]
         if channel.startswith(ROOM):
             self.here.moved(user, channel.removeprefix(ROOM))
+        elif channel.startswith(NOTIFY):
+            self.here.moved(user, NOTIFICATIONS)

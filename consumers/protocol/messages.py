@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.feed import Feed, FeedReply
 from consumers.protocol.inbox import (
     Gone,
     Inbox,
@@ -139,6 +140,7 @@ AnyRequest = (
     | Nearby
     | Locate
     | Around
+    | Feed
     | Ping
 )
 
@@ -298,6 +300,7 @@ AnyReply = (
     | Near
     | Away
     | AroundReply
+    | FeedReply
     | Pong
     | Gap
     | Redirect

@@ -33,18 +33,8 @@ class ViewerConnection(asyncio.Protocol):
 
     __slots__ = (
         *("__weakref__", "_gone", "_incoming", "_service", "_size", "_stalled_since", "_transport"),
-        *(
-            "_under_way",
-            "_unsent",
-            "_waiting",
-            "address",
-            "device",
-            "id",
-            "paused",
-            "session",
-            "socket",
-            "write",
-        ),
+        *("_under_way", "_unsent", "_waiting", "address", "device", "id", "paused", "session"),
+        *("socket", "write"),
     )
 
     def __init__(
@@ -122,6 +112,7 @@ class ViewerConnection(asyncio.Protocol):
             self._service.messenger.left(self, self.session)
             self._service.subscriptions.leave_all(self.session)
             self._service.nearby.gone(self)
+            self._service.feeds.gone(self)
 
     @property
     def fragments(self) -> list[bytes]:
@@ -219,6 +210,8 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
             case s.AskNearby(near):
                 self._start(near.id, self._service.nearby.do(near, member, self, self._size))
+            case s.AskFeed(feed):
+                self._start(feed.id, self._service.feeds.do(feed, member, self))
             case s.CountViewers(asked) if asked.members:
                 self._start(asked.id, messenger.presence(asked, member))
             case s.CountViewers(asked):

@@ -68,12 +68,15 @@ class Plan:
         ]
         gateway = Role("gateway", "gateway", "GATEWAY", settings.gateway.host, settings.gateway.port)
         index = Role("index", "index", "INDEXER", settings.indexer.host, settings.indexer.port)
+        outbox = Role("outbox", "outbox", "OUTBOX", settings.outbox.host, settings.outbox.port)
         edge = settings.edge
         self._edges = [
             Role(name, "edge", "EDGE", edge.host, edge.port + i, tls=bool(edge.tls_cert))
             for i, name in enumerate(_names("edge", edges))
         ]
-        taken = {role.port for role in (gateway, index, *self._edges)} | {claim.port for claim in fixed}
+        taken = {role.port for role in (gateway, index, outbox, *self._edges)} | {
+            claim.port for claim in fixed
+        }
 
         def free() -> int:
             port = ports.find_free(avoid=taken)
@@ -88,7 +91,7 @@ class Plan:
             for i, name in enumerate(_names("stream", workers))
         ]
         self._gateway = gateway
-        self._roles = [*workers_, index, *self._edges, gateway]
+        self._roles = [*workers_, index, *self._edges, outbox, gateway]
         self.claims = [*fixed, *(role.claim for role in self._roles)]
         self._kafka = Node(1, embedded.kafka_port, free())
         self._elasticsearch_transport = free()
@@ -136,6 +139,8 @@ class Plan:
             own = {f"{PREFIX}{role.section}_HOST": role.host, f"{PREFIX}{role.section}_PORT": str(role.port)}
             if role is not self._gateway:  # whose pages may connect
                 own[f"{PREFIX}GATEWAY_PORT"] = str(self._gateway.port)
+            if role.command == "outbox":  # on loopback without keys its posts may stay there
+                own[f"{PREFIX}GATEWAY_HOST"] = self._gateway.host
             if role is self._gateway and not self._settings.gateway.edges:
                 own[f"{PREFIX}GATEWAY_EDGES"] = ",".join(self.addresses.edges)
             if role is self._gateway and not self._settings.gateway.roles:

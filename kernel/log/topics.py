@@ -58,6 +58,10 @@ class TopicNames:
         self.sharing = f"{prefix}.sharing"
         self.fences = f"{prefix}.fences"
         self.inside = f"{prefix}.inside"
+        self.follows = f"{prefix}.follows"
+        self.notifying = f"{prefix}.notifying"
+        self.webhooks = f"{prefix}.webhooks"
+        self.deliveries = f"{prefix}.deliveries"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -77,6 +81,11 @@ def worker_group(settings: Settings) -> str:
 def indexer_group(settings: Settings) -> str:
     """The indexers' consumer group."""
     return settings.indexer.group or f"{settings.topics.prefix}-index"
+
+
+def outbox_group(settings: Settings) -> str:
+    """The consumer group of what leads out to other systems."""
+    return settings.outbox.group or f"{settings.topics.prefix}-outbox"
 
 
 def cell_group(settings: Settings, cell: str) -> str:
@@ -142,6 +151,12 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.sharing, "user", "sharing", partitions, compacted),
         Topic(names.fences, "fence", "fence", partitions, compacted),
         Topic(names.inside, "user", "inside", partitions, compacted),
+        # Who follows which channel, and how many do; what users want to be told, and where events are posted
+        # to (decisions 0103 to 0105).
+        Topic(names.follows, "user, channel", "follow", partitions, compacted),
+        Topic(names.notifying, "user", "notifying", partitions, compacted),
+        Topic(names.webhooks, "webhook", "webhook", partitions, compacted),
+        Topic(names.deliveries, "receiver, partition", "delivery", partitions, compacted),
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         # As edges of the first version wrote it; the workers put what comes there into touchline.acks.

@@ -1,0 +1,203 @@
+"""A feed: broadcasts of many channels as one list by `id`, read as a stream's past is: index, then log.
+
+Up to each partition's watermark the index answers, from there the log does; what both have is there once.
+An event's id says when it was appended, in which partition and where in it, so ids of all channels have one
+order, and a page before or after an id is complete.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from history.index import StreamIndex
+from history.log import Deadline, GoneError, LogReader
+from history.pages import MAX_LIMIT, Bound, Entry, Watermark
+from kernel.errors import TouchlineError
+from kernel.log.records import Partition
+
+#: Records behind the watermarks that are read as they come; where there are more, the place is looked for.
+SHORT: Final = 5_000
+_CHUNK: Final = 2_000
+_LARGEST: Final = 50_000
+#: Ids have so many digits until the year 2085.
+_DIGITS: Final = 40
+
+
+class Followed(NamedTuple):
+    """What of a channel's broadcasts belongs into a feed."""
+
+    types: frozenset[str]
+    #: Events from before this append time are not kept any more.
+    since: int = 0
+
+
+class FeedPage(NamedTuple):
+    """Events of a feed, the newest first."""
+
+    #: Each event's JSON object, as viewers see it.
+    events: list[bytes]
+    #: Whether there are more in the direction that was asked for.
+    more: bool
+    #: The events' ids.
+    ids: list[str]
+    degraded: bool = False
+
+
+class Range(NamedTuple):
+    """Which ids are wanted: those between, none of them included. `forward`: the lowest first."""
+
+    above: int = 0
+    below: int = 1 << 128
+    forward: bool = False
+
+    def has(self, id_: int) -> bool:
+        """Whether an id is one of them."""
+        return self.above < id_ < self.below
+
+    @property
+    def first_ms(self) -> int:
+        """The append time before which there is none."""
+        return self.above >> 38
+
+    @property
+    def last_ms(self) -> int | None:
+        """The append time after which there is none; None: no bound."""
+        return None if self.below == 1 << 128 else self.below >> 38
+
+
+def range_of(before: str | None, after: str | None) -> Range:
+    """The range that somebody asks for. Raises `bad_request`."""
+    if before is not None and after is not None:
+        raise TouchlineError("bad_request", "Give after or before, not both.")
+    for given in (before, after):
+        if given is not None and not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
+            raise TouchlineError("bad_request", f"{given[:60]!r} is no event's id.")
+    if after is not None:
+        return Range(above=int(after), forward=True)
+    return Range() if before is None else Range(below=min(int(before), 1 << 128))
+
+
+def check_limit(limit: int) -> int:
+    """How many events are asked for. Raises `bad_request`."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise TouchlineError("bad_request", f"limit is {limit}: it must be from 1 to {MAX_LIMIT}.")
+    return limit
+
+
+def page_of(entries: Mapping[int, bytes], wanted: Range, bound: Bound, *, degraded: bool) -> FeedPage:
+    """The page that these events make: all there are in the range, or more than the bound holds."""
+    ids = sorted((id_ for id_ in entries if wanted.has(id_)), reverse=not wanted.forward)
+    fit = bound.fitting([Entry(0, entries[id_]) for id_ in ids])
+    shown = sorted(ids[:fit], reverse=True)
+    return FeedPage([entries[i] for i in shown], len(ids) > fit, [str(i) for i in shown], degraded)
+
+
+async def indexed(
+    index: StreamIndex, generation: int, followed: Mapping[str, Followed], wanted: Range, bound: Bound
+) -> dict[int, bytes]:
+    """What the index has: all there is in the range, or more than the bound holds."""
+    found: dict[int, bytes] = {}
+    size, at = 0, None
+    channels = _grouped(followed)
+    while not bound.exceeded(len(found), size):
+        hits, at, whole = await index.feed(
+            generation,
+            channels,
+            first_ms=wanted.first_ms,
+            last_ms=wanted.last_ms,
+            forward=wanted.forward,
+            limit=min(bound.events + 1 - len(found), 100),
+            at=at,
+        )
+        for id_, body in hits:
+            if wanted.has(id_) and id_ not in found:
+                found[id_] = body
+                size += len(body)
+        if whole:
+            break
+    return found
+
+
+def _grouped(followed: Mapping[str, Followed]) -> dict[Followed, list[str]]:
+    """The streams by what of them is wanted: nearly all want the same."""
+    groups: dict[Followed, list[str]] = {}
+    for channel, one in followed.items():
+        groups.setdefault(one, []).append(f"broadcast:{channel}")
+    return groups
+
+
+class FeedTail:
+    """What the index does not have yet of these channels, in these partitions, from their watermarks on."""
+
+    def __init__(
+        self,
+        followed: Mapping[str, Followed],
+        marks: Mapping[Partition, Watermark],
+        wanted: Range,
+        bound: Bound,
+        *,
+        decode: Callable[[bytes], Mapping[str, Any] | None],
+        render: Callable[[Mapping[str, Any]], bytes],
+    ) -> None:
+        self._followed = {name.encode(): one for name, one in followed.items()}
+        self._marks, self._wanted, self._bound = marks, wanted, bound
+        self._decode, self._render = decode, render
+
+    def read(self, reader: LogReader, deadline: Deadline) -> dict[int, bytes]:
+        """All there is, or of each partition more than the bound holds."""
+        starts = {place: mark.offset for place, mark in self._marks.items()}
+        if all(starts.values()):
+            found: dict[int, bytes] = {}
+            try:
+                for number, (key, value) in enumerate(reader.to_ends(starts, deadline)):
+                    if number > SHORT:
+                        break
+                    self._take(key, value, found)
+                else:
+                    return found
+            except GoneError:
+                pass  # the index lags behind what the log holds: its bounds say where it begins now
+        found = {}
+        for place in starts:
+            found |= self._of_one(place, reader, deadline)
+        return found
+
+    def _of_one(self, place: Partition, reader: LogReader, deadline: Deadline) -> dict[int, bytes]:
+        low, high = reader.bounds(place, deadline)
+        low = max(low, self._marks[place].offset)
+        wanted, found, size = self._wanted, dict[int, bytes](), 0
+        if wanted.first_ms and high - low > SHORT:
+            low = max(low, reader.offset_at(place, wanted.first_ms, deadline, default=high))
+        if wanted.last_ms is not None and high - low > SHORT:
+            high = min(high, reader.offset_at(place, wanted.last_ms + 1, deadline, default=high))
+        for start, stop in _chunks(low, high, forward=wanted.forward):
+            for record in reader.between(place, start, stop, deadline):
+                size += self._take(record.key, record.value or b"", found)
+            if self._bound.exceeded(len(found), size):
+                break
+        return found
+
+    def _take(self, key: bytes | None, value: bytes, found: dict[int, bytes]) -> int:
+        """One record, where it belongs into the feed; how large it is."""
+        one = self._followed.get(key or b"")
+        event = None if one is None else self._decode(value)
+        if one is None or event is None or event["type"] not in one.types or event["server_ts"] < one.since:
+            return 0
+        id_ = int(event["id"])
+        if id_ in found or not self._wanted.has(id_):
+            return 0
+        body = found[id_] = self._render(event)
+        return len(body)
+
+
+def _chunks(low: int, high: int, *, forward: bool) -> Iterator[tuple[int, int]]:
+    """Parts of a stretch of the log, from where reading begins; each larger than the one before."""
+    size = _CHUNK
+    while low < high:
+        if forward:
+            start, stop = low, min(high, low + size)
+            low = stop
+        else:
+            start, stop = max(low, high - size), high
+            high = start
+        yield start, stop
+        size = min(size * 4, _LARGEST)
