@@ -12,6 +12,8 @@ from kernel.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
+    from consumers.client.feeds import Feeds as Feeds
+    from consumers.client.feeds import watch_feed as watch_feed
     from consumers.client.moderation import Moderation as Moderation
     from consumers.client.nearby import Nearby as Nearby
     from consumers.client.nearby import around as around
@@ -58,6 +60,12 @@ def _rooms() -> ModuleType:
 
 def _nearby() -> ModuleType:
     import consumers.client.nearby as home  # noqa: PLC0415
+
+    return home
+
+
+def _feeds() -> ModuleType:
+    import consumers.client.feeds as home  # noqa: PLC0415
 
     return home
 
@@ -109,6 +117,8 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Location": _producers,
         "Post": _producers,
         "Moderation": _moderation,
+        "Feeds": _feeds,
+        "watch_feed": _feeds,
         "Nearby": _nearby,
         "Rooms": _rooms,
         "around": _nearby,
@@ -144,6 +154,7 @@ __all__ = [
     "Delivered",
     "Event",
     "Failure",
+    "Feeds",
     "Gap",
     "Live",
     "Location",
@@ -166,6 +177,7 @@ __all__ = [
     "around",
     "load_settings",
     "locate",
+    "watch_feed",
     "watch_nearby",
 ]
 

@@ -33,10 +33,10 @@ class Outward:
             ip = _plain(ip_address(address.partition("%")[0]))
         except ValueError:
             return False
-        if ip in _METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
-            return False
         if ip.is_loopback:
             return self.loopback
+        if ip in _METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
+            return False
         return ip.is_global or self.private
 
     def check(self, url: str) -> str:
