@@ -21,6 +21,7 @@ from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.feeds.feeds import FeedRequests
 from consumers.feeds.heard import Broadcasts
+from consumers.feeds.reading import looks_of
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
@@ -228,6 +229,7 @@ def bare_service(
             admission=admission,
             signals=Signals(clock, Codec("signal"), nothing.write),
             broadcasts=broadcasts,
+            looks=looks_of(settings, registry, broadcasts, tasks),
             viewers=nothing.viewers,
             clock=clock,
             tasks=tasks,

@@ -20,7 +20,7 @@ from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
 from consumers.delivery.taking_back import TakingBack
 from consumers.feeds.feeds import History
-from consumers.feeds.reading import feeds_of
+from consumers.feeds.reading import feeds_of, looks_of
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
@@ -188,6 +188,7 @@ class Edge:
                 admission=admission,
                 signals=signals,
                 broadcasts=feeds.broadcasts,
+                looks=looks_of(settings, state, feeds.broadcasts, tasks),
                 viewers=self._heartbeat.viewers,
                 clock=clock,
                 tasks=tasks,

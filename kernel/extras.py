@@ -21,6 +21,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "elastic_transport",
                 "elasticsearch",
                 "faust",
+                "http_ece",
                 "jwt",
                 "numpy",
                 "prometheus_client",

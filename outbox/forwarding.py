@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from control.commands.sealed import seal
 from control.commands.sending import CommandSender
 from control.entity.fold import Written
@@ -16,6 +18,8 @@ from control.entity.tables import Tables
 from control.entity.types import Stamp
 from control.entity.writer import Writer
 from control.outlets.delivery import Delivery, delivery_key, delivery_type
+from control.outlets.notifying import SET_NOTIFYING
+from control.outlets.notifying import said_of as said_of_wishes
 from control.outlets.webhooks import END_WEBHOOK, Webhook, said_of
 from control.state import ControlState
 from history.log import Deadline, GoneError, LogReader
@@ -204,13 +208,26 @@ class Forwarding:
 
     def _gone(self, receiver: Receiver) -> None:
         """It has answered 410: unsubscribed, until somebody sets it again."""
-        webhook = self._state.outlets.webhook(receiver.id)
         self._receivers.end(receiver.id)
-        if webhook is None or receiver.id.startswith(OF_USER):
+        if receiver.id.startswith(OF_USER):
+            self._user_gone(receiver.id)
+            return
+        webhook = self._state.outlets.webhook(receiver.id)
+        if webhook is None:
             return
         _lines.warning("a webhook wants nothing any more", receiver.id, webhook=receiver.id)
         said = seal(END_WEBHOOK, webhook.id, said_of(webhook), self._signer)
         self._spawn(self._commands.send(webhook.id, END_WEBHOOK, said, actor="touchline"))
+
+    def _user_gone(self, id_: str) -> None:
+        """A browser has ended its subscription, or a user's webhook: it is theirs to name another one."""
+        sort, _, name = id_.removeprefix(OF_USER).partition(":")
+        wishes = self._state.outlets.notifying_of_name(name)
+        if wishes is None:
+            return
+        now = replace(wishes, push="") if sort == "p" else replace(wishes, webhook="", secret="")
+        said = seal(SET_NOTIFYING, name, said_of_wishes(now), self._signer)
+        self._spawn(self._commands.send(name, SET_NOTIFYING, said, actor="touchline"))
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from control.entity.types import AnyType
 from control.nearby.friends import Friend
+from control.outlets.notifying import LOOK, read_look
 from control.state import ControlState
 from history import History
 from kernel.access.signing import Signer
@@ -24,12 +24,15 @@ from kernel.process.lines import Lines
 from kernel.process.metrics import NOTIFIED
 from kernel.settings.reading import Settings
 from outbox.events import Events
+from outbox.live import Live
 from outbox.notes import Note, answers, may_tell, note_of_friend, notes_of
+from schemas.registry import codec_for
 
 _lines = Lines("touchline.outbox")
 #: Events of one batch that are looked into at once.
 _AT_ONCE: Final = 64
 _AGAIN_S: Final = 1.0
+_LOOK: Final = LOOK.encode()
 
 
 class _Sender(msgspec.Struct):
@@ -43,12 +46,14 @@ class Notifier:
     """Decides who is told what."""
 
     def __init__(
-        self, settings: Settings, state: ControlState, history: History, events: Events, friends: AnyType
+        self, settings: Settings, state: ControlState, history: History, events: Events, live: Live
     ) -> None:
         names = topic_names(settings)
-        self._chat, self._friends = names.events[Kind.CHAT], names.friends
+        self._chat, self._friends, self._changes = names.events[Kind.CHAT], names.friends, names.changes
+        self._live, self._control = live, codec_for(settings, "control")
         self._ingest = names.ingest[Kind.BROADCAST]
-        self._state, self._history, self._events, self._friend = state, history, events, friends
+        self._state, self._history, self._events = state, history, events
+        self._friend = state.consent.friends.type
         self._signer = Signer(settings.auth)
         #: Partitions of the topic that it writes to.
         self.partitions = 1
@@ -56,7 +61,7 @@ class Notifier:
     @property
     def topics(self) -> tuple[str, ...]:
         """What it reads."""
-        return (self._chat, self._friends)
+        return (self._chat, self._friends, self._changes)
 
     async def writes(self, records: Sequence[tuple[Partition, Record]]) -> list[Write]:
         """What is to be written of these records, in their order. It waits where it cannot be known now."""
@@ -72,6 +77,8 @@ class Notifier:
     def _concerns(self, place: Partition, record: Record) -> bool:
         if record.value is None:
             return False
+        if place.topic == self._changes:
+            return _LOOK in record.value
         return place.topic == self._friends or (
             place.topic == self._chat and may_tell(record.key or b"", record.value)
         )
@@ -90,6 +97,8 @@ class Notifier:
     async def _notes(self, place: Partition, record: Record) -> list[Note]:
         if place.topic == self._friends:
             return self._of_friend(record)
+        if place.topic == self._changes:
+            return await self._of_look(record)
         event = self._events.decoded(Kind.CHAT, record)
         if event is None:
             return []
@@ -108,6 +117,13 @@ class Notifier:
             return []
         note = note_of_friend(friend)
         return [] if note is None or self._blocked(note.user, friend.friend) else [note]
+
+    async def _of_look(self, record: Record) -> list[Note]:
+        command = self._control.decode(record.value or b"")
+        if command["command"] != LOOK:
+            return []
+        key = (record.key or b"").decode("utf-8", "replace")
+        return await self._live.notes(read_look(key, command["arguments"], self._signer))
 
     async def _author(self, event: Mapping[str, Any]) -> str | None:
         """Who has written what a chat event answers."""

@@ -1,20 +1,24 @@
 """The outbox's process: put together, run until asked to stop."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from control.channels.lists import CLOSED
+from control.commands.sending import CommandSender
 from control.entity.tables import Tables
 from control.following.follower import TableThread
 from control.outlets.delivery import delivery_type
+from control.outlets.notifying import Notifying
 from control.outlets.secrets import Secrets
+from control.outlets.vapid import read_vapid
 from control.outlets.webhooks import Webhook
 from control.state import ControlState
 from history import History
 from history.taken_back import TakenBack
 from kernel.access.outward import Outward
+from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.cluster import Cluster
@@ -29,10 +33,12 @@ from kernel.process.ops_port import OpsServer
 from kernel.settings.reading import Settings
 from outbox.events import Events
 from outbox.forwarding import Forwarding
+from outbox.live import Live
 from outbox.notifier import Notifier
-from outbox.outlets import Item
+from outbox.outlets import Item, Outlet
 from outbox.personal import ways_of_users
 from outbox.posting import Poster, Signed, WebhookOutlet
+from outbox.pushing import BrowserPush, Vapid
 from outbox.receivers import Receivers, Ways
 from outbox.source import EventSource
 from outbox.writer import LogWriter
@@ -77,12 +83,26 @@ class Outboxes:
             secret = secrets.open(webhook.secret, webhook.id)
             return WebhookOutlet(webhook.url, Signed(secret, self._clock), poster, shown_now)
 
-        ways = Ways(of_webhook, ways_of_users(settings, self._clock, poster, push=None))
+        key = read_vapid(settings)
+        push: Callable[[Notifying, str], Outlet] | None = None
+        if key is not None:
+            vapid = Vapid(key, settings.outbox.vapid_contact, self._clock)
+
+            def push(wishes: Notifying, subscription: str) -> Outlet:
+                return BrowserPush(wishes, subscription, vapid, poster)
+
+        ways = Ways(of_webhook, ways_of_users(settings, self._clock, poster, push=push))
         receivers = Receivers(
             *(state.outlets, self._events, ways, settings.outbox, self._clock), spawn=self._spawn
         )
-        self._notifier = Notifier(settings, state, history, self._events, state.consent.friends.type)
-        source = EventSource(settings, [*self._events.topics, self._names.friends])
+        commands = CommandSender(settings, self._clock)
+
+        async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
+            await commands.send(key, name, arguments, actor=actor)
+
+        live = Live(state, history, self._clock, command, Signer(settings.auth))
+        self._notifier = Notifier(settings, state, history, self._events, live)
+        source = EventSource(settings, sorted({*self._events.topics, *self._notifier.topics}))
         self._forwarding = Forwarding(
             *(settings, self._clock, state, self._tables),
             receivers=receivers,
@@ -108,7 +128,7 @@ class Outboxes:
                     continue
                 for place, record in batch:
                     self._read[place] = record.offset + 1
-                    if place.topic != self._names.friends:
+                    if place.topic in self._events.topics:
                         receivers.take(place, record)
                 if batch:
                     await self._batches.put(batch)

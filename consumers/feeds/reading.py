@@ -1,15 +1,21 @@
 """What reads the log of broadcasts beside the fan-out, for edges that have only a part of that."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from consumers.cluster.assignment import all_of
 from consumers.cluster.reader import Reader
 from consumers.delivery.records import Decode
 from consumers.feeds.feeds import FeedRequests, History
 from consumers.feeds.heard import Broadcasts
+from consumers.feeds.looks import LooksHere
 from consumers.service.tasks import Tasks
+from control.commands.sending import CommandSender
+from control.outlets.looking import Looks
 from control.state import ControlState
+from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.fairness.budgets import DoorBudgets
 from kernel.log.kafka import client_config
@@ -35,6 +41,16 @@ def feeds_of(
     return FeedRequests(
         state=state, history=history, broadcasts=broadcasts, budgets=budgets, clock=clock, spawn=tasks.spawn
     )
+
+
+def looks_of(settings: Settings, state: ControlState, broadcasts: Broadcasts, tasks: Tasks) -> LooksHere:
+    """Who here hears what they are told, and is told of what goes live."""
+    commands = CommandSender(settings, state.clock)
+
+    async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
+        await commands.send(key, name, arguments, actor=actor)
+
+    return LooksHere(state, broadcasts, Looks(state, command, Signer(settings.auth)), tasks)
 
 
 def _reader(

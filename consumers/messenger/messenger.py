@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from consumers.cluster.places import PlaceBook
 from consumers.feeds.heard import Broadcasts
+from consumers.feeds.looks import LooksHere
 from consumers.messenger.here import Here
 from consumers.messenger.inbox import NOTIFICATIONS, Inbox, InboxFeed
 from consumers.messenger.names import Names
@@ -25,6 +26,7 @@ from control.rooms.door import RoomDoor, Who
 from control.rooms.state import is_room, stream_of
 from control.rooms.users import key_of
 from history.rooms import Reader
+from history.unread import notify_stream
 from kernel.access.users import NOTIFY, ROOM
 from kernel.clock import Clock
 from kernel.close_codes import Close
@@ -61,12 +63,14 @@ class Messenger:
         admission: Admission,
         signals: Signals,
         broadcasts: Broadcasts,
+        looks: LooksHere,
         viewers: Callable[[str], int],
         clock: Clock,
         tasks: Tasks,
     ) -> None:
         self._rooms, self._book, self._places, self._requests = door.rooms, book, places, requests
         self._admission, self._subscriptions = admission, subscriptions
+        self._looks, self._tasks = looks, tasks
         self.here = Here(door.rooms)
         self._inbox = Inbox(
             door=door,
@@ -170,6 +174,8 @@ class Messenger:
             return None if request.id is None else m.Ok(id=request.id)
         if not self.here.is_here(key_of(user).encode()):
             await self._rooms.fresh()  # of whoever is here already changes are heard as they come
+        if feeds.inbox is None:
+            await self._looks.add(user, connection)
         reply, feed = await self._inbox.page(request, who, user, connection, feeds.inbox)
         feeds.inbox = feed
         if connection.closing:
@@ -188,6 +194,8 @@ class Messenger:
 
     def watches(self, request: m.Subscribe, connection: Any) -> None:
         """A stream is asked for by itself."""
+        if request.stream == str(notify_stream(connection.session.user)):
+            self._tasks.spawn(self._looks.add(connection.session.user, connection))
         if request.members:
             self._feeds_of(connection).told.add(request.stream)
             self.names.tell(request.stream, connection)
@@ -224,6 +232,7 @@ class Messenger:
 
     def left(self, connection: Any, member: Member) -> None:
         """A connection has ended."""
+        self._looks.discard(member.user, connection)
         feeds = self._feeds.pop(connection, None)
         if feeds is not None:
             self._end_inbox(member.user, feeds)

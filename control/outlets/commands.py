@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from control.entity.fold import EntityFold
 from control.entity.types import AnyType
-from control.outlets.notifying import NOTE_TOLD, SET_NOTIFYING, fold_notifying
+from control.outlets.notifying import LOOK, NOTE_TOLD, SET_NOTIFYING, fold_notifying
 from control.outlets.webhooks import (
     END_WEBHOOK,
     REMOVE_WEBHOOK,
@@ -17,7 +17,7 @@ from control.outlets.webhooks import (
 from kernel.access.signing import Signer
 
 _OF_WEBHOOKS: Final = (SET_WEBHOOK, REMOVE_WEBHOOK, END_WEBHOOK, RETRY_WEBHOOK)
-_OF_USERS: Final = (SET_NOTIFYING, NOTE_TOLD)
+_OF_USERS: Final = (SET_NOTIFYING, NOTE_TOLD, LOOK)
 COMMANDS: Final = frozenset({*_OF_WEBHOOKS, *_OF_USERS})
 
 

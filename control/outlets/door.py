@@ -20,6 +20,7 @@ from control.outlets.notifying import said_of as said_of_wishes
 from control.outlets.notifying import shown as wishes_shown
 from control.outlets.push import Subscription, read_subscription
 from control.outlets.secrets import Secrets
+from control.outlets.vapid import read_vapid
 from control.outlets.webhooks import (
     REMOVE_WEBHOOK,
     RETRY_WEBHOOK,
@@ -50,6 +51,7 @@ class OutletDoor:
         self._state, self._command = state, command
         self._signer, self._secrets = Signer(settings.auth), Secrets(settings.auth)
         self._outward, self._outbox = Outward(settings), settings.outbox
+        self._vapid = read_vapid(settings)
 
     # ── webhooks ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,8 +135,9 @@ class OutletDoor:
     # ── what users want to be told ───────────────────────────────────────────────────────────────────
 
     def wishes(self, who: Who) -> dict[str, Any]:
-        """What one wants to be told."""
-        return wishes_shown(self._state.outlets.notifying_of(who.named()))
+        """What one wants to be told; and the key for a browser's subscription, where there is one."""
+        shown_ = wishes_shown(self._state.outlets.notifying_of(who.named()))
+        return shown_ if self._vapid is None else {**shown_, "push_key": self._vapid.public}
 
     async def set_wishes(self, who: Who, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Say what one wants to be told. Types and quiet hours that are not named are as they are for

@@ -18,6 +18,8 @@ from kernel.errors import TouchlineError
 SET_NOTIFYING: Final = "set_notifying"
 #: Up to which event of followed channels the user was told.
 NOTE_TOLD: Final = "note_told"
+#: The user looks at what they are told: what is derived only then is to be written now, by the outbox.
+LOOK: Final = "look"
 #: What one is told of.
 TYPES: Final = ("mention", "reply", "live_started", "friend", "invited")
 _QUIET: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d) ([A-Za-z0-9+_/\-]{1,64})")
@@ -116,6 +118,8 @@ def fold_notifying(signer: Signer) -> Callable[[Input, StateOf], Sequence[Change
         check_user(said.user)
         if name_in_channel(said.user) != key:
             raise TouchlineError("bad_request", "The command is about another user than it says.")
+        if command == LOOK:
+            return []  # it changes nothing that is kept
         before = state(given.key) or Notifying(user=said.user)
         if command == NOTE_TOLD:
             later = said.told.isdigit() and int(said.told) > int(before.told or "0")
@@ -126,6 +130,15 @@ def fold_notifying(signer: Signer) -> Callable[[Input, StateOf], Sequence[Change
         return [Change(given.key, now)]
 
     return fold
+
+
+def read_look(key: str, arguments: str | bytes, signer: Signer) -> str:
+    """The user who looks. Raises `forbidden` or `bad_request` for what no door has said."""
+    try:
+        said = msgspec.json.decode(opened(LOOK, key, arguments, signer), type=_Said).notifying
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise TouchlineError("bad_request", f"Nobody looks: {error}.") from None
+    return said.user
 
 
 def said_of(notifying: Notifying) -> dict[str, Any]:

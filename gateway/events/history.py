@@ -8,8 +8,10 @@ from aiohttp import web
 from gateway.context import Context
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
+from gateway.outlets.door import looks_of
 from history.pages import MAX_LIMIT
 from history.replies import is_id
+from history.unread import notify_stream
 from history.visible import read_visible
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ
@@ -54,6 +56,8 @@ _PAGE: Final = Reply(
 async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
 
+    looks = looks_of(context)
+
     async def read(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
         caller = await context.access.require(request, "history", str(stream))
@@ -63,6 +67,8 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("bad_request", f"{min(unknown)[:40]!r} is not a parameter of history.")
         limit = _number(request, "limit")
         user = context.budgets.bound(caller.bound, admin=False)
+        if caller.user is not None and stream == notify_stream(caller.user):
+            await looks.say(caller.user)
         context.budgets.take_read(user)
         async with context.pages.slot(user):
             page = await read_visible(

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from control.outlets.door import OutletDoor
+from control.outlets.looking import Looks
 from control.outlets.notifying import shown
 from control.outlets.outlets import Outlets
 from gateway.context import Context
+from kernel.access.signing import Signer
 
 
 def outlet_door(context: Context) -> OutletDoor:
@@ -16,6 +18,15 @@ def outlet_door(context: Context) -> OutletDoor:
         await context.commands.send(key, name, arguments, actor=actor)
 
     return OutletDoor(context.control_state, command, context.settings)
+
+
+def looks_of(context: Context) -> Looks:
+    """Says that somebody reads what they are told."""
+
+    async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
+        await context.commands.send(key, name, arguments, actor=actor)
+
+    return Looks(context.control_state, command, Signer(context.settings.auth))
 
 
 def known_of(outlets: Outlets, user: str) -> Iterator[dict[str, Any]]:

@@ -55,6 +55,10 @@ _WISHES: Final[dict[str, Any]] = {
         "quiet": _QUIET,
         "webhook": {"type": ["string", "null"]},
         "push": {"type": "boolean", "description": "Whether a browser is told."},
+        "push_key": {
+            "type": "string",
+            "description": "For a PushManager, where the server pushes.",
+        },
         "secret": {"type": "string", "description": "By which posts to `webhook` are signed: told once."},
     },
 }
