@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from tests.feeds.following import feed, follow, new, post, texts_of
-from tests.pipeline import Pipeline, eventually
+from tests.pipeline import Pipeline
 from tests.rooms.people import Person, ok, person, refused
 
 
@@ -37,12 +37,17 @@ async def test_pages_have_all_there_is_of_all_channels(feeding: Pipeline) -> Non
                 break
             after = seen[0]
         assert seen == right
-        await asyncio.to_thread(eventually, "it is indexed", lambda: indexed(feeding, channels[3], 12))
+        await indexed(feeding, channels[3], 12)
 
 
-def indexed(pipeline: Pipeline, channel: str, number: int) -> bool:
-    found = pipeline.lines("search", "", "--channel", channel, "--limit", "50")
-    return len(found) >= number
+async def indexed(pipeline: Pipeline, channel: str, number: int) -> None:
+    """So many events of a channel are found."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await ok(pipeline, "GET", f"/v1/search?channel={channel}&limit=50", None)
+            if len(found["hits"]) >= number:
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_a_channels_setting_says_what_its_feed_shows(feeding: Pipeline) -> None:

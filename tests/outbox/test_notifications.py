@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from tests.feeds.following import new
+from tests.feeds.following import follow, new, post
 from tests.outbox.receiver import receiver
 from tests.pipeline import Pipeline
 from tests.rooms.people import Person, create, ok, person, refused, say
@@ -94,6 +94,27 @@ async def test_what_is_not_wanted_is_not_told(posting: Pipeline) -> None:
     ):
         assert await refused(posting, "PUT", "/v1/notifications", ana, wrong) == (400, "bad_request")
     assert await refused(posting, "PUT", "/v1/notifications", None, {}) == (400, "bad_request")
+
+
+async def test_who_follows_is_told_that_it_went_live_once_they_look(posting: Pipeline) -> None:
+    ana, bob, channel, other = new("ana", "bob", "live", "other")
+    await post(posting, channel, "before she followed it", type="live_started")
+    await follow(posting, ana, channel, other)
+    async with person(posting, ana) as wire:
+        assert (await wire.ask("inbox"))["notifications"] == 0
+        (first,) = await post(posting, channel, "now", type="live_started")
+        await number(wire, 1)  # she is there
+        await post(posting, channel, "a post")
+        await ok(posting, "DELETE", f"/v1/follows/{other}", ana)
+        await post(posting, other, "nobody looks", type="live_started")
+    ids = [first, *await post(posting, channel, "while she was away", type="live_started")]
+    assert [event["data"]["event"] for event in await told(posting, ana, 2)] == ids
+    async with person(posting, ana) as wire:
+        await wire.ask("inbox")
+        await number(wire, 2)
+        await chat(posting, bob, channel, f"@{ana}")
+        await number(wire, 3)
+    assert [event["type"] for event in await told(posting, ana, 3)] == ["live_started"] * 2 + ["mention"]
 
 
 async def number(wire: Person, wanted: int) -> None:

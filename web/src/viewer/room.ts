@@ -5,6 +5,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
+import { Bell } from "./bell.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { People } from "./people.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
@@ -53,6 +54,8 @@ export class Room {
 
   /** Who is in the room, and what one may do with what they say. */
   readonly people: People;
+  /** Whom one follows, and what one is told. */
+  readonly bell: Bell;
   /** The message that is being answered, or changed. */
   readonly about = signal<{ readonly line: Line; readonly edit: boolean } | null>(null);
   /** The files of the message that is being written. */
@@ -82,6 +85,7 @@ export class Room {
     this.files = new Attachments(identity());
     this.attaching = new Attaching(this.files, this.chat);
     this.people = new People(channel, this.user);
+    this.bell = new Bell(this.client, channel, this.user);
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
     this.client.onStatus((status) => (this.status.value = status));
@@ -117,6 +121,7 @@ export class Room {
 
   close(): void {
     cancelAnimationFrame(this.frame);
+    this.bell.close();
     this.client.close();
   }
 
