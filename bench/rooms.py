@@ -22,7 +22,7 @@ from control.entity.stores import open_store
 from control.entity.view import View
 from control.inbox.places import Ack, AckedByDevice, Places, fold_places
 from control.inbox.tables import Inboxes, places_type, tally_type
-from control.inbox.tally import Said, Tally, after
+from control.inbox.tally import RoomEvent, Tally, after
 from control.inbox.unread import ReadUpTo, counts
 from control.rooms.membership import ALL
 from control.rooms.users import key_of
@@ -67,7 +67,7 @@ def events(rooms: int = 1000, each: int = 50) -> float:
     said = [
         (
             room,
-            Said(
+            RoomEvent(
                 BORN + n, 0, "message", f"u{n % 55}", n + 1, "hello @u7" if n % 9 == 0 else "hello", 0, b"{}"
             ),
         )
@@ -90,7 +90,7 @@ def filled(directory: Path, rooms: int) -> Inboxes:
     for n in range(rooms):
         tally = Tally(channel=f"{ROOM}r{n}")
         for at in range(30):
-            said = Said(BORN + at, at, "message", f"u{at}", at + 1, "hello", 0, b'{"text":"hello"}' * 10)
+            said = RoomEvent(BORN + at, at, "message", f"u{at}", at + 1, "hello", 0, b'{"text":"hello"}' * 10)
             tally = after(tally, said, None)
         rows.append(Row(tally.channel.encode(), 0, 0, None, type_.encode(tally)))
     store.load(type_.name, rows)

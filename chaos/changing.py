@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from chaos.invariants import Told
+from chaos.invariants import Reported
 from control.channels.channel import ChannelRecord, from_avro
 from control.channels.channel import Settings as ChannelSettings
 from control.commands.checks import carry_out
@@ -106,7 +106,7 @@ class _Command(NamedTuple):
 class Recount(NamedTuple):
     """The channels by the log of commands alone, folded from its beginning."""
 
-    channels: Mapping[str, Told]
+    channels: Mapping[str, Reported]
     #: How many commands there are of each.
     commands: Mapping[str, int]
 
@@ -132,7 +132,7 @@ def recount(settings: Settings) -> Recount:
     return Recount({key: _told(record) for key, record in found.items()}, commands)
 
 
-def written(settings: Settings) -> dict[str, Told]:
+def written(settings: Settings) -> dict[str, Reported]:
     """The same as the workers wrote it: of a channel's records the one with the highest revision holds."""
     codec = codec_for(settings, "channel")
     best: dict[str, ChannelRecord] = {}
@@ -168,14 +168,14 @@ def read_whole(settings: Settings, topic: str) -> list[Any]:
         consumer.close()
 
 
-def _told(record: ChannelRecord) -> Told:
-    return Told(record.revision, {name: getattr(record.settings, name) for name in _CHANGED})
+def _told(record: ChannelRecord) -> Reported:
+    return Reported(record.revision, {name: getattr(record.settings, name) for name in _CHANGED})
 
 
 # ── what roles say ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def shown(gateway: str, channels: Iterable[str]) -> dict[str, Told]:
+async def shown(gateway: str, channels: Iterable[str]) -> dict[str, Reported]:
     """What the gateway says of channels; it names no revision."""
     found = {}
     async with ClientSession(timeout=ClientTimeout(total=_TRY_S)) as http:
@@ -184,7 +184,7 @@ async def shown(gateway: str, channels: Iterable[str]) -> dict[str, Told]:
                 if response.status != 200:
                     raise TouchlineError("unavailable", f"{channel}: {response.status}")
                 said = msgspec.convert((await response.json())["settings"], ChannelSettings)
-            found[channel] = Told(None, {name: getattr(said, name) for name in _CHANGED})
+            found[channel] = Reported(None, {name: getattr(said, name) for name in _CHANGED})
     return found
 
 

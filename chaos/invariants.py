@@ -74,7 +74,7 @@ class Size(NamedTuple):
     tasks: int = 0
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """How somebody says that a channel is set; the revision only where it is known."""
 
     revision: int | None
@@ -224,7 +224,9 @@ def sizes_return(before: Mapping[str, Size], after: Mapping[str, Size], grace: S
     return sorted(wrong)[:_MOST]
 
 
-def state_is_the_recount(sources: Mapping[str, Mapping[str, Told]], recount: Mapping[str, Told]) -> list[str]:
+def state_is_the_recount(
+    sources: Mapping[str, Mapping[str, Reported]], recount: Mapping[str, Reported]
+) -> list[str]:
     """Whoever holds the state of channels has each as the log of commands, folded from its beginning, has it:
     no command lost, none carried out twice."""
     wrong = []
@@ -252,7 +254,9 @@ def confirmed_is_in_the_log(confirmed: Mapping[str, int], commands: Mapping[str,
 
 
 def doors_are_as_set(
-    let_in: Mapping[str, Mapping[str, Sequence[str]]], recount: Mapping[str, Told], everybody: Sequence[str]
+    let_in: Mapping[str, Mapping[str, Sequence[str]]],
+    recount: Mapping[str, Reported],
+    everybody: Sequence[str],
 ) -> list[str]:
     """Each edge lets those watch a channel who are its readers, and all where none are set."""
     wrong = []

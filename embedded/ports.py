@@ -19,7 +19,7 @@ free_ports = range(21_000, 30_000)
 
 
 @dataclass(frozen=True)
-class Holder:
+class PortOwner:
     """The process that listens on a port, as far as it can be found out."""
 
     pid: int
@@ -53,11 +53,11 @@ def find_free(*, avoid: Iterable[int] = ()) -> int:
     raise AssertionError(f"1,000 ports tried between {free_ports.start} and {free_ports.stop}, none is free")
 
 
-def holder(port: int) -> Holder | None:
+def holder(port: int) -> PortOwner | None:
     """Who listens on this port; None where the system does not tell (another user's process, mostly)."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections(kind="tcp"):
             listening = connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,)
             if listening and connection.pid is not None:
-                return Holder(connection.pid, psutil.Process(connection.pid).name())
+                return PortOwner(connection.pid, psutil.Process(connection.pid).name())
     return None

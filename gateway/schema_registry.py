@@ -104,7 +104,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         if name is None:
             return _failed(_NO_SUBJECT, "Subject")
         try:
-            body = msgspec.json.decode(await whole(request, _LONGEST), type=_Posted)
+            body = msgspec.json.decode(await whole(request, _LONGEST), type=_RegisterRequest)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return _answer({"error_code": _NOT_AVRO, "message": "The body holds no schema."}, 422)
         found = version_of(body.schema, catalog.versions(name), catalog.schemas)
@@ -174,7 +174,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     ]
 
 
-class _Posted(msgspec.Struct):
+class _RegisterRequest(msgspec.Struct):
     schema: str
 
 

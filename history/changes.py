@@ -21,12 +21,12 @@ class Finder(Protocol):
         any of them."""
 
 
-class _Said(msgspec.Struct):
+class _Head(msgspec.Struct):
     sender: str | None = None
     n: int | None = None
 
 
-_said: Final = msgspec.json.Decoder(_Said).decode
+_said: Final = msgspec.json.Decoder(_Head).decode
 
 
 def is_change(stream: Stream, type_: str | None) -> bool:

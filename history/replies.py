@@ -22,11 +22,11 @@ class _Reply(msgspec.Struct):
 _reply: Final = msgspec.json.Decoder(_Reply).decode
 
 
-class _Found(msgspec.Struct):
+class _Parent(msgspec.Struct):
     seq: int = 0
 
 
-_found: Final = msgspec.json.Decoder(_Found).decode
+_found: Final = msgspec.json.Decoder(_Parent).decode
 
 
 class Finder(Protocol):

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from control.inbox.mentions import names_in
-from control.inbox.rows import Entry, Place, Row, entries_of, row_of
+from control.inbox.rows import Entry, Row, SortKey, entries_of, row_of
 from control.inbox.unread import ReadUpTo
 from control.rooms.door import RoomDoor, Who
 from control.rooms.rooms import Rooms
@@ -154,8 +154,8 @@ def _cursor(entry: Entry) -> str:
     return urlsafe_b64encode(msgspec.json.encode(entry.place)).decode()
 
 
-def _read_cursor(text: str) -> Place:
+def _read_cursor(text: str) -> SortKey:
     try:
-        return Place(*msgspec.json.decode(urlsafe_b64decode(text[:1000]), type=tuple[int, str]))
+        return SortKey(*msgspec.json.decode(urlsafe_b64decode(text[:1000]), type=tuple[int, str]))
     except (ValueError, RecursionError):
         raise TouchlineError("bad_request", "The cursor is none of this list's.") from None

@@ -97,20 +97,20 @@ class Location(msgspec.Struct):
 AnyPost = Post | Broadcast | Chat | Location
 
 
-class _Said(msgspec.Struct, forbid_unknown_fields=True):
+class _ChatData(msgspec.Struct, forbid_unknown_fields=True):
     text: str
     target: str | None = None
 
 
 class _JsonChat(msgspec.Struct, forbid_unknown_fields=True):
-    data: _Said
+    data: _ChatData
     type: str = DEFAULT_TYPE[Kind.CHAT]
     key: str | None = None
     sender: str | None = None
     client_ts: str | int | None = None
 
 
-class _Seen(msgspec.Struct, forbid_unknown_fields=True):
+class _Position(msgspec.Struct, forbid_unknown_fields=True):
     lat: float
     lon: float
     accuracy: float | None = None
@@ -119,7 +119,7 @@ class _Seen(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _JsonLocation(msgspec.Struct, forbid_unknown_fields=True):
-    data: _Seen
+    data: _Position
     type: str = DEFAULT_TYPE[Kind.LOCATION]
     key: str | None = None
     sender: str | None = None

@@ -79,7 +79,7 @@ def _recorded(number: int, fields: dict[str, Any], stream: Stream | None) -> Rec
                 "channel": target.channel,
                 "kind": target.kind,
             },
-            _Posted,
+            _RecordedEvent,
         )
     except msgspec.ValidationError as error:
         raise _wrong(number, f"is not an event: {error}.") from None
@@ -90,7 +90,7 @@ def _recorded(number: int, fields: dict[str, Any], stream: Stream | None) -> Rec
     return Recorded(number, at_ms, Post(**{name: getattr(post, name) for name in post.__struct_fields__}))
 
 
-class _Posted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class _RecordedEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     kind: Kind
     channel: str
     data: dict[str, Any] = {}

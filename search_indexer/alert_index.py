@@ -25,7 +25,7 @@ _RESTS_MS: Final = 60_000
 _LONGEST_REST_MS: Final = 3_600_000
 
 
-class Rest(NamedTuple):
+class Suspension(NamedTuple):
     """An alert that was too dear."""
 
     id: str
@@ -36,7 +36,7 @@ class Rest(NamedTuple):
 class AlertIndex:
     """Alerts by what sets them off. `on_rest` hears of each that is laid to rest."""
 
-    def __init__(self, clock: Clock, on_rest: Callable[[Rest], None] = lambda _: None) -> None:
+    def __init__(self, clock: Clock, on_rest: Callable[[Suspension], None] = lambda _: None) -> None:
         self._clock, self._on_rest = clock, on_rest
         self._alerts: dict[str, Any] = {}
         self._keys: dict[str, set[tuple[str, str]]] = {}
@@ -45,7 +45,7 @@ class AlertIndex:
         self._each = Budget("steps", rate=_EACH, at_once=_EACH_AT_ONCE, clock=clock)
         self._all = Budget("steps", rate=_ALL, at_once=_ALL_AT_ONCE, clock=clock)
         self._spent: dict[str, int] = defaultdict(int)
-        self._resting: dict[str, Rest] = {}
+        self._resting: dict[str, Suspension] = {}
         self._rested: dict[str, int] = {}
 
     def put(self, alert_id: str, one: Any) -> None:
@@ -78,7 +78,7 @@ class AlertIndex:
             yield self._alerts[alert_id]
             self._count(alert_id, _LOOK + text().steps - before)
 
-    def rest(self, alert_id: str) -> Rest | None:
+    def rest(self, alert_id: str) -> Suspension | None:
         """Whether an alert rests."""
         rest = self._resting.get(alert_id)
         return rest if rest is not None and rest.until_ms > self._clock.now_ms() else None
@@ -117,7 +117,7 @@ class AlertIndex:
             return
         times = self._rested[alert_id] = self._rested.get(alert_id, 0) + 1
         lasts_ms = min(_LONGEST_REST_MS, _RESTS_MS << min(times - 1, 10))
-        rest = self._resting[alert_id] = Rest(alert_id, self._clock.now_ms() + lasts_ms, why)
+        rest = self._resting[alert_id] = Suspension(alert_id, self._clock.now_ms() + lasts_ms, why)
         self._each.give_back(alert_id, _EACH_AT_ONCE)
         self._on_rest(rest)
 

@@ -27,7 +27,7 @@ from kernel.log.producing import LastingProducer
 from kernel.log.topics import MAX_EVENT_BYTES, topic_names
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
-from search_indexer.alert_index import LOOKED_AT, AlertIndex, Rest
+from search_indexer.alert_index import LOOKED_AT, AlertIndex, Suspension
 from search_indexer.indexing.documents import Indexable
 from search_indexer.query.matching import Text, matches, text_of
 from search_indexer.query.parser import parse
@@ -116,12 +116,12 @@ def check_owner(alert: Alert, user: str | None) -> None:
         raise TouchlineError("forbidden", f"The alert {alert.id} is of another user.")
 
 
-def rest_shown(rest: Rest) -> dict[str, Any]:
+def rest_shown(rest: Suspension) -> dict[str, Any]:
     """That an alert rests, as people and programs see it."""
     return {"until": to_rfc3339(rest.until_ms), "why": rest.why}
 
 
-def rest_record(rest: Rest, settings: Settings, clock: Clock) -> tuple[bytes, bytes]:
+def rest_record(rest: Suspension, settings: Settings, clock: Clock) -> tuple[bytes, bytes]:
     """Key and value of the record on the alerts' topic that says so."""
     value = codec_for(settings, "control").encode(
         {
@@ -135,7 +135,7 @@ def rest_record(rest: Rest, settings: Settings, clock: Clock) -> tuple[bytes, by
     return f"{REST}{rest.id}".encode(), value
 
 
-def rest_message(rest: Rest) -> tuple[bytes, bytes]:
+def rest_message(rest: Suspension) -> tuple[bytes, bytes]:
     """Key and value of the event on the alert's own stream that says so."""
     data = msgspec.json.encode({"alert": rest.id, "suspended": rest_shown(rest)})
     key = f"rest-{rest.until_ms}".encode()
@@ -232,9 +232,9 @@ class AlertBook:
         self._folding = Folding(settings.elasticsearch.language)
         self._ready: dict[str, Ready] = {}
         #: Those that were too dear lately, as whoever asks for them is shown.
-        self.rests: dict[str, Rest] = {}
+        self.rests: dict[str, Suspension] = {}
         #: Those that were laid to rest here, and of which nobody has been told yet.
-        self.news: list[Rest] = []
+        self.news: list[Suspension] = []
         self._index = AlertIndex(clock, self.news.append)
         #: Who may read which channel, for whoever asks what is told.
         self._readers = readers or ChannelAcl()
@@ -271,7 +271,7 @@ class AlertBook:
         """Take an alert in, or out; or that one rests."""
         if row.key.startswith(REST):
             if row.value is not None:
-                rest = msgspec.json.decode(row.value["arguments"], type=Rest)
+                rest = msgspec.json.decode(row.value["arguments"], type=Suspension)
                 self.rests[rest.id] = rest
             return
         self._ready.pop(row.key, None)

@@ -47,12 +47,12 @@ class _Address(msgspec.Struct):
     headers: dict[str, str]
 
 
-class _Taken(msgspec.Struct):
+class _Upload(msgspec.Struct):
     attachment: str
     upload: _Address
 
 
-class _Posted(msgspec.Struct):
+class _Published(msgspec.Struct):
     results: list[dict[str, Any]]
 
 
@@ -97,7 +97,7 @@ class Attachments:
             with _opened(file) as data:
                 size, digest = _read(data)
                 said = {"stream": stream, "name": name, "type": type_, "size": size, "sha256": digest}
-                taken = msgspec.json.decode(self._ask("POST", "/v1/attachments", said), type=_Taken)
+                taken = msgspec.json.decode(self._ask("POST", "/v1/attachments", said), type=_Upload)
                 _send(taken.upload, data, size, tell)
             return taken.attachment
 
@@ -111,7 +111,7 @@ class Attachments:
         kind, _, channel = stream.partition(":")
         path = f"/v1/streams/{quote(kind, safe='')}/{quote(channel, safe='')}/events?wait=accepted"
         said = {"data": {"text": text, "attachments": list(attachments)}}
-        answer = msgspec.json.decode(await asyncio.to_thread(self._ask, "POST", path, said), type=_Posted)
+        answer = msgspec.json.decode(await asyncio.to_thread(self._ask, "POST", path, said), type=_Published)
         return answer.results[0]
 
     async def look(self, attachment: str) -> Attachment:

@@ -16,7 +16,7 @@ from consumers.client.pending import Pending, Request
 from consumers.client.streams import Streams
 from consumers.client.subscription import Start
 from consumers.client.timing import back_off, renew_in
-from consumers.client.together import Together
+from consumers.client.together import RoomSync
 from kernel.close_codes import CLOSES, Close
 from kernel.errors import CODES, TouchlineError
 from schemas.events import Event
@@ -38,7 +38,7 @@ class Core:
         self._host, self._has_token, self._request_timeout_ms = host, has_token, request_timeout_ms
         self._network = Network(urls, host, self)
         self._streams = Streams(self._network, host, self._new_id)
-        self._together = Together(self._network, host, self._new_id)
+        self._together = RoomSync(self._network, host, self._new_id)
         self._pending = Pending()
         self._authentications: set[int] = set()
         self._last_id = 0

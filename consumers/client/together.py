@@ -23,7 +23,7 @@ _MOST_SEQS: Final = 500
 PUSHES: Final = frozenset({"inbox", "receipt", "typing", "join", "leave", "near", "away"})
 
 
-class Together:
+class RoomSync:
     """What is wanted of all rooms."""
 
     def __init__(self, network: Network, host: Host, new_id: Callable[[], int]) -> None:

@@ -58,7 +58,7 @@ class Feed:
         self.audiences: list[Audience] = []
 
 
-class Told(Protocol):
+class Recipient(Protocol):
     """Whoever can be sent a message."""
 
     def send(self, message: AnyReply) -> None: ...
@@ -68,7 +68,7 @@ class Follower(Protocol):
     """A subscription of somebody who takes no frames."""
 
     @property
-    def holder(self) -> Told: ...
+    def holder(self) -> Recipient: ...
 
 
 class Audience:

@@ -10,7 +10,7 @@ from consumers.feeds.looks import LooksHere
 from consumers.messenger.here import Here
 from consumers.messenger.inbox import NOTIFICATIONS, Inbox, InboxFeed
 from consumers.messenger.names import Names
-from consumers.messenger.receipts import Receipts, Together
+from consumers.messenger.receipts import Occupants, Receipts
 from consumers.messenger.signals import DISCONNECT, Signals
 from consumers.messenger.sync import Sync, SyncFeed
 from consumers.protocol import inbox as talk
@@ -89,7 +89,7 @@ class Messenger:
             spawn=tasks.spawn,
             now_ms=clock.now_ms,
         )
-        together = Together(subscriptions, self.here)
+        together = Occupants(subscriptions, self.here)
         self._receipts = Receipts(
             rooms=door.rooms, book=book, together=together, signals=signals, clock=clock, viewers=viewers
         )

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from consumers.messenger.receipts import MOST_VIEWERS, Together
+from consumers.messenger.receipts import MOST_VIEWERS, Occupants
 from consumers.messenger.signals import HERE, WHO, Signals
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
@@ -21,7 +21,7 @@ _SOON_S: Final = 0.05
 _ANSWER_S: Final = 0.5
 
 
-class Seen(NamedTuple):
+class Attendance(NamedTuple):
     """How a user watches a stream."""
 
     devices: int
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 
 
 class _Elsewhere(NamedTuple):
-    users: Mapping[str, Seen]
+    users: Mapping[str, Attendance]
     heard: float
 
 
@@ -39,7 +39,7 @@ class Names:
     def __init__(
         self,
         *,
-        together: Together,
+        together: Occupants,
         signals: Signals,
         clock: Clock,
         viewers: Callable[[str], int],
@@ -164,21 +164,21 @@ class Names:
         stream, now = said["stream"], self._clock.monotonic()
         if stream not in self._told and stream not in self._asked:
             return
-        users = {row["user"]: Seen(row["devices"], row["since"]) for row in said["rows"]}
+        users = {row["user"]: Attendance(row["devices"], row["since"]) for row in said["rows"]}
         self._elsewhere.setdefault(stream, {})[said["edge"]] = _Elsewhere(users, now)
         self.changed(stream)
 
     # ── who is there ─────────────────────────────────────────────────────────────────────────────────
 
-    def _local(self, stream: str) -> dict[str, Seen]:
+    def _local(self, stream: str) -> dict[str, Attendance]:
         devices: dict[str, set[Any]] = {}
         since: dict[str, int] = {}
         for holder, user, device, since_ms in self._together.each(stream.partition(":")[2]):
             devices.setdefault(user, set()).add(device or holder)
             since[user] = min(since_ms, since.get(user, since_ms))
-        return {user: Seen(len(of_user), since[user]) for user, of_user in devices.items()}
+        return {user: Attendance(len(of_user), since[user]) for user, of_user in devices.items()}
 
-    def _seen(self, stream: str) -> dict[str, Seen]:
+    def _seen(self, stream: str) -> dict[str, Attendance]:
         found = self._local(stream)
         for one in self._elsewhere.get(stream, {}).values():
             for user, seen in one.users.items():
@@ -186,7 +186,7 @@ class Names:
                 found[user] = (
                     seen
                     if here is None
-                    else Seen(here.devices + seen.devices, min(here.since_ms, seen.since_ms))
+                    else Attendance(here.devices + seen.devices, min(here.since_ms, seen.since_ms))
                 )
         return found
 

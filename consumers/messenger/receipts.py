@@ -28,7 +28,7 @@ _MOST_TYPING: Final = 10_000
 MOST_VIEWERS: Final = 1000
 
 
-class Together:
+class Occupants:
     """Who is in a stream at this edge, by whatever way."""
 
     def __init__(self, subscriptions: Subscriptions, here: Here) -> None:
@@ -60,7 +60,7 @@ class Receipts:
         *,
         rooms: Rooms,
         book: PlaceBook,
-        together: Together,
+        together: Occupants,
         signals: Signals,
         clock: Clock,
         viewers: Callable[[str], int],

@@ -18,7 +18,7 @@ from kernel.fairness.slots import Slots
 from kernel.log.positions import Stream
 
 
-class Counts(Protocol):
+class Audience(Protocol):
     """How many watch a stream, over all edges."""
 
     def viewers(self, stream: str) -> int: ...
@@ -33,7 +33,7 @@ class Requests:
         history: Reader,
         readers: ChannelAcl,
         rooms: Rooms,
-        counts: Counts,
+        counts: Audience,
         budgets: DoorBudgets,
         pages: Slots,
     ) -> None:

@@ -29,7 +29,7 @@ PATH: Final = "/v1/ws"
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
-class Asked(Request):
+class ParsedRequest(Request):
     """A request, with its path taken apart."""
 
     def __init__(self, request: Request) -> None:
@@ -54,18 +54,18 @@ class Asked(Request):
 _ONCE: Final = ("Host", "Origin", "Authorization", "Last-Event-ID")
 
 
-def asked_by(request: Request) -> Asked | None:
+def asked_by(request: Request) -> ParsedRequest | None:
     """The request, taken apart; None if it cannot be."""
     if any(len(request.headers.get_all(name)) > 1 for name in _ONCE):
         return None
     try:
-        return Asked(request)
+        return ParsedRequest(request)
     except ValueError:  # an address such as //[
         return None
 
 
 #: Takes over the connection after the request was read; returns bytes to send, or None: it has taken over.
-Route = Callable[["Handshake", Asked], bytes | None]
+Route = Callable[["Handshake", ParsedRequest], bytes | None]
 
 
 class Handshake(asyncio.Protocol):
@@ -158,7 +158,7 @@ class Handshake(asyncio.Protocol):
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _arrived(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
+    def _arrived(self, asked: ParsedRequest, wire: ServerProtocol, rest: bytes) -> None:
         self._wire = None
         if not self.service.admission.host_allowed(asked.headers.get("Host")):
             self.answer(403, "text/plain", b"This edge is not called so here: see the setting edge.hosts.\n")
@@ -175,18 +175,18 @@ class Handshake(asyncio.Protocol):
         except UnknownKey:
             self.service.tasks.spawn(self._answer_with_new_keys(route, asked))
 
-    def _answer(self, route: Route, asked: Asked) -> None:
+    def _answer(self, route: Route, asked: ParsedRequest) -> None:
         response = route(self, asked)
         if response is not None:
             self.transport.write(response)
             self.transport.close()
 
-    async def _answer_with_new_keys(self, route: Route, asked: Asked) -> None:
+    async def _answer_with_new_keys(self, route: Route, asked: ParsedRequest) -> None:
         await self.service.admission.tokens.fetch_keys()
         if not self.transport.is_closing():
             self._answer(route, asked)  # fetched just now: a key that is still unknown is a refusal
 
-    def _open(self, asked: Asked, wire: ServerProtocol, rest: bytes) -> None:
+    def _open(self, asked: ParsedRequest, wire: ServerProtocol, rest: bytes) -> None:
         admission = self.service.admission
         if not admission.open:
             text = b"This edge takes no viewers right now: try again in a moment.\n"

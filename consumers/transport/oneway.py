@@ -17,7 +17,7 @@ from consumers.delivery.subscription import Subscription
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.service import Service
-from consumers.transport.handshake import Asked, Handshake
+from consumers.transport.handshake import Handshake, ParsedRequest
 from consumers.transport.http import problem
 from control.rooms.state import is_room
 from kernel.access.tokens import UnknownKey, parse_stream
@@ -178,7 +178,7 @@ class Arrived(NamedTuple):
     wait_s: float
 
 
-def arrive(service: Service, handshake: Handshake, asked: Asked) -> Arrived | bytes:
+def arrive(service: Service, handshake: Handshake, asked: ParsedRequest) -> Arrived | bytes:
     """Who asks, and for what; or the response that refuses it. Raises UnknownKey: the key may be fetched."""
     admission = service.admission
     if not admission.open:
@@ -201,7 +201,7 @@ def arrive(service: Service, handshake: Handshake, asked: Asked) -> Arrived | by
         return problem(status, error.code, error.message)
 
 
-def _requests(asked: Asked, most: int) -> list[m.Subscribe]:
+def _requests(asked: ParsedRequest, most: int) -> list[m.Subscribe]:
     """The subscriptions that a query asks for: each `stream`, from the cursors on, or `after`, or `last`."""
     text = asked.headers.get("Last-Event-ID") or asked.query.get("cursor", "")
     cursors = read_cursors(text)

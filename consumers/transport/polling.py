@@ -7,7 +7,7 @@ import msgspec
 
 from consumers.protocol.session import Member
 from consumers.service.service import Service
-from consumers.transport.handshake import Asked, Handshake, Route
+from consumers.transport.handshake import Handshake, ParsedRequest, Route
 from consumers.transport.http import stream_head
 from consumers.transport.oneway import OneWay, arrive, write_cursors
 from kernel.close_codes import Close
@@ -73,7 +73,7 @@ class Poll(OneWay):
 def poll_route(service: Service) -> Route:
     """What answers `/v1/poll`."""
 
-    def open_poll(handshake: Handshake, asked: Asked) -> bytes | None:
+    def open_poll(handshake: Handshake, asked: ParsedRequest) -> bytes | None:
         arrived = arrive(service, handshake, asked)
         if isinstance(arrived, bytes):
             return arrived

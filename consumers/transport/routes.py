@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.service.service import Service
 from consumers.service.tokens import Tokens
-from consumers.transport.handshake import Asked, Handshake, Route
+from consumers.transport.handshake import Handshake, ParsedRequest, Route
 from consumers.transport.http import http_response, problem
 from consumers.transport.polling import poll_route
 from consumers.transport.sse import sse_route
@@ -19,17 +19,17 @@ from kernel.process.health import Health
 def plain_routes(tokens: Tokens, health: Health, drain: Callable[[], None]) -> Mapping[str, Route]:
     """Path -> what answers there."""
 
-    def healthz(_: Handshake, __: Asked) -> bytes:
+    def healthz(_: Handshake, __: ParsedRequest) -> bytes:
         return http_response(200, "application/json", b'{"status":"ok"}')
 
-    def readyz(_: Handshake, __: Asked) -> bytes:
+    def readyz(_: Handshake, __: ParsedRequest) -> bytes:
         body = json.dumps({"ready": health.ready, "problems": health.problems}).encode()
         return http_response(200 if health.ready else 503, "application/json", body)
 
-    def metrics(_: Handshake, __: Asked) -> bytes:
+    def metrics(_: Handshake, __: ParsedRequest) -> bytes:
         return http_response(200, CONTENT_TYPE_LATEST, generate_latest())
 
-    def leave(_: Handshake, asked: Asked) -> bytes:
+    def leave(_: Handshake, asked: ParsedRequest) -> bytes:
         if asked.method != "POST":
             return problem(405, "bad_request", "Draining changes something: send POST.")
         if "Origin" in asked.headers:

@@ -6,7 +6,7 @@ docs/protocol.md §9.1.
 import msgspec
 
 from consumers.service.service import Service
-from consumers.transport.handshake import Asked, Handshake, Route
+from consumers.transport.handshake import Handshake, ParsedRequest, Route
 from consumers.transport.http import stream_head
 from consumers.transport.oneway import OneWay, arrive, write_cursors
 from kernel.close_codes import CLOSES, Close
@@ -33,7 +33,7 @@ class EventSource(OneWay):
 def sse_route(service: Service) -> Route:
     """What answers `/v1/sse`."""
 
-    def open_source(handshake: Handshake, asked: Asked) -> bytes | None:
+    def open_source(handshake: Handshake, asked: ParsedRequest) -> bytes | None:
         arrived = arrive(service, handshake, asked)
         if isinstance(arrived, bytes):
             return arrived

@@ -55,7 +55,7 @@ class PlaceOfDevice(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Place(msgspec.Struct, frozen=True):
+class ReadPosition(msgspec.Struct, frozen=True):
     """How far a user is in a stream."""
 
     stream: str
@@ -71,7 +71,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[Device, ...] = ()
     gone: tuple[DeviceGone, ...] = ()
     numbers: int = 0
-    streams: tuple[Place, ...] = ()
+    streams: tuple[ReadPosition, ...] = ()
     revision: int = 0
     places: dict[str, int] = {}
 
@@ -218,7 +218,7 @@ class _Risen:
             for number, record in enumerate(records)
             for at, place in enumerate(record.streams)
         }
-        self._streams: dict[int, list[Place]] = {}
+        self._streams: dict[int, list[ReadPosition]] = {}
 
     def acked(self, stream: str, device: int, seq: int) -> None:
         place = self._place(stream)
@@ -237,15 +237,15 @@ class _Risen:
             self._records[number] = replace(self._records[number], streams=tuple(streams))
         return self._records
 
-    def _place(self, stream: str) -> Place:
+    def _place(self, stream: str) -> ReadPosition:
         found = self._at.get(stream)
         if found is None:
-            return Place(stream)
+            return ReadPosition(stream)
         number, at = found
         of_record = self._streams.get(number)
         return self._records[number].streams[at] if of_record is None else of_record[at]
 
-    def _put(self, place: Place) -> None:
+    def _put(self, place: ReadPosition) -> None:
         found = self._at.get(place.stream) or self._room()
         if found is None:
             return  # more streams than anybody follows

@@ -11,7 +11,7 @@ from control.rooms.users import UserRoom
 from kernel.access.users import ROOM
 
 
-class Place(NamedTuple):
+class SortKey(NamedTuple):
     """The order of rows: by the latest event of the room; rooms of one moment by their ids."""
 
     at: int
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 class Entry(NamedTuple):
     """A room of a user's, and where its row stands."""
 
-    place: Place
+    place: SortKey
     room: UserRoom
 
 
@@ -32,7 +32,7 @@ def entries_of(rooms: Rooms, user: str) -> list[Entry]:
 
     def placed(one: UserRoom) -> Entry:
         head = heads.get(ROOM + one.room)
-        return Entry(Place(0 if head is None else head.at, one.room), one)
+        return Entry(SortKey(0 if head is None else head.at, one.room), one)
 
     return sorted(map(placed, mine), key=lambda entry: entry.place, reverse=True)
 

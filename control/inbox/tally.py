@@ -29,7 +29,7 @@ _MOST_MENTIONS: Final = 400
 _MENTIONS_CHARS: Final = 12 * 1024
 
 
-class Posted(msgspec.Struct, frozen=True):
+class LastPost(msgspec.Struct, frozen=True):
     """Somebody's latest message."""
 
     user: str
@@ -37,7 +37,7 @@ class Posted(msgspec.Struct, frozen=True):
     n: int
 
 
-class Mark(msgspec.Struct, frozen=True):
+class Boundary(msgspec.Struct, frozen=True):
     """A change of the room, and the number of the last message before it."""
 
     seq: int
@@ -65,8 +65,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     at: int = 0
     n: int = 0
-    posts: tuple[Posted, ...] = ()
-    marks: tuple[Mark, ...] = ()
+    posts: tuple[LastPost, ...] = ()
+    marks: tuple[Boundary, ...] = ()
     retracted: tuple[int, ...] = ()
     retracted_from: int = 0
     mentions: tuple[Mentioning, ...] = ()
@@ -74,7 +74,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     recent: tuple[Recent, ...] = ()
     last: bytes = b""
 
-    def post_of(self, user: str) -> Posted | None:
+    def post_of(self, user: str) -> LastPost | None:
         """Somebody's latest message."""
         return next((one for one in self.posts if one.user == user), None)
 
@@ -115,7 +115,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         return sum(1 for one in self.recent if one.seq > seq)
 
 
-class Said(NamedTuple):
+class RoomEvent(NamedTuple):
     """An event of a room's stream, as far as it matters."""
 
     seq: int
@@ -130,9 +130,9 @@ class Said(NamedTuple):
     body: bytes
 
 
-def said_of(event: Mapping[str, Any], about: int, body: bytes) -> Said:
+def said_of(event: Mapping[str, Any], about: int, body: bytes) -> RoomEvent:
     """An event of the schema `event-chat`."""
-    return Said(
+    return RoomEvent(
         event["seq"],
         event["server_ts"],
         event["type"],
@@ -144,7 +144,7 @@ def said_of(event: Mapping[str, Any], about: int, body: bytes) -> Said:
     )
 
 
-def after(tally: Tally, said: Said, room: Room | None) -> Tally:
+def after(tally: Tally, said: RoomEvent, room: Room | None) -> Tally:
     """The tally with an event more. `room`: as it is then, after the event where that changes it."""
     if said.seq <= tally.seq:
         return tally
@@ -155,7 +155,7 @@ def after(tally: Tally, said: Said, room: Room | None) -> Tally:
     elif said.n:
         if said.sender is not None:
             rest = tuple(one for one in tally.posts if one.user != said.sender)
-            changed["posts"] = (*rest, Posted(said.sender, said.seq, said.n))
+            changed["posts"] = (*rest, LastPost(said.sender, said.seq, said.n))
         changed |= _mentioning(tally, said.n, said.text, room)
     elif said.type in CHANGES and said.about:
         changed = _about(tally, said, room)
@@ -170,22 +170,22 @@ def after(tally: Tally, said: Said, room: Room | None) -> Tally:
     )
 
 
-def _changed(tally: Tally, said: Said, room: Room, n: int) -> dict[str, Any]:
+def _changed(tally: Tally, said: RoomEvent, room: Room, n: int) -> dict[str, Any]:
     """What is needed of a room's changes: those at which somebody's times begin or end."""
     if said.seq == room.born:  # of a room that bore the name before nothing is anybody's
         none: dict[str, Any] = {"posts": (), "retracted": (), "mentions": ()}
-        return {**none, "marks": (Mark(said.seq, n),), "retracted_from": 0, "mentions_from": 0}
+        return {**none, "marks": (Boundary(said.seq, n),), "retracted_from": 0, "mentions_from": 0}
     ends = {room.born, *(end for one in room.members for end in (one.since, one.first))}
     ends |= {end for one in room.former for end in (one.since, one.first, one.until)}
     known = {one.user for one in room.members} | {one.user for one in room.former}
-    marks = (*tally.marks, Mark(said.seq, n))
+    marks = (*tally.marks, Boundary(said.seq, n))
     return {
         "marks": tuple(mark for mark in marks if mark.seq in ends or mark.seq == said.seq),
         "posts": tuple(one for one in tally.posts if one.user in known),
     }
 
 
-def _about(tally: Tally, said: Said, room: Room | None) -> dict[str, Any]:
+def _about(tally: Tally, said: RoomEvent, room: Room | None) -> dict[str, Any]:
     """An earlier message says something else now, or nothing."""
     n = said.about
     if n > tally.n:

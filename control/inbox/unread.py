@@ -19,7 +19,7 @@ class ReadUpTo(NamedTuple):
     n: int = 0
 
 
-class Counts(NamedTuple):
+class Unread(NamedTuple):
     """What a row says of a room."""
 
     unread: int
@@ -30,10 +30,10 @@ class Counts(NamedTuple):
     short: bool = False
 
 
-def counts(tally: Tally | None, spans: Spans, user: str, read: ReadUpTo) -> Counts:
+def counts(tally: Tally | None, spans: Spans, user: str, read: ReadUpTo) -> Unread:
     """A user's counts, by what they have read on whatever device."""
     if tally is None:
-        return Counts(0, 0, read.seq)
+        return Unread(0, 0, read.seq)
     post = tally.post_of(user)
     seq, n = (read.seq, read.n) if post is None else (max(read.seq, post.seq), max(read.n, post.n))
     unread = mentions = 0
@@ -46,4 +46,4 @@ def counts(tally: Tally | None, spans: Spans, user: str, read: ReadUpTo) -> Coun
         unread += high - low - (bisect_right(gone, high) - bisect_right(gone, low))
         mentions += sum(1 for one in tally.mentions if low < one.n <= high and user in one.users)
     short = unread > 0 and n < max(tally.retracted_from, tally.mentions_from)
-    return Counts(unread, mentions, seq, short)
+    return Unread(unread, mentions, seq, short)

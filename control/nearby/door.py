@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from control.commands.sealed import seal
 from control.nearby.consent import Consent
-from control.nearby.fences import REMOVE_FENCE, SET_FENCE, Fence, Wanted, read_fence, said_of, shown
+from control.nearby.fences import REMOVE_FENCE, SET_FENCE, Fence, FenceRequest, read_fence, said_of, shown
 from control.nearby.friends import (
     BEFRIEND,
     MAX_ASKED,
@@ -156,7 +156,7 @@ class NearbyDoor:
 
     # ── fences ───────────────────────────────────────────────────────────────────────────────────────
 
-    async def set_fence(self, who: Who, id_: str, wanted: Wanted) -> tuple[dict[str, Any], bool]:
+    async def set_fence(self, who: Who, id_: str, wanted: FenceRequest) -> tuple[dict[str, Any], bool]:
         """Make a fence, or change it; and whether it is new. Raises `exists`."""
         fence = read_fence(id_, wanted, who.user)
         before = self.consent.fence(id_)

@@ -53,7 +53,7 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True):
         return list(zip(self.polygon[::2], self.polygon[1::2], strict=True))
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class FenceRequest(msgspec.Struct, frozen=True):
     """A fence as somebody asks for it."""
 
     lat: float | None = None
@@ -64,7 +64,7 @@ class Wanted(msgspec.Struct, frozen=True):
     readers: tuple[str, ...] = ()
 
 
-class _Said(msgspec.Struct, frozen=True):
+class _Command(msgspec.Struct, frozen=True):
     """What the commands say: the fence, who says it (None: an operator), and whether they administer it."""
 
     fence: Fence
@@ -91,7 +91,7 @@ def fence_stream(id_: str) -> str:
     return str(Stream(Kind.BROADCAST, fence_channel(id_)))
 
 
-def read_fence(id_: str, wanted: Wanted, maker: str | None) -> Fence:
+def read_fence(id_: str, wanted: FenceRequest, maker: str | None) -> Fence:
     """The fence that somebody asks for. Raises `bad_request`."""
     check_id(id_)
     circle = (wanted.lat, wanted.lon, wanted.radius_m)
@@ -158,7 +158,7 @@ def fold_fences(
     def fold(given: Input, state: Callable[[bytes], Fence | None]) -> Sequence[Change[Fence]]:
         command, key = given.value["command"], given.key.decode("utf-8", "replace")
         try:
-            said = msgspec.json.decode(opened(command, key, given.value["arguments"], signer), type=_Said)
+            said = msgspec.json.decode(opened(command, key, given.value["arguments"], signer), type=_Command)
         except (msgspec.MsgspecError, ValueError) as error:
             raise TouchlineError("bad_request", f"This is about no fence: {error}.") from None
         if said.fence.id != key:
@@ -181,7 +181,7 @@ def fold_fences(
 
 def said_of(fence: Fence, *, by: str | None, admin: bool) -> dict[str, Any]:
     """Arguments of the commands."""
-    said: dict[str, Any] = msgspec.to_builtins(_Said(fence, by, admin))
+    said: dict[str, Any] = msgspec.to_builtins(_Command(fence, by, admin))
     return said
 
 

@@ -37,7 +37,7 @@ class Friend(msgspec.Struct, frozen=True, kw_only=True):
     places: dict[str, int] = {}
 
 
-class _Said(msgspec.Struct, frozen=True):
+class _Command(msgspec.Struct, frozen=True):
     """What `befriend` and `unfriend` say."""
 
     user: str
@@ -98,11 +98,11 @@ def fold_friends(signer: Signer) -> Callable[[Input, StateOf], Sequence[Change[F
     return fold
 
 
-def _read(given: Input, signer: Signer) -> _Said:
+def _read(given: Input, signer: Signer) -> _Command:
     key = given.key.decode("utf-8", "replace")
     try:
         said = msgspec.json.decode(
-            opened(given.value["command"], key, given.value["arguments"], signer), type=_Said
+            opened(given.value["command"], key, given.value["arguments"], signer), type=_Command
         )
     except (msgspec.MsgspecError, ValueError) as error:
         raise TouchlineError("bad_request", f"This is about no friendship: {error}.") from None
@@ -112,11 +112,11 @@ def _read(given: Input, signer: Signer) -> _Said:
     return said
 
 
-def _one(said: _Said, state: Standing, given: Input) -> Friend:
+def _one(said: _Command, state: Standing, given: Input) -> Friend:
     return Friend(user=said.user, friend=said.friend, state=state, since=given.append_ms)
 
 
-def _other(said: _Said, state: Standing, given: Input) -> Friend:
+def _other(said: _Command, state: Standing, given: Input) -> Friend:
     return Friend(user=said.friend, friend=said.user, state=state, since=given.append_ms)
 
 

@@ -38,7 +38,7 @@ class Sharing(msgspec.Struct, frozen=True, kw_only=True):
         return self.on and at_ms > self.forgotten
 
 
-class _Said(msgspec.Struct, frozen=True):
+class _Command(msgspec.Struct, frozen=True):
     """What `share` says."""
 
     user: str
@@ -60,7 +60,7 @@ def fold_sharing(signer: Signer) -> Callable[[Input, StateOf], Sequence[Change[S
     def fold(given: Input, state: StateOf) -> Sequence[Change[Sharing]]:
         key = given.key.decode("utf-8", "replace")
         try:
-            said = msgspec.json.decode(opened(SHARE, key, given.value["arguments"], signer), type=_Said)
+            said = msgspec.json.decode(opened(SHARE, key, given.value["arguments"], signer), type=_Command)
         except (msgspec.MsgspecError, ValueError) as error:
             raise TouchlineError("bad_request", f"This says nobody's consent: {error}.") from None
         check_user(said.user)

@@ -26,12 +26,12 @@ class _Data(msgspec.Struct, frozen=True):
     attachments: Any = None
 
 
-class _Posted(msgspec.Struct):
+class _AttachmentRequest(msgspec.Struct):
     sender: str | None = None
     data: _Data = _Data()
 
 
-_posted: Final = msgspec.json.Decoder(_Posted).decode
+_posted: Final = msgspec.json.Decoder(_AttachmentRequest).decode
 
 
 def looking(service: AttachmentService, stream: Stream, caller: Caller) -> Look | None:

@@ -19,7 +19,7 @@ LET_GO_S: Final = 5.0
 _STEP_S: Final = 0.05
 
 
-class Place(Protocol):
+class UploadTarget(Protocol):
     """Where it arrives. All but `run` block."""
 
     def run(self, call: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
@@ -41,7 +41,7 @@ class Place(Protocol):
 class Receiving:
     """An upload that is arriving: what comes is written and hashed, and nothing of it is kept in memory."""
 
-    def __init__(self, store: Place, attachment: str, facts: Facts, clock: Clock) -> None:
+    def __init__(self, store: UploadTarget, attachment: str, facts: Facts, clock: Clock) -> None:
         self._store, self._attachment, self._facts = store, attachment, facts
         self._clock = clock
         self._lock: int | None = None

@@ -30,7 +30,7 @@ _TIMEOUT_S: Final = 10
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
-class _Rest(msgspec.Struct):
+class _Facts(msgspec.Struct):
     """The facts that S3 does not know by itself."""
 
     stream: str
@@ -145,7 +145,7 @@ class Bucket:
 
 
 def _written(facts: Facts) -> str:
-    rest = _Rest(facts.stream, facts.name, facts.sha256, facts.owner, facts.device)
+    rest = _Facts(facts.stream, facts.name, facts.sha256, facts.owner, facts.device)
     text = base64.urlsafe_b64encode(msgspec.json.encode(rest)).decode()
     if len(text) > _MAX_META:
         raise TouchlineError("bad_request", "The names of file, user and device are too long together.")
@@ -156,7 +156,7 @@ def _read(head: Mapping[str, Any]) -> Facts | None:
     """The facts of an object; None where it is none that came by an address of ours."""
     try:
         text = base64.urlsafe_b64decode(head["Metadata"][_META])
-        rest = msgspec.json.decode(text, type=_Rest)
+        rest = msgspec.json.decode(text, type=_Facts)
     except (KeyError, binascii.Error, ValueError, msgspec.DecodeError):
         return None
     digest = head.get("ChecksumSHA256")

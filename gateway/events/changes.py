@@ -26,12 +26,12 @@ class Numbers:
         self.of: dict[str, int] = {}
 
 
-class _Change(msgspec.Struct):
+class _ChangeRequest(msgspec.Struct):
     type: str | None = None
     data: Any = None
 
 
-_change: Final = msgspec.json.Decoder(_Change).decode
+_change: Final = msgspec.json.Decoder(_ChangeRequest).decode
 
 
 def looking(

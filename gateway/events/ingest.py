@@ -71,7 +71,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             doors.looking(context.attachments, stream, caller),
             replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
         )
-        asked = _Asked(stream, caller, idempotency_key, lanes, refusals)
+        asked = _Shared(stream, caller, idempotency_key, lanes, refusals)
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
         try:
@@ -171,7 +171,7 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
     return response
 
 
-class _Asked(NamedTuple):
+class _Shared(NamedTuple):
     """What is the same for all events of a request."""
 
     stream: Stream
@@ -181,7 +181,7 @@ class _Asked(NamedTuple):
     refusals: Refusals
 
 
-def _preparing(context: Context, asked: _Asked, *, several: bool) -> Prepare:
+def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
     stream, caller, idempotency_key, lanes, refusals = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare

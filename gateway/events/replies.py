@@ -15,11 +15,11 @@ from kernel.log.positions import Kind, Stream
 _FIELD: Final = FIELD.encode()
 
 
-class _Posted(msgspec.Struct):
+class _Event(msgspec.Struct):
     data: Any = None
 
 
-_posted: Final = msgspec.json.Decoder(_Posted).decode
+_posted: Final = msgspec.json.Decoder(_Event).decode
 
 
 def looking(finder: Finder, stream: Stream, lanes: int, readable: Spans = ALL) -> Look | None:

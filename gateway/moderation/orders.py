@@ -51,7 +51,7 @@ _PAGE: Final = Reply(
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "not_found", "unavailable", "rate_limited")
 
 
-class _Wanted(msgspec.Struct, frozen=True):
+class _OrderRequest(msgspec.Struct, frozen=True):
     do: Do
     user: str
     for_: str | None = msgspec.field(default=None, name="for")
@@ -63,7 +63,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def moderate(request: web.Request) -> web.Response:
         channel, who = channel_of(request), await who_asks(context, request)
-        wanted = await json_object(request, _MAX_BYTES, _Wanted)
+        wanted = await json_object(request, _MAX_BYTES, _OrderRequest)
         span = None if wanted.for_ is None else read_span(wanted.for_)
         order = read_order(channel, {"do": wanted.do, "user": check_user(wanted.user), "for_ms": span})
         await must_lead(context, who, channel, over=order.user)

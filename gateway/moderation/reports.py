@@ -51,7 +51,7 @@ _ROWS: Final = Reply(
 )
 
 
-class _Wanted(msgspec.Struct, frozen=True):
+class _ReportRequest(msgspec.Struct, frozen=True):
     target: str
     reason: str
 
@@ -73,7 +73,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         stream = _stream_of(request)
         await context.access.require(request, "history", str(stream))
         who = await who_asks(context, request)
-        wanted = await json_object(request, _MAX_BYTES, _Wanted)
+        wanted = await json_object(request, _MAX_BYTES, _ReportRequest)
         channel = split_lane(stream.channel)[0]
         draft = About(
             user=who.named(), target=wanted.target, stream=str(stream), seq=0, reason=wanted.reason.strip()

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from control.nearby.fences import MAX_CORNERS, MAX_NAMED, MAX_RADIUS_M, Wanted, check_id, shown
+from control.nearby.fences import MAX_CORNERS, MAX_NAMED, MAX_RADIUS_M, FenceRequest, check_id, shown
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
@@ -63,7 +63,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def put(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
-        wanted = await json_object(request, _MAX_BYTES, Wanted)
+        wanted = await json_object(request, _MAX_BYTES, FenceRequest)
         context.budgets.take_command(bound_of(context, who))
         made, new = await door.set_fence(who, request.match_info["id"], wanted)
         return web.json_response(made, status=201 if new else 200)

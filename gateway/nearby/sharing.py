@@ -26,7 +26,7 @@ _SHARING: Final[dict[str, Any]] = {
 _REPLY: Final = Reply("It is so.", _SHARING)
 
 
-class _Wanted(msgspec.Struct, frozen=True):
+class _SharingRequest(msgspec.Struct, frozen=True):
     on: bool
     public: bool = False
 
@@ -42,7 +42,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def set_(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
-        wanted = await json_object(request, _MAX_BYTES, _Wanted)
+        wanted = await json_object(request, _MAX_BYTES, _SharingRequest)
         # To be seen no more is never too much.
         if wanted.on:
             context.budgets.take_command(bound_of(context, who))

@@ -24,7 +24,7 @@ _MOST_PLACES: Final = 500
 _MAX_BODY: Final = 64 * 1024
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class RetryRequest(msgspec.Struct, frozen=True):
     """The body of a retry: the places of what is posted again."""
 
     places: list[str]
@@ -57,7 +57,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def retry(request: web.Request) -> web.Response:
         caller = await context.access.require(request, "admin", "*")
-        wanted = await json_object(request, _MAX_BODY, Wanted)
+        wanted = await json_object(request, _MAX_BODY, RetryRequest)
         places = set(wanted.places)
         if not 0 < len(places) <= _MOST_PLACES:
             raise TouchlineError("bad_request", f"places names 1 to {_MOST_PLACES} refused records.")

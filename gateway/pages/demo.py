@@ -29,7 +29,7 @@ _WANDER: Final = 0.0012
 _MAX_BODY: Final = 1024
 
 
-class Told(msgspec.Struct, frozen=True):
+class TickerLine(msgspec.Struct, frozen=True):
     """A line of the ticker."""
 
     minute: int
@@ -41,7 +41,7 @@ class Story(msgspec.Struct, frozen=True):
     """What happens, who is there, and what they say about it."""
 
     people: list[str]
-    ticker: list[Told]
+    ticker: list[TickerLine]
     chat: dict[str, list[str]]
 
 
@@ -52,7 +52,7 @@ class Cue(NamedTuple):
     post: Broadcast | Chat | Location
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class DemoRequest(msgspec.Struct, frozen=True):
     """The body of the request."""
 
     channel: str
@@ -142,7 +142,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     context.stack.push_async_callback(matches.stop)
 
     async def start(request: web.Request) -> web.Response:
-        wanted = await json_object(request, _MAX_BODY, Wanted)
+        wanted = await json_object(request, _MAX_BODY, DemoRequest)
         if not is_channel(wanted.channel):
             raise TouchlineError("bad_request", "That is not a channel's name.")
         for kind in ("broadcast", "chat", "location"):

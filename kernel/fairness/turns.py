@@ -23,7 +23,7 @@ _MOST_USERS: Final = 10_000
 Work = Callable[[], bool]
 
 
-class Taken:
+class RecentUse:
     """How much time each user took lately."""
 
     def __init__(self, clock: Clock, most: int = _MOST_USERS) -> None:
@@ -46,7 +46,7 @@ class Turns:
     """Who waits for a turn. Of one user's work it is one after the other."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock, self._taken = clock, Taken(clock)
+        self._clock, self._taken = clock, RecentUse(clock)
         self._waiting: dict[str, deque[Work]] = {}
         #: When this turn of the loop ends; None: nobody has done anything in it.
         self._ends: float | None = None

@@ -17,7 +17,7 @@ from kernel.process.metrics import ALERTED
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from schemas.rejections import Rejections
-from search_indexer.alert_index import Rest
+from search_indexer.alert_index import Suspension
 from search_indexer.alerts import Alert, message_of, rest_message, rest_record
 from search_indexer.indexing.documents import Indexable
 
@@ -64,7 +64,7 @@ class Outlet:
         self._send(self._ingest, value, key, headers)
         ALERTED.inc()
 
-    def suspend(self, rest: Rest, clock: Clock) -> None:
+    def suspend(self, rest: Suspension, clock: Clock) -> None:
         """Say on an alert's stream, and for whoever asks for the alert, that it rests."""
         key, value = rest_message(rest)
         self._send(self._ingest, value, key, self._signer.headers(Kind.BROADCAST, key.decode(), value))

@@ -72,7 +72,7 @@ def replay(
         outputs = topic_names(shadow)
         outputs.ingest = names.ingest  # what is read, and what rejections name
         judges = _judges(settings, outputs, names, registry, counts)
-        before = _Counts(read_counts(settings, clock, only=[f"{k}:{c}" for k in Kind for c in channels]))
+        before = _Numbers(read_counts(settings, clock, only=[f"{k}:{c}" for k in Kind for c in channels]))
         for judge in judges.values():
             judge.memory.counts = before.states(judge.kind)
         # What the decisions rest on lies before the span: it is recalled from the real events.
@@ -105,7 +105,7 @@ def replay(
         consumer.close()
 
 
-class _Counts:
+class _Numbers:
     """How far streams were counted before a span: its first event there says so, or nothing came since then.
 
     While the span is judged, how far they are counted by now.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from chaos import invariants as i
-from chaos.invariants import Missing, Piece, Seen, Size, Standing, Told, Viewing, Watched
+from chaos.invariants import Missing, Piece, Reported, Seen, Size, Standing, Viewing, Watched
 
 A = "chat:a"
 LOG = {A: [Seen(1, "k1"), Seen(2, "k2"), Seen(5, "k3")]}
@@ -35,12 +35,15 @@ def whole(**standing: Sequence[object]) -> list[str]:
     return i.everything_is_whole(Standing(**{"places": places, **standing}), {**LOG, "chat:empty": []})  # type: ignore[arg-type]
 
 
-SET = {"c": Told(3, {"max_text": 9, "readers": ("ana",)}), "d": Told(1, {"max_text": 5, "readers": ()})}
+SET = {
+    "c": Reported(3, {"max_text": 9, "readers": ("ana",)}),
+    "d": Reported(1, {"max_text": 5, "readers": ()}),
+}
 ALL = ("ana", "ben")
 
 
 def state(revision: int | None = 3, text: int = 9) -> list[str]:
-    said = {"c": Told(revision, {"max_text": text, "readers": ("ana",)}), "d": SET["d"]}
+    said = {"c": Reported(revision, {"max_text": text, "readers": ("ana",)}), "d": SET["d"]}
     return i.state_is_the_recount({"the gateway": said, "the log": SET}, SET)
 
 

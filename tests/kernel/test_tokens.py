@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from consumers.transport.handshake import Asked
+from consumers.transport.handshake import ParsedRequest
 from kernel.access.tokens import StaticKeys, Verifier, anonymous_allowed, matches, shown_token, sign
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
@@ -178,5 +178,5 @@ def test_the_header_counts_before_the_address_at_every_door(
 ) -> None:
     assert shown_token(header, query) == token
     headers = Headers({"Authorization": header} if header is not None else {})
-    asked = Asked(Request("/v1/ws" + (f"?token={query}" if query else ""), headers))
+    asked = ParsedRequest(Request("/v1/ws" + (f"?token={query}" if query else ""), headers))
     assert asked.token == token

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kernel.clock import ManualClock
 from kernel.log.positions import Kind
-from search_indexer.alert_index import AlertIndex, Rest
+from search_indexer.alert_index import AlertIndex, Suspension
 from search_indexer.alerts import Alert, Ready, matching, ready, rest_message, rest_shown
 from search_indexer.indexing.documents import Indexable, indexable
 from search_indexer.query.matching import matches, text_of
@@ -39,7 +39,7 @@ class Book:
 
     def __init__(self, *alerts: Ready) -> None:
         self.clock = ManualClock()
-        self.rested: list[Rest] = []
+        self.rested: list[Suspension] = []
         self.index = AlertIndex(self.clock, self.rested.append)
         for one in alerts:
             self.index.put(one.alert.id, one)

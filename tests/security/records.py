@@ -22,7 +22,7 @@ from control.feeds.follows import follow_key, share_of_key
 from control.feeds.table import follow_type
 from control.inbox.places import ack_of, fold_places, of_old_cursor
 from control.inbox.tables import head_of, places_type, put_together, tally_type
-from control.inbox.tally import Said, after
+from control.inbox.tally import RoomEvent, after
 from control.inbox.unread import ReadUpTo, counts
 from control.nearby.fences import shown
 from control.nearby.inside import inside_type
@@ -198,7 +198,7 @@ def tally(data: bytes) -> None:
     found = type_.decode(data)
     head_of(data)
     assert counts(found, Spans(((0, 1 << 52),)), "ana", ReadUpTo()).mentions >= 0
-    said = Said(found.seq + 1, APPEND_MS, "message", "ana", found.n + 1, "@bob", 0, b"{}")
+    said = RoomEvent(found.seq + 1, APPEND_MS, "message", "ana", found.n + 1, "@bob", 0, b"{}")
     type_.encode(after(found, said, None))
 
 

@@ -15,7 +15,7 @@ from control.inbox.about import about_header
 from control.inbox.mentions import names_in
 from control.inbox.tables import put_together, tally_type
 from control.inbox.tally import LAST, Tally
-from control.inbox.unread import Counts, ReadUpTo, counts
+from control.inbox.unread import ReadUpTo, Unread, counts
 from kernel.access.signing import Signer
 from kernel.log.positions import make_seq
 from kernel.log.records import Record, Write
@@ -88,7 +88,7 @@ class World:
             judge.memory.counts.put("room-study", Count("chat:room-study", last, self.log[-1]["seq"]), 0)
         return judge
 
-    def counted(self, user: str) -> Counts | None:
+    def counted(self, user: str) -> Unread | None:
         room = self.rooms.known(b"room-study").state
         tally = self.tallies.known(b"room-study").state
         if room is None or tally is None or room.member(user) is None:
@@ -99,7 +99,7 @@ class World:
             n = max((event["n"] or 0 for event in self.log if event["seq"] <= seq), default=0)
         return counts(tally, room.readable(user), user, ReadUpTo(seq, n))
 
-    def recounted(self, user: str) -> Counts | None:
+    def recounted(self, user: str) -> Unread | None:
         """By the events alone."""
         room = self.rooms.known(b"room-study").state
         if room is None or room.member(user) is None:
@@ -121,7 +121,7 @@ class World:
             if event["n"] and event["seq"] > read and event["seq"] in spans and event["id"] not in gone
         ]
         mentions = [event for event in unread if user in names_in(texts[event["id"]])]
-        return Counts(len(unread), len(mentions), read)
+        return Unread(len(unread), len(mentions), read)
 
     @property
     def messages(self) -> list[dict[str, Any]]:

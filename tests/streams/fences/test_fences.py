@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.nearby.fences import Fence, Wanted, read_fence
+from control.nearby.fences import Fence, FenceRequest, read_fence
 from control.nearby.inside import Inside
 from control.places.distances import metres
 from kernel.errors import TouchlineError
@@ -72,7 +72,7 @@ ACROSS = [(-1.0, 179.0), (-1.0, -179.0), (1.0, -179.0), (1.0, 179.0)]
 )
 def test_polygons(corners: Any, inside: Any, outside: Any) -> None:
     polygon = Polygon(corners)
-    fence = read_fence("p", Wanted(polygon=tuple(corners)), "ana")
+    fence = read_fence("p", FenceRequest(polygon=tuple(corners)), "ana")
     index = FenceIndex(HYSTERESIS)
     index.put(fence)
     for place in inside:
@@ -93,19 +93,19 @@ def test_a_polygons_border_is_as_far_as_it_is() -> None:
 @pytest.mark.parametrize(
     "wanted",
     [
-        Wanted(),
-        Wanted(lat=1.0, lon=2.0),
-        Wanted(lat=91.0, lon=2.0, radius_m=10.0),
-        Wanted(lat=1.0, lon=2.0, radius_m=0.0),
-        Wanted(lat=1.0, lon=2.0, radius_m=float("nan")),
-        Wanted(lat=1.0, lon=2.0, radius_m=10.0, polygon=((0.0, 0.0), (0.0, 1.0), (1.0, 1.0))),
-        Wanted(polygon=((0.0, 0.0), (0.0, 1.0))),
-        Wanted(polygon=((80.0, 0.0), (80.0, 120.0), (80.0, -120.0))),
-        Wanted(polygon=((0.0, 0.0), (0.0, 1.0), (1.0, 181.0))),
-        Wanted(lat=1.0, lon=2.0, radius_m=10.0, users=("",)),
+        FenceRequest(),
+        FenceRequest(lat=1.0, lon=2.0),
+        FenceRequest(lat=91.0, lon=2.0, radius_m=10.0),
+        FenceRequest(lat=1.0, lon=2.0, radius_m=0.0),
+        FenceRequest(lat=1.0, lon=2.0, radius_m=float("nan")),
+        FenceRequest(lat=1.0, lon=2.0, radius_m=10.0, polygon=((0.0, 0.0), (0.0, 1.0), (1.0, 1.0))),
+        FenceRequest(polygon=((0.0, 0.0), (0.0, 1.0))),
+        FenceRequest(polygon=((80.0, 0.0), (80.0, 120.0), (80.0, -120.0))),
+        FenceRequest(polygon=((0.0, 0.0), (0.0, 1.0), (1.0, 181.0))),
+        FenceRequest(lat=1.0, lon=2.0, radius_m=10.0, users=("",)),
     ],
 )
-def test_what_is_no_fence_is_refused(wanted: Wanted) -> None:
+def test_what_is_no_fence_is_refused(wanted: FenceRequest) -> None:
     with pytest.raises(TouchlineError) as raised:
         read_fence("f", wanted, "ana")
     assert raised.value.code == "bad_request"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from touchline.asking import options
-from touchline.commands.follow import feeds
+from touchline.commands.people.follow import feeds
 from touchline.printable import printable
 
 

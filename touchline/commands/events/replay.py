@@ -11,7 +11,7 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
-from touchline.commands.publish import StreamName
+from touchline.commands.events.publish import StreamName
 
 if TYPE_CHECKING:
     from producers.pacing import Played

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from touchline.asking import gateway_of
-from touchline.commands.publish import StreamName
+from touchline.commands.events.publish import StreamName
 from touchline.printable import printable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from touchline.commands.room import line_of, rooms_of
+from touchline.commands.people.room import line_of, rooms_of
 
 
 @click.command("inbox")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from touchline.commands.fence import place_of
+from touchline.commands.people.fence import place_of
 from touchline.printable import printable
 
 

@@ -8,7 +8,7 @@ import click
 
 from kernel.errors import TouchlineError
 from touchline.asking import options
-from touchline.commands.friend import nearby
+from touchline.commands.people.friend import nearby
 from touchline.printable import printable
 
 

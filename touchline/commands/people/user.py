@@ -6,8 +6,8 @@ import json
 import click
 
 from touchline.asking import options
-from touchline.commands.moderate import asker
-from touchline.commands.room import rooms_of
+from touchline.commands.people.moderate import asker
+from touchline.commands.people.room import rooms_of
 from touchline.printable import printable
 
 

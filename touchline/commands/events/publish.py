@@ -96,12 +96,12 @@ def command(
         from kernel.access.users import check_user
 
         check_user(user)
-    asked = _Asked(stream, overrides, user, spread, waits=wait is not None)
+    asked = _Shared(stream, overrides, user, spread, waits=wait is not None)
     asyncio.run(_send(asked, items, as_json=as_json))
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Shared:
     """What is the same for all events."""
 
     stream: Stream
@@ -123,7 +123,7 @@ class _Asked:
         return post
 
 
-async def _send(asked: _Asked, items: Iterator[bytes], *, as_json: bool) -> None:
+async def _send(asked: _Shared, items: Iterator[bytes], *, as_json: bool) -> None:
     from kernel.settings.reading import load_settings
     from producers.delivery import SomeNotDelivered
     from producers.producer import Producer
@@ -159,7 +159,7 @@ async def _send(asked: _Asked, items: Iterator[bytes], *, as_json: bool) -> None
 
 
 async def _accepted(
-    producer: "Producer", asked: _Asked, items: Iterator[bytes]
+    producer: "Producer", asked: _Shared, items: Iterator[bytes]
 ) -> tuple[int, dict[str, Any]]:
     """Send and wait for the workers' word; how many, and of one event also where it is."""
     from producers.delivery import Delivered, Failure, SomeNotDelivered
@@ -182,7 +182,7 @@ async def _accepted(
 
 
 async def _delivered(
-    producer: "Producer", asked: _Asked, items: Iterator[bytes], settings: "Settings", *, look: bool
+    producer: "Producer", asked: _Shared, items: Iterator[bytes], settings: "Settings", *, look: bool
 ) -> tuple[int, dict[str, Any]]:
     """Send and wait until Kafka holds all; how many, and of one event also where it will be, if asked for."""
     from control.following.looking import read_channels

@@ -1,0 +1,1 @@
+"""Commands for events: post, watch, find."""

@@ -1,0 +1,1 @@
+"""Commands for who operates a pipeline: channels, topics, tokens, refusals, and trying to break it."""

@@ -1,0 +1,1 @@
+"""Commands for what people do with each other: rooms, friends, places, moderation."""

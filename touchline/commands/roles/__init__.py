@@ -1,0 +1,1 @@
+"""Commands that run the pipeline: all of it, or one role."""
