@@ -55,9 +55,8 @@ class CheckedResolver(AbstractResolver):
 class Poster:
     """Posts to receivers, whosever they are. Use it as an async context manager."""
 
-    def __init__(self, outward: Outward, settings: Outbox) -> None:
-        self._outward, self._timeout_s = outward, settings.timeout_s
-        self._connections = settings.connections
+    def __init__(self, outward: Outward, settings: Outbox, clock: Clock) -> None:
+        self._outward, self._timeout_s, self._clock = outward, settings.timeout_s, clock
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Poster":
@@ -99,10 +98,10 @@ class Poster:
             return Outcome("again", f"no answer within {self._timeout_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
             return Outcome("again", f"{type(error).__name__}: {error}"[:300])
-        return outcome_of(status, retry_after)
+        return outcome_of(status, retry_after, self._clock.now_ms() / 1000)
 
 
-def outcome_of(status: int, retry_after: str | None, now_s: float | None = None) -> Outcome:
+def outcome_of(status: int, retry_after: str | None, now_s: float) -> Outcome:
     """What an answer means. A redirect is none: where it leads to nobody has checked."""
     if status in _OK:
         return DONE
@@ -114,7 +113,7 @@ def outcome_of(status: int, retry_after: str | None, now_s: float | None = None)
     return Outcome("again", f"it answered {status}", wait_s)
 
 
-def _seconds(text: str, now_s: float | None) -> float | None:
+def _seconds(text: str, now_s: float) -> float | None:
     """Retry-After: seconds, or a date."""
     text = text.strip()
     if text.isascii() and text.isdigit():
@@ -123,8 +122,7 @@ def _seconds(text: str, now_s: float | None) -> float | None:
         at = parsedate_to_datetime(text)
     except ValueError:
         return None
-    now = datetime.now(UTC).timestamp() if now_s is None else now_s
-    return max(0.0, at.timestamp() - now)
+    return max(0.0, at.timestamp() - now_s)
 
 
 class Signed:

@@ -251,7 +251,7 @@ async def _serve(
         return
     taken_back = TakenBack(state.moderation)
     history = await stack.enter_async_context(History(settings, clock, state.retention, taken_back))
-    poster = await stack.enter_async_context(Poster(Outward(settings), settings.outbox))
+    poster = await stack.enter_async_context(Poster(Outward(settings), settings.outbox, clock))
     watching = asyncio.create_task(watch_kafka(settings, health))
     stack.callback(watching.cancel)
     outbox = Outboxes(settings, clock, state, tables, health)

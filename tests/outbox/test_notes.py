@@ -20,7 +20,7 @@ def told(
 
 def test_who_is_mentioned_or_answered_is_told_once() -> None:
     assert told(chat("hi @ana and @cem, @ana!")) == [("ana", ("mention",)), ("cem", ("mention",))]
-    assert told(chat("@bob talks to himself")) == []
+    assert told(chat("@bob talks to nobody else")) == []
     assert told(chat("yes", reply_to="41"), "ana") == [("ana", ("reply",))]
     assert told(chat("yes @ana", reply_to="41"), "ana") == [("ana", ("reply", "mention"))]
     assert told(chat("to myself", reply_to="41"), "bob") == []

@@ -146,7 +146,7 @@ async def outlet_of(way: str, vapid_file: Path, url: str = "") -> AsyncIterator[
         return browser.read(body)["data"]
 
     server = Server(decrypted if way == "browser" else verified)
-    async with served(server), Poster(Outward(SETTINGS), SETTINGS.outbox) as poster:
+    async with served(server), Poster(Outward(SETTINGS), SETTINGS.outbox, CLOCK) as poster:
         url = url or server.url
         signed, wishes = Signed(SECRET, CLOCK), Notifying(user="ana", webhook=url)
         if way == "webhook":
@@ -198,7 +198,7 @@ async def test_a_name_that_leads_inside_is_not_connected_to() -> None:
     closed = Settings(outbox=SETTINGS.outbox, auth=Settings().auth)
     outward = Outward(closed)
     outward.loopback = False
-    async with served(server), Poster(outward, closed.outbox) as poster:
+    async with served(server), Poster(outward, closed.outbox, CLOCK) as poster:
         port = urlsplit(server.url).port
         for host in ("localhost", "127.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]"):
             outcome = await poster.post(f"http://{host}:{port}/", b"{}", {})
@@ -207,11 +207,11 @@ async def test_a_name_that_leads_inside_is_not_connected_to() -> None:
 
 
 def test_answers() -> None:
-    assert outcome_of(204, None).what == "done"
-    assert outcome_of(429, "7").wait_s == 7
-    assert outcome_of(503, "Thu, 01 Jan 1970 00:01:00 GMT", now_s=30).wait_s == 30
-    assert outcome_of(429, "soon").wait_s is None
-    assert outcome_of(500, "7") == Outcome("again", "it answered 500")
+    assert outcome_of(204, None, 0).what == "done"
+    assert outcome_of(429, "7", 0).wait_s == 7
+    assert outcome_of(503, "Thu, 01 Jan 1970 00:01:00 GMT", 30).wait_s == 30
+    assert outcome_of(429, "soon", 0).wait_s is None
+    assert outcome_of(500, "7", 0) == Outcome("again", "it answered 500")
 
 
 def test_quiet_hours_hold_back() -> None:
