@@ -32,6 +32,7 @@ from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
 from kernel.process.metrics import GIVEN_UP, OUTBOX_LAG, OUTBOX_WAITING, POST_LATENCY
 from kernel.settings.reading import Settings
+from outbox.dead_letters import DeadLetters, sender_of
 from outbox.events import Events
 from outbox.lanes import Receiver, Spawn, Told
 from outbox.outlets import Item
@@ -44,6 +45,7 @@ from schemas.rejections import Rejections
 _lines = Lines("touchline.outbox")
 _CHUNK: Final = 1000
 _READ_S: Final = 20.0
+_DEAD_S: Final = 60.0
 _AGAIN_S: Final = 1.0
 
 
@@ -80,7 +82,8 @@ class Forwarding:
         self._reading = asyncio.Lock()
         receivers.told = Told(self._sent, self._given_up, self._gone, self._room)
         receivers.read_again = lambda receiver, place: self._spawn(self._fill(receiver, place))
-        receivers.on_new = self._new
+        receivers.on_new, receivers.on_again = self._new, self._again
+        self._dead = DeadLetters(settings, self._new_reader)
 
     # ── partitions come and go ───────────────────────────────────────────────────────────────────────
 
@@ -201,10 +204,26 @@ class Forwarding:
         record = Record(item.offset, item.at_ms, item.channel.encode(), item.body)
         made = self._rejections.write(
             *(item.place.topic, item.place.partition, record, error),
-            sender=f"webhook:{receiver.id}",
+            sender=sender_of(receiver.id),
             key=item.id,
         )
-        self._spawn(self._log.write([made]))
+        # Its time is now: an operator who asks for it again means what was given up since they last did.
+        self._spawn(self._log.write([made._replace(timestamp=0)]))
+
+    def _again(self, receiver: Receiver, after_ms: int) -> None:
+        """An operator wants what was given up since then to be tried once more."""
+        self._spawn(self._retry(receiver, after_ms))
+
+    async def _retry(self, receiver: Receiver, after_ms: int) -> None:
+        end = Deadline(_DEAD_S, self._clock.monotonic)
+        mine = frozenset(self._receivers.positions).__contains__
+        try:
+            items = await asyncio.to_thread(self._dead.of, receiver.id, after_ms, mine, end)
+        except TouchlineError as error:
+            _lines.warning("what was given up cannot be read", error.code, why=error.message)
+            return
+        for item in items:
+            receiver.put(item)
 
     def _gone(self, receiver: Receiver) -> None:
         """It has answered 410: unsubscribed, until somebody sets it again."""

@@ -52,6 +52,8 @@ class Receivers:
         self.read_again: Callable[[Receiver, Partition], None] = lambda *_: None
         #: Called with a webhook that is new here: events of before may have been read already.
         self.on_new: Callable[[Receiver, Webhook], None] = lambda *_: None
+        #: Called where an operator wants what failed to be tried again, with when they last did.
+        self.on_again: Callable[[Receiver, int], None] = lambda *_: None
 
     def __iter__(self) -> Iterator[Receiver]:
         return iter(list(self._receivers.values()))
@@ -140,6 +142,7 @@ class Receivers:
             receiver = self._receivers.get(id_)
             if receiver is not None and webhook.again > before.again:
                 receiver.again()
+                self.on_again(receiver, before.again)
             return
         try:
             outlet = self._ways.webhook(webhook)

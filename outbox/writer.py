@@ -73,7 +73,7 @@ class LogWriter:
                 write.value,
                 write.key,
                 headers=write.headers,
-                timestamp=write.timestamp,
+                **({"timestamp": write.timestamp} if write.timestamp else {}),
                 on_delivery=self._reported,
                 **more,
             )

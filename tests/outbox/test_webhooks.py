@@ -119,7 +119,7 @@ async def test_a_receiver_that_is_gone_or_dead_or_busy(posting: Pipeline) -> Non
         assert hook.seen == 1
         # It never answers: after its time is over the event is given up, and the next ones have theirs.
         silent.answer = lambda _: 500
-        await hooked(posting, silent, f"chat:{dead}")
+        dead_hook = await hooked(posting, silent, f"chat:{dead}")
         await say(posting, dead, "never taken")
         seen = 0
 
@@ -140,6 +140,9 @@ async def test_a_receiver_that_is_gone_or_dead_or_busy(posting: Pipeline) -> Non
         silent.answer = lambda _: 204
         await say(posting, dead, "taken")
         assert (await silent.until(1))[0].event["data"]["text"] == "taken"
+        # An operator has what was given up tried once more.
+        await ok(posting, "POST", f"/v1/webhooks/{dead_hook}/retry", None)
+        assert (await silent.until(2))[1].event["data"]["text"] == "never taken"
 
 
 async def given_up(pipeline: Pipeline, channel: str) -> bool:
