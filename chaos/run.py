@@ -14,8 +14,11 @@ from chaos import invariants
 from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
+from chaos.following import Follower, Receiver
+from chaos.following import recount as follows_by_the_log
+from chaos.following import wrong as differs
 from chaos.invariants import Log, Seen, Size, Standing, Watched
-from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
+from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, channels, streams
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
 from chaos.schedule import Blow
@@ -60,7 +63,7 @@ async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Rep
         await asyncio.to_thread(cluster.close)
 
 
-async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
+async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:  # noqa: PLR0915 - one run
     loop, chance = asyncio.get_running_loop(), random.Random(plan.seed)  # noqa: S311 - to be had again
     over_http = plan.events_per_s * HTTP_SHARE
     posters: list[Poster] = [
@@ -69,6 +72,12 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     ]
     setter = Setter(cluster.gateway_url, _SET, random.Random(plan.seed))  # noqa: S311
     everything = streams(plan.channels)
+    played = channels(plan.channels)
+    follower = Follower(cluster.gateway_url, played, random.Random(plan.seed))  # noqa: S311
+    told_of = [f"{kind}:{channel}" for kind in ("chat", "broadcast") for channel in played]
+    receiver = Receiver(cluster.gateway_url, told_of, random.Random(plan.seed))  # noqa: S311
+    await follower.prepare()
+    await receiver.start()
     watchers = [
         Watcher(
             f"viewer {n}", cluster.edge_urls, chance.sample(everything, 2), seed=chance.randrange(1 << 30)
@@ -79,6 +88,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     faults, enough = Faults(cluster, tell), asyncio.Event()
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     posting[setter.name] = loop.create_task(setter.run(enough))
+    posting[follower.name] = loop.create_task(follower.run(enough))
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
@@ -101,11 +111,13 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         findings |= await _compare_state(cluster, setter)
+        findings |= await _compare_following(cluster, receiver, told_of)
     finally:
         enough.set()
         for task in everybody:
             task.cancel()
         await asyncio.gather(*everybody, return_exceptions=True)
+        await receiver.close()
     after = await asyncio.to_thread(cluster.sizes)
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
@@ -226,6 +238,19 @@ async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str
         )
 
     return {"what is set is what a recount of the commands gives": await _until_right(state)}
+
+
+async def _compare_following(
+    cluster: Cluster, receiver: Receiver, streams: Sequence[str]
+) -> dict[str, list[str]]:
+    gateway = f"http://127.0.0.1:{cluster.settings.gateway.port}"
+
+    async def following() -> list[str]:
+        told = await asyncio.to_thread(follows_by_the_log, cluster.settings)
+        return await differs(gateway, told, receiver, streams)
+
+    claim = "followers, feeds and a failing webhook's events are what a recount of the log gives"
+    return {claim: await _until_right(following)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:
