@@ -1,9 +1,9 @@
 """Feeds and webhooks: a page of a hundred channels, posts a second to one receiver, and how late they are.
 
-    python -m bench.feeds [--servers host:port http://host:port]
+    python -m bench.feeds
 
-It runs a worker, an indexer, a gateway and an outbox as processes against a Kafka and an Elasticsearch, as the
-tests do (`TESTS_SERVERS=<directory>` shares those of a run that is under way).
+It runs a worker, an indexer, a gateway and an outbox as processes against a Kafka and an Elasticsearch, as
+the tests do.
 """
 
 import argparse
@@ -101,9 +101,8 @@ async def posts(http: ClientSession, url: str) -> None:
             sent[result["id"]] = at
         await asyncio.sleep(max(0.0, 0.1 - (time.time() - at)))
     await asyncio.sleep(2)
-    print(
-        f"event to receiver at {_PACED_PER_S}/s: {late([receiver.came[i] - sent[i] for i in sent if i in receiver.came])}"
-    )
+    took_s = [receiver.came[id_] - at for id_, at in sent.items() if id_ in receiver.came]
+    print(f"event to receiver at {_PACED_PER_S}/s: {late(took_s)}")
     await runner.cleanup()
 
 

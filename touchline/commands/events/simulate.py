@@ -13,10 +13,13 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 
 if TYPE_CHECKING:
+    from kernel.settings.reading import Settings
+    from producers.producer import Producer
     from producers.simulation import Beat
     from touchline.spectators import Spectators
 
 _FEW: Final = 3
+_AT_ONCE: Final = 20
 #: One process has so many sockets without being slow itself; the load generators in bench/ have more.
 _MOST: Final = 1000
 #: How long viewers have to see the end.
@@ -32,6 +35,7 @@ _END_S: Final = 10.0
 @click.option(
     "--viewers", type=click.IntRange(0, _MOST), help="Sockets that watch it on an edge.  [default: a few]"
 )
+@click.option("--followers", type=click.IntRange(0, _MOST), default=0, help="Users who follow the channel.")
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
               help="1 is true pace; 30 plays 90 minutes in three.")  # fmt: skip
 @click.option("--seed", type=int, default=2026, show_default=True, help="The same seed plays the same match.")
@@ -49,6 +53,7 @@ def command(*, as_json: bool, walkers: int | None, friends: int, every_s: float,
     \b
     Example: touchline simulate
              touchline simulate --walkers 100 --every 5
+             touchline simulate --followers 50
              touchline simulate wc26-final --rate 50 --fans 500 --viewers 200 --speed 60 --seed 7
     """
     if walkers is not None:
@@ -73,6 +78,7 @@ async def _play(
     rate: float,
     fans: int,
     viewers: int | None,
+    followers: int,
     speed: float,
     seed: int,
     seconds: float | None,
@@ -100,6 +106,7 @@ async def _play(
         producer = await stack.enter_async_context(Producer(settings))
         await producer.connected()
         spectators = await _seated(stack, edge_url(settings), channel, viewers)
+        await _go_live(producer, settings, channel, followers)
         if not quiet:
             click.echo(f"Playing on broadcast:{channel} and chat:{channel} (Ctrl-C ends it) …", err=True)
         played = await play(producer, counted(), SystemClock())
@@ -112,6 +119,21 @@ async def _play(
             missed = await spectators.wait(watched, _END_S)
             summary |= {"viewers": len(spectators.seen), "seen": sum(spectators.seen), "missed": missed}
         return summary
+
+
+async def _go_live(producer: "Producer", settings: "Settings", channel: str, followers: int) -> None:
+    """These follow the channel, which tells them that it is live."""
+    from consumers.client.feeds import Feeds
+    from producers.posts import Broadcast
+    from touchline.addresses import gateway_url
+
+    if not followers:
+        return
+    gateway = gateway_url(settings)
+    for start in range(0, followers, _AT_ONCE):
+        users = range(start, min(start + _AT_ONCE, followers))
+        await asyncio.gather(*(Feeds(gateway, user=f"follower{n}").follow(channel) for n in users))
+    await producer.send(Broadcast(channel, "live_started", {"text": "The match is on."}))
 
 
 async def _seated(stack: AsyncExitStack, url: str, channel: str, count: int | None) -> "Spectators | None":
