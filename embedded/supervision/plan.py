@@ -17,7 +17,7 @@ from embedded.supervision.process import Command, Process
 from embedded.supervision.state import Addresses
 from embedded.supervision.supervisor import Spec
 from kernel.errors import TouchlineError
-from kernel.settings.reading import PREFIX, Settings, as_environment
+from kernel.settings.reading import PREFIX, Outbox, Settings, as_environment
 
 _ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})
 
@@ -68,15 +68,12 @@ class Plan:
         ]
         gateway = Role("gateway", "gateway", "GATEWAY", settings.gateway.host, settings.gateway.port)
         index = Role("index", "index", "INDEXER", settings.indexer.host, settings.indexer.port)
-        outbox = Role("outbox", "outbox", "OUTBOX", settings.outbox.host, settings.outbox.port)
         edge = settings.edge
         self._edges = [
             Role(name, "edge", "EDGE", edge.host, edge.port + i, tls=bool(edge.tls_cert))
             for i, name in enumerate(_names("edge", edges))
         ]
-        taken = {role.port for role in (gateway, index, outbox, *self._edges)} | {
-            claim.port for claim in fixed
-        }
+        taken = {role.port for role in (gateway, index, *self._edges)} | {claim.port for claim in fixed}
 
         def free() -> int:
             port = ports.find_free(avoid=taken)
@@ -90,6 +87,11 @@ class Plan:
             Role(name, "stream", "STREAM", stream.host, stream.port if i == 0 else free())
             for i, name in enumerate(_names("stream", workers))
         ]
+        # Nobody asks an outbox either: it lets go of its usual port where that is somebody else's already.
+        port = settings.outbox.port
+        if port == Outbox().port and (port in taken or not ports.is_free(port)):
+            port = free()
+        outbox = Role("outbox", "outbox", "OUTBOX", settings.outbox.host, port)
         self._gateway = gateway
         self._roles = [*workers_, index, *self._edges, outbox, gateway]
         self.claims = [*fixed, *(role.claim for role in self._roles)]
