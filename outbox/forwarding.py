@@ -6,8 +6,10 @@ log, in touchline.deliveries: it holds up nobody, and goes on from there, whoeve
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
+from confluent_kafka import KafkaException
 from msgspec.structs import replace
 
 from control.commands.sealed import seal
@@ -26,7 +28,7 @@ from history.log import Deadline, GoneError, LogReader
 from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind
+from kernel.log.positions import Kind, Stream
 from kernel.log.records import Partition, Record
 from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
@@ -68,7 +70,7 @@ class Forwarding:
         self._clock, self._state, self._receivers = clock, state, receivers
         self._source, self._log, self._events, self._spawn = source, writer, events, spawn
         self._signer, self._commands = Signer(settings.auth), CommandSender(settings, clock)
-        names = topic_names(settings)
+        names = self._names = topic_names(settings)
         self._rejections = Rejections(names.rejected, catalog_for(settings))
         self._type = delivery_type(settings)
         self._view = tables.view(self._type)
@@ -77,11 +79,11 @@ class Forwarding:
         #: Places that are on the log, of receivers that were behind.
         self._kept: dict[tuple[str, Partition], int] = {}
         codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
-        self._new_reader = lambda: LogReader(settings, codecs)
+        self._new_reader = partial(LogReader, settings, codecs)
         self._reader: LogReader | None = None
         self._reading = asyncio.Lock()
         receivers.told = Told(self._sent, self._given_up, self._gone, self._room)
-        receivers.read_again = lambda receiver, place: self._spawn(self._fill(receiver, place))
+        receivers.read_again = self._fill_soon
         receivers.on_new, receivers.on_again = self._new, self._again
         self._dead = DeadLetters(settings, self._new_reader)
 
@@ -121,11 +123,19 @@ class Forwarding:
         if lane.place is not None:
             return
         lane.behind_from = self._receivers.positions.get(place)  # what comes meanwhile waits on the log
-        start = await self._source.offset_at(place, since_ms)
+        start = await self._offset_at(place, since_ms)
         if receiver.lanes.get(place) is lane and lane.behind_from is not None and not lane.waiting:
             if start is not None:
                 lane.behind_from = min(lane.behind_from, start)
             await self._fill(receiver, place)
+
+    async def _offset_at(self, place: Partition, at_ms: int) -> int | None:
+        while True:
+            try:
+                return await self._source.offset_at(place, at_ms)
+            except KafkaException as error:
+                _lines.warning("Kafka does not say where a receiver begins", why=str(error)[:200])
+                await asyncio.sleep(_AGAIN_S)
 
     # ── what was left on the log ─────────────────────────────────────────────────────────────────────
 
@@ -133,6 +143,9 @@ class Forwarding:
         for place, lane in receiver.lanes.items():
             if lane.behind_from is not None and not lane.reading:
                 self._spawn(self._fill(receiver, place))
+
+    def _fill_soon(self, receiver: Receiver, place: Partition) -> None:
+        self._spawn(self._fill(receiver, place))
 
     async def _fill(self, receiver: Receiver, place: Partition) -> None:
         """Read on from where a receiver is, until it is where this outbox is, or has enough."""
@@ -203,7 +216,7 @@ class Forwarding:
         error = TouchlineError("not_delivered", f"{receiver.id} has not taken it: {why}")
         record = Record(item.offset, item.at_ms, item.channel.encode(), item.body)
         made = self._rejections.write(
-            *(item.place.topic, item.place.partition, record, error),
+            *(self._names.events[Stream.parse(item.stream).kind], item.place.partition, record, error),
             sender=sender_of(receiver.id),
             key=item.id,
         )
@@ -279,8 +292,7 @@ class Forwarding:
             del self._kept[id_, place]
             await self._write(delivery_key(id_, place.topic, place.partition), None)
         self._tell()
-        await self._log.settle()
-        return settled
+        return settled if await self._log.settle() else {}
 
     async def _write(self, key: bytes, delivery: Delivery | None) -> None:
         stamp = Stamp(self._view.known(key).stamp.revision + 1)

@@ -193,8 +193,8 @@ class Receiver:
             while queue and not self._closed:
                 items = self._next(queue)
                 outcome = await self.outlet.deliver(items)
-                if self._closed or self._channels.get(channel) is not queue:
-                    return
+                if self._channels.get(channel) is not queue:
+                    return  # it is closed, or the partition is somebody else's now
                 if outcome.what != "done":
                     self._failed(channel, queue, items, outcome)
                     return
@@ -262,5 +262,5 @@ class Receiver:
         if asked_s is not None:
             return min(max(asked_s, 0.0), _MAX_WAIT_S)
         first, most = self._settings.first_retry_s, self._settings.max_retry_s
-        wait_s = min(most, first * 2 ** min(tries - 1, 30))
+        wait_s = min(most, first * float(2 ** min(tries - 1, 30)))
         return wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

@@ -69,8 +69,9 @@ class Live:
         if any(int(one.id) <= told for one in due):
             known = await self._known(user)
             due = [one for one in due if int(one.id) > told or one.id not in known]
-        if due and (newest := max(due, key=lambda one: int(one.id))) and int(newest.id) > told:
-            await self._note_told(user, newest.id)
+        newest = max((int(one.id) for one in due), default=0)
+        if newest > told:
+            await self._note_told(user, str(newest))
         return [_note(user, one) for one in due]
 
     def _since(self, user: str, channel: str) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+from confluent_kafka import KafkaException
+
 from control.channels.lists import CLOSED
 from control.commands.sending import CommandSender
 from control.entity.tables import Tables
@@ -124,7 +126,7 @@ class Outboxes:
                     if task.done():
                         task.result()
                 if source.pending is not None:
-                    await self._open(source, source.pending)
+                    await self._open_patiently(source, source.pending)
                     continue
                 for place, record in batch:
                     self._read[place] = record.offset + 1
@@ -137,6 +139,13 @@ class Outboxes:
                 task.cancel()
             await asyncio.gather(*work, writing, return_exceptions=True)
             await self._end(source)
+
+    async def _open_patiently(self, source: EventSource, asked: list[Partition]) -> None:
+        try:
+            await self._open(source, asked)
+        except (KafkaException, TouchlineError) as error:
+            _log.warning("partitions wait for Kafka", why=str(error)[:300])
+            await asyncio.sleep(_SETTLE_S)
 
     async def _open(self, source: EventSource, asked: list[Partition]) -> None:
         """Partitions were given out anew."""

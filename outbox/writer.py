@@ -50,14 +50,14 @@ class LogWriter:
             while not self._put(write):  # noqa: ASYNC110 - librdkafka does not say when there is room
                 await asyncio.sleep(_FULL_S)
 
-    async def settle(self) -> None:
-        """Return when all that was handed over is on the log. Raises `not_delivered`."""
+    async def settle(self) -> bool:
+        """Whether all that was handed over is on the log; False: Kafka does not answer, and some is under way
+        still. Raises `not_delivered` where some never will be."""
         left = await asyncio.to_thread(self._producer.flush, _FLUSH_S)
         failed, self._failed = self._failed, []
-        if left or failed:
-            raise TouchlineError(
-                "not_delivered", f"Kafka has not confirmed what the outbox wrote ({left or failed[0]})."
-            )
+        if failed:
+            raise TouchlineError("not_delivered", f"Kafka has not taken what the outbox wrote: {failed[0]}.")
+        return not left
 
     async def close(self) -> None:
         """Write what is left, and end."""
