@@ -46,6 +46,8 @@ class LooksHere:
 
     async def add(self, user: str, connection: Any) -> None:
         """Somebody looks, and is told of what comes from now on."""
+        if not self._state.feeds.followed:
+            return
         try:
             await self._broadcasts.ready()
         except TouchlineError as error:
