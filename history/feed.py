@@ -5,7 +5,8 @@ An event's id says when it was appended, in which partition and where in it, so 
 order, and a page before or after an id is complete.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from history.index import StreamIndex
@@ -18,6 +19,11 @@ from kernel.log.records import Partition
 SHORT: Final = 5_000
 _CHUNK: Final = 2_000
 _LARGEST: Final = 50_000
+#: An event that was appended so long ago has been through the workers.
+_SETTLED_MS: Final = 60_000
+#: How long pages of the past are kept, and how much of them: retention and erasures go on meanwhile.
+_KNOWN_S: Final = 30.0
+_KNOWN_BYTES: Final = 16 * 1024 * 1024
 #: Ids have so many digits until the year 2085.
 _DIGITS: Final = 40
 
@@ -145,17 +151,16 @@ class FeedTail:
     def read(self, reader: LogReader, deadline: Deadline) -> dict[int, bytes]:
         """All there is, or of each partition more than the bound holds."""
         starts = {place: mark.offset for place, mark in self._marks.items()}
-        if all(starts.values()):
-            found: dict[int, bytes] = {}
-            try:
-                for number, (key, value) in enumerate(reader.to_ends(starts, deadline)):
-                    if number > SHORT:
-                        break
-                    self._take(key, value, found)
-                else:
-                    return found
-            except GoneError:
-                pass  # the index lags behind what the log holds: its bounds say where it begins now
+        found: dict[int, bytes] = {}
+        try:
+            for number, (key, value) in enumerate(reader.to_ends(starts, deadline)):
+                if number > SHORT:
+                    break
+                self._take(key, value, found)
+            else:
+                return found
+        except GoneError:
+            pass  # the log does not reach back so far any more: its bounds say where it begins now
         found = {}
         for place in starts:
             found |= self._of_one(place, reader, deadline)
@@ -187,6 +192,37 @@ class FeedTail:
             return 0
         body = found[id_] = self._render(event)
         return len(body)
+
+
+class KnownPages:
+    """Pages of the past that were read lately. Nothing comes before an id that is a minute old."""
+
+    def __init__(self) -> None:
+        self._pages: OrderedDict[Hashable, tuple[float, int, FeedPage]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable, now: float) -> FeedPage | None:
+        """The page, where it is known and was read lately."""
+        at, _, page = self._pages.get(key, (float("-inf"), 0, None))
+        if page is None or now - at > _KNOWN_S:
+            return None
+        self._pages.move_to_end(key)
+        return page
+
+    def put(self, key: Hashable, page: FeedPage, now: float) -> None:
+        """Keep it for a while."""
+        size = sum(map(len, page.events)) + 1024
+        _, old, _ = self._pages.pop(key, (0.0, 0, None))
+        self._pages[key] = now, size, page
+        self._bytes += size - old
+        while self._bytes > _KNOWN_BYTES:
+            _, (_, gone, _) = self._pages.popitem(last=False)
+            self._bytes -= gone
+
+
+def is_past(wanted: Range, now_ms: int) -> bool:
+    """Whether nothing can come into this range any more."""
+    return wanted.last_ms is not None and wanted.last_ms < now_ms - _SETTLED_MS
 
 
 def _chunks(low: int, high: int, *, forward: bool) -> Iterator[tuple[int, int]]:

@@ -106,21 +106,25 @@ class StreamIndex:
         return [], Watermark()
 
     async def complete_all(
-        self, kind: Kind, partitions: Sequence[int], topic_id: str, read: Callable[[int], Awaitable[T]]
-    ) -> tuple[T | None, dict[int, Watermark]]:
-        """The same over several partitions; None where nothing is indexed."""
+        self,
+        kind: Kind,
+        partitions: Sequence[int],
+        topic_id: str,
+        read: Callable[[int, Mapping[int, Watermark]], Awaitable[T]],
+    ) -> T | None:
+        """What `read` finds of several partitions, by their watermarks; None where nothing is indexed."""
         for _ in range(_TRIES):
             generation = await self.generation()
             if not generation:
                 break
             marks = await self._watermarks_of(generation, kind, partitions, topic_id)
-            found = await read(generation)
+            found = await read(generation, marks)
             keys = [names.watermark_id(generation, kind, n, topic_id) for n in partitions if marks[n].seq]
             if await self._stand(generation, keys):
-                return found, marks
+                return found
             self._live = (float("-inf"), 0)
             self._watermarks.clear()
-        return None, dict.fromkeys(partitions, Watermark())
+        return None
 
     async def _watermarks_of(
         self, generation: int, kind: Kind, partitions: Sequence[int], topic_id: str

@@ -18,7 +18,18 @@ from elasticsearch import ApiError, TransportError
 from control.channels.retention import Retention
 from control.rooms.membership import ALL, Spans
 from history.elastic import elastic_client, is_away
-from history.feed import FeedPage, FeedTail, Followed, check_limit, indexed, page_of, range_of
+from history.feed import (
+    FeedPage,
+    FeedTail,
+    Followed,
+    KnownPages,
+    Range,
+    check_limit,
+    indexed,
+    is_past,
+    page_of,
+    range_of,
+)
 from history.index import Read, StreamIndex
 from history.log import Deadline, GoneError, LogReader, event_of
 from history.names import day_of
@@ -88,7 +99,7 @@ class History:
         #: Describes topics; another takes its place when it has failed.
         self.admin = AdminClient(client_config(settings))
         codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
-        self._broadcasts = codecs[Kind.BROADCAST]
+        self._broadcasts, self._feeds = codecs[Kind.BROADCAST], KnownPages()
         #: Makes what reads the log, when it is first needed, and again after a failure.
         self.new_reader: Callable[[], LogReader] = lambda: LogReader(settings, codecs)
         self._places = Places(READERS)
@@ -154,27 +165,40 @@ class History:
         wanted, bound = range_of(before, after), Bound(check_limit(limit), self._settings.limits.page_bytes)
         if not followed:
             return FeedPage([], more=False, ids=[])
+        key = (wanted, limit, tuple(sorted((name, one.types) for name, one in followed.items())))
+        page = self._feeds.get(key, self._clock.monotonic())
+        if page is None:
+            page = await self._feed(followed, wanted, bound)
+            if is_past(wanted, self._clock.now_ms()) and not page.degraded:
+                self._feeds.put(key, page, self._clock.monotonic())
+        return page._replace(events=[self._shown(body) for body in page.events])
+
+    async def _feed(self, followed: Mapping[str, Followed], wanted: Range, bound: Bound) -> FeedPage:
         topic = await self._topic(Kind.BROADCAST)
         places = sorted({place for channel in followed for place in topic.partitions_of(channel)})
-        found: dict[int, bytes] | None = None
-        marks: Mapping[int, Watermark] = dict.fromkeys((place.partition for place in places), Watermark())
+        event, shown = partial(event_of, self._broadcasts), partial(render, Kind.BROADCAST)
+
+        def tail(marks: Mapping[int, Watermark]) -> FeedTail:
+            of_places = {place: marks[place.partition] for place in places}
+            return FeedTail(followed, of_places, wanted, bound, decode=event, render=shown)
+
+        async def both(generation: int, marks: Mapping[int, Watermark]) -> dict[int, bytes]:
+            # At once: the log from the watermarks on has what came since, whatever the index has of it.
+            older = indexed(self._index, generation, followed, wanted, bound)
+            found, newer = await asyncio.gather(older, self._with_reader(tail(marks).read))
+            return {**found, **newer}
+
+        numbers, found = [place.partition for place in places], None
         if self._clock.monotonic() >= self._index_at:
             try:
-                found, marks = await self._index.complete_all(
-                    *(Kind.BROADCAST, [place.partition for place in places], topic.id),
-                    lambda generation: indexed(self._index, generation, followed, wanted, bound),
-                )
+                found = await self._index.complete_all(Kind.BROADCAST, numbers, topic.id, both)
             except (ApiError, TransportError) as error:
                 self._index_failed(error)
-        codec = self._broadcasts
-        tail = FeedTail(
-            *(followed, {place: marks[place.partition] for place in places}, wanted, bound),
-            decode=partial(event_of, codec),
-            render=partial(render, Kind.BROADCAST),
-        )
-        entries = {**(found or {}), **await self._with_reader(tail.read)}
-        page = page_of(entries, wanted, bound, degraded=found is None)
-        return page._replace(events=[self._shown(body) for body in page.events])
+        if found is None:
+            alone = await self._with_reader(tail(dict.fromkeys(numbers, Watermark())).read)
+            away = self._clock.monotonic() < self._index_at
+            return page_of(alone, wanted, bound, degraded=away)
+        return page_of(found, wanted, bound, degraded=False)
 
     def _shown(self, body: bytes) -> bytes:
         """A broadcast of a feed as it may be shown now."""
