@@ -16,7 +16,8 @@ async def test_who_follows_is_counted_and_listed(feeding: Pipeline) -> None:
     await follow(feeding, ana, one)  # again: the same
     await follow(feeding, bob, one)
     assert [await followers(feeding, channel) for channel in (one, two, three)] == [2, 1, 1]
-    listed, cursor = [], ""
+    listed: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = await ok(feeding, "GET", f"/v1/follows?limit=2&cursor={cursor}", ana)
         listed += [follow["channel"] for follow in page["follows"]]

@@ -86,12 +86,13 @@ async def test_what_is_not_wanted_is_not_told(posting: Pipeline) -> None:
     await chat(posting, bob, channel, f"@{ana}")
     await chat(posting, bob, channel, f"@{ana}", reply_to=first)
     assert [event["type"] for event in await told(posting, ana, 1)] == ["reply"]
-    for wrong in (
+    mistakes: tuple[dict[str, Any], ...] = (
         {"types": {"all": False}},
         {"quiet": "never"},
         {"webhook": "http://10.0.0.1/"},
         {"push": {}},
-    ):
+    )
+    for wrong in mistakes:
         assert await refused(posting, "PUT", "/v1/notifications", ana, wrong) == (400, "bad_request")
     assert await refused(posting, "PUT", "/v1/notifications", None, {}) == (400, "bad_request")
 

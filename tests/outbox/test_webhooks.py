@@ -155,7 +155,7 @@ async def test_who_may_have_webhooks_and_where_they_lead(posting: Pipeline) -> N
     (id_,) = new("mine")
     path = f"/v1/webhooks/{id_}"
     assert await refused(posting, "PUT", path, "eve", body) == (403, "forbidden")
-    for wrong in (
+    mistakes: tuple[dict[str, Any], ...] = (
         {"url": "http://169.254.169.254/latest"},
         {"url": "http://10.0.0.1/"},
         {"url": "ftp://example.com/"},
@@ -163,7 +163,8 @@ async def test_who_may_have_webhooks_and_where_they_lead(posting: Pipeline) -> N
         {"users": ["ana"]},
         {"secret": ""},
         {"streams": ["x" * 200]},
-    ):
+    )
+    for wrong in mistakes:
         assert await refused(posting, "PUT", path, None, {**body, **wrong}) == (400, "bad_request")
     assert await refused(posting, "GET", path, None) == (404, "not_found")
     made = await ok(posting, "PUT", path, None, {**body, "secret": None})
