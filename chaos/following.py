@@ -25,7 +25,16 @@ _AGAIN_S: Final = 0.25
 _EVERY_S: Final = 1.0
 _USERS: Final = tuple(f"follower-{number}" for number in range(6))
 #: What of a match belongs into feeds here.
-TYPES: Final = ("kick_off", "goal", "yellow_card", "red_card", "half_time", "full_time")
+TYPES: Final = (
+    "kick_off",
+    "goal",
+    "yellow_card",
+    "red_card",
+    "shot",
+    "substitution",
+    "half_time",
+    "full_time",
+)
 _WEBHOOK: Final = "chaos"
 _PAGE: Final = 200
 
