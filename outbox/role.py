@@ -69,6 +69,8 @@ class Outboxes:
         #: Up to where partitions were read, and up to where users were told of it.
         self._read: dict[Partition, int] = {}
         self._noted: dict[Partition, int] = {}
+        #: Up to where it was committed.
+        self._settled: dict[Partition, int] = {}
 
     async def run(self, stop: asyncio.Event, history: History, poster: Poster) -> None:
         """Until it is asked to stop. Raises what makes going on impossible."""
@@ -160,7 +162,7 @@ class Outboxes:
             partitions={name: topic.partitions for name, topic in now.items()},
             topic_ids={name: topic.topic_id for name, topic in now.items()},
         )
-        self._read, self._noted = dict(starts), dict(starts)
+        self._read, self._noted, self._settled = dict(starts), dict(starts), {}
         if source.start(asked, starts) and starts:
             self._health.ok("partitions")
             _log.info("reading", partitions=len(starts))
@@ -188,8 +190,10 @@ class Outboxes:
             place: min(at, self._noted.get(place, at)) for place, at in self._read.items()
         }
         settled = await self._forwarding.settle(upto)
+        changed = {place: at for place, at in settled.items() if self._settled.get(place) != at}
         if source.pending is None:
-            await source.commit(settled)
+            await source.commit(changed)
+            self._settled |= changed
 
     async def _end(self, source: EventSource) -> None:
         try:
