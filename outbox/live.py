@@ -1,5 +1,7 @@
 """Channels that went live, for a user who looks: which of them the user was not told of yet."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +12,7 @@ from control.outlets.notifying import NOTE_TOLD, Notifying, said_of
 from control.rooms.door import Command
 from control.state import ControlState
 from history import History
-from history.following import followed_by
+from history.following import followed_by, in_feed
 from history.unread import notify_stream
 from kernel.access.signing import Signer
 from kernel.access.tokens import EVERYTHING, Grants
@@ -24,6 +26,8 @@ _MARGIN_MS: Final = 30_000
 _PAGE: Final = 200
 _DAYS_MS: Final = 30 * 24 * 60 * 60 * 1000
 _LOOKED_AT: Final = 500
+#: A turn of whoever looks through many users.
+_TURN_S: Final = 0.005
 
 
 class _Live(msgspec.Struct):
@@ -66,13 +70,29 @@ class Live:
             found += [msgspec.json.decode(body, type=_Live) for body in reversed(page.events)]
             after, more = page.ids[0] if page.ids else after, page.more and bool(page.ids)
         due = [one for one in found if int(one.id) >> 38 >= since.get(_channel(one), 1 << 62)]
-        if any(int(one.id) <= told for one in due):
+        if due:  # some may have been told when they came, as the user's notifications lead out
             known = await self._known(user)
-            due = [one for one in due if int(one.id) > told or one.id not in known]
+            due = [one for one in due if one.id not in known]
         newest = max((int(one.id) for one in due), default=0)
         if newest > told:
             await self._note_told(user, str(newest))
         return [_note(user, one) for one in due]
+
+    async def came(self, event: Mapping[str, Any], users: Sequence[str]) -> list[Note]:
+        """A channel goes live: what those of these users are told who follow it, with room for others."""
+        live = _Live(event["id"], f"broadcast:{event['channel']}", event["seq"], event["sender"])
+        found: list[Note] = []
+        until = self._clock.monotonic() + _TURN_S
+        for user in users:
+            grants = Grants(user=user, can={"history": EVERYTHING})
+            if self._state.feeds.follow(user, event["channel"]) is not None:
+                shown = in_feed(self._state, grants, event["channel"], self._clock.now_ms())
+                if shown is not None and LIVE in shown.types:
+                    found.append(_note(user, live))
+            if self._clock.monotonic() >= until:
+                await asyncio.sleep(0)
+                until = self._clock.monotonic() + _TURN_S
+        return found
 
     def _since(self, user: str, channel: str) -> int:
         follow = self._state.feeds.follow(user, channel)

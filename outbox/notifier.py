@@ -4,18 +4,19 @@ What is read again makes the same events under the same keys, of which the worke
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from control.nearby.friends import Friend
+from control.outlets.looking import LIVE
 from control.outlets.notifying import LOOK, read_look
 from control.state import ControlState
 from history import History
 from kernel.access.signing import Signer
 from kernel.access.tokens import Grants
-from kernel.access.users import ROOM
+from kernel.access.users import NOTIFY, ROOM
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream, partition_of, split_lane
 from kernel.log.records import Partition, Record, Write
@@ -33,6 +34,7 @@ _lines = Lines("touchline.outbox")
 _AT_ONCE: Final = 64
 _AGAIN_S: Final = 1.0
 _LOOK: Final = LOOK.encode()
+_LIVE: Final = LIVE.encode()
 
 
 class _Sender(msgspec.Struct):
@@ -49,7 +51,8 @@ class Notifier:
         self, settings: Settings, state: ControlState, history: History, events: Events, live: Live
     ) -> None:
         names = topic_names(settings)
-        self._chat, self._friends, self._changes = names.events[Kind.CHAT], names.friends, names.changes
+        self._chat, self._broadcast = names.events[Kind.CHAT], names.events[Kind.BROADCAST]
+        self._friends, self._changes = names.friends, names.changes
         self._live, self._control = live, codec_for(settings, "control")
         self._ingest = names.ingest[Kind.BROADCAST]
         self._state, self._history, self._events = state, history, events
@@ -57,11 +60,13 @@ class Notifier:
         self._signer = Signer(settings.auth)
         #: Partitions of the topic that it writes to.
         self.partitions = 1
+        #: Users whose notifications lead out: they are told at once of what goes live.
+        self.reached: Callable[[], Sequence[str]] = tuple
 
     @property
     def topics(self) -> tuple[str, ...]:
         """What it reads."""
-        return (self._chat, self._friends, self._changes)
+        return (self._chat, self._broadcast, self._friends, self._changes)
 
     async def writes(self, records: Sequence[tuple[Partition, Record]]) -> list[Write]:
         """What is to be written of these records, in their order. It waits where it cannot be known now."""
@@ -79,6 +84,8 @@ class Notifier:
             return False
         if place.topic == self._changes:
             return _LOOK in record.value
+        if place.topic == self._broadcast:
+            return _LIVE in record.value
         return place.topic == self._friends or (
             place.topic == self._chat and may_tell(record.key or b"", record.value)
         )
@@ -99,6 +106,8 @@ class Notifier:
             return self._of_friend(record)
         if place.topic == self._changes:
             return await self._of_look(record)
+        if place.topic == self._broadcast:
+            return await self._of_broadcast(record)
         event = self._events.decoded(Kind.CHAT, record)
         if event is None:
             return []
@@ -124,6 +133,12 @@ class Notifier:
             return []
         key = (record.key or b"").decode("utf-8", "replace")
         return await self._live.notes(read_look(key, command["arguments"], self._signer))
+
+    async def _of_broadcast(self, record: Record) -> list[Note]:
+        event = self._events.decoded(Kind.BROADCAST, record)
+        if event is None or event["type"] != LIVE or event["channel"].startswith(NOTIFY):
+            return []
+        return await self._live.came(event, self.reached())
 
     async def _author(self, event: Mapping[str, Any]) -> str | None:
         """Who has written what a chat event answers."""

@@ -44,6 +44,8 @@ class Receivers:
         self._settings, self._clock, self._spawn = settings, clock, spawn
         self._webhooks: dict[str, Webhook] = {}
         self._receivers: dict[str, Receiver] = {}
+        #: Users who have outlets of their own, by their names in channels.
+        self._reached: dict[str, str] = {}
         self._waiting_for: OrderedDict[tuple[Kind, bytes], tuple[str, ...]] = OrderedDict()
         #: Partitions that are this outbox's, and up to where each has been read.
         self.positions: dict[Partition, int] = {}
@@ -62,8 +64,15 @@ class Receivers:
         """Know all webhooks, and hear of changes."""
         for webhook in self._outlets.all_webhooks():
             self._changed(webhook.id.encode(), webhook)
+        for name, wishes in self._outlets.all_with_outlets():
+            self._reached[name] = wishes.user
         self._outlets.webhooks.watch_all(self._changed)
         self._outlets.notifying.watch_all(self._wishes_changed)
+
+    def reached(self) -> list[str]:
+        """Users whose notifications lead out: by outlets of their own, or by a webhook of theirs."""
+        of_webhooks = {user for webhook in self._webhooks.values() for user in webhook.users}
+        return list({*self._reached.values(), *of_webhooks})
 
     def get(self, id_: str) -> Receiver | None:
         """The receiver of this id, where it has one to be posted to."""
@@ -158,9 +167,13 @@ class Receivers:
         receiver = self._new(id_, outlet)
         self.on_new(receiver, webhook)
 
-    def _wishes_changed(self, key: bytes, _: Notifying | None) -> None:
+    def _wishes_changed(self, key: bytes, wishes: Notifying | None) -> None:
         """A user's own receivers are made anew when something comes for them."""
         name = key.decode("utf-8", "replace")
+        if wishes is not None and (wishes.webhook or wishes.push):
+            self._reached[name] = wishes.user
+        else:
+            self._reached.pop(name, None)
         now = self._ways_of(name)
         for id_ in (f"{OF_USER}h:{name}", f"{OF_USER}p:{name}"):
             receiver = self._receivers.get(id_)

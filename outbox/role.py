@@ -116,6 +116,7 @@ class Outboxes:
             spawn=self._spawn,
         )
         receivers.open()
+        self._notifier.reached = receivers.reached
         source.subscribe()
         noting = asyncio.create_task(self._note())
         settling = asyncio.create_task(self._settle_forever(source))

@@ -1,5 +1,6 @@
 """What a role asks of webhooks and of what users want to be told, by its tables."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from control.entity.plain import plain_type
@@ -47,6 +48,13 @@ class Outlets:
             after = page[-1][0]
             found += [webhook for _, webhook in page]
         return found
+
+    def all_with_outlets(self) -> Iterator[tuple[str, Notifying]]:
+        """Users whose notifications lead out to an address of theirs, by their names in channels."""
+        after = b""
+        while self._tables and (page := self.notifying.scan(b"", after=after, limit=_PAGE)):
+            after = page[-1][0]
+            yield from ((key.decode(), wishes) for key, wishes in page if wishes.webhook or wishes.push)
 
     def notifying_of(self, user: str) -> Notifying:
         """What a user wants to be told; everything, until they have said something."""

@@ -1,8 +1,11 @@
 """A feed: complete, without doubles, by id, whatever of it the index has; and live at an edge of a cell."""
 
 import asyncio
+import contextlib
 from typing import Any
 
+from consumers.client.feeds import watch_feed
+from consumers.client.viewer import Viewer
 from tests.feeds.following import feed, follow, new, post, texts_of
 from tests.pipeline import Pipeline
 from tests.rooms.people import Person, ok, person, refused
@@ -128,3 +131,20 @@ async def test_what_is_no_feed_is_refused(feeding: Pipeline) -> None:
         assert (await wire.ask("feed", before="1", after="1"))["code"] == "bad_request"
     async with person(feeding, "") as nobody:
         assert (await nobody.ask("feed"))["code"] == "bad_request"
+
+
+async def test_programs_hear_it_as_it_comes(feeding: Pipeline) -> None:
+    ana, one = new("ana", "one")
+    await follow(feeding, ana, one)
+    await post(feeding, one, "before", "just before")
+    seen: list[str] = []
+    async with Viewer(feeding.edge_url, user=ana) as viewer:
+        await viewer.connected(20)
+        async with asyncio.timeout(20), contextlib.aclosing(watch_feed(viewer, last=1)) as events:
+            async for event in events:
+                seen.append(event["data"]["text"])
+                if seen == ["just before"]:
+                    await post(feeding, one, "now", "and now")
+                if len(seen) == 3:
+                    break
+    assert seen == ["just before", "now", "and now"]

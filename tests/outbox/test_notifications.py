@@ -158,3 +158,15 @@ async def test_a_users_own_webhook_gets_them_and_many_at_once_as_one(posting: Pi
                 await asyncio.sleep(0.05)
         assert hook.received[-1].body["type"] == "digest"
         assert len(hook.received) < 8
+        # Whose notifications lead out is told at once of what goes live, and once.
+        (live,) = new("live")
+        await follow(posting, ana, live)
+        before = hook.count
+        (id_,) = await post(posting, live, "now", type="live_started")
+        async with asyncio.timeout(20):
+            while hook.count == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert hook.received[-1].event["data"]["event"] == id_
+        assert (await told(posting, ana, 9))[-1]["type"] == "live_started"
+        await asyncio.sleep(0.5)
+        assert len(await told(posting, ana, 9)) == 9
