@@ -76,17 +76,15 @@ class FeedOf:
         self._feeds, self.member, self.holder = feeds, member, holder
         self.channels: set[str] = set()
         #: Events that are still to be told, and whether older ones were left out.
-        self.waiting: list[bytes] = []
+        self.waiting: list[Heard] = []
         self.left_out = False
         #: Until a page has been told nothing else is; what is on it is not told again.
         self.loading = 0
 
     def hear(self, event: Heard) -> None:
-        """A broadcast of a channel that the user follows (it is an Ear)."""
-        shown = self._feeds.shown(self.member, event.channel)
-        if shown is None or event.type not in shown.types:
-            return
-        self.waiting.append(event.body)
+        """A broadcast of a channel that the user follows (it is an Ear): whether they may see it is asked when
+        it is told, as there may be thousands who wait for it."""
+        self.waiting.append(event)
         if len(self.waiting) > _MOST:
             del self.waiting[0]
             self.left_out = True
@@ -141,7 +139,7 @@ class FeedRequests:
             self.gone(connection)
             return None
         on_page = set(page.ids)
-        feed.waiting = [body for body in feed.waiting if _id_of(body).id not in on_page]
+        feed.waiting = [event for event in feed.waiting if _id_of(event.body).id not in on_page]
         if feed.waiting:
             self.due(feed)
         events = [msgspec.Raw(body) for body in page.events]
@@ -171,9 +169,10 @@ class FeedRequests:
         for channel in feed.channels:
             self.broadcasts.ignore(channel, feed)
 
-    def shown(self, member: Member, channel: str) -> Followed | None:
-        """What of a channel may be shown to somebody now."""
-        return in_feed(self._state, member.grants, channel, self._clock.now_ms())
+    def _shows(self, feed: FeedOf, event: Heard) -> bool:
+        """Whether somebody's feed shows an event now."""
+        shown = in_feed(self._state, feed.member.grants, event.channel, self._clock.now_ms())
+        return shown is not None and event.type in shown.types
 
     # ── whom they follow ─────────────────────────────────────────────────────────────────────────────
 
@@ -217,10 +216,13 @@ class FeedRequests:
                 self._due[feed] = None
                 again = True
                 continue
-            events, more = feed.waiting, feed.left_out
-            feed.waiting, feed.left_out = [], False
-            newest = [msgspec.Raw(body) for body in reversed(events)]
-            feed.holder.send(f.FeedReply(events=newest, more=True) if more else f.FeedReply(events=newest))
+            events = [event for event in reversed(feed.waiting) if self._shows(feed, event)]
+            more, feed.waiting, feed.left_out = feed.left_out, [], False
+            if events:
+                newest = [msgspec.Raw(event.body) for event in events]
+                feed.holder.send(
+                    f.FeedReply(events=newest, more=True) if more else f.FeedReply(events=newest)
+                )
             if self._clock.monotonic() >= until:
                 await asyncio.sleep(0)
                 until = self._clock.monotonic() + _TURN_S
