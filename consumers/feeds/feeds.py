@@ -82,8 +82,8 @@ class FeedOf:
         self.loading = 0
 
     def hear(self, event: Heard) -> None:
-        """A broadcast of a channel that the user follows (it is an Ear). Whether they may see it is asked when
-        it is told: thousands may wait for it."""
+        """A broadcast of a channel that the user follows (it is an Ear). Thousands may wait for it: whether
+        they may see it is asked when it is told."""
         self.waiting.append(event)
         if len(self.waiting) > _MOST:
             del self.waiting[0]
