@@ -228,7 +228,6 @@ def bare_service(
             subscriptions=subscriptions,
             admission=admission,
             signals=Signals(clock, Codec("signal"), nothing.write),
-            broadcasts=broadcasts,
             looks=looks_of(settings, registry, broadcasts, tasks),
             viewers=nothing.viewers,
             clock=clock,

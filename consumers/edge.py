@@ -187,7 +187,6 @@ class Edge:
                 subscriptions=subscriptions,
                 admission=admission,
                 signals=signals,
-                broadcasts=feeds.broadcasts,
                 looks=looks_of(settings, state, feeds.broadcasts, tasks),
                 viewers=self._heartbeat.viewers,
                 clock=clock,

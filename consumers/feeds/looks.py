@@ -41,7 +41,9 @@ class LooksHere:
     """Those of an edge."""
 
     def __init__(self, state: ControlState, broadcasts: Broadcasts, looks: Looks, tasks: Tasks) -> None:
-        self._state, self._broadcasts, self._looks, self._tasks = state, broadcasts, looks, tasks
+        #: What comes, for those who wait for it.
+        self.broadcasts = broadcasts
+        self._state, self._looks, self._tasks = state, looks, tasks
         self._users: dict[str, _Here] = {}
 
     async def add(self, user: str, connection: Any) -> None:
@@ -49,7 +51,7 @@ class LooksHere:
         if not self._state.feeds.followed:
             return
         try:
-            await self._broadcasts.ready()
+            await self.broadcasts.ready()
         except TouchlineError as error:
             _lines.warning("what goes live is told later", error.code, why=error.message)
         if connection.closing:
@@ -74,7 +76,7 @@ class LooksHere:
         del self._users[user]
         self._state.feeds.follows.unwatch_pairs(name_in_channel(user), here.changed)
         for channel in here.channels:
-            self._broadcasts.ignore(channel, here)
+            self.broadcasts.ignore(channel, here)
 
     def look_again(self, here: _Here) -> None:
         """Listen to those that the user follows now."""
@@ -85,9 +87,9 @@ class LooksHere:
         if self._users.get(here.user) is not here:
             return
         for channel in now - here.channels:
-            self._broadcasts.listen(channel, here)
+            self.broadcasts.listen(channel, here)
         for channel in here.channels - now:
-            self._broadcasts.ignore(channel, here)
+            self.broadcasts.ignore(channel, here)
         here.channels = now
 
     def soon(self, here: _Here) -> None:

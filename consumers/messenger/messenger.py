@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from consumers.cluster.places import PlaceBook
-from consumers.feeds.heard import Broadcasts
 from consumers.feeds.looks import LooksHere
 from consumers.messenger.here import Here
 from consumers.messenger.inbox import NOTIFICATIONS, Inbox, InboxFeed
@@ -62,7 +61,6 @@ class Messenger:
         subscriptions: Subscriptions,
         admission: Admission,
         signals: Signals,
-        broadcasts: Broadcasts,
         looks: LooksHere,
         viewers: Callable[[str], int],
         clock: Clock,
@@ -77,7 +75,7 @@ class Messenger:
             history=history,
             book=book,
             here=self.here,
-            broadcasts=broadcasts,
+            broadcasts=looks.broadcasts,
             clock=clock,
             spawn=tasks.spawn,
         )
