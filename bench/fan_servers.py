@@ -184,6 +184,7 @@ def bare_service(
         counts=nothing,
         budgets=budgets,
         pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
+        page_bytes=settings.limits.page_bytes,
     )
     rooms = RoomRequests(
         registry.rooms,

@@ -141,6 +141,7 @@ class Edge:
             counts=self._heartbeat,
             budgets=budgets,
             pages=Slots.of_pages(settings.limits),
+            page_bytes=settings.limits.page_bytes,
         )
         rooms = RoomRequests(
             state.rooms,

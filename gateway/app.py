@@ -15,7 +15,7 @@ from control.state import ControlState
 from gateway import schema_registry
 from gateway.attachments import api as attachments
 from gateway.attachments.opening import open_attachments
-from gateway.channels import channels
+from gateway.channels import channels, listing
 from gateway.context import Context
 from gateway.events import history, ingest
 from gateway.feeds import feed, follows
@@ -33,7 +33,7 @@ from gateway.operators import figures, refusals
 from gateway.outlets import notifications, webhooks
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, devices, rooms
-from gateway.search import alerts, search
+from gateway.search import alerts, search, suggest
 from gateway.sharing import share, shares_of
 from history import History
 from history.taken_back import TakenBack
@@ -66,9 +66,11 @@ MODULES: Final[tuple[Routes, ...]] = (
     ingest.routes,
     history.routes,
     search.routes,
+    suggest.routes,
     alerts.routes,
     attachments.routes,
     channels.routes,
+    listing.routes,
     rooms.routes,
     blocks.routes,
     friends.routes,

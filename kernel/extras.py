@@ -32,6 +32,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "embedded": ("jgo", "psutil", "requests"),
         "s3": ("aiobotocore", "botocore"),
         "rocksdb": ("rocksdict",),
+        "languages": ("py3langid",),
     }
 )
 #: Extra -> those that come with it.
@@ -41,6 +42,7 @@ IMPLIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "embedded": ("server", "registry"),
         "s3": ("server", "registry"),
         "rocksdb": ("server", "registry"),
+        "languages": ("server", "registry"),
     }
 )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from consumers.client.nearby import locate as locate
     from consumers.client.nearby import watch_nearby as watch_nearby
     from consumers.client.rooms import Rooms as Rooms
+    from consumers.client.search import Search as Search
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
     from consumers.client.viewer import Gap as Gap
@@ -94,6 +95,12 @@ def _moderation() -> ModuleType:
     return home
 
 
+def _search() -> ModuleType:
+    import consumers.client.search as home  # noqa: PLC0415
+
+    return home
+
+
 def _errors() -> ModuleType:
     import kernel.errors as home  # noqa: PLC0415
 
@@ -121,6 +128,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "watch_feed": _feeds,
         "Nearby": _nearby,
         "Rooms": _rooms,
+        "Search": _search,
         "around": _nearby,
         "locate": _nearby,
         "watch_nearby": _nearby,
@@ -165,6 +173,7 @@ __all__ = [
     "Producer",
     "Refused",
     "Rooms",
+    "Search",
     "Settings",
     "SomeNotDelivered",
     "Start",

@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "simulate": ("events.simulate", "Play a match: score, chat and fans who move."),
         "rejected": ("operating.rejected", "Show what was refused and why; post it again."),
         "watch": ("events.watch", "Show the events of streams as they happen."),
+        "history": ("events.history", "Show a stream's past, or write all of it to a file."),
         "search": ("events.search", "Find events by what they say."),
         "alert": ("events.alert", "Save queries whose matches arrive on a stream."),
         "chaos": ("operating.chaos", "Try to break the pipeline on a cluster of its own, by a seed."),

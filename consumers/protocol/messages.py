@@ -79,11 +79,12 @@ class Ack(Request, frozen=True, tag="ack"):
 
 
 class History(Request, frozen=True, tag="history"):
-    """Read a stream's past: the events before or after a place."""
+    """Read a stream's past: the events before, after or around a place."""
 
     stream: StreamName
     before: Seq | None = None
     after: Seq | None = None
+    around: Annotated[int, Meta(ge=0, le=MAX_SEQ, description="as many before it as after it")] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
     replies_to: (
         Annotated[str, Meta(pattern="^[0-9]{1,40}$", description="only what answers this event")] | None
@@ -210,6 +211,9 @@ class HistoryReply(Reply, frozen=True, tag="history"):
     stream: str
     events: list[msgspec.Raw]
     more: bool
+    #: Of what was asked for around a place.
+    more_before: bool | UnsetType = UNSET
+    more_after: bool | UnsetType = UNSET
 
 
 class PresenceReply(Reply, frozen=True, tag="presence"):

@@ -349,9 +349,10 @@ class Member(_Session):
                 return [Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)
-                given = (request.before is not None) + (request.after is not None)
-                if given != 1 and (given or request.replies_to is None):
-                    raise m.BadRequest("bad_request", "Give either before or after.", request.id)
+                given = sum(one is not None for one in (request.before, request.after, request.around))
+                alone = request.around is not None and request.replies_to is not None
+                if alone or (given != 1 and (given or request.replies_to is None)):
+                    raise m.BadRequest("bad_request", "Give before, after or around, one.", request.id)
                 return [ReadPast(request, stream)]
             case m.Ack():
                 self._check_ack(request)

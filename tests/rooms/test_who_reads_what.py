@@ -19,7 +19,8 @@ async def test_members_hear_what_is_said_and_nobody_else_does(roomy: Pipeline) -
     async with person(roomy, "ana") as ana, person(roomy, "bob") as bob, person(roomy, "eve") as eve:
         assert (await watch(bob, room))["op"] == "subscribed"
         more: dict[str, Any]
-        for op, more in (("subscribe", {}), ("history", {"before": 10**9}), ("presence", {})):
+        past = ("history", {"before": 10**9}), ("history", {"around": 5})
+        for op, more in (("subscribe", {}), *past, ("presence", {})):
             refusal = await eve.ask(op, stream=stream_of(room), **more)
             assert (refusal["op"], refusal["code"]) == ("error", "not_found")
         published = await ana.ask("publish", stream=stream_of(room), data={"text": "hello"})
@@ -67,6 +68,8 @@ async def test_who_joins_a_joined_room_sees_it_from_then_on(roomy: Pipeline) -> 
     assert await history(roomy, "bob", room) == (200, mine)
     assert await history(roomy, "bob", room, after=0) == (200, mine)
     assert await history(roomy, "bob", room, before=joined) == (200, [""])
+    assert await history(roomy, "bob", room, around=joined - 3) == (200, mine)
+    assert (await history(roomy, "ana", room, around=joined, limit=3))[1] == ["old 4", *mine]
     assert (await history(roomy, "ana", room))[1] == ["created", *(f"old {n}" for n in range(5)), *mine]
     for how in ({"after": 0}, {"last": 100}, {"after": joined - 1}, {"last": 2}):
         async with person(roomy, "bob") as bob:

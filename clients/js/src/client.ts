@@ -76,6 +76,17 @@ export interface Published {
 export interface HistoryPage {
   readonly events: readonly StreamEvent[];
   readonly more: boolean;
+  /** Of what lies around a place. */
+  readonly more_before?: boolean;
+  readonly more_after?: boolean;
+}
+
+export interface HistoryRange {
+  readonly before?: number;
+  readonly after?: number;
+  readonly around?: number;
+  readonly limit?: number;
+  readonly replies_to?: string;
 }
 
 /** A room in an inbox; `gone`: one that the user is in no more. */
@@ -190,10 +201,11 @@ export class Client {
     };
   }
 
-  /** A page of the past: the newest events below `before`, or the oldest above `after`; in order. */
-  async history(stream: string, range: { before?: number; after?: number; limit?: number; replies_to?: string } = {}): Promise<HistoryPage> {
+  /** A page of the past, in order: the newest events below `before`, the oldest above `after`, or those `around` a place. */
+  async history(stream: string, range: HistoryRange = {}): Promise<HistoryPage> {
     const message = await this.ask(stream, { op: "history", stream, ...range });
-    return { events: (message["events"] ?? []) as StreamEvent[], more: message["more"] === true };
+    const ends = range.around === undefined ? {} : { more_before: message["more_before"] === true, more_after: message["more_after"] === true };
+    return { events: (message["events"] ?? []) as StreamEvent[], more: message["more"] === true, ...ends };
   }
 
   /** How many watch the stream. */

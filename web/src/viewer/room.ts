@@ -219,14 +219,11 @@ export class Room {
         this.target.value = seq;
       });
     }
-    const [before, after] = await Promise.all([
-      this.client.history(this.chat, { before: seq + 1, limit: PAGE }),
-      this.client.history(this.chat, { after: seq, limit: PAGE }),
-    ]);
+    const page = await this.client.history(this.chat, { around: seq, limit: 2 * PAGE });
     this.pastLog = new ChatLog(MOST_LINES);
-    this.pastLog.append([...before.events, ...after.events], true);
+    this.pastLog.append(page.events, true);
     batch(() => {
-      this.past.value = { lines: this.pastLog.view(), newer: after.more, older: before.more };
+      this.past.value = { lines: this.pastLog.view(), newer: page.more_after === true, older: page.more_before === true };
       this.target.value = seq;
     });
   }
