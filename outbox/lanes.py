@@ -77,7 +77,7 @@ class Receiver:
         self.queued = 0
         #: Failures since the last success.
         self.failures = 0
-        self._rests_until = 0.0
+        self._rests_until, self._resting = 0.0, False
         self._timers: set[asyncio.TimerHandle] = set()
         self._closed = False
         self.last_error = ""
@@ -148,7 +148,7 @@ class Receiver:
 
     def again(self) -> None:
         """Try now what waits for its next try: an operator says that the receiver is back."""
-        self.failures, self._rests_until = 0, 0.0
+        self.failures, self._rests_until, self._resting = 0, 0.0, False
         for timer in list(self._timers):
             timer.cancel()
             self._timers.discard(timer)
@@ -167,7 +167,9 @@ class Receiver:
         hold = self.outlet.hold_until(self._clock.now_ms())
         wait_s = max(self._rests_until - self._clock.monotonic(), (hold - self._clock.now_ms()) / 1000)
         if wait_s > 0:
-            self._later(min(wait_s, _MAX_WAIT_S), self._go)
+            if not self._resting:
+                self._resting = True
+                self._later(min(wait_s, _MAX_WAIT_S), self._rested)
             return
         most = 1 if self.failures >= _DOWN else self._settings.connections
         while self._ready and len(self._running) < most:
@@ -177,6 +179,10 @@ class Receiver:
                 continue
             self._running.add(channel)
             self._spawn(self._deliver(channel))
+
+    def _rested(self) -> None:
+        self._resting = False
+        self._go()
 
     def _later(self, wait_s: float, call: Callable[[], None]) -> None:
         def due() -> None:
@@ -194,7 +200,7 @@ class Receiver:
                 items = self._next(queue)
                 outcome = await self.outlet.deliver(items)
                 if self._channels.get(channel) is not queue:
-                    return  # it is closed, or the partition is somebody else's now
+                    break  # it is closed, or the partition was somebody else's meanwhile
                 if outcome.what != "done":
                     self._failed(channel, queue, items, outcome)
                     return

@@ -143,6 +143,42 @@ async def test_what_does_not_fit_into_memory_stays_on_the_log() -> None:
     watched.receiver.close()
 
 
+async def test_a_partition_that_comes_back_while_a_post_is_under_way_goes_on() -> None:
+    held = asyncio.Event()
+    way = Way()
+    deliver = way.deliver
+
+    async def slowly(items: Sequence[Item]) -> Outcome:
+        await held.wait()
+        return await deliver(items)
+
+    way.deliver = slowly  # type: ignore[method-assign]
+    watched = Watched(way)
+    watched.receiver.offer(item(0))
+    await asyncio.sleep(0)
+    watched.receiver.drop(PLACE)
+    assert watched.receiver.idle
+    watched.receiver.offer(item(0))
+    watched.receiver.offer(item(1))
+    held.set()
+    await watched.until_idle()
+    assert way.sent == [0, 0, 1]  # at least once
+
+
+async def test_who_rests_has_one_alarm_however_much_comes() -> None:
+    watched = Watched(Way(lambda _: Outcome("again", "429", 60.0)))
+    watched.receiver.offer(item(0, "a"))
+    async with asyncio.timeout(5):
+        while not watched.receiver.failures:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    before = len(asyncio.all_tasks())
+    for offset in range(1, 40):
+        watched.receiver.offer(item(offset, str(offset)))
+    assert watched.receiver.queued == 40
+    assert len(asyncio.all_tasks()) == before
+    watched.receiver.close()
+
+
 async def test_who_is_gone_and_who_never_takes_it() -> None:
     gone = Watched(Way(lambda _: Outcome("gone", "410")))
     gone.receiver.offer(item(0))
