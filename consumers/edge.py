@@ -315,8 +315,7 @@ class Edge:
 
     def take(self, topic: str, records: list[Raw]) -> None:
         location = topic == self._names.fanout_location
-        if topic == self._names.fanout_live:
-            self.service.feeds.broadcasts.sift(records)
+        self.service.feeds.broadcasts.sift(() if location else records)
         deliveries = self._hub.take(topic, self._looking.positions.sift(records) if location else records)
         if deliveries and topic != self._names.ops:  # figures do not count themselves
             DELIVERED.inc(deliveries)
