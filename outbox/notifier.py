@@ -12,6 +12,7 @@ import msgspec
 from control.nearby.friends import Friend
 from control.outlets.looking import LIVE
 from control.outlets.notifying import LOOK, read_look
+from control.rooms.state import Room
 from control.state import ControlState
 from history import History
 from kernel.access.signing import Signer
@@ -33,6 +34,8 @@ _lines = Lines("touchline.outbox")
 #: Events of one batch that are looked into at once.
 _AT_ONCE: Final = 64
 _AGAIN_S: Final = 1.0
+#: How often a room is waited for, two seconds each time.
+_LOOKS: Final = 5
 _LOOK: Final = LOOK.encode()
 _LIVE: Final = LIVE.encode()
 
@@ -112,9 +115,7 @@ class Notifier:
         if event is None:
             return []
         author = await self._author(event)
-        room = None
-        if event["channel"].startswith(ROOM):
-            room = await self._state.rooms.record(event["channel"], event.get("members_at") or 0)
+        room = await self._room(event) if event["channel"].startswith(ROOM) else None
         members = () if room is None else tuple(member.user for member in room.members)
         notes = notes_of(event, author=author, members=members)
         return [note for note in notes if self._reaches(note, event)]
@@ -139,6 +140,15 @@ class Notifier:
         if event is None or event["type"] != LIVE or event["channel"].startswith(NOTIFY):
             return []
         return await self._live.came(event, self.reached())
+
+    async def _room(self, event: Mapping[str, Any]) -> Room | None:
+        """The room of an event, as new as the event says; None where it does not come: it is swept away."""
+        for _ in range(_LOOKS):
+            try:
+                return await self._state.rooms.record(event["channel"], event.get("members_at") or 0)
+            except TouchlineError as error:
+                _lines.warning("a room is not known yet", error.code, why=error.message)
+        return None
 
     async def _author(self, event: Mapping[str, Any]) -> str | None:
         """Who has written what a chat event answers."""
