@@ -6,7 +6,7 @@ order, and a page before or after an id is complete.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from history.index import StreamIndex
@@ -143,7 +143,10 @@ class FeedTail:
         *,
         decode: Callable[[bytes], Mapping[str, Any] | None],
         render: Callable[[Mapping[str, Any]], bytes],
+        ends: Callable[[Collection[Partition]], Mapping[Partition, int]] = lambda _: {},
     ) -> None:
+        """`ends` says where partitions end, of all at once; none where that is not known."""
+        self._ends = ends
         self._followed = {name.encode(): one for name, one in followed.items()}
         self._marks, self._wanted, self._bound = marks, wanted, bound
         self._decode, self._render = decode, render
@@ -153,7 +156,7 @@ class FeedTail:
         starts = {place: mark.offset for place, mark in self._marks.items()}
         found: dict[int, bytes] = {}
         try:
-            for number, (key, value) in enumerate(reader.to_ends(starts, deadline)):
+            for number, (key, value) in enumerate(reader.to_ends(starts, self._ends(starts), deadline)):
                 if number > SHORT:
                     break
                 self._take(key, value, found)

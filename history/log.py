@@ -4,11 +4,12 @@ Everything here blocks, and runs in a thread. A reader has a Kafka consumer of i
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from history.pages import Entry, Span
 from history.replies import reply_of
@@ -22,6 +23,7 @@ from schemas.rendering import render
 
 _WAIT_S: Final = 5.0
 _CHUNK: Final = 1000
+_ENDS_S: Final = 1.0
 #: A partition whose leader is being elected, or that is quite new: it answers in a moment. To the client one
 #: that had no leader when it last heard of it is not there, and without an assignment it does not ask again.
 _MOVING: Final = frozenset(
@@ -178,15 +180,18 @@ class LogReader:
         return None
 
     def to_ends(
-        self, starts: Mapping[Partition, int], deadline: Deadline
+        self, starts: Mapping[Partition, int], ends: Mapping[Partition, int], deadline: Deadline
     ) -> Iterator[tuple[bytes | None, bytes]]:
         """Keys and values of all records of these partitions from these offsets to their ends, read together.
+        Of those in `ends` the end is known, and where that is the start nothing is asked for.
 
         Raises GoneError where the log does not reach back so far any more.
         """
+        starts = {place: at for place, at in starts.items() if at < ends.get(place, at + 1)}
         if not starts:
             return
         left = {(place.topic, place.partition) for place in starts}
+        last = {(place.topic, place.partition): end - 1 for place, end in ends.items()}
         self._consumer.assign([TopicPartition(*place, offset) for place, offset in starts.items()])
         try:
             while left:
@@ -197,6 +202,9 @@ class LogReader:
                     if error is None:
                         if (value := message.value()) is not None:
                             yield message.key(), value
+                        place = (message.topic() or "", message.partition() or 0)
+                        if (message.offset() or 0) >= last.get(place, 1 << 62):
+                            left.discard(place)
                     elif error.code() == KafkaError._PARTITION_EOF:
                         left.discard((message.topic() or "", message.partition() or 0))
                     elif error.code() == KafkaError._AUTO_OFFSET_RESET:
@@ -266,3 +274,15 @@ class LogReader:
                         return
         finally:
             self._consumer.unassign()
+
+
+def log_ends(admin: AdminClient, places: Collection[Partition]) -> dict[Partition, int]:
+    """Where partitions end, asked for at once; nothing where that is not answered. Blocks."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(*place): latest for place in places}
+    try:
+        answers = admin.list_offsets(asked, request_timeout=_ENDS_S).items()
+        found = {at: future.result(timeout=_ENDS_S).offset for at, future in answers}
+    except (KafkaException, ValueError, TimeoutError):
+        return {}
+    return {Partition(at.topic, at.partition): end for at, end in found.items()}

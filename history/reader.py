@@ -31,7 +31,7 @@ from history.feed import (
     range_of,
 )
 from history.index import Read, StreamIndex
-from history.log import Deadline, GoneError, LogReader, event_of
+from history.log import Deadline, GoneError, LogReader, event_of, log_ends
 from history.names import day_of
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.tail import Tail
@@ -180,7 +180,8 @@ class History:
 
         def tail(marks: Mapping[int, Watermark]) -> FeedTail:
             of_places = {place: marks[place.partition] for place in places}
-            return FeedTail(followed, of_places, wanted, bound, decode=event, render=shown)
+            ends = partial(log_ends, self.admin)
+            return FeedTail(followed, of_places, wanted, bound, decode=event, render=shown, ends=ends)
 
         async def both(generation: int, marks: Mapping[int, Watermark]) -> dict[int, bytes]:
             # At once: the log from the watermarks on has what came since, whatever the index has of it.
