@@ -27,6 +27,7 @@ from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
+from consumers.service.crowd import CrowdRequests
 from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Asking, Poster, Publishing
@@ -231,6 +232,7 @@ def bare_service(
             signals=Signals(clock, Codec("signal"), nothing.write),
             looks=looks_of(settings, registry, broadcasts, tasks),
             viewers=nothing.viewers,
+            crowd=registry.crowd,
             clock=clock,
             tasks=tasks,
         ),
@@ -242,6 +244,11 @@ def bare_service(
             budgets=budgets,
             clock=clock,
             spawn=tasks.spawn,
+        ),
+        CrowdRequests(
+            *(settings, clock, registry, past),
+            by=(poster or nothing, answers or nothing),
+            budgets=budgets,
         ),
         tasks,
     )

@@ -27,6 +27,7 @@ from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
+from consumers.service.crowd import CrowdRequests
 from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.poster import KafkaPoster
@@ -190,11 +191,15 @@ class Edge:
                 signals=signals,
                 looks=looks_of(settings, state, feeds.broadcasts, tasks),
                 viewers=self._heartbeat.viewers,
+                crowd=state.crowd,
                 clock=clock,
                 tasks=tasks,
             ),
             NearbyRequests(settings.nearby, self._looking, publishing, state.consent, budgets),
             feeds,
+            CrowdRequests(
+                *(settings, clock, state, history), by=(self._poster, self._answers), budgets=budgets
+            ),
             tasks,
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)

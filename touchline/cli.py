@@ -30,6 +30,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "fence": ("people.fence", "Have places watch who comes and goes."),
         "follow": ("people.follow", "Follow channels, and see which you follow."),
         "feed": ("people.feed", "Show what the channels post that you follow."),
+        "react": ("people.react", "Applaud, react to events, and show what it comes to."),
+        "poll": ("people.poll", "Ask a crowd, and vote."),
         "inbox": ("people.inbox", "Show what you have not read in your rooms."),
         "moderate": ("people.moderate", "Mute and ban users; see what was reported."),
         "user": ("people.user", "A user's devices, connections and data."),

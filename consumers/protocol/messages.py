@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.crowd import PollNews, React, Reactions, Vote
 from consumers.protocol.feed import Feed, FeedReply
 from consumers.protocol.inbox import (
     Gone,
@@ -48,6 +49,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
     last: Annotated[int, Meta(ge=0, le=1000)] | None = None
     cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
     members: Annotated[bool, Meta(description="tell who comes and goes, up to 1,000 viewers")] = False
+    reactions: Annotated[bool, Meta(description="tell what reactions and votes come to")] = False
 
 
 class Unsubscribe(Request, frozen=True, tag="unsubscribe"):
@@ -142,6 +144,8 @@ AnyRequest = (
     | Locate
     | Around
     | Feed
+    | React
+    | Vote
     | Ping
 )
 
@@ -305,6 +309,8 @@ AnyReply = (
     | Away
     | AroundReply
     | FeedReply
+    | Reactions
+    | PollNews
     | Pong
     | Gap
     | Redirect

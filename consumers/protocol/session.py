@@ -8,6 +8,7 @@ anything else. `Guest.admit` returns the `Member`, which can do what its grants 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
+from consumers.protocol import crowd as c
 from consumers.protocol import feed as f
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
@@ -118,6 +119,13 @@ class AskFeed(NamedTuple):
     request: f.Feed
 
 
+class TakePart(NamedTuple):
+    """React, or vote; the reply comes once it is on the log, or counts."""
+
+    request: c.React | c.Vote
+    stream: Stream
+
+
 class SendPing(NamedTuple):
     """Send a WebSocket ping."""
 
@@ -142,6 +150,7 @@ MemberEffect = (
     | DoInRoom
     | AskNearby
     | AskFeed
+    | TakePart
 )
 E = TypeVar("E")
 
@@ -371,6 +380,8 @@ class Member(_Session):
                 return [AskNearby(request)]
             case f.Feed():
                 return [AskFeed(request)]
+            case c.React() | c.Vote():
+                return [TakePart(request, self._may("subscribe", request))]
             case m.Auth():
                 return [Verify(request.id, request.token)]
             case m.Ping():

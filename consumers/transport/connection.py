@@ -33,8 +33,8 @@ class ViewerConnection(asyncio.Protocol):
 
     __slots__ = (
         *("__weakref__", "_gone", "_incoming", "_service", "_size", "_stalled_since", "_transport"),
-        *("_under_way", "_unsent", "_waiting", "address", "device", "id", "paused", "session"),
-        *("socket", "write"),
+        *("_under_way", "_unsent", "_waiting", "address", "device", "id", "paused", "session", "socket"),
+        "write",
     )
 
     def __init__(
@@ -212,6 +212,10 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(near.id, self._service.nearby.do(near, member, self, self._size))
             case s.AskFeed(feed):
                 self._start(feed.id, self._service.feeds.do(feed, member, self))
+            case s.TakePart(part, stream):
+                crowd = self._service.crowd
+                if not crowd.applauds(part, stream, member, self, self._size):
+                    self._start(part.id, crowd.do(part, stream, member, self._size))
             case s.CountViewers(asked) if asked.members:
                 self._start(asked.id, messenger.presence(asked, member))
             case s.CountViewers(asked):

@@ -102,6 +102,8 @@ SETTINGS: Final[Mapping[str, Rule]] = MappingProxyType(
         "retention": Name("^[A-Za-z0-9_-]{1,40}$"),
         "numbered": Flag(),
         "feed": Texts(20, 64),
+        "reactions": Texts(100, 32),
+        "counters": Flag(),
     }
 )
 

@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retention: str | None = None
     numbered: bool = False
     feed: tuple[str, ...] = FEED
+    reactions: tuple[str, ...] = ()
+    counters: bool = False
 
 
 class ChannelVersion(msgspec.Struct, frozen=True):

@@ -39,6 +39,8 @@ class Channel(NamedTuple):
     room: bool = False
     #: Whether its events have a number.
     numbered: bool = False
+    #: Whether it is counted what is said there.
+    counted: bool = False
 
 
 def make_channel(
@@ -73,6 +75,7 @@ def make_channel(
         room=room,
         # What is unread of it is counted by its numbers.
         numbered=settings.numbered or room or name.startswith(NOTIFY),
+        counted=settings.counters and kind is Kind.CHAT,
     )
 
 

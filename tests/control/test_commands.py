@@ -144,6 +144,8 @@ def test_null_takes_any_setting_back() -> None:
         "retention": "day",
         "numbered": True,
         "feed": ["goal"],
+        "reactions": ["👍"],
+        "counters": True,
     }
     assert given.keys() == SETTINGS.keys() == set(Settings.__struct_fields__)
     record = apply(ChannelRecord(channel="c"), 0, "set_channel", **given)
