@@ -83,8 +83,7 @@ class Edge:
         on_disk: Tables | None = None,
         leave: Callable[[], None] | None = None,
     ) -> None:
-        edge = settings.edge
-        self._settings, self._clock = settings, clock
+        self._settings, self._clock, edge = settings, clock, settings.edge
         self.name = edge.name or f"{edge.host}:{edge.port}"
         self.health = Health("kafka", "rings", "tables", "channels", PRODUCER)
         self._loop = asyncio.get_running_loop()
@@ -94,7 +93,8 @@ class Edge:
         rings = {"ring_events": edge.ring_events, "ring_bytes": edge.ring_bytes}
         self._hub = Hub(decode, **rings, selective=names.fanout_location)
         positions = Positions.of_hub(self._hub, clock, settings.nearby.inactive_s)
-        self._looking = Looking(settings.nearby, clock, state.consent, positions, decode)
+        now_ms = state.presence.broker_ms
+        self._looking = Looking(settings.nearby, clock, state.consent, positions, decode, now_ms=now_ms)
         self._poster = KafkaPoster(settings, self._loop)
         self._answers = Answers(settings)
         self._attachments = AskAttachments(settings, clock)

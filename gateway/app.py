@@ -32,7 +32,7 @@ from gateway.moderation import data, orders, reports
 from gateway.nearby import fences, friends, positions, sharing
 from gateway.operators import figures, refusals
 from gateway.outlets import notifications, webhooks
-from gateway.pages import demo, pages
+from gateway.pages import demo, pages, walk
 from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search, suggest
 from gateway.sharing import share, shares_of
@@ -91,6 +91,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     data.routes,
     schema_registry.routes,
     demo.routes,
+    walk.routes,
     figures.routes,
     refusals.routes,
     pages.routes,

@@ -87,7 +87,7 @@ class Worker:
         self.positions: dict[Partition, int] = {}
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
-        self._control = codec_for(settings, "control")
+        self._tables, self._control = tables, codec_for(settings, "control")
         self._rejections = Rejections(self._names.rejected, catalog_for(settings))
         channels = state.channels
         self.state, self.registry = state, channels
@@ -96,7 +96,6 @@ class Worker:
         self._changes = self._owner(self._names.changes, tables, channel_type, source_of)
         # What was posted before there were changes counts too; its places in the records are of that time.
         self._commands = self._owner(self._names.control, tables, channel_type, lambda _, number: str(number))
-        self._tables = tables
         self._counting = Counting(count_type(settings), tables, owns=self._has, write=self.write)
         channels.writes_by(lambda written: self._changes.write(channel_type, written))
         self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
@@ -111,7 +110,7 @@ class Worker:
         self._inboxes.writes_late(self.write)
         self._moderators = Moderators(state.moderation, self._forget)
         self._moderators.writes_late(self.write, self._changes)
-        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
+        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes, clock)
         feeds = FeedsOwner(settings, state, self.write, self._changes)
         of_doors = {**self._moderators.folds, **self._nearby.folds, **feeds.folds}
         self._of_users = {**self._members.folds, **of_doors}
@@ -326,6 +325,11 @@ class Worker:
         swept = [*self._members.sweep(self._clock.now_ms()), *self.crowd.sweep()]
         if writes := [*swept, *self.crowd.look()]:
             self.write(writes)
+
+    async def keep_bounds(self) -> None:
+        """End the friendships and fences that are too many."""
+        bounds, written, at_end = self._nearby.bounds, self._sink.barrier, self._tables.at_end
+        self.write(await bounds.look(written=written, at_end=at_end, partitions=self.partitions))
 
     @property
     def _room_for_channels(self) -> bool:
