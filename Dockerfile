@@ -22,6 +22,7 @@ COPY producers producers
 COPY streams streams
 COPY consumers consumers
 COPY search_indexer search_indexer
+COPY outbox outbox
 COPY embedded embedded
 COPY gateway gateway
 COPY chaos chaos

@@ -19,6 +19,9 @@ from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
+from consumers.feeds.feeds import FeedRequests
+from consumers.feeds.heard import Broadcasts
+from consumers.feeds.reading import looks_of
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
@@ -207,6 +210,7 @@ def bare_service(
     )
     positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
     looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
+    broadcasts = Broadcasts(decode, Codec("event-broadcast"), reads_all=True)
     return Service(
         edge,
         clock,
@@ -226,12 +230,21 @@ def bare_service(
             subscriptions=subscriptions,
             admission=admission,
             signals=Signals(clock, Codec("signal"), nothing.write),
+            looks=looks_of(settings, registry, broadcasts, tasks),
             viewers=nothing.viewers,
             crowd=registry.crowd,
             clock=clock,
             tasks=tasks,
         ),
         NearbyRequests(settings.nearby, looking, publishing, registry.consent, budgets),
+        FeedRequests(
+            state=registry,
+            history=past,
+            broadcasts=broadcasts,
+            budgets=budgets,
+            clock=clock,
+            spawn=tasks.spawn,
+        ),
         CrowdRequests(
             *(settings, clock, registry, past),
             by=(poster or nothing, answers or nothing),

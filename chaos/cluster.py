@@ -54,7 +54,8 @@ class Cluster:
         """`direct`: nobody strikes its links, so there are no proxies; all of it costs less without them."""
         self._directory = directory
         #: The checkout of an earlier version, and the roles that run it still.
-        self._before, self._earlier = before, set(ROLES if before else ())
+        # There was no outbox then: this version's runs beside the others.
+        self._before, self._earlier = before, set(ROLES if before else ()) - {"outbox"}
         self._servers = Servers(
             directory,
             servers_dir=servers_dir,
@@ -102,6 +103,8 @@ class Cluster:
             "TOUCHLINE_TOPICS_MIN_INSYNC_REPLICAS": "2",
             "TOUCHLINE_GATEWAY_PORT": str(self._ports["gateway"]),
             "TOUCHLINE_INDEXER_PORT": str(self._ports["index"]),
+            "TOUCHLINE_OUTBOX_PORT": str(self._ports["outbox"]),
+            "TOUCHLINE_OUTBOX_MAX_RETRY_S": "5",
             "TOUCHLINE_EDGE_HEARTBEAT_MS": "5000",
             "TOUCHLINE_EDGE_RECONNECT_JITTER_MS": "500",
             "TOUCHLINE_EDGE_DRAIN_S": "2",
@@ -126,10 +129,9 @@ class Cluster:
         self._servers.elasticsearch.launch()
         self._servers.kafka.start(timeout_seconds=_READY_S)
         self._servers.elasticsearch.wait_until_ready(timeout_seconds=_READY_S)
-        if self._before is None:
-            apply_topics(self.settings, topics(self.settings))
-        else:
+        if self._before is not None:
             self._apply_topics_of(self._before)
+        apply_topics(self.settings, topics(self.settings))
         for role in self._roles.values():
             role.launch()
         for name, role in self._roles.items():

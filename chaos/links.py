@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 BROKERS: Final = ("kafka-1", "kafka-2", "kafka-3")
 CONTROLLERS: Final = tuple(broker.replace("kafka", "controller") for broker in BROKERS)
 EDGES: Final = ("edge-1", "edge-2", "edge-3", "edge-own")
-ROLES: Final = ("stream-1", "stream-2", *EDGES, "index", "gateway")
+ROLES: Final = ("stream-1", "stream-2", *EDGES, "index", "outbox", "gateway")
 #: Who reads what is indexed, or writes it.
-SEARCHERS: Final = (*EDGES, "index", "gateway")
+SEARCHERS: Final = (*EDGES, "index", "outbox", "gateway")
 
 #: Everybody's way to one process.
 TO: Final = tuple(f"to:{name}" for name in (*EDGES, "gateway", *BROKERS, *CONTROLLERS, "elasticsearch"))

@@ -1,4 +1,4 @@
-"""Who changes channels, and a crowd that applauds and votes: parts of a run."""
+"""Who changes channels, a crowd that applauds and votes, and who follows: parts of a run."""
 
 import asyncio
 import random
@@ -10,6 +10,9 @@ from chaos.clapping import Clapper
 from chaos.clapping import recount as recount_reactions
 from chaos.clapping import shown as shown_totals
 from chaos.cluster import Cluster
+from chaos.following import Follower, Receiver, wrong
+from chaos.following import recount as follows_by_the_log
+from chaos.load import channels
 from chaos.parts import Part, Tasks, UntilRight
 from chaos.report import Report
 
@@ -68,3 +71,29 @@ class Crowd(Part):
             return wrong or invariants.applause_is_as_confirmed(right, clapper.confirmed, clapper.unknown)
 
         return {"reactions and votes are what a recount of them gives": await until_right(totals)}
+
+
+class Following(Part):
+    """Followers, feeds, and the events that a failing receiver of webhooks took, are what a recount gives."""
+
+    def __init__(self, cluster: Cluster, number: int, seed: int) -> None:
+        self._cluster, played = cluster, channels(number)
+        self._streams = [f"{kind}:{channel}" for kind in ("chat", "broadcast") for channel in played]
+        self._follower = Follower(cluster.gateway_url, played, random.Random(seed))  # noqa: S311
+        self._receiver = Receiver(cluster.gateway_url, self._streams, random.Random(seed))  # noqa: S311
+
+    async def begin(self, enough: asyncio.Event) -> Tasks:
+        await self._follower.prepare()
+        await self._receiver.start()
+        return Tasks({self._follower.name: asyncio.create_task(self._follower.run(enough))})
+
+    async def compare(self, until_right: UntilRight) -> dict[str, list[str]]:
+        async def following() -> list[str]:
+            told = await asyncio.to_thread(follows_by_the_log, self._cluster.settings)
+            return await wrong(self._cluster.gateway_url, told, self._receiver, self._streams)
+
+        claim = "followers, feeds and a failing webhook's events are what a recount of the log gives"
+        return {claim: await until_right(following)}
+
+    async def end(self) -> None:
+        await self._receiver.close()

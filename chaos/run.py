@@ -15,7 +15,7 @@ from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
-from chaos.loads import ChannelChanges, Crowd
+from chaos.loads import ChannelChanges, Crowd, Following
 from chaos.parts import Part
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
@@ -74,6 +74,7 @@ def _parts(plan: Plan, cluster: Cluster) -> list[Part]:
     return [
         ChannelChanges(cluster, plan.seed),
         Crowd(cluster, plan.seed),
+        Following(cluster, plan.channels, plan.seed),
         RoomsAtWork(
             cluster.settings, cluster.gateway_url, cluster.edge_urls,
             number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,

@@ -14,11 +14,13 @@ from consumers.cluster.partitions import Partition, ServedPartitions
 from consumers.cluster.places import PlaceBook
 from consumers.cluster.reader import Reader
 from consumers.cluster.readers import start_readers
-from consumers.delivery.backfill import Backfill, History
+from consumers.delivery.backfill import Backfill
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
 from consumers.delivery.taking_back import TakingBack
+from consumers.feeds.feeds import History
+from consumers.feeds.reading import feeds_of, looks_of
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
@@ -34,7 +36,7 @@ from consumers.service.requests import Requests
 from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
 from consumers.service.subscriptions import Subscriptions
-from consumers.service.tasks import Tasks, contained
+from consumers.service.tasks import Tasks, contained, regularly
 from consumers.service.tokens import tokens_of
 from consumers.transport.handshake import PATH
 from consumers.transport.listener import listen
@@ -81,8 +83,7 @@ class Edge:
         on_disk: Tables | None = None,
         leave: Callable[[], None] | None = None,
     ) -> None:
-        edge = settings.edge
-        self._settings, self._clock = settings, clock
+        self._settings, self._clock, edge = settings, clock, settings.edge
         self.name = edge.name or f"{edge.host}:{edge.port}"
         self.health = Health("kafka", "rings", "tables", "channels", PRODUCER)
         self._loop = asyncio.get_running_loop()
@@ -155,6 +156,7 @@ class Edge:
         )
         places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=self._places)
         tasks = Tasks()
+        feeds = feeds_of(settings, decode, state, history=history, budgets=budgets, tasks=tasks)
         signals = Signals(
             clock, codec_for(settings, "signal"), partial(self._poster.post_soon, names.signals)
         )
@@ -187,12 +189,14 @@ class Edge:
                 subscriptions=subscriptions,
                 admission=admission,
                 signals=signals,
+                looks=looks_of(settings, state, feeds.broadcasts, tasks),
                 viewers=self._heartbeat.viewers,
                 crowd=state.crowd,
                 clock=clock,
                 tasks=tasks,
             ),
             NearbyRequests(settings.nearby, self._looking, publishing, state.consent, budgets),
+            feeds,
             CrowdRequests(
                 *(settings, clock, state, history), by=(self._poster, self._answers), budgets=budgets
             ),
@@ -222,7 +226,7 @@ class Edge:
                 self.service.messenger.run(),
                 self.beat(),
                 self._send_places(),
-                self._share(),
+                regularly(SAY_S, "what users took", self._say_shares),
                 self._looking.sweep_forever(),
             )
         ]
@@ -298,11 +302,6 @@ class Edge:
     def _elsewhere(self, shard: Shard) -> str | None:
         return self._served.elsewhere(shard.key)
 
-    async def _share(self) -> None:
-        while True:
-            await asyncio.sleep(SAY_S)
-            await contained("what users took", self._say_shares())
-
     async def _say_shares(self) -> None:
         for key, value in self._shares.say():
             self._publish(self._names.shares, key, value)
@@ -321,6 +320,7 @@ class Edge:
 
     def take(self, topic: str, records: list[Raw]) -> None:
         location = topic == self._names.fanout_location
+        self.service.feeds.broadcasts.sift(() if location else records)
         deliveries = self._hub.take(topic, self._looking.positions.sift(records) if location else records)
         if deliveries and topic != self._names.ops:  # figures do not count themselves
             DELIVERED.inc(deliveries)

@@ -13,10 +13,12 @@ from control.crowd.crowd import Crowd
 from control.edges.presence import Presence
 from control.entity.tables import Tables
 from control.entity.types import AnyType
+from control.feeds.feeds import Feeds
 from control.following.table import Learn, Row, TopicTable
 from control.moderation.moderation import Moderation
 from control.nearby.consent import Consent
 from control.numbering import Numbering
+from control.outlets.outlets import Outlets
 from control.revocations import Revocations
 from control.rooms.membership import Spans
 from control.rooms.rooms import Rooms
@@ -61,11 +63,14 @@ class ControlState:
         *,
         moderation: Moderation | None = None,
         consent: Consent | None = None,
+        feeds: Feeds | None = None,
+        outlets: Outlets | None = None,
         crowd: Crowd | None = None,
     ) -> None:
         """`rooms` lie on the disk too, and are closed where there is none; so does what moderators do, and
         `consent`: without it nobody is anybody's friend."""
         self.rooms, self.consent = rooms or Rooms(settings), consent or Consent(settings)
+        self.feeds, self.outlets = feeds or Feeds(settings), outlets or Outlets(settings)
         self.moderation = moderation or Moderation(settings, clock)
         #: Reactions and polls.
         self.crowd = crowd or Crowd(settings)
@@ -73,7 +78,7 @@ class ControlState:
         self.rooms.erases = lambda: self.moderation.erases
         self.rooms.erased_at = self.moderation.erased_at
         names = topic_names(settings)
-        self._clock, self.presence = clock, Presence(clock)
+        self.clock, self.presence = clock, Presence(clock)
         #: From where a record lies to its event's place.
         self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.revocations = Revocations()
@@ -112,10 +117,12 @@ class ControlState:
         """With channels in a table on disk, which is to be started too, and other entities beside them."""
         type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
         moderation, consent = Moderation(settings, clock), Consent(settings, lists_public=role == "edge")
+        feeds, outlets = Feeds(settings), Outlets(settings)
         crowd = Crowd(settings, owns=role == "stream", voices=role == "gateway")
         of_crowds = crowd.types if role in _ASKS_FOR_CROWDS else ()
+        of_all = [type_, *rooms.types, *moderation.types, *consent.types, *feeds.types, *outlets.types]
         tables = Tables(
-            *(settings, role, [type_, *rooms.types, *moderation.types, *consent.types, *of_crowds, *also]),
+            *(settings, role, [*of_all, *of_crowds, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,
@@ -124,6 +131,8 @@ class ControlState:
         rooms.open(tables)
         moderation.open(tables)
         consent.open(tables)
+        feeds.open(tables)
+        outlets.open(tables)
         if of_crowds:
             crowd.open(tables)
         consent.has_blocked = rooms.has_blocked
@@ -131,6 +140,8 @@ class ControlState:
             *(settings, clock, ChannelTable(tables.view(type_)), rooms),
             moderation=moderation,
             consent=consent,
+            feeds=feeds,
+            outlets=outlets,
             crowd=crowd,
         )
         return state, tables
@@ -181,13 +192,13 @@ class ControlState:
         self._must_be_known()
         banned = self.moderation.banned_from(grants.user)
         found = [channel for channel in banned if not grants.allows("admin", channel)]
-        until = self._clock.monotonic() + _TURN_S
+        until = self.clock.monotonic() + _TURN_S
         for channel in self.readers.hiding(grants, patterns):
             if channel is not None:
                 found.append(channel)
-            if self._clock.monotonic() >= until:
+            if self.clock.monotonic() >= until:
                 await asyncio.sleep(0)
-                until = self._clock.monotonic() + _TURN_S
+                until = self.clock.monotonic() + _TURN_S
         return found
 
     def closed_by(self, grants: Grants) -> int:

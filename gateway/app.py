@@ -19,6 +19,7 @@ from gateway.channels import channels, listing
 from gateway.context import Context
 from gateway.crowd import counters, polls, reactions
 from gateway.events import history, ingest
+from gateway.feeds import feed, follows
 from gateway.http import openapi, reference
 from gateway.http.access import Access
 from gateway.http.bodies import BODY_TIMEOUT_S
@@ -30,6 +31,7 @@ from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports
 from gateway.nearby import fences, friends, positions, sharing
 from gateway.operators import figures, refusals
+from gateway.outlets import notifications, webhooks
 from gateway.pages import demo, pages, walk
 from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search, suggest
@@ -76,6 +78,10 @@ MODULES: Final[tuple[Routes, ...]] = (
     sharing.routes,
     fences.routes,
     positions.routes,
+    follows.routes,
+    feed.routes,
+    notifications.routes,
+    webhooks.routes,
     reactions.routes,
     polls.routes,
     counters.routes,

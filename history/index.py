@@ -1,8 +1,8 @@
 """The indexed part of a stream's past: pages of events by `seq`, and how far the index is complete."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
@@ -36,6 +36,8 @@ _LIGHT_BYTES: Final = 128 * 1024
 _READS: Final = 4
 #: Streams of which it is remembered how large their events are.
 _MOST_STREAMS: Final = 10_000
+
+T = TypeVar("T")
 
 #: Reads from the index: generation and watermark -> what it has up to there.
 Read = Callable[[int, Watermark], Awaitable[list[Entry]]]
@@ -102,6 +104,46 @@ class StreamIndex:
             self._live = (float("-inf"), 0)
             self._watermarks.clear()
         return [], Watermark()
+
+    async def complete_all(
+        self,
+        kind: Kind,
+        partitions: Sequence[int],
+        topic_id: str,
+        read: Callable[[int, Mapping[int, Watermark]], Awaitable[T]],
+    ) -> T | None:
+        """What `read` finds of several partitions, by their watermarks; None where nothing is indexed."""
+        for _ in range(_TRIES):
+            generation = await self.generation()
+            if not generation:
+                break
+            marks = await self._watermarks_of(generation, kind, partitions, topic_id)
+            found = await read(generation, marks)
+            keys = [names.watermark_id(generation, kind, n, topic_id) for n in partitions if marks[n].seq]
+            if await self._stand(generation, keys):
+                return found
+            self._live = (float("-inf"), 0)
+            self._watermarks.clear()
+        return None
+
+    async def _watermarks_of(
+        self, generation: int, kind: Kind, partitions: Sequence[int], topic_id: str
+    ) -> dict[int, Watermark]:
+        """How far that generation is complete in each of these, asked for at once where it is not known."""
+        now = self._clock.monotonic()
+        keys = {names.watermark_id(generation, kind, n, topic_id): n for n in partitions}
+        old = [
+            key
+            for key in keys
+            if now - self._watermarks.get(key, (float("-inf"), Watermark()))[0] > _WATERMARK_S
+        ]
+        if old:
+            answer = await self._client.mget(index=names.state_index(self._prefix), ids=old)
+            found = {document["_id"]: document["_source"] for document in documents_of(answer)}
+            for key in old:
+                one = found.get(key)
+                self._watermarks[key] = (now, Watermark(one["offset"], one["seq"]) if one else Watermark())
+        return {number: self._watermarks[key][1] for key, number in keys.items()}
 
     async def generation(self) -> int:
         """The generation that is searched; 0 where nothing was ever indexed."""
@@ -210,6 +252,61 @@ class StreamIndex:
         self._sizes.learn(str(stream), entries)
         return entries
 
+    async def feed(
+        self,
+        generation: int,
+        channels: Mapping[Any, Sequence[str]],
+        *,
+        first_ms: int,
+        last_ms: int | None,
+        forward: bool,
+        limit: int,
+        at: list[Any] | None,
+    ) -> tuple[list[tuple[int, bytes]], list[Any] | None, bool]:
+        """Broadcasts of many streams in the order of their ids, from a place `at` on: what was found, the
+        place to go on from, and whether that is all. `channels`: what is wanted (types, since) -> streams."""
+        if not channels:
+            return [], at, True
+        ways = [
+            {
+                "bool": {
+                    "filter": [
+                        {"terms": {"stream": list(streams)}},
+                        {"terms": {"type": sorted(what.types)}},
+                        *([{"range": {"at": {"gte": what.since}}}] if what.since else []),
+                    ]
+                }
+            }
+            for what, streams in channels.items()
+        ]
+        times = {"gte": first_ms, **({} if last_ms is None else {"lte": last_ms})}
+        order = "asc" if forward else "desc"
+        whose = await self._reading.take()
+        try:
+            answer = await search_whole(
+                self._client,
+                index=f"{names.generation_prefix(self._prefix, Kind.BROADCAST, generation)}*",
+                query={
+                    "bool": {
+                        "filter": [{"range": {"at": times}}],
+                        "should": ways,
+                        "minimum_should_match": 1,
+                    }
+                },
+                # As ids are made: time, partition, place in it.
+                sort=[{"at": order}, {"place": order}, {"seq": order}],
+                size=limit,
+                source_includes=["body"],
+                track_total_hits=False,
+                filter_path="hits.hits._id,hits.hits.sort,hits.hits._source.body",
+                **({} if at is None else {"search_after": at}),
+            )
+        finally:
+            self._reading.give_back(whose)
+        hits: list[dict[str, Any]] = answer.get("hits", {}).get("hits", [])
+        found = [(int(hit["_id"]), hit["_source"]["body"].encode()) for hit in hits]
+        return found, hits[-1]["sort"] if hits else at, len(hits) < limit
+
     async def replies(self, stream: Stream, ids: Sequence[str], spans: Spans) -> dict[str, int]:
         """How many replies each of these events has, of those that have some."""
         generation = await self.generation()
@@ -225,9 +322,14 @@ class StreamIndex:
 
     async def _stands(self, generation: int, key: str) -> bool:
         """Whether this generation is still the live one, and its watermark is there."""
-        answer = await self._client.mget(index=names.state_index(self._prefix), ids=[names.LIVE, key])
+        return await self._stand(generation, [key])
+
+    async def _stand(self, generation: int, keys: Sequence[str]) -> bool:
+        """The same of several."""
+        answer = await self._client.mget(index=names.state_index(self._prefix), ids=[names.LIVE, *keys])
         found = {document["_id"]: document["_source"] for document in documents_of(answer)}
-        return key in found and found.get(names.LIVE, {}).get("generation") == generation
+        live = found.get(names.LIVE, {}).get("generation") == generation
+        return live and all(key in found for key in keys)
 
     async def _state(self, key: str) -> dict[str, Any] | None:
         try:

@@ -4,24 +4,26 @@ Everything here blocks, and runs in a thread. A reader has a Kafka consumer of i
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from history.pages import Entry, Span
 from history.replies import reply_of
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config, unreachable
 from kernel.log.positions import MAX_SEQ, Kind, Stream
-from kernel.log.records import Partition
+from kernel.log.records import Partition, Record
 from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.rendering import render
 
 _WAIT_S: Final = 5.0
 _CHUNK: Final = 1000
+_ENDS_S: Final = 1.0
 #: A partition whose leader is being elected, or that is quite new: it answers in a moment. To the client one
 #: that had no leader when it last heard of it is not there, and without an assignment it does not ask again.
 _MOVING: Final = frozenset(
@@ -82,6 +84,15 @@ def readable(kind: Kind, codec: Codec, value: bytes) -> Readable:
     except (ValueError, OverflowError, OSError, TypeError, RecursionError) as error:
         raise Undecodable("undecodable", f"The record is no event that can be shown: {error}.") from None
     return Readable(event["seq"], event["server_ts"], body)
+
+
+def event_of(codec: Codec, value: bytes) -> dict[str, Any] | None:
+    """An event's fields; None for what no worker has written, which the indexer reports."""
+    try:
+        event = codec.decode(value)
+    except TouchlineError:
+        return None
+    return event if isinstance(event.get("id"), str) and event["id"].isdigit() else None
 
 
 class GoneError(Exception):
@@ -161,18 +172,61 @@ class LogReader:
     ) -> bytes | None:
         """The stream's event of that id, whose record has this time."""
         low, high = self.bounds(partition, deadline)  # first: it finds who leads
+        first = self.offset_at(partition, at_ms, deadline, default=high)
+        start, wanted = max(low, first), b'"id":"%b"' % event_id.encode()
+        for entry in self.scan(Span(stream), partition, start, min(high, start + _NEAR), deadline):
+            if wanted in entry.body and _id_of(entry.body) == event_id:
+                return entry.body
+        return None
+
+    def to_ends(
+        self, starts: Mapping[Partition, int], ends: Mapping[Partition, int], deadline: Deadline
+    ) -> Iterator[tuple[bytes | None, bytes]]:
+        """Keys and values of all records of these partitions from these offsets to their ends, read together.
+        Of those in `ends` the end is known, and where that is the start nothing is asked for.
+
+        Raises GoneError where the log does not reach back so far any more.
+        """
+        starts = {place: at for place, at in starts.items() if at < ends.get(place, at + 1)}
+        if not starts:
+            return
+        left = {(place.topic, place.partition) for place in starts}
+        last = {(place.topic, place.partition): end - 1 for place, end in ends.items()}
+        self._consumer.assign([TopicPartition(*place, offset) for place, offset in starts.items()])
+        try:
+            while left:
+                first = self._consumer.poll(deadline.left())
+                batch = [first] if first is not None else []
+                for message in [*batch, *self._consumer.consume(_CHUNK, 0)]:
+                    error = message.error()
+                    if error is None:
+                        if (value := message.value()) is not None:
+                            yield message.key(), value
+                        place = (message.topic() or "", message.partition() or 0)
+                        if (message.offset() or 0) >= last.get(place, 1 << 62):
+                            left.discard(place)
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        left.discard((message.topic() or "", message.partition() or 0))
+                    elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                        raise GoneError
+                    elif error.fatal() or not error.retriable():
+                        raise unreachable(self._settings, error.str())
+        finally:
+            self._consumer.unassign()
+
+    def between(self, partition: Partition, start: int, stop: int, deadline: Deadline) -> Iterator[Record]:
+        """The records of [start, stop)."""
+        for message in self._messages(partition, start, stop, deadline):
+            yield Record(message.offset() or 0, message.timestamp()[1], message.key(), message.value())
+
+    def offset_at(self, partition: Partition, at_ms: int, deadline: Deadline, *, default: int) -> int:
+        """The first record of this time or later; `default` where there is none."""
         times = [TopicPartition(partition.topic, partition.partition, at_ms)]
         try:
             (first,) = self._consumer.offsets_for_times(times, timeout=min(_WAIT_S, deadline.left()))
         except KafkaException as error:
             raise unreachable(self._settings, error.args[0].str()) from error
-        if first.error is not None or first.offset < 0:
-            return None
-        start, wanted = max(low, first.offset), b'"id":"%b"' % event_id.encode()
-        for entry in self.scan(Span(stream), partition, start, min(high, start + _NEAR), deadline):
-            if wanted in entry.body and _id_of(entry.body) == event_id:
-                return entry.body
-        return None
+        return default if first.error is not None or first.offset < 0 else first.offset
 
     def latest(self, partition: Partition, key: bytes, deadline: Deadline) -> bytes | None:
         """The last value of a key in a compacted topic."""
@@ -220,3 +274,15 @@ class LogReader:
                         return
         finally:
             self._consumer.unassign()
+
+
+def log_ends(admin: AdminClient, places: Collection[Partition]) -> dict[Partition, int]:
+    """Where partitions end, asked for at once; nothing where that is not answered. Blocks."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(*place): latest for place in places}
+    try:
+        answers = admin.list_offsets(asked, request_timeout=_ENDS_S).items()
+        found = {at: future.result(timeout=_ENDS_S).offset for at, future in answers}
+    except (KafkaException, ValueError, TimeoutError):
+        return {}
+    return {Partition(at.topic, at.partition): end for at, end in found.items()}

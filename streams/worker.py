@@ -15,9 +15,10 @@ from control.entity.types import EntityType, source_of
 from control.revocations import Revocations
 from control.state import ControlState
 from kernel.access.signing import Signer
-from kernel.access.users import ROOM
+from kernel.access.users import NOTIFY, ROOM
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.log.cluster import Cluster
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream, partition_of
 from kernel.log.records import Partition, Record, Write
@@ -29,9 +30,9 @@ from kernel.process.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATE
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
-from streams.cluster import Cluster
 from streams.counting import Counting
 from streams.crowd.owner import CrowdOwner
+from streams.feeds import FeedsOwner
 from streams.fences.watching import Watching
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge
@@ -86,7 +87,7 @@ class Worker:
         self.positions: dict[Partition, int] = {}
         self.partitions: dict[str, int] = {}
         self.traffic = Traffic()
-        self._control = codec_for(settings, "control")
+        self._tables, self._control = tables, codec_for(settings, "control")
         self._rejections = Rejections(self._names.rejected, catalog_for(settings))
         channels = state.channels
         self.state, self.registry = state, channels
@@ -95,7 +96,6 @@ class Worker:
         self._changes = self._owner(self._names.changes, tables, channel_type, source_of)
         # What was posted before there were changes counts too; its places in the records are of that time.
         self._commands = self._owner(self._names.control, tables, channel_type, lambda _, number: str(number))
-        self._tables = tables
         self._counting = Counting(count_type(settings), tables, owns=self._has, write=self.write)
         channels.writes_by(lambda written: self._changes.write(channel_type, written))
         self._members = Members(settings, self._names, tables, state.rooms, lambda: self.partitions)
@@ -111,7 +111,8 @@ class Worker:
         self._moderators = Moderators(state.moderation, self._forget)
         self._moderators.writes_late(self.write, self._changes)
         self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes, clock)
-        of_doors = {**self._moderators.folds, **self._nearby.folds}
+        feeds = FeedsOwner(settings, state, self.write, self._changes)
+        of_doors = {**self._moderators.folds, **self._nearby.folds, **feeds.folds}
         self._of_users = {**self._members.folds, **of_doors}
         self.crowd = CrowdOwner(
             *(settings, self._names, tables, state.crowd),
@@ -193,8 +194,9 @@ class Worker:
         names = self._names
         of_rooms = [names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
         of_nearby = [names.friends, names.sharing, names.fences]
+        of_feeds = [names.follows, names.notifying, names.webhooks]
         of_moderators = [names.sanctions, names.reports]
-        states = [names.channels, *of_rooms, *of_nearby, *of_moderators, *self.crowd.states]
+        states = [names.channels, *of_rooms, *of_nearby, *of_feeds, *of_moderators, *self.crowd.states]
         chat = names.ingest[Kind.CHAT]
         inputs = [names.changes, names.control, names.acks, names.reactions, chat]
         topics = [*inputs, names.counts, names.inside, *states]
@@ -344,8 +346,8 @@ class Worker:
             if kind in _REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
-                    if name.startswith(ROOM):
-                        continue  # a room has a record of its own
+                    if name.startswith((ROOM, NOTIFY)):
+                        continue  # a room has a record of its own, and of what users are told nothing is set
                     if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes += self.registry.write(self.registry.channel(name))

@@ -38,13 +38,13 @@ def eventually(what: str, ask: Callable[[], T | None], *, within: float = 30.0) 
 
 
 class Pipeline:
-    """Roles by name: `stream`, `edge`, `index`, `gateway`."""
+    """Roles by name: `stream`, `edge`, `index`, `gateway`, `outbox`."""
 
     def __init__(self, kafka: str, elasticsearch: str, logs: Path, **given: str) -> None:
         taken: set[int] = set()
-        for _ in range(4):
+        for _ in range(5):
             taken.add(find_free(avoid=taken))
-        stream, edge, index, gateway = sorted(taken)
+        stream, edge, index, gateway, outbox = sorted(taken)
         self.name = f"t{secrets.token_hex(4)}"
         self.settings: Settings = load_settings(
             {
@@ -58,6 +58,7 @@ class Pipeline:
                 "TOUCHLINE_AUTH_INTERNAL_SECRET": INTERNAL_SECRET,
                 "TOUCHLINE_INDEXER_PORT": str(index),
                 "TOUCHLINE_GATEWAY_PORT": str(gateway),
+                "TOUCHLINE_OUTBOX_PORT": str(outbox),
                 "TOUCHLINE_STATE_DIR": str(logs / "state"),
                 # Each telling is a request to every role: who looks at the figures sets it for themselves.
                 "TOUCHLINE_GATEWAY_OPS_EVERY_S": "10",
@@ -65,7 +66,7 @@ class Pipeline:
             }
         )
         self._logs = logs
-        self._ports = {"stream": stream, "edge": edge, "index": index, "gateway": gateway}
+        self._ports = {"stream": stream, "edge": edge, "index": index, "gateway": gateway, "outbox": outbox}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         apply_topics(self.settings, topics(self.settings))
 

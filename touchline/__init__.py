@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from consumers.client.crowd import react as react
     from consumers.client.crowd import vote as vote
     from consumers.client.crowd import watch_crowd as watch_crowd
+    from consumers.client.feeds import Feeds as Feeds
+    from consumers.client.feeds import watch_feed as watch_feed
     from consumers.client.moderation import Moderation as Moderation
     from consumers.client.nearby import Nearby as Nearby
     from consumers.client.nearby import around as around
@@ -64,6 +66,12 @@ def _rooms() -> ModuleType:
 
 def _nearby() -> ModuleType:
     import consumers.client.nearby as home  # noqa: PLC0415
+
+    return home
+
+
+def _feeds() -> ModuleType:
+    import consumers.client.feeds as home  # noqa: PLC0415
 
     return home
 
@@ -128,6 +136,8 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Location": _producers,
         "Post": _producers,
         "Moderation": _moderation,
+        "Feeds": _feeds,
+        "watch_feed": _feeds,
         "Nearby": _nearby,
         "Rooms": _rooms,
         "Search": _search,
@@ -169,6 +179,7 @@ __all__ = [
     "Delivered",
     "Event",
     "Failure",
+    "Feeds",
     "Gap",
     "Live",
     "Location",
@@ -196,6 +207,7 @@ __all__ = [
     "react",
     "vote",
     "watch_crowd",
+    "watch_feed",
     "watch_nearby",
 ]
 

@@ -28,6 +28,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "friend": ("people.friend", "Friends, and who may see where you are."),
         "nearby": ("people.nearby", "Show which friends are near, and whatever changes."),
         "fence": ("people.fence", "Have places watch who comes and goes."),
+        "follow": ("people.follow", "Follow channels, and see which you follow."),
+        "feed": ("people.feed", "Show what the channels post that you follow."),
         "react": ("people.react", "Applaud, react to events, and show what it comes to."),
         "poll": ("people.poll", "Ask a crowd, and vote."),
         "inbox": ("people.inbox", "Show what you have not read in your rooms."),
@@ -42,12 +44,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "alert": ("events.alert", "Save queries whose matches arrive on a stream."),
         "chaos": ("operating.chaos", "Try to break the pipeline on a cluster of its own, by a seed."),
         "siege": ("operating.siege", "Attack a cluster of its own as hostile users would."),
+        "webhook": ("operating.webhook", "Have events posted to other systems."),
         "topics": ("operating.topics", "Create or show the Kafka topics."),
         "token": ("operating.token", "Make a token for trying out."),
         "channel": ("operating.channel", "Show or change a channel."),
         "stream": ("roles.stream", "Run a Faust worker."),
         "edge": ("roles.edge", "Run a WebSocket edge."),
         "index": ("roles.index", "Run the search indexer."),
+        "outbox": ("roles.outbox", "Run what leads out: notifications, webhooks, Web Push."),
         "gateway": ("roles.gateway", "Run the HTTP gateway."),
     }
 )
@@ -56,7 +60,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 NEEDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("up", "down", "status", "doctor", "chaos"), "embedded"),
-        **dict.fromkeys(("stream", "index", "gateway", "alert", "channel", "token"), "server"),
+        **dict.fromkeys(("stream", "index", "outbox", "gateway", "alert", "channel", "token"), "server"),
     }
 )
 

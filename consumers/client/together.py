@@ -21,7 +21,7 @@ _AGAIN_MS: Final = 1000
 _MOST_SEQS: Final = 500
 #: What is told as it comes.
 PUSHES: Final = frozenset(
-    {"inbox", "receipt", "typing", "join", "leave", "near", "away", "reactions", "poll"}
+    {"inbox", "receipt", "typing", "join", "leave", "near", "away", "reactions", "poll", "feed"}
 )
 
 

@@ -5,8 +5,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from consumers.cluster.places import PlaceBook
+from consumers.feeds.heard import Broadcasts, Heard
 from consumers.messenger.here import Here
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
@@ -16,11 +18,14 @@ from control.rooms.door import RoomDoor, Who
 from control.rooms.state import stream_of
 from control.rooms.users import UserRoom
 from history.rooms import Reader, Upto, rows_of, with_last
-from kernel.access.users import ROOM
+from history.unread import notify_stream, unread_notifications
+from kernel.access.users import ROOM, notify_channel
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 
 EVERY_S: Final = 0.5
+#: Beside rooms' ids, of which none is empty: the number of notifications.
+NOTIFICATIONS: Final = ""
 
 
 class Holder(Protocol):
@@ -44,6 +49,9 @@ class InboxFeed:
         #: What was told of each room last, and how far the user was in it.
         self._shown: dict[str, bytes] = {}
         self._upto: dict[str, Upto] = {}
+        #: How many notifications were told to be unread, and up to where they were read then.
+        self._unread = -1
+        self._noted = 0
 
     def shown(self, rows: list[dict[str, Any]]) -> None:
         """These rows were told."""
@@ -59,6 +67,16 @@ class InboxFeed:
         self._over = True
         if self._timer is not None:
             self._timer.cancel()
+
+    def hear(self, event: Heard) -> None:  # noqa: ARG002 - an Ear
+        """The user is told something."""
+        self.touch(NOTIFICATIONS)
+
+    async def notifications(self) -> int:
+        """How many the user has not read."""
+        self._noted = self._inbox.read_notifications(self._user)
+        self._unread = await unread_notifications(self._inbox.history, self._user, self._noted)
+        return self._unread
 
     # ── from Here (it is its Feed) ───────────────────────────────────────────────────────────────────
 
@@ -78,6 +96,8 @@ class InboxFeed:
         for one in self._inbox.rooms.open_to(self._user):
             if self.covers(one.room) and self._place(one.room) != self._upto.get(one.room):
                 self.touch(one.room)
+        if self._inbox.read_notifications(self._user) != self._noted:
+            self.touch(NOTIFICATIONS)
 
     def moved_in(self, room: str) -> None:
         self.touch(room)
@@ -106,7 +126,12 @@ class InboxFeed:
         rooms, self._dirty = list(self._dirty), {}
         try:
             rows: list[dict[str, Any]] = []
+            before, notifications = self._unread, self._unread
+            if NOTIFICATIONS in rooms:
+                notifications = await self.notifications()
             for room in rooms:
+                if room == NOTIFICATIONS:
+                    continue
                 row = await self._row(room)
                 encoded = msgspec.json.encode(row)
                 if self._shown.get(room) != encoded and (room in self._shown or "gone" not in row):
@@ -114,9 +139,10 @@ class InboxFeed:
                     self._shown[room] = encoded
                 if "gone" in row:
                     self._shown.pop(room, None)
-            if rows and not self._over:
+            told = UNSET if notifications == before else notifications
+            if (rows or told is not UNSET) and not self._over:
                 self._sent_at = self._inbox.clock.monotonic()
-                self._holder.send(talk.InboxReply(rooms=rows))
+                self._holder.send(talk.InboxReply(rooms=rows, notifications=told))
         except TouchlineError:
             self._dirty = dict.fromkeys((*rooms, *self._dirty))
             self._sent_at = self._inbox.clock.monotonic()
@@ -150,15 +176,21 @@ class Inbox:
         history: Reader,
         book: PlaceBook,
         here: Here,
+        broadcasts: Broadcasts,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self.rooms, self.history, self.clock, self.spawn = door.rooms, history, clock, spawn
         self._door, self._book, self._here = door, book, here
+        self._broadcasts = broadcasts
 
     def place_of(self, user: str, stream: str) -> Upto:
         """How far a user is, as it is known here."""
         return Upto(self._book.read_upto(user, stream), self._book.delivered(user, stream))
+
+    def read_notifications(self, user: str) -> int:
+        """Up to where a user has read what they are told."""
+        return self._book.read_upto(user, str(notify_stream(user))).seq
 
     async def page(
         self, request: talk.Inbox, member: Member, holder: Holder, feed: InboxFeed | None
@@ -167,7 +199,9 @@ class Inbox:
         who = Who(member.grants)
         user = who.named()
         if feed is None:
+            await self._broadcasts.ready()
             feed = InboxFeed(self, member, user, holder)
+            self._broadcasts.listen(notify_channel(user), feed)
             here = self._here.add(user, feed)
             feed.begin(here.told(feed))
         page = await rows_of(
@@ -177,12 +211,14 @@ class Inbox:
             place_of=self.place_of,
         )
         feed.shown(page.rooms)
+        notifications = await feed.notifications()
         return (
             talk.InboxReply(
                 id=request.id,
                 rooms=page.rooms,
                 more=page.next is not None,
                 cursor=msgspec.UNSET if page.next is None else page.next,
+                notifications=notifications,
             ),
             feed,
         )
@@ -190,4 +226,5 @@ class Inbox:
     def end(self, user: str, feed: InboxFeed) -> None:
         """No more of it."""
         feed.end()
+        self._broadcasts.ignore(notify_channel(user), feed)
         self._here.discard(user, feed)

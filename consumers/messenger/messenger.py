@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from consumers.cluster.places import PlaceBook
 from consumers.crowd.telling import Telling
+from consumers.feeds.looks import LooksHere
 from consumers.messenger.here import Here
-from consumers.messenger.inbox import Inbox, InboxFeed
+from consumers.messenger.inbox import NOTIFICATIONS, Inbox, InboxFeed
 from consumers.messenger.names import Names
 from consumers.messenger.receipts import Occupants, Receipts
 from consumers.messenger.signals import DISCONNECT, Signals
@@ -26,7 +27,8 @@ from control.rooms.door import RoomDoor, Who
 from control.rooms.state import is_room, stream_of
 from control.rooms.users import key_of
 from history.rooms import Reader
-from kernel.access.users import ROOM
+from history.unread import notify_stream
+from kernel.access.users import NOTIFY, ROOM
 from kernel.clock import Clock
 from kernel.close_codes import Close
 from kernel.errors import TouchlineError
@@ -63,6 +65,7 @@ class Messenger:
         subscriptions: Subscriptions,
         admission: Admission,
         signals: Signals,
+        looks: LooksHere,
         viewers: Callable[[str], int],
         crowd: Crowd,
         clock: Clock,
@@ -71,9 +74,16 @@ class Messenger:
         self._telling = Telling(crowd, clock)
         self._rooms, self._book, self._places, self._requests = door.rooms, book, places, requests
         self._admission, self._subscriptions = admission, subscriptions
+        self._looks, self._tasks = looks, tasks
         self.here = Here(door.rooms)
         self._inbox = Inbox(
-            door=door, history=history, book=book, here=self.here, clock=clock, spawn=tasks.spawn
+            door=door,
+            history=history,
+            book=book,
+            here=self.here,
+            broadcasts=looks.broadcasts,
+            clock=clock,
+            spawn=tasks.spawn,
         )
         self._sync = Sync(
             rooms=door.rooms,
@@ -171,6 +181,8 @@ class Messenger:
             return None if request.id is None else m.Ok(id=request.id)
         if not self.here.is_here(key_of(user).encode()):
             await self._rooms.fresh()  # of whoever is here already changes are heard as they come
+        if feeds.inbox is None:
+            await self._looks.add(user, connection)
         reply, feed = await self._inbox.page(request, member, connection, feeds.inbox)
         feeds.inbox = feed
         if connection.closing:
@@ -189,6 +201,8 @@ class Messenger:
 
     def watches(self, request: m.Subscribe, connection: Any) -> None:
         """A stream is asked for by itself."""
+        if request.stream == str(notify_stream(connection.session.user)):
+            self._tasks.spawn(self._looks.add(connection.session.user, connection))
         if request.members:
             self._feeds_of(connection).told.add(request.stream)
             self.names.tell(request.stream, connection)
@@ -229,6 +243,7 @@ class Messenger:
 
     def left(self, connection: Any, member: Member) -> None:
         """A connection has ended."""
+        self._looks.discard(member.user, connection)
         feeds = self._feeds.pop(connection, None)
         if feeds is not None:
             self._end_inbox(member.user, feeds)
@@ -266,3 +281,5 @@ class Messenger:
         channel = stream.partition(":")[2]
         if channel.startswith(ROOM):
             self.here.moved(user, channel.removeprefix(ROOM))
+        elif channel.startswith(NOTIFY):
+            self.here.moved(user, NOTIFICATIONS)

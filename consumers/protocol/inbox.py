@@ -68,6 +68,7 @@ class InboxReply(Reply, frozen=True, tag="inbox"):
     rooms: list[Any]
     more: bool | UnsetType = UNSET
     cursor: Annotated[str, Meta(description="of the page after")] | UnsetType = UNSET
+    notifications: Annotated[int, Meta(description="that the user has not read")] | UnsetType = UNSET
 
 
 class Receipt(Reply, frozen=True, tag="receipt"):

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consumers.protocol.crowd import PollNews, React, Reactions, Vote
+from consumers.protocol.feed import Feed, FeedReply
 from consumers.protocol.inbox import (
     Gone,
     Inbox,
@@ -142,6 +143,7 @@ AnyRequest = (
     | Nearby
     | Locate
     | Around
+    | Feed
     | React
     | Vote
     | Ping
@@ -306,6 +308,7 @@ AnyReply = (
     | Near
     | Away
     | AroundReply
+    | FeedReply
     | Reactions
     | PollNews
     | Pong

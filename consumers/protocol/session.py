@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from consumers.protocol import crowd as c
+from consumers.protocol import feed as f
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol import nearby as n
@@ -112,6 +113,12 @@ class AskNearby(NamedTuple):
     request: n.Nearby | n.Locate | n.Around
 
 
+class AskFeed(NamedTuple):
+    """Reply with a page of the feed; then what comes."""
+
+    request: f.Feed
+
+
 class TakePart(NamedTuple):
     """React, or vote; the reply comes once it is on the log, or counts."""
 
@@ -142,6 +149,7 @@ MemberEffect = (
     | Converse
     | DoInRoom
     | AskNearby
+    | AskFeed
     | TakePart
 )
 E = TypeVar("E")
@@ -370,6 +378,8 @@ class Member(_Session):
                 return [DoInRoom(request)]
             case n.Nearby() | n.Locate() | n.Around():
                 return [AskNearby(request)]
+            case f.Feed():
+                return [AskFeed(request)]
             case c.React() | c.Vote():
                 return [TakePart(request, self._may("subscribe", request))]
             case m.Auth():

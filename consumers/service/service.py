@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from consumers.feeds.feeds import FeedRequests
 from consumers.messenger.messenger import Messenger
 from consumers.service.admission import Admission
 from consumers.service.crowd import CrowdRequests
@@ -32,11 +33,13 @@ class Service:
     places: PlaceRequests
     messenger: Messenger
     nearby: NearbyRequests
+    feeds: FeedRequests
     crowd: CrowdRequests
     tasks: Tasks = field(default_factory=Tasks)
 
     async def close(self) -> None:
         """Stop everything that is under way."""
         await self.subscriptions.backfill.close()
+        await self.feeds.broadcasts.close()
         await self.crowd.door.sums.close()
         await self.tasks.close()

@@ -1,7 +1,7 @@
 """Work for viewers that takes its time, each piece a task of its own."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from kernel.process.lines import Lines
@@ -45,3 +45,10 @@ async def contained(what: str, work: Coroutine[Any, Any, None]) -> None:
         await work
     except Exception:
         _log.exception("could not be said; it is tried again", what=what)
+
+
+async def regularly(every_s: float, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do something for ever, each time after so long."""
+    while True:
+        await asyncio.sleep(every_s)
+        await contained(what, work())

@@ -114,6 +114,7 @@ class ViewerConnection(asyncio.Protocol):
             self._service.messenger.left(self, self.session)
             self._service.subscriptions.leave_all(self.session)
             self._service.nearby.gone(self)
+            self._service.feeds.gone(self)
 
     @property
     def fragments(self) -> list[bytes]:
@@ -211,6 +212,8 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
             case s.AskNearby(near):
                 self._start(near.id, self._service.nearby.do(near, member, self, self._size))
+            case s.AskFeed(feed):
+                self._start(feed.id, self._service.feeds.do(feed, member, self))
             case s.TakePart(part, stream):
                 crowd = self._service.crowd
                 if not crowd.applauds(part, stream, member, self, self._size):

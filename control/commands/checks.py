@@ -21,10 +21,12 @@ from control.channels.bounds import (
 from control.channels.bounds import SETTINGS as RULES
 from control.channels.channel import LEAD_MS, ChannelRecord, Settings, settings_at, with_settings, with_shards
 from control.channels.resharding import check_reshard
+from control.feeds import commands as feeds
 from control.moderation.orders import ERASE, MODERATE, read_erase, read_order
 from control.moderation.reports import REPORT
 from control.moderation.reports import read_about as read_report
 from control.nearby import commands as nearby
+from control.outlets import commands as outlets
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
 from control.rooms.users import GIVEN_BY_USERS, read_about
@@ -63,7 +65,7 @@ def check_command(about: str, command: str, arguments: Mapping[str, Any]) -> byt
         read_about(about, command, given)
     elif command in _OF_MODERATORS:
         _OF_MODERATORS[command](about, given)
-    elif command in nearby.COMMANDS:
+    elif command in _SEALED:
         nearby.check(given)
     elif command in _HANDLERS:
         check_channel(about)
@@ -193,6 +195,8 @@ def _bad(sentence: str) -> TouchlineError:
 _OF_MODERATORS: Final[Mapping[str, Callable[[str, dict[str, Any]], object]]] = MappingProxyType(
     {MODERATE: read_order, ERASE: read_erase, REPORT: read_report}
 )
+#: What only doors and roles say.
+_SEALED: Final = nearby.COMMANDS | feeds.COMMANDS | outlets.COMMANDS
 _Handler = Callable[[ChannelRecord, dict[str, Any], int], ChannelRecord]
 #: What is not named here is for others on the same topic.
 _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(

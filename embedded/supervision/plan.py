@@ -17,7 +17,7 @@ from embedded.supervision.process import Command, Process
 from embedded.supervision.state import Addresses
 from embedded.supervision.supervisor import Spec
 from kernel.errors import TouchlineError
-from kernel.settings.reading import PREFIX, Settings, as_environment
+from kernel.settings.reading import PREFIX, Outbox, Settings, as_environment
 
 _ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})
 
@@ -87,8 +87,13 @@ class Plan:
             Role(name, "stream", "STREAM", stream.host, stream.port if i == 0 else free())
             for i, name in enumerate(_names("stream", workers))
         ]
+        # Nobody asks an outbox either: it lets go of its usual port where that is somebody else's already.
+        port = settings.outbox.port
+        if port == Outbox().port and (port in taken or not ports.is_free(port)):
+            port = free()
+        outbox = Role("outbox", "outbox", "OUTBOX", settings.outbox.host, port)
         self._gateway = gateway
-        self._roles = [*workers_, index, *self._edges, gateway]
+        self._roles = [*workers_, index, *self._edges, outbox, gateway]
         self.claims = [*fixed, *(role.claim for role in self._roles)]
         self._kafka = Node(1, embedded.kafka_port, free())
         self._elasticsearch_transport = free()
@@ -136,6 +141,8 @@ class Plan:
             own = {f"{PREFIX}{role.section}_HOST": role.host, f"{PREFIX}{role.section}_PORT": str(role.port)}
             if role is not self._gateway:  # whose pages may connect
                 own[f"{PREFIX}GATEWAY_PORT"] = str(self._gateway.port)
+            if role.command == "outbox":  # on loopback without keys its posts may stay there
+                own[f"{PREFIX}GATEWAY_HOST"] = self._gateway.host
             if role is self._gateway and not self._settings.gateway.edges:
                 own[f"{PREFIX}GATEWAY_EDGES"] = ",".join(self.addresses.edges)
             if role is self._gateway and not self._settings.gateway.roles:

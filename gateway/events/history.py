@@ -10,8 +10,10 @@ from gateway.context import Context
 from gateway.http.exports import FORMAT, Batch, Form, Wanted, export, format_of, rows_of
 from gateway.http.neighbours import answer
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
+from gateway.outlets.door import looks_of
 from history.pages import MAX_LIMIT
 from history.replies import is_id
+from history.unread import notify_stream
 from history.visible import read_around, read_visible
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ, Stream
@@ -65,6 +67,8 @@ _PAGE: Final = Reply(
 async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
 
+    looks = looks_of(context)
+
     async def read(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
         caller = await context.access.require(request, "history", str(stream))
@@ -78,6 +82,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         if around is not None and set(request.query) & {"after", "before", "replies_to"}:
             raise TouchlineError("bad_request", "Give around, or after or before, not both.")
         user = context.budgets.bound(caller.bound, admin=False)
+        if caller.user is not None and stream == notify_stream(caller.user):
+            await looks.say(caller.user)
         if (form := format_of(request)) is not None:
             return await every(request, stream, user, form)
         context.budgets.take_read(user, 1.0 if around is None else 2.0)

@@ -16,9 +16,13 @@ from control.moderation.orders import ERASE, EVERYWHERE
 from control.moderation.sanctions import shown
 from control.rooms.door import Who
 from gateway.context import Context
+from gateway.feeds.door import feed_door
+from gateway.feeds.door import known_of as followed_by
 from gateway.http.operations import Operation, Reply
 from gateway.moderation.known import alerts_of, attachments_of, devices_and_places, fences_of
 from gateway.nearby.door import known_of, nearby_door
+from gateway.outlets.door import known_of as wishes_of
+from gateway.outlets.door import outlet_door
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import USER
 from history.elastic import elastic_client
@@ -64,7 +68,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
     client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
     board, settings = context.control_state, context.settings
     moderation, taken_back = board.moderation, TakenBack(board.moderation)
-    nearby = nearby_door(context)
+    nearby, feeds, outlets = nearby_door(context), feed_door(context), outlet_door(context)
 
     async def whose(request: web.Request) -> tuple[Who, str]:
         who, user = await who_asks(context, request), check_user(request.match_info["user"])
@@ -80,6 +84,8 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         await board.rooms.until(lambda: moderation.erased_at(user) > before)
         until = moderation.erased_at(user)
         await nearby.forget(user, actor=who.user)
+        await feeds.forget(user)
+        await outlets.forget(user)
         return web.json_response({"user": user, "erased_until": to_rfc3339(until), "stays": stays(until)})
 
     def stays(until_ms: int) -> list[dict[str, Any]]:
@@ -117,6 +123,8 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
             after = page[-1].blocked
         for one_of_theirs in chain(
             known_of(board.consent, user),
+            followed_by(board.feeds, user),
+            wishes_of(board.outlets, user),
             devices_and_places(board.rooms.inboxes.of_user(user)),
             alerts_of([one.alert for one in context.alerts.alerts.values()], user),
         ):

@@ -38,6 +38,7 @@ def watched_roles(settings: Settings) -> dict[str, str]:
             ("stream", settings.stream.host, settings.stream.port),
             ("index", settings.indexer.host, settings.indexer.port),
             ("edge", settings.edge.host, settings.edge.port),
+            ("outbox", settings.outbox.host, settings.outbox.port),
             ("gateway", settings.gateway.host, settings.gateway.port),
         )
         return {name: f"http://{_reachable(host)}:{port}" for name, host, port in parts}

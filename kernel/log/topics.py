@@ -58,6 +58,10 @@ class TopicNames:
         self.sharing = f"{prefix}.sharing"
         self.fences = f"{prefix}.fences"
         self.inside = f"{prefix}.inside"
+        self.follows = f"{prefix}.follows"
+        self.notifying = f"{prefix}.notifying"
+        self.webhooks = f"{prefix}.webhooks"
+        self.deliveries = f"{prefix}.deliveries"
         self.reactions = f"{prefix}.reactions"
         self.totals = f"{prefix}.totals"
         self.voices = f"{prefix}.voices"
@@ -81,6 +85,11 @@ def worker_group(settings: Settings) -> str:
 def indexer_group(settings: Settings) -> str:
     """The indexers' consumer group."""
     return settings.indexer.group or f"{settings.topics.prefix}-index"
+
+
+def outbox_group(settings: Settings) -> str:
+    """The consumer group of what leads out to other systems."""
+    return settings.outbox.group or f"{settings.topics.prefix}-outbox"
 
 
 def cell_group(settings: Settings, cell: str) -> str:
@@ -149,6 +158,12 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.sharing, "user", "sharing", partitions, compacted),
         Topic(names.fences, "fence", "fence", partitions, compacted),
         Topic(names.inside, "user", "inside", partitions, compacted),
+        # Who follows which channel, and how many do; what users want to be told, and where events are posted
+        # to (decisions 0103 to 0105).
+        Topic(names.follows, "user, channel", "follow", partitions, compacted),
+        Topic(names.notifying, "user", "notifying", partitions, compacted),
+        Topic(names.webhooks, "webhook", "webhook", partitions, compacted),
+        Topic(names.deliveries, "receiver, partition", "delivery", partitions, compacted),
         # What crowds do beside talking, what it has come to, and who has done it (decision 0100).
         Topic(names.reactions, "channel", "reaction", partitions, {**kept(30), **append_time}),
         Topic(names.totals, "channel, target", "total", partitions, compacted),

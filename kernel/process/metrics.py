@@ -100,6 +100,29 @@ INDEX_LATENCY = Histogram(
     "touchline_index_latency_seconds", "From ingest append to the document's confirmation.", buckets=_LATENCY
 )
 
+# ── outbox ───────────────────────────────────────────────────────────────────────────────────────────
+NOTIFIED = Counter("touchline_notified", "Notifications written for users, by type.", ["type"])
+POSTED = Counter("touchline_posted", "Events that receivers have taken, by sort of outlet.", ["outlet"])
+POSTS_FAILED = Counter(
+    "touchline_posts_failed", "Posts that receivers have not taken; they are tried again.", ["outlet"]
+)
+GIVEN_UP = Counter(
+    "touchline_given_up", "Events that went to touchline.rejected because their receiver never took them."
+)
+OUTBOX_WAITING = Gauge(
+    "touchline_outbox_waiting",
+    "Events that wait for a receiver in this outbox's memory, by receiver.",
+    ["receiver"],
+)
+OUTBOX_LAG = Gauge(
+    "touchline_outbox_lag_seconds",
+    "How old the eldest event is that a receiver does not have, by receiver.",
+    ["receiver"],
+)
+POST_LATENCY = Histogram(
+    "touchline_post_latency_seconds", "From ingest append to a receiver's answer.", buckets=_LATENCY
+)
+
 
 def registry() -> CollectorRegistry:
     """Where all of them are registered."""

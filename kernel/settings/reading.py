@@ -16,6 +16,7 @@ import msgspec
 from kernel.errors import TouchlineError
 from kernel.settings.attachments import Attachments
 from kernel.settings.nearby import Nearby
+from kernel.settings.outbox import Outbox
 from kernel.settings.section import Section
 from kernel.settings.sections import (
     SECTIONS,
@@ -46,6 +47,7 @@ __all__ = [
     "Kafka",
     "Log",
     "Nearby",
+    "Outbox",
     "Producer",
     "SchemaRegistry",
     "Section",

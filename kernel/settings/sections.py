@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from kernel.settings.attachments import Attachments
 from kernel.settings.nearby import Nearby
+from kernel.settings.outbox import Outbox
 from kernel.settings.section import Count, NamedDays, Port, Rate, Seconds, Section
 
 
@@ -319,6 +320,7 @@ class Limits(Section, frozen=True):
         Meta(description="channels with `readers` of those that somebody administers; 1 KB counts as one"),
     ] = 5000
     rooms_of_a_user: Annotated[Count, Meta(description="rooms that a user may be in")] = 5000
+    follows_of_a_user: Annotated[Count, Meta(description="channels that a user may follow")] = 2000
     page_bytes: Annotated[Count, Meta(description="bytes at which a page of history or hits ends")] = (
         4 * 1024 * 1024
     )
@@ -381,6 +383,7 @@ class Settings(Section, frozen=True):
     gateway: Gateway = Gateway()
     attachments: Attachments = Attachments()
     nearby: Nearby = Nearby()
+    outbox: Outbox = Outbox()
     auth: Auth = Auth()
     limits: Limits = Limits()
     embedded: Embedded = Embedded()

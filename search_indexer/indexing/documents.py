@@ -7,7 +7,7 @@ import msgspec
 
 from history.replies import reply_of
 from history.taken_back import ALERTED
-from kernel.access.users import ALERT
+from kernel.access.users import ALERT, NOTIFY
 from kernel.log.positions import Kind, split_lane
 from schemas.checks import CHANGES
 from schemas.rendering import render
@@ -115,7 +115,9 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
     else:
         fields = _decode(data["json"])
         # An alert's copy is in its stream's history. Search finds the event itself, as long as that is there.
-        document.hidden = event["type"] == ALERTED and channel.startswith(ALERT)
+        document.hidden = channel.startswith(NOTIFY) or (
+            event["type"] == ALERTED and channel.startswith(ALERT)
+        )
         if not document.hidden:
             source = broadcast_text(event["type"], fields)
             document.data = shallow(fields)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from control.channels.channel import ChannelRecord, horizon, settings_at, versions_at
-from kernel.access.users import KEPT, ROOM
+from kernel.access.users import KEPT, NOTIFY, ROOM
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Shard, is_channel, partition_of, split_lane
 from streams.fold.guards import Guard, SanctionOf
@@ -73,7 +73,8 @@ def make_channel(
         *(name, name.encode(), partition_of(name, ingest), targets),
         *(None if guard.idle else guard, since, until, name.startswith(KEPT)),
         room=room,
-        numbered=settings.numbered or room,
+        # What is unread of it is counted by its numbers.
+        numbered=settings.numbered or room or name.startswith(NOTIFY),
         counted=settings.counters and kind is Kind.CHAT,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = {"producers", "streams", "consumers", "search_indexer"}
+PARTS = {"producers", "streams", "consumers", "search_indexer", "outbox"}
 #: Folder -> which of the project's folders it may import.
 MAY_IMPORT: dict[str, set[str]] = {
     "kernel": set(),

@@ -13,11 +13,11 @@ from control.entity.owner import Owner
 from control.entity.tables import Tables
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
+from kernel.log.cluster import Cluster
 from kernel.log.kafka import client_config
 from kernel.log.records import Partition, Record, Write
 from kernel.settings.reading import Settings, load_settings
 from streams.app import make_app
-from streams.cluster import Cluster
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
 from tests.control.notes import decode_command, note_fold, note_type, route_to

@@ -23,7 +23,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 BROKERS = {name: s for name, s in SERVICES.items() if name.startswith("kafka-")}
 OURS = {name: s for name, s in SERVICES.items() if s["image"].startswith("touchline:")}
-ROLES = {"stream": "stream", "edge": "edge", "indexer": "index", "gateway": "gateway"}
+ROLES = {"stream": "stream", "edge": "edge", "indexer": "index", "outbox": "outbox", "gateway": "gateway"}
 #: Programs that the published images carry, where health checks look for them.
 PROGRAMS = {
     "apache/kafka": {"/opt/kafka/bin/kafka-broker-api-versions.sh"},

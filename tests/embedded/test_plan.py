@@ -23,7 +23,7 @@ def specs(plan: Plan, tmp_path: Path) -> dict[str, Spec]:
 
 def test_one_of_each_role_after_the_topics(tmp_path: Path) -> None:
     found = specs(Plan(Settings()), tmp_path)
-    assert list(found) == ["kafka", "elasticsearch", "topics", "stream", "index", "edge", "gateway"]
+    assert list(found) == ["kafka", "elasticsearch", "topics", "stream", "index", "edge", "outbox", "gateway"]
     assert found["topics"].after == ("kafka",)
     assert found["topics"].is_ready is None
     assert "topics" in found["edge"].after
@@ -45,7 +45,7 @@ def test_more_workers_never_take_another_roles_port(tmp_path: Path) -> None:
     plan = Plan(Settings(), workers=8, edges=8)
     refuse_double_claims(plan.claims)
     ports = [spec.port for spec in specs(plan, tmp_path).values() if spec.port is not None]
-    assert len(set(ports)) == len(ports) == 20
+    assert len(set(ports)) == len(ports) == 21
 
 
 def test_a_port_given_twice_is_said_with_both_owners() -> None:
@@ -71,7 +71,9 @@ def test_a_role_that_listens_on_all_addresses_is_reached_on_loopback() -> None:
 def test_all_roles_sign_by_one_secret_which_stays_and_is_nobodys_to_read(tmp_path: Path) -> None:
     def secrets() -> set[str]:
         found = specs(Plan(Settings()), tmp_path)
-        commands = [found[name].process.command() for name in ("stream", "index", "edge", "gateway")]
+        commands = [
+            found[name].process.command() for name in ("stream", "index", "edge", "outbox", "gateway")
+        ]
         return {command.environment["TOUCHLINE_AUTH_INTERNAL_SECRET"] for command in commands}
 
     (secret,) = secrets()

@@ -25,7 +25,7 @@ from tests.servers import data_directory, servers_dir, wait_until
 
 ROOT = Path(__file__).parents[2]
 #: The roles of Touchline's own: each is killed once.
-OURS = ("stream", "index", "edge-1", "edge-2", "gateway")
+OURS = ("stream", "index", "edge-1", "edge-2", "outbox", "gateway")
 
 
 class Machine:

@@ -96,3 +96,10 @@ def test_data_too_deep_or_with_names_that_elasticsearch_refuses_is_left_out() ->
     assert msgspec.json.encode(shallow(deep)).count(b'"a"') == 10
     assert shallow({"": 1, ".": 2, "a\0": 3, "ok": [{"b": 1}]}) == {"ok": [{"b": 1}]}
     assert broadcast_text("t", {"a": ["x", {"b": "y"}], "c": 5}) == "t · x · y"
+
+
+def test_what_users_are_told_is_in_history_and_not_found() -> None:
+    made = indexable(Kind.BROADCAST, event(Kind.BROADCAST, "notify-ana", 1, {"by": "ben"}), FOLDING)
+    assert made.document.hidden
+    assert (made.source, made.document.words, made.document.data) == ("", "", None)
+    assert b'"by":"ben"' in shown(made.document)

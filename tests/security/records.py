@@ -23,6 +23,8 @@ from control.crowd.counters import shown as shown_now
 from control.crowd.reactions import read_reaction, stream_of
 from control.crowd.totals import total_type, voices_type
 from control.entity.fold import Input
+from control.feeds.follows import follow_key, share_of_key
+from control.feeds.table import follow_type
 from control.inbox.places import ack_of, fold_places, of_old_cursor
 from control.inbox.tables import head_of, places_type, put_together, tally_type
 from control.inbox.tally import RoomEvent, after
@@ -30,6 +32,10 @@ from control.inbox.unread import ReadUpTo, counts
 from control.nearby.fences import shown
 from control.nearby.inside import inside_type
 from control.nearby.table import fence_type, friend_type, sharing_type
+from control.outlets.delivery import delivery_type
+from control.outlets.notifying import shown as wishes_shown
+from control.outlets.outlets import Outlets
+from control.outlets.webhooks import shown as webhook_shown
 from control.rooms import state as rooms
 from control.rooms.changes import Change, apply
 from control.rooms.membership import Spans
@@ -273,6 +279,33 @@ def plain(name: str, data: bytes) -> None:
     codec(name).decode(data)
 
 
+def follow(data: bytes) -> None:
+    """touchline.follows: what is read lies in some share, and can be written again."""
+    type_ = follow_type(Settings())
+    found = type_.decode(data)
+    share_of_key(follow_key(found.user, found.channel))
+    type_.encode(found)
+
+
+def webhook(data: bytes) -> None:
+    """touchline.webhooks: what is read says of each stream whether it is posted, and can be shown."""
+    found = Outlets(Settings()).types[0].decode(data)
+    found.covers("chat:final")
+    webhook_shown(found)
+
+
+def notifying(data: bytes) -> None:
+    """touchline.notifying: the same of what a user wants."""
+    found = Outlets(Settings()).types[1].decode(data)
+    found.wants("mention")
+    wishes_shown(found)
+
+
+def delivery(data: bytes) -> None:
+    """touchline.deliveries."""
+    delivery_type(Settings()).decode(data)
+
+
 PLAIN: Final = ("presence", "rejection", "answer", "signal")
 #: Of control/moderation.
 MODERATION: Final = ("sanction", "report", "retraction")
@@ -296,6 +329,10 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-places": places,
         "record-ack": ack,
         "record-cursor": cursor,
+        "record-follow": follow,
+        "record-webhook": webhook,
+        "record-notifying": notifying,
+        "record-delivery": delivery,
         "record-reaction": reaction,
         "record-total": total,
         "record-voices": voices,

@@ -128,6 +128,13 @@ export const METRICS = {
   INDEX_WATERMARK: "touchline_index_watermark",
   ALERTED: "touchline_alerted_total",
   INDEX_LATENCY: "touchline_index_latency_seconds",
+  NOTIFIED: "touchline_notified_total",
+  POSTED: "touchline_posted_total",
+  POSTS_FAILED: "touchline_posts_failed_total",
+  GIVEN_UP: "touchline_given_up_total",
+  OUTBOX_WAITING: "touchline_outbox_waiting",
+  OUTBOX_LAG: "touchline_outbox_lag_seconds",
+  POST_LATENCY: "touchline_post_latency_seconds",
 } as const;
 
 export const METRIC_LABELS: Readonly<Record<string, string>> = {

@@ -8,6 +8,7 @@ export { storedCursors, type CursorStore } from "./cursors.ts";
 export type { Environment, Socket } from "./environment.ts";
 export type { Status, Subscribed } from "./host.ts";
 export { Moderation, type Report, type Sanction } from "./moderation.ts";
+export { type FeedEvent, type FeedListener, Feeds, type FeedsOptions, type Follow, type Notifications, type NotificationType, type WantedNotifications, watchFeed, type Webhook } from "./feeds.ts";
 export { around, type Fence, type FenceShape, type Friend, locate, Nearby, type NearbyListener, type NearbyOptions, type Place, type Sharing, watchNearby } from "./nearby.ts";
 export { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
 export { type Bucket, type Facets, type Found, type Hit, type ListedChannel, Search, type SearchParameters, type Suggestions } from "./search.ts";

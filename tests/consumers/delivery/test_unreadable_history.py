@@ -11,6 +11,7 @@ from bench.fan_servers import bare_service
 from consumers.delivery.backfill import HistoryPage
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
+from history.feed import FeedPage
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from schemas.codec import Codec
@@ -30,6 +31,9 @@ class Away:
 
     async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
         return {}
+
+    async def feed(self, followed: object, **_: object) -> FeedPage:
+        raise TouchlineError("unavailable", "Nothing can be read.")
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         raise AssertionError(stream, event_id)

@@ -13,10 +13,13 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 
 if TYPE_CHECKING:
+    from kernel.settings.reading import Settings
+    from producers.producer import Producer
     from producers.simulation import Beat
     from touchline.spectators import Spectators
 
 _FEW: Final = 3
+_AT_ONCE: Final = 20
 #: One process has so many sockets without being slow itself; the load generators in bench/ have more.
 _MOST: Final = 1000
 #: How long viewers have to see the end.
@@ -32,6 +35,7 @@ _END_S: Final = 10.0
 @click.option(
     "--viewers", type=click.IntRange(0, _MOST), help="Sockets that watch it on an edge.  [default: a few]"
 )
+@click.option("--followers", type=click.IntRange(0, _MOST), default=0, help="Users who follow the channel.")
 @click.option(
     "--claps", type=click.FloatRange(0), default=3.0, show_default=True,
     help="Claps, reactions and votes a second, of who watches.",
@@ -57,6 +61,7 @@ def command(
     \b
     Example: touchline simulate
              touchline simulate --walkers 100 --every 5
+             touchline simulate --followers 50
              touchline simulate --rooms 50 --fans 80 --rate 10
              touchline simulate wc26-final --rate 50 --fans 500 --viewers 200 --speed 60 --seed 7
     """
@@ -96,6 +101,7 @@ async def _play(
     rate: float,
     fans: int,
     viewers: int | None,
+    followers: int,
     claps: float,
     speed: float,
     seed: int,
@@ -125,6 +131,7 @@ async def _play(
         producer = await stack.enter_async_context(Producer(settings))
         await producer.connected()
         spectators = await _seated(stack, edge_url(settings), channel, viewers)
+        await _go_live(producer, settings, channel, followers)
         supporters: Supporters | None = None
         if spectators is not None and claps > 0:
             cheering = Supporters(edge_url(settings), gateway_url(settings), channel, per_s=claps, seed=seed)
@@ -143,6 +150,21 @@ async def _play(
                 summary |= {"claps": supporters.claps, "votes": supporters.votes}
             summary |= {"viewers": len(spectators.seen), "seen": sum(spectators.seen), "missed": missed}
         return summary
+
+
+async def _go_live(producer: "Producer", settings: "Settings", channel: str, followers: int) -> None:
+    """These follow the channel, which tells them that it is live."""
+    from consumers.client.feeds import Feeds
+    from producers.posts import Broadcast
+    from touchline.addresses import gateway_url
+
+    if not followers:
+        return
+    gateway = gateway_url(settings)
+    for start in range(0, followers, _AT_ONCE):
+        users = range(start, min(start + _AT_ONCE, followers))
+        await asyncio.gather(*(Feeds(gateway, user=f"follower{n}").follow(channel) for n in users))
+    await producer.send(Broadcast(channel, "live_started", {"text": "The match is on."}))
 
 
 async def _seated(stack: AsyncExitStack, url: str, channel: str, count: int | None) -> "Spectators | None":

@@ -73,6 +73,18 @@ export function Drain({ edge }: { edge: string }) {
   );
 }
 
+export function Retry({ receiver }: { receiver: string }) {
+  const deed = async () => {
+    await post(`/v1/webhooks/${encodeURIComponent(receiver)}/retry`, {});
+    return "It is tried now.";
+  };
+  return (
+    <Confirmed label="Retry" name={`Retry ${receiver}`} question={`Try ${receiver} again now?`} deed={deed}>
+      <p>What waits for its next try is posted at once, and what was given up since this was last asked for is posted once more.</p>
+    </Confirmed>
+  );
+}
+
 export function Reshard({ channel, shards, name }: { channel: string; shards: number; name?: string }) {
   const wanted = useSignal(Math.max(2, shards * 2));
   const fits = Number.isInteger(wanted.value) && wanted.value >= 1 && wanted.value <= 256;

@@ -184,6 +184,12 @@ export function indexed({ roles }: Snapshot): { topic: string; watermark: number
   return sums(own, METRICS.INDEX_WATERMARK, "topic").map(({ topic, value }) => ({ topic, watermark: value, behind: behind.get(topic) ?? 0 }));
 }
 
+/** Receivers of webhooks: what waits for each in memory, and how old the eldest event is that it does not have. */
+export function receivers({ roles }: Snapshot): { receiver: string; waiting: number; lag: number }[] {
+  const lag = new Map(sums(roles, METRICS.OUTBOX_LAG, "receiver").map(({ receiver, value }) => [receiver, value]));
+  return sums(roles, METRICS.OUTBOX_WAITING, "receiver").map(({ receiver, value }) => ({ receiver, waiting: value, lag: lag.get(receiver) ?? 0 }));
+}
+
 /** Close codes in the few words that a table has room for: those of WebSockets, and each of the viewer protocol's. */
 const OF_WEBSOCKETS: Readonly<Record<number, string>> = {
   1000: "said goodbye",

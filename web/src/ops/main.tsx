@@ -14,7 +14,7 @@ import { Chart } from "./chart.tsx";
 import { type Point, type Role, total, verdict } from "./figures.ts";
 import { Refusals } from "./refusals.tsx";
 import { Figures } from "./source.ts";
-import { Channels, Closings, Edges, Index, Lags } from "./tables.tsx";
+import { Channels, Closings, Edges, Index, Lags, Outbox } from "./tables.tsx";
 
 const figures = new Figures();
 const { latest, looks, points, problem } = figures;
@@ -43,6 +43,7 @@ function Page() {
             <div class="stack">
               <Edges now={now} />
               <Index now={now} />
+              <Outbox now={now} />
               <Closings now={now} />
             </div>
             <Channels now={now} />

@@ -5,8 +5,8 @@ import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
 import { MAX_CHANNEL } from "../shared/generated.ts";
-import { Drain, Reshard } from "./actions.tsx";
-import { closings, edges, indexed, lags, type Snapshot } from "./figures.ts";
+import { Drain, Reshard, Retry } from "./actions.tsx";
+import { closings, edges, indexed, lags, receivers, type Snapshot } from "./figures.ts";
 
 const number = (value: number) => value.toLocaleString("en");
 
@@ -72,6 +72,14 @@ export function Lags({ now }: { now: Snapshot }) {
 export function Index({ now }: { now: Snapshot }) {
   const rows = indexed(now).map(({ topic, watermark, behind }) => ({ key: topic, cells: [topic, watermark, behind] }));
   return <Table title="Index" empty="No indexer answers, or it has seen nothing yet." head={["Topic", "Watermark", "Behind"]} rows={rows} />;
+}
+
+export function Outbox({ now }: { now: Snapshot }) {
+  const rows = receivers(now).map(({ receiver, waiting, lag }) => ({
+    key: receiver,
+    cells: [<bdi>{receiver}</bdi>, waiting, lag < 1 ? "–" : `${Math.round(lag).toLocaleString("en")} s`, <Retry receiver={receiver} />],
+  }));
+  return <Table title="Webhooks" empty="No outbox answers, or there are no webhooks." head={["Receiver", "Waiting", "Eldest", ""]} rows={rows} />;
 }
 
 export function Closings({ now }: { now: Snapshot }) {

@@ -5,6 +5,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
+import { Bell } from "./bell.ts";
 import { Cheering, countedIn } from "./cheering.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { People } from "./people.ts";
@@ -55,6 +56,8 @@ export class Room {
 
   /** Who is in the room, and what one may do with what they say. */
   readonly people: People;
+  /** Whom one follows, and what one is told. */
+  readonly bell: Bell;
   /** What is told of this moment: who is here, who types, what is unread. */
   readonly together: Together;
   /** The message that is being answered, or changed. */
@@ -88,6 +91,7 @@ export class Room {
     this.files = new Attachments(identity());
     this.attaching = new Attaching(this.files, this.chat);
     this.people = new People(channel, this.user);
+    this.bell = new Bell(this.client, channel, this.user);
     this.cheering = new Cheering(this.client, this.chat);
     this.together = new Together(this.client, this.chat, this.people.isRoom, this.user);
     this.broadcast = `broadcast:${channel}`;
@@ -128,6 +132,7 @@ export class Room {
 
   close(): void {
     cancelAnimationFrame(this.frame);
+    this.bell.close();
     this.cheering.close();
     this.together.close();
     this.client.close();

@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 
 import { CHANNEL, CHANNEL_PATTERN, MAX_CHANNEL } from "../shared/generated.ts";
 import { plural, sayStatus } from "../shared/words.ts";
+import { BellAndFollow } from "./bell.tsx";
 import { matchClock } from "./match.ts";
 import type { Room } from "./room.ts";
 
@@ -32,6 +33,7 @@ export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel:
         <ChannelPicker channel={room.channel} onChannel={onChannel} />
         {onUser && <UserField user={room.user} onUser={onUser} />}
         <div class="board-state">
+          <BellAndFollow room={room} onChannel={onChannel} />
           {viewers.value !== null && status.value.state === "live" && <span class="viewers" title="Watching now">{plural(viewers.value, "viewer")}</span>}
           <span class={`state ${said.value.tone}`} title={said.value.detail}>{said.value.text}</span>
           {/* Read out once a change: nobody wants to hear a countdown. */}

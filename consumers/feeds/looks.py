@@ -1,0 +1,107 @@
+"""Users here who hear what they are told: of a channel that goes live they are told while they are there."""
+
+import asyncio
+import random
+from typing import Any, Final
+
+from consumers.feeds.heard import Broadcasts, Heard
+from consumers.service.tasks import Tasks
+from control.feeds.follows import Follow
+from control.outlets.looking import LIVE, Looks
+from control.state import ControlState
+from kernel.access.users import name_in_channel
+from kernel.errors import TouchlineError
+from kernel.process.lines import Lines
+
+_lines = Lines("touchline.feeds")
+#: Over how long the looks are spread that one event sets off.
+_SPREAD_S: Final = 0.5
+
+
+class _Here:
+    """A user who is here, with the channels that they follow (it is an Ear)."""
+
+    def __init__(self, here: "LooksHere", user: str) -> None:
+        self._here, self.user = here, user
+        self.channels: set[str] = set()
+        self.connections: set[Any] = set()
+        self.waits = False
+
+    def hear(self, event: Heard) -> None:
+        """A broadcast of a channel that they follow."""
+        if event.type == LIVE:
+            self._here.soon(self)
+
+    def changed(self, _: bytes, follow: Follow | None) -> None:  # noqa: ARG002 - a callback
+        """They follow others than before."""
+        self._here.look_again(self)
+
+
+class LooksHere:
+    """Those of an edge."""
+
+    def __init__(self, state: ControlState, broadcasts: Broadcasts, looks: Looks, tasks: Tasks) -> None:
+        #: What comes, for those who wait for it.
+        self.broadcasts = broadcasts
+        self._state, self._looks, self._tasks = state, looks, tasks
+        self._users: dict[str, _Here] = {}
+
+    async def add(self, user: str, connection: Any) -> None:
+        """Somebody looks, and is told of what comes from now on."""
+        if not self._state.feeds.followed:
+            return
+        try:
+            await self.broadcasts.ready()
+        except TouchlineError as error:
+            _lines.warning("what goes live is told later", error.code, why=error.message)
+        if connection.closing:
+            return
+        here = self._users.get(user)
+        if here is None:
+            here = self._users[user] = _Here(self, user)
+            self._state.feeds.follows.watch_pairs(name_in_channel(user), here.changed)
+            here.connections.add(connection)
+            await self._listen(here)
+        here.connections.add(connection)
+        await self._say(here)
+
+    def discard(self, user: str, connection: Any) -> None:
+        """No more."""
+        here = self._users.get(user)
+        if here is None:
+            return
+        here.connections.discard(connection)
+        if here.connections:
+            return
+        del self._users[user]
+        self._state.feeds.follows.unwatch_pairs(name_in_channel(user), here.changed)
+        for channel in here.channels:
+            self.broadcasts.ignore(channel, here)
+
+    def look_again(self, here: _Here) -> None:
+        """Listen to those that the user follows now."""
+        self._tasks.spawn(self._listen(here))
+
+    async def _listen(self, here: _Here) -> None:
+        now = set(await self._state.feeds.channels_of(here.user))
+        if self._users.get(here.user) is not here:
+            return
+        for channel in now - here.channels:
+            self.broadcasts.listen(channel, here)
+        for channel in here.channels - now:
+            self.broadcasts.ignore(channel, here)
+        here.channels = now
+
+    def soon(self, here: _Here) -> None:
+        """Say that the user looks; not of all at the same moment."""
+        if not here.waits:
+            here.waits = True
+            wait_s = random.uniform(0, _SPREAD_S) if len(self._users) > 100 else 0  # noqa: S311
+            asyncio.get_running_loop().call_later(wait_s, lambda: self._tasks.spawn(self._say(here)))
+
+    async def _say(self, here: _Here) -> None:
+        here.waits = False
+        try:
+            await self._looks.say(here.user)
+        except TouchlineError as error:
+            _lines.warning("that a user looks could not be said", error.code, why=error.message)

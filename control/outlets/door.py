@@ -1,0 +1,228 @@
+"""What doors do with webhooks and with what users want to be told. All raises TouchlineError.
+
+A door asks by its own tables whether it can be done, gives the command, sealed, and waits until its tables
+have it.
+"""
+
+import secrets as random
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+from standardwebhooks import Webhook as Signing
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+
+from control.commands.sealed import seal
+from control.outlets.notifying import SET_NOTIFYING, Notifying, off_of, read_quiet
+from control.outlets.notifying import said_of as said_of_wishes
+from control.outlets.notifying import shown as wishes_shown
+from control.outlets.push import Subscription, read_subscription
+from control.outlets.secrets import Secrets
+from control.outlets.vapid import read_vapid
+from control.outlets.webhooks import (
+    REMOVE_WEBHOOK,
+    RETRY_WEBHOOK,
+    SET_WEBHOOK,
+    Wanted,
+    Webhook,
+    check_id,
+    check_wanted,
+    said_of,
+    shown,
+)
+from control.rooms.door import Command, Who
+from control.state import ControlState
+from kernel.access.outward import Outward
+from kernel.access.signing import Signer
+from kernel.access.users import name_in_channel
+from kernel.errors import TouchlineError
+from kernel.settings.reading import Settings
+
+MAX_SECRET: Final = 256
+_SECRET_BYTES: Final = 32
+
+
+class OutletDoor:
+    """Webhooks as administrators have them, and wishes as users have them."""
+
+    def __init__(self, state: ControlState, command: Command, settings: Settings) -> None:
+        self._state, self._command = state, command
+        self._signer, self._secrets = Signer(settings.auth), Secrets(settings.auth)
+        self._outward, self._outbox = Outward(settings), settings.outbox
+        self._vapid = read_vapid(settings)
+
+    # ── webhooks ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def set_webhook(self, who: Who, id_: str, wanted: Wanted) -> tuple[dict[str, Any], bool]:
+        """Make a webhook, or change it; and whether it is new. A secret that was made up is told once."""
+        check_id(id_)
+        check_wanted(wanted)
+        self._must_administer(who, wanted.streams, wanted.users)
+        self._outward.check(wanted.url)
+        before = self._state.outlets.webhook(id_)
+        if before is not None:
+            self._must_administer(who, before.streams, before.users)
+        elif self._state.outlets.webhooks.count() >= self._outbox.max_webhooks:
+            raise TouchlineError(
+                "limit_reached",
+                f"There are {self._outbox.max_webhooks} webhooks, as many as there may be.",
+            )
+        told: dict[str, Any] = {}
+        if wanted.secret is not None or before is None:
+            secret = new_secret() if wanted.secret is None else check_secret(wanted.secret)
+            sealed = self._secrets.seal(secret, id_)
+            told = {"secret": secret} if wanted.secret is None else {}
+        else:
+            sealed = before.secret
+        webhook = Webhook(
+            id=id_,
+            url=wanted.url,
+            secret=sealed,
+            streams=tuple(dict.fromkeys(wanted.streams)),
+            users=tuple(dict.fromkeys(wanted.users)),
+            types=tuple(dict.fromkeys(wanted.types)),
+            maker=who.user,
+        )
+        await self._say(SET_WEBHOOK, webhook, who, after=before)
+        return {**shown(webhook), **told}, before is None
+
+    def webhook(self, who: Who, id_: str) -> Webhook:
+        """A webhook, for whoever administers what it is about. Raises `not_found`."""
+        found = self._state.outlets.webhook(check_id(id_))
+        if found is None:
+            raise TouchlineError("not_found", f"There is no webhook {id_}.")
+        self._must_administer(who, found.streams, found.users)
+        return found
+
+    def webhooks(self, who: Who) -> list[dict[str, Any]]:
+        """All that somebody administers."""
+        return [shown(one) for one in self._state.outlets.all_webhooks() if self._administers(who, one)]
+
+    async def remove_webhook(self, who: Who, id_: str) -> dict[str, Any]:
+        """Post nothing more; what was not posted yet is not posted either."""
+        before = self.webhook(who, id_)
+        await self._say(REMOVE_WEBHOOK, before, who, after=before)
+        return shown(before)
+
+    async def retry_webhook(self, who: Who, id_: str) -> dict[str, Any]:
+        """Try now what waits for its next try, and once more what was given up."""
+        before = self.webhook(who, id_)
+        await self._say(RETRY_WEBHOOK, before, who, after=before)
+        return shown(before)
+
+    async def _say(self, command: str, webhook: Webhook, who: Who, *, after: Webhook | None) -> None:
+        revision = 0 if after is None else after.revision
+        said = seal(command, webhook.id, said_of(webhook), self._signer)
+        await self._command(webhook.id, command, said, who.user)
+
+        def in_force() -> bool:
+            now = self._state.outlets.webhook(webhook.id)
+            return now is None if command == REMOVE_WEBHOOK else now is not None and now.revision > revision
+
+        await self._state.rooms.until(in_force)
+
+    def _must_administer(self, who: Who, streams: tuple[str, ...], users: tuple[str, ...]) -> None:
+        for pattern in (*streams, *(("*",) if users else ())):
+            if not who.grants.allows("admin", pattern):
+                raise TouchlineError("forbidden", f"A webhook of {pattern} needs admin on it.")
+
+    def _administers(self, who: Who, webhook: Webhook) -> bool:
+        patterns = (*webhook.streams, *(("*",) if webhook.users else ()))
+        return all(who.grants.allows("admin", pattern) for pattern in patterns)
+
+    # ── what users want to be told ───────────────────────────────────────────────────────────────────
+
+    def wishes(self, who: Who) -> dict[str, Any]:
+        """What one wants to be told; and the key for a browser's subscription, where there is one."""
+        shown_ = wishes_shown(self._state.outlets.notifying_of(who.named()))
+        return shown_ if self._vapid is None else {**shown_, "push_key": self._vapid.public}
+
+    async def set_wishes(self, who: Who, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what one wants to be told. Types and quiet hours that are not named are as they are for
+        everybody; a webhook and a push subscription stay until null takes them away."""
+        user = who.named()
+        before = self._state.outlets.notifying_of(user)
+        types, quiet = wanted.get("types") or {}, wanted.get("quiet")
+        if not isinstance(types, Mapping):
+            raise TouchlineError("bad_request", "types is an object: {type: true or false}.")
+        if quiet is not None:
+            if not isinstance(quiet, str):
+                raise TouchlineError("bad_request", "quiet is a text, like 22:00-07:00 Europe/Paris.")
+            read_quiet(quiet)
+        wishes = replace(before, user=user, off=off_of(types), quiet=quiet or "", revision=0, places={})
+        wishes, told = self._with_webhook(wishes, wanted)
+        wishes = self._with_push(wishes, wanted)
+        said = seal(SET_NOTIFYING, name_in_channel(user), said_of_wishes(wishes), self._signer)
+        await self._command(name_in_channel(user), SET_NOTIFYING, said, user)
+        await self._state.rooms.until(
+            lambda: self._state.outlets.notifying_of(user).revision > before.revision
+        )
+        return {**self.wishes(who), **told}
+
+    def _with_webhook(self, wishes: Notifying, wanted: Mapping[str, Any]) -> tuple[Notifying, dict[str, Any]]:
+        if "webhook" not in wanted:
+            return wishes, {}
+        url = wanted["webhook"]
+        if url is None:
+            return replace(wishes, webhook="", secret=""), {}
+        if not self._outbox.user_webhooks:
+            raise TouchlineError(
+                "forbidden",
+                "Users have no webhooks of their own here.",
+                hint="TOUCHLINE_OUTBOX_USER_WEBHOOKS=true allows them.",
+            )
+        if not isinstance(url, str):
+            raise TouchlineError("bad_request", "webhook is an address.")
+        self._outward.check(url)
+        if url == wishes.webhook:
+            return wishes, {}
+        secret = new_secret()
+        sealed = self._secrets.seal(secret, secret_about(wishes.user))
+        return replace(wishes, webhook=url, secret=sealed), {"secret": secret}
+
+    def _with_push(self, wishes: Notifying, wanted: Mapping[str, Any]) -> Notifying:
+        if "push" not in wanted:
+            return wishes
+        if wanted["push"] is None:
+            return replace(wishes, push="")
+        subscription: Subscription = read_subscription(wanted["push"])
+        self._outward.check(subscription.endpoint)
+        text = msgspec.json.encode(subscription).decode()
+        return replace(wishes, push=self._secrets.seal(text, secret_about(wishes.user)))
+
+    async def forget(self, user: str) -> None:
+        """Nothing is kept of what a user wanted: their data are erased."""
+        before = self._state.outlets.notifying_of(user)
+        if not before.revision:
+            return
+        said = seal(SET_NOTIFYING, name_in_channel(user), said_of_wishes(Notifying(user=user)), self._signer)
+        await self._command(name_in_channel(user), SET_NOTIFYING, said, user)
+        await self._state.rooms.until(
+            lambda: self._state.outlets.notifying_of(user).revision > before.revision
+        )
+
+
+def secret_about(user: str) -> str:
+    """What the secrets of a user are sealed for."""
+    return f"notifying {name_in_channel(user)}"
+
+
+def new_secret() -> str:
+    """A secret as Standard Webhooks writes it."""
+    return "whsec_" + b64encode(random.token_bytes(_SECRET_BYTES)).decode()
+
+
+def check_secret(secret: str) -> str:
+    """Raise `bad_request` where posts cannot be signed by a secret."""
+    try:
+        fits = 0 < len(secret) <= MAX_SECRET and secret.isascii() and Signing(secret) is not None
+    except (ValueError, EmptyWebhookSecretError):
+        fits = False
+    if not fits:
+        raise TouchlineError(
+            "bad_request",
+            f"secret is no secret of Standard Webhooks: whsec_ and base64, of at most {MAX_SECRET} signs.",
+        )
+    return secret

@@ -1,0 +1,1 @@
+"""Follows and feeds over HTTP."""

@@ -1,0 +1,1 @@
+"""Webhooks, and what users want to be told, over HTTP."""

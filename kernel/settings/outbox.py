@@ -1,0 +1,45 @@
+"""The settings of what leads out to other systems: webhooks, Web Push."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from kernel.settings.section import Count, Port, Seconds, Section
+
+
+class Outbox(Section, frozen=True):
+    """What leads out: notifications, webhooks, Web Push."""
+
+    group: Annotated[
+        str, Meta(description="consumer group of these roles; empty: `-outbox` after the topics' prefix")
+    ] = ""
+    instance: Annotated[str, Meta(description="its name in the group; empty: of host and port")] = ""
+    host: Annotated[str, Meta(description="address of its /metrics and /readyz")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="port of its /metrics and /readyz")] = 18073
+    private_addresses: Annotated[
+        bool, Meta(description="whether webhooks may lead to private, loopback and link-local addresses")
+    ] = False
+    user_webhooks: Annotated[
+        bool, Meta(description="whether users may have their notifications posted to an address of theirs")
+    ] = False
+    timeout_s: Annotated[Seconds, Meta(description="a receiver that has not answered by then has failed")] = (
+        10.0
+    )
+    give_up_s: Annotated[
+        Seconds, Meta(description="for how long an event is tried; then it goes to the rejected ones")
+    ] = 24 * 60 * 60.0
+    first_retry_s: Annotated[
+        Seconds, Meta(description="how long after a failure it is tried again; each time twice as long")
+    ] = 1.0
+    max_retry_s: Annotated[Seconds, Meta(description="the longest time between two tries")] = 60 * 60.0
+    connections: Annotated[Count, Meta(description="posts to one receiver at once")] = 32
+    queued: Annotated[
+        Count, Meta(description="events that wait for one receiver in memory; what is more stays on the log")
+    ] = 2000
+    max_webhooks: Annotated[Count, Meta(description="webhooks that there may be")] = 1000
+    vapid_key: Annotated[
+        str, Meta(description="PEM file of the P-256 key for Web Push; empty: nothing is pushed to browsers")
+    ] = ""
+    vapid_contact: Annotated[
+        str, Meta(description="how push services reach you: a mailto: or https: address")
+    ] = ""

@@ -1,0 +1,1 @@
+"""What leads out to other systems: notifications of users, webhooks, Web Push."""

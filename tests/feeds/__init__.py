@@ -1,0 +1,1 @@
+"""Follows, feeds and notifications, at all doors."""

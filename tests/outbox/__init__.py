@@ -1,0 +1,1 @@
+"""What leads out: webhooks and notifications."""

@@ -1,0 +1,26 @@
+"""A worker, a gateway, an edge and an outbox, on the tests' servers; what must be quick is set quick."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import Pipeline, running
+
+#: Nothing listens there: history comes from the log.
+NO_ELASTICSEARCH = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="package")
+def posting(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """They run, without Elasticsearch."""
+    logs: Path = tmp_path_factory.mktemp("posting")
+    given = {
+        "TOUCHLINE_OUTBOX_FIRST_RETRY_S": "0.2",
+        "TOUCHLINE_OUTBOX_TIMEOUT_S": "1",
+        "TOUCHLINE_OUTBOX_GIVE_UP_S": "4",
+        "TOUCHLINE_OUTBOX_USER_WEBHOOKS": "true",
+    }
+    roles = ("stream", "gateway", "edge", "outbox")
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, *roles, **given) as pipeline:
+        yield pipeline
