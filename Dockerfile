@@ -10,7 +10,7 @@ RUN npm ci --no-audit --no-fund && npm run build \
 FROM python:3.13 AS build
 WORKDIR /src
 COPY requirements.lock requirements-run.lock ./
-RUN python -m venv /opt/touchline \
+RUN python -m venv --without-pip /opt/touchline \
  && pip install --no-cache-dir "$(grep -oE '^uv==[^ ]+' requirements.lock)" \
  && uv pip sync --python /opt/touchline/bin/python --require-hashes --compile-bytecode requirements-run.lock
 COPY pyproject.toml hatch_build.py hatch_imports.py README.md LICENSE ./
@@ -28,9 +28,14 @@ COPY chaos chaos
 COPY touchline touchline
 COPY --from=pages /src/gateway/dist gateway/dist
 RUN uv pip install --python /opt/touchline/bin/python --no-deps --compile-bytecode --build-constraints requirements.lock .
+# Half of what was installed nobody needs to run it: symbols for debuggers, and libraries' own tests. What wheels
+# brought as libraries of theirs (*.libs) stays as it is: it was aligned by hand, and would not survive it.
+RUN find /opt/touchline -name "*.so*" -type f -not -path "*.libs/*" -exec strip --strip-unneeded {} + \
+ && find /opt/touchline/lib -type d -name tests -prune -exec rm -r {} +
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/touchline touchline
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/touchline touchline \
+ && install -d -o touchline -g touchline /var/lib/touchline/attachments /var/lib/touchline/state
 COPY --from=build /opt/touchline /opt/touchline
 ENV PATH=/opt/touchline/bin:$PATH PYTHONUNBUFFERED=1 TOUCHLINE_LOG_FORMAT=json
 USER touchline

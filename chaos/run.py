@@ -33,7 +33,7 @@ _GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
 #: Channels whose settings change.
 _SET: Final = 6
 #: What asking fails with while something is away; whatever else it is, is a mistake of this harness.
-_AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
+AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
 
 
 class Plan(NamedTuple):
@@ -134,7 +134,7 @@ async def _warm(cluster: Cluster) -> None:
                 await asyncio.gather(*(read(Stream.parse(stream)) for stream in log))
             return []
 
-        if wrong := await _until_right(cold):
+        if wrong := await until_right(cold):
             raise TouchlineError("unavailable", f"The cluster does not do its work yet: {wrong[0]}.")
 
 
@@ -159,7 +159,7 @@ async def _whole_again(
         places = [Watched(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
-    return await _until_right(wrong)
+    return await until_right(wrong)
 
 
 async def _compare(
@@ -172,7 +172,7 @@ async def _compare(
         log = await asyncio.to_thread(read_log, cluster.settings)
         return []
 
-    if unread := await _until_right(read):
+    if unread := await until_right(read):
         return {"the log can be read": unread}
     viewings = [viewing for watcher in watchers for viewing in watcher.viewings]
     walks = [viewing for viewing in viewings if Stream.parse(viewing.stream).kind is Kind.LOCATION]
@@ -204,9 +204,9 @@ async def _compare(
             said = {stream: await reader.viewers(Stream.parse(stream)) for stream in watched}
             return invariants.counts_agree(said, counts)
 
-        found["history holds what the log holds"] = await _until_right(histories)
-        found["the index holds what the log holds"] = await _until_right(index)
-        found["viewers are counted as they are"] = await _until_right(audience)
+        found["history holds what the log holds"] = await until_right(histories)
+        found["the index holds what the log holds"] = await until_right(index)
+        found["viewers are counted as they are"] = await until_right(audience)
     return found
 
 
@@ -225,21 +225,21 @@ async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str
             await let_in(cluster.doors, kept(_SET)), right.channels, READERS
         )
 
-    return {"what is set is what a recount of the commands gives": await _until_right(state)}
+    return {"what is set is what a recount of the commands gives": await until_right(state)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:
     return {stream: await read(Stream.parse(stream)) for stream in log}
 
 
-async def _until_right(wrong: Callable[[], Awaitable[list[str]]]) -> list[str]:
+async def until_right(wrong: Callable[[], Awaitable[list[str]]]) -> list[str]:
     """Ask until nothing is wrong; what is still wrong when the time is up."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _REST_S
     while True:
         try:
             found = await wrong()
-        except _AWAY as error:
+        except AWAY as error:
             found = [f"it cannot be asked: {error!r}"]
         if not found or loop.time() >= deadline:
             return found

@@ -28,7 +28,7 @@ from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports
 from gateway.nearby import fences, friends, positions, sharing
-from gateway.operators import figures, refusals
+from gateway.operators import canary, figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search
@@ -80,6 +80,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     schema_registry.routes,
     demo.routes,
     figures.routes,
+    canary.routes,
     refusals.routes,
     pages.routes,
 )
