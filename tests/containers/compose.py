@@ -61,6 +61,7 @@ class Compose:
             "TLS_DIR": str(tls),
             "EDGE_OPEN_FILES": open_files,
             "ELASTICSEARCH_OPEN_FILES": open_files,
+            "ELASTICSEARCH_LOCKED_BYTES": str(daemon.locked_bytes),
         }
 
     @property

@@ -22,6 +22,7 @@ _READY_S: Final = 60.0
 _END_S: Final = 30.0
 #: What a container gets where it asks for nothing, as far as this machine allows it.
 _OPEN_FILES: Final = 16_384
+_FILES, _LOCKED = resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK
 
 
 class NoDaemonError(Exception):
@@ -35,8 +36,9 @@ class Daemon:
     host: str
     #: Whether it was started here, and ends with us.
     own: bool
-    #: The most files that a process of a container may open.
+    #: What a container may be allowed at most: files that a process opens, and bytes that it locks in memory.
     open_files: int
+    locked_bytes: int
 
     @property
     def environment(self) -> dict[str, str]:
@@ -110,7 +112,7 @@ def daemon() -> Iterator[Daemon]:
     """A daemon to work with. Raises NoDaemonError where there can be none."""
     host = os.environ.get("DOCKER_HOST", _USUAL)
     if answers(host):
-        yield Daemon(host, own=False, open_files=_hard_limit())
+        yield Daemon(host, own=False, open_files=_hard_limit(_FILES), locked_bytes=_hard_limit(_LOCKED))
         return
     if (why := obstacle()) is not None:
         raise NoDaemonError(why)
@@ -134,7 +136,8 @@ def _started(home: Path) -> Iterator[Daemon]:
     shutil.rmtree(run_dir, ignore_errors=True)
     run_dir.mkdir(mode=0o700)
     host = f"unix://{run_dir}/docker.sock"
-    most = min(_OPEN_FILES, _hard_limit())
+    most = _hard_limit(_FILES)
+    most = _OPEN_FILES if most < 0 else min(_OPEN_FILES, most)
     log_path = home / "dockerd.log"
     # A log of its own for each start: who reads it wants to know how this one went.
     with log_path.open("wb") as log:
@@ -152,7 +155,7 @@ def _started(home: Path) -> Iterator[Daemon]:
         )
     try:
         _wait_until_ready(process, host, log_path)
-        yield Daemon(host, own=True, open_files=most)
+        yield Daemon(host, own=True, open_files=most, locked_bytes=_hard_limit(_LOCKED))
     finally:
         _end(process)
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -186,5 +189,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _hard_limit() -> int:
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+def _hard_limit(which: int) -> int:
+    """-1: none."""
+    return resource.getrlimit(which)[1]

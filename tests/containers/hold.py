@@ -83,7 +83,7 @@ async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
         if compose.secure:
             await asyncio.to_thread(compose.give_key)
         await asyncio.to_thread(compose.up)
-    token = compose("run", "--rm", "cli", "token", "shaken", *_GRANTS).strip().splitlines()[-1]
+    token = compose("run", "--rm", "-T", "cli", "token", "shaken", *_GRANTS).strip().splitlines()[-1]
     # Viewers make their own TLS contexts, of what OpenSSL finds by this name.
     os.environ["SSL_CERT_FILE"] = str(compose.certificate)
     people = People(compose.url, compose.edges, compose.certificate, token)
