@@ -12,7 +12,7 @@ WORKDIR /src
 COPY requirements.lock requirements-run.lock ./
 RUN python -m venv --without-pip /opt/touchline \
  && pip install --no-cache-dir "$(grep -oE '^uv==[^ ]+' requirements.lock)" \
- && uv pip sync --python /opt/touchline/bin/python --require-hashes --compile-bytecode requirements-run.lock
+ && uv pip sync --python /opt/touchline/bin/python --require-hashes requirements-run.lock
 COPY pyproject.toml hatch_build.py hatch_imports.py README.md LICENSE ./
 COPY kernel kernel
 COPY schemas schemas
@@ -27,11 +27,12 @@ COPY gateway gateway
 COPY chaos chaos
 COPY touchline touchline
 COPY --from=pages /src/gateway/dist gateway/dist
-RUN uv pip install --python /opt/touchline/bin/python --no-deps --compile-bytecode --build-constraints requirements.lock .
-# Half of what was installed nobody needs to run it: symbols for debuggers, and libraries' own tests. What wheels
-# brought as libraries of theirs (*.libs) stays as it is: it was aligned by hand, and would not survive it.
-RUN find /opt/touchline -name "*.so*" -type f -not -path "*.libs/*" -exec strip --strip-unneeded {} + \
- && find /opt/touchline/lib -type d -name tests -prune -exec rm -r {} +
+RUN uv pip install --python /opt/touchline/bin/python --no-deps --build-constraints requirements.lock .
+# What only debuggers and builders need is left out. That all can be imported afterwards is seen here.
+COPY deploy/slim.py ./
+RUN find /opt/touchline -name "*.so*" -type f -exec strip --strip-unneeded {} + \
+ && cd / && /opt/touchline/bin/python /src/slim.py /opt/touchline/lib \
+ && /opt/touchline/bin/python -c "import numpy.linalg, confluent_kafka, zstandard, cryptography.x509, uvloop"
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/touchline touchline \
