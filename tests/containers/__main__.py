@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.containers", description=__doc__)
     parser.add_argument("--minutes", type=float, default=0.0, help="of load more, after all that was broken")
     parser.add_argument("--secure", action="store_true", help="with deploy/secure.yml, and nothing is broken")
+    parser.add_argument("--kafka", action="store_true", help="beside a command: no Elasticsearch is needed")
     parser.add_argument("command", nargs="*", help="to run beside a daemon that has the servers' images")
     given = parser.parse_args(arguments)
     begun = time.monotonic()
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
     try:
         if given.command:
             with daemon() as docker:
-                provide(docker, server_images(), tell)
+                provide(docker, server_images()[: 1 if given.kafka else None], tell)
                 return subprocess.run(given.command, env=docker.environment, check=False).returncode
         hold(tell, minutes=given.minutes, secure=given.secure)
     except NoDaemonError as error:
