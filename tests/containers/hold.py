@@ -50,6 +50,8 @@ def hold(tell: Tell, *, minutes: float, secure: bool) -> None:
             raise
         finally:
             compose.down(volumes=True)
+            if docker.own:  # copies of states, of containers that were replaced
+                docker.docker("volume", "prune", "--force")
 
 
 def _without_grafana(docker: Daemon) -> tuple[str, ...]:
