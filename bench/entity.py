@@ -2,12 +2,12 @@
 
     python -m bench.entity [--channels 1000000] [WAY…]
 
-Ways: edge lookups worker rocksdb change memory faust faust-rocksdb http.
+Ways: edge lookups worker rocksdb change memory http.
 
 Starts a Kafka of its own, fills `touchline.channels` with channels that have settings, and measures each way
 in a process of its own. `edge` is the role as it ships; `lookups` and `change` the table on disk, `worker`
 the same with a worker's lists, `rocksdb` with the other store; `memory` all records decoded in a dict, as it
-was; `faust` a global table of Faust's, in memory or in RocksDB; `http` a look-up at the owner.
+was; `http` a look-up at the owner.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from kernel.log.topics import topic_names, topics
 from kernel.settings.reading import Settings, as_environment, load_settings
 from schemas.registry import codec_for
 
-WAYS = ("edge", "lookups", "worker", "rocksdb", "change", "memory", "faust", "faust-rocksdb", "http")
+WAYS = ("edge", "lookups", "worker", "rocksdb", "change", "memory", "http")
 CLOCK = SystemClock()
 
 
@@ -121,7 +121,7 @@ def edge(settings: Settings, again: bool) -> dict[str, Any]:
 
 
 def _quantiles(seconds: list[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(seconds, n=1000)
+    cuts = statistics.quantiles(seconds, n=1000, method="inclusive")
     return {"p50_ms": round(cuts[499] * 1000, 3), "p99_ms": round(cuts[989] * 1000, 3),
             "max_ms": round(max(seconds) * 1000, 2)}  # fmt: skip
 
@@ -209,44 +209,6 @@ async def rocksdb(settings: Settings, channels: int) -> dict[str, Any]:
     return await lookups(msgspec.structs.replace(settings, state=state), channels)
 
 
-async def faust(settings: Settings, channels: int, store: str = "memory") -> dict[str, Any]:
-    """A global table of Faust's, recovered from the topic as its changelog."""
-    import faust as faust_
-
-    prefix = topic_names(settings).channels
-    directory = Path(settings.state.dir) / "faust"
-    shutil.rmtree(directory, ignore_errors=True)
-    app = faust_.App(
-        f"bench-{os.getpid()}", broker=f"kafka://{settings.kafka.bootstrap_servers}", store=f"{store}://",
-        datadir=str(directory), topic_partitions=settings.topics.partitions, web_enabled=False,
-        topic_disable_leader=True, topic_allow_declare=False,
-    )  # fmt: skip
-    changelog = app.topic(prefix, key_type=bytes, value_type=bytes, key_serializer="raw",
-                          value_serializer="raw", partitions=settings.topics.partitions)  # fmt: skip
-    table = app.GlobalTable("channels", partitions=settings.topics.partitions, key_type=bytes,
-                            value_type=bytes, key_serializer="raw", value_serializer="raw",
-                            changelog_topic=changelog)  # fmt: skip
-    before, began, used = rss_mb(), time.monotonic(), cpu_s()
-    app.finalize()
-    await app.start()
-    recovery = app.tables.recovery
-    await asyncio.wait([asyncio.ensure_future(recovery.completed.wait())], timeout=300)
-    took, held = time.monotonic() - began, rss_mb() - before
-    seconds = []
-    for number in random.Random(2).sample(range(channels), min(20_000, channels)):
-        at = time.perf_counter()
-        table.get(f"channel-{number}".encode())
-        seconds.append(time.perf_counter() - at)
-    found = {"recovered": recovery.completed.is_set(), "filled_s": round(took, 1)}
-    print(json.dumps({**found, "cpu_s": round(cpu_s() - used, 1), "held_mb": round(held),
-                      **_quantiles(seconds)}), flush=True)  # fmt: skip
-    os._exit(0)  # Faust's tasks may hang when they are cancelled
-
-
-async def faust_rocksdb(settings: Settings, channels: int) -> dict[str, Any]:
-    return await faust(settings, channels, "rocksdb")
-
-
 async def http(settings: Settings, channels: int) -> dict[str, Any]:
     """Each look-up is a request to the process that has the state (here: in the same table, warm)."""
     from aiohttp import web
@@ -263,7 +225,8 @@ async def http(settings: Settings, channels: int) -> dict[str, Any]:
     async def show(request: web.Request) -> web.Response:
         import msgspec
 
-        return web.Response(body=msgspec.json.encode(state.channel(request.match_info["name"])))
+        return web.Response(body=msgspec.json.encode(state.channel(request.match_info["name"])),
+                            content_type="application/json")  # fmt: skip
 
     app = web.Application()
     app.add_routes([web.get("/{name}", show)])
@@ -300,8 +263,8 @@ def measure(way: str, settings: Settings, channels: int) -> Any:
     """In this process."""
     if way == "memory":
         return memory(settings)
-    ways = {"lookups": lookups, "worker": worker, "rocksdb": rocksdb, "change": change, "http": http,
-            "faust": faust, "faust-rocksdb": faust_rocksdb}  # fmt: skip
+    ways = {"lookups": lookups, "worker": worker, "rocksdb": rocksdb,
+            "change": change, "http": http}  # fmt: skip
     return asyncio.run(ways[way](settings, channels))
 
 
@@ -366,8 +329,6 @@ WHO = {
     "worker": "touchline, a worker",
     "rocksdb": "touchline, in RocksDB",
     "memory": "all decoded in a dict",
-    "faust": "Faust table, in memory",
-    "faust-rocksdb": "Faust table, in RocksDB",
     "http": "HTTP to the owner",
     "change": "touchline",
 }

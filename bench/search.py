@@ -36,8 +36,9 @@ from kernel.log.positions import Kind, Stream, make_seq
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from search_indexer.query.parser import parse
+from search_indexer.searching.asking import request_body
 from search_indexer.searching.request import Page, Search, Sort
-from search_indexer.searching.search import Searcher, request_body
+from search_indexer.searching.search import Searcher
 from search_indexer.text.folding import Folding
 from tests.accepted import write
 

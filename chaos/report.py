@@ -18,6 +18,11 @@ class Report(msgspec.Struct, kw_only=True):
     #: Changes of channels' settings that were confirmed.
     set: int = 0
     not_delivered: Mapping[str, int] = {}
+    #: Of rooms: what was said and confirmed, changes of members, devices, and what these were shown.
+    said: int = 0
+    members_changed: int = 0
+    devices: int = 0
+    shown_in_rooms: int = 0
     viewers: int = 0
     shown: int = 0
     gaps_told: int = 0
@@ -45,6 +50,8 @@ class Report(msgspec.Struct, kw_only=True):
             f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
             f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
             f"  {self.set:,} changes of settings were confirmed",
+            f"  in rooms {self.said:,} messages and {self.members_changed:,} changes of members were"
+            f" confirmed; {self.devices} devices were shown {self.shown_in_rooms:,} events",
             f"  {self.viewers} viewers were shown {self.shown:,} events, and told {self.gaps_told} gaps",
             f"  {self.pages:,} pages of history were read, {self.unanswered:,} requests were not answered",
             f"  ended without being struck: {ended}",

@@ -12,12 +12,17 @@ from confluent_kafka import KafkaException
 
 from chaos import invariants
 from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
+from chaos.clapping import Clapper
+from chaos.clapping import recount as recount_reactions
+from chaos.clapping import shown as shown_totals
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
+from chaos.rooms.recount import STREAM
+from chaos.rooms.work import RoomsAtWork
 from chaos.schedule import Blow
 from consumers.delivery.hub import LOCATION_RING
 from kernel.errors import TouchlineError
@@ -45,6 +50,9 @@ class Plan(NamedTuple):
     viewers: int = 60
     channels: int = 6
     events_per_s: float = 60.0
+    rooms: int = 5
+    #: What people do in rooms, a second.
+    rooms_per_s: float = 6.0
     #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
     before: Path | None = None
 
@@ -77,12 +85,20 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     ]
     asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
     faults, enough = Faults(cluster, tell), asyncio.Event()
+    rooms = RoomsAtWork(
+        cluster.settings, cluster.gateway_url, cluster.edge_urls,
+        number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,
+    )  # fmt: skip
+    in_rooms = await rooms.begin(enough)
     posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
     posting[setter.name] = loop.create_task(setter.run(enough))
+    clapper = Clapper(cluster.gateway_url, random.Random(plan.seed))  # noqa: S311
+    posting[clapper.name] = loop.create_task(clapper.run(enough))
     watching = [loop.create_task(watcher.run()) for watcher in watchers]
     asking = loop.create_task(asker.run())
     supervising = loop.create_task(faults.supervise())
-    everybody = [*posting.values(), *watching, asking, supervising]
+    everybody = [*posting.values(), *watching, asking, supervising, *in_rooms.values()]
+    posting |= {name: task for name, task in in_rooms.items() if name == rooms.talking.name}
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
         await asyncio.sleep(_WARM_S)
@@ -94,13 +110,15 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         enough.set()
         for watcher in watchers:
             watcher.stay()
-        late = await _whole_again(cluster, watchers, posting, everybody)
+        rooms.stay()
+        late = await _whole_again(cluster, watchers, rooms, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
         findings = {"everything becomes whole again": late}
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         findings |= await _compare_state(cluster, setter)
+        findings |= await _compare_crowds(cluster, clapper) | await rooms.compare(until_right)
     finally:
         enough.set()
         for task in everybody:
@@ -109,15 +127,24 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     after = await asyncio.to_thread(cluster.sizes)
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
+    report.ended_by_themselves = dict(faults.ended_by_themselves)
+    _count(report, posters, watchers, rooms)
+    report.set = sum(setter.confirmed.values())
+    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
+    return report
+
+
+def _count(
+    report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher], rooms: RoomsAtWork
+) -> None:
     report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
     report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
     report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
-    report.set = sum(setter.confirmed.values())
-    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
+    report.devices, report.shown_in_rooms = len(rooms.devices), rooms.shown
+    report.said = sum(map(len, rooms.talking.acknowledged.values()))
+    report.members_changed = rooms.talking.changed
     report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
-    report.ended_by_themselves = dict(faults.ended_by_themselves)
-    return report
 
 
 async def _warm(cluster: Cluster) -> None:
@@ -141,6 +168,7 @@ async def _warm(cluster: Cluster) -> None:
 async def _whole_again(
     cluster: Cluster,
     watchers: Sequence[Watcher],
+    rooms: RoomsAtWork,
     posting: Mapping[str, "asyncio.Task[None]"],
     everybody: Sequence["asyncio.Task[None]"],
 ) -> list[str]:
@@ -157,6 +185,7 @@ async def _whole_again(
             return found
         log = await asyncio.to_thread(read_log, cluster.settings)
         places = [Watched(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
+        places += rooms.places(await asyncio.to_thread(rooms.read_log))
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
     return await until_right(wrong)
@@ -169,7 +198,9 @@ async def _compare(
 
     async def read() -> list[str]:
         nonlocal log
-        log = await asyncio.to_thread(read_log, cluster.settings)
+        everything = await asyncio.to_thread(read_log, cluster.settings)
+        # Rooms are compared by themselves: who reads what of them is another question.
+        log = {stream: events for stream, events in everything.items() if not stream.startswith(STREAM)}
         return []
 
     if unread := await until_right(read):
@@ -226,6 +257,16 @@ async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str
         )
 
     return {"what is set is what a recount of the commands gives": await until_right(state)}
+
+
+async def _compare_crowds(cluster: Cluster, clapper: Clapper) -> dict[str, list[str]]:
+    async def totals() -> list[str]:
+        right = await asyncio.to_thread(recount_reactions, cluster.settings)
+        said = await shown_totals(cluster.gateway_url, clapper.places)
+        wrong = invariants.totals_are_the_recount(said, right)
+        return wrong or invariants.applause_is_as_confirmed(right, clapper.confirmed, clapper.unknown)
+
+    return {"reactions and votes are what a recount of them gives": await until_right(totals)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:

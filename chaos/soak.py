@@ -17,6 +17,7 @@ from chaos.cluster import Cluster
 from chaos.flatness import Bound, drift, not_flat
 from chaos.load import KafkaPoster, streams
 from chaos.recorders import Watcher
+from chaos.rooms.work import RoomsAtWork
 from consumers.client.viewer import Viewer
 from embedded.supervision import probe
 from kernel.clock import from_rfc3339
@@ -67,17 +68,23 @@ def sample(cluster: Cluster, into: defaultdict[str, list[float]]) -> None:
 
 
 async def soak(
-    cluster: Cluster, seconds: float, *, viewers: int, per_s: float, channels: int = 6
+    cluster: Cluster, seconds: float, *, viewers: int, per_s: float, rooms: int = 0, channels: int = 6
 ) -> dict[str, list[float]]:
     """The series that were measured under a steady load."""
     chance, loop = random.Random(1), asyncio.get_running_loop()  # noqa: S311 - the same load each time
     poster, everything = KafkaPoster(cluster.settings, channels, per_s, chance), streams(channels)
     watchers = [Watcher(str(n), cluster.edge_urls, chance.sample(everything, 2), n) for n in range(viewers)]
     delays, enough = Delays(), asyncio.Event()
+    at_work = RoomsAtWork(
+        cluster.settings, cluster.gateway_url, cluster.edge_urls, number=rooms, per_s=per_s / 10, seed=1
+    )
     for watcher in watchers:
         watcher.forget_what_was_seen = True
+    for device in at_work.devices:
+        device.forget_what_was_seen = True
     tasks = [loop.create_task(w.run()) for w in watchers]
     tasks.append(loop.create_task(delays.watch(cluster.edge_urls[0], everything[0])))
+    tasks += (await at_work.begin(enough)).values()
     posting = loop.create_task(poster.run(enough))
     measured: defaultdict[str, list[float]] = defaultdict(list)
     try:
@@ -112,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--viewers", type=int, default=60)
     parser.add_argument("--rate", type=float, default=100)
+    parser.add_argument("--rooms", type=int, default=5)
     parser.add_argument("--report", type=Path)
     given = parser.parse_args(arguments)
     embedded = load_settings().embedded
@@ -121,13 +129,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster = Cluster(Path(name), servers_dir)
         try:
             cluster.start()
-            measured = asyncio.run(soak(cluster, given.minutes * 60, viewers=given.viewers, per_s=given.rate))
+            load = {"viewers": given.viewers, "per_s": given.rate, "rooms": given.rooms}
+            measured = asyncio.run(soak(cluster, given.minutes * 60, **load))
         finally:
             cluster.close()
     if given.report is not None:
         given.report.write_bytes(msgspec.json.encode(measured))
     wrong = not_flat(measured, BOUNDS)
-    said = [f"{given.minutes:g} minutes, {given.rate:g} events/s, {given.viewers} viewers", *lines(measured)]
+    said = [
+        f"{given.minutes:g} minutes, {given.rate:g} events/s, {given.viewers} viewers, {given.rooms} rooms",
+        *lines(measured),
+    ]
     said += [f"FAILED  {sentence}" for sentence in wrong] or ["held    everything stayed flat"]
     sys.stdout.write("\n".join(said) + "\n")
     return 1 if wrong else 0

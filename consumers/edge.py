@@ -25,6 +25,7 @@ from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
+from consumers.service.crowd import CrowdRequests
 from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.poster import KafkaPoster
@@ -139,6 +140,7 @@ class Edge:
             counts=self._heartbeat,
             budgets=budgets,
             pages=Slots.of_pages(settings.limits),
+            page_bytes=settings.limits.page_bytes,
         )
         rooms = RoomRequests(
             state.rooms,
@@ -185,10 +187,14 @@ class Edge:
                 admission=admission,
                 signals=signals,
                 viewers=self._heartbeat.viewers,
+                crowd=state.crowd,
                 clock=clock,
                 tasks=tasks,
             ),
             NearbyRequests(settings.nearby, self._looking, publishing, state.consent, budgets),
+            CrowdRequests(
+                *(settings, clock, state, history), by=(self._poster, self._answers), budgets=budgets
+            ),
             tasks,
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)

@@ -15,8 +15,9 @@ from control.state import ControlState
 from gateway import schema_registry
 from gateway.attachments import api as attachments
 from gateway.attachments.opening import open_attachments
-from gateway.channels import channels
+from gateway.channels import channels, listing
 from gateway.context import Context
+from gateway.crowd import counters, polls, reactions
 from gateway.events import history, ingest
 from gateway.http import openapi, reference
 from gateway.http.access import Access
@@ -31,7 +32,7 @@ from gateway.nearby import fences, friends, positions, sharing
 from gateway.operators import canary, figures, refusals
 from gateway.pages import demo, pages
 from gateway.rooms import blocks, devices, rooms
-from gateway.search import alerts, search
+from gateway.search import alerts, search, suggest
 from gateway.sharing import share, shares_of
 from history import History
 from history.taken_back import TakenBack
@@ -64,15 +65,20 @@ MODULES: Final[tuple[Routes, ...]] = (
     ingest.routes,
     history.routes,
     search.routes,
+    suggest.routes,
     alerts.routes,
     attachments.routes,
     channels.routes,
+    listing.routes,
     rooms.routes,
     blocks.routes,
     friends.routes,
     sharing.routes,
     fences.routes,
     positions.routes,
+    reactions.routes,
+    polls.routes,
+    counters.routes,
     devices.routes,
     orders.routes,
     reports.routes,

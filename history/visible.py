@@ -5,7 +5,7 @@ room's record here has that change in it: who was taken out sees nothing after i
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -77,14 +77,57 @@ async def read_visible(
     before: int | None = None,
     limit: int = 50,
     replies_to: str = "",
+    counted: bool = True,
 ) -> Page:
-    """As `History.read`, with numbers of replies. Raises `not_found` for whoever may not read the room."""
+    """As `History.read`, with numbers of replies (`counted`). Raises `not_found` for whoever may not read the
+    room."""
     page, spans = await _visible(
         *(reader, rooms, grants, stream), after=after, before=before, limit=limit, replies_to=replies_to
     )
-    if stream.kind is not Kind.CHAT or not page.events:
+    if stream.kind is not Kind.CHAT or not page.events or not counted:
         return page
     return page._replace(events=with_counts(page.events, await reader.replies(stream, page.events, spans)))
+
+
+class Around(NamedTuple):
+    """What lies around a place, and whether there is more of it before and after."""
+
+    page: Page
+    before: bool
+    after: bool
+
+
+async def read_around(
+    reader: Reader, rooms: Rooms, grants: Grants, stream: Stream, *, seq: int, limit: int, max_bytes: int
+) -> Around:
+    """The event at `seq` and as many before it as after it, of what may be seen. Raises as `read_visible`."""
+    half = limit // 2
+    older = await read_visible(reader, rooms, grants, stream, before=seq + 1, limit=limit - half)
+    newer = await read_visible(reader, rooms, grants, stream, after=seq, limit=max(1, half))
+    if not half and newer.events:
+        newer = newer._replace(events=[], seqs=[], more=True)
+    sizes = [len(body) for body in (*older.events, *newer.events)]
+    first, last = _fitting(sizes, max(0, len(older.events) - 1), max_bytes)
+    page = Page(
+        [*older.events, *newer.events][first:last],
+        more=older.more or newer.more or last - first < len(sizes),
+        seqs=[*older.seqs, *newer.seqs][first:last],
+        degraded=older.degraded or newer.degraded,
+    )
+    return Around(page, before=older.more or first > 0, after=newer.more or last < len(sizes))
+
+
+def _fitting(sizes: Sequence[int], middle: int, most: int) -> tuple[int, int]:
+    """So many around the middle as fit, as far as they go to either side."""
+    first, last, size = 0, len(sizes), sum(sizes)
+    while size > most and last - first > 1:
+        if last - 1 - middle >= middle - first:
+            last -= 1
+            size -= sizes[last]
+        else:
+            size -= sizes[first]
+            first += 1
+    return first, last
 
 
 async def _visible(

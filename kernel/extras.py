@@ -31,6 +31,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "embedded": ("jgo", "psutil", "requests"),
         "s3": ("aiobotocore", "botocore"),
         "rocksdb": ("rocksdict",),
+        "languages": ("py3langid",),
     }
 )
 #: Extra -> those that come with it.
@@ -40,6 +41,7 @@ IMPLIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "embedded": ("server", "registry"),
         "s3": ("server", "registry"),
         "rocksdb": ("server", "registry"),
+        "languages": ("server", "registry"),
     }
 )
 

@@ -29,13 +29,12 @@ from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 from search_indexer.alert_index import LOOKED_AT, AlertIndex, Suspension
 from search_indexer.indexing.documents import Indexable
-from search_indexer.query.matching import Text, matches, text_of
+from search_indexer.query.matching import About, Text, is_near, matches, text_of
 from search_indexer.query.parser import parse
-from search_indexer.query.syntax import Query
+from search_indexer.query.syntax import During, Query
 from search_indexer.searching.request import MAX_VALUES, Search, read_search
 from search_indexer.searching.scope import EVERYTHING
 from search_indexer.text.folding import Folding
-from search_indexer.text.geo import metres_between
 
 #: Before an alert's id: the key of a record that says until when it rests. No alert is called so.
 REST: Final = "$rest:"
@@ -164,15 +163,32 @@ def shown(alert: Alert) -> dict[str, Any]:
 def ready(alert: Alert, folding: Folding) -> Ready:
     """Parse it. Raises `bad_request`."""
     check_id(alert.id)
-    return Ready(alert, parse(alert.search.q, folding))
+    return Ready(alert, parse(alert.search.q, folding, alert.search.reading(alert.since_ms)))
+
+
+def check_new(alert: Alert, folding: Folding) -> None:
+    """Raise `bad_request` for a query that cannot be read, or that no alert should have."""
+    query, search = ready(alert, folding).query, alert.search
+    if any(isinstance(term, During) for clause in query.clauses for term in clause.terms):
+        raise TouchlineError(
+            "bad_request", "An alert is about what comes: leave before:, after: and on: out."
+        )
+    wanted = any(not clause.negated for clause in query.clauses)
+    filters = (search.kinds, search.channels, search.senders, search.types, search.near)
+    if not wanted and not any(filters) and alert.streams == EVERYTHING:
+        raise TouchlineError(
+            "bad_request",
+            "This alert would tell of nearly everything: say what is wanted, by a word in q, or by a kind,"
+            " channel, sender, type, place or streams.",
+        )
 
 
 def matching(alerts: Iterable[Ready], event: Indexable, folding: Folding) -> list[Alert]:
     """The alerts that this event sets off: those whose search would find it."""
     if _is_no_news(event):
         return []
-    text = _text_of(event, folding)
-    return [one.alert for one in alerts if _passes(one.alert, event) and (_asks(one, text))]
+    text, about = _text_of(event, folding), about_of(event)
+    return [one.alert for one in alerts if _passes(one.alert, event) and _asks(one, text, about)]
 
 
 def _is_no_news(event: Indexable) -> bool:
@@ -182,11 +198,23 @@ def _is_no_news(event: Indexable) -> bool:
 
 def _text_of(event: Indexable, folding: Folding) -> Callable[[], Text]:
     """The event's text, made when it is first asked for, and no more of it than alerts look at."""
-    return cache(lambda: text_of(event.source[:LOOKED_AT], folding))
+    document, source = event.document, event.source
+    if len(source) <= LOOKED_AT:  # its words are ready
+        return cache(lambda: Text(frozenset(document.words.split()), document.text.split()))
+    return cache(lambda: text_of(source[:LOOKED_AT], folding))
 
 
-def _asks(one: Ready, text: Callable[[], Text]) -> bool:
-    return not one.query.clauses or matches(one.query, text())
+def about_of(event: Indexable) -> About:
+    """What queries may ask of an event beside its text."""
+    document = event.document
+    return About(
+        *(document.kind, document.channel, document.sender, document.type, document.at),
+        *(document.marks, document.where),
+    )
+
+
+def _asks(one: Ready, text: Callable[[], Text], about: About) -> bool:
+    return not one.query.clauses or matches(one.query, text(), about)
 
 
 def _passes(alert: Alert, event: Indexable) -> bool:
@@ -201,12 +229,8 @@ def _passes(alert: Alert, event: Indexable) -> bool:
     ):
         if allowed and value not in allowed:
             return False
-    if search.near is not None:
-        if document.where is None:
-            return False
-        lon, lat = document.where
-        if metres_between(search.near.lat, search.near.lon, lat, lon) > search.near.metres:
-            return False
+    if search.near is not None and not is_near(search.near, document.where):
+        return False
     stream = document.stream
     return any(covers(p, stream) for p in alert.patterns) and any(covers(p, stream) for p in alert.streams)
 
@@ -247,12 +271,12 @@ class AlertBook:
         """The alerts that this event sets off, and whose owners may read it."""
         if _is_no_news(event):
             return []
-        document, text = event.document, _text_of(event, self._folding)
+        document, text, about = event.document, _text_of(event, self._folding), about_of(event)
         return [
             one.alert
-            for one in self._index.may_match(document.channel, document.sender, text)
+            for one in self._index.may_match(about, text)
             if _passes(one.alert, event)
-            and _asks(one, text)
+            and _asks(one, text, about)
             and self._may_read(one.alert, document.channel, document.seq)
         ]
 

@@ -12,12 +12,18 @@ from kernel.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
+    from consumers.client.crowd import Crowd as Crowd
+    from consumers.client.crowd import applaud as applaud
+    from consumers.client.crowd import react as react
+    from consumers.client.crowd import vote as vote
+    from consumers.client.crowd import watch_crowd as watch_crowd
     from consumers.client.moderation import Moderation as Moderation
     from consumers.client.nearby import Nearby as Nearby
     from consumers.client.nearby import around as around
     from consumers.client.nearby import locate as locate
     from consumers.client.nearby import watch_nearby as watch_nearby
     from consumers.client.rooms import Rooms as Rooms
+    from consumers.client.search import Search as Search
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
     from consumers.client.viewer import Gap as Gap
@@ -86,6 +92,18 @@ def _moderation() -> ModuleType:
     return home
 
 
+def _search() -> ModuleType:
+    import consumers.client.search as home  # noqa: PLC0415
+
+    return home
+
+
+def _crowd() -> ModuleType:
+    import consumers.client.crowd as home  # noqa: PLC0415
+
+    return home
+
+
 def _errors() -> ModuleType:
     import kernel.errors as home  # noqa: PLC0415
 
@@ -104,6 +122,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Attachments": _attachments,
         "Broadcast": _producers,
         "Chat": _producers,
+        "Crowd": _crowd,
         "Delivered": _producers,
         "Failure": _producers,
         "Location": _producers,
@@ -111,8 +130,13 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Moderation": _moderation,
         "Nearby": _nearby,
         "Rooms": _rooms,
+        "Search": _search,
+        "applaud": _crowd,
         "around": _nearby,
         "locate": _nearby,
+        "react": _crowd,
+        "vote": _crowd,
+        "watch_crowd": _crowd,
         "watch_nearby": _nearby,
         "Producer": _producers,
         "SomeNotDelivered": _producers,
@@ -141,6 +165,7 @@ __all__ = [
     "Chat",
     "Closed",
     "Connecting",
+    "Crowd",
     "Delivered",
     "Event",
     "Failure",
@@ -154,6 +179,7 @@ __all__ = [
     "Producer",
     "Refused",
     "Rooms",
+    "Search",
     "Settings",
     "SomeNotDelivered",
     "Start",
@@ -163,9 +189,13 @@ __all__ = [
     "Viewer",
     "Waiting",
     "__version__",
+    "applaud",
     "around",
     "load_settings",
     "locate",
+    "react",
+    "vote",
+    "watch_crowd",
     "watch_nearby",
 ]
 

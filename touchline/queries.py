@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 #: Click takes nothing for an option that begins with this, and nobody can type it on a command line.
 _MARK: Final = "\0"
@@ -37,3 +38,23 @@ def _unmarked(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_unmarked(one) for one in value)
     return value.removeprefix(_MARK) if isinstance(value, str) else value
+
+
+def complete_query(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What a query may go on as, for a shell's Tab key; nothing where no gateway answers."""
+    import asyncio  # noqa: PLC0415 - only a shell that completes needs these
+    from contextlib import suppress  # noqa: PLC0415
+
+    from consumers.client.search import Search  # noqa: PLC0415
+    from kernel.errors import TouchlineError  # noqa: PLC0415
+    from touchline import asking  # noqa: PLC0415
+
+    with suppress(TouchlineError):
+        gateway = asking.gateway_of(ctx.params.get("url"))
+        search = Search(gateway, token=ctx.params.get("token"), user=ctx.params.get("user"))
+        answer = asyncio.run(search.suggest(incomplete))
+        return [
+            CompletionItem(incomplete[: answer["start"]] + one["text"], help=one.get("says"))
+            for one in answer["suggestions"]
+        ]
+    return []

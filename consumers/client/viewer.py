@@ -13,18 +13,22 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
+
 from consumers.client.driver import Driver, Reader, Token
 from consumers.client.host import Closed, Connecting, Gap, Live, Offline, Refused, Status, Waiting
 from consumers.client.subscription import Start
 from kernel.access.users import check_user
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
+from kernel.log.positions import MAX_SEQ
 from schemas.events import Event
 
 __all__ = [
     "Closed",
     "Connecting",
     "Gap",
+    "HistoryPage",
     "Live",
     "Offline",
     "Refused",
@@ -51,6 +55,16 @@ class Published(str):
         made = super().__new__(cls, key)
         made.stream, made.seq, made.id = stream, seq, event_id
         return made
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """A page of a stream's past, in order, and whether there is more in the direction that was asked for;
+    of what lies around a place, before and after it."""
+
+    events: list[Event]
+    more: bool
+    more_before: bool = False
+    more_after: bool = False
 
 
 class Viewer:
@@ -106,10 +120,19 @@ class Viewer:
         return self._driver.latest
 
     async def stream(
-        self, name: str, *, after: int | None = None, last: int | None = None
+        self,
+        name: str,
+        *,
+        after: int | None = None,
+        last: int | None = None,
+        reactions: bool = False,
+        members: bool = False,
     ) -> AsyncGenerator[Event]:
-        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched."""
-        async with contextlib.aclosing(self.items(name, Start(after, last))) as items:
+        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched.
+
+        `on_told` is told with `reactions` what these and votes come to, with `members` who comes and goes.
+        """
+        async with contextlib.aclosing(self.items(name, Start(after, last, reactions, members))) as items:
             async for item in items:
                 if isinstance(item, Event):
                     yield item
@@ -175,8 +198,8 @@ class Viewer:
             driver.act(lambda _: driver.core.inbox(0))
 
     def on_told(self, listener: Callable[[Mapping[str, Any]], None]) -> Callable[[], None]:
-        """Call back with what edges tell of rooms: `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`.
-        Returns what ends that."""
+        """Call back with what edges tell beside events: of rooms `receipt`, `typing`, `join`, `leave`,
+        `inbox`, `synced`; of crowds `reactions`, `poll`. Returns what ends that."""
         self._driver.listeners[listener] = None
         return lambda: self._driver.listeners.pop(listener, None)
 
@@ -196,6 +219,29 @@ class Viewer:
         """Who watches a stream: `user`, `devices`, `since`."""
         reply = await self.request({"op": "presence", "stream": stream, "members": True, "limit": limit})
         return list(reply["members"])
+
+    async def history(
+        self,
+        stream: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = 50,
+        replies_to: str | None = None,
+    ) -> HistoryPage:
+        """A page of a stream's past: the last events before a `seq`, the first after one, or around one.
+
+        With none of them the last ones. Raises `bad_request`, `forbidden`, `not_found` or `unavailable`.
+        """
+        if before is None and after is None and around is None and replies_to is None:
+            before = MAX_SEQ
+        given = {"before": before, "after": after, "around": around, "replies_to": replies_to}
+        asked = {"op": "history", "stream": stream, "limit": limit}
+        reply = await self.request(
+            asked | {name: value for name, value in given.items() if value is not None}
+        )
+        return msgspec.convert(reply, HistoryPage)
 
     async def publish(
         self,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.crowd import PollNews, React, Reactions, Vote
 from consumers.protocol.inbox import (
     Gone,
     Inbox,
@@ -47,6 +48,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
     last: Annotated[int, Meta(ge=0, le=1000)] | None = None
     cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
     members: Annotated[bool, Meta(description="tell who comes and goes, up to 1,000 viewers")] = False
+    reactions: Annotated[bool, Meta(description="tell what reactions and votes come to")] = False
 
 
 class Unsubscribe(Request, frozen=True, tag="unsubscribe"):
@@ -78,11 +80,12 @@ class Ack(Request, frozen=True, tag="ack"):
 
 
 class History(Request, frozen=True, tag="history"):
-    """Read a stream's past: the events before or after a place."""
+    """Read a stream's past: the events before, after or around a place."""
 
     stream: StreamName
     before: Seq | None = None
     after: Seq | None = None
+    around: Annotated[int, Meta(ge=0, le=MAX_SEQ, description="as many before it as after it")] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
     replies_to: (
         Annotated[str, Meta(pattern="^[0-9]{1,40}$", description="only what answers this event")] | None
@@ -139,6 +142,8 @@ AnyRequest = (
     | Nearby
     | Locate
     | Around
+    | React
+    | Vote
     | Ping
 )
 
@@ -208,6 +213,9 @@ class HistoryReply(Reply, frozen=True, tag="history"):
     stream: str
     events: list[msgspec.Raw]
     more: bool
+    #: Of what was asked for around a place.
+    more_before: bool | UnsetType = UNSET
+    more_after: bool | UnsetType = UNSET
 
 
 class PresenceReply(Reply, frozen=True, tag="presence"):
@@ -298,6 +306,8 @@ AnyReply = (
     | Near
     | Away
     | AroundReply
+    | Reactions
+    | PollNews
     | Pong
     | Gap
     | Redirect

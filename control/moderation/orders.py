@@ -1,6 +1,5 @@
 """Orders about a user in a channel (mute, ban …), or everywhere (erase): what each may say. Pure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeVar
 
@@ -9,6 +8,7 @@ import msgspec
 from kernel.access.users import check_user
 from kernel.errors import TouchlineError
 from kernel.log.positions import is_channel, split_lane
+from kernel.times import span_ms
 
 MODERATE: Final = "moderate"
 ERASE: Final = "erase_user"
@@ -18,8 +18,6 @@ T = TypeVar("T")
 Do = Literal["mute", "unmute", "ban", "unban"]
 #: Ten years: what is longer is without an end, and says so by saying nothing.
 _LONGEST_MS: Final = 3653 * 24 * 3600 * 1000
-_UNITS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
-_SPAN: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s?(s|m|h|d|w)")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -39,8 +37,7 @@ class Erase(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_span(text: str) -> int:
     """`10m` in milliseconds. Raises `bad_request`."""
-    found = _SPAN.fullmatch(text.strip())
-    length = 0 if found is None else round(float(found[1]) * _UNITS[found[2]])
+    length = span_ms(text) or 0
     if not 0 < length <= _LONGEST_MS:
         raise _bad(f"for is {text[:40]!r}: write a time with its unit, like 30s, 10m, 12h or 7d.")
     return length

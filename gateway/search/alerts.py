@@ -22,9 +22,9 @@ from search_indexer.alerts import (
     AlertSaver,
     alert_stream,
     check_id,
+    check_new,
     check_owner,
     read_alert,
-    ready,
     rest_shown,
     shown,
 )
@@ -130,7 +130,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         by: dict[str, Any] = {"patterns": patterns, "owner": caller.user, "admin": admin}
         given, lists = parameters_of(await json_object(request, _MAX_BYTES, dict[str, Any]))
         alert = read_alert(alert_id, given, **lists, now_ms=clock.now_ms(), **by)
-        ready(alert, folding)  # a query that cannot be read is said now
+        check_new(alert, folding)  # a query that cannot be read is said now
         there = alerts()
         _check_room(caller, alert_id, there)
         await keep(alert, alert_id, caller.user)

@@ -41,7 +41,11 @@ class Elasticsearch(Section, frozen=True):
     ] = "touchline"
     shards: Annotated[Count, Meta(description="primary shards of each day's index")] = 1
     language: Annotated[
-        str, Meta(description="whose endings search ignores: a language that Snowball knows")
+        str,
+        Meta(
+            description="whose endings search ignores: a language that Snowball knows, or several, with"
+            " commas (told apart message by message; needs the extra `languages`)"
+        ),
     ] = "english"
 
 

@@ -11,7 +11,9 @@ from kernel.access.users import ALERT
 from kernel.log.positions import Kind, split_lane
 from schemas.checks import CHANGES
 from schemas.rendering import render
+from search_indexer.query.syntax import ATTACHMENT, EDITED, REPLY
 from search_indexer.text.folding import Folding
+from search_indexer.text.marks import marks_of
 
 #: Text of one event that is searched; what lies behind it is shown, not found.
 MAX_TEXT: Final = 100_000
@@ -47,6 +49,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     hidden: bool = False
     #: The id of the event that it answers.
     reply_to: str | None = None
+    #: What its text has, and what became of it (search_indexer/query/syntax.py).
+    marks: list[str] = []
     #: After an edit: the `seq` of the last one, and the text that counts.
     edit: int = 0
     edited: str | None = None
@@ -100,8 +104,12 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
             new = source if event["type"] == "edit" else None
             change = Change(document.stream, document.seq, data["target"] or "", document.sender, new)
             source = ""
-        elif (extra := data["extra"]) is not None and "reply_to" in extra:
-            document.reply_to = reply_of(document.body.encode())
+        elif (extra := data["extra"]) is not None:
+            if "reply_to" in extra and (reply_to := reply_of(document.body.encode())):
+                document.reply_to = reply_to
+                document.marks = [REPLY]
+            if "attachments" in extra and _decode(extra).get("attachments"):
+                document.marks = [*document.marks, ATTACHMENT]
     elif kind is Kind.LOCATION:
         document.where = (data["lon"], data["lat"])
     else:
@@ -113,6 +121,8 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
             document.data = shallow(fields)
     if source:
         document.words, document.text = folding.fields(source[:MAX_TEXT])
+        if marks := marks_of(source[:MAX_TEXT]):
+            document.marks = [*document.marks, *marks]
     return Indexable(kind, event["id"], document, source, change)
 
 
@@ -163,12 +173,21 @@ def changed(target: Document, change: Change, folding: Folding) -> Document:
     if change.text is None:
         retract = max(change.seq, target.retract)
         return msgspec.structs.replace(
-            target, retract=retract, hidden=True, text="", words="", edit=0, edited=None
+            target, retract=retract, hidden=True, text="", words="", edit=0, edited=None, marks=[]
         )
     if target.retract or change.seq <= target.edit or change.sender != target.sender:
         return target
-    words, text = folding.fields(change.text[:MAX_TEXT])
-    return msgspec.structs.replace(target, edit=change.seq, edited=change.text, words=words, text=text)
+    read = change.text[:MAX_TEXT]
+    words, text = folding.fields(read)
+    kept = [mark for mark in target.marks if mark in (REPLY, ATTACHMENT)]
+    return msgspec.structs.replace(
+        target,
+        edit=change.seq,
+        edited=change.text,
+        words=words,
+        text=text,
+        marks=[EDITED, *kept, *marks_of(read)],
+    )
 
 
 def _of_one_channel(one: str, other: str) -> bool:
@@ -178,10 +197,15 @@ def _of_one_channel(one: str, other: str) -> bool:
 
 def shown(document: Document) -> bytes:
     """The event's JSON object as search shows it: after an edit, with the text that counts."""
-    if document.edited is None:
-        return document.body.encode()
-    event = _decode(document.body)
-    event["data"]["text"] = document.edited
+    return shown_as(document.body, document.edited)
+
+
+def shown_as(body: str, edited: str | None) -> bytes:
+    """An event's JSON object with the text that counts."""
+    if edited is None:
+        return body.encode()
+    event = _decode(body)
+    event["data"]["text"] = edited
     return _encode(event)
 
 

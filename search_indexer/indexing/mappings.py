@@ -12,7 +12,7 @@ from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 
 #: Fields that indices made before they were thought of lack.
-BASE, NUMBER, REPLY = "base", "n", "reply_to"
+BASE, NUMBER, REPLY, MARKS = "base", "n", "reply_to", "marks"
 _KEYWORD: Final = {"type": "keyword", "ignore_above": 512}
 #: Kept in the document, not indexed.
 _KEPT: Final = {"type": "keyword", "index": False, "doc_values": False}
@@ -30,6 +30,8 @@ _FIELDS: Final[dict[str, Any]] = {
     NUMBER: {"type": "long"},
     # What it answers: replies are found, and counted, by it.
     REPLY: _KEYWORD,
+    # What its text has, what became of it, and whom it names (search_indexer/text/marks.py).
+    MARKS: _KEYWORD,
     "at": {"type": "date", "format": "epoch_millis"},
     # Partition and kind in one number: with `at` and `seq` it makes the order of events total.
     "place": {"type": "integer", "index": False},
@@ -52,6 +54,15 @@ _FIELDS: Final[dict[str, Any]] = {
     "edited": _KEPT,
     "body": _KEPT,
 }
+
+
+#: Raised when words or marks are made otherwise than before: older documents lack what is new.
+WORDS: Final = 2
+
+
+def made_with(settings: Settings) -> dict[str, Any]:
+    """What decides which words a document is found by."""
+    return {"language": settings.elasticsearch.language, "words": WORDS}
 
 
 def template(settings: Settings, kind: Kind, generation: int, *, live: bool) -> dict[str, Any]:
@@ -92,7 +103,7 @@ async def put_templates(
         # Indices that are there already learn them; what they hold is without them (searching/scope.py).
         await client.indices.put_mapping(
             index=made["index_patterns"],
-            properties={name: _FIELDS[name] for name in (BASE, NUMBER, REPLY)},
+            properties={name: _FIELDS[name] for name in (BASE, NUMBER, REPLY, MARKS)},
             ignore_unavailable=True,
             allow_no_indices=True,
         )

@@ -14,7 +14,7 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
-from search_indexer.indexing.mappings import put_templates, template_name
+from search_indexer.indexing.mappings import made_with, put_templates, template_name
 from search_indexer.indexing.progress import Partition
 
 _log = get_logger("touchline.index")
@@ -56,7 +56,11 @@ class IndexState:
                 await self._client.index(
                     index=self._index,
                     id=names.LIVE,
-                    document={"generation": generation, "since": generation},
+                    document={
+                        "generation": generation,
+                        "since": generation,
+                        "made_with": made_with(self._settings),
+                    },
                     op_type="create",
                     refresh=True,
                 )
@@ -122,7 +126,11 @@ class IndexState:
         await self._client.index(
             index=self._index,
             id=names.LIVE,
-            document={"generation": generation, "since": self._clock.now_ms()},
+            document={
+                "generation": generation,
+                "since": self._clock.now_ms(),
+                "made_with": made_with(self._settings),
+            },
             refresh=True,
         )
 

@@ -21,11 +21,11 @@ class Gone:
     """For one search."""
 
     def __init__(self, taken_back: TakenBack | None) -> None:
-        self._taken_back = taken_back
+        self.taken_back = taken_back
 
     def erased(self) -> list[dict[str, Any]]:
         """What a query leaves out."""
-        users = [] if self._taken_back is None else self._taken_back.moderation.erased()[-_MOST:]
+        users = [] if self.taken_back is None else self.taken_back.moderation.erased()[-_MOST:]
         return [
             {"bool": {"filter": [of_user(one.user), {"range": {"at": {"lte": one.erased}}}]}} for one in users
         ]
@@ -39,7 +39,7 @@ class Gone:
         return [hit for hit in hits if not self._is_gone(hit)]
 
     def _is_gone(self, hit: dict[str, Any]) -> bool:
-        if self._taken_back is None:
+        if self.taken_back is None:
             return False
         head, stream = head_of(hit["_source"]["body"].encode()), Stream.parse(hit["_source"]["stream"])
-        return head is not None and self._taken_back.is_gone(stream, head)
+        return head is not None and self.taken_back.is_gone(stream, head)

@@ -6,12 +6,10 @@ The parts see nothing in common, so totals and counts are sums, and a page is th
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from kernel.clock import to_rfc3339
 from search_indexer.searching.scope import Seen
 
 #: Ranges that one query names: Elasticsearch bounds the clauses of a query by its memory.
 MOST_RANGES: Final = 500
-_TERMS: Final = ("kind", "channel", "sender")
 #: Of sorts, which of their values fall.
 _FALL: Final[Mapping[str, tuple[bool, ...]]] = {
     "relevance": (True, True, True, True),
@@ -63,13 +61,15 @@ def merged(pages: Sequence[Hits], sort: str, limit: int) -> Hits:
     return Hits(hits[:limit], more)
 
 
-def counted(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The parts' aggregations as one."""
+def counted(answers: Sequence[Mapping[str, Any]], size: int) -> dict[str, Any]:
+    """The parts' aggregations as one, each with so many values."""
     found = [answer.get("aggregations", {}) for answer in answers]
     if len(found) == 1:
         return dict(found[0])
-    made: dict[str, Any] = {name: {"buckets": _summed(found, name)[:10]} for name in _TERMS}
-    for name, choose in (("first", min), ("last", max)):
+    ends = {"first": min, "last": max}
+    fields = {name for one in found for name in one} - ends.keys()
+    made: dict[str, Any] = {name: {"buckets": _summed(found, name)[:size]} for name in fields}
+    for name, choose in ends.items():
         values = [value for one in found if (value := one.get(name, {}).get("value")) is not None]
         made[name] = {"value": choose(values) if values else None}
     return made
@@ -87,15 +87,3 @@ def _summed(found: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any
 def total_of(answers: Sequence[Mapping[str, Any]]) -> int:
     """All hits of all parts."""
     return sum(answer["hits"].get("total", {"value": 0})["value"] for answer in answers)
-
-
-def bars_of(histograms: Sequence[Mapping[str, Any]], width: int) -> list[tuple[str, int]]:
-    """The parts' histograms, of one width, as one: without holes between its ends."""
-    sums: dict[int, int] = {}
-    for histogram in histograms:
-        for bar in histogram["aggregations"]["bars"]["buckets"]:
-            at = int(bar["key"])
-            sums[at] = sums.get(at, 0) + bar["doc_count"]
-    if not sums:
-        return []
-    return [(to_rfc3339(at), sums.get(at, 0)) for at in range(min(sums), max(sums) + 1, width)]

@@ -1,34 +1,28 @@
 """A search as it is asked for: parameters read and checked, each mistake named."""
 
-import re
 from collections.abc import Iterable
+from datetime import UTC, tzinfo
 from typing import Final, Literal
 
 import msgspec
 
-from kernel.clock import from_rfc3339
-from kernel.distances import metres_of
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, is_channel
+from kernel.times import Moment, moment_of, zone_of
+from search_indexer.counting.counts import NAMES as COUNTING
+from search_indexer.counting.counts import Counts, read_counts
+from search_indexer.query.operators import Reading, near_of
+from search_indexer.query.syntax import Near
 
 Sort = Literal["relevance", "newest", "oldest"]
 MAX_LIMIT: Final = 100
 MAX_VALUES: Final = 50
 _SORTS: Final = ("relevance", "newest", "oldest")
-_NUMBER: Final = re.compile(r"[+-]?\d{1,3}(?:\.\d{1,15})?")
-_EARTH_M: Final = 20_037_509.0
 NAMES: Final = (
-    *("q", "kind", "channel", "sender", "type", "since", "until", "near", "within", "sort"),
-    *("limit", "cursor", "facets"),
+    *("q", "kind", "channel", "sender", "type", "since", "until", "zone", "near", "within", "sort"),
+    *("limit", "cursor", *COUNTING),
 )
-
-
-class Near(msgspec.Struct, frozen=True):
-    """A circle on the earth."""
-
-    lat: float
-    lon: float
-    metres: float
+_REPEATED: Final = frozenset({"kind", "channel", "sender", "type", "facet"})
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,25 +37,35 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     near: Near | None = None
     sort: Sort = "newest"
+    #: What times in `q` mean: in this time zone, and asked at this moment (0: when it is answered).
+    zone: str = ""
+    now: int = 0
+
+    def reading(self, now_ms: int) -> Reading:
+        """What times in `q` mean, where that was not said."""
+        return Reading(self.now or now_ms, zone_of(self.zone) if self.zone else UTC)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of the hits is wanted, and whether the facets are."""
+    """Which part of the hits is wanted, and what is to be counted of all of them."""
 
     limit: int = 20
     cursor: str | None = None
-    facets: bool = False
+    counts: Counts | None = None
 
 
-def read_search(given: Iterable[tuple[str, str]]) -> tuple[Search, Page]:
-    """A search from names and values. `kind`, `channel`, `sender` and `type` may be repeated."""
+def read_search(given: Iterable[tuple[str, str]], now_ms: int = 0) -> tuple[Search, Page]:
+    """A search from names and values, asked now. `kind channel sender type facet` may be repeated."""
     values: dict[str, list[str]] = {}
     for name, value in given:
         if name not in NAMES:
             raise _wrong(f"{name[:40]!r} is not a parameter of a search: {', '.join(NAMES)} are.")
         values.setdefault(name, []).append(value)
-    once = {name: _once(name, values) for name in NAMES if name not in {"kind", "channel", "sender", "type"}}
-    since, until = _time("since", once["since"]), _time("until", once["until"])
+    once = {name: _once(name, values) for name in NAMES if name not in _REPEATED}
+    zone = _zone(once["zone"])
+    first, last = (_time(name, once[name], now_ms, zone) for name in ("since", "until"))
+    since = None if first is None else first.start
+    until = None if last is None else max(last.start, last.end - 1)
     if since is not None and until is not None and until < since:
         raise _wrong("until is before since: the first moment comes first.")
     sort = once["sort"] or ("relevance" if (once["q"] or "").strip() else "newest")
@@ -77,10 +81,13 @@ def read_search(given: Iterable[tuple[str, str]]) -> tuple[Search, Page]:
         until=until,
         near=_near(once["near"], once["within"]),
         sort=sort,  # type: ignore[arg-type]  # one of _SORTS
+        zone=once["zone"] or "",
+        now=now_ms,
     )
-    return search, Page(
-        limit=_limit(once["limit"]), cursor=once["cursor"] or None, facets=_flag(once["facets"])
-    )
+    counts = read_counts(values.get("facet", [])[:MAX_VALUES], once)
+    if counts is not None and counts.compare and since is None:
+        raise _wrong("compare needs since: as much time before it is counted, too.")
+    return search, Page(limit=_limit(once["limit"]), cursor=once["cursor"] or None, counts=counts)
 
 
 def _wrong(sentence: str) -> TouchlineError:
@@ -113,16 +120,23 @@ def _channel(value: str) -> str:
     return value
 
 
-def _time(name: str, value: str | None) -> int | None:
+def _zone(name: str | None) -> tzinfo:
+    if not name:
+        return UTC
+    try:
+        return zone_of(name)
+    except ValueError as error:
+        raise _wrong(f"zone: {error}") from None
+
+
+def _time(name: str, value: str | None, now_ms: int, zone: tzinfo) -> Moment | None:
     if not value:
         return None
     try:
         # A + that was not percent-encoded arrives as a space.
-        return from_rfc3339(value.replace(" ", "+") if "T" in value else value)
-    except (ValueError, OverflowError):
-        raise _wrong(
-            f"{name} is {value[:60]!r}: write a time as RFC 3339 has it, like 2026-06-11T19:00:00Z."
-        ) from None
+        return moment_of(value.replace(" ", "+") if "T" in value else value, now_ms, zone)
+    except ValueError as error:
+        raise _wrong(f"{name}: {error}") from None
 
 
 def _near(place: str | None, within: str | None) -> Near | None:
@@ -130,16 +144,10 @@ def _near(place: str | None, within: str | None) -> Near | None:
         if within:
             raise _wrong("within is given without near: add near=lat,lon.")
         return None
-    parts = [part.strip() for part in place.split(",")]
-    if len(parts) != 2 or not all(_NUMBER.fullmatch(part) for part in parts):
-        raise _wrong(f"near is {place[:60]!r}: write latitude and longitude in degrees, like 40.81,-74.07.")
-    lat, lon = float(parts[0]), float(parts[1])
-    if abs(lat) > 90 or abs(lon) > 180:
-        raise _wrong("near is not on the earth: latitude goes from -90 to 90, longitude from -180 to 180.")
-    metres = metres_of(within or "5km")
-    if not metres:
-        raise _wrong(f"within is {(within or '')[:40]!r}: write a distance with its unit, like 5mi or 800m.")
-    return Near(lat, lon, min(metres, _EARTH_M))
+    try:
+        return near_of(place, within or "")
+    except ValueError as error:
+        raise _wrong(str(error)) from None
 
 
 def _limit(value: str | None) -> int:
@@ -148,9 +156,3 @@ def _limit(value: str | None) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= 9 and 1 <= int(value) <= MAX_LIMIT):
         raise _wrong(f"limit is {value[:40]!r}: it is a number from 1 to {MAX_LIMIT}.")
     return int(value)
-
-
-def _flag(value: str | None) -> bool:
-    if value not in {None, "", "0", "1", "true", "false"}:
-        raise _wrong("facets is 1 or 0.")
-    return value in {"1", "true"}

@@ -1,11 +1,12 @@
 """Search: a request, and what the caller may see, to hits with highlights, a total, facets and a cursor."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
+from msgspec.structs import replace
 
 from history import names
 from history.elastic import is_away, search_whole, unreachable
@@ -13,57 +14,31 @@ from history.taken_back import TakenBack
 from kernel.clock import Clock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
-from search_indexer.indexing.documents import Document, broadcast_text, shown
-from search_indexer.query import elastic
+from search_indexer.counting.counts import LEAST_WIDTH, Counts, bars_wanted, standing_out, width_of
+from search_indexer.counting.facets import Bar, Facets, Previous, Sums, bars_of, words_of
+from search_indexer.indexing.documents import Document, broadcast_text, shown, shown_as
+from search_indexer.indexing.mappings import made_with
 from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
-from search_indexer.searching.cursors import Cursors
+from search_indexer.searching.asking import background, request_body
+from search_indexer.searching.cursors import Cursors, fingerprint
 from search_indexer.searching.gone import Gone
-from search_indexer.searching.parts import Hits, bars_of, counted, merged, parts_of, total_of
-from search_indexer.searching.request import Page, Search
-from search_indexer.searching.scope import ALL, EVERYTHING, Seen, beyond, visible
+from search_indexer.searching.parts import Hits, Part, merged, parts_of, total_of
+from search_indexer.searching.request import Page, Search, read_search
+from search_indexer.searching.scope import ALL, EVERYTHING, Seen
 from search_indexer.text.folding import Folding
 
-#: Newest or oldest first; `seq` and `place` make the order total, so that pages never overlap.
-_NEWEST: Final = [{"at": "desc"}, {"seq": "desc"}, {"place": "desc"}]
-_SORTS: Final[dict[str, list[dict[str, str]]]] = {
-    "relevance": [{"_score": "desc"}, *_NEWEST],
-    "newest": _NEWEST,
-    "oldest": [{"at": "asc"}, {"seq": "asc"}, {"place": "asc"}],
-}
 #: How often a page is asked for anew without what was taken back.
 _TRIES: Final = 3
 #: Hits that are asked for first.
 _FIRST_HITS: Final = 20
-_MINUTE_MS: Final = 60_000
-_BUCKETS: Final = 120
-_WIDTHS: Final = (1000, 5000, 15_000, *(_MINUTE_MS * n for n in (1, 5, 15, 60, 360, 1440)))
 
 
 class Hit(msgspec.Struct):
     event: msgspec.Raw
     score: float | None
     highlight: str
-
-
-class Bucket(msgspec.Struct):
-    value: str
-    count: int
-
-
-class Bar(msgspec.Struct):
-    start: str
-    count: int
-
-
-class Facets(msgspec.Struct):
-    kind: list[Bucket]
-    channel: list[Bucket]
-    sender: list[Bucket]
-    #: Over the whole span of the hits, a bar a second, or as much wider as keeps it at 120 bars.
-    histogram: list[Bar]
-    bar_ms: int
 
 
 class Found(msgspec.Struct, omit_defaults=True):
@@ -74,6 +49,8 @@ class Found(msgspec.Struct, omit_defaults=True):
     next: str | None
     took_ms: int
     facets: Facets | None = None
+    #: Where nothing was found: a query that is nearly this one, and finds something.
+    did_you_mean: str | None = None
 
 
 class Mark(msgspec.Struct):
@@ -90,6 +67,43 @@ class Watermarks(msgspec.Struct):
 
     generation: int | None
     watermarks: list[Mark]
+    #: What its words were made with (null: by a version before this was noted), and what would be now: where
+    #: they differ, `touchline index --rebuild` makes it anew.
+    made_with: dict[str, Any] | None
+    as_set: dict[str, Any]
+
+
+class Row(NamedTuple):
+    """A hit as it is exported: the event's JSON object, and its place in the order."""
+
+    event: bytes
+    sort: list[Any]
+
+
+class Rows(NamedTuple):
+    """Hits of an export; `next` goes on behind them, None: there are no more. `cursor` makes one's own."""
+
+    rows: list[Row]
+    next: str | None
+    cursor: Callable[[list[Any]], str]
+
+
+class Asked(NamedTuple):
+    """A search on its way: what Elasticsearch is asked, a part of what the caller may see at a time."""
+
+    search: Search
+    page: Page
+    query: Query
+    now_ms: int
+    bodies: list[dict[str, Any]]
+    gone: Gone
+    patterns: Sequence[str]
+    seen: Seen
+    parts: Sequence[Part]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return self.search.kinds or tuple(Kind)
 
 
 class Searcher:
@@ -100,6 +114,14 @@ class Searcher:
         self._folding = Folding(settings.elasticsearch.language)
         self._cursors = Cursors(settings)
         self._prefix = settings.elasticsearch.index_prefix
+
+    def read(self, given: Iterable[tuple[str, str]]) -> tuple[Search, Page]:
+        """A search of parameters as people give them, as of when its first page was asked for.
+
+        Raises `bad_request`."""
+        parameters = list(given)
+        cursor = dict(parameters).get("cursor")
+        return read_search(parameters, self._cursors.now_of(cursor) if cursor else self._clock.now_ms())
 
     async def search(
         self,
@@ -116,52 +138,95 @@ class Searcher:
         Raises `bad_request` or `unavailable`.
         """
         begun = self._clock.monotonic()
-        query = parse(search.q, self._folding)
-        gone, patterns = Gone(taken_back), list(patterns)
+        asked = self._asked(search, page, list(patterns), seen, taken_back)
+        try:
+            answers, (found, full) = await self._found(asked)
+            last = found[-1] if found else None
+            found = asked.gone.without(found)
+            facets = None if page.counts is None else await self._counted(asked, page.counts, answers)
+        except (ApiError, TransportError) as error:
+            raise self._unreachable(error) from error
+        more = full and last is not None
+        return Found(
+            total=total_of(answers),
+            hits=await asyncio.to_thread(self._shown, asked.query, found),
+            next=self._cursors.make(search, last["sort"], asked.now_ms) if more and last else None,
+            took_ms=round((self._clock.monotonic() - begun) * 1000),
+            facets=facets,
+        )
+
+    async def rows(
+        self,
+        search: Search,
+        page: Page,
+        *,
+        patterns: Iterable[str] = EVERYTHING,
+        seen: Seen = ALL,
+        taken_back: TakenBack | None = None,
+    ) -> Rows:
+        """A page of hits as they are exported, each with its cursor. Raises as `search`."""
+        asked = self._asked(search, page, list(patterns), seen, taken_back)
+        for body in asked.bodies:
+            body |= {"track_total_hits": False, "source_includes": ["body", "stream", "edited"]}
+        try:
+            _, (found, full) = await self._found(asked, first=page.limit)
+        except (ApiError, TransportError) as error:
+            raise self._unreachable(error) from error
+        mark = fingerprint(search)
+        rows = [
+            Row(shown_as(hit["_source"]["body"], hit["_source"].get("edited")), hit["sort"])
+            for hit in asked.gone.without(found)
+        ]
+        after = self._cursors.behind(mark, found[-1]["sort"], asked.now_ms) if found else None
+        return Rows(
+            rows, after if full else None, lambda sort: self._cursors.behind(mark, sort, asked.now_ms)
+        )
+
+    def _asked(
+        self,
+        search: Search,
+        page: Page,
+        patterns: Sequence[str],
+        seen: Seen,
+        taken_back: TakenBack | None,
+    ) -> Asked:
+        now_ms = search.now or self._clock.now_ms()
+        query = parse(search.q, self._folding, search.reading(now_ms))
+        gone, parts = Gone(taken_back), parts_of(seen)
         bodies = [
-            request_body(search, query, page, patterns, part.seen, channels=part.channels)
-            for part in parts_of(seen)
+            request_body(search, query, page, patterns, part.seen, channels=part.channels) for part in parts
         ]
         for body in bodies:
             body["query"]["bool"]["must_not"] += gone.erased()
             if page.cursor:
                 body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
-        kinds = search.kinds or tuple(Kind)
-        try:
-            answers, (found, full) = await self._page(bodies, kinds, search.sort, page.limit)
-            for _ in range(_TRIES):  # what the index does not know of yet counts in no total either
-                if not (ids := gone.among(found)):
-                    break
-                for body in bodies:
-                    body["query"]["bool"]["must_not"].append({"ids": {"values": ids}})
-                answers, (found, full) = await self._page(bodies, kinds, search.sort, page.limit)
-            last = found[-1] if found else None
-            found = gone.without(found)
-            queries = [body["query"] for body in bodies]
-            facets = await self._facets(answers, queries, kinds) if page.facets else None
-        except (ApiError, TransportError) as error:
-            if not is_away(error):
-                raise
-            raise unreachable(self._settings, error) from error
-        return Found(
-            total=total_of(answers),
-            hits=await asyncio.to_thread(self._shown, query, found),
-            next=self._cursors.make(search, last["sort"]) if full and last is not None else None,
-            took_ms=round((self._clock.monotonic() - begun) * 1000),
-            facets=facets,
-        )
+        return Asked(search, page, query, now_ms, bodies, gone, patterns, seen, parts)
 
-    async def _page(
-        self, bodies: Sequence[dict[str, Any]], kinds: Iterable[Kind], sort: str, limit: int
-    ) -> tuple[list[dict[str, Any]], Hits]:
+    async def _found(self, asked: Asked, first: int = _FIRST_HITS) -> tuple[list[dict[str, Any]], Hits]:
+        """The answers and a page of hits, without those that the index does not know to be taken back: they
+        count in no total either."""
+        answers, hits = await self._page(asked, first)
+        for _ in range(_TRIES):
+            if not (ids := asked.gone.among(hits.hits)):
+                break
+            for body in asked.bodies:
+                body["query"]["bool"]["must_not"].append({"ids": {"values": ids}})
+            answers, hits = await self._page(asked, first)
+        return answers, hits
+
+    def _unreachable(self, error: Exception) -> Exception:
+        return unreachable(self._settings, error) if is_away(error) else error
+
+    async def _page(self, asked: Asked, first: int) -> tuple[list[dict[str, Any]], Hits]:
         """The answers, and a page of all of them."""
-        first = {"size": min(limit, _FIRST_HITS)}
-        answers = await asyncio.gather(*(self._ask(kinds, {**body, **first}) for body in bodies))
+        kinds, limit = asked.kinds, asked.page.limit
+        size = {"size": min(limit, first)}
+        answers = await asyncio.gather(*(self._ask(kinds, {**body, **size}) for body in asked.bodies))
         pages = [
-            Hits(*await self._hits(answer, kinds, body, limit))
-            for answer, body in zip(answers, bodies, strict=True)
+            Hits(*await self._hits(answer, kinds, body, limit, min(limit, first)))
+            for answer, body in zip(answers, asked.bodies, strict=True)
         ]
-        return answers, merged(pages, sort, limit)
+        return answers, merged(pages, asked.search.sort, limit)
 
     async def _ask(self, kinds: Iterable[Kind], body: dict[str, Any]) -> dict[str, Any]:
         return await search_whole(
@@ -173,12 +238,12 @@ class Searcher:
         )
 
     async def _hits(
-        self, answer: dict[str, Any], kinds: Iterable[Kind], body: dict[str, Any], limit: int
+        self, answer: dict[str, Any], kinds: Iterable[Kind], body: dict[str, Any], limit: int, asked: int
     ) -> tuple[list[dict[str, Any]], bool]:
         """The hits of a page, and whether more may follow. How large an event is shows when it is there: so a
         long page is asked for in parts, and ends at a size."""
         found: list[dict[str, Any]] = []
-        part, asked, size = answer["hits"]["hits"], min(limit, _FIRST_HITS), 0
+        part, size = answer["hits"]["hits"], 0
         while True:
             for hit in part:
                 size += len(hit["_source"]["body"])
@@ -204,13 +269,15 @@ class Searcher:
                 raise
             raise unreachable(self._settings, error) from error
         found = {hit["_id"]: hit["_source"] for hit in answer["hits"]["hits"]}
-        live = found.get(names.LIVE, {}).get("generation")
+        said = found.get(names.LIVE, {})
+        live = said.get("generation")
         marks = [
             Mark(about["kind"], about["partition"], about["offset"], about["seq"], to_rfc3339(about["at"]))
             for about in found.values()
             if "offset" in about and about["generation"] == live
         ]
-        return Watermarks(live, sorted(marks, key=lambda mark: (mark.kind, mark.partition)))
+        ordered = sorted(marks, key=lambda mark: (mark.kind, mark.partition))
+        return Watermarks(live, ordered, said.get("made_with"), made_with(self._settings))
 
     def _shown(self, query: Query, hits: list[dict[str, Any]]) -> list[Hit]:
         """In a thread: what it takes grows with the texts that were found."""
@@ -222,112 +289,49 @@ class Searcher:
             made.append(Hit(msgspec.Raw(shown(document)), hit.get("_score"), marked))
         return made
 
-    async def _facets(
-        self,
-        answers: Sequence[dict[str, Any]],
-        queries: Sequence[dict[str, Any]],
-        kinds: tuple[Kind, ...],
+    async def _counted(
+        self, asked: Asked, counts: Counts, answers: Sequence[Mapping[str, Any]], width: int = 0
     ) -> Facets:
-        sums = counted(answers)
-        first, last = sums.get("first", {}).get("value"), sums.get("last", {}).get("value")
+        """What was counted with a page, and what is asked for besides: bars, words that stand out, the time
+        before."""
+        sums = Sums(counts, answers)
         bars: list[Bar] = []
-        width = _WIDTHS[0]
-        if first is not None and last is not None:
-            width = next((w for w in _WIDTHS if (last - first) / w < _BUCKETS), _WIDTHS[-1])
-            histograms = await asyncio.gather(*(self._bars(query, kinds, width) for query in queries))
-            bars = [Bar(*bar) for bar in bars_of(histograms, width)]
-        return Facets(
-            **{
-                name: [
-                    Bucket(bucket["key"], bucket["doc_count"])
-                    for bucket in sums.get(name, {}).get("buckets", [])
-                ]
-                for name in ("kind", "channel", "sender")
-            },
-            histogram=bars,
-            bar_ms=width,
+        if sums.span is not None:
+            width = width or width_of(counts, *sums.span)
+            wanted = bars_wanted(width, counts, sums.divides, asked.search.zone)
+            histograms = await asyncio.gather(
+                *(self._aggregated(asked, body, wanted) for body in asked.bodies)
+            )
+            bars = bars_of(histograms, width, sums.divides)
+        facets = sums.shown(bars, width or LEAST_WIDTH)
+        if counts.standout:
+            part = asked.parts[0]
+            others = background(
+                *(asked.search, asked.patterns, part.seen, part.channels), left_out=asked.gone.erased()
+            )
+            answer = await self._aggregated(asked, asked.bodies[0], standing_out(others))
+            facets.standout = words_of(answer)
+        if counts.compare and asked.search.since is not None:
+            facets.previous = await self._before(asked, counts, asked.search.since, facets.bar_ms)
+        return facets
+
+    async def _before(self, asked: Asked, counts: Counts, since: int, width: int) -> Previous:
+        """The same of the time before, as long as the one that is looked at."""
+        until = asked.now_ms if asked.search.until is None else asked.search.until
+        search = replace(asked.search, since=since - (until - since) - 1, until=since - 1)
+        earlier = self._asked(
+            *(search, Page(counts=replace(counts, compare=False)), asked.patterns, asked.seen),
+            asked.gone.taken_back,
         )
+        answers = [await self._ask(earlier.kinds, {**body, "size": 0}) for body in earlier.bodies]
+        facets = await self._counted(earlier, replace(counts, compare=False), answers, width)
+        return Previous(to_rfc3339(search.since or 0), to_rfc3339(since - 1), total_of(answers), facets)
 
-    async def _bars(self, query: dict[str, Any], kinds: tuple[Kind, ...], width: int) -> dict[str, Any]:
-        return await search_whole(
-            self._client,
-            index=",".join(names.alias(self._prefix, kind) for kind in kinds),
-            ignore_unavailable=True,
-            query=query,
-            size=0,
-            track_total_hits=False,
-            aggregations={
-                "bars": {
-                    "date_histogram": {
-                        "field": "at",
-                        "fixed_interval": f"{width}ms",
-                        "format": "strict_date_time",
-                        "min_doc_count": 0,
-                    }
-                }
-            },
-        )
-
-
-def request_body(
-    search: Search,
-    query: Query,
-    page: Page,
-    patterns: Iterable[str],
-    seen: Seen = ALL,
-    *,
-    channels: Sequence[str] = (),
-) -> dict[str, Any]:
-    """What Elasticsearch is asked; `channels`: of these only."""
-    asked = elastic.clauses(query)
-    filters = _filters(search)
-    if channels:
-        filters.append({"terms": {"channel": list(channels)}})
-    if (covered := visible(patterns)) is not None:
-        filters.append(covered)
-    must_not = [*asked["must_not"], {"term": {"hidden": True}}, *beyond(seen)]
-    boolean: dict[str, Any] = {"filter": filters, "must_not": must_not}
-    if search.sort == "relevance":
-        boolean["must"] = asked["must"]
-    else:  # no scores where nobody looks at them
-        filters += asked["must"]
-    body: dict[str, Any] = {
-        "query": {"bool": boolean},
-        "sort": _SORTS[search.sort],
-        "size": page.limit,
-        "track_total_hits": True,
-        "source_includes": ["*"],
-        "source_excludes": ["words", "text", "data"],
-    }
-    if page.facets:
-        body["aggregations"] = {
-            "kind": {"terms": {"field": "kind"}},
-            "channel": {"terms": {"field": "channel", "size": 10}},
-            "sender": {"terms": {"field": "sender", "size": 10}},
-            "first": {"min": {"field": "at"}},
-            "last": {"max": {"field": "at"}},
-        }
-    return body
-
-
-def _filters(search: Search) -> list[dict[str, Any]]:
-    filters: list[dict[str, Any]] = []
-    for field, values in (
-        ("channel", search.channels),
-        ("sender", search.senders),
-        ("type", search.types),
-    ):
-        if values:
-            filters.append({"terms": {field: list(values)}})
-    if search.since is not None or search.until is not None:
-        bounds = {"gte": search.since, "lte": search.until}
-        filters.append({"range": {"at": {name: at for name, at in bounds.items() if at is not None}}})
-    if search.near is not None:
-        near = search.near
-        filters.append(
-            {"geo_distance": {"distance": f"{near.metres}m", "where": {"lat": near.lat, "lon": near.lon}}}
-        )
-    return filters
+    async def _aggregated(
+        self, asked: Asked, body: Mapping[str, Any], wanted: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        query = {"query": body["query"], "size": 0, "track_total_hits": False, "aggregations": wanted}
+        return await self._ask(asked.kinds, query)
 
 
 def _text(document: Document) -> str:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import snowballstemmer
 
 from schemas.marks import bounded
+from search_indexer.text.languages import detector, languages_of
 
 #: Scripts written without spaces (and Korean, whose endings stick to its words): found by pairs of letters.
 _CJK: Final = (
@@ -58,51 +59,74 @@ def _anything() -> re.Pattern[str]:
     )
 
 
+#: A word as it is compared, and its stem.
+Folded = Callable[[str], tuple[str, str]]
+
+
+def _folded(language: str) -> Folded:
+    stem: Callable[[str], str] = snowballstemmer.stemmer(language).stemWord
+
+    @lru_cache(maxsize=200_000)
+    def folded(raw: str) -> tuple[str, str]:
+        word = fold(raw)
+        whole = _APOSTROPHES.sub("", word)[:_LONGEST]
+        # The stemmer takes a plain apostrophe's ending off: player's -> player.
+        return whole, (_APOSTROPHES.sub("", stem(_APOSTROPHES.sub("'", word)))[:_LONGEST] or whole)
+
+    # A word may be as long as a text: hundreds of thousands of them would be remembered otherwise.
+    return lambda raw: folded(raw[:_LOOKED_AT])
+
+
 class Folding:
-    """Words of a language. Safe to share between threads: what it caches never changes."""
+    """Words of a language, or of several: of each text those of the one that it is in.
+
+    Safe to share between threads: what it caches never changes."""
 
     def __init__(self, language: str = "english") -> None:
-        stem: Callable[[str], str] = snowballstemmer.stemmer(language).stemWord
+        """`language`: one that Snowball knows, or several with commas between them."""
+        languages = languages_of(language)
+        self._by_language = {name: _folded(name) for name in languages}
+        self._detect = detector(languages)
 
-        @lru_cache(maxsize=200_000)
-        def folded(raw: str) -> tuple[str, str]:
-            word = fold(raw)
-            whole = _APOSTROPHES.sub("", word)[:_LONGEST]
-            # The stemmer takes a plain apostrophe's ending off: player's -> player.
-            return whole, (_APOSTROPHES.sub("", stem(_APOSTROPHES.sub("'", word)))[:_LONGEST] or whole)
-
-        # A word may be as long as a text: hundreds of thousands of them would be remembered otherwise.
-        def looked_up(raw: str) -> tuple[str, str]:
-            return folded(raw[:_LOOKED_AT])
-
-        self._folded = looked_up
+    def _of(self, text: str) -> Folded:
+        return self._by_language[self._detect(text)]
 
     def words(self, text: str) -> list[Word]:
         """The words of a text, in order. Positions are those in `normalised(text)`."""
-        if text.isascii():
-            return [
-                Word(*self._folded(found[0]), found.start(), found.end())
-                for found in _ASCII_WORD.finditer(text)
-            ]
-        words: list[Word] = []
-        for found in _anything().finditer(normalised(text)):
-            start, raw = found.start(), found[0]
-            if found.lastgroup == "word":
-                if self._folded(raw)[0]:
-                    words.append(Word(*self._folded(raw), start, found.end()))
-            elif found.lastgroup == "picture":
-                words.append(Word(raw, raw, start, found.end()))
-            else:
-                words += _pairs(raw, start)
-        return words
+        return _words(text, self._of(text))
+
+    def variants(self, text: str) -> list[list[Word]]:
+        """The words of (part of) a query as texts of each language may have them, without repetitions."""
+        found: dict[tuple[str, ...], list[Word]] = {}
+        for folded in self._by_language.values():
+            words = _words(text, folded)
+            found.setdefault(tuple(word.stem for word in words), words)
+        return list(found.values())
 
     def fields(self, text: str) -> tuple[str, str]:
         """What the index is given: the words and the stems, each as one text."""
+        folded = self._of(text)
         if text.isascii():
-            pairs = [self._folded(raw) for raw in _ASCII_WORD.findall(text)]
+            pairs = [folded(raw) for raw in _ASCII_WORD.findall(text)]
             return " ".join([word for word, _ in pairs]), " ".join([stem for _, stem in pairs])
-        words = self.words(text)
+        words = _words(text, folded)
         return " ".join(index_words(words)), " ".join([w.stem for w in words])
+
+
+def _words(text: str, folded: Folded) -> list[Word]:
+    if text.isascii():
+        return [Word(*folded(found[0]), found.start(), found.end()) for found in _ASCII_WORD.finditer(text)]
+    words: list[Word] = []
+    for found in _anything().finditer(normalised(text)):
+        start, raw = found.start(), found[0]
+        if found.lastgroup == "word":
+            if folded(raw)[0]:
+                words.append(Word(*folded(raw), start, found.end()))
+        elif found.lastgroup == "picture":
+            words.append(Word(raw, raw, start, found.end()))
+        else:
+            words += _pairs(raw, start)
+    return words
 
 
 def index_words(words: list[Word]) -> list[str]:

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from elasticsearch import Elasticsearch
 from websockets.exceptions import ConnectionClosed
 
+from consumers.client.viewer import Viewer
 from kernel.access.tokens import sign
 from kernel.log.kafka import client_config
 from kernel.log.topics import topic_names
@@ -163,8 +164,21 @@ async def test_the_past_is_read_page_by_page_both_ways(pipeline: Pipeline) -> No
         assert await page(before=seqs[-1], limit=2) == (texts[4:6], seqs[4:6], True)
         assert await page(before=seqs[2]) == (texts[:2], seqs[:2], False)
         assert await page(before=seqs[0]) == ([], [], False)
-        for wrong in ({}, {"after": 1, "before": 2}, {"after": 0, "limit": 0}, {"after": 0, "limit": 501}):
+        assert await page(around=seqs[3], limit=3) == (texts[2:5], seqs[2:5], True)
+        assert await page(around=seqs[3], limit=20) == (texts, seqs, False)
+        for wrong in (
+            {},
+            {"after": 1, "before": 2},
+            {"after": 1, "around": 2},
+            {"after": 0, "limit": 0},
+            {"after": 0, "limit": 501},
+        ):
             assert await refusal(ana, op="history", stream=stream, **wrong) == "bad_request"
+        async with Viewer(pipeline.edge_url, token=sign("ben", MAY, expires_s=4e9, key=SECRET)) as viewer:
+            found = await viewer.history(stream, around=seqs[3], limit=3)
+            assert [event.seq for event in found.events] == seqs[2:5]
+            assert (found.more_before, found.more_after) == (True, True)
+            assert [event.seq for event in (await viewer.history(stream, limit=2)).events] == seqs[-2:]
         await ana.say(op="subscribe", id=8, stream=stream, last=2)
         assert (await ana.hear("subscribed"))["recovered"] is True
         assert [(await ana.hear("event"))["seq"] for _ in range(2)] == seqs[-2:]

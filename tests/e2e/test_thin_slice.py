@@ -65,3 +65,6 @@ def test_events_come_in_the_order_in_which_they_were_published(pipeline: Pipelin
     seen = pipeline.lines("watch", "broadcast:order", "--after", "0", "--count", "200", "--for", "30s")
     assert [event["data"]["n"] for event in seen] == list(range(200))
     assert [event["seq"] for event in seen] == sorted({event["seq"] for event in seen})
+    for how, expected in ((("--after", "0"), seen), (("--last", "3"), seen[-3:])):
+        there = pipeline.lines("watch", "broadcast:order", *how, "--no-follow")
+        assert [event["seq"] for event in there] == [event["seq"] for event in expected]

@@ -106,10 +106,15 @@ def test_simulate_plays_into_all_three_kinds(topics_only: Pipeline, read_topic: 
 
 
 def test_an_alert_that_is_not_there_is_not_removed(topics_only: Pipeline) -> None:
-    assert "broadcast:alert-goals" in topics_only.run("alert", "set", "goals", "-friendly").stdout
+    assert (
+        "broadcast:alert-goals"
+        in topics_only.run("alert", "set", "goals", "-friendly", "--kind", "chat").stdout
+    )
     assert topics_only.lines("alert", "list") == [
-        {"id": "goals", "stream": "broadcast:alert-goals", "q": "-friendly"}
+        {"id": "goals", "stream": "broadcast:alert-goals", "q": "-friendly", "kind": ["chat"]}
     ]
+    everything = topics_only.run("alert", "set", "all", "-friendly", check=False)
+    assert (everything.returncode, "nearly everything" in everything.stderr) == (1, True)
     nope = topics_only.run("alert", "remove", "nope", check=False)
     assert (nope.returncode, nope.stdout) == (1, "")
     assert "There is no alert nope." in nope.stderr

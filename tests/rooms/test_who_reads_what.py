@@ -4,10 +4,21 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout
 
 from tests.pipeline import Pipeline
-from tests.rooms.people import Person, change_members, create, history, http, ok, person, said, say, stream_of
+from tests.rooms.people import (
+    Person,
+    change_members,
+    create,
+    heard_by,
+    history,
+    http,
+    ok,
+    person,
+    said,
+    say,
+    stream_of,
+)
 
 
 async def watch(who: Person, room: str, **how: Any) -> dict[str, Any]:
@@ -19,7 +30,8 @@ async def test_members_hear_what_is_said_and_nobody_else_does(roomy: Pipeline) -
     async with person(roomy, "ana") as ana, person(roomy, "bob") as bob, person(roomy, "eve") as eve:
         assert (await watch(bob, room))["op"] == "subscribed"
         more: dict[str, Any]
-        for op, more in (("subscribe", {}), ("history", {"before": 10**9}), ("presence", {})):
+        past = ("history", {"before": 10**9}), ("history", {"around": 5})
+        for op, more in (("subscribe", {}), *past, ("presence", {})):
             refusal = await eve.ask(op, stream=stream_of(room), **more)
             assert (refusal["op"], refusal["code"]) == ("error", "not_found")
         published = await ana.ask("publish", stream=stream_of(room), data={"text": "hello"})
@@ -67,6 +79,8 @@ async def test_who_joins_a_joined_room_sees_it_from_then_on(roomy: Pipeline) -> 
     assert await history(roomy, "bob", room) == (200, mine)
     assert await history(roomy, "bob", room, after=0) == (200, mine)
     assert await history(roomy, "bob", room, before=joined) == (200, [""])
+    assert await history(roomy, "bob", room, around=joined - 3) == (200, mine)
+    assert (await history(roomy, "ana", room, around=joined, limit=3))[1] == ["old 4", *mine]
     assert (await history(roomy, "ana", room))[1] == ["created", *(f"old {n}" for n in range(5)), *mine]
     for how in ({"after": 0}, {"last": 100}, {"after": joined - 1}, {"last": 2}):
         async with person(roomy, "bob") as bob:
@@ -135,27 +149,9 @@ async def test_the_other_ways_in_keep_to_it(roomy: Pipeline, way: str) -> None:
     await change_members(roomy, "ana", room, add=["cat"])
     await said(roomy, "ana", room, "for both")
     for user, sees in (("bob", True), ("cat", False), ("eve", False)):
-        text = await heard(roomy, way, user, room)
+        text = await heard_by(roomy, way, user, room, until="for both")
         assert ("for bob" in text) is sees, (user, text)
         assert ("for both" in text) is (user != "eve"), (user, text)
-
-
-async def heard(pipeline: Pipeline, way: str, user: str, room: str) -> str:
-    """What comes within a moment."""
-    url = pipeline.edge_url.replace("ws://", "http://").removesuffix("/ws")
-    query = {"stream": stream_of(room), "after": "0", "user": user, "wait": "1"}
-    text = ""
-    async with ClientSession(timeout=ClientTimeout(total=5)) as session:
-        try:
-            async with session.get(f"{url}/{way}", params=query) as response:
-                async with asyncio.timeout(3):
-                    async for part in response.content.iter_any():
-                        text += part.decode()
-                        if "for both" in text or "not_found" in text:
-                            break
-        except TimeoutError:
-            pass
-    return text
 
 
 async def test_nobody_is_shown_what_came_after_they_were_taken_out_however_quick(roomy: Pipeline) -> None:

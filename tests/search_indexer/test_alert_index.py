@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kernel.clock import ManualClock
 from kernel.log.positions import Kind
 from search_indexer.alert_index import AlertIndex, Suspension
-from search_indexer.alerts import Alert, Ready, matching, ready, rest_message, rest_shown
+from search_indexer.alerts import Alert, Ready, about_of, matching, ready, rest_message, rest_shown
 from search_indexer.indexing.documents import Indexable, indexable
 from search_indexer.query.matching import matches, text_of
 from search_indexer.query.parser import BadQuery
@@ -52,8 +52,9 @@ class Book:
 
     def _ask(self, of: Indexable) -> Iterator[Ready]:
         text = text_of(of.source[:20_000], FOLDING)
-        for one in self.index.may_match(of.document.channel, of.document.sender, lambda: text):
-            matches(one.query, text)
+        about = about_of(of)
+        for one in self.index.may_match(about, lambda: text):
+            matches(one.query, text, about)
             yield one
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_indexer.searching.parts import MOST_RANGES, Hits, bars_of, counted, merged, parts_of, total_of
+from search_indexer.counting.facets import bars_of
+from search_indexer.searching.parts import MOST_RANGES, Hits, counted, merged, parts_of, total_of
 from search_indexer.searching.scope import Seen
 
 
@@ -54,10 +55,10 @@ def test_bars_have_no_holes_between_parts() -> None:
     def bars(*given_: tuple[int, int]) -> dict[str, Any]:
         return {"aggregations": {"bars": {"buckets": [{"key": at, "doc_count": n} for at, n in given_]}}}
 
-    found = bars_of([bars((1000, 2), (2000, 0), (3000, 1)), bars((5000, 4)), bars()], 1000)
-    assert [count for _, count in found] == [2, 0, 1, 0, 4]
-    assert found[0][0] == "1970-01-01T00:00:01.000Z"
-    assert bars_of([bars()], 1000) == []
+    found = bars_of([bars((1000, 2), (2000, 0), (3000, 1)), bars((5000, 4)), bars()], 1000, [])
+    assert [bar.count for bar in found] == [2, 0, 1, 0, 4]
+    assert found[0].start == "1970-01-01T00:00:01.000Z"
+    assert bars_of([bars()], 1000, []) == []
 
 
 def test_counts_are_sums() -> None:
@@ -68,6 +69,6 @@ def test_counts_are_sums() -> None:
 
     answers = [answer(3, 5, ana=2, bob=1), answer(0, None), answer(4, 2, bob=4)]
     assert total_of(answers) == 7
-    made = counted(answers)
+    made = counted(answers, 10)
     assert made["sender"]["buckets"] == [{"key": "bob", "doc_count": 5}, {"key": "ana", "doc_count": 2}]
     assert (made["first"]["value"], made["last"]["value"]) == (2, 5)

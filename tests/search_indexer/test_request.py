@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from kernel.settings.reading import Auth, Settings
+from search_indexer.counting.counts import Counts
+from search_indexer.query.syntax import Near
 from search_indexer.searching.cursors import Cursors
-from search_indexer.searching.request import Near, Page, Search, read_search
+from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.scope import visible
 
 
@@ -36,7 +38,7 @@ def test_reads_what_is_given() -> None:
         near=Near(40.81, -74.07, 8046.72),
         sort="relevance",
     )
-    assert page == Page(limit=3, facets=True)
+    assert page == Page(limit=3, counts=Counts())
     assert read_search([])[0].sort == "newest"
 
 
@@ -45,8 +47,9 @@ def test_reads_what_is_given() -> None:
     [
         ("kind", "tweet", "broadcast, chat or location"),
         ("channel", "a b", "not a channel's name"),
-        ("since", "yesterday", "RFC 3339"),
-        ("since", "2026-06-11T19:00:00", "RFC 3339"),
+        ("since", "now-1d", "RFC 3339"),
+        ("since", "2026-06-31", "RFC 3339"),
+        ("zone", "Mars/Utopia", "time zone"),
         ("since", "99999-01-01T00:00:00Z", "RFC 3339"),
         ("near", "40.81", "latitude and longitude"),
         ("near", "nan,nan", "latitude and longitude"),
@@ -57,7 +60,12 @@ def test_reads_what_is_given() -> None:
         ("limit", "101", "from 1 to 100"),
         ("limit", "１", "from 1 to 100"),
         ("facets", "yes", "1 or 0"),
-        ("size", "3", "not a parameter"),
+        ("rows", "3", "not a parameter"),
+        ("size", "1001", "from 1 to 1000"),
+        ("facet", "text", "kind, channel, sender, type, mark"),
+        ("by", "words", "kind, channel, sender, type, mark"),
+        ("interval", "1ms", "how long a bar is"),
+        ("compare", "1", "needs since"),
         ("sender", "", "1 to 256"),
     ],
 )

@@ -14,12 +14,14 @@ from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from search_indexer.alerts import Alert, matching, message_of, ready
-from search_indexer.indexing.documents import indexable
+from search_indexer.counting.counts import Counts
+from search_indexer.indexing.documents import Indexable, changed, indexable
 from search_indexer.query.parser import BadQuery
-from search_indexer.searching.request import Near, Page, Search, read_search
+from search_indexer.query.syntax import Near
+from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.search import Found, Searcher
 from search_indexer.text.folding import Folding
-from tests.accepted import chat, event, write
+from tests.accepted import START_MS, chat, event, write
 from tests.pipeline import Pipeline
 
 pytestmark = pytest.mark.servers
@@ -131,10 +133,102 @@ async def test_filters_places_and_facets(indexing: Pipeline, searcher: Searcher)
     assert msgspec.json.decode(found.hits[0].event)["stream"] == "location:user-1"
     await until(searcher, Search(q="zidane", types=("goal",), senders=("desk",)), 1)
     assert (await searcher.search(Search(q="zidane", types=("foul",)), Page())).total == 0
-    facets = (await searcher.search(Search(channels=("facts",)), Page(facets=True))).facets
+    facets = (await searcher.search(Search(channels=("facts",)), Page(counts=Counts()))).facets
     assert facets is not None
-    assert [(b.value, b.count) for b in facets.kind + facets.sender] == [("broadcast", 1), ("desk", 1)]
+    assert msgspec.to_builtins(facets)["kind"] == [{"value": "broadcast", "count": 1}]
+    assert msgspec.to_builtins(facets)["sender"] == [{"value": "desk", "count": 1}]
     assert sum(bar.count for bar in facets.histogram) == 1
+
+
+#: Name of each event -> its kind, channel, data and the rest.
+TOLD: dict[str, tuple[Kind, str, dict[str, Any], dict[str, Any]]] = {
+    "link": (Kind.CHAT, "told", {"text": "see https://a.example/x"}, {"sender": "ana"}),
+    "edited": (Kind.CHAT, "told", {"text": "fist goal"}, {"sender": "ben"}),
+    "mention": (Kind.CHAT, "told~2", {"text": "@ana what a goal 🔥"}, {"sender": "bot"}),
+    "reply": (Kind.CHAT, "told-other", {"text": "yes", "extra": '{"reply_to":"1"}'}, {"sender": "ana maria"}),
+    "file": (Kind.CHAT, "told", {"text": "look", "extra": '{"attachments":["x"]}'}, {"sender": "cleo"}),
+    "goal": (Kind.BROADCAST, "told", {"by": "Zidane"}, {"sender": "desk"}),
+    "place": (Kind.LOCATION, "told", {"lat": 40.81, "lon": -74.07}, {"sender": "ana"}),
+    "old": (Kind.CHAT, "told", {"text": "goal of yesterday"}, {"sender": "ana", "at": START_MS - 86_400_000}),
+}
+
+
+@pytest.fixture(scope="module")
+def told(indexing: Pipeline) -> dict[str, Indexable]:
+    made = {}
+    for name, (kind, channel, data, rest) in TOLD.items():
+        one = event(kind, channel, next(_offsets), data, **rest)
+        write(indexing.settings, kind, [one])
+        made[name] = indexable(kind, one, FOLDING)
+    data = {"text": "first goal", "target": made["edited"].id}
+    edit = event(Kind.CHAT, "told", next(_offsets), data, type_="edit", sender="ben")
+    write(indexing.settings, Kind.CHAT, [edit])
+    change = indexable(Kind.CHAT, edit, FOLDING).change
+    assert change is not None
+    after = changed(made["edited"].document, change, FOLDING)
+    return {**made, "edited": made["edited"]._replace(document=after, source=data["text"])}
+
+
+@pytest.mark.parametrize(
+    ("q", "finds"),
+    [
+        ("from:ana", {"link", "place", "old"}),
+        ("from:@ana OR from:ben", {"link", "place", "old", "edited"}),
+        ('from:"ana maria"', {"reply"}),
+        ("from:ana*", {"link", "place", "old", "reply"}),
+        ("goal -from:bot", {"edited", "goal", "old"}),
+        ("in:told goal", {"mention", "edited", "goal", "old"}),
+        ("in:told~2", {"mention"}),
+        ("in:told* -in:told", {"reply"}),
+        ("in:broadcast:told", {"goal"}),
+        ("kind:location", {"place"}),
+        ("type:goal", {"goal"}),
+        ("has:link", {"link"}),
+        ("has:emoji OR has:attachment", {"mention", "file"}),
+        ("has:mention", {"mention"}),
+        ("mentions:ana", {"mention"}),
+        ("-has:link -goal kind:chat", {"reply", "file"}),
+        ("is:edited", {"edited"}),
+        ("is:edited fist", set()),
+        ("is:reply", {"reply"}),
+        ("near:40.8,-74.0~5mi", {"place"}),
+        ("near:40.8,-74.0~1mi", set()),
+        ("before:12h", {"old"}),
+        ("after:12h goal", {"edited", "mention", "goal"}),
+        ("on:today before:2h", set()),
+        ("NOT goal AND kind:chat", {"link", "reply", "file"}),
+        ("(goal OR type:goal) -(from:ana OR from:ben)", {"mention", "goal"}),
+    ],
+)
+async def test_what_operators_find_and_that_alerts_agree(
+    searcher: Searcher, told: dict[str, Indexable], q: str, finds: set[str]
+) -> None:
+    await until(searcher, Search(q="is:edited in:told"), 1)
+    await until(searcher, Search(q="in:told*"), len(TOLD))
+    search, page = searcher.read([("q", f"{q} in:told*"), ("limit", "100")])
+    found = await searcher.search(search, page)
+    ids_ = {msgspec.json.decode(hit.event)["id"] for hit in found.hits}
+    assert {name for name, one in told.items() if one.id in ids_} == finds
+    assert found.total == len(finds)
+    alert = ready(Alert(id="a", search=search), FOLDING)
+    assert {name for name, one in told.items() if matching([alert], one, FOLDING)} == finds
+
+
+async def test_so_long_ago_means_the_same_on_every_page(
+    searcher: Searcher, told: dict[str, Indexable]
+) -> None:
+    given_ = [("q", "in:told*"), ("since", "2h"), ("limit", "2"), ("sort", "oldest")]
+    search, page = searcher.read(given_)
+    first = await searcher.search(search, page)
+    assert first.next is not None
+    again, rest = searcher.read([*given_, ("cursor", first.next)])
+    assert again == search
+    assert (await searcher.search(again, rest)).hits
+
+
+async def test_the_index_says_what_it_was_made_with(searcher: Searcher) -> None:
+    marks = await searcher.watermarks()
+    assert marks.made_with == marks.as_set == {"language": "english", "words": 2}
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])

@@ -124,6 +124,14 @@ def test_facets_and_bars_count_what_was_said_and_narrow_it_down(browser: Browser
     facet(page, "Channel", other)
     until_found(page, 2)
     assert page.evaluate(STREAMS) == [f"chat:{other}"] * 2
+    # The search is in the address, and each message has one of its own: whoever is sent them sees the same.
+    page.until(f"new URLSearchParams(location.search).get('in') === {json.dumps(other)}")
+    addresses = page.evaluate("[location.href, document.querySelector('.hit a').href]")
+    again, there = (browser.open(address, **DESKTOP) for address in addresses)
+    until_found(again, 2)
+    there.until("document.querySelector('.found .line-text')?.textContent === 'a thimble'")
+    again.close()
+    there.close()
     # A message of another channel is shown there.
     page.click(".hit-open")
     page.until("document.querySelector('.found .line-text')?.textContent === 'a thimble'")

@@ -38,6 +38,10 @@ export interface StreamOptions {
   readonly after?: number;
   /** Begin with the last n events. */
   readonly last?: number;
+  /** Be told (`onTold`) what reactions and votes come to. */
+  readonly reactions?: boolean;
+  /** Tell who comes and goes, by `onTold`: `join` and `leave`. */
+  readonly members?: boolean;
   readonly onGap?: (gap: Gap) => void;
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   readonly onPresence?: (viewers: number) => void;
@@ -76,6 +80,17 @@ export interface Published {
 export interface HistoryPage {
   readonly events: readonly StreamEvent[];
   readonly more: boolean;
+  /** Of what lies around a place. */
+  readonly more_before?: boolean;
+  readonly more_after?: boolean;
+}
+
+export interface HistoryRange {
+  readonly before?: number;
+  readonly after?: number;
+  readonly around?: number;
+  readonly limit?: number;
+  readonly replies_to?: string;
 }
 
 /** A room in an inbox; `gone`: one that the user is in no more. */
@@ -190,10 +205,11 @@ export class Client {
     };
   }
 
-  /** A page of the past: the newest events below `before`, or the oldest above `after`; in order. */
-  async history(stream: string, range: { before?: number; after?: number; limit?: number; replies_to?: string } = {}): Promise<HistoryPage> {
+  /** A page of the past, in order: the newest events below `before`, the oldest above `after`, or those `around` a place. */
+  async history(stream: string, range: HistoryRange = {}): Promise<HistoryPage> {
     const message = await this.ask(stream, { op: "history", stream, ...range });
-    return { events: (message["events"] ?? []) as StreamEvent[], more: message["more"] === true };
+    const ends = range.around === undefined ? {} : { more_before: message["more_before"] === true, more_after: message["more_after"] === true };
+    return { events: (message["events"] ?? []) as StreamEvent[], more: message["more"] === true, ...ends };
   }
 
   /** How many watch the stream. */
@@ -224,7 +240,7 @@ export class Client {
     };
   }
 
-  /** Calls back with what edges tell of rooms: `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`. Returns what ends that. */
+  /** Calls back with what edges tell beside events: of rooms `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`; of crowds `reactions`, `poll`. Returns what ends that. */
   onTold(listener: (message: Message) => void): () => void {
     this.toldListeners.add(listener);
     return () => this.toldListeners.delete(listener);
@@ -266,8 +282,9 @@ export class Client {
   }
 
   private listen(stream: string, options: Listener): void {
-    const { after, last } = options;
-    const from = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const { after, last, reactions = false, members = false } = options;
+    const start = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const from = { ...start, reactions, members };
     this.act((now) => this.core.subscribe(stream, from, now));
     this.listeners.set(stream, options);
     if (this.latest.state === "refused") options.end?.(new TouchlineError(this.latest.code, this.latest.message));

@@ -237,6 +237,14 @@ describe("requests", () => {
     expect(await page).toMatchObject({ more: true, events: [{ seq: 7 }, { seq: 8 }] });
   });
 
+  test("history around a place says whether there is more on either side", async () => {
+    const { environment, client } = live();
+    const page = client.history(CHAT, { around: 8, limit: 2 });
+    expect(environment.socket.sent.at(-1)).toMatchObject({ op: "history", around: 8, limit: 2 });
+    environment.socket.answer("history", { op: "history", stream: CHAT, events: [event(7), event(8)], more: true, more_before: true, more_after: false });
+    expect(await page).toMatchObject({ more_before: true, more_after: false });
+  });
+
   test("after the client was closed nothing can be asked", async () => {
     const { client } = live();
     client.close();

@@ -58,7 +58,7 @@ def set_(
     Example: touchline alert set near-wembley --kind location --near 51.556,-0.2796 --within 1km
              touchline alert set own-goals 'own goal' --user ana --reader ben --reader cleo
     """
-    from search_indexer.alerts import alert_stream, check_owner, read_alert, read_alerts, ready, save
+    from search_indexer.alerts import alert_stream, check_new, check_owner, read_alert, read_alerts, save
     from search_indexer.searching.scope import EVERYTHING
     from search_indexer.text.folding import Folding
 
@@ -74,7 +74,7 @@ def set_(
         owner=user,
         now_ms=clock.now_ms(),
     )
-    ready(alert, Folding(settings.elasticsearch.language))  # a query that cannot be read is said now
+    check_new(alert, Folding(settings.elasticsearch.language))  # a query that cannot be read is said now
     if user is not None and (there := read_alerts(settings, clock).alerts.get(alert_id)) is not None:
         check_owner(there.alert, user)
     save(settings, clock, alert, alert_id, actor=user)

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import re
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -12,9 +10,11 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings, load_settings
-from touchline.bars import histogram
+from touchline import asking
 from touchline.printable import printable, printable_json
-from touchline.queries import QueryCommand
+from touchline.queries import QueryCommand, complete_query
+from touchline.results import show, with_context, write_table
+from touchline.zones import zone_here
 
 if TYPE_CHECKING:
     from search_indexer.searching.search import Searcher
@@ -24,18 +24,33 @@ _ANSWER_S: Final = 60.0
 
 
 @click.command("search", cls=QueryCommand)
-@click.argument("query", default="")
+@click.argument("query", default="", shell_complete=complete_query)
 @click.option("--kind", multiple=True, help="broadcast, chat or location; may be repeated.")
 @click.option("--channel", multiple=True, help="Only in this channel; may be repeated.")
 @click.option("--sender", multiple=True, help="Only from this sender; may be repeated.")
 @click.option("--type", "type_", multiple=True, help="Only of this type; may be repeated.")
-@click.option("--since", help="Not before this time, like 2026-06-11T19:00:00Z.")
+@click.option("--since", help="Not before this time: 10m, yesterday, 2026-06-11, 19:30, or RFC 3339.")
 @click.option("--until", help="Not after this time.")
+@click.option("--zone", help="Time zone of times that name none, like Europe/Paris; default: this machine's.")
 @click.option("--near", help="Around a place: lat,lon.")
 @click.option("--within", help="How far around it, like 5mi or 800m.")
 @click.option("--sort", help="relevance, newest or oldest.")
-@click.option("--limit", "-n", help="Hits to show: 1 to 100.")
+@click.option("--limit", "-n", help="Hits to show: 1 to 100; with --csv or --ndjson any number.")
 @click.option("--cursor", help="Go on where a page ended: the `next` that it gave.")
+@click.option(
+    "--context", "-C", type=click.IntRange(0, 50), help="Show so many events before and after each."
+)
+@click.option("--facets", is_flag=True, help="Count the hits by kind, channel, sender and time.")
+@click.option("--facet", multiple=True, help="Count by kind, channel, sender, type or mark; may be repeated.")
+@click.option("--size", help="Values that are counted of each: 1 to 1000.")
+@click.option("--interval", help="How long each bar is, like 1m or 1h.")
+@click.option("--by", help="Divide the bars by kind, channel, sender, type or mark.")
+@click.option("--standout", is_flag=True, help="Words that these hits have more often than all else.")
+@click.option("--compare", is_flag=True, help="Count the time before --since, too: as much of it.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="All hits as CSV, the oldest first; goes on if it breaks off."
+)
+@click.option("--ndjson", "as_lines", is_flag=True, help="All hits, each a line of JSON, with its cursor.")
 @click.option("--url", help="Address of a gateway; default: the one of the settings.")
 @click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
 @click.option("--user", help="Who you are, where there are no keys.")
@@ -46,31 +61,84 @@ def command(
     query: str,
     raw: bool,
     as_json: bool,
+    as_csv: bool,
+    as_lines: bool,
+    context: int | None,
     type_: tuple[str, ...],
     url: str | None,
     token: str | None,
     user: str | None,
     **given: Any,
 ) -> None:
-    """Find events by what they say: words, "phrases", prefix*, -not, one OR other.
+    """Find events by what they say: words, "phrases", prefix*, -not, one OR other; and from:ana -from:bot
+    in:final kind:chat type:goal before:2026-06-11 after:10m on:yesterday has:link is:edited mentions:ana
+    near:40.8,-74.0~5mi.
 
     \b
     Example: touchline search 'kick-off -friendly' --channel wc26-final
+             touchline search 'goal from:ana after:2h has:link'
              touchline search '"half time" OR penalt*' --sort newest --json
              touchline search --kind location --near 40.81,-74.07 --within 5mi
+             touchline search penalty --context 3
+             touchline search --since yesterday --interval 1h --by sender --standout
+             touchline search 'from:ana' --csv > ana.csv
     """
     parameters = [("q", query), *(("type", one) for one in type_)]
+    given["zone"] = given["zone"] or zone_here()
     for name, value in given.items():
         values = value if isinstance(value, tuple) else (value,)
-        parameters += [(name, one) for one in values if one is not None]
-    if not as_json:
+        parameters += [(name, "1" if one is True else one) for one in values if one not in {None, False}]
+    if as_csv or as_lines:
+        _export(parameters, asking.gateway_of(url), token, user, as_csv=as_csv, raw=raw)
+        return
+    counts = any(given[name] for name in ("facets", "facet", "size", "interval", "by", "standout", "compare"))
+    if not as_json and not counts:
         parameters.append(("facets", "1"))
     answer = _ask(parameters, url, _headers(token, user))
+    around = _around(answer, context, asking.gateway_of(url), token, user) if context else []
     if as_json:
-        text = answer.decode()
+        text = (with_context(answer, around) if context else answer).decode()
         click.echo(text if raw else printable_json(text))
         return
-    _show(answer, str if raw else printable)
+    show(answer, str if raw else printable, around, counts=counts)
+
+
+def _export(
+    parameters: list[tuple[str, str]],
+    gateway: str,
+    token: str | None,
+    user: str | None,
+    *,
+    as_csv: bool,
+    raw: bool,
+) -> None:
+    """All hits, as the gateway streams them."""
+    from consumers.client.search import Search
+
+    search = Search(gateway, token=token, user=user)
+    if as_csv:
+        write_table(search.table("/v1/search", parameters), raw=raw)
+        return
+    for line in search.lines("/v1/search", parameters):
+        click.echo(line.decode() if raw else printable_json(line.decode()))
+
+
+def _around(
+    answer: bytes, context: int, gateway: str, token: str | None, user: str | None
+) -> list[list[dict[str, Any]]]:
+    """Of each hit the events around it, as far as one may see them."""
+    from consumers.client.search import Search
+
+    search = Search(gateway, token=token, user=user)
+
+    async def all_of_them() -> list[list[dict[str, Any]]]:
+        pages = []
+        for hit in json.loads(answer)["hits"]:
+            stream, seq = hit["event"]["stream"], hit["event"]["seq"]
+            pages.append((await search.page(stream, around=seq, limit=2 * context + 1))["events"])
+        return pages
+
+    return asyncio.run(all_of_them())
 
 
 def _headers(token: str | None, user: str | None) -> dict[str, str]:
@@ -138,12 +206,11 @@ async def _ask_elasticsearch(
 
     from history.elastic import elastic_client
     from kernel.clock import SystemClock
-    from search_indexer.searching.request import read_search
 
-    search, page = read_search(parameters)
     async with elastic_client(settings) as client:
+        asked = searcher(client, settings, SystemClock())
         try:
-            return msgspec.json.encode(await searcher(client, settings, SystemClock()).search(search, page))
+            return msgspec.json.encode(await asked.search(*asked.read(parameters)))
         except TouchlineError as error:
             if error.code != "unavailable":
                 raise
@@ -162,28 +229,3 @@ def _problem(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _show(answer: bytes, fit: Callable[[str], str]) -> None:
-    import html
-
-    import msgspec
-
-    found = msgspec.json.decode(answer)
-    for hit in found["hits"]:
-        event = hit["event"]
-        plain = html.unescape(re.sub(r"</?mark>", "\0", hit["highlight"])).split("\0")
-        parts = [fit(part) for part in plain]
-        text = "".join(click.style(part, bold=True) if i % 2 else part for i, part in enumerate(parts))
-        who = f" {fit(event['sender'])}" if event.get("sender") else ""
-        if not text:
-            text = fit(msgspec.json.encode(event["data"]).decode())
-        click.echo(f"{click.style(event['server_ts'], dim=True)}  {fit(event['stream'])}{who}: {text}")
-    facets = found.get("facets")
-    if facets and len(facets["histogram"]) > 1:
-        bars, each = histogram([bar["count"] for bar in facets["histogram"]], facets["bar_ms"])
-        click.echo(f"\n{bars}")
-        first, last = facets["histogram"][0]["start"], facets["histogram"][-1]["start"]
-        click.echo(f"{first} … {last}, a bar is {each}", err=True)
-    more = f"; --cursor {found['next']} goes on" if found["next"] else ""
-    click.echo(f"{found['total']} found in {found['took_ms']} ms{more}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from kernel.settings.reading import load_settings
+from touchline.lines import event_line
 from touchline.printable import printable, printable_json
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from schemas.events import Event
 
 _EDGE_S: Final = 5.0
+#: Events that are read at once.
+_PAGE: Final = 500
 
 
 class Duration(click.ParamType):
@@ -38,6 +41,7 @@ class Duration(click.ParamType):
 @click.option("--last", type=click.IntRange(min=0, max=1000), help="Show the last N events first.")
 @click.option("--for", "for_s", type=Duration(), help="Stop after this time, like 10s.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
+@click.option("--no-follow", is_flag=True, help="Stop where there is nothing newer now.")
 @click.option("--url", help="Address of an edge; default: the one of the settings.")
 @click.option("--token", envvar="TOUCHLINE_TOKEN", help="Token to show; also TOUCHLINE_TOKEN.")
 @click.option("--user", help="Who you are, where there are no keys.")
@@ -50,6 +54,7 @@ def command(
     last: int | None,
     for_s: float | None,
     count: int | None,
+    no_follow: bool,
     url: str | None,
     token: str | None,
     user: str | None,
@@ -58,7 +63,9 @@ def command(
 ) -> None:
     """Show the events of streams as they happen.
 
+    \b
     Example: touchline watch chat:wc26-final --last 10
+             touchline watch chat:wc26-final --after 0 --no-follow --json
     """
     from consumers.client.viewer import Start, Viewer
     from kernel.log.positions import Stream
@@ -77,6 +84,9 @@ def command(
     address = url or edge_url(settings)
     shown = _Shown(count, raw=raw, as_json=as_json)
     viewer = Viewer(address, token=token, user=user)
+    if no_follow:
+        asyncio.run(_read(viewer, streams, shown, after, last))
+        return
     asyncio.run(_watch(viewer, streams, shown, Start(after=after, last=last), for_s))
 
 
@@ -99,15 +109,43 @@ class _Shown:
             shown = {f: getattr(item, f) for f in item.__struct_fields__ if getattr(item, f) is not None}
             click.echo(self._fit(json.dumps(shown, ensure_ascii=False)))
         else:
-            text = item.data.get("text") if isinstance(item.data.get("text"), str) else None
-            what = text if text is not None else json.dumps(item.data, ensure_ascii=False)
-            who = f" {click.style(self._fit(item.sender), bold=True)}" if item.sender else ""
-            kind = "" if item.type == "message" else f" {self._fit(item.type)}"
-            stream = click.style(self._fit(item.stream), fg="cyan")
-            click.echo(f"{item.server_ts[11:23]} {stream}{who}{kind}: {self._fit(what)}")
+            shown = {field: getattr(item, field) for field in item.__struct_fields__}
+            click.echo(event_line(shown, self._fit, day=False))
         if self._left is not None:
             self._left -= 1
         return self._left != 0
+
+
+async def _last(viewer: "Viewer", stream: str, count: int) -> "list[Event]":
+    found: list[Event] = []
+    more = True
+    while more and len(found) < count:
+        before = found[0].seq if found else None
+        page = await viewer.history(stream, before=before, limit=min(_PAGE, count - len(found)))
+        found = [*page.events, *found]
+        more = page.more and bool(page.events)
+    return found
+
+
+async def _read(
+    viewer: "Viewer", streams: tuple[str, ...], shown: _Shown, after: int | None, last: int | None
+) -> None:
+    """What there is of each stream now, page by page; without a place nothing is there yet."""
+    async with viewer:
+        await viewer.connected(_EDGE_S)
+        for stream in streams:
+            if after is None:
+                for event in await _last(viewer, stream, last or 0):
+                    shown.show(event)
+                continue
+            place, more = after, True
+            while more:
+                page = await viewer.history(stream, after=place, limit=_PAGE)
+                for event in page.events:
+                    if not shown.show(event):
+                        return
+                more = page.more and bool(page.events)
+                place = page.events[-1].seq if page.events else place
 
 
 async def _watch(

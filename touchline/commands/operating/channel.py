@@ -9,6 +9,7 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings, load_settings
+from touchline import asking
 
 if TYPE_CHECKING:
     from control.channels.channel import ChannelRecord
@@ -23,6 +24,52 @@ def command() -> None:
 
     Example: touchline channel show wc26-final
     """
+
+
+@command.command("list")
+@click.option("--live", is_flag=True, help="Only what somebody watches now.")
+@click.option("--prefix", default="", help="Only channels whose names begin so.")
+@click.option(
+    "--sort",
+    type=click.Choice(("name", "viewers", "activity")),
+    default="name",
+    show_default=True,
+    help="By name, most viewers first, or where something happened last.",
+)
+@click.option("--limit", "-n", type=click.IntRange(1), help="At most so many; by default all, by name.")
+@asking.options()
+def list_(
+    *,
+    live: bool,
+    prefix: str,
+    sort: str,
+    limit: int | None,
+    gateway: str | None,
+    token: str | None,
+    user: str | None,
+    as_json: bool,
+) -> None:
+    """List the channels that you may read, with their viewers and when something last happened there.
+
+    \b
+    Example: touchline channel list --sort viewers
+             touchline channel list --prefix wc26- --json
+    """
+    import asyncio
+
+    from consumers.client.search import Search
+
+    async def all_of_them() -> None:
+        search, number = Search(asking.gateway_of(gateway), token=token, user=user), 0
+        async for row in search.channels(live=live, prefix=prefix, sort=sort):
+            number += 1
+            last = row["last"] or "nothing yet"
+            line = json.dumps(row) if as_json else f"{row['channel']:40} {row['viewers']:>8}  {last}"
+            click.echo(line)
+            if number == limit:
+                return
+
+    asyncio.run(all_of_them())
 
 
 @command.command()

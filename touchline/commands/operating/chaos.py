@@ -25,6 +25,9 @@ import click
     help="Events a second.",
 )
 @click.option(
+    "--rooms", type=click.IntRange(0), default=5, show_default=True, help="Rooms, with devices of members."
+)
+@click.option(
     "--upgrade-from",
     "before",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -41,6 +44,7 @@ def command(
     schedule: click.utils.LazyFile | None,
     viewers: int,
     rate: float,
+    rooms: int,
     before: Path | None,
     only_plan: bool,
     report: Path | None,
@@ -76,9 +80,10 @@ def command(
     directory = Path(tempfile.mkdtemp(prefix="touchline-chaos-"))
     directory.chmod(0o711)  # Elasticsearch runs as a user without rights, and must get in
     click.echo(f"seed {chosen}; logs are in {directory}/logs", err=True)
-    wanted = Plan(
-        chosen, seconds, blows, viewers=viewers, events_per_s=rate, before=before and before.absolute()
-    )
+    if before is not None and not (before / "control" / "rooms").is_dir():
+        rooms = 0  # that version has none
+    load = {"viewers": viewers, "events_per_s": rate, "rooms": rooms}
+    wanted = Plan(chosen, seconds, blows, before=before and before.absolute(), **load)  # type: ignore[arg-type]
     found = asyncio.run(run(wanted, directory, servers_dir, lambda line: click.echo(line, err=True)))
     encoded = msgspec.json.format(msgspec.json.encode(found))
     if report is not None:
@@ -86,6 +91,7 @@ def command(
     click.echo(encoded.decode() if as_json else "\n".join(found.lines()))
     if not found.passed:
         again = f"touchline chaos --minutes {minutes:g} --seed {chosen} --viewers {viewers} --rate {rate:g}"
+        again += f" --rooms {rooms}"
         raise TouchlineError("not_proven", "Not everything held.", hint=f"The same again: {again}")
     if not keep:
         import shutil

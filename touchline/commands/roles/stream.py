@@ -8,7 +8,12 @@ from kernel.settings.reading import Settings, load_settings
 
 
 @click.command("stream")
-@click.option("--from", "since", metavar="TIME", help="Replay what was appended from here on (RFC 3339).")
+@click.option(
+    "--from",
+    "since",
+    metavar="TIME",
+    help="Replay what was appended from here on: 2026-06-11T19:00:00Z, 2h, yesterday …",
+)
 @click.option("--to", "until", metavar="TIME", help="Replay up to here.")
 @click.option("--channel", "channels", multiple=True, help="Replay this channel only; may be given again.")
 @click.option("--shadow", default="replay", show_default=True, help="Name of the replay's own topics.")
@@ -57,16 +62,19 @@ def _replay(
     *,
     as_json: bool,
 ) -> int:
-    from kernel.clock import SystemClock, from_rfc3339
+    from kernel.clock import SystemClock
+    from kernel.times import moment_of, zone_of
     from streams.recovery.replay import replay, shadow_settings
+    from touchline.zones import zone_here
 
     if since is None or until is None:
         raise click.UsageError("A replay needs both --from and --to.")
+    clock, zone = SystemClock(), zone_of(zone_here())
     try:
-        first, last = from_rfc3339(since), from_rfc3339(until)
+        first, last = moment_of(since, clock.now_ms(), zone).start, moment_of(until, clock.now_ms(), zone).end
     except ValueError as error:
-        raise click.UsageError(f"--from and --to are times like 2026-06-11T19:00:00Z: {error}.") from None
-    done = replay(settings, SystemClock(), shadow, since_ms=first, until_ms=last, channels=channels)
+        raise click.UsageError(f"--from and --to are times: {error}") from None
+    done = replay(settings, clock, shadow, since_ms=first, until_ms=last, channels=channels)
     prefix = shadow_settings(settings, shadow).topics.prefix
     if as_json:
         click.echo(json.dumps({**done._asdict(), "topics": f"{prefix}.*"}))

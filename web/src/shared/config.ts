@@ -44,6 +44,12 @@ export function addressOf(channel: string, user: string): string {
   return `?${new URLSearchParams({ channel, ...(user ? { user } : {}) }).toString()}`;
 }
 
+/** The address of a message where it was said. */
+export function linkTo(stream: string, seq: number): string {
+  const user = namedUser();
+  return `?${new URLSearchParams({ stream, at: String(seq), ...(user ? { user } : {}) }).toString()}`;
+}
+
 /** What the page shows of its user to an edge. */
 export function identity(): { token?: string; user?: string } {
   const [token, user] = [storedToken(), namedUser()];

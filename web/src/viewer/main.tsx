@@ -24,8 +24,15 @@ const VIEWS: readonly (readonly [View, string])[] = [["match", "Ticker"], ["chat
 const room = signal<Room | null>(null);
 
 function channelOfAddress(config: PageConfig): string {
-  const named = new URLSearchParams(location.search).get("channel") ?? "";
+  const given = new URLSearchParams(location.search);
+  const named = given.get("channel") ?? given.get("stream")?.replace(/^\w+:/, "") ?? "";
   return CHANNEL.test(named) ? named : config.channel;
+}
+
+/** The place in the chat that a link leads to; null: none. */
+function placeOfAddress(): number | null {
+  const at = new URLSearchParams(location.search).get("at") ?? "";
+  return /^\d{1,16}$/.test(at) ? Number(at) : null;
 }
 
 function open(channel: string, config: PageConfig): void {
@@ -46,7 +53,15 @@ function Page({ config }: { config: PageConfig }) {
   };
 
   useEffect(() => {
-    const onBack = () => open(channelOfAddress(config), config);
+    const toPlace = () => {
+      const at = placeOfAddress();
+      if (at === null) return;
+      // Where it cannot be shown, the chat itself says why.
+      void room.value?.showContext(at).catch(() => undefined);
+      show("chat");
+    };
+    toPlace();
+    const onBack = () => { open(channelOfAddress(config), config); toPlace(); };
     const onKey = (event: KeyboardEvent) => {
       const writing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
       if (event.key !== "/" || writing || event.metaKey || event.ctrlKey || event.altKey) return;

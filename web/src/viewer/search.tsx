@@ -4,7 +4,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import type { StreamEvent } from "@touchline/client";
 import { useRef } from "preact/hooks";
 
-import { ask } from "../shared/config.ts";
+import { ask, linkTo } from "../shared/config.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { type Bar, ends, type Span } from "./bars.ts";
 import { author } from "./chatlog.ts";
@@ -23,6 +23,7 @@ interface Results {
   readonly hits: readonly { readonly event: StreamEvent; readonly score: number | null; readonly highlight?: string }[];
   readonly next: string | null;
   readonly took_ms: number;
+  readonly did_you_mean?: string;
   readonly facets: {
     readonly kind: readonly Bucket[];
     readonly channel: readonly Bucket[];
@@ -32,7 +33,13 @@ interface Results {
   } | null;
 }
 
+interface Suggested {
+  readonly start: number;
+  readonly suggestions: readonly { readonly text: string }[];
+}
+
 const TYPING_MS = 250;
+const SUGGEST_MS = 120;
 
 interface SearchProps {
   readonly room: Room;
@@ -43,20 +50,24 @@ interface SearchProps {
 }
 
 export function Search({ room, onContext, onElsewhere }: SearchProps) {
-  const words = useSignal("");
-  const sort = useSignal("relevance");
-  const everywhere = useSignal(false);
-  const kind = useSignal("");
-  const channel = useSignal("");
-  const sender = useSignal("");
-  const span = useSignal<Span | null>(null);
+  const asked = new URLSearchParams(location.search);
+  const words = useSignal(asked.get("q") ?? "");
+  const sort = useSignal(asked.get("sort") ?? "relevance");
+  const everywhere = useSignal(asked.has("all"));
+  const kind = useSignal(asked.get("kind") ?? "");
+  const channel = useSignal(asked.get("in") ?? "");
+  const sender = useSignal(asked.get("sender") ?? "");
+  const [since, until] = [asked.get("since"), asked.get("until")];
+  const span = useSignal<Span | null>(since && until ? { since, until } : null);
   const results = useSignal<Results | null>(null);
   const problem = useSignal("");
   const busy = useSignal(false);
   const running = useRef<AbortController | null>(null);
+  const suggested = useSignal<readonly string[]>([]);
 
   const query = (cursor: string | null = null) => {
     const parameters = new URLSearchParams({ q: words.value.trim(), sort: sort.value, limit: "30", facets: "1" });
+    parameters.set("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
     const only = everywhere.value ? channel.value : room.channel;
     if (only) parameters.set("channel", only);
     if (kind.value) parameters.set("kind", kind.value);
@@ -67,6 +78,18 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     }
     if (cursor) parameters.set("cursor", cursor);
     return `/v1/search?${parameters.toString()}`;
+  };
+
+  /** The search is in the address: whoever is sent it sees the same. */
+  const toAddress = () => {
+    const parameters = new URLSearchParams(location.search);
+    const given = { q: words.value.trim(), sort: sort.value === "relevance" ? "" : sort.value, all: everywhere.value ? "1" : "", kind: kind.value, in: channel.value, sender: sender.value, since: span.value?.since ?? "", until: span.value?.until ?? "" };
+    for (const [name, value] of Object.entries(given)) {
+      if (value) parameters.set(name, value);
+      else parameters.delete(name);
+    }
+    const address = parameters.size ? `?${parameters.toString()}` : location.pathname;
+    if (address !== location.search) history.replaceState(history.state, "", address);
   };
 
   const run = async (cursor: string | null = null) => {
@@ -92,11 +115,26 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     const wanted = words.value.trim() !== "" || chosen;
     void [sort.value, everywhere.value];
     const timer = setTimeout(() => {
+      toAddress();
       if (wanted) return void run();
       running.current?.abort();
       [results.value, problem.value, busy.value] = [null, "", false];
     }, TYPING_MS);
     return () => clearTimeout(timer);
+  });
+
+  useSignalEffect(() => {
+    const q = words.value;
+    const where: Record<string, string> = everywhere.value ? {} : { channel: room.channel };
+    const control = new AbortController();
+    const timer = setTimeout(() => {
+      if (!q.trim() || document.activeElement?.id !== "q") return void (suggested.value = []);
+      ask<Suggested>(`/v1/search/suggest?${new URLSearchParams({ q, ...where, limit: "8" }).toString()}`, { signal: control.signal }).then(
+        ({ start, suggestions }) => (suggested.value = suggestions.map(({ text }) => q.slice(0, start) + text)),
+        () => undefined, // Who types goes on without.
+      );
+    }, SUGGEST_MS);
+    return () => { clearTimeout(timer); control.abort(); };
   });
 
   const open = (event: StreamEvent) => {
@@ -110,8 +148,9 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
       <header class="pane-head"><h2 id="search-title">Search</h2></header>
       <form class="search-form" role="search" onSubmit={(event) => { event.preventDefault(); void run(); }}>
         <label class="sr-only" for="q">Search for</label>
-        <input class="field" id="q" type="search" placeholder={'Words, "a phrase", pref*, -not'} value={words.value} autocomplete="off"
+        <input class="field" id="q" type="search" placeholder={'Words, "a phrase", from:ana, -not'} value={words.value} autocomplete="off" list="q-suggested"
           onInput={(event) => (words.value = event.currentTarget.value)} />
+        <datalist id="q-suggested">{suggested.value.map((text) => <option key={text} value={text} />)}</datalist>
         <div class="search-options">
           <label>Order <select value={sort.value} onChange={(event) => (sort.value = event.currentTarget.value)}>
             <option value="relevance">best first</option><option value="newest">newest first</option><option value="oldest">oldest first</option>
@@ -121,7 +160,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
       </form>
       <div class="scroll" tabIndex={0} role="region" aria-label="Search results" aria-busy={busy.value}>
         {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-        {results.value && <Found results={results.value} kind={kind} channel={everywhere.value ? channel : null} sender={sender} span={span} room={room} onOpen={open} onMore={(cursor) => void run(cursor)} />}
+        {results.value && <Found results={results.value} onMeant={(meant) => (words.value = meant)} kind={kind} channel={everywhere.value ? channel : null} sender={sender} span={span} room={room} onOpen={open} onMore={(cursor) => void run(cursor)} />}
         {!results.value && !problem.value && <p class="empty">{busy.value ? "Searching…" : <><strong>Find what was said</strong>A second after it happened, it can be found here.</>}</p>}
       </div>
     </section>
@@ -138,10 +177,11 @@ interface FoundProps {
   readonly room: Room;
   readonly onOpen: (event: StreamEvent) => void;
   readonly onMore: (cursor: string) => void;
+  readonly onMeant: (q: string) => void;
 }
 
-function Found({ results, kind, channel, sender, span, room, onOpen, onMore }: FoundProps) {
-  const { total, hits, took_ms, next, facets } = results;
+function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onMeant }: FoundProps) {
+  const { total, hits, took_ms, next, facets, did_you_mean: meant } = results;
   return (
     <>
       <p class="found-count" role="status">{total === 0 ? "Nothing was found" : plural(total, "result")}, {Math.max(1, Math.round(took_ms))} ms</p>
@@ -154,6 +194,7 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore }: F
         </ul>
       )}
       <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => (span.value = picked)} />
+      {meant && <p>Did you mean <button type="button" class="button plain" onClick={() => onMeant(meant)}>{meant}</button>?</p>}
       {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
       <ol class="hits">
         {hits.map(({ event, highlight }) => {
@@ -163,7 +204,7 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore }: F
               <p class="hit-head">
                 <bdi class="name">{author(event).name || entryOf(event).title}</bdi>
                 <span>{event.stream}</span>
-                <time dateTime={event.server_ts} title={fullTime(event.server_ts)}>{clockTime(event.server_ts)}</time>
+                {there === null ? at(event) : <a href={linkTo(event.stream, event.seq)}>{at(event)}</a>}
               </p>
               <p class="hit-text" dir="auto">{highlight ? pieces(highlight).map(({ text, marked }, n) => (marked ? <mark key={n}>{text}</mark> : text)) : plainText(event)}</p>
               {there !== null && <button type="button" class="hit-open" onClick={() => onOpen(event)}>{there === room.channel ? "Show in the chat" : `Show in the chat of ${there}`}</button>}
@@ -190,6 +231,10 @@ function Facet({ name, buckets, chosen }: { name: string; buckets: readonly Buck
       ))}
     </ul>
   );
+}
+
+function at({ server_ts: time }: StreamEvent) {
+  return <time dateTime={time} title={fullTime(time)}>{clockTime(time)}</time>;
 }
 
 /** The channel in whose chat it was said; null for what is no message. */
