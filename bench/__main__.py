@@ -92,8 +92,9 @@ def machine() -> str:
 def run(chosen: Sequence[Measurement], *, quick: bool) -> Iterator[Results]:
     """Measure, on servers of its own; gives what there is after each measurement."""
     # Not one of the pipeline's settings: those would refuse it.
-    if path := os.environ.pop(peers.CENTRIFUGO, ""):
-        os.environ["BENCH_CENTRIFUGO"] = path
+    for setting in (peers.CENTRIFUGO, peers.TILE38):
+        if path := os.environ.pop(setting, ""):
+            os.environ[setting.removeprefix("TOUCHLINE_")] = path
     absent = peers.absent()
     for name, why in absent.items():
         print(f"{name} will not run: {why}")

@@ -204,6 +204,24 @@ MEASUREMENTS: Final = (
         ),
     ),
     Measurement(
+        "exports", "Exporting, counting, suggesting",
+        ("bench.exports",),
+        ("--documents", "50000", "--asked", "100"),
+        "By HTTP from a gateway, in 200,000 messages (QUICK: 50,000): all hits, and all of a stream, to the last row; p50 of what is asked.",
+        (
+            *(
+                Figure(f"export {what}", f"{what} exported", "rows/s",
+                       aims=(Aim("ndjson", "at least", 20_000), Aim("csv", "at least", 20_000)))
+                for what in ("hits", "a stream")
+            ),
+            Figure("suggestions", "suggestions, p50", "ms", aims=(Aim("gateway", "at most", 15),)),
+            Figure("searches with operators", "searches with operators, p50", "ms"),
+            Figure("counts by minute and sender", "counts by minute and sender, p50", "ms"),
+            Figure("words that stand out", "words that stand out, p50", "ms"),
+            Figure("the list of channels", "the list of channels by activity, p50", "ms"),
+        ),
+    ),
+    Measurement(
         "channels", "A million channels with settings",
         ("bench.entity",),
         ("--channels", "100000", "edge", "lookups", "change"),
@@ -286,6 +304,42 @@ MEASUREMENTS: Final = (
         ),
     ),
     Measurement(
+        "walkers", "From an update to a friend's screen",
+        ("bench.walkers",),
+        ("--seconds", "5", "--runs", "1"),
+        "10,000 people connected, each with 40 friends who are connected, about a city as wide as London, looking 5 miles around: Kafka, a worker and an edge,"
+        " each a process, beside the generator on the same cores. Each update is looked at by 40 viewers; whoever is near is pushed. Then somebody with 5,000 friends looks and moves each second.",
+        (
+            Figure("nearby p50", "update to a friend's screen, p50", "ms", load="updates/s",
+                   aims=(Aim("touchline", "at most", 100, 5000),)),
+            Figure("nearby p99", "update to a friend's screen, p99", "ms", load="updates/s",
+                   aims=(Aim("touchline", "at most", 1000, 5000),)),
+            Figure("nearby pushes", "pushes", "/s", load="updates/s"),
+            Figure("nearby edge", "CPU of the edge", "% of a core", load="updates/s"),
+            Figure("nearby worker", "CPU of the worker", "% of a core", load="updates/s"),
+            Figure("nearby held", "memory of the edge", "MB", load="updates/s"),
+            Figure("nearby page", "first page of 400 friends, a tenth of them there, p50", "ms", aims=(Aim("touchline", "at most", 10),)),
+            Figure("nearby star", "p50 with somebody of 5,000 friends, times that without", "x", load="updates/s",
+                   aims=(Aim("touchline", "at most", 1.1, 5000),)),
+        ),
+    ),
+    Measurement(
+        "nearby", "Looks and fences, on one core",
+        ("bench.nearby",),
+        ("evaluations", "drop", "fences"),
+        "In one process, a second of CPU: friends looked at as people move; positions that concern nobody of an edge; and a worker's fences, with what is told of each crossing,"
+        " beside Tile38 with the same fences (`TOUCHLINE_BENCH_TILE38` names its server; its rate is that of a core of those that it takes).",
+        (
+            Figure("nearby looks", "friends looked at", "/s", aims=(Aim("touchline", "at least", 200e3),)),
+            Figure("nearby dropped", "positions of strangers passed over", "/s", aims=(Aim("touchline", "at least", 400e3),)),
+            Figure("fence updates", "positions against fences", "/s", load="fences",
+                   aims=(Aim("touchline", "at least", 30e3, 23e3), Aim("touchline", "at least", 24e3, 1e6))),
+            Figure("fence memory", "memory of a fence", "bytes", load="fences",
+                   aims=(Aim("touchline", "at most", 1000, 1e6),)),
+            Figure("fence load", "all fences taken in", "s", load="fences"),
+        ),
+    ),
+    Measurement(
         "JavaScript", "The JavaScript client",
         ("bench.node_client",),
         ("20000", "--runs", "1"),
@@ -338,5 +392,7 @@ SETTINGS: Final = {
     "prototype": "uvloop, a consumer in a thread, all of 10 ms in one write of ready-made frames; no token, no history,"
     " no positions, no bounds",
     "Centrifugo": "its own Kafka consumer in publication mode, anonymous viewers, no compression",
+    "Tile38": "without an append-only file, one connection with 500 commands under way, fences as channels that detect"
+    " enter and exit",
     "parallel_bulk": "of the Elasticsearch client: 4 threads, chunks of 2,000, documents made before",
 }

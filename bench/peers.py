@@ -21,6 +21,8 @@ ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / "build" / "bench"
 #: Names the binary of a Centrifugo, which no package registry has.
 CENTRIFUGO: Final = "TOUCHLINE_BENCH_CENTRIFUGO"
+#: And a Tile38: `go install github.com/tidwall/tile38/cmd/tile38-server@latest` makes one.
+TILE38: Final = "TOUCHLINE_BENCH_TILE38"
 NPM: Final = {"socket.io": "4.8.4", "ws": "8.23.0"}
 #: Quix Streams wants an older confluent-kafka than the lock has, so it lives apart.
 QUIX: Final = (
@@ -100,9 +102,18 @@ def kafka_tools() -> Path:
 
 def centrifugo() -> Path:
     """The binary that the setting names."""
-    given = os.environ.get(CENTRIFUGO) or os.environ.get("BENCH_CENTRIFUGO", "")
+    return _named(CENTRIFUGO)
+
+
+def tile38() -> Path:
+    """The same of Tile38's server."""
+    return _named(TILE38)
+
+
+def _named(setting: str) -> Path:
+    given = os.environ.get(setting) or os.environ.get(setting.removeprefix("TOUCHLINE_"), "")
     if not given or not os.access(given, os.X_OK):
-        raise FileNotFoundError(f"{CENTRIFUGO} names no binary that can be run")
+        raise FileNotFoundError(f"{setting} names no binary that can be run")
     return Path(given)
 
 
@@ -120,6 +131,7 @@ _PEERS: Final[dict[str, Callable[[], object]]] = {
     "Quix Streams": quix_python,
     "ProducerPerformance": kafka_tools,
     "Centrifugo": centrifugo,
+    "Tile38": tile38,
     "picows": picows,
 }
 

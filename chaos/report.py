@@ -7,6 +7,17 @@ import msgspec
 from chaos.schedule import Blow
 
 
+class Walked(msgspec.Struct, frozen=True):
+    """How much was judged; nothing of it was judged in a run of nothing."""
+
+    positions: int = 0
+    pushes: int = 0
+    #: Times in which a friend was near a viewer who was connected, and nothing changed for long enough.
+    near: int = 0
+    crossings: int = 0
+    late_s: float = 0.0
+
+
 class Report(msgspec.Struct, kw_only=True):
     """One run. It passed if no invariant has findings."""
 
@@ -29,6 +40,7 @@ class Report(msgspec.Struct, kw_only=True):
     #: Pages of history that were given while things broke, and requests that were not answered then.
     pages: int = 0
     unanswered: int = 0
+    walked: Walked = Walked()
     ended_by_themselves: Mapping[str, int] = {}
     #: From the end of the last fault until everything worked again and every viewer was at the head.
     recovered_s: float | None = None
@@ -46,6 +58,7 @@ class Report(msgspec.Struct, kw_only=True):
         ended = (
             ", ".join(f"{name} {number}x" for name, number in self.ended_by_themselves.items()) or "nobody"
         )
+        walked = self.walked
         told = [
             f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
             f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
@@ -54,6 +67,9 @@ class Report(msgspec.Struct, kw_only=True):
             f" confirmed; {self.devices} devices were shown {self.shown_in_rooms:,} events",
             f"  {self.viewers} viewers were shown {self.shown:,} events, and told {self.gaps_told} gaps",
             f"  {self.pages:,} pages of history were read, {self.unanswered:,} requests were not answered",
+            f"  walkers were at {walked.positions:,} places; judged were {walked.pushes:,} pushes,"
+            f" {walked.near:,} times of a friend near, {walked.crossings:,} crossings;"
+            f" at most {walked.late_s:g} s late",
             f"  ended without being struck: {ended}",
             f"  whole again: {recovered}",
         ]

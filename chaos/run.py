@@ -11,19 +11,18 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from confluent_kafka import KafkaException
 
 from chaos import invariants
-from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
-from chaos.clapping import Clapper
-from chaos.clapping import recount as recount_reactions
-from chaos.clapping import shown as shown_totals
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
+from chaos.loads import ChannelChanges, Crowd
+from chaos.parts import Part
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
 from chaos.rooms.recount import STREAM
 from chaos.rooms.work import RoomsAtWork
 from chaos.schedule import Blow
+from chaos.walkers.company import Company
 from consumers.delivery.hub import LOCATION_RING
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
@@ -35,8 +34,6 @@ _LOOK_S: Final = 0.25
 #: What a role may hold more at the end than when it was warm: rings and caches that have filled, and a pool
 #: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
 _GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
-#: Channels whose settings change.
-_SET: Final = 6
 #: What asking fails with while something is away; whatever else it is, is a mistake of this harness.
 AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
 
@@ -53,6 +50,10 @@ class Plan(NamedTuple):
     rooms: int = 5
     #: What people do in rooms, a second.
     rooms_per_s: float = 6.0
+    #: People who walk, each about every so many seconds; some of them look who is near.
+    walkers: int = 60
+    walk_every_s: float = 5.0
+    onlookers: int = 12
     #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
     before: Path | None = None
 
@@ -68,6 +69,22 @@ async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Rep
         await asyncio.to_thread(cluster.close)
 
 
+def _parts(plan: Plan, cluster: Cluster) -> list[Part]:
+    longest_s = max((blow.lasts_s for blow in plan.blows), default=0.0)
+    return [
+        ChannelChanges(cluster, plan.seed),
+        Crowd(cluster, plan.seed),
+        RoomsAtWork(
+            cluster.settings, cluster.gateway_url, cluster.edge_urls,
+            number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,
+        ),
+        Company(
+            cluster, number=plan.walkers, every_s=plan.walk_every_s, onlookers=plan.onlookers,
+            seed=plan.seed, longest_s=longest_s,
+        ),
+    ]  # fmt: skip
+
+
 async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     loop, chance = asyncio.get_running_loop(), random.Random(plan.seed)  # noqa: S311 - to be had again
     over_http = plan.events_per_s * HTTP_SHARE
@@ -75,7 +92,6 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         KafkaPoster(cluster.settings, plan.channels, plan.events_per_s - over_http, chance),
         HttpPoster(cluster.gateway_url, plan.channels, over_http, chance),
     ]
-    setter = Setter(cluster.gateway_url, _SET, random.Random(plan.seed))  # noqa: S311
     everything = streams(plan.channels)
     watchers = [
         Watcher(
@@ -84,23 +100,20 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         for n in range(plan.viewers)
     ]
     asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
-    faults, enough = Faults(cluster, tell), asyncio.Event()
-    rooms = RoomsAtWork(
-        cluster.settings, cluster.gateway_url, cluster.edge_urls,
-        number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,
-    )  # fmt: skip
-    in_rooms = await rooms.begin(enough)
-    posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
-    posting[setter.name] = loop.create_task(setter.run(enough))
-    clapper = Clapper(cluster.gateway_url, random.Random(plan.seed))  # noqa: S311
-    posting[clapper.name] = loop.create_task(clapper.run(enough))
-    watching = [loop.create_task(watcher.run()) for watcher in watchers]
-    asking = loop.create_task(asker.run())
-    supervising = loop.create_task(faults.supervise())
-    everybody = [*posting.values(), *watching, asking, supervising, *in_rooms.values()]
-    posting |= {name: task for name, task in in_rooms.items() if name == rooms.talking.name}
+    faults, enough, parts = Faults(cluster, tell), asyncio.Event(), _parts(plan, cluster)
+    posting: dict[str, asyncio.Task[None]] = {}
+    everybody: list[asyncio.Task[None]] = []
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
+        for part in parts:
+            begun = await part.begin(enough)
+            posting |= begun.ends
+            everybody += [*begun.ends.values(), *begun.stays]
+        posted = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
+        posting |= posted
+        asking = loop.create_task(asker.run())
+        everybody += [*posted.values(), asking, loop.create_task(faults.supervise())]
+        everybody += [loop.create_task(watcher.run()) for watcher in watchers]
         await asyncio.sleep(_WARM_S)
         await _warm(cluster)
         before = await asyncio.to_thread(cluster.sizes)
@@ -108,41 +121,43 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         tell("the last fault is over: everything has to become whole again")
         rested = loop.time()
         enough.set()
-        for watcher in watchers:
-            watcher.stay()
-        rooms.stay()
-        late = await _whole_again(cluster, watchers, rooms, posting, everybody)
+        _all_stay(watchers, parts)
+        late = await _whole_again(cluster, watchers, parts, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
         findings = {"everything becomes whole again": late}
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
-        findings |= await _compare_state(cluster, setter)
-        findings |= await _compare_crowds(cluster, clapper) | await rooms.compare(until_right)
+        for part in parts:
+            findings |= await part.compare(until_right)
+            part.count(report)
     finally:
         enough.set()
         for task in everybody:
             task.cancel()
         await asyncio.gather(*everybody, return_exceptions=True)
+        for part in parts:
+            await part.end()
     after = await asyncio.to_thread(cluster.sizes)
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
     report.ended_by_themselves = dict(faults.ended_by_themselves)
-    _count(report, posters, watchers, rooms)
-    report.set = sum(setter.confirmed.values())
-    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
+    _count(report, posters, watchers, asker)
     return report
 
 
-def _count(
-    report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher], rooms: RoomsAtWork
-) -> None:
+def _all_stay(watchers: Sequence[Watcher], parts: Sequence[Part]) -> None:
+    for watcher in watchers:
+        watcher.stay()
+    for part in parts:
+        part.stay()
+
+
+def _count(report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher], asker: Asker) -> None:
     report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
     report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
     report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
-    report.devices, report.shown_in_rooms = len(rooms.devices), rooms.shown
-    report.said = sum(map(len, rooms.talking.acknowledged.values()))
-    report.members_changed = rooms.talking.changed
+    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
     report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
     report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
 
@@ -168,7 +183,7 @@ async def _warm(cluster: Cluster) -> None:
 async def _whole_again(
     cluster: Cluster,
     watchers: Sequence[Watcher],
-    rooms: RoomsAtWork,
+    parts: Sequence[Part],
     posting: Mapping[str, "asyncio.Task[None]"],
     everybody: Sequence["asyncio.Task[None]"],
 ) -> list[str]:
@@ -185,7 +200,8 @@ async def _whole_again(
             return found
         log = await asyncio.to_thread(read_log, cluster.settings)
         places = [Watched(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
-        places += rooms.places(await asyncio.to_thread(rooms.read_log))
+        for part in parts:
+            places += await asyncio.to_thread(part.places)
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
     return await until_right(wrong)
@@ -239,34 +255,6 @@ async def _compare(
         found["the index holds what the log holds"] = await until_right(index)
         found["viewers are counted as they are"] = await until_right(audience)
     return found
-
-
-async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str]]:
-    gateway = f"http://127.0.0.1:{cluster.settings.gateway.port}"
-
-    async def state() -> list[str]:
-        right = await asyncio.to_thread(recount, cluster.settings)
-        sources = {
-            "what the workers wrote": await asyncio.to_thread(written, cluster.settings),
-            "the gateway": await shown(gateway, kept(_SET)),
-        }
-        wrong = invariants.confirmed_is_in_the_log(setter.confirmed, right.commands)
-        wrong += invariants.state_is_the_recount(sources, right.channels)
-        return wrong or invariants.doors_are_as_set(
-            await let_in(cluster.doors, kept(_SET)), right.channels, READERS
-        )
-
-    return {"what is set is what a recount of the commands gives": await until_right(state)}
-
-
-async def _compare_crowds(cluster: Cluster, clapper: Clapper) -> dict[str, list[str]]:
-    async def totals() -> list[str]:
-        right = await asyncio.to_thread(recount_reactions, cluster.settings)
-        said = await shown_totals(cluster.gateway_url, clapper.places)
-        wrong = invariants.totals_are_the_recount(said, right)
-        return wrong or invariants.applause_is_as_confirmed(right, clapper.confirmed, clapper.unknown)
-
-    return {"reactions and votes are what a recount of them gives": await until_right(totals)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:

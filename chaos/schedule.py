@@ -1,7 +1,7 @@
 """What is done to whom, and when: a schedule is data, made from a seed, so that any run can be had again."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -60,12 +60,15 @@ class Blow(msgspec.Struct, frozen=True):
         return f"{self.at_s:7.1f} s  {self.fault:9} {self.target}{by}{lasting}"
 
 
-def plan(seed: int, seconds: float, *, every_s: float = 4.0) -> list[Blow]:
-    """So many seconds of faults. Any of them may meet, but no two brokers are away at once: then nothing is
-    written, which is what min.insync.replicas=2 is for, and little would be learnt.
+def plan(
+    seed: int, seconds: float, *, every_s: float = 4.0, faults: Collection[Fault] = FAULTS
+) -> list[Blow]:
+    """So many seconds of faults, of these sorts. Any of them may meet, but no two brokers are away at once:
+    then nothing is written, which is what min.insync.replicas=2 is for, and little would be learnt.
     """
     chance = random.Random(seed)  # noqa: S311 - to be had again
-    kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
+    weights = [weight if fault in faults else 0 for fault, weight in _WEIGHTS.items()]
+    kinds = list(_WEIGHTS)
     blows: list[Blow] = []
     at = chance.uniform(0.5, every_s)
     while at < seconds:

@@ -18,6 +18,7 @@ from chaos.flatness import Bound, drift, not_flat
 from chaos.load import KafkaPoster, streams
 from chaos.recorders import Watcher
 from chaos.rooms.work import RoomsAtWork
+from chaos.walkers.people import Onlooker, People
 from consumers.client.viewer import Viewer
 from embedded.supervision import probe
 from kernel.clock import from_rfc3339
@@ -25,6 +26,9 @@ from kernel.process.probe import get
 from kernel.settings.reading import load_settings
 
 _EVERY_S: Final = 2.0
+#: Between two positions of a walker, and how many of them look who is near.
+_WALK_S: Final = 5.0
+_ONLOOKERS: Final = 8
 #: Of Python's and Kafka's allocators a few percent are noise; what leaks grows without end.
 BOUNDS: Final = {
     "MB": Bound(0.08, 4.0),
@@ -68,12 +72,22 @@ def sample(cluster: Cluster, into: defaultdict[str, list[float]]) -> None:
 
 
 async def soak(
-    cluster: Cluster, seconds: float, *, viewers: int, per_s: float, rooms: int = 0, channels: int = 6
+    cluster: Cluster,
+    seconds: float,
+    *,
+    viewers: int,
+    per_s: float,
+    rooms: int = 0,
+    walkers: int = 40,
+    channels: int = 6,
 ) -> dict[str, list[float]]:
-    """The series that were measured under a steady load."""
+    """The series that were measured under a steady load, of which walkers and some who look on are a part."""
     chance, loop = random.Random(1), asyncio.get_running_loop()  # noqa: S311 - the same load each time
     poster, everything = KafkaPoster(cluster.settings, channels, per_s, chance), streams(channels)
     watchers = [Watcher(str(n), cluster.edge_urls, chance.sample(everything, 2), n) for n in range(viewers)]
+    people = People(cluster.gateway_url, cluster.settings, walkers, _WALK_S, 1)
+    onlookers = [Onlooker(user, cluster.edge_urls, n) for n, user in enumerate(people.names[:_ONLOOKERS])]
+    await people.befriend()
     delays, enough = Delays(), asyncio.Event()
     at_work = RoomsAtWork(
         cluster.settings, cluster.gateway_url, cluster.edge_urls, number=rooms, per_s=per_s / 10, seed=1
@@ -82,16 +96,21 @@ async def soak(
         watcher.forget_what_was_seen = True
     for device in at_work.devices:
         device.forget_what_was_seen = True
-    tasks = [loop.create_task(w.run()) for w in watchers]
+    for onlooker in onlookers:
+        onlooker.forget_what_was_seen = True
+    in_rooms = await at_work.begin(enough)
+    tasks = [loop.create_task(watcher.run()) for watcher in watchers]
+    tasks += [loop.create_task(onlooker.run()) for onlooker in onlookers]
+    tasks += in_rooms.stays
     tasks.append(loop.create_task(delays.watch(cluster.edge_urls[0], everything[0])))
-    tasks += (await at_work.begin(enough)).values()
-    posting = loop.create_task(poster.run(enough))
+    minds = [loop.create_task(people.walk(enough)), loop.create_task(people.change_minds(enough))]
+    posting = [loop.create_task(poster.run(enough)), *minds, *in_rooms.ends.values()]
     measured: defaultdict[str, list[float]] = defaultdict(list)
     try:
         end = loop.time() + seconds
         while loop.time() < end:
             await asyncio.sleep(_EVERY_S)
-            for task in (*tasks, posting):
+            for task in (*tasks, *posting):
                 if task.done():
                     task.result()
             await asyncio.to_thread(sample, cluster, measured)
@@ -99,10 +118,10 @@ async def soak(
                 measured["delivery p99 in ms"].append(worst)
     finally:
         enough.set()
-        await asyncio.wait([posting], timeout=30)
-        for task in (*tasks, posting):
+        await asyncio.wait(posting, timeout=30)
+        for task in (*tasks, *posting):
             task.cancel()
-        await asyncio.gather(*tasks, posting, return_exceptions=True)
+        await asyncio.gather(*tasks, *posting, return_exceptions=True)
     return measured
 
 

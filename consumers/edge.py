@@ -92,7 +92,8 @@ class Edge:
         rings = {"ring_events": edge.ring_events, "ring_bytes": edge.ring_bytes}
         self._hub = Hub(decode, **rings, selective=names.fanout_location)
         positions = Positions.of_hub(self._hub, clock, settings.nearby.inactive_s)
-        self._looking = Looking(settings.nearby, clock, state.consent, positions, decode)
+        now_ms = state.presence.broker_ms
+        self._looking = Looking(settings.nearby, clock, state.consent, positions, decode, now_ms=now_ms)
         self._poster = KafkaPoster(settings, self._loop)
         self._answers = Answers(settings)
         self._attachments = AskAttachments(settings, clock)

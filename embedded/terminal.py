@@ -110,6 +110,7 @@ def show_final_screen(addresses: Addresses, *, title: str, ending: str) -> None:
     table = Table.grid(padding=(0, 2))
     for name, address in (
         ("page", f"{addresses.gateway}/"),
+        ("friends", f"{addresses.gateway}/nearby"),
         ("operators", f"{addresses.gateway}/ops"),
         ("API", f"{addresses.gateway}/docs"),
         *(("edge", edge) for edge in addresses.edges),

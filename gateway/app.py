@@ -30,7 +30,7 @@ from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports
 from gateway.nearby import fences, friends, positions, sharing
 from gateway.operators import canary, figures, refusals
-from gateway.pages import demo, pages
+from gateway.pages import demo, pages, walk
 from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search, suggest
 from gateway.sharing import share, shares_of
@@ -85,6 +85,7 @@ MODULES: Final[tuple[Routes, ...]] = (
     data.routes,
     schema_registry.routes,
     demo.routes,
+    walk.routes,
     figures.routes,
     canary.routes,
     refusals.routes,

@@ -10,9 +10,11 @@ from control.entity.view import View
 from control.nearby.commands import folds
 from control.nearby.consent import Consent
 from kernel.access.signing import Signer
+from kernel.clock import Clock
 from kernel.log.records import Write
 from kernel.settings.reading import Settings
 from streams.members import written_again
+from streams.upkeep.bounds import Bounds
 
 
 class NearbyOwner:
@@ -24,10 +26,16 @@ class NearbyOwner:
         consent: Consent,
         write: Callable[[list[Write]], None],
         changes: Owner,
+        clock: Clock,
     ) -> None:
+        #: Whoever has more friends or fences than one may.
+        self.bounds = Bounds(settings, consent, clock)
         views: list[View[Any]] = [consent.friends, consent.sharing, consent.fences]
         friends, sharing, fences = (view.type for view in views)
-        self.folds: Mapping[str, EntityFold[Any]] = folds(friends, sharing, fences, Signer(settings.auth))
+        of_commands = folds(friends, sharing, fences, Signer(settings.auth))
+        self.folds: Mapping[str, EntityFold[Any]] = {
+            command: self.bounds.noting(how) for command, how in of_commands.items()
+        }
         for view in views:
             # What a worker that has lost the user writes late is written over by who has them.
             view.on_stale = partial(written_again, write, changes, view.type)

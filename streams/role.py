@@ -115,22 +115,22 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     gc.freeze()
     looking = asyncio.create_task(_look(app, worker, channel_manager))
     telling = asyncio.create_task(worker.crowd.run(app.check_awake, sink.barrier))
+    counting = asyncio.create_task(_count(worker))
     asked = asyncio.create_task(stop.wait())
     try:
-        waited: set[asyncio.Future[Any]] = {asked, fatal, looking, telling}
+        waited: set[asyncio.Future[Any]] = {asked, fatal, looking, telling, counting}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         writing.cancel()
         if not asked.done():
-            await next(ended for ended in (fatal, looking, telling) if ended.done())
+            await next(ended for ended in (fatal, looking, telling, counting) if ended.done())
         looking.cancel()
         telling.cancel()
         await cast("Consumer", app.consumer).settle(_STOP_S)
         await asyncio.wait_for(app.stop(), _STOP_S)
         _log.info("stopped, with all that was read committed")
     finally:
-        asked.cancel()
-        looking.cancel()
-        telling.cancel()
+        for task in (asked, looking, telling, counting):
+            task.cancel()
         following.stop()
         await on_disk.stop()
 
@@ -152,6 +152,12 @@ async def _first_write(sink: Sink, topic: str, health: Health) -> None:
     with contextlib.suppress(TouchlineError):
         await sink.first_write(topic)
         health.ok(PRODUCER)
+
+
+async def _count(worker: Worker) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        await worker.keep_bounds()
 
 
 async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:

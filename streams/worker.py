@@ -110,7 +110,7 @@ class Worker:
         self._inboxes.writes_late(self.write)
         self._moderators = Moderators(state.moderation, self._forget)
         self._moderators.writes_late(self.write, self._changes)
-        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes)
+        self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes, clock)
         of_doors = {**self._moderators.folds, **self._nearby.folds}
         self._of_users = {**self._members.folds, **of_doors}
         self.crowd = CrowdOwner(
@@ -323,6 +323,11 @@ class Worker:
         swept = [*self._members.sweep(self._clock.now_ms()), *self.crowd.sweep()]
         if writes := [*swept, *self.crowd.look()]:
             self.write(writes)
+
+    async def keep_bounds(self) -> None:
+        """End the friendships and fences that are too many."""
+        bounds, written, at_end = self._nearby.bounds, self._sink.barrier, self._tables.at_end
+        self.write(await bounds.look(written=written, at_end=at_end, partitions=self.partitions))
 
     @property
     def _room_for_channels(self) -> bool:

@@ -28,6 +28,7 @@ _SOURCES: Final = tuple(
         "web/vite.client.ts",
         "web/index.html",
         "web/ops.html",
+        "web/nearby.html",
     )
 )
 _SOURCE_FOLDERS: Final = (ROOT / "web" / "src", ROOT / "clients" / "js" / "src")

@@ -1,4 +1,4 @@
-// Builds the two pages into gateway/dist, where the gateway has them in a checkout and in a wheel alike: static files, with no
+// Builds the pages into gateway/dist, where the gateway has them in a checkout and in a wheel alike: static files, with no
 // script or style inside the HTML.
 
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { defineConfig, type Plugin } from "vitest/config";
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const tag = (name: string, attrs: Record<string, string>) => ({ tag: name, attrs, injectTo: "head-prepend" as const });
 
-/** What both pages have in their HTML. */
+/** What all pages have in their HTML. */
 const frame: Plugin = {
   name: "frame",
   transformIndexHtml: {
@@ -33,7 +33,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { index: here("index.html"), ops: here("ops.html") } },
+    rolldownOptions: { input: { index: here("index.html"), ops: here("ops.html"), nearby: here("nearby.html") } },
   },
   test: { include: ["tests/*.test.ts"] },
 });

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Producer
 
 from control.inbox.tables import tally_type
-from control.inbox.tally import Posted, Recent, Tally
+from control.inbox.tally import LastPost, Recent, Tally
 from control.rooms.state import Member, Room
 from control.rooms.table import room_type, user_rooms_type
 from control.rooms.users import MOST, UserRoom, UserRooms, key_of, rooms_key
@@ -109,7 +109,7 @@ class World:
         for one in rooms:
             tally = Tally(
                 channel=ROOM + one.room, seq=seq, at=1_790_000_000_000, n=1,
-                posts=(Posted(one.members[0], seq, 1),), recent=(Recent(seq, 1),), last=b'{"text":"hello"}',
+                posts=(LastPost(one.members[0], seq, 1),), recent=(Recent(seq, 1),), last=b'{"text":"hello"}',
             )  # fmt: skip
             self._write(self.names.tallies, tally.channel, self._tally.encode(tally))
         assert self._producer.flush(120) == 0

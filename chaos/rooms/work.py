@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,6 +12,8 @@ from aiohttp import ClientSession, ClientTimeout
 from chaos import invariants as of_events
 from chaos.changing import read_whole
 from chaos.invariants import Log, Seen, Watched
+from chaos.parts import Part, Tasks, UntilRight
+from chaos.report import Report
 from chaos.rooms import invariants
 from chaos.rooms.devices import Device
 from chaos.rooms.recount import STREAM, Rooms, Said, recounted, said_of
@@ -29,10 +31,8 @@ _SYNCED_S: Final = 60.0
 _ASK_S: Final = 20.0
 _PAGE: Final = 200
 
-UntilRight = Callable[[Callable[[], Awaitable[list[str]]]], Awaitable[list[str]]]
 
-
-class RoomsAtWork:
+class RoomsAtWork(Part):
     """So many rooms. Where there are none, nothing is done and nothing compared."""
 
     def __init__(
@@ -51,24 +51,22 @@ class RoomsAtWork:
         self._number = number
         self._chance = random.Random(seed)  # noqa: S311 - to be had again
 
-    async def begin(self, enough: asyncio.Event) -> dict[str, "asyncio.Task[None]"]:
-        """Make the rooms, let the devices come, and then let people talk; the tasks by name. Raises where
-        that does not even begin."""
+    async def begin(self, enough: asyncio.Event) -> Tasks:
+        """Make the rooms, let the devices come, and then let people talk."""
         if not self._number:
-            return {}
+            return Tasks({})
         await self.talking.make_rooms()
         loop = asyncio.get_running_loop()
-        tasks = {f"{d.name} of {d.user}": loop.create_task(d.run()) for d in self.devices}
+        stays = [loop.create_task(device.run()) for device in self.devices]
         try:
             async with asyncio.timeout(_SYNCED_S):
                 # A device that was never known begins with the latest messages: these are to have all.
                 await asyncio.gather(*(device.synced.wait() for device in self.devices))
         except TimeoutError:
-            for task in tasks.values():
+            for task in stays:
                 task.cancel()
             raise TouchlineError("unavailable", "Not all devices could follow their rooms.") from None
-        tasks[self.talking.name] = loop.create_task(self.talking.run(enough))
-        return tasks
+        return Tasks({self.talking.name: loop.create_task(self.talking.run(enough))}, stays)
 
     def stay(self) -> None:
         """The devices go away no more."""
@@ -79,9 +77,14 @@ class RoomsAtWork:
     def shown(self) -> int:
         return sum(len(held.shown) for device in self.devices for held in device.held)
 
-    def places(self, events: Mapping[str, Sequence[Said]]) -> list[Watched]:
-        """How far each device of a member is, for whoever waits until all are at the head."""
-        known = recounted(events)
+    def count(self, report: Report) -> None:
+        report.devices, report.shown_in_rooms = len(self.devices), self.shown
+        report.said = sum(map(len, self.talking.acknowledged.values()))
+        report.members_changed = self.talking.changed
+
+    def places(self) -> list[Watched]:
+        """How far each device of a member is."""
+        known = recounted(self.read_log())
         return [
             Watched(f"{device.name} of {device.user}", stream, device.at(stream))
             for stream, room in known.items()

@@ -72,6 +72,11 @@ class Nearby(Asking):
         """A fence that one may know of. Raises `not_found`."""
         return await self._ask("GET", f"/v1/fences/{_quoted(id_)}")
 
+    async def fences(self) -> AsyncIterator[dict[str, Any]]:
+        """The fences that one has made."""
+        async for row in self._pages("/v1/fences", "fences"):
+            yield row
+
     async def remove_fence(self, id_: str) -> dict[str, Any]:
         """Have it watch no more."""
         return await self._ask("DELETE", f"/v1/fences/{_quoted(id_)}")

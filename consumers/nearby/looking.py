@@ -4,6 +4,8 @@ Consent is decided here, at delivery: by what the tables say at the moment in wh
 """
 
 import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import msgspec
@@ -30,6 +32,7 @@ _TICK_S: Final = 0.1
 _REST: Final = 3.0
 _SWEEP_S: Final = 1.0
 _CROWD_MS: Final = 3000
+_NOTHING: Final[Mapping[bytes, Sharing]] = MappingProxyType({})
 
 
 class Holder(Protocol):
@@ -62,9 +65,18 @@ class Looking:
     """All who look on this edge."""
 
     def __init__(
-        self, settings: Nearby, clock: Clock, consent: Consent, positions: Positions, decode: Decode
+        self,
+        settings: Nearby,
+        clock: Clock,
+        consent: Consent,
+        positions: Positions,
+        decode: Decode,
+        *,
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
+        """`now_ms` is the brokers' time, by which positions came: this machine's clock may be hours off."""
         self._clock, self._consent, self.positions, self._decode = clock, consent, positions, decode
+        self._now_ms = now_ms or clock.now_ms
         self.neighbours = Neighbours(round(settings.inactive_s * 1000), self._tell)
         self.crowd = Crowd(settings.public_cell_m)
         self._people: dict[bytes, Person] = {}
@@ -97,8 +109,9 @@ class Looking:
         self._consent.friends.watch_pairs(name_in_channel(user), self._friend_changed)
         page = first
         while page and self._by_holder.get(holder) is watch:
+            consent = self._consent_of(page)
             for key, friend in page:
-                self._link(watch, key, friend)
+                self._link(watch, key, friend, consent)
             if len(page) < AT_ONCE:
                 break
             await asyncio.sleep(0)  # who has thousands holds up nobody for long
@@ -127,7 +140,7 @@ class Looking:
 
     def sweep(self) -> None:
         """Time has passed."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._now_ms()
         self.neighbours.expire(now_ms)
         if now_ms >= self._crowd_at_ms:  # there may be many of them
             self._crowd_at_ms = now_ms + _CROWD_MS
@@ -187,24 +200,35 @@ class Looking:
             return False
         if person.sharing is None:
             person.sharing = self._consent.sharing_of_name(person.channel[len(USER) :], person.user)
-        self.neighbours.place(person, position, self._clock.now_ms())
+        self.neighbours.place(person, position, self._now_ms())
         self.crowd.settle(person)
         return True
 
     # ── consent ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _link(self, watch: Watch, key: bytes, friend: Friend) -> Person | None:
+    def _consent_of(self, friends: Iterable[tuple[bytes, Friend]]) -> Mapping[bytes, Sharing]:
+        """What those agree to who are somewhere, and are not known here yet: read at once."""
+        names = [key.partition(PAIR)[2] for key, _ in friends]
+        channels = {_channel(name): name for name in names}
+        new = [n for c, n in channels.items() if c not in self._people and self.positions.get(c) is not None]
+        return self._consent.sharing_of_names(new) if new else {}
+
+    def _link(
+        self, watch: Watch, key: bytes, friend: Friend, consent: Mapping[bytes, Sharing] = _NOTHING
+    ) -> Person | None:
         if friend.state != "friends":
             return None
-        person = self._known(_channel(key.partition(PAIR)[2]), friend.friend)
+        name = key.partition(PAIR)[2]
+        person = self._known(_channel(name), friend.friend, consent.get(name))
         self.neighbours.link(watch, person)
         return person
 
-    def _known(self, channel: bytes, user: str) -> Person:
+    def _known(self, channel: bytes, user: str, sharing: Sharing | None = None) -> Person:
         """Somebody who concerns a viewer from now on, with their latest position."""
         person = self._people.get(channel)
         if person is None:
             person = self._people[channel] = self.neighbours.person(channel, user)
+            person.sharing = sharing
             self.positions.wanted.add(channel)
             raw = self.positions.get(channel)
             position = None if raw is None else self._read(raw)
@@ -235,7 +259,7 @@ class Looking:
                 return
             person = self._known(channel, sharing.user)
         person.sharing = sharing or Sharing(user=person.user)
-        self.neighbours.settle(person, self._clock.now_ms())
+        self.neighbours.settle(person, self._now_ms())
         self.neighbours.look([person], reason="stopped")
         self.crowd.settle(person)
         self._let_go(person)

@@ -7,13 +7,11 @@ from operator import attrgetter
 from threading import RLock
 from typing import Final, Generic
 
-from control.entity.known import Known
-from control.entity.store import Row, Store
-from control.entity.types import PAIR, EntityType, S, Stamp, prefix_of
+from control.entity.known import Known, newest
+from control.entity.store import Store
+from control.entity.types import PAIR, EntityType, S, prefix_of
 from kernel.errors import TouchlineError
-from kernel.process.lines import Lines
 
-_lines = Lines("touchline.state")
 #: Entities that are kept decoded, beside those that are watched.
 REMEMBERED: Final = 10_000
 #: And as they lie on disk together at most so large: decoded that is six times as much. Of larger ones fewer.
@@ -125,7 +123,7 @@ class View(Generic[S]):
                 copies = list(of_key)
                 if len(copies) == 1 and copies[0].gone_ms is None:
                     found[key] = copies[0].value
-                elif (state := self._pick(key, copies).state) is not None:
+                elif (state := newest(self.type, key, copies).state) is not None:
                     found[key] = state
         return found
 
@@ -187,24 +185,25 @@ class View(Generic[S]):
 
     def _scan(self, prefix: bytes, after: bytes, limit: int) -> list[tuple[bytes, S]]:
         found: list[tuple[bytes, S]] = []
+        page = min(_PAGE, limit + 1)
         while True:
-            rows = self._opened.scan(self.type.name, prefix, after, _PAGE)
+            rows = self._opened.scan(self.type.name, prefix, after, page)
             for key, of_key in groupby(rows, attrgetter("key")):
                 after = key
                 # The last key's rows may go on behind the page.
                 copies = self._opened.get(self.type.name, key) if key == rows[-1].key else list(of_key)
-                state = (self._own.get(key) or self._pick(key, copies)).state
+                state = (self._own.get(key) or newest(self.type, key, copies)).state
                 if state is not None:
                     found.append((key, state))
                     if len(found) == limit:
                         return found
-            if len(rows) < _PAGE:
+            if len(rows) < page:
                 return found
 
-    def keys(self, *, after: bytes, limit: int) -> tuple[list[bytes], bool]:
+    def keys(self, *, prefix: bytes = b"", after: bytes, limit: int) -> tuple[list[bytes], bool]:
         """So many keys behind `after`, in order, without reading what they say (some may be removed); and
         whether there may be more."""
-        rows = self._opened.scan(self.type.name, b"", after, limit)
+        rows = self._opened.scan(self.type.name, prefix, after, limit)
         return list(dict.fromkeys(row.key for row in rows)), len(rows) == limit
 
     def listed(self, flag: int, wanted: Callable[[bytes], bool] | None = None) -> Iterator[tuple[bytes, S]]:
@@ -325,29 +324,7 @@ class View(Generic[S]):
     def _read(self, key: bytes) -> Known[S]:
         # Known first, then read: what changes in between is told, and read again.
         self.in_use.add(key)
-        return self._pick(key, self._opened.get(self.type.name, key))
-
-    def _pick(self, key: bytes, rows: Sequence[Row]) -> Known[S]:
-        """Of its records, one a partition, the newest."""
-        best: Known[S] = Known(None, Stamp())
-        for row in rows:
-            if row.gone_ms is not None:
-                found: Known[S] = Known(None, Stamp.from_header(row.value))
-            else:
-                try:
-                    state = self.type.decode(row.value)
-                except TouchlineError as error:
-                    about = {"type": self.type.name, "key": key[:128], "why": error.message}
-                    _lines.warning("a state cannot be read", self.type.name, **about)
-                    continue
-                found = Known(state, self.type.stamp_of(state))
-            if found.stamp.revision >= best.stamp.revision:
-                best = found
-        return best._replace(
-            partitions=tuple(row.partition for row in rows if row.gone_ms is None),
-            removed_by_hand=any(row.gone_ms is not None and not row.value for row in rows),
-            size=sum(len(row.value) for row in rows if row.gone_ms is None),
-        )
+        return newest(self.type, key, self._opened.get(self.type.name, key))
 
     def _hold(self, key: bytes, known: Known[S]) -> None:
         """Somebody watches it."""

@@ -1,12 +1,12 @@
 """What a role asks of friends and consent, by its tables: who may see where whom at this moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from control.entity.tables import Tables
 from control.entity.types import AnyType, prefix_of
 from control.entity.view import View
-from control.nearby.fences import Fence
+from control.nearby.fences import Fence, prefix_of_maker
 from control.nearby.friends import Friend, friend_key
 from control.nearby.sharing import Sharing, sharing_key
 from control.nearby.table import fence_type, friend_type, sharing_type
@@ -73,6 +73,12 @@ class Consent:
         """The same by the user's name in channels."""
         return self.sharing.get(name) or Sharing(user=user)
 
+    def sharing_of_names(self, names: Sequence[bytes]) -> dict[bytes, Sharing]:
+        """The same of many, read at once: of those who have said something."""
+        found = self.sharing.values(names)
+        decode = self._sharing.decode
+        return {name: decode(one) if isinstance(one, bytes) else one for name, one in found.items()}
+
     def sees(self, viewer: str | None, user: str, at_ms: int) -> bool:
         """Whether a viewer (None: an operator) may see a user's position of this time (append time)."""
         if viewer is None or viewer == user:
@@ -85,6 +91,16 @@ class Consent:
     def fence(self, id_: str) -> Fence | None:
         """The fence of this id."""
         return self.fences.get(id_) if self._tables else None
+
+    def fences_of(self, maker: str | None, *, after: bytes = b"", limit: int = AT_ONCE) -> list[Fence]:
+        """The fences that somebody made (None: operators), in the order of ids. Any thread may ask."""
+        if self._tables is None:
+            return []
+        return [fence for _, fence in self.fences.scan(prefix_of_maker(maker), after=after, limit=limit)]
+
+    def number_of_fences(self) -> int:
+        """About how many there are: each has two records."""
+        return self.fences.count() // 2
 
     def reads_fence(self, grants: Grants, channel: str) -> bool:
         """Whether a user made the fence of a channel, or is named as one of its readers."""

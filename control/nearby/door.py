@@ -6,40 +6,41 @@ have it. Blocks and bounds are asked here: they rest on records that the fold of
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from control.commands.sealed import seal
+from control.nearby.bounds import FriendsRoom, check_fences_room, check_wish
 from control.nearby.consent import Consent
-from control.nearby.fences import REMOVE_FENCE, SET_FENCE, Fence, FenceRequest, read_fence, said_of, shown
-from control.nearby.friends import (
-    BEFRIEND,
-    MAX_ASKED,
-    MAX_FRIENDS,
-    UNFRIEND,
-    Friend,
-    check_friends,
-    friend_key,
-    pair_of,
+from control.nearby.fences import (
+    REMOVE_FENCE,
+    SET_FENCE,
+    Fence,
+    FenceRequest,
+    check_id,
+    listed_key,
+    read_fence,
+    said_of,
+    shown,
 )
+from control.nearby.friends import BEFRIEND, UNFRIEND, Friend, check_friends, friend_key, pair_of
 from control.nearby.sharing import SHARE, Sharing, sharing_key
 from control.rooms.door import Command, Who
 from control.rooms.rooms import Rooms
 from kernel.access.signing import Signer
 from kernel.access.users import FENCE
 from kernel.errors import TouchlineError
-
-_SCANNED: Final = 1000
+from kernel.settings.reading import Nearby
 
 
 class NearbyDoor:
     """Friends, consent and fences as users have them."""
 
     def __init__(
-        self, consent: Consent, rooms: Rooms, command: Command, signer: Signer, *, max_fences: int
+        self, consent: Consent, rooms: Rooms, command: Command, signer: Signer, settings: Nearby
     ) -> None:
         """`rooms` know the blocks, and how to wait for the tables."""
         self.consent, self._rooms, self._command, self._signer = consent, rooms, command, signer
-        self._max_fences = max_fences
+        self._settings = settings
 
     # ── friends ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -51,7 +52,9 @@ class NearbyDoor:
             raise TouchlineError("forbidden", f"{friend[:80]} cannot be asked by you.")
         before = self.consent.friend(user, friend)
         if before is None:
-            await self._check_bounds(user, friend)
+            await asyncio.to_thread(check_wish, self.consent, user, friend, self._settings.max_friends)
+        elif before.state == "asking":
+            await asyncio.to_thread(self.room().take, user, friend)
         if before is None or before.state == "asking":
             await self._say(BEFRIEND, user, friend)
             await self._until(user, friend, lambda now: now is not None and now != before)
@@ -73,12 +76,25 @@ class NearbyDoor:
             await self._say(UNFRIEND, user, friend, actor=actor)
             await self._until(user, friend, lambda now: now is None)
 
-    async def join(self, user: str, friend: str, *, actor: str | None, wait: bool = True) -> None:
-        """Make two people friends at once: an administrator does."""
+    async def join(
+        self,
+        user: str,
+        friend: str,
+        *,
+        actor: str | None,
+        room: FriendsRoom | None = None,
+        wait: bool = True,
+    ) -> None:
+        """Make two people friends at once: an administrator does; of many, all by the same `room`."""
         check_friends(user, friend)
+        await asyncio.to_thread((room or self.room()).take, user, friend)
         await self._say(BEFRIEND, user, friend, at_once=True, actor=actor)
         if wait:
             await self.joined(user, friend)
+
+    def room(self) -> FriendsRoom:
+        """Who has room for another friend, as of now."""
+        return FriendsRoom(self.consent, self._settings.max_friends)
 
     async def joined(self, user: str, friend: str) -> None:
         """Return once these two are friends."""
@@ -93,26 +109,6 @@ class NearbyDoor:
         found = self.consent.friends_of(user, after=start, limit=limit + 1)
         rows = [friend for _, friend in found[:limit]]
         return {"friends": rows, "next": rows[-1].friend if len(found) > limit else None}
-
-    async def _check_bounds(self, user: str, friend: str) -> None:
-        mine = await asyncio.to_thread(self._count, user)
-        theirs = await asyncio.to_thread(self._count, friend)
-        if mine["friends"] >= MAX_FRIENDS or theirs["friends"] >= MAX_FRIENDS:
-            raise TouchlineError(
-                "too_many", f"One of you has {MAX_FRIENDS} friends, as many as one may have."
-            )
-        if mine["asked"] >= MAX_ASKED or theirs["asking"] >= MAX_FRIENDS:
-            raise TouchlineError(
-                "too_many", f"There are {MAX_ASKED} friendships that you have asked for: wait for an answer."
-            )
-
-    def _count(self, user: str) -> dict[str, int]:
-        counts, after = {"friends": 0, "asked": 0, "asking": 0}, b""
-        while found := self.consent.friends_of(user, after=after, limit=_SCANNED):
-            after = found[-1][0]
-            for _, friend in found:
-                counts[friend.state] = counts.get(friend.state, 0) + 1
-        return counts
 
     async def _say(
         self, command: str, user: str, friend: str, *, actor: str | None = None, **more: Any
@@ -163,10 +159,12 @@ class NearbyDoor:
         admin = who.grants.allows("admin", FENCE + id_)
         if before is not None and before.maker != who.user and not admin:
             raise TouchlineError("exists", f"There is a fence {id_} already, of somebody else.")
-        if before is None and self.consent.fences.count() >= self._max_fences:
-            raise TouchlineError(
-                "limit_reached", f"There are {self._max_fences} fences, as many as there may be."
-            )
+        if before is None:
+            most = self._settings.max_fences
+            if self.consent.number_of_fences() >= most:
+                raise TouchlineError("limit_reached", f"There are {most} fences, as many as there may be.")
+            of_a_user = self._settings.max_fences_of_a_user
+            await asyncio.to_thread(check_fences_room, self.consent, who.user, of_a_user)
         revision = 0 if before is None else before.revision
         await self._say_of_fence(SET_FENCE, fence, who, admin=admin)
         await self._rooms.until(lambda: self._revision(id_) > revision)
@@ -184,6 +182,13 @@ class NearbyDoor:
         await self._say_of_fence(REMOVE_FENCE, fence, who, admin=admin)
         await self._rooms.until(lambda: self.consent.fence(id_) is None)
         return shown(fence)
+
+    def fences(self, who: Who, *, after: str, limit: int) -> dict[str, Any]:
+        """A page of the fences that somebody made."""
+        start = listed_key(who.user, check_id(after)) if after else b""
+        found = self.consent.fences_of(who.user, after=start, limit=limit + 1)
+        rows = found[:limit]
+        return {"fences": [shown(f) for f in rows], "next": rows[-1].id if len(found) > limit else None}
 
     def _revision(self, id_: str) -> int:
         fence = self.consent.fence(id_)

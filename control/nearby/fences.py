@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from control.commands.sealed import opened
 from control.entity.fold import Change, Input
+from control.entity.types import PAIR, pair_key, prefix_of
 from kernel.access.signing import Signer
-from kernel.access.users import FENCE, check_user
+from kernel.access.users import FENCE, check_user, name_in_channel
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 
@@ -70,6 +71,26 @@ class _Command(msgspec.Struct, frozen=True):
     fence: Fence
     by: str | None = None
     admin: bool = False
+
+
+def listed_key(maker: str | None, id_: str) -> bytes:
+    """The key of the fence's second record, by which it is found among its maker's."""
+    return pair_key("" if maker is None else name_in_channel(maker), id_)
+
+
+def prefix_of_maker(maker: str | None) -> bytes:
+    """What the keys of all fences of a maker begin with."""
+    return prefix_of("" if maker is None else name_in_channel(maker))
+
+
+def is_listing(key: bytes) -> bool:
+    """Whether a record is the second one of its fence."""
+    return PAIR in key
+
+
+def fence_of_key(key: bytes) -> bytes:
+    """The fence's id: both records have its partition, so that one owner writes them."""
+    return key.rpartition(PAIR)[2]
 
 
 def check_id(id_: str) -> str:
@@ -166,17 +187,17 @@ def fold_fences(
         before = state(given.key)
         if before is not None and before.maker != said.by and not said.admin:
             raise TouchlineError("exists", f"There is a fence {key} already, of somebody else.")
+        maker = said.by if before is None else before.maker
         if command == REMOVE_FENCE:
-            return [] if before is None else [Change(given.key, None)]
-        fence = replace(
-            check_fence(said.fence), maker=said.by if before is None else before.maker, at=given.append_ms
-        )
-        stamp = {"revision": 0, "places": {}}
-        if before is not None:
-            stamp = {"revision": before.revision, "places": before.places}
-        return [Change(given.key, replace(fence, **stamp))]
+            return [] if before is None else _both(given.key, maker, None)
+        return _both(given.key, maker, replace(check_fence(said.fence), maker=maker, at=given.append_ms))
 
     return fold
+
+
+def _both(key: bytes, maker: str | None, fence: Fence | None) -> Sequence[Change[Fence]]:
+    # The one by which it is told whether this was done comes last.
+    return [Change(listed_key(maker, key.decode()), fence), Change(key, fence)]
 
 
 def said_of(fence: Fence, *, by: str | None, admin: bool) -> dict[str, Any]:

@@ -18,9 +18,6 @@ from kernel.errors import TouchlineError
 
 BEFRIEND: Final = "befriend"
 UNFRIEND: Final = "unfriend"
-#: Of one user: friends; and friendships that somebody has asked for and the other one has not said yes to.
-MAX_FRIENDS: Final = 5000
-MAX_ASKED: Final = 1000
 #: `asked`: I have asked; `asking`: the other one has.
 Standing = Literal["friends", "asked", "asking"]
 _BETWEEN: Final = b"\0"

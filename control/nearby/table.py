@@ -4,7 +4,7 @@ from typing import Final
 
 from control.entity.plain import plain_type
 from control.entity.types import EntityType
-from control.nearby.fences import Fence, check_fence
+from control.nearby.fences import Fence, check_fence, fence_of_key
 from control.nearby.friends import Friend, pair_of_key
 from control.nearby.sharing import Sharing
 from kernel.log.topics import topic_names
@@ -30,5 +30,9 @@ def sharing_type(settings: Settings, *, listing: bool = False) -> EntityType[Sha
 
 
 def fence_type(settings: Settings) -> EntityType[Fence]:
-    """Places that watch, by their id."""
-    return plain_type(settings, "fences", topic_names(settings).fences, "fence", Fence, check=check_fence)
+    """Places that watch, by their id, and once more by their maker."""
+    return plain_type(
+        *(settings, "fences", topic_names(settings).fences, "fence", Fence),
+        entity_of=fence_of_key,
+        check=check_fence,
+    )

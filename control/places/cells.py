@@ -18,6 +18,7 @@ Ids = npt.NDArray[np.int64]
 
 _DEGREE_M: Final = EARTH_M * math.pi / 180
 _ROW, _LEVEL = 24, 48
+_NONE: Final[Ids] = np.zeros(0, np.int64)
 #: In degrees, a little more than rounding can be off by: near poles a hand's breadth.
 _EDGE: Final = 2e-6
 
@@ -29,6 +30,19 @@ class Box(NamedTuple):
     north: float
     west: float
     width: float
+
+
+class Boxes(NamedTuple):
+    """Many of them."""
+
+    south: Floats
+    north: Floats
+    west: Floats
+    width: Floats
+
+    def of(self, chosen: Ids) -> "Boxes":
+        """Some of them."""
+        return Boxes(*(each[chosen] for each in self))
 
 
 class Grid:
@@ -76,6 +90,42 @@ class Grid:
             for column in range(start, start + columns):
                 yield self._level + (row << _ROW) + column % total
 
+    def touched(self, boxes: Boxes) -> tuple[Ids, Ids]:
+        """The cells that many boxes touch: the number of a box, and the cell, pair by pair."""
+        of: list[Ids] = [_NONE]
+        cells: list[Ids] = [_NONE]
+        for there, row, start, count in self._all_parts(boxes):
+            ends = np.cumsum(count)
+            along = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - count, count)
+            column = (np.repeat(start, count) + along) % np.repeat(self._columns[row], count)
+            of.append(np.repeat(there, count))
+            cells.append(column + np.repeat(self._level + (row << _ROW), count))
+        return np.concatenate(of), np.concatenate(cells)
+
+    def at_most(self, boxes: Boxes, most: int) -> npt.NDArray[np.bool_]:
+        """Which of many boxes touch no more than so many cells."""
+        few: npt.NDArray[np.bool_] = self._rows(boxes.north) - self._rows(boxes.south) < most
+        some = np.nonzero(few)[0]
+        counts = np.zeros(len(some), np.int64)
+        for there, _, _, count in self._all_parts(boxes.of(some)):
+            counts[there] += count
+        few[some] = counts <= most
+        return few
+
+    def _all_parts(self, boxes: Boxes) -> Iterator[tuple[Ids, Ids, Ids, Ids]]:
+        """As `_parts`, of many boxes: the first ring of each, then the second one of those that have it."""
+        first, last = self._rows(boxes.south), self._rows(boxes.north)
+        for step in range(int((last - first).max()) + 1 if len(first) else 0):
+            there = np.nonzero(first + step <= last)[0]
+            row = first[there] + step
+            total, west, width = self._columns[row], boxes.west[there], boxes.width[there]
+            start = np.floor((west - _EDGE + 180) / 360 * total).astype(np.int64)
+            end = np.floor((west + width + _EDGE + 180) / 360 * total).astype(np.int64)
+            yield there, row, start, np.minimum(end - start + 1, total)
+
+    def _rows(self, lat: Floats) -> Ids:
+        return np.clip(np.floor((lat + 90) / self.height).astype(np.int64), 0, self.rows - 1)
+
     def _row(self, lat: float) -> int:
         return min(max(math.floor((lat + 90) / self.height), 0), self.rows - 1)
 
@@ -96,3 +146,18 @@ def box_around(lat: float, lon: float, radius_m: float) -> Box:
         return Box(max(south, -90.0), min(north, 90.0), -180.0, 360.0)
     side = math.degrees(math.asin(min(1.0, math.sin(math.radians(reach)) / math.cos(math.radians(lat)))))
     return Box(south, north, lon - side, 2 * side)
+
+
+def boxes_around(lat: Floats, lon: Floats, radius_m: Floats) -> Boxes:
+    """The same of many circles."""
+    reach = np.degrees(radius_m / EARTH_M) + _EDGE
+    south, north = lat - reach, lat + reach
+    pole = (north >= 90) | (south <= -90)
+    sine = np.sin(np.radians(reach)) / np.where(pole, 1.0, np.cos(np.radians(lat)))
+    side = np.degrees(np.arcsin(np.minimum(1.0, sine)))
+    return Boxes(
+        np.where(pole, np.maximum(south, -90.0), south),
+        np.where(pole, np.minimum(north, 90.0), north),
+        np.where(pole, -180.0, lon - side),
+        np.where(pole, 360.0, 2 * side),
+    )

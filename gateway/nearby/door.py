@@ -17,9 +17,7 @@ def nearby_door(context: Context) -> NearbyDoor:
         await context.commands.send(key, name, arguments, actor=actor)
 
     state, settings = context.control_state, context.settings
-    return NearbyDoor(
-        *(state.consent, state.rooms, command, Signer(settings.auth)), max_fences=settings.nearby.max_fences
-    )
+    return NearbyDoor(state.consent, state.rooms, command, Signer(settings.auth), settings.nearby)
 
 
 def known_of(consent: Consent, user: str) -> Iterator[dict[str, Any]]:

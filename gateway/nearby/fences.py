@@ -11,9 +11,11 @@ from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
 from gateway.nearby.door import nearby_door
 from gateway.rooms.door import bound_of, who_asks
+from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
 from kernel.access.users import MAX_USER
 
 _MAX_BYTES: Final = 256 * 1024
+_LIMIT: Final = 100
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "not_found", "unavailable", "rate_limited")
 _ID: Final = Parameter(
     "id", "path", "The fence's id.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
@@ -50,6 +52,11 @@ _FENCE: Final[dict[str, Any]] = {
         **_PLACE,
     },
 }
+_LIST: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["fences", "next"],
+    "properties": {"fences": {"type": "array", "items": _FENCE}, "next": {"type": ["string", "null"]}},
+}
 
 
 async def routes(context: Context) -> Sequence[Operation]:
@@ -60,6 +67,12 @@ async def routes(context: Context) -> Sequence[Operation]:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
         return web.json_response(shown(door.consent.fence_of(check_id(request.match_info["id"]), who.grants)))
+
+    async def listed(request: web.Request) -> web.Response:
+        who = await who_asks(context, request)
+        context.budgets.take_read(bound_of(context, who))
+        limit, after = limit_of(request, _LIMIT), request.query.get("cursor", "")
+        return web.json_response(door.fences(who, after=after, limit=limit))
 
     async def put(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
@@ -75,6 +88,12 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     return [
         Operation(
+            method="GET", path="/v1/fences", handler=listed, name="listFences", tag="fences",
+            summary="The places that watch which I made.", parameters=(LIMIT, CURSOR),
+            replies={200: Reply("A page of them.", _LIST)},
+            errors=("bad_request", "unauthorized", "unavailable", "rate_limited"),
+        ),
+        Operation(
             method="GET", path="/v1/fences/{id}", handler=show, name="showFence", tag="fences",
             summary="A place that watches, for whoever reads its stream.", parameters=(_ID,),
             replies={200: Reply("The fence.", _FENCE)}, errors=_ERRORS,
@@ -86,7 +105,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies={200: Reply("The fence was changed.", _FENCE), 201: Reply("The fence is new.", _FENCE)},
             errors=(
                 *("bad_request", "unauthorized", "unavailable", "rate_limited", "exists", "too_large"),
-                *("unsupported_media_type", "limit_reached", "not_delivered"),
+                *("unsupported_media_type", "limit_reached", "too_many", "not_delivered"),
             ),
         ),
         Operation(

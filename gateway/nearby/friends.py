@@ -130,12 +130,13 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         refused: list[dict[str, Any]] = []
         last: deque[_Pair] = deque(maxlen=_AT_ONCE)
         number = accepted = 0
+        room = door.room()
 
         async def one(line: int, text: bytes) -> None:
             nonlocal accepted
             try:
                 pair = msgspec.json.decode(text, type=_Pair)
-                await door.join(pair.a, pair.b, actor=who.user, wait=False)
+                await door.join(pair.a, pair.b, actor=who.user, room=room, wait=False)
             except (TouchlineError, msgspec.MsgspecError, ValueError, RecursionError) as error:
                 if len(refused) < _TOLD:
                     code = error.code if isinstance(error, TouchlineError) else "bad_request"
@@ -179,7 +180,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         Operation(
             method="PUT", path="/v1/users/{a}/friends/{b}", handler=join, name="makeFriends", tag="users",
             summary="Make two people friends at once: an administrator does.", parameters=(_A, _B),
-            replies={200: _ONE}, errors=_CHANGING,
+            replies={200: _ONE}, errors=(*_CHANGING, "too_many"),
         ),
         Operation(
             method="DELETE", path="/v1/users/{a}/friends/{b}", handler=part, name="partFriends", tag="users",

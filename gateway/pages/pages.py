@@ -1,4 +1,4 @@
-"""The viewers' page and the operators' page: static files, under a policy that allows nothing else."""
+"""The pages of viewers, operators and friends: static files, under a policy that allows nothing else."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -149,6 +149,10 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
                 "demo": True,
                 "names": not has_keys(settings.auth),
                 "channel": gateway.page_channel,
+                "nearby": {
+                    "inactive_s": settings.nearby.inactive_s,
+                    "public_cell_m": settings.nearby.public_cell_m,
+                },
             },
             headers={"Cache-Control": "no-cache"},
         )
@@ -156,6 +160,7 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
     return [
         web.get("/", page("index.html")),
         web.get("/ops", page("ops.html")),
+        web.get("/nearby", page("nearby.html")),
         web.get(f"/assets/{_ASSET}", asset),
         web.get("/client.js", client),
         web.get("/v1/page", config),

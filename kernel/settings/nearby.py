@@ -27,4 +27,6 @@ class Nearby(Section, frozen=True):
     fence_hysteresis_m: Annotated[
         float, Meta(ge=0, description="so far beyond a fence's border somebody has left it")
     ] = 25.0
+    max_friends: Annotated[Count, Meta(description="friends that one user may have")] = 5000
+    max_fences_of_a_user: Annotated[Count, Meta(description="fences that one user may have made")] = 1000
     max_fences: Annotated[Count, Meta(description="fences that there may be")] = 2_000_000

@@ -50,7 +50,11 @@ def crossings(
 ) -> Iterator[tuple[Crossing | None, Change | None]]:
     """What these moves, in their order, set off; `inside_of` is asked after each change was taken."""
     lat, lon = np.array([move.lat for move in moves]), np.array([move.lon for move in moves])
-    near = index.near(lat, lon)
+
+    def sees(number: int, maker: str | None) -> bool:
+        return consent.sees(maker, moves[number].user, moves[number].append_ms)
+
+    near = index.near(lat, lon, sees)
     of_move: dict[int, dict[str, float]] = {}
     for place, slot, beyond in zip(
         near.place.tolist(), near.slot.tolist(), near.beyond.tolist(), strict=True

@@ -10,7 +10,7 @@ from control.entity.tables import Tables
 from control.entity.types import Stamp
 from control.entity.writer import Writer
 from control.nearby.consent import Consent
-from control.nearby.fences import Fence
+from control.nearby.fences import Fence, is_listing
 from control.nearby.inside import Inside, inside_type
 from control.nearby.sharing import Sharing
 from kernel.access.signing import Signer
@@ -97,11 +97,13 @@ class Watching:
             self._fence_changed(key, fence)
 
     def _all_fences(self) -> Iterator[Fence]:
-        after = b""
-        while found := self._consent.fences.scan(b"", after=after, limit=_PAGE):
-            after = found[-1][0]
-            for _, fence in found:
-                yield fence
+        view, after, more = self._consent.fences, b"", True
+        while more:
+            keys, more = view.keys(after=after, limit=_PAGE)
+            after = keys[-1] if keys else b""
+            # Of each fence's two records only the one: reading them is what takes the time.
+            for fence in view.values([key for key in keys if not is_listing(key)]).values():
+                yield view.type.decode(fence) if isinstance(fence, bytes) else fence
 
     def crossed(self, partition: int, moves: Sequence[Moved]) -> list[Write]:
         """What these positions set off; returns what is to be written of it."""
@@ -158,6 +160,8 @@ class Watching:
     # ── what changes beside positions ────────────────────────────────────────────────────────────────
 
     def _fence_changed(self, key: bytes, fence: Fence | None) -> None:
+        if is_listing(key):
+            return
         if not self._loaded:
             self._late.append((key, fence))
             return

@@ -29,3 +29,6 @@ async def test_whatever_breaks_nothing_is_lost_doubled_or_out_of_order(tmp_path:
     assert report.acknowledged > 1000
     assert report.shown > report.acknowledged
     assert report.pages > 10
+    assert report.walked.positions > 200
+    assert report.walked.pushes > 100
+    assert report.walked.crossings > 10

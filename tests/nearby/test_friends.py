@@ -18,11 +18,11 @@ def somebody(*names: str) -> list[str]:
     return [f"{name}-{number}" for name in names]
 
 
-async def friends_of(pipeline: Pipeline, user: str) -> dict[str, str]:
+async def friends_of(pipeline: Pipeline, user: str, *, limit: int = 2) -> dict[str, str]:
     found: dict[str, str] = {}
     cursor: str | None = ""
     while cursor is not None:
-        page = await ok(pipeline, "GET", f"/v1/friends?limit=2&cursor={cursor}", user)
+        page = await ok(pipeline, "GET", f"/v1/friends?limit={limit}&cursor={cursor}", user)
         found |= {one["user"]: one["state"] for one in page["friends"]}
         cursor = page["next"]
     return found

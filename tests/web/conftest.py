@@ -28,6 +28,7 @@ def pipeline(
     logs = tmp_path_factory.mktemp("logs")
     roles = ("stream", "edge", "index", "gateway")
     given = {"TOUCHLINE_EDGE_DRAIN_S": "1", "TOUCHLINE_GATEWAY_OPS_EVERY_S": "1"}
+    given["TOUCHLINE_NEARBY_MAX_SPEED_M_S"] = "1000000"
     with running(kafka_servers, elasticsearch_url, logs, *roles, **given) as pipeline:
         yield pipeline
 

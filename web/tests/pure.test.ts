@@ -10,8 +10,8 @@ import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
+import { TileServer } from "../src/shared/tiles.ts";
 import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";
-import { TileServer } from "../src/viewer/tiles.ts";
 import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
 
 let seq = 0;

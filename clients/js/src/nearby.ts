@@ -45,8 +45,10 @@ export interface Fence extends FenceShape {
 }
 
 export interface NearbyListener {
-  /** Everybody who is near: at first, and again whenever a connection was lost. */
+  /** Everybody who is near: at first, and again whenever a connection was lost. With `onMore`: the first page of them. */
   onList(friends: readonly Place[]): void;
+  /** Where it is given, further pages come as they are asked for, by `onNear`: `more` gets the next one; null: there is none. */
+  onMore?(more: (() => void) | null): void;
   onNear(friend: Place): void;
   onAway(user: string, reason: "left" | "inactive" | "unfriended" | "stopped"): void;
   onError?(error: unknown): void;
@@ -72,14 +74,7 @@ export class Nearby {
 
   /** My friends, whom I have asked, and who asks me. */
   async friends(): Promise<Friend[]> {
-    const found: Friend[] = [];
-    for (let cursor: string | null = ""; cursor !== null; ) {
-      const query = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-      const page = (await this.#ask("GET", `/v1/friends?limit=200${query}`)) as { friends: Friend[]; next: string | null };
-      found.push(...page.friends);
-      cursor = page.next;
-    }
-    return found;
+    return (await this.#all("/v1/friends", "friends")) as Friend[];
   }
 
   async sharing(): Promise<Sharing> {
@@ -100,8 +95,24 @@ export class Nearby {
     return (await this.#ask("GET", `/v1/fences/${encodeURIComponent(id)}`)) as Fence;
   }
 
+  /** The fences that I made. */
+  async fences(): Promise<Fence[]> {
+    return (await this.#all("/v1/fences", "fences")) as Fence[];
+  }
+
   async removeFence(id: string): Promise<void> {
     await this.#ask("DELETE", `/v1/fences/${encodeURIComponent(id)}`);
+  }
+
+  async #all(where: string, rows: string): Promise<unknown[]> {
+    const found: unknown[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const query = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      const page = (await this.#ask("GET", `${where}?limit=200${query}`)) as Record<string, unknown>;
+      found.push(...(page[rows] as unknown[]));
+      cursor = page["next"] as string | null;
+    }
+    return found;
   }
 
   async #ask(method: string, where: string, body?: unknown): Promise<unknown> {
@@ -119,23 +130,28 @@ export async function around(client: Client, lat: number, lon: number, limit = 2
   return (await client.request({ op: "around", lat, lon, limit }))["friends"] as Place[];
 }
 
-/** Which friends are near, and whatever changes; returns what ends it. After a lost connection it begins anew. */
-export function watchNearby(client: Client, lat: number, lon: number, listener: NearbyListener, within?: string): () => void {
+/** Which friends are near, and whatever changes; returns what ends it. After a lost connection it begins anew. `limit`: friends a page. */
+export function watchNearby(client: Client, lat: number, lon: number, listener: NearbyListener, within?: string, limit = 200): () => void {
   let ended = false;
   let turn = 0;
   const begin = async (): Promise<void> => {
     const mine = ++turn;
-    try {
-      let page: Message = await client.request({ op: "nearby", lat, lon, limit: 200, ...(within === undefined ? {} : { within }) });
-      const friends = [...(page["friends"] as Place[])];
-      while (page["more"] === true && !ended && mine === turn) {
-        page = await client.request({ op: "nearby", cursor: page["cursor"], limit: 200 });
-        friends.push(...(page["friends"] as Place[]));
-      }
-      if (!ended && mine === turn) listener.onList(friends);
-    } catch (error) {
-      if (!ended && mine === turn) listener.onError?.(error);
-    }
+    const current = () => !ended && mine === turn;
+    const friends: Place[] = [];
+    const take = async (asked: Readonly<Record<string, unknown>>, first: boolean): Promise<void> => {
+      const page: Message = await client.request({ op: "nearby", limit, ...asked });
+      friends.push(...(page["friends"] as Place[]));
+      if (!current()) return;
+      const more = page["more"] === true ? () => take({ cursor: page["cursor"] }, false) : null;
+      if (more !== null && !listener.onMore) return await more();
+      if (first || !listener.onMore) listener.onList([...friends]);
+      else for (const friend of page["friends"] as Place[]) listener.onNear(friend);
+      listener.onMore?.(more && (() => void more().catch(failed)));
+    };
+    const failed = (error: unknown): void => {
+      if (current()) listener.onError?.(error);
+    };
+    await take({ lat, lon, ...(within === undefined ? {} : { within }) }, true).catch(failed);
   };
   let live = client.status.state === "live";
   const unpush = client.onTold((message) => {

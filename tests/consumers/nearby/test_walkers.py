@@ -60,6 +60,9 @@ class Tables:
     def sharing_of_name(self, name: bytes, user: str) -> Sharing:
         return self.consent.get(name.decode(), Sharing(user=user))
 
+    def sharing_of_names(self, names: list[bytes]) -> dict[bytes, Sharing]:
+        return {name: self.consent[name.decode()] for name in names if name.decode() in self.consent}
+
     def share(self, user: str, now_ms: int, *, on: bool) -> None:
         before = self.sharing_of_name(user.encode(), user)
         forgotten = before.forgotten if on else now_ms

@@ -1,13 +1,14 @@
 """Distances and cells, anywhere on the earth: at poles, across the antimeridian, in small and in large."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.places.cells import Box, Grid, box_around
+from control.places.cells import Box, Boxes, Grid, box_around, boxes_around
 from control.places.distances import EARTH_M, metres
 
 PLACES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
@@ -85,3 +86,25 @@ def destination(lat: float, lon: float, bearing: float, way: float) -> tuple[flo
         math.sin(theta) * math.sin(delta) * math.cos(phi), math.cos(delta) - math.sin(phi) * sine
     )
     return math.degrees(there), (lon + math.degrees(east) + 180) % 360 - 180
+
+
+CIRCLES = st.lists(st.tuples(PLACES, st.floats(0.5, 3_000_000)), min_size=1, max_size=20)
+
+
+@settings(max_examples=40)
+@given(CIRCLES, st.sampled_from([250.0, 4000.0, 1_000_000.0, 4_096_000.0]), st.integers(1, 40))
+def test_many_circles_are_as_one_after_the_other(circles: Any, size_m: float, most: int) -> None:
+    lat, lon, radius = (np.array(each) for each in zip(*((*place, r) for place, r in circles), strict=True))
+    boxes, grid = boxes_around(lat, lon, radius), Grid(size_m, 3)
+    for number, ((at_lat, at_lon), r) in enumerate(circles):
+        box = Box(*(float(each[number]) for each in boxes))
+        assert box == pytest.approx(box_around(at_lat, at_lon, r), abs=1e-9)
+    # As the same boxes have it, to the last digit.
+    alone = [Box(*(float(each[number]) for each in boxes)) for number in range(len(circles))]
+    few = grid.at_most(boxes, most)
+    assert few.tolist() == [grid.count(box) <= most for box in alone]
+    some = np.nonzero(few)[0]
+    of, cells = grid.touched(boxes.of(some))
+    for number, at in enumerate(some.tolist()):
+        assert sorted(cells[of == number].tolist()) == sorted(grid.touching(alone[at]))
+    assert grid.touched(Boxes(*(each[:0] for each in boxes)))[0].size == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from control.nearby.fences import Fence, FenceRequest, read_fence
 from control.nearby.inside import Inside
@@ -56,6 +57,66 @@ def test_no_fence_is_missed_and_none_is_made_up(seed: int) -> None:
         wanted |= {(int(at), fence.id) for at in np.nonzero(beyond <= HYSTERESIS)[0]}
     assert found == wanted
     assert len(near.place) == len(found)
+
+
+def near_each(index: FenceIndex, fences: list[Fence]) -> set[str]:
+    """Which fences are found in their own middle."""
+    near = index.near(np.array([f.lat for f in fences]), np.array([f.lon for f in fences]))
+    found = zip(near.place.tolist(), near.slot.tolist(), strict=True)
+    return {fences[place].id for place, slot in found if index.id_of(slot) == fences[place].id}
+
+
+def test_fences_that_move_again_and_again_take_no_more_room() -> None:
+    index = FenceIndex(HYSTERESIS)
+    fences = circles(60, 1)
+    index.load(fences)
+    random, sizes = np.random.default_rng(2), []
+    for number in range(4000):
+        one = int(random.integers(0, 60))
+        fences[one] = replace(fences[one], lat=float(random.uniform(-80, 80)), lon=float(number % 180))
+        if number % 7 == 0:
+            index.remove(fences[one].id)
+        index.put(fences[one])
+        sizes.append(index.cells)
+    assert len(index) == 60
+    assert near_each(index, fences) == {fence.id for fence in fences}
+    assert max(sizes) < 2000 + 60 * 30, "cells of fences that moved away are let go"
+    index.load(circles(60, 3))  # the same ids, elsewhere
+    assert len(index) == 60
+    assert near_each(index, circles(60, 3)) == {fence.id for fence in fences}
+
+
+def test_a_makers_consent_is_asked_once_and_before_anything_is_reckoned() -> None:
+    fences = [
+        replace(fence, maker=f"m{number % 3}", lat=51.5, lon=-0.1, radius_m=400.0)
+        for number, fence in enumerate(circles(300, 1))
+    ]
+    index = FenceIndex(HYSTERESIS)
+    index.load(fences)
+    asked: list[tuple[int, str | None]] = []
+
+    def sees(place: int, maker: str | None) -> bool:
+        asked.append((place, maker))
+        return (place, maker) == (1, "m2")
+
+    near = index.near(np.array([51.5, 51.5, 10.0]), np.array([-0.1, -0.1, 10.0]), sees)
+    assert sorted(asked) == [(place, f"m{n}") for place in (0, 1) for n in range(3)]
+    assert set(near.place.tolist()) == {1}
+    assert {index.id_of(slot) for slot in near.slot.tolist()} == {f.id for f in fences if f.maker == "m2"}
+
+
+def test_a_crowd_of_fences_is_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fences = circles(300, 4)
+    index = FenceIndex(HYSTERESIS)
+    index.load(fences[:200])
+    for fence in fences[200:]:
+        index.put(fence)
+    lat, lon = (np.array([getattr(fence, name) for fence in fences]) for name in ("lat", "lon"))
+    whole = index.near(lat, lon, lambda place, _: place % 7 > 0)
+    monkeypatch.setattr("streams.fences.index._MOST_PAIRS", 20)
+    parts = index.near(lat, lon, lambda place, _: place % 7 > 0)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.tolist() == other.tolist()
 
 
 SQUARE = [(51.0, -1.0), (51.0, 0.0), (52.0, 0.0), (52.0, -1.0)]

@@ -28,6 +28,21 @@ import click
     "--rooms", type=click.IntRange(0), default=5, show_default=True, help="Rooms, with devices of members."
 )
 @click.option(
+    "--walkers", type=click.IntRange(2), default=60, show_default=True, help="Friends who walk about a city."
+)
+@click.option(
+    "--walk-every",
+    "walk_every_s",
+    type=click.FloatRange(0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Seconds between two positions of a walker.",
+)
+@click.option(
+    "--onlookers", type=click.IntRange(1), default=12, show_default=True, help="Walkers who look who is near."
+)
+@click.option("--fault", "faults", multiple=True, help="Only faults of this sort; repeated.  [default: all]")
+@click.option(
     "--upgrade-from",
     "before",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -45,6 +60,10 @@ def command(
     viewers: int,
     rate: float,
     rooms: int,
+    walkers: int,
+    walk_every_s: float,
+    onlookers: int,
+    faults: tuple[str, ...],
     before: Path | None,
     only_plan: bool,
     report: Path | None,
@@ -58,11 +77,12 @@ def command(
              touchline chaos --plan --seed 7 > faults.json
              touchline chaos --schedule faults.json
              touchline chaos --upgrade-from ../touchline-0.1
+             touchline chaos --walkers 10000 --walk-every 20 --onlookers 100 --fault kill --minutes 5
     """
     import msgspec
 
     from chaos.run import Plan, run
-    from chaos.schedule import plan, plan_upgrade, read, write
+    from chaos.schedule import FAULTS, plan, plan_upgrade, read, write
     from kernel.errors import TouchlineError
     from kernel.settings.reading import load_settings
 
@@ -71,7 +91,13 @@ def command(
     if schedule is not None:
         blows = read(schedule.read())
     else:
-        blows = plan(chosen, seconds) if before is None else plan_upgrade(chosen, seconds)
+        some = [fault for fault in FAULTS if fault in faults]
+        if len(some) < len(faults):
+            raise TouchlineError(
+                "bad_request", f"There is a fault that is none; these are: {', '.join(FAULTS)}."
+            )
+        only = plan(chosen, seconds, faults=some or FAULTS)
+        blows = only if before is None else plan_upgrade(chosen, seconds)
     if only_plan:
         click.echo(write(blows), nl=False)
         return
@@ -82,8 +108,16 @@ def command(
     click.echo(f"seed {chosen}; logs are in {directory}/logs", err=True)
     if before is not None and not (before / "control" / "rooms").is_dir():
         rooms = 0  # that version has none
-    load = {"viewers": viewers, "events_per_s": rate, "rooms": rooms}
-    wanted = Plan(chosen, seconds, blows, before=before and before.absolute(), **load)  # type: ignore[arg-type]
+    wanted = Plan(
+        *(chosen, seconds, blows),
+        viewers=viewers,
+        events_per_s=rate,
+        rooms=rooms,
+        walkers=walkers,
+        walk_every_s=walk_every_s,
+        onlookers=onlookers,
+        before=before and before.absolute(),
+    )
     found = asyncio.run(run(wanted, directory, servers_dir, lambda line: click.echo(line, err=True)))
     encoded = msgspec.json.format(msgspec.json.encode(found))
     if report is not None:
@@ -91,7 +125,8 @@ def command(
     click.echo(encoded.decode() if as_json else "\n".join(found.lines()))
     if not found.passed:
         again = f"touchline chaos --minutes {minutes:g} --seed {chosen} --viewers {viewers} --rate {rate:g}"
-        again += f" --rooms {rooms}"
+        again += f" --rooms {rooms} --walkers {walkers} --walk-every {walk_every_s:g} --onlookers {onlookers}"
+        again += "".join(f" --fault {fault}" for fault in faults)
         raise TouchlineError("not_proven", "Not everything held.", hint=f"The same again: {again}")
     if not keep:
         import shutil

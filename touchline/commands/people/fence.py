@@ -91,6 +91,21 @@ def show(*, id_: str, as_json: bool, **by: Any) -> None:
     _tell(asyncio.run(nearby(**by).fence(id_)), as_json=as_json)
 
 
+@command.command("list")
+@options()
+def list_(*, as_json: bool, **by: Any) -> None:
+    """Show the fences that you have made.
+
+    Example: touchline fence list --user ana
+    """
+
+    async def show_all() -> None:
+        async for fence in nearby(**by).fences():
+            _tell(fence, as_json=as_json)
+
+    asyncio.run(show_all())
+
+
 @command.command("remove")
 @click.argument("id_", metavar="ID")
 @options()

@@ -7,6 +7,8 @@ export interface PageConfig {
   /** Whether who gives a name is believed: there are no keys. */
   readonly names: boolean;
   readonly channel: string;
+  /** How long somebody stays in view who says nothing, and how roughly strangers are shown. */
+  readonly nearby: { readonly inactive_s: number; readonly public_cell_m: number };
 }
 
 const TOKEN = "touchline.token";

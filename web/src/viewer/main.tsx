@@ -99,6 +99,7 @@ function Page({ config }: { config: PageConfig }) {
       </main>
       <nav class="views" aria-label="Parts of the page">
         {VIEWS.map(([name, label]) => <button key={name} type="button" class={`view-${name}`} data-name={name} aria-pressed={view.value === name} onClick={() => show(name)}>{label}</button>)}
+        <a href={here.user ? `/nearby?${new URLSearchParams({ user: here.user }).toString()}` : "/nearby"}>Nearby</a>
         <ThemeButton />
       </nav>
       <p class="sr-only" role="status" aria-live="polite">{here.announcement.value}</p>

@@ -1,6 +1,6 @@
 // fanload: WebSocket fan-out receiver. Single thread, raw epoll.
 // Counts frames and messages (occurrences of `"t":` in data payloads), reads the
-// ns timestamp after `"t":` for a latency histogram, keeps a count per connection.
+// ns timestamp after `"t":` (or the time after `--stamp`) for a latency histogram, keeps a count per connection.
 use memchr::memmem::Finder;
 use std::collections::HashMap;
 use std::io::Write;
@@ -113,16 +113,38 @@ struct G {
     deflated: u64,
 }
 
+/// Nanoseconds since 1970 of a time like 2026-07-19T19:00:00.000Z.
+fn rfc3339_ns(p: &[u8]) -> Option<i64> {
+    let number = |at: usize, len: usize| {
+        p.get(at..at + len)?.iter().try_fold(0i64, |v, c| {
+            c.is_ascii_digit().then(|| v * 10 + (c - b'0') as i64)
+        })
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
+    let seconds = number(11, 2)? * 3600 + number(14, 2)? * 60 + number(17, 2)?;
+    let ms = if p.get(19) == Some(&b'.') { number(20, 3)? } else { 0 };
+    // The year begins in March, so that the day that is added now and then is its last one.
+    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
+    Some(((days * 86_400 + seconds) * 1000 + ms) * 1_000_000)
+}
+
 #[inline]
 fn scan(p: &[u8], fnd: &Finder, now: i64, g: &mut G) -> u64 {
     let mut o = 0;
     let mut n = 0;
     while let Some(i) = fnd.find(&p[o..]) {
-        o += i + 4;
+        o += i + fnd.needle().len();
         n += 1;
         g.sctr += 1;
         if g.sctr >= g.sample {
             g.sctr = 0;
+            if p.get(o).is_some_and(|c| *c == b'2') && p.get(o + 4) == Some(&b'-') {
+                if let Some(at) = rfc3339_ns(&p[o..]) {
+                    g.hist.add(now - at)
+                }
+                continue;
+            }
             let mut j = o;
             while j < p.len() && p[j] == b' ' {
                 j += 1
@@ -204,7 +226,9 @@ fn main() {
         deflated: 0,
     };
     let me = std::process::id() as i32;
-    let fnd = Finder::new(b"\"t\":");
+    // A stamp is nanoseconds behind "t":, or a time behind what is named here.
+    let stamp = get("stamp", "\"t\":");
+    let fnd = Finder::new(stamp.as_bytes());
     let rfnd = Finder::new(ready_match.as_bytes());
     let ep = unsafe { libc::epoll_create1(0) };
     let add = |fd: i32, id: u64, ev: u32| watch(ep, libc::EPOLL_CTL_ADD, fd, id, ev);

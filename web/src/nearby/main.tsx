@@ -1,0 +1,123 @@
+// The map of friends: who is near, how far and since when; places that watch; and what others see of me.
+
+import "../shared/theme.css";
+import "./nearby.css";
+
+import { signal, useSignal } from "@preact/signals";
+import { render } from "preact";
+import { useEffect, useMemo } from "preact/hooks";
+
+import { loadConfig, type PageConfig, storedToken, storeToken } from "../shared/config.ts";
+import { ThemeButton } from "../shared/theme.tsx";
+import { sayStatus } from "../shared/words.ts";
+import { Fences } from "./fences.tsx";
+import type { FriendsMap } from "./map.ts";
+import { Model } from "./model.ts";
+import { Near } from "./near.tsx";
+import { type Drawing, MapPane } from "./pane.tsx";
+import { People } from "./people.tsx";
+import { You } from "./you.tsx";
+
+const AGE_MS = 1000;
+
+const model = signal<Model | null>(null);
+
+function open(config: PageConfig): void {
+  model.value?.close();
+  model.value = new Model(config);
+}
+
+function Page({ config }: { config: PageConfig }) {
+  const now = useSignal(Date.now());
+  const drawing = useMemo<Drawing>(() => ({ map: signal<FriendsMap | null>(null), corners: signal([]) }), []);
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = Date.now()), AGE_MS);
+    const back = () => open(config);
+    addEventListener("popstate", back);
+    return () => { clearInterval(timer); removeEventListener("popstate", back); };
+  }, []);
+  const here = model.value;
+  if (!here) return null;
+  const said = sayStatus(here.status.value, performance.now());
+  return (
+    <>
+      <header class="near-head">
+        <h1>Nearby</h1>
+        <a href={here.user && config.names ? `/?${new URLSearchParams({ channel: config.channel, user: here.user }).toString()}` : "/"}>The match</a>
+        <Who config={config} user={here.user} />
+        <span class={`state ${said.tone}`} title={said.detail}>{said.text}</span>
+        <span class="sr-only" role="status">{[said.said ?? said.text, said.detail].filter(Boolean).join(". ")}</span>
+        <ThemeButton />
+      </header>
+      <main class="near-main" key={here.number}>
+        <MapPane model={here} drawing={drawing} />
+        <div class="side">
+          {here.problem.value && <p class="notice" role="alert">{here.problem.value}</p>}
+          {here.user ? (
+            <>
+              {config.demo && config.names && here.near.value.size === 0 && <Demo model={here} />}
+              <Near model={here} drawing={drawing} nowMs={now.value} />
+              <You model={here} drawing={drawing} nowMs={now.value} />
+              <Fences model={here} drawing={drawing} nowMs={now.value} />
+              <People model={here} />
+            </>
+          ) : (
+            <p class="empty"><strong>Who are you?</strong>{config.names ? "Say your name above, and see which of your friends are near." : "Paste a token above, and see which of your friends are near."}</p>
+          )}
+        </div>
+      </main>
+      <p class="sr-only" role="status" aria-live="polite">{here.announcement.value}</p>
+    </>
+  );
+}
+
+/** Without keys whoever is here says who they are; with keys a token does. */
+function Who({ config, user }: { config: PageConfig; user: string }) {
+  const typed = useSignal(config.names ? user : "");
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const wanted = typed.value.trim();
+    if (config.names) history.pushState(null, "", wanted ? `?${new URLSearchParams({ user: wanted }).toString()}` : location.pathname);
+    else storeToken(wanted);
+    open(config);
+  };
+  const field = {
+    class: "field", id: "user", value: typed.value, autocomplete: "off", spellcheck: false, autocapitalize: "off",
+    onInput: (event: { currentTarget: HTMLInputElement }) => (typed.value = event.currentTarget.value),
+  } as const;
+  const signedIn = !config.names && storedToken() !== "";
+  return (
+    <form class="who" onSubmit={submit}>
+      <label for="user">{config.names ? "You are" : signedIn ? <>You are <bdi>{user}</bdi>; another token</> : "Token"}</label>
+      {config.names ? <input type="text" maxLength={128} aria-label="You are" {...field} /> : <input type="password" maxLength={8192} aria-label="Token" {...field} />}
+      {typed.value.trim() !== (config.names ? user : "") && <button class="button" type="submit">Go</button>}
+    </form>
+  );
+}
+
+function Demo({ model: here }: { model: Model }) {
+  const busy = useSignal(false);
+  const start = async () => {
+    busy.value = true;
+    await here.startDemo();
+    busy.value = false;
+  };
+  return (
+    <section class="card" aria-labelledby="demo-title">
+      <h2 id="demo-title">See it live</h2>
+      <p class="quiet">Twelve people walk about a city for three minutes. They become your friends, and you are put in their middle.</p>
+      <p><button type="button" class="button" id="demo" disabled={busy.value} onClick={() => void start()}>{busy.value ? "They put their shoes on…" : "Start the demo walk"}</button></p>
+    </section>
+  );
+}
+
+const app = document.getElementById("app");
+if (app) {
+  loadConfig().then(
+    (config) => {
+      open(config);
+      render(<Page config={config} />, app);
+    },
+    (error: unknown) => render(<p class="empty" role="alert"><strong>The page cannot start</strong>{error instanceof Error ? error.message : "The gateway does not answer."} Load it again in a moment.</p>, app),
+  );
+}
