@@ -153,10 +153,13 @@ def _started(home: Path) -> Iterator[Daemon]:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is ours: it ends when its containers have
         )
+    # Whoever is told to end ends it, too; it would hold its layers for good.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         _wait_until_ready(process, host, log_path)
         yield Daemon(host, own=True, open_files=most, locked_bytes=_hard_limit(_LOCKED))
     finally:
+        signal.signal(signal.SIGTERM, before)
         _end(process)
         shutil.rmtree(run_dir, ignore_errors=True)
 
