@@ -5,10 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: help setup web wheel client up down status test browser chaos siege bench profile fuzz soak audit unit check format docs site lock clean
+.PHONY: help setup web wheel client up down status test browser chaos siege containers release-check bench profile fuzz soak audit unit check format docs site lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py hatch_imports.py consumers/delivery/broadcast.c
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Touchline needs Python 3.11 or newer, and this is %d.%d: run make again with PYTHON=python3.11 (or newer)." % v[:2])'
@@ -29,6 +29,9 @@ web: gateway/dist/index.html ## build the pages into gateway/dist
 
 wheel: web ## build the wheel, pages included, into dist/
 	@$(BIN)/uv build --wheel --no-build-isolation --python $(BIN)/python
+
+release-check: setup ## build all that a release has, twice, install each in an empty place, and use it; into dist/
+	@$(BIN)/python -m tests.packaging.release
 
 client: setup ## pack the JavaScript client as npm has it, into dist/
 	@$(BIN)/python web/build.py --pack dist
@@ -57,6 +60,9 @@ chaos: setup ## try to break the pipeline (MINUTES=30 SEED=7)
 
 siege: setup ## attack the pipeline as hostile users, with ordinary users beside them (MINUTES=10)
 	@$(BIN)/touchline siege --minutes $(or $(MINUTES),10) $(ARGS)
+
+containers: setup ## build the images, bring docker-compose.yml up for real, break parts of it, compare (MINUTES=10: more load)
+	@$(BIN)/python -m tests.containers --minutes $(or $(MINUTES),0) $(ARGS)
 
 unit: setup ## run the tests that need no server (seconds)
 	@$(BIN)/python -m pytest -m "not servers" $(ARGS)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -106,15 +106,22 @@ class HttpPoster(Poster):
 
     name = "a producer over HTTP"
 
-    def __init__(self, gateway: str, number: int, per_s: float, chance: random.Random) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        number: int,
+        per_s: float,
+        chance: random.Random,
+        session: Callable[[], ClientSession] = lambda: ClientSession(timeout=ClientTimeout(total=_TRY_S)),
+    ) -> None:
         super().__init__()
-        self._gateway, self._every_s = gateway, number / per_s
+        self._gateway, self._every_s, self._session = gateway, number / per_s, session
         self._matches = [events(name, chance.randrange(1 << 30), "h") for name in channels(number)]
 
     async def run(self, until: asyncio.Event) -> None:
         """As told."""
         async with (
-            ClientSession(timeout=ClientTimeout(total=_TRY_S)) as http,
+            self._session() as http,
             asyncio.TaskGroup() as group,
         ):
             for played in self._matches:

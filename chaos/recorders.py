@@ -27,10 +27,12 @@ _ASK_EVERY_S: Final = 0.5
 class Watcher:
     """One viewer of some streams, who goes away now and then and comes back with the cursors."""
 
-    def __init__(self, name: str, urls: Sequence[str], watched: Sequence[str], seed: int) -> None:
+    def __init__(
+        self, name: str, urls: Sequence[str], watched: Sequence[str], seed: int, token: str | None = None
+    ) -> None:
         self._chance = random.Random(seed)  # noqa: S311 - to be had again
         self._urls = self._chance.sample(list(urls), len(urls))
-        self.name, self.watched = name, tuple(watched)
+        self.name, self.watched, self._token = name, tuple(watched), token
         self._seen: dict[str, list[Seen]] = {stream: [] for stream in watched}
         self._told: dict[str, list[Missing]] = {stream: [] for stream in watched}
         self._steady = asyncio.Event()
@@ -54,7 +56,7 @@ class Watcher:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            async with Viewer(self._urls, seed=self._chance.randrange(1 << 30)) as viewer:
+            async with Viewer(self._urls, token=self._token, seed=self._chance.randrange(1 << 30)) as viewer:
                 stays = asyncio.create_task(self._stays())
                 reads = [asyncio.create_task(self._read(viewer, stream)) for stream in self.watched]
                 try:

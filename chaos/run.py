@@ -35,7 +35,7 @@ _LOOK_S: Final = 0.25
 #: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
 _GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
 #: What asking fails with while something is away; whatever else it is, is a mistake of this harness.
-_AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
+AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
 
 
 class Plan(NamedTuple):
@@ -130,7 +130,7 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
         for part in parts:
-            findings |= await part.compare(_until_right)
+            findings |= await part.compare(until_right)
             part.count(report)
     finally:
         enough.set()
@@ -177,7 +177,7 @@ async def _warm(cluster: Cluster) -> None:
                 await asyncio.gather(*(read(Stream.parse(stream)) for stream in log))
             return []
 
-        if wrong := await _until_right(cold):
+        if wrong := await until_right(cold):
             raise TouchlineError("unavailable", f"The cluster does not do its work yet: {wrong[0]}.")
 
 
@@ -205,7 +205,7 @@ async def _whole_again(
             places += await asyncio.to_thread(part.places)
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
-    return await _until_right(wrong)
+    return await until_right(wrong)
 
 
 async def _compare(
@@ -220,7 +220,7 @@ async def _compare(
         log = {stream: events for stream, events in everything.items() if not stream.startswith(STREAM)}
         return []
 
-    if unread := await _until_right(read):
+    if unread := await until_right(read):
         return {"the log can be read": unread}
     viewings = [viewing for watcher in watchers for viewing in watcher.viewings]
     walks = [viewing for viewing in viewings if Stream.parse(viewing.stream).kind is Kind.LOCATION]
@@ -252,9 +252,9 @@ async def _compare(
             said = {stream: await reader.viewers(Stream.parse(stream)) for stream in watched}
             return invariants.counts_agree(said, counts)
 
-        found["history holds what the log holds"] = await _until_right(histories)
-        found["the index holds what the log holds"] = await _until_right(index)
-        found["viewers are counted as they are"] = await _until_right(audience)
+        found["history holds what the log holds"] = await until_right(histories)
+        found["the index holds what the log holds"] = await until_right(index)
+        found["viewers are counted as they are"] = await until_right(audience)
     return found
 
 
@@ -262,14 +262,14 @@ async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> 
     return {stream: await read(Stream.parse(stream)) for stream in log}
 
 
-async def _until_right(wrong: Callable[[], Awaitable[list[str]]]) -> list[str]:
+async def until_right(wrong: Callable[[], Awaitable[list[str]]]) -> list[str]:
     """Ask until nothing is wrong; what is still wrong when the time is up."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _REST_S
     while True:
         try:
             found = await wrong()
-        except _AWAY as error:
+        except AWAY as error:
             found = [f"it cannot be asked: {error!r}"]
         if not found or loop.time() >= deadline:
             return found

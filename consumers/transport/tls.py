@@ -1,9 +1,13 @@
 """TLS at the edge itself: its certificate, and how long a connection may take to end."""
 
 import ssl
+from pathlib import Path
 from typing import Final
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from kernel.errors import TouchlineError
+from kernel.process.metrics import CERTIFICATE_ENDS
 from kernel.settings.reading import Edge
 
 #: For the other side to confirm the end. A dead one never does, and counts as a viewer until then.
@@ -17,7 +21,9 @@ def tls_context(edge: Edge) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(edge.tls_cert, edge.tls_key or None)
-    except (OSError, ssl.SSLError) as error:
+        own, *_ = load_pem_x509_certificates(Path(edge.tls_cert).read_bytes())
+        CERTIFICATE_ENDS.labels("edge").set(own.not_valid_after_utc.timestamp())
+    except (OSError, ValueError, ssl.SSLError) as error:
         raise TouchlineError(
             "bad_setting",
             f"TOUCHLINE_EDGE_TLS_CERT ({edge.tls_cert}) and TOUCHLINE_EDGE_TLS_KEY ({edge.tls_key})"

@@ -36,6 +36,22 @@ INGESTED = Counter("touchline_ingested", "Events that Kafka confirmed to the gat
 REFUSED = Counter(
     "touchline_refused", "Events that the gateway refused before Kafka, by error code.", ["code"]
 )
+CANARY_SEEN = Histogram(
+    "touchline_canary_seen_seconds",
+    "From the canary's posting a probe by HTTP to a viewer's having it, by edge.",
+    ["edge"],
+    buckets=_LATENCY,
+)
+CANARY_FOUND = Histogram(
+    "touchline_canary_found_seconds",
+    "From the canary's posting a probe by HTTP to a search's finding it.",
+    buckets=_LATENCY,
+)
+CANARY_MISSED = Counter(
+    "touchline_canary_missed",
+    "Probes of the canary that did not arrive in time: at an edge, in search, or could not even be posted.",
+    ["where"],
+)
 
 # ── stream workers ───────────────────────────────────────────────────────────────────────────────────
 ACCEPTED = Counter("touchline_accepted", "Events accepted by the stream workers.", ["kind"])
@@ -87,6 +103,11 @@ EDGE_LATENCY = Histogram(
 )
 CLOSED = Counter("touchline_closed", "Connections that the edge closed, by close code.", ["code"])
 RING_BYTES = Gauge("touchline_ring_bytes", "Bytes held in the rings of this edge.")
+CERTIFICATE_ENDS = Gauge(
+    "touchline_certificate_ends_timestamp_seconds",
+    "When the certificate that this process shows runs out, in seconds since 1970.",
+    ["what"],
+)
 
 # ── indexer ──────────────────────────────────────────────────────────────────────────────────────────
 INDEXED = Counter("touchline_indexed", "Documents that Elasticsearch confirmed.", ["kind"])

@@ -258,6 +258,14 @@ class Gateway(Section, frozen=True):
     ops_every_s: Annotated[
         float, Meta(ge=0, description="how often the operators' stream tells the roles' figures; 0: never")
     ] = 1.0
+    canary_every_s: Annotated[
+        float,
+        Meta(ge=0, description="how often the canary posts a probe, and looks for it; 0: never"),
+    ] = 0.0
+    canary_edges: Annotated[
+        tuple[str, ...],
+        Meta(description="WebSocket addresses at which the canary watches, each edge's own; empty: edges"),
+    ] = ()
     public_url: Annotated[
         str,
         Meta(description="where clients reach the gateway, for addresses that it hands out; empty: as asked"),

@@ -45,8 +45,8 @@ def test_a_setting_that_is_named_exists(page: Path) -> None:
 
 @pages()
 def test_a_make_target_that_is_named_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    for name in re.findall(r"`make ([a-z]+)", page.read_text("utf-8")):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for name in re.findall(r"`make ([a-z-]+)", page.read_text("utf-8")):
         assert name in targets, f"make {name}"
 
 

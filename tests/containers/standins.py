@@ -1,0 +1,157 @@
+"""Images that stand in for published ones where no registry of images is in reach (deploy/standins)."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from embedded.backends import artifacts, elasticsearch, pins
+from tests.containers.daemon import Daemon, NoDaemonError, cache_dir, run
+from tests.servers import servers_dir
+
+ROOT: Final = Path(__file__).parents[2]
+RECIPES: Final = ROOT / "deploy" / "standins"
+ROOTFS: Final = "touchline-standin/rootfs:trixie"
+#: Says whether stand-ins are made: 1, 0, or nothing: in a daemon of our own, where nothing can be pulled.
+VARIABLE: Final = "STANDINS"
+_LEFT_OUT: Final = ("doc", "man", "info", "locale", "lintian")
+
+
+@dataclass(frozen=True)
+class Standin:
+    """One image: its name, where its recipe is, and what is put beside the recipe."""
+
+    image: str
+    recipe: str
+    target: str = ""
+    fill: Callable[[Path], None] | None = None
+
+
+def published() -> Mapping[str, Standin]:
+    """All that can be made, in the order in which one rests on the other."""
+    kafka, search = server_images()
+    made = (
+        Standin("touchline-standin/debian:trixie", "debian", fill=_fill_debian),
+        Standin("python:3.13-slim", "python", target="slim"),
+        Standin("python:3.13", "python"),
+        Standin("node:24-slim", "node"),
+        Standin(kafka, "kafka", fill=_fill_kafka),
+        Standin(search, "elasticsearch", fill=_fill_elasticsearch),
+        Standin("prom/prometheus:v3.5.0", "prometheus"),
+        Standin("haproxy:3.0", "haproxy"),
+    )
+    return {standin.image: standin for standin in made}
+
+
+def server_images() -> list[str]:
+    """What tests on testcontainers start."""
+    versions = {name: server.version for name, server in pins.load().items()}
+    return [f"apache/kafka:{versions['kafka']}", f"elasticsearch:{versions['elasticsearch']}"]
+
+
+def dockerfile_images() -> list[str]:
+    """What the project's Dockerfile is built on."""
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    return [line.split()[1] for line in lines if line.startswith("FROM ")]
+
+
+def provide(daemon: Daemon, images: list[str], say: Callable[[str], None]) -> None:
+    """See to it that the daemon has these images: they are there, are pulled, or are made."""
+    wanted = os.environ.get(VARIABLE, "")
+    known = published()
+    missing = [image for image in images if not _has(daemon, image)]
+    if not missing and wanted != "1":
+        return
+    if wanted != "1" and (wanted == "0" or not daemon.own or _pulled(daemon, missing)):
+        return  # whoever needs an image pulls it
+    _provide_rootfs(daemon, say)
+    for image in known:
+        # Built each time: where nothing has changed, the daemon finds its layers in a second.
+        if image in images or image.startswith("touchline-standin/"):
+            _build(daemon, known[image], say)
+
+
+def _has(daemon: Daemon, image: str) -> bool:
+    return bool(daemon.docker("image", "ls", "--quiet", image).strip())
+
+
+def _pulled(daemon: Daemon, images: list[str]) -> bool:
+    """Whether the first of them could be pulled; then so can the rest."""
+    try:
+        daemon.docker("pull", "--quiet", images[0])
+    except RuntimeError:
+        return False
+    return True
+
+
+def _provide_rootfs(daemon: Daemon, say: Callable[[str], None]) -> None:
+    if _has(daemon, ROOTFS):
+        return
+    if shutil.which("mmdebstrap") is None:
+        raise NoDaemonError(
+            "No image can be pulled, and to make stand-ins mmdebstrap is needed: apt-get install mmdebstrap."
+        )
+    archive = cache_dir() / "trixie.tar"
+    if not archive.exists():
+        say("making a Debian to build on (once)")
+        unfinished = archive.with_suffix(".part.tar")
+        run(
+            (
+                *("mmdebstrap", "--quiet", "--variant=minbase", '--aptopt=Acquire::Languages "none"'),
+                *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
+                *("trixie", str(unfinished)),
+            ),
+            timeout=500,
+        )
+        unfinished.replace(archive)
+    daemon.docker("import", str(archive), ROOTFS)
+
+
+def _build(daemon: Daemon, standin: Standin, say: Callable[[str], None]) -> None:
+    say(f"making {standin.image}")
+    target = ("--target", standin.target) if standin.target else ()
+    with tempfile.TemporaryDirectory(prefix="touchline-standin-") as name:
+        context = Path(name) / standin.recipe
+        shutil.copytree(RECIPES / standin.recipe, context)
+        if standin.fill is not None:
+            standin.fill(context)
+        build(daemon, standin.image, context, *target)
+
+
+def build(daemon: Daemon, image: str, context: Path, *options: str) -> None:
+    """Build an image. By the builder that every daemon has: the newer one is a program of its own."""
+    environment = {**daemon.environment, "DOCKER_BUILDKIT": "0"}
+    run(
+        ("docker", "build", "--quiet", "--tag", image, *options, str(context)),
+        environment=environment,
+        timeout=900,
+    )
+
+
+# ── what is put beside a recipe ──────────────────────────────────────────────────────────────────────
+
+
+def _fill_debian(context: Path) -> None:
+    # The machine's own bundle: package registries may be reached through a proxy that signs for them.
+    bundle = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    shutil.copyfile(bundle, context / "certificates.pem")
+
+
+def _fill_kafka(context: Path) -> None:
+    home = artifacts.install(servers_dir(), ("kafka",))["kafka"]
+    known = pins.read((RECIPES / "pins.txt").read_text("utf-8"))
+    tools = artifacts.install(servers_dir(), ("kafka-tools",), known=known)["kafka-tools"]
+    shutil.copytree(artifacts.java_home(), context / "java")
+    shutil.copytree(home, context / "jars")
+    shutil.copytree(tools, context / "jars", dirs_exist_ok=True)
+
+
+def _fill_elasticsearch(context: Path) -> None:
+    home = artifacts.install(servers_dir(), ("elasticsearch",))["elasticsearch"]
+    shutil.copytree(artifacts.java_home(), context / "java")
+    shutil.copytree(home, context / "home", ignore=shutil.ignore_patterns("logs", "*.bat", "*.exe"))
+    distributed = (home / "config" / "jvm.options").read_text()
+    (context / "config" / "jvm.options").write_text(elasticsearch.jvm_options(distributed, "1g"))
