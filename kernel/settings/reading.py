@@ -15,6 +15,7 @@ import msgspec
 
 from kernel.errors import TouchlineError
 from kernel.settings.attachments import Attachments
+from kernel.settings.log import Log
 from kernel.settings.nearby import Nearby
 from kernel.settings.outbox import Outbox
 from kernel.settings.section import Section
@@ -27,7 +28,6 @@ from kernel.settings.sections import (
     Gateway,
     Indexer,
     Kafka,
-    Log,
     Producer,
     SchemaRegistry,
     Settings,

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, get_type_hints
 from msgspec import Meta
 
 from kernel.settings.attachments import Attachments
+from kernel.settings.log import Log
 from kernel.settings.nearby import Nearby
 from kernel.settings.outbox import Outbox
 from kernel.settings.section import Count, NamedDays, Port, Rate, Seconds, Section
@@ -363,17 +364,6 @@ class Embedded(Section, frozen=True):
     elasticsearch_heap: Annotated[
         str, Meta(description="Java heap of Elasticsearch", pattern="^[0-9]+[mg]$")
     ] = "1g"
-
-
-class Log(Section, frozen=True):
-    """Logging, to standard error."""
-
-    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level shown")] = (
-        "info"
-    )
-    format: Annotated[
-        Literal["auto", "human", "json"], Meta(description="auto: human on a terminal, JSON otherwise")
-    ] = "auto"
 
 
 class Settings(Section, frozen=True):
