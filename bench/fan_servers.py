@@ -24,6 +24,7 @@ from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
+from consumers.service.crowd import CrowdRequests
 from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Asking, Poster, Publishing
@@ -226,10 +227,16 @@ def bare_service(
             admission=admission,
             signals=Signals(clock, Codec("signal"), nothing.write),
             viewers=nothing.viewers,
+            crowd=registry.crowd,
             clock=clock,
             tasks=tasks,
         ),
         NearbyRequests(settings.nearby, looking, publishing, registry.consent, budgets),
+        CrowdRequests(
+            *(settings, clock, registry, past),
+            by=(poster or nothing, answers or nothing),
+            budgets=budgets,
+        ),
         tasks,
     )
 

@@ -204,6 +204,24 @@ MEASUREMENTS: Final = (
         ),
     ),
     Measurement(
+        "exports", "Exporting, counting, suggesting",
+        ("bench.exports",),
+        ("--documents", "50000", "--asked", "100"),
+        "By HTTP from a gateway, in 200,000 messages (QUICK: 50,000): all hits, and all of a stream, to the last row; p50 of what is asked.",
+        (
+            *(
+                Figure(f"export {what}", f"{what} exported", "rows/s",
+                       aims=(Aim("ndjson", "at least", 20_000), Aim("csv", "at least", 20_000)))
+                for what in ("hits", "a stream")
+            ),
+            Figure("suggestions", "suggestions, p50", "ms", aims=(Aim("gateway", "at most", 15),)),
+            Figure("searches with operators", "searches with operators, p50", "ms"),
+            Figure("counts by minute and sender", "counts by minute and sender, p50", "ms"),
+            Figure("words that stand out", "words that stand out, p50", "ms"),
+            Figure("the list of channels", "the list of channels by activity, p50", "ms"),
+        ),
+    ),
+    Measurement(
         "channels", "A million channels with settings",
         ("bench.entity",),
         ("--channels", "100000", "edge", "lookups", "change"),
@@ -219,6 +237,70 @@ MEASUREMENTS: Final = (
             Figure("channels look-up", "a cold look-up, p99", "ms", aims=(Aim("touchline", "at most", 5),)),
             Figure("channels change", "from a command's confirmation until who watches has it, the slowest of 60", "s",
                    aims=(Aim("touchline", "at most", 2),)),
+        ),
+    ),
+    Measurement(
+        "rooms folded", "Rooms: what is unread, folded",
+        ("bench.rooms", "folding"), ("--quick",),
+        "Acknowledgements as edges send them on, and messages into rooms of 55, in one process without servers.",
+        (
+            Figure("rooms acks", "acknowledgements folded", "/s", aims=(Aim("touchline", "at least", 100e3),)),
+            Figure("rooms cells", "cells of (user, room) moved", "/s", aims=(Aim("touchline", "at least", 100e3),)),
+        ),
+    ),
+    Measurement(
+        "rooms traffic", "Rooms: 5,000 people on line in 10,000",
+        ("bench.rooms", "traffic"), ("--quick",),
+        "200,000 memberships; messages posted as doors post them, each device acknowledges once a second. From the post to each member.",
+        (
+            Figure("rooms delivery p50", "to each member who is there, p50", "ms", load="messages/s"),
+            Figure("rooms delivery p99", "to each member who is there, p99", "ms", load="messages/s",
+                   aims=(Aim("touchline", "at most", 300, 2000),)),
+        ),
+    ),
+    Measurement(
+        "rooms looking", "Rooms: inbox, following, badges",
+        ("bench.rooms", "looking"), ("--quick",),
+        "One user at an edge; `sync` after an absence, until all 20 events are there; from `read` on one device until another is told.",
+        (
+            Figure("rooms sync", "20 rooms with news are there, p50", "ms", load="rooms",
+                   aims=tuple(Aim("touchline", "at most", 50, rooms) for rooms in (20, 200, 2000))),
+            Figure("rooms inbox p50", "inbox of 200 rooms, p50", "ms", aims=(Aim("touchline", "at most", 5),)),
+            Figure("rooms inbox p99", "inbox of 200 rooms, p99", "ms", aims=(Aim("touchline", "at most", 20),)),
+            Figure("rooms badge p50", "read here, badge gone there, p50", "ms",
+                   aims=(Aim("at the same edge", "at most", 60), Aim("at another edge", "at most", 60))),
+            Figure("rooms badge p99", "read here, badge gone there, p99", "ms",
+                   aims=(Aim("at the same edge", "at most", 600), Aim("at another edge", "at most", 600))),
+        ),
+    ),
+    Measurement(
+        "rooms back", "Rooms: 5,000 devices back at once",
+        ("bench.rooms", "back"), ("--quick",),
+        "Each with 200 missed messages in ten rooms, a million in all; from the first connection until the last event.",
+        (
+            Figure("rooms back", "all have all of it", "s",
+                   aims=(Aim("the edge was there", "at most", 20), Aim("the edge has just started", "at most", 20))),
+        ),
+    ),
+    Measurement(
+        "rooms million", "A million rooms of ten",
+        ("bench.rooms", "million"), ("--quick",),
+        "An edge with a million rooms, their users and tallies on the log; then members and strangers subscribe to rooms that nobody has asked for.",
+        (
+            Figure("rooms start", "an edge starts", "s",
+                   aims=(Aim("first start", "at most", 30), Aim("its file there", "at most", 30))),
+            Figure("rooms held", "it holds", "MB",
+                   aims=(Aim("first start", "at most", 200), Aim("its file there", "at most", 200))),
+            Figure("rooms subscribe p99", "a check at subscribe, p99", "ms", aims=(Aim("touchline", "at most", 5),)),
+        ),
+    ),
+    Measurement(
+        "rooms search", "Rooms: searches of who joined midway",
+        ("bench.rooms", "search"), ("--quick",),
+        "Two words, by a user in 2,000 rooms, 200,000 messages; of so many rooms only what came after they joined is theirs.",
+        (
+            Figure("rooms search", "search p50", "ms", load="rooms joined midway",
+                   aims=(Aim("touchline", "at most", 50, 200),)),
         ),
     ),
     Measurement(
@@ -266,6 +348,21 @@ MEASUREMENTS: Final = (
             Figure("JavaScript taken", "taken by the client in Node", "/s", load="/s offered",
                    aims=(Aim("client in Node", "at least", 19_500, 20_000),)),
             Figure("JavaScript cpu", "CPU of the client in Node", "% of a core", load="/s offered"),
+        ),
+    ),
+    Measurement(
+        "crowds", "Reactions and votes",
+        ("bench.crowd",),
+        ("--seconds", "3", "--count", "100000", "--viewers", "300"),
+        "Single reactions through one worker, applause added up at the doors, the exact total on every screen, votes; each role a process.",
+        (
+            Figure("crowd fold", "single reactions of one worker, a core", "/s",
+                   aims=(Aim("applause, one by one", "at least", 50_000),)),
+            Figure("crowd doors", "applause added up at a door, a core", "/s",
+                   aims=(Aim("gateway", "at least", 1_000_000), Aim("edge", "at least", 20_000))),
+            Figure("crowd screens", "exact total on every screen after a burst's end", "ms"),
+            Figure("crowd votes", "a vote's count on screen at 10,000 votes/s, p99", "ms",
+                   aims=(Aim("p99", "at most", 800),)),
         ),
     ),
 )  # fmt: skip

@@ -81,6 +81,14 @@ class Reported(NamedTuple):
     settings: Mapping[str, object]
 
 
+class Place(NamedTuple):
+    """What a total is of: a stream's applause, an event's reactions, or (`poll`) votes."""
+
+    stream: str
+    target: str = ""
+    poll: bool = False
+
+
 Log = Mapping[str, Sequence[Seen]]
 
 
@@ -268,3 +276,33 @@ def doors_are_as_set(
                     f"{edge} lets {channels.get(channel)} watch {channel}, whose readers are {readers}"
                 )
     return wrong[:_MOST]
+
+
+def totals_are_the_recount(
+    said: Mapping[Place, Mapping[str, int]], right: Mapping[Place, Mapping[str, int]]
+) -> list[str]:
+    """What reactions and votes are said to be is what the log of them comes to: none lost, none doubled."""
+    return [
+        f"{place} is said to be {dict(counts)}, a recount gives {dict(right.get(place, {}))}"
+        for place, counts in said.items()
+        if dict(counts) != dict(right.get(place, {}))
+    ][:_MOST]
+
+
+def applause_is_as_confirmed(
+    totals: Mapping[Place, Mapping[str, int]], confirmed: Mapping[str, int], unknown: Mapping[str, int]
+) -> list[str]:
+    """All applause that was confirmed counts, and besides it at most that of which nobody knows."""
+    wrong = []
+    for stream, least in confirmed.items():
+        counted = sum(sum(of.values()) for place, of in totals.items() if _is_applause(place, stream))
+        if not least <= counted <= least + unknown.get(stream, 0):
+            wrong.append(
+                f"{stream} has {counted} applauses: {least} were confirmed, of {unknown.get(stream, 0)}"
+                " nobody knows"
+            )
+    return wrong[:_MOST]
+
+
+def _is_applause(place: Place, stream: str) -> bool:
+    return place == Place(stream)

@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from chaos.schedule import Blow
-from chaos.walkers.company import Walked
+
+
+class Walked(msgspec.Struct, frozen=True):
+    """How much was judged; nothing of it was judged in a run of nothing."""
+
+    positions: int = 0
+    pushes: int = 0
+    #: Times in which a friend was near a viewer who was connected, and nothing changed for long enough.
+    near: int = 0
+    crossings: int = 0
+    late_s: float = 0.0
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -19,6 +29,11 @@ class Report(msgspec.Struct, kw_only=True):
     #: Changes of channels' settings that were confirmed.
     set: int = 0
     not_delivered: Mapping[str, int] = {}
+    #: Of rooms: what was said and confirmed, changes of members, devices, and what these were shown.
+    said: int = 0
+    members_changed: int = 0
+    devices: int = 0
+    shown_in_rooms: int = 0
     viewers: int = 0
     shown: int = 0
     gaps_told: int = 0
@@ -48,6 +63,8 @@ class Report(msgspec.Struct, kw_only=True):
             f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
             f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
             f"  {self.set:,} changes of settings were confirmed",
+            f"  in rooms {self.said:,} messages and {self.members_changed:,} changes of members were"
+            f" confirmed; {self.devices} devices were shown {self.shown_in_rooms:,} events",
             f"  {self.viewers} viewers were shown {self.shown:,} events, and told {self.gaps_told} gaps",
             f"  {self.pages:,} pages of history were read, {self.unanswered:,} requests were not answered",
             f"  walkers were at {walked.positions:,} places; judged were {walked.pushes:,} pushes,"

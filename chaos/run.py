@@ -11,13 +11,16 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from confluent_kafka import KafkaException
 
 from chaos import invariants
-from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
 from chaos.cluster import Cluster
 from chaos.faults import Faults, Tell
 from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
+from chaos.loads import ChannelChanges, Crowd
+from chaos.parts import Part
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
+from chaos.rooms.recount import STREAM
+from chaos.rooms.work import RoomsAtWork
 from chaos.schedule import Blow
 from chaos.walkers.company import Company
 from consumers.delivery.hub import LOCATION_RING
@@ -31,8 +34,6 @@ _LOOK_S: Final = 0.25
 #: What a role may hold more at the end than when it was warm: rings and caches that have filled, and a pool
 #: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
 _GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
-#: Channels whose settings change.
-_SET: Final = 6
 #: What asking fails with while something is away; whatever else it is, is a mistake of this harness.
 _AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
 
@@ -46,6 +47,9 @@ class Plan(NamedTuple):
     viewers: int = 60
     channels: int = 6
     events_per_s: float = 60.0
+    rooms: int = 5
+    #: What people do in rooms, a second.
+    rooms_per_s: float = 6.0
     #: People who walk, each about every so many seconds; some of them look who is near.
     walkers: int = 60
     walk_every_s: float = 5.0
@@ -65,14 +69,29 @@ async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Rep
         await asyncio.to_thread(cluster.close)
 
 
-async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:  # noqa: PLR0915 - one after the other
+def _parts(plan: Plan, cluster: Cluster) -> list[Part]:
+    longest_s = max((blow.lasts_s for blow in plan.blows), default=0.0)
+    return [
+        ChannelChanges(cluster, plan.seed),
+        Crowd(cluster, plan.seed),
+        RoomsAtWork(
+            cluster.settings, cluster.gateway_url, cluster.edge_urls,
+            number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,
+        ),
+        Company(
+            cluster, number=plan.walkers, every_s=plan.walk_every_s, onlookers=plan.onlookers,
+            seed=plan.seed, longest_s=longest_s,
+        ),
+    ]  # fmt: skip
+
+
+async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     loop, chance = asyncio.get_running_loop(), random.Random(plan.seed)  # noqa: S311 - to be had again
     over_http = plan.events_per_s * HTTP_SHARE
     posters: list[Poster] = [
         KafkaPoster(cluster.settings, plan.channels, plan.events_per_s - over_http, chance),
         HttpPoster(cluster.gateway_url, plan.channels, over_http, chance),
     ]
-    setter = Setter(cluster.gateway_url, _SET, random.Random(plan.seed))  # noqa: S311
     everything = streams(plan.channels)
     watchers = [
         Watcher(
@@ -81,20 +100,20 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:  # no
         for n in range(plan.viewers)
     ]
     asker = Asker(cluster.gateway_url, everything, random.Random(plan.seed))  # noqa: S311
-    company = Company(cluster, plan.walkers, plan.walk_every_s, plan.onlookers, plan.seed)
-    tell(f"{plan.walkers} walkers become friends")
-    await company.people.befriend()
-    faults, enough = Faults(cluster, tell), asyncio.Event()
-    posting = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
-    posting[setter.name] = loop.create_task(setter.run(enough))
-    posting |= {name: loop.create_task(work) for name, work in company.posting(enough).items()}
-    watching = [loop.create_task(one.run()) for one in watchers]
-    watching += map(loop.create_task, company.looking())
-    asking = loop.create_task(asker.run())
-    supervising = loop.create_task(faults.supervise())
-    everybody = [*posting.values(), *watching, asking, supervising]
+    faults, enough, parts = Faults(cluster, tell), asyncio.Event(), _parts(plan, cluster)
+    posting: dict[str, asyncio.Task[None]] = {}
+    everybody: list[asyncio.Task[None]] = []
     report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
     try:
+        for part in parts:
+            begun = await part.begin(enough)
+            posting |= begun.ends
+            everybody += [*begun.ends.values(), *begun.stays]
+        posted = {poster.name: loop.create_task(poster.run(enough)) for poster in posters}
+        posting |= posted
+        asking = loop.create_task(asker.run())
+        everybody += [*posted.values(), asking, loop.create_task(faults.supervise())]
+        everybody += [loop.create_task(watcher.run()) for watcher in watchers]
         await asyncio.sleep(_WARM_S)
         await _warm(cluster)
         before = await asyncio.to_thread(cluster.sizes)
@@ -102,48 +121,45 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:  # no
         tell("the last fault is over: everything has to become whole again")
         rested = loop.time()
         enough.set()
-        _all_stay(watchers, company)
-        late = await _whole_again(cluster, watchers, posting, everybody)
+        _all_stay(watchers, parts)
+        late = await _whole_again(cluster, watchers, parts, posting, everybody)
         if not late:
             report.recovered_s = round(loop.time() - rested, 1)
         findings = {"everything becomes whole again": late}
         asking.cancel()
         findings |= await _compare(cluster, posters, watchers, asker)
-        findings |= await _compare_state(cluster, setter)
-        found, report.walked = await company.compare(_longest_s(plan), _until_right)
-        findings |= found
+        for part in parts:
+            findings |= await part.compare(_until_right)
+            part.count(report)
     finally:
         enough.set()
         for task in everybody:
             task.cancel()
         await asyncio.gather(*everybody, return_exceptions=True)
+        for part in parts:
+            await part.end()
     after = await asyncio.to_thread(cluster.sizes)
     findings["memory, files, threads and tasks return"] = invariants.sizes_return(before, after, _GRACE)
     report.findings = findings
-    _note_posted(report, posters)
-    report.set = sum(setter.confirmed.values())
-    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
-    report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
-    report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
     report.ended_by_themselves = dict(faults.ended_by_themselves)
+    _count(report, posters, watchers, asker)
     return report
 
 
-def _longest_s(plan: Plan) -> float:
-    return max((blow.lasts_s for blow in plan.blows), default=0.0)
-
-
-def _all_stay(watchers: Sequence[Watcher], company: Company) -> None:
+def _all_stay(watchers: Sequence[Watcher], parts: Sequence[Part]) -> None:
     for watcher in watchers:
         watcher.stay()
-    for onlooker in company.onlookers:
-        onlooker.stay()
+    for part in parts:
+        part.stay()
 
 
-def _note_posted(report: Report, posters: Sequence[Poster]) -> None:
+def _count(report: Report, posters: Sequence[Poster], watchers: Sequence[Watcher], asker: Asker) -> None:
     report.posted = sum(len(keys) for poster in posters for keys in poster.posted.values())
     report.acknowledged = sum(len(keys) for poster in posters for keys in poster.acknowledged.values())
     report.not_delivered = dict(sum((poster.failed for poster in posters), Counter()))
+    report.pages, report.unanswered = len(asker.pieces), asker.unanswered
+    report.shown = sum(len(v.seen) for w in watchers for v in w.viewings)
+    report.gaps_told = sum(len(v.told) for w in watchers for v in w.viewings)
 
 
 async def _warm(cluster: Cluster) -> None:
@@ -167,6 +183,7 @@ async def _warm(cluster: Cluster) -> None:
 async def _whole_again(
     cluster: Cluster,
     watchers: Sequence[Watcher],
+    parts: Sequence[Part],
     posting: Mapping[str, "asyncio.Task[None]"],
     everybody: Sequence["asyncio.Task[None]"],
 ) -> list[str]:
@@ -183,6 +200,8 @@ async def _whole_again(
             return found
         log = await asyncio.to_thread(read_log, cluster.settings)
         places = [Watched(w.name, stream, w.at(stream)) for w in watchers for stream in w.watched]
+        for part in parts:
+            places += await asyncio.to_thread(part.places)
         return invariants.everything_is_whole(standing._replace(places=places), log)
 
     return await _until_right(wrong)
@@ -195,7 +214,9 @@ async def _compare(
 
     async def read() -> list[str]:
         nonlocal log
-        log = await asyncio.to_thread(read_log, cluster.settings)
+        everything = await asyncio.to_thread(read_log, cluster.settings)
+        # Rooms are compared by themselves: who reads what of them is another question.
+        log = {stream: events for stream, events in everything.items() if not stream.startswith(STREAM)}
         return []
 
     if unread := await _until_right(read):
@@ -234,24 +255,6 @@ async def _compare(
         found["the index holds what the log holds"] = await _until_right(index)
         found["viewers are counted as they are"] = await _until_right(audience)
     return found
-
-
-async def _compare_state(cluster: Cluster, setter: Setter) -> dict[str, list[str]]:
-    gateway = f"http://127.0.0.1:{cluster.settings.gateway.port}"
-
-    async def state() -> list[str]:
-        right = await asyncio.to_thread(recount, cluster.settings)
-        sources = {
-            "what the workers wrote": await asyncio.to_thread(written, cluster.settings),
-            "the gateway": await shown(gateway, kept(_SET)),
-        }
-        wrong = invariants.confirmed_is_in_the_log(setter.confirmed, right.commands)
-        wrong += invariants.state_is_the_recount(sources, right.channels)
-        return wrong or invariants.doors_are_as_set(
-            await let_in(cluster.doors, kept(_SET)), right.channels, READERS
-        )
-
-    return {"what is set is what a recount of the commands gives": await _until_right(state)}
 
 
 async def _of_all(log: Log, read: Callable[[Stream], Awaitable[list[Seen]]]) -> Log:

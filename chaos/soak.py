@@ -17,6 +17,7 @@ from chaos.cluster import Cluster
 from chaos.flatness import Bound, drift, not_flat
 from chaos.load import KafkaPoster, streams
 from chaos.recorders import Watcher
+from chaos.rooms.work import RoomsAtWork
 from chaos.walkers.people import Onlooker, People
 from consumers.client.viewer import Viewer
 from embedded.supervision import probe
@@ -71,7 +72,14 @@ def sample(cluster: Cluster, into: defaultdict[str, list[float]]) -> None:
 
 
 async def soak(
-    cluster: Cluster, seconds: float, *, viewers: int, per_s: float, walkers: int = 40, channels: int = 6
+    cluster: Cluster,
+    seconds: float,
+    *,
+    viewers: int,
+    per_s: float,
+    rooms: int = 0,
+    walkers: int = 40,
+    channels: int = 6,
 ) -> dict[str, list[float]]:
     """The series that were measured under a steady load, of which walkers and some who look on are a part."""
     chance, loop = random.Random(1), asyncio.get_running_loop()  # noqa: S311 - the same load each time
@@ -81,15 +89,22 @@ async def soak(
     onlookers = [Onlooker(user, cluster.edge_urls, n) for n, user in enumerate(people.names[:_ONLOOKERS])]
     await people.befriend()
     delays, enough = Delays(), asyncio.Event()
+    at_work = RoomsAtWork(
+        cluster.settings, cluster.gateway_url, cluster.edge_urls, number=rooms, per_s=per_s / 10, seed=1
+    )
     for watcher in watchers:
         watcher.forget_what_was_seen = True
+    for device in at_work.devices:
+        device.forget_what_was_seen = True
     for onlooker in onlookers:
         onlooker.forget_what_was_seen = True
+    in_rooms = await at_work.begin(enough)
     tasks = [loop.create_task(watcher.run()) for watcher in watchers]
     tasks += [loop.create_task(onlooker.run()) for onlooker in onlookers]
+    tasks += in_rooms.stays
     tasks.append(loop.create_task(delays.watch(cluster.edge_urls[0], everything[0])))
     minds = [loop.create_task(people.walk(enough)), loop.create_task(people.change_minds(enough))]
-    posting = [loop.create_task(poster.run(enough)), *minds]
+    posting = [loop.create_task(poster.run(enough)), *minds, *in_rooms.ends.values()]
     measured: defaultdict[str, list[float]] = defaultdict(list)
     try:
         end = loop.time() + seconds
@@ -123,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--viewers", type=int, default=60)
     parser.add_argument("--rate", type=float, default=100)
+    parser.add_argument("--rooms", type=int, default=5)
     parser.add_argument("--report", type=Path)
     given = parser.parse_args(arguments)
     embedded = load_settings().embedded
@@ -132,13 +148,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster = Cluster(Path(name), servers_dir)
         try:
             cluster.start()
-            measured = asyncio.run(soak(cluster, given.minutes * 60, viewers=given.viewers, per_s=given.rate))
+            load = {"viewers": given.viewers, "per_s": given.rate, "rooms": given.rooms}
+            measured = asyncio.run(soak(cluster, given.minutes * 60, **load))
         finally:
             cluster.close()
     if given.report is not None:
         given.report.write_bytes(msgspec.json.encode(measured))
     wrong = not_flat(measured, BOUNDS)
-    said = [f"{given.minutes:g} minutes, {given.rate:g} events/s, {given.viewers} viewers", *lines(measured)]
+    said = [
+        f"{given.minutes:g} minutes, {given.rate:g} events/s, {given.viewers} viewers, {given.rooms} rooms",
+        *lines(measured),
+    ]
     said += [f"FAILED  {sentence}" for sentence in wrong] or ["held    everything stayed flat"]
     sys.stdout.write("\n".join(said) + "\n")
     return 1 if wrong else 0

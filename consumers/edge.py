@@ -25,6 +25,7 @@ from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
+from consumers.service.crowd import CrowdRequests
 from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.poster import KafkaPoster
@@ -187,10 +188,14 @@ class Edge:
                 admission=admission,
                 signals=signals,
                 viewers=self._heartbeat.viewers,
+                crowd=state.crowd,
                 clock=clock,
                 tasks=tasks,
             ),
             NearbyRequests(settings.nearby, self._looking, publishing, state.consent, budgets),
+            CrowdRequests(
+                *(settings, clock, state, history), by=(self._poster, self._answers), budgets=budgets
+            ),
             tasks,
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)

@@ -9,6 +9,7 @@ from control.channels.channel import ChannelRecord, Layout, layout_of
 from control.channels.lists import CLOSED, EXPIRING, SPREAD
 from control.channels.retention import Retention
 from control.channels.table import ChannelTable, channel_type
+from control.crowd.crowd import Crowd
 from control.edges.presence import Presence
 from control.entity.tables import Tables
 from control.entity.types import AnyType
@@ -33,6 +34,8 @@ EVERYTHING: Final[tuple[Part, ...]] = ("presence", "revocations", "alerts")
 LISTS: Final = CLOSED | EXPIRING | SPREAD
 
 
+#: Roles that know of reactions and polls.
+_ASKS_FOR_CROWDS: Final = frozenset({"stream", "edge", "gateway"})
 #: A turn of whoever looks through many channels.
 _TURN_S: Final = 0.005
 
@@ -58,11 +61,14 @@ class ControlState:
         *,
         moderation: Moderation | None = None,
         consent: Consent | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
         """`rooms` lie on the disk too, and are closed where there is none; so does what moderators do, and
         `consent`: without it nobody is anybody's friend."""
         self.rooms, self.consent = rooms or Rooms(settings), consent or Consent(settings)
         self.moderation = moderation or Moderation(settings, clock)
+        #: Reactions and polls.
+        self.crowd = crowd or Crowd(settings)
         self.rooms.banned = self.moderation.banned
         self.rooms.erases = lambda: self.moderation.erases
         self.rooms.erased_at = self.moderation.erased_at
@@ -106,8 +112,10 @@ class ControlState:
         """With channels in a table on disk, which is to be started too, and other entities beside them."""
         type_, rooms = channel_type(settings, listing=listing), Rooms(settings)
         moderation, consent = Moderation(settings, clock), Consent(settings, lists_public=role == "edge")
+        crowd = Crowd(settings, owns=role == "stream", voices=role == "gateway")
+        of_crowds = crowd.types if role in _ASKS_FOR_CROWDS else ()
         tables = Tables(
-            *(settings, role, [type_, *rooms.types, *moderation.types, *consent.types, *also]),
+            *(settings, role, [type_, *rooms.types, *moderation.types, *consent.types, *of_crowds, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,
@@ -116,9 +124,14 @@ class ControlState:
         rooms.open(tables)
         moderation.open(tables)
         consent.open(tables)
+        if of_crowds:
+            crowd.open(tables)
         consent.has_blocked = rooms.has_blocked
         state = cls(
-            settings, clock, ChannelTable(tables.view(type_)), rooms, moderation=moderation, consent=consent
+            *(settings, clock, ChannelTable(tables.view(type_)), rooms),
+            moderation=moderation,
+            consent=consent,
+            crowd=crowd,
         )
         return state, tables
 

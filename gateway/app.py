@@ -17,6 +17,7 @@ from gateway.attachments import api as attachments
 from gateway.attachments.opening import open_attachments
 from gateway.channels import channels, listing
 from gateway.context import Context
+from gateway.crowd import counters, polls, reactions
 from gateway.events import history, ingest
 from gateway.http import openapi, reference
 from gateway.http.access import Access
@@ -75,6 +76,9 @@ MODULES: Final[tuple[Routes, ...]] = (
     sharing.routes,
     fences.routes,
     positions.routes,
+    reactions.routes,
+    polls.routes,
+    counters.routes,
     devices.routes,
     orders.routes,
     reports.routes,

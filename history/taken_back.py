@@ -5,6 +5,7 @@ retractions (control/moderation), which every role has beside it, so it does not
 """
 
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +14,10 @@ from control.moderation.moderation import Moderation
 from kernel.access.users import ALERT, USER
 from kernel.log.positions import Kind, Stream, time_of_id
 
-#: What was posted by people says something; changes of a room, and what roles say, are no words of anybody.
-_KEPT: Final = frozenset({"retract", "room", "poll", "poll_closed"})
+#: What was posted by people says something; changes of a room are no words of anybody.
+_KEPT: Final = frozenset({"retract", "room"})
+#: Types of events that are about another one, and where they say so: with that one they go.
+_ABOUT: Final = MappingProxyType({"edit": "target", "poll_closed": "poll"})
 #: The type of the events that hold copies of others.
 ALERTED: Final = "alert"
 
@@ -37,10 +40,11 @@ class Head(msgspec.Struct):
 
     @property
     def target(self) -> str | None:
-        """What it is an edit of."""
-        if self.type != "edit" or not isinstance(self.data, dict):
+        """What it is an edit of, or the poll of which it is the end."""
+        field = _ABOUT.get(self.type)
+        if field is None or not isinstance(self.data, dict):
             return None
-        target = self.data.get("target")
+        target = self.data.get(field)
         return target if isinstance(target, str) else None
 
 

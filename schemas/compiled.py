@@ -246,7 +246,7 @@ def _decode_record(
         found[name] = value
     for name, field in wanted.items():
         if name not in found:
-            if "default" not in field or isinstance(field["default"], dict | list):
+            if "default" not in field or isinstance(field["default"], dict):
                 return None
             found[name] = repr(field["default"])
     return "{" + ", ".join(f"{name!r}: {found[name]}" for name in wanted) + "}"

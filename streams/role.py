@@ -114,20 +114,22 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     gc.collect()
     gc.freeze()
     looking = asyncio.create_task(_look(app, worker, channel_manager))
+    telling = asyncio.create_task(worker.crowd.run(app.check_awake, sink.barrier))
     counting = asyncio.create_task(_count(worker))
     asked = asyncio.create_task(stop.wait())
     try:
-        waited: set[asyncio.Future[Any]] = {asked, fatal, looking, counting}
+        waited: set[asyncio.Future[Any]] = {asked, fatal, looking, telling, counting}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         writing.cancel()
         if not asked.done():
-            await next(task for task in (fatal, looking, counting) if task.done())
+            await next(ended for ended in (fatal, looking, telling, counting) if ended.done())
         looking.cancel()
+        telling.cancel()
         await cast("Consumer", app.consumer).settle(_STOP_S)
         await asyncio.wait_for(app.stop(), _STOP_S)
         _log.info("stopped, with all that was read committed")
     finally:
-        for task in (asked, looking, counting):
+        for task in (asked, looking, telling, counting):
             task.cancel()
         following.stop()
         await on_disk.stop()
@@ -163,7 +165,7 @@ async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) 
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
-        worker.look_after_rooms()
+        worker.look()
         lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:

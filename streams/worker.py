@@ -31,6 +31,7 @@ from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.cluster import Cluster
 from streams.counting import Counting
+from streams.crowd.owner import CrowdOwner
 from streams.fences.watching import Watching
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge
@@ -112,6 +113,16 @@ class Worker:
         self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes, clock)
         of_doors = {**self._moderators.folds, **self._nearby.folds}
         self._of_users = {**self._members.folds, **of_doors}
+        self.crowd = CrowdOwner(
+            *(settings, self._names, tables, state.crowd),
+            clock=clock,
+            channel=channels.channel,
+            sanctions=self._moderators.of,
+            partitions=lambda: self.partitions,
+            owns=self.owns,
+            viewers=state.presence.watching,
+            write=self.write,
+        )
         moderated = state.moderation.sanctions
         moderated.still_used = lambda key: any(
             key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
@@ -132,7 +143,8 @@ class Worker:
     @property
     def topics(self) -> frozenset[str]:
         """What a worker reads in turns."""
-        return frozenset(self._kind_of) | {self._names.control, self._names.changes} | self._inboxes.topics
+        ours = {self._names.control, self._names.changes, self.crowd.topic}
+        return frozenset(self._kind_of) | ours | self._inboxes.topics
 
     def owns(self, channel: str) -> bool:
         """Whether this worker is the one that changes the channel's record."""
@@ -171,6 +183,7 @@ class Worker:
         await asyncio.to_thread(self._watching.load)
         self._watching.loaded()
         self._watching.opening(self.partitions, ingest, kept)
+        self.crowd.opening(starts, self.positions)
         self.positions = dict(starts)
         self._health.ok("partitions")
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
@@ -180,9 +193,11 @@ class Worker:
         names = self._names
         of_rooms = [names.rooms, names.user_rooms, names.blocks, names.places, names.tallies]
         of_nearby = [names.friends, names.sharing, names.fences]
-        states = [names.channels, *of_rooms, *of_nearby, names.sanctions, names.reports]
+        of_moderators = [names.sanctions, names.reports]
+        states = [names.channels, *of_rooms, *of_nearby, *of_moderators, *self.crowd.states]
         chat = names.ingest[Kind.CHAT]
-        topics = [names.changes, names.control, names.counts, names.inside, names.acks, chat, *states]
+        inputs = [names.changes, names.control, names.acks, names.reactions, chat]
+        topics = [*inputs, names.counts, names.inside, *states]
         await self._sink.learn(topics)
         now = await asyncio.to_thread(self._cluster.describe, topics)
         for topic, owner in (
@@ -190,6 +205,7 @@ class Worker:
             (names.control, self._commands),
             (chat, self._members.owner),
             (names.acks, self._inboxes.places),
+            (names.reactions, self.crowd.owner),
         ):
             await owner.opening(
                 [place.partition for place in starts if place.topic == topic],
@@ -244,6 +260,7 @@ class Worker:
             answers=self.partitions.get(self._names.answers, 0),
             attachments=self.partitions.get(self._names.attachments, 0),
             retractions=self.partitions.get(self._names.retractions, 0),
+            reactions=self.partitions.get(self._names.reactions, 0),
             signer=self._signer,
             rooms=self._rooms if kind is Kind.CHAT else None,
             tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
@@ -264,6 +281,7 @@ class Worker:
     def _forget(self, channel: str) -> None:
         for channels in self._channels.values():
             channels.forget(channel)
+        self.crowd.forget(channel)
 
     # ── records ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -280,6 +298,7 @@ class Worker:
             else:
                 self._note(judge.kind, outcome)
                 outcome.writes += self._watching.crossed(place.partition, outcome.moved)
+                self.crowd.counters.said(place.partition, outcome.said)
                 self.traffic.note(place.topic, place.partition, outcome.accepted)
                 eldest_ms = min(eldest_ms or records[0].append_ms, records[0].append_ms)
             writes += outcome.writes
@@ -293,15 +312,16 @@ class Worker:
         for place, judge in self._judges.items():
             if place in offsets:
                 writes += self._counting.keep(judge.memory.counts.take(offsets[place]).values())
-        return writes + self._watching.committing(offsets)
+        return [*writes, *self._watching.committing(offsets), *self.crowd.committing(offsets)]
 
     def write(self, writes: list[Write]) -> None:
         """Write what no record caused."""
         self._sink.write_apart(writes)
 
-    def look_after_rooms(self) -> None:
-        """Take away what is kept of rooms that are no more."""
-        if writes := self._members.sweep(self._clock.now_ms()):
+    def look(self) -> None:
+        """Take away what is kept of what is no more; close polls whose time is over."""
+        swept = [*self._members.sweep(self._clock.now_ms()), *self.crowd.sweep()]
+        if writes := [*swept, *self.crowd.look()]:
             self.write(writes)
 
     async def keep_bounds(self) -> None:
@@ -360,6 +380,8 @@ class Worker:
             return [*folded, *self._inboxes.erased(erased_in(records, self._control.decode))]
         if place.topic == self._names.acks:
             return self._inboxes.places.fold(place, records)
+        if place.topic == self.crowd.topic:
+            return self.crowd.fold(place, records)
         if place.topic == self._names.cursors:
             return self._inboxes.old_cursors(records)
         # The rest of that topic is for edges and gateways.

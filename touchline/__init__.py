@@ -12,6 +12,11 @@ from kernel.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from consumers.client.attachments import Attachment as Attachment
     from consumers.client.attachments import Attachments as Attachments
+    from consumers.client.crowd import Crowd as Crowd
+    from consumers.client.crowd import applaud as applaud
+    from consumers.client.crowd import react as react
+    from consumers.client.crowd import vote as vote
+    from consumers.client.crowd import watch_crowd as watch_crowd
     from consumers.client.moderation import Moderation as Moderation
     from consumers.client.nearby import Nearby as Nearby
     from consumers.client.nearby import around as around
@@ -93,6 +98,12 @@ def _search() -> ModuleType:
     return home
 
 
+def _crowd() -> ModuleType:
+    import consumers.client.crowd as home  # noqa: PLC0415
+
+    return home
+
+
 def _errors() -> ModuleType:
     import kernel.errors as home  # noqa: PLC0415
 
@@ -111,6 +122,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Attachments": _attachments,
         "Broadcast": _producers,
         "Chat": _producers,
+        "Crowd": _crowd,
         "Delivered": _producers,
         "Failure": _producers,
         "Location": _producers,
@@ -119,8 +131,12 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "Nearby": _nearby,
         "Rooms": _rooms,
         "Search": _search,
+        "applaud": _crowd,
         "around": _nearby,
         "locate": _nearby,
+        "react": _crowd,
+        "vote": _crowd,
+        "watch_crowd": _crowd,
         "watch_nearby": _nearby,
         "Producer": _producers,
         "SomeNotDelivered": _producers,
@@ -149,6 +165,7 @@ __all__ = [
     "Chat",
     "Closed",
     "Connecting",
+    "Crowd",
     "Delivered",
     "Event",
     "Failure",
@@ -172,9 +189,13 @@ __all__ = [
     "Viewer",
     "Waiting",
     "__version__",
+    "applaud",
     "around",
     "load_settings",
     "locate",
+    "react",
+    "vote",
+    "watch_crowd",
     "watch_nearby",
 ]
 

@@ -28,6 +28,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "friend": ("people.friend", "Friends, and who may see where you are."),
         "nearby": ("people.nearby", "Show which friends are near, and whatever changes."),
         "fence": ("people.fence", "Have places watch who comes and goes."),
+        "react": ("people.react", "Applaud, react to events, and show what it comes to."),
+        "poll": ("people.poll", "Ask a crowd, and vote."),
         "inbox": ("people.inbox", "Show what you have not read in your rooms."),
         "moderate": ("people.moderate", "Mute and ban users; see what was reported."),
         "user": ("people.user", "A user's devices, connections and data."),

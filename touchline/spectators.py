@@ -9,6 +9,8 @@ from consumers.client.viewer import Viewer
 from schemas.events import Event
 
 _CONNECT_S: Final = 5.0
+#: What supporters ask is none of the match.
+_POLLS: Final = frozenset({"poll", "poll_closed"})
 
 
 class Spectators:
@@ -58,7 +60,7 @@ class Spectators:
 
     async def _watch(self, viewer: Viewer, stream: str, number: int) -> None:
         async for item in viewer.items(stream):
-            if isinstance(item, Event):
+            if isinstance(item, Event) and item.type not in _POLLS:
                 self.seen[number] += 1
                 self._news.set()
 

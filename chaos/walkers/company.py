@@ -3,12 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from chaos.cluster import Cluster
+from chaos.parts import Part, Tasks, UntilRight
+from chaos.report import Report, Walked
 from chaos.walkers import judging
 from chaos.walkers.judging import Judged
 from chaos.walkers.people import Onlooker, People, fickle
@@ -16,42 +15,42 @@ from chaos.walkers.reading import read_fences, read_world
 
 #: What is shown may be late by the longest fault, and so much.
 _LATE_S: Final = 30.0
-UntilRight = Callable[[Callable[[], Awaitable[list[str]]]], Awaitable[list[str]]]
 
 
-class Walked(msgspec.Struct, frozen=True):
-    """How much was judged; nothing of it was judged in a run of nothing."""
-
-    positions: int = 0
-    pushes: int = 0
-    #: Times in which a friend was near a viewer who was connected, and nothing changed for long enough.
-    near: int = 0
-    crossings: int = 0
-    late_s: float = 0.0
-
-
-class Company:
+class Company(Part):
     """Of one run."""
 
-    def __init__(self, cluster: Cluster, number: int, every_s: float, onlookers: int, seed: int) -> None:
-        self._settings = cluster.settings
+    def __init__(
+        self, cluster: Cluster, *, number: int, every_s: float, onlookers: int, seed: int, longest_s: float
+    ) -> None:
+        """A fault lasts `longest_s` at most."""
+        self._settings, self._longest_s = cluster.settings, longest_s
+        self._walked = Walked()
         chance = random.Random(f"{seed}-company")  # noqa: S311 - to be had again
         self.people = People(cluster.gateway_url, cluster.settings, number, every_s, seed)
         some = chance.sample(self.people.names, min(onlookers, number))
         self.onlookers = [Onlooker(user, cluster.edge_urls, chance.randrange(1 << 30)) for user in some]
 
-    def posting(self, until: asyncio.Event) -> dict[str, Coroutine[Any, Any, None]]:
-        """What goes on until it is told to end."""
-        people = self.people
-        return {"the walkers": people.walk(until), "who change their minds": people.change_minds(until)}
+    async def begin(self, enough: asyncio.Event) -> Tasks:
+        await self.people.befriend()
+        loop, people = asyncio.get_running_loop(), self.people
+        ends = {"the walkers": people.walk(enough), "who change their minds": people.change_minds(enough)}
+        return Tasks(
+            {name: loop.create_task(work) for name, work in ends.items()},
+            [loop.create_task(one.run()) for one in self.onlookers],
+        )
 
-    def looking(self) -> list[Coroutine[Any, Any, None]]:
-        """Who looks on, until cancelled."""
-        return [one.run() for one in self.onlookers]
+    def stay(self) -> None:
+        for onlooker in self.onlookers:
+            onlooker.stay()
 
-    async def compare(self, longest_s: float, until_right: UntilRight) -> tuple[dict[str, list[str]], Walked]:
-        """When all is quiet, and at each moment before that; a fault lasted `longest_s` at most."""
-        settings, people, late_ms = self._settings, self.people, round(1000 * (_LATE_S + longest_s))
+    def count(self, report: Report) -> None:
+        report.walked = self._walked
+
+    async def compare(self, until_right: UntilRight) -> dict[str, list[str]]:
+        """When all is quiet, and at each moment before that."""
+        settings, people = self._settings, self.people
+        late_ms = round(1000 * (_LATE_S + self._longest_s))
         told = Judged([], 0)
 
         async def rest() -> list[str]:
@@ -82,11 +81,11 @@ class Company:
 
         shown, pushes = await asyncio.to_thread(judge)
         positions = sum(map(len, world.positions.values()))
-        walked = Walked(positions, pushes.looked, shown.looked, told.looked, late_ms / 1000)
+        self._walked = Walked(positions, pushes.looked, shown.looked, told.looked, late_ms / 1000)
         return found | {
             "walkers were shown who was near, when it was so": shown.wrong,
             "the oracle explains each push": pushes.wrong,
-        }, walked
+        }
 
 
 def _now_ms() -> int:

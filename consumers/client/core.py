@@ -27,6 +27,7 @@ _EVENT: Final = b'{"op":"event",'
 _event: Final = msgspec.json.Decoder(Event)
 _message: Final = msgspec.json.Decoder(dict[str, Any])
 _Handler = Callable[[Connection, Mapping[str, Any], float], None]
+_UNKNOWN: Final = "The connection was lost before Kafka was known to have it: it may have counted, or not."
 
 
 class Core:
@@ -213,7 +214,8 @@ class Core:
         """What was asked on a connection that is gone is asked again on what there is."""
         if code == Close.RENEW_TOKEN:
             self._token = None
-        self._pending.orphan(connection.number)
+        for request in self._pending.orphan(connection.number):
+            self._fail(request.number, TouchlineError("not_delivered", _UNKNOWN))
         self._streams.lost(connection)
         self._send_orphans()
 
@@ -307,7 +309,7 @@ class Core:
         elif self._together.error(number, error, now, again=again):
             return
         elif (request := self._pending.get(number)) is not None:
-            if again and request.attempt < _MOST_TRIES:
+            if again and request.attempt < _MOST_TRIES and not _may_count(request, error):
                 request.retry_at = now + back_off(request.attempt, self._host.random())
                 request.attempt += 1
             else:
@@ -380,3 +382,8 @@ class Core:
         if status != self._told:
             self._told = status
             self._host.status(status)
+
+
+def _may_count(request: Request, error: TouchlineError) -> bool:
+    """Whether what was refused may be on the log all the same, and would count again."""
+    return request.counts_each_time and error.code == "unavailable"

@@ -22,6 +22,12 @@ class Request:
     attempt: int = 0
     retry_at: float | None = None
 
+    @property
+    def counts_each_time(self) -> bool:
+        """Whether it must not be sent twice: applause without a key."""
+        said = self.message
+        return said.get("op") == "react" and said.get("target") is None and said.get("key") is None
+
 
 class Pending:
     """All of them, by id."""
@@ -45,11 +51,17 @@ class Pending:
     def __iter__(self) -> Iterator[Request]:
         return iter(list(self._requests.values()))
 
-    def orphan(self, connection: int) -> None:
-        """The connection is gone: its requests have yet to be sent again."""
+    def orphan(self, connection: int) -> list[Request]:
+        """The connection is gone: its requests have yet to be sent again, but for those that it returns: of
+        these nobody knows whether they counted."""
+        lost = []
         for request in self._requests.values():
             if request.connection == connection:
-                request.connection = None
+                if request.counts_each_time:
+                    lost.append(request)
+                else:
+                    request.connection = None
+        return lost
 
     @property
     def deadline(self) -> float:

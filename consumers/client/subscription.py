@@ -9,10 +9,14 @@ from schemas.events import Event
 
 
 class Start(NamedTuple):
-    """Where to begin in a stream: live only, after a sequence number, or with the last events."""
+    """Where to begin in a stream: live only, after a sequence number, or with the last events; and whether it
+    is told who comes and goes."""
 
     after: int | None = None
     last: int | None = None
+    #: Whether to be told what reactions and votes come to.
+    reactions: bool = False
+    members: bool = False
 
 
 class Verdict(Enum):
@@ -67,6 +71,10 @@ class Subscription:
             asked["after"] = self._own.cursor
         elif self._start.last is not None:
             asked["last"] = self._start.last
+        if self._start.reactions:
+            asked["reactions"] = True
+        if self._start.members:
+            asked["members"] = True
         lanes = {lane: place.cursor for lane, place in self._lanes.items() if place.cursor is not None}
         return {**asked, "cursors": lanes} if lanes else asked
 

@@ -20,7 +20,9 @@ _AGAIN_MS: Final = 1000
 #: Streams of one request.
 _MOST_SEQS: Final = 500
 #: What is told as it comes.
-PUSHES: Final = frozenset({"inbox", "receipt", "typing", "join", "leave", "near", "away"})
+PUSHES: Final = frozenset(
+    {"inbox", "receipt", "typing", "join", "leave", "near", "away", "reactions", "poll"}
+)
 
 
 class RoomSync:

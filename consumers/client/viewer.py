@@ -120,10 +120,19 @@ class Viewer:
         return self._driver.latest
 
     async def stream(
-        self, name: str, *, after: int | None = None, last: int | None = None
+        self,
+        name: str,
+        *,
+        after: int | None = None,
+        last: int | None = None,
+        reactions: bool = False,
+        members: bool = False,
     ) -> AsyncGenerator[Event]:
-        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched."""
-        async with contextlib.aclosing(self.items(name, Start(after, last))) as items:
+        """The events of a stream, each once, in order. Raises TouchlineError where it may not be watched.
+
+        `on_told` is told with `reactions` what these and votes come to, with `members` who comes and goes.
+        """
+        async with contextlib.aclosing(self.items(name, Start(after, last, reactions, members))) as items:
             async for item in items:
                 if isinstance(item, Event):
                     yield item
@@ -189,8 +198,8 @@ class Viewer:
             driver.act(lambda _: driver.core.inbox(0))
 
     def on_told(self, listener: Callable[[Mapping[str, Any]], None]) -> Callable[[], None]:
-        """Call back with what edges tell of rooms: `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`.
-        Returns what ends that."""
+        """Call back with what edges tell beside events: of rooms `receipt`, `typing`, `join`, `leave`,
+        `inbox`, `synced`; of crowds `reactions`, `poll`. Returns what ends that."""
         self._driver.listeners[listener] = None
         return lambda: self._driver.listeners.pop(listener, None)
 

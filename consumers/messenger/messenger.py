@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from consumers.cluster.places import PlaceBook
+from consumers.crowd.telling import Telling
 from consumers.messenger.here import Here
 from consumers.messenger.inbox import Inbox, InboxFeed
 from consumers.messenger.names import Names
@@ -20,6 +21,7 @@ from consumers.service.refusals import refusal
 from consumers.service.requests import Requests
 from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
+from control.crowd.crowd import Crowd
 from control.rooms.door import RoomDoor, Who
 from control.rooms.state import is_room, stream_of
 from control.rooms.users import key_of
@@ -36,9 +38,11 @@ _TICK_S: Final = 1.0
 class _Feeds:
     """What one connection is told of all rooms."""
 
-    __slots__ = ("inbox", "sync", "told")
+    __slots__ = ("inbox", "reactions", "sync", "told")
 
     def __init__(self) -> None:
+        #: Streams of which it is told what reactions come to.
+        self.reactions: set[str] = set()
         #: Streams of which it is told who comes and goes.
         self.told: set[str] = set()
         self.inbox: InboxFeed | None = None
@@ -60,9 +64,11 @@ class Messenger:
         admission: Admission,
         signals: Signals,
         viewers: Callable[[str], int],
+        crowd: Crowd,
         clock: Clock,
         tasks: Tasks,
     ) -> None:
+        self._telling = Telling(crowd, clock)
         self._rooms, self._book, self._places, self._requests = door.rooms, book, places, requests
         self._admission, self._subscriptions = admission, subscriptions
         self.here = Here(door.rooms)
@@ -150,7 +156,8 @@ class Messenger:
         await self._rooms.fresh()  # who was let in a moment ago finds the room
         if connection.closing or feeds.sync is not None:
             return None
-        synced, feeds.sync = self._sync.begin(request, member, connection)
+        feeds.sync = self._sync.feed(member, connection)
+        synced = await self._sync.begin(request, feeds.sync)
         self.names.changed_of({stream_of(one.room): None for one in self._rooms.open_to(user)})
         return synced
 
@@ -183,10 +190,14 @@ class Messenger:
         if request.members:
             self._feeds_of(connection).told.add(request.stream)
             self.names.tell(request.stream, connection)
+        if request.reactions:
+            self._feeds_of(connection).reactions.add(request.stream)
+            self._telling.watches(request, connection)
 
     def leaves(self, stream: str, member: Member, connection: Any) -> None:
         """Before a subscription ends that was asked for by itself."""
         self.names.forget(stream, connection)
+        self._telling.leaves(stream, connection)
         feeds = self._feeds.get(connection)
         subscription = member.streams.get(stream)
         if feeds is not None and feeds.sync is not None and subscription is not None:
@@ -221,6 +232,8 @@ class Messenger:
             self._end_inbox(member.user, feeds)
             for stream in feeds.told:
                 self.names.forget(stream, connection)
+            for stream in feeds.reactions:
+                self._telling.leaves(stream, connection)
             if feeds.sync is not None:
                 self._sync.end(feeds.sync)
                 rooms = self._rooms.open_to(member.user)

@@ -47,7 +47,9 @@ class Occupants:
                 seen.add(holder)
                 yield holder, member.user, getattr(holder, "device", ""), subscription.since_ms
         for feed in self._here.feeds_of(channel):
-            if isinstance(feed, SyncFeed) and feed.connection not in seen:
+            if not isinstance(feed, SyncFeed) or not feed.follows_here(channel):
+                continue
+            if feed.connection not in seen:
                 seen.add(feed.connection)
                 yield feed.connection, feed.member.user, feed.connection.device, feed.since_ms
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from consumers.cluster.places import PlaceBook
-from consumers.messenger.here import Here
+from consumers.messenger.here import Here, UserHere
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
@@ -22,8 +22,9 @@ from control.rooms.users import UserRoom
 from kernel.access.users import ROOM
 from kernel.log.positions import Kind, Stream
 
-#: Subscriptions of one connection that begin at once.
+#: Subscriptions of one connection that begin at once, and rooms that are looked at between turns of the loop.
 _AT_ONCE: Final = 4
+_A_TURN: Final = 50
 _AGAIN_S: Final = 0.5
 
 
@@ -49,6 +50,8 @@ class SyncFeed:
         #: Streams that were followed, with the subscription: that such a one is over is told by that.
         self._followed: dict[str, Any] = {}
         self._waiting: dict[str, None] = {}
+        #: Streams that another edge of the cell serves: there the device is one who watches.
+        self._sent_on: set[str] = set()
         self._working = 0
         self._over = False
 
@@ -56,38 +59,59 @@ class SyncFeed:
     def member(self) -> Member:
         return self._member
 
-    def begin(self, rooms: list[UserRoom]) -> int:
-        """Look where there is news, and follow that; returns how many events come."""
+    async def begin(self, here: UserHere) -> tuple[int, int]:
+        """Look where there is news, and follow that; returns how many rooms there are, and how many events
+        come. Rooms may come and go meanwhile."""
         sync, user, device = self._sync, self._member.user, self.connection.device
-        heads = sync.rooms.inboxes.heads([ROOM + one.room for one in rooms])
         first = not sync.book.synced(user, device)
         begins: dict[str, int] = {}
-        behind = 0
-        for one in rooms:
-            stream, head = stream_of(one.room), heads.get(ROOM + one.room, Head(0, 0))
-            place = sync.book.place(user, device, stream)
-            if place is None:
-                place = self._first_place(one, latest=first)
-                begins[stream] = place
-            self._starts[stream] = place
-            if head.seq > place:
-                tally = sync.rooms.inboxes.tally(ROOM + one.room)
-                behind += 0 if tally is None else tally.events_after(place)
-                self._want(stream)
-        if first and not self._member.grants.anonymous:
+        names, behind = list(here.rooms), 0
+        for at in range(0, len(names), _A_TURN):
+            if at:
+                await asyncio.sleep(0)
+            if self._over:
+                break
+            # Those that came meanwhile are followed already; heads are as of this very turn.
+            some = [here.rooms[name] for name in names[at : at + _A_TURN] if name in here.rooms]
+            heads = sync.rooms.inboxes.heads([ROOM + one.room for one in some])
+            for one in some:
+                stream, head = stream_of(one.room), heads.get(ROOM + one.room, Head(0, 0))
+                if stream in self._starts:
+                    continue
+                place = sync.book.place(user, device, stream)
+                if place is None:
+                    place = begins[stream] = self._first_place(one, latest=first)
+                self._starts[stream] = place
+                if head.seq > place:
+                    tally = sync.rooms.inboxes.tally(ROOM + one.room)
+                    behind += 0 if tally is None else tally.events_after(place)
+                    self._waiting[stream] = None
+        if first and not (self._over or self._member.grants.anonymous):
             sync.book.begins(user, device, begins)
-        return behind
+        # Once it is answered how many come.
+        asyncio.get_running_loop().call_soon(self._work_on)
+        return len(here.rooms), behind
 
     def end(self) -> None:
         """Follow nothing any more."""
         self._over = True
 
+    def follows_here(self, channel: str) -> bool:
+        """Whether a room's stream comes from this edge, now or once something happens there."""
+        return str(Stream(Kind.CHAT, channel)) not in self._sent_on
+
     def _first_place(self, one: UserRoom, *, latest: bool) -> int:
         """Where a room begins for a device that has acknowledged nothing of it: a new device gets the latest
-        messages, one that was there before what came since the user is in the room."""
+        messages, one that was there before what came since the user came into the room first: also of a time
+        that was over before the device had come."""
+        rooms = self._sync.rooms
         if not latest:
-            return one.since - 1
-        tally = self._sync.rooms.inboxes.tally(ROOM + one.room)
+            since = one.since
+            if one.spans.first < since and (room := rooms.room(one.room)) is not None:
+                times = (time.since for time in room.intervals(self._member.user))
+                since = min((first for first in times if first >= room.born), default=since)
+            return since - 1
+        tally = rooms.inboxes.tally(ROOM + one.room)
         start = 0 if tally is None else tally.start_of_last()
         return max(start, one.spans.first - 1 if one.ranges else one.since - 1)
 
@@ -105,11 +129,12 @@ class SyncFeed:
             had = self._followed.pop(stream, None)
             place = self._sync.book.place(self._member.user, self.connection.device, stream) or 0
             given = 0 if had is None else had.cursors().get(stream, 0)
-            self._starts[stream] = max(place, given) or room.since - 1
+            self._starts[stream] = max(place, given) or self._first_place(room, latest=False)
             self._want(stream)
 
     def gone(self, room: str) -> None:
         stream = stream_of(room)
+        self._sent_on.discard(stream)
         if self._starts.pop(stream, None) is not None and stream not in self._followed:
             self.connection.send(not_a_reader(None, stream))
 
@@ -136,7 +161,10 @@ class SyncFeed:
         if known is not None or self._over or stream not in self._starts:
             return
         self._waiting[stream] = None
-        if self._working < _AT_ONCE:
+        self._work_on()
+
+    def _work_on(self) -> None:
+        for _ in range(min(_AT_ONCE - self._working, len(self._waiting))):
             self._working += 1
             self._sync.spawn(self._work())
 
@@ -162,7 +190,9 @@ class SyncFeed:
         )
         if refused is None and (following := member.followed.get(stream)) is not None:
             self._followed[stream] = following
+            self._sent_on.discard(stream)
         elif isinstance(refused, m.Redirect):
+            self._sent_on.add(stream)
             self.connection.send(m.Redirect(stream=stream, url=refused.url, after=after))
         elif isinstance(refused, m.Error) and refused.retry:
             self.failed(stream)
@@ -186,12 +216,14 @@ class Sync:
         self.now_ms = now_ms
         self._here = here
 
-    def begin(self, request: talk.Sync, member: Member, connection: Any) -> tuple[talk.Synced, SyncFeed]:
+    def feed(self, member: Member, connection: Any) -> SyncFeed:
+        """What follows all rooms of a member, once it has begun."""
+        return SyncFeed(self, member, connection)
+
+    async def begin(self, request: talk.Sync, feed: SyncFeed) -> talk.Synced:
         """Follow all rooms of a member from now on."""
-        feed = SyncFeed(self, member, connection)
-        rooms = list(self._here.add(member.user, feed).rooms.values())
-        behind = feed.begin(rooms)
-        return talk.Synced(id=request.id, rooms=len(rooms), behind=behind), feed
+        rooms, behind = await feed.begin(self._here.add(feed.member.user, feed))
+        return talk.Synced(id=request.id, rooms=rooms, behind=behind)
 
     def end(self, feed: SyncFeed) -> None:
         """No more."""

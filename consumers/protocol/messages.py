@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consumers.protocol.crowd import PollNews, React, Reactions, Vote
 from consumers.protocol.inbox import (
     Gone,
     Inbox,
@@ -47,6 +48,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
     last: Annotated[int, Meta(ge=0, le=1000)] | None = None
     cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
     members: Annotated[bool, Meta(description="tell who comes and goes, up to 1,000 viewers")] = False
+    reactions: Annotated[bool, Meta(description="tell what reactions and votes come to")] = False
 
 
 class Unsubscribe(Request, frozen=True, tag="unsubscribe"):
@@ -140,6 +142,8 @@ AnyRequest = (
     | Nearby
     | Locate
     | Around
+    | React
+    | Vote
     | Ping
 )
 
@@ -302,6 +306,8 @@ AnyReply = (
     | Near
     | Away
     | AroundReply
+    | Reactions
+    | PollNews
     | Pong
     | Gap
     | Redirect

@@ -8,6 +8,7 @@ anything else. `Guest.admit` returns the `Member`, which can do what its grants 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
+from consumers.protocol import crowd as c
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol import nearby as n
@@ -111,6 +112,13 @@ class AskNearby(NamedTuple):
     request: n.Nearby | n.Locate | n.Around
 
 
+class TakePart(NamedTuple):
+    """React, or vote; the reply comes once it is on the log, or counts."""
+
+    request: c.React | c.Vote
+    stream: Stream
+
+
 class SendPing(NamedTuple):
     """Send a WebSocket ping."""
 
@@ -124,7 +132,17 @@ class End(NamedTuple):
 #: What either state asks for, and what only a member does.
 Effect = Send | Verify | SendPing | End
 MemberEffect = (
-    Watch | Oversee | Leave | Post | ReadPast | CountViewers | Remember | Converse | DoInRoom | AskNearby
+    Watch
+    | Oversee
+    | Leave
+    | Post
+    | ReadPast
+    | CountViewers
+    | Remember
+    | Converse
+    | DoInRoom
+    | AskNearby
+    | TakePart
 )
 E = TypeVar("E")
 
@@ -352,6 +370,8 @@ class Member(_Session):
                 return [DoInRoom(request)]
             case n.Nearby() | n.Locate() | n.Around():
                 return [AskNearby(request)]
+            case c.React() | c.Vote():
+                return [TakePart(request, self._may("subscribe", request))]
             case m.Auth():
                 return [Verify(request.id, request.token)]
             case m.Ping():

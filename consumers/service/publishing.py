@@ -111,9 +111,9 @@ class Publishing:
             # Of a user who has a share of the pipeline, which the workers keep to.
             headers: Headers = [] if bound is None else [(VIA, b"edge")]
             event = _event(request, stream, member, key)
-            self._channels.moderation.check_may_publish(stream.channel, member.user)
-            if is_room(stream):
+            if is_room(stream):  # whoever is not in it is told of no room
                 await self._channels.rooms.writable(member.user, stream.channel)
+            self._channels.moderation.check_may_publish(stream.channel, member.user)
             if stream.kind is Kind.CHAT and (reply_to := request.data.get(REPLY_TO)) is not None:
                 spans = (
                     self._channels.rooms.readable(member.grants, stream.channel) if is_room(stream) else ALL

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from consumers.messenger.messenger import Messenger
 from consumers.service.admission import Admission
+from consumers.service.crowd import CrowdRequests
 from consumers.service.nearby import NearbyRequests
 from consumers.service.places import PlaceRequests
 from consumers.service.publishing import Publishing
@@ -31,9 +32,11 @@ class Service:
     places: PlaceRequests
     messenger: Messenger
     nearby: NearbyRequests
+    crowd: CrowdRequests
     tasks: Tasks = field(default_factory=Tasks)
 
     async def close(self) -> None:
         """Stop everything that is under way."""
         await self.subscriptions.backfill.close()
+        await self.crowd.door.sums.close()
         await self.tasks.close()

@@ -33,18 +33,8 @@ class ViewerConnection(asyncio.Protocol):
 
     __slots__ = (
         *("__weakref__", "_gone", "_incoming", "_service", "_size", "_stalled_since", "_transport"),
-        *(
-            "_under_way",
-            "_unsent",
-            "_waiting",
-            "address",
-            "device",
-            "id",
-            "paused",
-            "session",
-            "socket",
-            "write",
-        ),
+        *("_under_way", "_unsent", "_waiting", "address", "device", "id", "paused", "session", "socket"),
+        "write",
     )
 
     def __init__(
@@ -219,6 +209,10 @@ class ViewerConnection(asyncio.Protocol):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
             case s.AskNearby(near):
                 self._start(near.id, self._service.nearby.do(near, member, self, self._size))
+            case s.TakePart(part, stream):
+                crowd = self._service.crowd
+                if not crowd.applauds(part, stream, member, self, self._size):
+                    self._start(part.id, crowd.do(part, stream, member, self._size))
             case s.CountViewers(asked) if asked.members:
                 self._start(asked.id, messenger.presence(asked, member))
             case s.CountViewers(asked):

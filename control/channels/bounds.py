@@ -101,6 +101,9 @@ SETTINGS: Final[Mapping[str, Rule]] = MappingProxyType(
         "slow_s": Number(0.001, 24 * 60 * 60),
         "retention": Name("^[A-Za-z0-9_-]{1,40}$"),
         "numbered": Flag(),
+        "feed": Texts(20, 64),
+        "reactions": Texts(100, 32),
+        "counters": Flag(),
     }
 )
 

@@ -22,6 +22,8 @@ from schemas.codec import Codec
 EPOCHS_KEY: Final = "$epochs"
 #: How long after it was written a change of settings, or a retirement, takes effect.
 LEAD_MS: Final = 1000
+#: Types of broadcasts that followers find in their feeds, where nobody says otherwise.
+FEED: Final = ("post", "live_started")
 #: Earlier settings and retired versions that a record keeps.
 _KEPT: Final = 8
 #: Versions that are live at a time, and all their shards: each gets every event.
@@ -45,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slow_s: float | None = None
     retention: str | None = None
     numbered: bool = False
+    feed: tuple[str, ...] = FEED
+    reactions: tuple[str, ...] = ()
+    counters: bool = False
 
 
 class ChannelVersion(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from control.channels.channel import (
     EPOCHS_KEY,
+    FEED,
     ChannelRecord,
     encoded,
     epochs_from_avro,
@@ -74,7 +75,8 @@ def _is_new(state: State) -> bool:
     """Whether a record says what the first version of its schema cannot."""
     if isinstance(state, EpochsRecord):
         return False
-    return state.settings.numbered or any(past.settings.numbered for past in state.past_settings)
+    said = (state.settings, *(past.settings for past in state.past_settings))
+    return any(one.numbered or one.feed != FEED or one.reactions or one.counters for one in said)
 
 
 def _decode(codec: Codec, value: bytes) -> State:

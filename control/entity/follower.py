@@ -79,8 +79,9 @@ class Follower(threading.Thread):
         self._admin = AdminClient(dict(config))
         self._of_topic = {each.topic: each for each in types}
         self._ids: dict[str, str] = {}
-        #: Partition -> the offset up to which it is in the store.
+        #: Partition -> the offset up to which it is read; and up to which it can be read in the store.
         self._at: dict[tuple[str, int], int] = {}
+        self._stored: dict[tuple[str, int], int] = {}
         self._readable: dict[str, set[bytes]] = {each.name: set() for each in types}
         self._waiting: list[tuple[dict[tuple[str, int], int], Callable[[], None]]] = []
         self._lock = threading.Lock()
@@ -93,9 +94,14 @@ class Follower(threading.Thread):
         self._stopping.set()
 
     def when_at(self, ends: dict[tuple[str, int], int], call: Callable[[], None]) -> None:
-        """Call once these partitions are in the store up to these offsets. From any thread."""
+        """Call once these partitions are in the store up to these offsets: at once where they are, as mostly
+        they are. From any thread."""
         with self._lock:
-            self._waiting.append((ends, call))
+            there = self._ready and all(self._stored.get(place, -1) >= end for place, end in ends.items())
+            if not there:
+                self._waiting.append((ends, call))
+        if there:
+            call()
 
     def run(self) -> None:
         consumer = store = None
@@ -239,11 +245,15 @@ class Follower(threading.Thread):
         if not store.loaded:
             for name, of_name in rows.items():
                 store.load(name, of_name)
-        elif moved:
+        elif not moved:
+            return
+        else:
             newest = {name: {(r.key, r.partition): r for r in of_name} for name, of_name in rows.items()}
             store.apply({name: of_name.values() for name, of_name in newest.items()}, moved)
             if self._ready:
                 self._tell(newest)
+        with self._lock:
+            self._stored = dict(self._at)
 
     def _tell(self, newest: Mapping[str, Mapping[tuple[bytes, int], Row]]) -> None:
         # Looked at after the rows can be read: who asks for a key makes it known first, and reads then.
@@ -300,8 +310,9 @@ class Follower(threading.Thread):
                     at.setdefault(self._of_topic[topic].name, {})[partition] = offset
                 store.finish_load(at)
                 _give_back_memory()
-            self._ready = True
             self._on_ready(store)
+            with self._lock:
+                self._stored, self._ready = dict(self._at), True
         for call in done:
             call()
 

@@ -72,12 +72,12 @@ class Owner:
             key, value = record.key or b"", None
             right = partition_of_key(key, self._inputs)
             if right != place.partition:
-                writes.append(self._put_right(place, record, right))
+                writes.append(self.put_right(place, record, right))
                 continue
             try:
                 value = self._decode(record.value or b"")
                 how = self._route(value)
-                source, offset = self._origin(place, record)
+                source, offset = self.origin(place, record)
                 given = Input(key, value, record.append_ms, source, offset)
                 view = self._tables.view(how.type)
                 for written in fold_input(how, given, view.known):
@@ -104,20 +104,25 @@ class Owner:
         value = None if known.state is None else type_.encode(known.state)
         return self.write(type_, Written(key, known, value))
 
-    def _origin(self, place: Partition, record: Record) -> tuple[str, int]:
+    def origin(self, place: Partition, record: Record) -> tuple[str, int]:
+        """Source and offset of an input: where it lay before it was put into the right partition."""
         origin = origin_of(record.headers) if record.headers else None
         if origin is not None:
             source, _, offset = origin.decode("ascii", "replace").rpartition(":")
             if source and offset.isdigit():
                 return source, int(offset)
-        return self._source(self._topic_id, place.partition), record.offset
+        return self.source(place), record.offset
 
-    def _put_right(self, place: Partition, record: Record, right: int) -> Write:
-        """Posted before partitions were added, or by a producer with a partitioner of its own."""
+    def source(self, place: Partition) -> str:
+        """The name of a partition of the inputs, as stamps have it."""
+        return self._source(self._topic_id, place.partition)
+
+    def put_right(self, place: Partition, record: Record, right: int) -> Write:
+        """Into its own partition: posted before partitions were added, or by a producer with a partitioner of
+        its own."""
         headers: Headers = list(record.headers or ())
         if origin_of(headers) is None:
-            source = self._source(self._topic_id, place.partition)
-            headers.append((ORIGIN, f"{source}:{record.offset}".encode()))
+            headers.append((ORIGIN, f"{self.source(place)}:{record.offset}".encode()))
         return Write(self._topic, record.value, record.key, right, headers=headers)
 
 

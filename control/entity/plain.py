@@ -47,7 +47,7 @@ def plain_type(
     return EntityType(
         name=name,
         topic=topic,
-        encode=lambda state: codec.encode(msgspec.to_builtins(state)),
+        encode=lambda state: codec.encode(msgspec.to_builtins(state, builtin_types=(bytes,))),
         decode=lambda value: read_state(make, codec.decode(value)),
         stamp_of=lambda state: Stamp(state.revision, state.places),
         with_stamp=lambda state, stamp: replace(state, revision=stamp.revision, places=dict(stamp.places)),

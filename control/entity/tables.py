@@ -101,8 +101,14 @@ class Tables:
         """Return once all that lies in the topics now is in the table. Raises `unavailable`."""
         ends = await self._ends_patiently()
         reached: Future[None] = Future()
+
+        def there() -> None:
+            # Whoever waited may have given up: that ends nobody.
+            if reached.set_running_or_notify_cancel():
+                reached.set_result(None)
+
         if self._follower is not None:
-            self._follower.when_at(ends, lambda: reached.set_result(None))
+            self._follower.when_at(ends, there)
         try:
             await asyncio.wait_for(asyncio.wrap_future(reached), _AT_END_S)
         except TimeoutError:

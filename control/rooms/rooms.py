@@ -95,10 +95,13 @@ class Rooms:
         return await self._sure(name, lambda room: room if self._sees(grants, room) else None)
 
     async def writable(self, user: str, channel: str) -> Room:
-        """The room of a channel, for a user who may write into it. Raises `not_found` or `unavailable`."""
-        return await self._sure(
-            channel.removeprefix(ROOM), lambda room: room if room and room.member(user) else None
-        )
+        """The room of a channel, for a user who is in it. Raises `not_found` or `unavailable`."""
+
+        def theirs(room: Room | None) -> Room | None:
+            here = room is not None and room.member(user) is not None and not self.banned(user, channel)
+            return room if here else None
+
+        return await self._sure(channel.removeprefix(ROOM), theirs)
 
     def _sees(self, grants: Grants, room: Room | None) -> bool:
         if room is None or grants.allows("admin", ROOM + room.room):

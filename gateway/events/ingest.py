@@ -42,10 +42,6 @@ async def routes(context: Context) -> Sequence[Operation]:
     """The operation of this module."""
     limit, max_lines = context.settings.gateway.max_event_bytes, context.settings.gateway.max_lines
 
-    def paced(parts: AsyncIterator[list[bytes]], caller: Caller) -> AsyncIterator[list[bytes]]:
-        bound = context.budgets.bound(caller.bound, admin=False)
-        return parts if bound is None else _paced(parts, context, bound)
-
     context.producer.answers.begin()
 
     async def post_events(request: web.Request) -> web.StreamResponse:
@@ -56,14 +52,15 @@ async def routes(context: Context) -> Sequence[Operation]:
         if idempotency_key is not None and not 0 < len(idempotency_key) <= _MAX_KEY:
             raise TouchlineError("bad_request", f"Idempotency-Key has 1 to {_MAX_KEY} characters.")
         numbers: Numbers | None = None
-        if caller.user is not None:
-            context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         if is_room(stream):
             leads = context.control_state.rooms.led_by(caller.user or "", stream.channel)
             numbers = Numbers(anybodys=leads or caller.user is None or caller.speaks_for_others)
             way = sending.in_room(Signer(context.settings.auth), numbers.of)
             if caller.user is not None and not caller.speaks_for_others:
+                # Whoever is not in it is told of no room.
                 await context.control_state.rooms.writable(caller.user, stream.channel)
+        if caller.user is not None:
+            context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         lanes = context.control_state.layout(stream.channel).lanes
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         looks = (
@@ -77,16 +74,16 @@ async def routes(context: Context) -> Sequence[Operation]:
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
-                parts = _looked(paced(lines_of(request, limit, max_lines), caller), looks, refusals)
-                return await _many(request, stream, send=send, parts=parts, results=results)
+                parts = _looked(paced(lines_of(request, limit, max_lines), context, caller), looks, refusals)
+                return await many(request, stream.kind, send=send, parts=parts, results=results)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
             if not several:
                 context.budgets.take_event(caller.bound, len(body))
-            items = paced(_parts(items_of(body, limit)), caller) if several else _parts([body])
+            items = paced(parts_of(items_of(body, limit)), context, caller) if several else parts_of([body])
             parts = _looked(items, looks, refusals)
-            return await _many(request, stream, send=send, parts=parts, results=results)
+            return await many(request, stream.kind, send=send, parts=parts, results=results)
         finally:
             results.close()
 
@@ -117,10 +114,11 @@ async def _readable(context: Context, request: web.Request, stream: Stream) -> S
     return context.control_state.rooms.readable(await context.access.grants(request), stream.channel)
 
 
-async def _many(
-    request: web.Request, stream: Stream, *, send: Send, parts: AsyncIterator[list[bytes]], results: Results
+async def many(
+    request: web.Request, of: str, *, send: Send, parts: AsyncIterator[list[bytes]], results: Results
 ) -> web.StreamResponse:
-    """Send the parts as they come, a bounded number at once, and answer with a result for each event."""
+    """Send the parts as they come, a bounded number at once, and answer with a result for each event. `of`
+    says in the metrics what they are."""
     streaming = await _streaming(request)
     windows: deque[tuple[int, asyncio.Future[Sent]]] = deque()
     number, error = 0, None
@@ -128,7 +126,7 @@ async def _many(
     async def finish_oldest() -> None:
         count, future = windows.popleft()
         sent = await future
-        INGESTED.labels(stream.kind).inc(count - len(sent.failures))
+        INGESTED.labels(of).inc(count - len(sent.failures))
         for failure in sent.failures:
             REFUSED.labels(failure.error.code).inc()
         lines = results.add(count, sent.failures, sent.told)
@@ -208,15 +206,16 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     return prepare
 
 
-async def _paced(
-    parts: AsyncIterator[list[bytes]], context: Context, user: str
+async def paced(
+    parts: AsyncIterator[list[bytes]], context: Context, caller: Caller
 ) -> AsyncIterator[list[bytes]]:
     """The parts, no faster than the user's budgets allow. Raises RateLimitedError where patience ends."""
+    user = context.budgets.bound(caller.bound, admin=False)
     patience_s = context.settings.gateway.patience_s
     async for part in parts:
         size = sum(map(len, part))
         wait_s = context.budgets.slow_down(user, len(part), size)
-        if wait_s > patience_s:
+        if user is not None and wait_s > patience_s:
             context.budgets.events.give_back(user, len(part))
             context.budgets.bytes.give_back(user, size)
             raise RateLimitedError("You have used up your events: the rest was not read.", wait_s)
@@ -238,7 +237,7 @@ async def _looked(
         yield part
 
 
-async def _parts(items: Iterable[bytes]) -> AsyncIterator[list[bytes]]:
+async def parts_of(items: Iterable[bytes]) -> AsyncIterator[list[bytes]]:
     """All items, once the last one has been found: of an array that is none nothing is posted."""
     parts: list[list[bytes]] = [[]]
     size = 0

@@ -88,6 +88,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
             names.fanout_live: "what they posted, on its way to viewers",
             names.fanout_location: "their positions, on their way to viewers",
             names.rejected: "what of theirs was refused",
+            names.reactions: "their reactions and votes, which count on",
         }
         kept = [
             {"what": said[topic.name], "topic": topic.name, "until": _end(until_ms, topic.config)}

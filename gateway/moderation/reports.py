@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from control.moderation.reports import MAX_REASON, REPORT, About, Report, is_new, read_about
+from control.rooms.membership import ALL
 from control.rooms.state import is_room
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
@@ -102,6 +103,9 @@ async def routes(context: Context) -> Sequence[Operation]:
             return None  # the report is shown all the same
         return None if body is None else msgspec.Raw(body)
 
+    async def nothing() -> None:
+        return None
+
     async def listed(request: web.Request) -> web.StreamResponse:
         stream, who = _stream_of(request), await who_asks(context, request)
         channel = split_lane(stream.channel)[0]
@@ -110,7 +114,9 @@ async def routes(context: Context) -> Sequence[Operation]:
         limit, before = limit_of(request, _PAGE), _number(request.query.get("cursor"))
         found = [one for one in moderation.reported(channel) if before is None or one.number < before]
         page = found[:limit]
-        events = await asyncio.gather(*map(event_of, page))
+        # Of a message from before somebody came they are told that it was reported, and not what it said.
+        theirs = board.rooms.readable(who.grants, channel) if is_room(stream) else ALL
+        events = await asyncio.gather(*(event_of(one) if one.seq in theirs else nothing() for one in page))
         rows = [_row(one, event) for one, event in zip(page, events, strict=True)]
         next_ = str(page[-1].number) if len(found) > limit else None
         return await answer(request, msgspec.json.encode({"reports": rows, "next": next_}))

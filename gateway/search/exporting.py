@@ -6,15 +6,17 @@ from typing import Final
 from aiohttp import web
 
 from gateway.context import Context
-from gateway.http.exports import PAGE, Batch, Form, Wanted, export, rows_of
+from gateway.http.exports import Batch, Form, Wanted, export, rows_of
 from gateway.search.hits import as_of_hits
 from history.taken_back import TakenBack
 from kernel.errors import TouchlineError
 from search_indexer.searching.request import Page
 from search_indexer.searching.search import Searcher
 
-#: Rows of an export's first page.
+#: Rows of an export's first page, and of any: where all of them are as large as events may be, Elasticsearch
+#: and the gateway hold them.
 _FIRST_ROWS: Final = 50
+_MOST_ROWS: Final = 250
 
 
 async def export_hits(
@@ -47,7 +49,7 @@ async def export_hits(
             events = [row.event for row in found.rows]
         # How large events are shows when they are there: as many as fit are asked for next.
         largest = max(map(len, events), default=1)
-        next_fit = max(1, min(PAGE, 4 * fit, context.settings.limits.page_bytes // largest))
+        next_fit = max(1, min(_MOST_ROWS, 4 * fit, context.settings.limits.page_bytes // largest))
         following = None if found.next is None else partial(read, found.next, next_fit)
         return Batch(events, [found.cursor(row.sort) for row in found.rows], following)
 

@@ -58,6 +58,10 @@ class TopicNames:
         self.sharing = f"{prefix}.sharing"
         self.fences = f"{prefix}.fences"
         self.inside = f"{prefix}.inside"
+        self.reactions = f"{prefix}.reactions"
+        self.totals = f"{prefix}.totals"
+        self.voices = f"{prefix}.voices"
+        self.counters = f"{prefix}.counters"
 
     def fanout(self, kind: Kind) -> str:
         """Where the edges find events of this kind."""
@@ -102,6 +106,9 @@ def topics(settings: Settings) -> list[Topic]:
     # What was taken back is known for longer than the events themselves are kept.
     withdrawn = {**kept(32), "cleanup.policy": "compact,delete"}
 
+    # What was so a day ago is of no use to anybody.
+    brief_states = {"cleanup.policy": "compact,delete", "retention.ms": str(DAY_MS)}
+
     # What operators look at now: deleted by the minute, and never indexed.
     brief = {
         "cleanup.policy": "delete",
@@ -142,6 +149,12 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.sharing, "user", "sharing", partitions, compacted),
         Topic(names.fences, "fence", "fence", partitions, compacted),
         Topic(names.inside, "user", "inside", partitions, compacted),
+        # What crowds do beside talking, what it has come to, and who has done it (decision 0100).
+        Topic(names.reactions, "channel", "reaction", partitions, {**kept(30), **append_time}),
+        Topic(names.totals, "channel, target", "total", partitions, compacted),
+        Topic(names.voices, "channel, target, part", "voices", partitions, compacted),
+        # What channels that count are about, of the last minutes (decision 0102).
+        Topic(names.counters, "channel, partition", "counters", partitions, {**compacted, **brief_states}),
         Topic(names.counts, "kind:channel", "count", partitions, compacted),
         Topic(names.presence, "edge", "presence", 1, {**compacted, **append_time}),
         # As edges of the first version wrote it; the workers put what comes there into touchline.acks.

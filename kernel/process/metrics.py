@@ -52,6 +52,9 @@ SKIPPED = Counter(
 )
 REPEATED = Counter("touchline_repeated", "Events dropped because their key was seen before.", ["kind"])
 REPLACED = Counter("touchline_replaced", "Records put back from a wrong partition.", ["kind"])
+REACTIONS = Counter(
+    "touchline_reactions", "Reactions and votes that the stream workers counted, by what they are.", ["what"]
+)
 COMMANDS_REFUSED = Counter(
     "touchline_commands_refused", "Commands about channels that could not be carried out."
 )

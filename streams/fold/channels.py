@@ -39,6 +39,8 @@ class Channel(NamedTuple):
     room: bool = False
     #: Whether its events have a number.
     numbered: bool = False
+    #: Whether it is counted what is said there.
+    counted: bool = False
 
 
 def make_channel(
@@ -72,6 +74,7 @@ def make_channel(
         *(None if guard.idle else guard, since, until, name.startswith(KEPT)),
         room=room,
         numbered=settings.numbered or room,
+        counted=settings.counters and kind is Kind.CHAT,
     )
 
 

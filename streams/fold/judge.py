@@ -11,10 +11,11 @@ from typing import Any, Final
 from control.channels.epochs import Epochs
 from control.commands.asker import Asker, asker_of
 from control.counts import Count
+from control.crowd.polls import OPENED
 from kernel.access.signing import Signer
 from kernel.access.users import SENDERS, TYPES, USER, check_post, name_in_channel
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind, make_id, make_seq
+from kernel.log.positions import Kind, make_id, make_seq, split_lane
 from kernel.log.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
 from kernel.settings.reading import Auth
@@ -25,9 +26,11 @@ from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
+from streams.crowd.counting import Heard
 from streams.fold.answering import Answering
-from streams.fold.attaching import Attaching, concerns
+from streams.fold.attaching import RETRACT, Attaching, concerns
 from streams.fold.channels import Channel, Channels
+from streams.fold.crowding import Crowding
 from streams.fold.memory import AcceptedEvent, Memory, Outcome
 from streams.fold.moves import move_of
 from streams.fold.replying import check_reply
@@ -39,6 +42,8 @@ from streams.fold.tallies import TalliesFold
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024
 #: All fan-out records of one event together: what a channel of many shards may cost.
 MAX_FANOUT_BYTES: Final = 64 * 1024 * 1024
+#: Types of events of which the fold of reactions hears.
+_FOR_CROWDS: Final = frozenset({OPENED, RETRACT})
 _ORIGIN: Final = re.compile(rb"(?:retry:)?[0-9]{1,6}:[0-9]{1,19}").fullmatch
 
 
@@ -58,12 +63,14 @@ class Judge:
         answers: int = 0,
         attachments: int = 0,
         retractions: int = 0,
+        reactions: int = 0,
         signer: Signer | None = None,
         rooms: RoomsFold | None = None,
         tallies: TalliesFold | None = None,
     ) -> None:
         """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
-        attachments, `retractions` that of what was taken back; 0: nobody is told anything."""
+        attachments, `retractions` that of what was taken back, `reactions` that of what crowds do; 0: nobody
+        is told anything."""
         self._rooms, self._tallies = rooms, tallies
         self._signer = signer or Signer(Auth())
         self.kind, self.partition = kind, partition
@@ -83,6 +90,8 @@ class Judge:
         self._attaching = Attaching((names.attachments, attachments), Codec("attachment", catalog).encode)
         encode_retraction = Codec("retraction", catalog).encode
         self._retracting = Retracting((names.retractions, retractions), encode_retraction)
+        encode_reaction = Codec("reaction", catalog).encode
+        self._crowding = Crowding((names.reactions, reactions), encode_reaction, self._signer)
         self._answers = Answering(kind, partition, epochs, (names.answers, answers), encode_answer)
 
     def fold(self, records: Iterable[Record]) -> Outcome:
@@ -145,9 +154,12 @@ class Judge:
                 return
             if self._is_chat and offset >= memory.decided_until:
                 check_reply(event, append_ms)
-            if offset >= memory.decided_until and not signed:
+            by_user = not signed or event["type"] == OPENED
+            if offset >= memory.decided_until and by_user:
                 # Asked here first: a call costs as much as all three.
-                if channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS)):
+                if not signed and (
+                    channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS))
+                ):
                     check_post(channel.name, sender, event["type"])
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces)
@@ -173,7 +185,7 @@ class Judge:
             return
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
-        if channel.guard is not None and not (signed and not channel.room):
+        if channel.guard is not None and (by_user or channel.room):
             channel.guard.count(sender, append_ms, memory.paces)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
@@ -188,9 +200,18 @@ class Judge:
             self._tallies.note(event, headers, None if decided is None else decided.room)
         if self._is_chat and concerns(event):
             outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]
+        if event["type"] in _FOR_CROWDS:
+            outcome.writes += self._crowding.writes(self.kind, event)
+        if channel.counted and event["type"] not in CHANGES:
+            outcome.said.append(self._heard(event, append_ms, offset))
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
+
+    def _heard(self, event: dict[str, Any], append_ms: int, offset: int) -> Heard:
+        source = f"{self._epochs.of(offset)}-{self.partition}"
+        channel = split_lane(event["channel"])[0]
+        return Heard(channel, event["sender"], event["data"]["text"], append_ms, source, offset)
 
     def _judge_room(self, record: Record, channel: Channel, event: dict[str, Any]) -> Decided | None:
         """Doors sign for their users what goes into rooms: that they may write there, the room decides."""

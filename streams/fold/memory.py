@@ -8,6 +8,7 @@ from typing import NamedTuple
 from control.counts import Count
 from kernel.fairness.paces import Paces
 from kernel.log.records import Write
+from streams.crowd.counting import Heard
 from streams.fold.moves import Move, Moved, Moves
 from streams.fold.repeats import Repeats
 from streams.fold.shares import Shares
@@ -24,6 +25,8 @@ class Outcome:
     repeated: int = 0
     replaced: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    #: Messages of channels that are counted.
+    said: list[Heard] = field(default_factory=list)
     #: Where users are now.
     moved: list[Moved] = field(default_factory=list)
 

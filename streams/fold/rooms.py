@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from control.crowd.polls import CLOSED
 from control.entity.fold import Written
 from control.entity.known import Known
 from control.entity.types import Stamp
@@ -66,7 +67,9 @@ class RoomsFold:
         """
         room, name = self._table.known(channel.encode()).state, channel.removeprefix(ROOM)
         if event["type"] != TYPE:
-            if not settled and (room is None or not room.may_write(event["sender"] or "", seq)):
+            # The end of a poll is nobody's word, and there was somebody who made it.
+            said = event["type"] != CLOSED
+            if not settled and (room is None or (said and not room.may_write(event["sender"] or "", seq))):
                 raise not_found(name)
             event["members_at"] = None if room is None else room.changed_before(seq)
             return None

@@ -57,7 +57,14 @@ class Person:
             headers["Touchline-Device"] = device
         return await ask(method, f"{self._gateway}{path}", headers=headers, **given)
 
-    async def announce(self, stream: str, data: bytes, **over: Any) -> Answer:
+    async def comes(self, device: str) -> None:
+        """Connect with a device, and go again once it is known."""
+        async with connect(f"{self._edge}?token={self.token}&device={device}", subprotocols=["touchline.v1"]):  # type: ignore[list-item]
+            async with asyncio.timeout(20):
+                while device not in str((await self.ask("GET", "/v1/devices")).body):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+    async def announce(self, stream: str, data: bytes, *, device: str = "", **over: Any) -> Answer:
         said = {
             "stream": stream,
             "name": "a.png",
@@ -65,7 +72,7 @@ class Person:
             "size": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        return await self.ask("POST", "/v1/attachments", json={**said, **over})
+        return await self.ask("POST", "/v1/attachments", device=device, json={**said, **over})
 
     async def upload(self, stream: str, data: bytes, **over: Any) -> str:
         """Announce it, and put it there."""

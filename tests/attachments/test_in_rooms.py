@@ -52,6 +52,24 @@ async def test_a_room_s_attachments_are_for_those_who_may_read_the_message(
     assert await ana.bytes_of(late) == b"late", "not all have it yet"
 
 
+async def test_it_goes_with_the_last_device_that_fetches_it(live: Pipeline) -> None:
+    """Devices as edges have seen them, and who fetches what as the gateway is told."""
+    una, udo = Person(live, "una"), Person(live, "udo")
+    for person, device in ((una, "laptop"), (udo, "phone"), (udo, "tv")):
+        await person.comes(device)
+    name = f"r{secrets.token_hex(4)}"
+    made = await una.ask("POST", "/v1/rooms", json={"room": name, "name": "Two", "members": ["udo"]})
+    assert made.status == 201, made.body
+    attachment = await una.upload(f"chat:room-{name}", b"for two", device="laptop")
+    assert (await una.publish(f"chat:room-{name}", attachment)).status == 202
+    fetched = f"/v1/attachments/{attachment}/fetched"
+    assert await udo.bytes_of(attachment) == b"for two"
+    assert (await udo.ask("POST", fetched, device="phone")).status == 204
+    assert await udo.bytes_of(attachment) == b"for two", "the tv has it not"
+    assert (await udo.ask("POST", fetched, device="tv")).status == 204
+    assert (await gone(udo, attachment, within_s=5)).code == "not_found"
+
+
 async def service_with(
     tmp_path: Path, attachment: str, facts: Facts, have: Sequence[tuple[str, str]]
 ) -> tuple[AttachmentService, list[bytes]]:

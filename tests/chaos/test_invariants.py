@@ -8,6 +8,7 @@ from chaos import invariants as i
 from chaos.invariants import Missing, Piece, Reported, Seen, Size, Standing, Viewing, Watched
 
 A = "chat:a"
+CLAPS, VOTES = i.Place(A), i.Place(A, "7", poll=True)
 LOG = {A: [Seen(1, "k1"), Seen(2, "k2"), Seen(5, "k3")]}
 
 
@@ -63,6 +64,8 @@ RIGHT: dict[str, Callable[[], list[str]]] = {
     "viewers": lambda: i.viewers_see_each_event_once([viewing(1, 2, 5), viewing(5, after=2)], LOG),
     "a gap that was told": lambda: i.viewers_see_each_event_once([viewing(1, 5, told=[Missing(1, 2)])], LOG),
     "history": lambda: i.all_agree({"history": LOG}, LOG),
+    "totals": lambda: i.totals_are_the_recount({CLAPS: {"👏": 3}, VOTES: {}}, {CLAPS: {"👏": 3}}),
+    "applause": lambda: i.applause_is_as_confirmed({CLAPS: {"👏": 3, "🎉": 2}}, {A: 4}, {A: 1}),
     "counts": lambda: i.counts_agree({A: 3, "chat:b": 1}, {A: 3}),
     "state": state,
     "state of whoever names no revision": lambda: state(None),
@@ -112,6 +115,18 @@ WRONG: dict[str, tuple[Callable[[], list[str]], str]] = {
         "history of chat:a has 2 events, the log 3",
     ),
     "no history": (lambda: i.all_agree({"history": {}}, LOG), "has 0 events"),
+    "a lost vote": (
+        lambda: i.totals_are_the_recount({VOTES: {"home": 1}}, {VOTES: {"home": 2}}),
+        "is said to be {'home': 1}, a recount gives {'home': 2}",
+    ),
+    "a lost clap": (
+        lambda: i.applause_is_as_confirmed({CLAPS: {"👏": 3}}, {A: 4}, {A: 9}),
+        "has 3 applauses: 4 were confirmed",
+    ),
+    "a clap that counts twice": (
+        lambda: i.applause_is_as_confirmed({CLAPS: {"👏": 7}}, {A: 4}, {A: 2}),
+        "has 7 applauses: 4 were confirmed, of 2 nobody knows",
+    ),
     "ghosts": (lambda: i.counts_agree({A: 4}, {A: 3}), "has 3 viewers, and 4 are counted"),
     "uncounted": (lambda: i.counts_agree({}, {A: 3}), "0 are counted"),
     "a lost command": (lambda: state(2), "the gateway has c at revision 2, the recount 3"),

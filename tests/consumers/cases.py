@@ -82,7 +82,16 @@ class Runner:
             case "unsubscribe":
                 self._core.unsubscribe(stream)
             case "subscribe":
-                self._core.subscribe(stream, Start(step.get("after"), step.get("last")), self._now)
+                start = Start(
+                    step.get("after"),
+                    step.get("last"),
+                    step.get("reactions", False),
+                    bool(step.get("members")),
+                )
+                self._core.subscribe(stream, start, self._now)
+            case "react":
+                message = {"op": "react", "stream": stream, **step["what"]}
+                self._keys[self._core.request(message, stream, self._now)] = step["name"]
             case "publish":
                 message = {"op": "publish", "stream": stream, "key": step["key"], "data": step["data"]}
                 self._keys[self._core.request(message, stream, self._now)] = step["key"]

@@ -143,6 +143,9 @@ def test_null_takes_any_setting_back() -> None:
         "slow_s": 1.5,
         "retention": "day",
         "numbered": True,
+        "feed": ["goal"],
+        "reactions": ["👍"],
+        "counters": True,
     }
     assert given.keys() == SETTINGS.keys() == set(Settings.__struct_fields__)
     record = apply(ChannelRecord(channel="c"), 0, "set_channel", **given)

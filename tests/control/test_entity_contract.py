@@ -1,6 +1,7 @@
 """The contract of entity state, on a real Kafka: fold, follow, look up, take over."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -141,6 +142,40 @@ async def test_a_reader_holds_what_it_uses(make_rig: MakeRig) -> None:
         view.get("user-3")
         assert len(forgotten) == 1
         assert len(view.in_use) == 11
+
+
+async def test_who_asks_for_the_end_of_what_is_there_waits_for_nothing_to_come(make_rig: MakeRig) -> None:
+    rig = make_rig(2)
+    rig.put(rig.notes, "ana", note("ana", "x", 1), 0)
+    async with rig.reading() as reader:
+        await reader.tables.at_end()
+        began = asyncio.get_running_loop().time()
+        for _ in range(20):
+            await reader.tables.at_end()
+        # Two requests to the broker each; what does not come would be waited for 0.2 s.
+        assert asyncio.get_running_loop().time() - began < 2
+        rig.put(rig.notes, "ana", note("ana", "y", 2), 0)
+        await reader.tables.at_end()
+        assert getattr(reader.view.get("ana"), "text", None) == "y"
+
+
+async def test_who_gives_up_waiting_for_the_end_ends_nobody(make_rig: MakeRig) -> None:
+    rig = make_rig(1)
+    async with rig.reading() as reader:
+        for turn in range(1, 4):
+            for number in range(10_000):
+                name = f"user-{number}"
+                rig.producer.produce(rig.notes, note(name, "x" * 200, turn), name)
+                rig.producer.poll(0)
+            rig.flush()
+            waiting = asyncio.ensure_future(reader.tables.at_end())
+            await asyncio.sleep(0.03 * turn)
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
+        await reader.tables.at_end()
+        assert not reader.failed.done(), reader.failed
+        assert reader.view.get("user-9999") is not None
 
 
 @BOTH

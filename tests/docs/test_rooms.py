@@ -1,6 +1,7 @@
 """What docs/rooms.md shows is run: curl, Python and JavaScript, and the command line beside them."""
 
 import asyncio
+import itertools
 import json
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.examples import example
+from tests.docs.examples import DOCS, example
 from tests.pipeline import Pipeline, running
 from tests.web.test_node import CLIENT, node
 
@@ -40,7 +41,20 @@ def test_in_python(open_: Pipeline) -> None:
     exec(example("rooms.md", "python"), space)  # noqa: S102 - it is ours
     heard = asyncio.run(space["talk"](open_.gateway_url, open_.edge_url))
     assert heard == ["created", "Hello!", "added"]
-    assert asyncio.run(space["catch_up"](open_.edge_url)) == "Hello!"
+    assert asyncio.run(space["catch_up"](open_.edge_url)) == ("Hello!", 0)
+
+
+def test_each_call_of_the_table_is_made_in_the_example_that_is_run() -> None:
+    page, code = (DOCS / "rooms.md").read_text("utf-8"), example("rooms.md", "python")
+    lines = page.partition("| a messenger's call")[2].splitlines()[2:]
+    rows = [line.split(" | ") for line in itertools.takewhile(bool, lines)]
+    calls = {row[0].strip("| "): row[-1].strip(" |`") for row in rows}
+    assert calls.keys() >= {
+        *("createChat", "sendMessage", "createAttachment", "getAttachmentTarget", "modifyChatParticipants"),
+        *("newMessage", "chatUpdate", "ack"),
+    }
+    for name, call in calls.items():
+        assert call in code, name
 
 
 def test_in_javascript(open_: Pipeline, node: str, tmp_path: Path) -> None:

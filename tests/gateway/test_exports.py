@@ -185,6 +185,9 @@ def test_commands_show_what_lies_around_and_write_it_all(
     assert seqs(
         asked.lines("history", "chat:exported", "--after", "0", "--limit", "1500", "--token", ANA)
     ) == (seqs(exported[:1500]))
+    since = asked.lines("history", "chat:exported", "--since", "1d", "--limit", "3", "--token", ANA)
+    assert seqs(since) == seqs(exported[:3])
+    assert asked.lines("history", "chat:exported", "--since", "1s", "--token", ANA) == []
     last = asked.run("history", "chat:exported", "--last", "2", "--token", ANA).stdout.splitlines()
     assert [line.rpartition(" ")[2] for line in last] == [str(NUMBER - 2), str(NUMBER - 1)]
     every = asked.run("search", "lighthouse", "--ndjson", "--limit", "1200", "--token", ANA).stdout

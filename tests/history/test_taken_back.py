@@ -82,6 +82,16 @@ def test_what_somebody_posted_before_they_were_erased_is_gone_and_nothing_else()
     ]
 
 
+def test_a_poll_goes_with_its_result() -> None:
+    poll = event(AT, "Who wins?", type="poll")
+    asked = {"poll": poll["id"], "question": "Who wins?", "counts": [1, 0]}
+    end = event(AT + 9, type="poll_closed", data=asked, sender="touchline")
+    kept = shown(Known(), TALK, poll, end)
+    assert [one["data"] for one in kept] == [poll["data"], asked]
+    gone = shown(Known({("talk", poll["id"])}), TALK, poll, end)
+    assert [(one["data"], one["retracted"]) for one in gone] == [({}, True), ({}, True)]
+
+
 def copy(of: Any, type_: str = "alert") -> dict[str, Any]:
     return {"type": type_, "seq": 5, "data": {"alert": "a", "event": of}}
 

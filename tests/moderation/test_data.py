@@ -1,10 +1,14 @@
 """All of a user's data: exported as lines, erased as one fact that outlives whoever was asked."""
 
+import asyncio
 import json
 from typing import Any
 
+import psutil
 from aiohttp import ClientSession
 
+from kernel.log.positions import Kind
+from tests.accepted import chat, write
 from tests.moderation.test_reports import posted
 from tests.moderation.test_sanctions import moderate, new_channel, until
 from tests.moderation.test_taken_back import is_blank, past
@@ -128,3 +132,31 @@ async def test_on_the_command_line(ruled: Pipeline) -> None:
     await until(whole)
     assert "stays until" in run("user", "erase", "ike").stdout
     assert "(taken back)" in run("moderate", "reports", stream).stdout
+
+
+async def test_an_export_holds_a_page_at_a_time_however_much_there_is(ruled: Pipeline) -> None:
+    """Forty megabytes go through the gateway, and stay nowhere in it."""
+    user, number, text = "hoarder", 4000, "x" * 10_000
+    events = (chat("archive", n, f"{n} {text}", sender=user) for n in range(1, number + 1))
+    await asyncio.to_thread(write, ruled.settings, Kind.CHAT, events)
+    url = f"{ruled.gateway_url}/v1/users/{user}/data"
+
+    def held() -> float:
+        return psutil.Process(ruled.pid("gateway")).memory_info().rss / 1e6
+
+    async def counted() -> tuple[int, int, float]:
+        """How many events there are, in how many bytes; and the most that the gateway held meanwhile."""
+        size, last, most = 0, b"", 0.0
+        async with ClientSession(headers={"Touchline-User": user}) as session, session.get(url) as response:
+            async for piece in response.content.iter_any():
+                size, last, most = size + len(piece), (last + piece)[-200:], max(most, held())
+        return json.loads(last.splitlines()[-1])["events"], size, most
+
+    async def all_is_indexed() -> bool:
+        return (await counted())[0] == number
+
+    await until(all_is_indexed, within=60)
+    before = held()
+    _, size, most = await counted()
+    assert size > 40e6
+    assert most - before < 20, "MB"

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, ClientTimeout
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.pipeline import Pipeline
@@ -89,12 +90,32 @@ def shown(event: dict[str, Any]) -> str:
     return str(event["data"].get("text") or event["data"].get("what"))
 
 
+async def heard_by(pipeline: Pipeline, way: str, user: str, room: str, *, until: str) -> str:
+    """What comes by SSE or a poll, up to these words or that it is not theirs; or within a moment."""
+    url = pipeline.edge_url.replace("ws://", "http://").removesuffix("/ws")
+    query = {"stream": stream_of(room), "after": "0", "user": user, "wait": "1"}
+    text = ""
+    with contextlib.suppress(TimeoutError):
+        async with (
+            ClientSession(timeout=ClientTimeout(total=5)) as session,
+            session.get(f"{url}/{way}", params=query) as response,
+            asyncio.timeout(3),
+        ):
+            async for part in response.content.iter_any():
+                text += part.decode()
+                if until in text or "not_found" in text:
+                    break
+    return text
+
+
 class Person:
     """Somebody with a WebSocket: what comes is kept in order."""
 
     def __init__(self, wire: ClientConnection, user: str) -> None:
         self.user, self._wire, self._ids = user, wire, itertools.count(1)
         self.heard: list[dict[str, Any]] = []
+        #: When each of them came, in milliseconds.
+        self.heard_at: list[float] = []
         self._came = asyncio.Condition()
 
     async def listen(self) -> None:
@@ -102,6 +123,7 @@ class Person:
             async for frame in self._wire:
                 async with self._came:
                     self.heard += [json.loads(line) for line in str(frame).splitlines()]
+                    self.heard_at += [time.time() * 1000] * (len(self.heard) - len(self.heard_at))
                     self._came.notify_all()
 
     async def ask(self, op: str, **fields: Any) -> dict[str, Any]:
@@ -144,10 +166,12 @@ class Person:
 
 
 @contextlib.asynccontextmanager
-async def person(pipeline: Pipeline, user: str) -> AsyncIterator[Person]:
-    """Somebody who is connected."""
+async def person(
+    pipeline: Pipeline, user: str, device: str = "d1", *, edge: str = ""
+) -> AsyncIterator[Person]:
+    """Somebody who is connected: to the pipeline's edge, or another one."""
     named = f"user={quote(user)}&" if user else ""
-    url = f"{pipeline.edge_url}?{named}device=d1"
+    url = f"{edge or pipeline.edge_url}?{named}device={device}"
     async with connect(url, subprotocols=["touchline.v1"], compression=None) as wire:  # type: ignore[list-item]
         who = Person(wire, user)
         listening = asyncio.create_task(who.listen())

@@ -1,12 +1,7 @@
 """What is unread, on each device and after crashes; rows that are pushed; devices that follow all rooms."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
-
-from websockets.asyncio.client import connect
 
 from tests.pipeline import Pipeline
 from tests.rooms.people import (
@@ -22,19 +17,6 @@ from tests.rooms.people import (
     shown,
     stream_of,
 )
-
-
-@contextlib.asynccontextmanager
-async def on(pipeline: Pipeline, user: str, device: str) -> AsyncIterator[Person]:
-    """Somebody on a device."""
-    url = f"{pipeline.edge_url}?user={quote(user)}&device={device}"
-    async with connect(url, subprotocols=["touchline.v1"], compression=None) as wire:  # type: ignore[list-item]
-        who = Person(wire, user)
-        listening = asyncio.create_task(who.listen())
-        try:
-            yield who
-        finally:
-            listening.cancel()
 
 
 async def rows(pipeline: Pipeline, user: str) -> dict[str, dict[str, Any]]:
@@ -71,7 +53,7 @@ async def test_unread_is_what_others_said_after_what_was_read(roomy: Pipeline) -
     seqs = [await said(roomy, "una", room, text) for text in ("one", "two @bob", "three @bobby", "@bob.")]
     await row_until(roomy, "bob", room, unread=4, mentions=2, read=0, delivered=0)
     await row_until(roomy, "una", room, unread=0, mentions=0, read=seqs[-1])
-    async with on(roomy, "bob", "phone") as bob:
+    async with person(roomy, "bob", "phone") as bob:
         assert (await bob.ask("read", stream=stream_of(room), seq=seqs[1]))["op"] == "ok"
         await row_until(roomy, "bob", room, unread=2, mentions=1, read=seqs[1])
         assert (await bob.ask("read", stream=stream_of(room), seq=seqs[0]))["op"] == "ok"
@@ -81,7 +63,7 @@ async def test_unread_is_what_others_said_after_what_was_read(roomy: Pipeline) -
         await row_until(roomy, "bob", room, unread=2, read=seqs[1], delivered=seqs[2])
     mine = await said(roomy, "bob", room, "mine")
     await row_until(roomy, "bob", room, unread=0, mentions=0, read=mine)
-    async with on(roomy, "eve", "phone") as eve:
+    async with person(roomy, "eve", "phone") as eve:
         for op in ("read", "ack"):
             assert (await eve.ask(op, stream=stream_of(room), seq=1))["code"] == "not_found"
 
@@ -129,7 +111,7 @@ async def test_rows_are_pushed_and_reading_on_the_phone_takes_the_badge_from_the
 ) -> None:
     room, other = await create(roomy, "una", "dan"), await create(roomy, "una", "dan")
     seq = await said(roomy, "una", other, "latest")
-    async with on(roomy, "dan", "phone") as phone, on(roomy, "dan", "laptop") as laptop:
+    async with person(roomy, "dan", "phone") as phone, person(roomy, "dan", "laptop") as laptop:
         page = await laptop.ask("inbox", limit=1)
         assert [row["room"] for row in page["rooms"]] == [other]
         assert page["more"] is True
@@ -150,7 +132,7 @@ async def test_a_device_follows_all_rooms_from_what_it_acknowledged(roomy: Pipel
     rooms = [await create(roomy, "una", "eli") for _ in range(3)]
     for n in range(25):
         await said(roomy, "una", rooms[0], f"a{n}")
-    async with on(roomy, "eli", "phone") as phone:
+    async with person(roomy, "eli", "phone") as phone:
         synced = await phone.ask("sync")
         assert (synced["op"], synced["rooms"]) == ("synced", 3)
         await phone.event("a24")
@@ -166,7 +148,7 @@ async def test_a_device_follows_all_rooms_from_what_it_acknowledged(roomy: Pipel
         refusal = await phone.ask("sync")
         assert refusal["code"] == "bad_request"
     await said(roomy, "una", rooms[0], "while away")
-    async with on(roomy, "eli", "phone") as phone:
+    async with person(roomy, "eli", "phone") as phone:
         synced = await phone.ask("sync")
         await phone.event("while away")
         await phone.event("quiet no more")
@@ -186,7 +168,7 @@ async def test_a_device_follows_all_rooms_from_what_it_acknowledged(roomy: Pipel
 async def test_who_is_there_is_told_what_others_have_and_read_and_that_they_type(roomy: Pipeline) -> None:
     room = await create(roomy, "una", "fay", receipts=True)
     seq = await said(roomy, "una", room, "hello")
-    async with on(roomy, "una", "tv") as una, on(roomy, "fay", "phone") as fay:
+    async with person(roomy, "una", "tv") as una, person(roomy, "fay", "phone") as fay:
         await una.ask("subscribe", stream=stream_of(room), members=True)
         before = await una.ask("presence", stream=stream_of(room), members=True)
         assert [(one["user"], one["devices"]) for one in before["members"]] == [("una", 1)]
@@ -211,7 +193,7 @@ async def test_who_is_there_is_told_what_others_have_and_read_and_that_they_type
 async def test_devices_are_listed_and_signed_out(roomy: Pipeline) -> None:
     room = await create(roomy, "una", "gus")
     seq = await said(roomy, "una", room, "hello")
-    async with on(roomy, "gus", "phone") as phone, on(roomy, "gus", "tv") as tv:
+    async with person(roomy, "gus", "phone") as phone, person(roomy, "gus", "tv") as tv:
         for device in (phone, tv):
             await device.ask("ack", stream=stream_of(room), seq=seq)
         await row_until(roomy, "gus", room, delivered=seq)
@@ -225,7 +207,7 @@ async def test_devices_are_listed_and_signed_out(roomy: Pipeline) -> None:
         assert await refused(roomy, "POST", "/v1/users/gus/disconnect", "gus") == (403, "forbidden")
         await ok(roomy, "POST", "/v1/users/gus/disconnect", None)
         assert await tv.closed() == 4001
-    async with on(roomy, "gus", "phone") as phone:
+    async with person(roomy, "gus", "phone") as phone:
         await phone.ask("sync")
         await phone.event("hello")  # it has forgotten what it had
     status, _ = await http(roomy, "GET", "/v1/devices", None)

@@ -4,10 +4,21 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout
 
 from tests.pipeline import Pipeline
-from tests.rooms.people import Person, change_members, create, history, http, ok, person, said, say, stream_of
+from tests.rooms.people import (
+    Person,
+    change_members,
+    create,
+    heard_by,
+    history,
+    http,
+    ok,
+    person,
+    said,
+    say,
+    stream_of,
+)
 
 
 async def watch(who: Person, room: str, **how: Any) -> dict[str, Any]:
@@ -138,27 +149,9 @@ async def test_the_other_ways_in_keep_to_it(roomy: Pipeline, way: str) -> None:
     await change_members(roomy, "ana", room, add=["cat"])
     await said(roomy, "ana", room, "for both")
     for user, sees in (("bob", True), ("cat", False), ("eve", False)):
-        text = await heard(roomy, way, user, room)
+        text = await heard_by(roomy, way, user, room, until="for both")
         assert ("for bob" in text) is sees, (user, text)
         assert ("for both" in text) is (user != "eve"), (user, text)
-
-
-async def heard(pipeline: Pipeline, way: str, user: str, room: str) -> str:
-    """What comes within a moment."""
-    url = pipeline.edge_url.replace("ws://", "http://").removesuffix("/ws")
-    query = {"stream": stream_of(room), "after": "0", "user": user, "wait": "1"}
-    text = ""
-    async with ClientSession(timeout=ClientTimeout(total=5)) as session:
-        try:
-            async with session.get(f"{url}/{way}", params=query) as response:
-                async with asyncio.timeout(3):
-                    async for part in response.content.iter_any():
-                        text += part.decode()
-                        if "for both" in text or "not_found" in text:
-                            break
-        except TimeoutError:
-            pass
-    return text
 
 
 async def test_nobody_is_shown_what_came_after_they_were_taken_out_however_quick(roomy: Pipeline) -> None:

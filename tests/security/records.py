@@ -17,6 +17,11 @@ from control.attachments.marks import mark_type
 from control.channels.channel import ChannelRecord, encoded, from_avro
 from control.commands.checks import carry_out
 from control.counts import count_type
+from control.crowd import polls
+from control.crowd.counters import Windows, counters_type
+from control.crowd.counters import shown as shown_now
+from control.crowd.reactions import read_reaction, stream_of
+from control.crowd.totals import total_type, voices_type
 from control.entity.fold import Input
 from control.inbox.places import ack_of, fold_places, of_old_cursor
 from control.inbox.tables import head_of, places_type, put_together, tally_type
@@ -31,15 +36,19 @@ from control.rooms.membership import Spans
 from control.rooms.users import UserRooms, key_of
 from history.log import readable
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind
+from kernel.log.positions import Kind, Stream
+from kernel.log.records import Record
 from kernel.settings.reading import Settings
 from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of
 from search_indexer.text.folding import Folding
+from streams.crowd.slots import Slot
+from streams.crowd.voices import VoiceBook
 from streams.fences.index import FenceIndex
 from streams.fold.channels import make_channel
 from streams.recovery.restore import accepted_event
+from tests.crowd.folding import new_fold
 from tests.streams.judging import make_judge
 
 APPEND_MS: Final = 1_767_225_600_000
@@ -215,6 +224,50 @@ def cursor(data: bytes) -> None:
     codec("ack").encode(msgspec.to_builtins(of_old_cursor(codec("cursor").decode(data))))
 
 
+def reaction(data: bytes) -> None:
+    """touchline.reactions: whatever it says, the fold takes or refuses it; what it makes of it is written."""
+    fold = new_fold(codec("reaction").decode)
+    record = Record(0, APPEND_MS, _channel_of(data), data)
+    fold.fold([record], "id-0", lambda _: ("id-0", 0))
+    for slot in fold.changed.values():
+        total_type(Settings()).encode(slot.total)
+        for part in slot.voices.take():
+            if part.voices is not None:
+                voices_type(Settings()).encode(part.voices)
+
+
+def _channel_of(data: bytes) -> bytes:
+    with contextlib.suppress(TouchlineError):
+        return stream_of(read_reaction(data, codec("reaction").decode)["stream"]).channel.encode()
+    return b"final"
+
+
+def total(data: bytes) -> None:
+    """touchline.totals: a worker goes on from it, edges and gateways show it."""
+    found = total_type(Settings()).decode(data)
+    slot = Slot(Stream(Kind.CHAT, "final"), found.target, b"key", found, VoiceBook())
+    assert dict(slot.total.of) == dict(found.of)
+    assert found.upto >= 0
+    if found.poll is not None:
+        polls.shown(found, found.poll, APPEND_MS)
+
+
+def voices(data: bytes) -> None:
+    """touchline.voices: a worker goes on from them."""
+    book = VoiceBook([(0, voices_type(Settings()).decode(data))])
+    book.put(1, 1, "id-0", 0)
+    assert book.take()
+
+
+def counters(data: bytes) -> None:
+    """touchline.counters: a worker goes on from it, and whoever is asked adds it up."""
+    found = counters_type(Settings()).decode(data)
+    shown_now([found], APPEND_MS)
+    windows = Windows(found)
+    windows.said("ana", "hello", APPEND_MS)
+    counters_type(Settings()).encode(windows.record("final"))
+
+
 def plain(name: str, data: bytes) -> None:
     """Where all that is read is the record itself."""
     codec(name).decode(data)
@@ -243,5 +296,9 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-places": places,
         "record-ack": ack,
         "record-cursor": cursor,
+        "record-reaction": reaction,
+        "record-total": total,
+        "record-voices": voices,
+        "record-counters": counters,
     }
 )

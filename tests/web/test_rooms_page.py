@@ -1,4 +1,4 @@
-"""A room in the page, in two browsers: who is in it, replies, edits, retractions, reports, and mutes."""
+"""A room in the page, in two browsers: members, what is unread, who types, replies, edits, reports, mutes."""
 
 import json
 import urllib.request
@@ -78,5 +78,49 @@ def test_a_room_in_two_browsers(browser: Browser, pipeline: Pipeline) -> None:
     again.until(shows(".gone", "Taken back"))
     assert again.evaluate(reads("Rude")) is False
     for page in (ana, ben, again):
+        page.close()
+    browser.forget_complaints()
+
+
+def test_what_is_told_of_this_moment(browser: Browser, pipeline: Pipeline) -> None:
+    """Unread counts, who is here, who types, receipts and replies: live, in both browsers."""
+    for number in (2, 3):
+        room = {"room": f"page-{number}", "name": f"Room {number}", "members": ["ben"], "receipts": True}
+        ask(pipeline, "POST", "/v1/rooms", "ana", room)
+    ana = visit(browser, pipeline, "room-page-2&user=ana", **DESKTOP)
+    ben = visit(browser, pipeline, "room-page-3&user=ben", **DESKTOP)
+    laptop = visit(browser, pipeline, "room-page-3&user=ben", **DESKTOP)
+    write(ana, "Hello @ben")
+    for page in (ben, laptop):
+        page.until(shows("[data-room=page-2] .unread", "@1"))
+        page.until(shows(".my-rooms summary .unread", "1"))
+    # Whoever looks at it has read it: the badge goes everywhere, and who wrote it is told.
+    ben.evaluate("document.querySelector('[data-room=page-2] button').click()")
+    ben.until(reads("Hello @ben"))
+    for page in (ben, laptop):
+        page.until("document.querySelector('[data-room=page-2]') && !document.querySelector('.unread')")
+    ana.until(shows(".receipt", "Read by ben"))
+    for page in (ana, ben):
+        page.until(shows(".members summary", "2 members, 2 here"))
+    assert laptop.evaluate("document.querySelector('.members summary').textContent").endswith(
+        "2 members, 1 here"
+    )
+    ben.fill("#message", "Hi")
+    ana.until(shows(".typing", "ben is typing…"))
+    ben.press("Enter")
+    ana.until(reads("Hi"))
+    ana.until("document.querySelector('.typing').textContent === ''")
+    # Replies are counted as they come and go.
+    act(ben, "Hello @ben", "reply")
+    ben.until("document.querySelector('.about') !== null")
+    write(ben, "An answer")
+    ana.until(shows(".answered", "1 reply"))
+    in_all_lights(ana, "room-now", view="chat")
+    assert ana.axe() == []
+    act(ben, "An answer", "retract")
+    ana.until("document.querySelector('.answered') === null")
+    ben.close()
+    ana.until(shows(".members summary", "2 members, 1 here"))
+    for page in (ana, laptop):
         page.close()
     browser.forget_complaints()

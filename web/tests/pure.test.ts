@@ -7,9 +7,11 @@ import { closings, edges, indexed, joined, lags, point, quantile, short, type Sn
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/viewer/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
+import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
 import { TileServer } from "../src/shared/tiles.ts";
+import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";
 import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
 
 let seq = 0;
@@ -51,6 +53,30 @@ describe("the state of play", () => {
   });
 });
 
+describe("a crowd", () => {
+  test("what came since flies up, of very many as many as there is room for, of each at least one", () => {
+    expect(risen({ "👏": 2 }, { "👏": 4, "🎉": 1 }, 10)).toEqual(["🎉", "👏", "👏"]);
+    expect(risen({ "👏": 4 }, { "👏": 4 }, 10)).toEqual([]);
+    const many = risen({}, { "👏": 99_000, "🎉": 1 }, 12);
+    expect(many.length).toBe(12);
+    expect(many.filter((emoji) => emoji === "🎉").length).toBe(1);
+  });
+
+  test("what a channel is about is read as far as it is some", () => {
+    expect(countedIn({ messages_per_min: 12.4, words: [["penalty", 9], ["kick", 3], [4], "x"], senders: [["ana", 5]] })).toEqual({ perMinute: 12.4, words: ["penalty", "kick"], senders: ["ana"] });
+    expect(countedIn({ words: "x" })).toEqual({ perMinute: 0, words: [], senders: [] });
+  });
+
+  test("a poll is asked among the messages, and its end says the result", () => {
+    const log = new ChatLog(100);
+    const asked = event("poll", { text: "Who wins?", question: "Who wins?", options: ["home", "away"], closes_ms: 60_000 });
+    log.append([asked, event("poll_closed", { poll: asked.id, question: "Who wins?", options: ["home", "away"], counts: [3, 1], voters: 4 })]);
+    expect(log.view()[0]?.poll).toEqual({ question: "Who wins?", options: ["home", "away"], closesAt: "2026-07-19T19:01:00.000Z" });
+    expect(log.view()[1]).toMatchObject({ system: true, text: "“Who wins?”: home 3, away 1" });
+    expect(log.append([event("poll", { text: "x" })])).toBe(0);
+  });
+});
+
 describe("the chat as a list", () => {
   const said = (text: string, more: Partial<StreamEvent> = {}) => event("message", { text }, more);
 
@@ -83,9 +109,40 @@ describe("the chat as a list", () => {
     expect(log.view().map(({ text }) => text)).toEqual(["4", "5", "6"]);
   });
 
+  test("replies are counted as they come, and what is taken back is none", () => {
+    const log = new ChatLog(100);
+    const first = said("one", { replies: 2 });
+    const reply = event("message", { text: "yes", reply_to: first.id });
+    log.append([first, reply]);
+    expect(log.view()[0]?.replies).toBe(3);
+    log.append([event("retract", { target: reply.id }), event("retract", { target: reply.id })]);
+    expect(log.view()[0]?.replies).toBe(2);
+    log.append([event("message", { reply_to: first.id }, { retracted: true })]);
+    expect(log.view()[0]?.replies).toBe(2);
+  });
+
   test("marks on one character are held to four", () => {
     expect(tame(`e${"\u0301".repeat(10_000)}!`)).toBe(`e${"\u0301".repeat(4)}!`);
     expect(tame("schön 👩‍🚀 ก็")).toBe("schön 👩‍🚀 ก็");
+  });
+});
+
+describe("what is told of rooms", () => {
+  const row = (room: string, at: string, unread = 0) =>
+    ({ room, stream: `chat:room-${room}`, name: room, role: "member", members: 2, unread, mentions: 0, last: { server_ts: at }, read: 0, delivered: 0, muted: false }) as const;
+
+  test("rows that change come first, and rooms that one has left go", () => {
+    const rows = [row("a", "2026-01-01T00:00:02.000Z"), row("b", "2026-01-01T00:00:01.000Z")];
+    const now = changedRows(rows, [row("b", "2026-01-01T00:00:03.000Z", 1), row("c", "2026-01-01T00:00:00.000Z"), { room: "a", gone: true }]);
+    expect(now.map(({ room, unread }) => [room, unread])).toEqual([["b", 1], ["c", 0]]);
+  });
+
+  test("who types, and how far the others are, in words", () => {
+    expect([[], ["ben"], ["ben", "cat"], ["ben", "cat", "dan"], ["a", "b", "c", "d"]].map(typingWords)).toEqual([
+      "", "ben is typing…", "ben and cat are typing…", "ben, cat and dan are typing…", "Several people are typing…",
+    ]);
+    const receipts = new Map([["ana", { delivered: 9, read: 9 }], ["ben", { delivered: 9, read: 5 }], ["cat", { delivered: 4, read: 0 }]]);
+    expect([5, 9, 10].map((seq) => receiptWords(receipts, seq, "ana"))).toEqual(["Read by ben", "Delivered to 1", ""]);
   });
 });
 

@@ -38,6 +38,10 @@ export interface StreamOptions {
   readonly after?: number;
   /** Begin with the last n events. */
   readonly last?: number;
+  /** Be told (`onTold`) what reactions and votes come to. */
+  readonly reactions?: boolean;
+  /** Tell who comes and goes, by `onTold`: `join` and `leave`. */
+  readonly members?: boolean;
   readonly onGap?: (gap: Gap) => void;
   readonly onSubscribed?: (subscribed: Subscribed) => void;
   readonly onPresence?: (viewers: number) => void;
@@ -236,7 +240,7 @@ export class Client {
     };
   }
 
-  /** Calls back with what edges tell of rooms: `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`. Returns what ends that. */
+  /** Calls back with what edges tell beside events: of rooms `receipt`, `typing`, `join`, `leave`, `inbox`, `synced`; of crowds `reactions`, `poll`. Returns what ends that. */
   onTold(listener: (message: Message) => void): () => void {
     this.toldListeners.add(listener);
     return () => this.toldListeners.delete(listener);
@@ -278,8 +282,9 @@ export class Client {
   }
 
   private listen(stream: string, options: Listener): void {
-    const { after, last } = options;
-    const from = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const { after, last, reactions = false, members = false } = options;
+    const start = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const from = { ...start, reactions, members };
     this.act((now) => this.core.subscribe(stream, from, now));
     this.listeners.set(stream, options);
     if (this.latest.state === "refused") options.end?.(new TouchlineError(this.latest.code, this.latest.message));

@@ -3,7 +3,7 @@
 import { CLOSE, CLOSE_SENTENCES } from "./generated.ts";
 import type { Host, Status } from "./host.ts";
 import { Network } from "./network.ts";
-import { Pending, type Request } from "./pending.ts";
+import { countsEachTime, Pending, type Request } from "./pending.ts";
 import {
   type Gap,
   type Message,
@@ -297,7 +297,9 @@ export class Core {
     if (this.together.error(message.id, error, again, now)) return;
     const request = this.pending.get(message.id);
     if (!request) return;
-    if (again && request.attempt < MOST_TRIES) {
+    // What may be on the log all the same would count again.
+    const once = error.code === "unavailable" && countsEachTime(request);
+    if (again && !once && request.attempt < MOST_TRIES) {
       request.retryAt = now + backOff(request.attempt++, this.host.random());
     } else this.fail(request.id, error);
   }
@@ -332,7 +334,9 @@ export class Core {
 
   /** What was asked on a connection that is gone is asked again on what there is. */
   private lost(connection: Connection): void {
-    this.pending.orphan(connection.number);
+    for (const { id } of this.pending.orphan(connection.number)) {
+      this.fail(id, new TouchlineError("not_delivered", "The connection was lost before Kafka was known to have it: it may have counted, or not."));
+    }
     this.streams.lost(connection);
     this.sendOrphans();
   }

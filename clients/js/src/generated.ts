@@ -110,6 +110,7 @@ export const METRICS = {
   SKIPPED: "touchline_skipped_total",
   REPEATED: "touchline_repeated_total",
   REPLACED: "touchline_replaced_total",
+  REACTIONS: "touchline_reactions_total",
   COMMANDS_REFUSED: "touchline_commands_refused_total",
   STREAM_LATENCY: "touchline_stream_latency_seconds",
   OUTPUTS_UNDER_WAY: "touchline_outputs_under_way",

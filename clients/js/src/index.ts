@@ -3,12 +3,13 @@
 export { type Attachment, Attachments, type AttachmentsOptions, type TransferOptions, type UploadOptions } from "./attachments.ts";
 export { Client, connect } from "./client.ts";
 export type { ClientOptions, HistoryPage, HistoryRange, InboxRow, IterateOptions, Publish, Published, StreamOptions, SubscribeOptions } from "./client.ts";
+export { APPLAUSE, applaud, Crowd, type CrowdListener, onCrowd, type Poll, type PollNews, react, type ReactionNews, type Totals, vote } from "./crowd.ts";
 export { storedCursors, type CursorStore } from "./cursors.ts";
 export type { Environment, Socket } from "./environment.ts";
 export type { Status, Subscribed } from "./host.ts";
 export { Moderation, type Report, type Sanction } from "./moderation.ts";
 export { around, type Fence, type FenceShape, type Friend, locate, Nearby, type NearbyListener, type NearbyOptions, type Place, type Sharing, watchNearby } from "./nearby.ts";
-export { type Gap, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
+export { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
 export { type Bucket, type Facets, type Found, type Hit, type ListedChannel, Search, type SearchParameters, type Suggestions } from "./search.ts";
 export { type Room, type RoomRole, type RoomRow, Rooms, type RoomSettings, type RoomsOptions } from "./rooms.ts";
 export { notifyChannel, userChannel } from "./users.ts";

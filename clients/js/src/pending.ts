@@ -37,11 +37,11 @@ export class Pending {
     return [...this.requests.values()];
   }
 
-  /** The connection is gone: its requests have yet to be sent again. */
-  orphan(connection: number): void {
-    for (const request of this.requests.values()) {
-      if (request.connection === connection) request.connection = null;
-    }
+  /** The connection is gone: its requests have yet to be sent again, but for those that it returns: nobody knows whether these counted. */
+  orphan(connection: number): Request[] {
+    const orphans = this.all().filter((request) => request.connection === connection);
+    for (const request of orphans) if (!countsEachTime(request)) request.connection = null;
+    return orphans.filter(countsEachTime);
   }
 
   expired(now: number): Request[] {
@@ -55,4 +55,9 @@ export class Pending {
     }
     return least;
   }
+}
+
+/** Whether it must not be sent twice: applause without a key. */
+export function countsEachTime({ message }: Request): boolean {
+  return message["op"] === "react" && message["target"] === undefined && message["key"] === undefined;
 }

@@ -3,10 +3,14 @@
 import { MAX_LANES } from "./generated.ts";
 import type { StreamEvent } from "./protocol.ts";
 
-/** Where to begin: after a `seq`, with the last n events, or (neither) with what comes from now on; and lanes where they were left. */
+/** Where to begin: after a `seq`, with the last n events, or (neither) with what comes from now on; and lanes where they were left.
+ * With `members` it is told who comes and goes. */
 export interface From {
   readonly after?: number;
   readonly last?: number;
+  /** Whether to be told what reactions and votes come to. */
+  readonly reactions?: boolean;
+  readonly members?: boolean;
   readonly lanes?: ReadonlyMap<string, number>;
 }
 
@@ -67,7 +71,9 @@ export class Subscription {
     const at = this.own.cursor !== null ? { after: this.own.cursor } : last !== undefined ? { last } : {};
     const lanes = [...this.lanes].flatMap(([lane, { cursor }]) => (cursor === null ? [] : [[lane, cursor] as const]));
     const cursors = lanes.length > 0 ? { cursors: Object.fromEntries(lanes) } : {};
-    return { id, op: "subscribe", stream: this.stream, ...at, ...cursors };
+    const reactions = this.from.reactions === true ? { reactions: true } : {};
+    const members = this.from.members === true ? { members: true } : {};
+    return { id, op: "subscribe", stream: this.stream, ...at, ...cursors, ...reactions, ...members };
   }
 
   /** The edge took the subscription, and told the stream's head, and where it begins in each lane. */

@@ -11,7 +11,7 @@ const ACK_MS = 100;
 const AGAIN_MS = 1000;
 /** Streams of one request. */
 const MOST_SEQS = 500;
-const PUSHES = new Set(["inbox", "receipt", "typing", "join", "leave", "near", "away"]);
+const PUSHES = new Set(["inbox", "receipt", "typing", "join", "leave", "near", "away", "reactions", "poll"]);
 
 export class Together {
   private syncs = false;

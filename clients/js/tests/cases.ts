@@ -83,8 +83,11 @@ export class Runner {
     else if (step["client"] === "inbox") this.core.inbox(Number(step["limit"]));
     else if (step["client"] === "ack") this.core.ack(stream, Number(step["seq"]), this.now);
     else if (step["client"] === "subscribe") {
-      const from = "after" in step ? { after: Number(step["after"]) } : "last" in step ? { last: Number(step["last"]) } : {};
-      this.core.subscribe(stream, from, this.now);
+      const start = "after" in step ? { after: Number(step["after"]) } : "last" in step ? { last: Number(step["last"]) } : {};
+      this.core.subscribe(stream, { ...start, reactions: step["reactions"] === true, members: step["members"] === true }, this.now);
+    } else if (step["client"] === "react") {
+      const message = { op: "react", stream, ...(step["what"] as Fields) };
+      this.keys.set(this.core.request(message, stream, this.now), String(step["name"]));
     } else {
       const message = { op: "publish", stream, key: step["key"], data: step["data"] };
       this.keys.set(this.core.request(message, stream, this.now), String(step["key"]));

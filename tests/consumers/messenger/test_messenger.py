@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.consumers.messenger.by_hand import ByHand, Someone
 from tests.streams.test_rooms_fold import changes
 
@@ -68,6 +70,29 @@ async def test_a_room_that_was_quiet_and_one_that_is_joined_later_come_by_themse
         assert "not for cat" not in cat.texts
         for one in (cat, bob):
             one.leave()
+
+
+@pytest.mark.parametrize(
+    ("history", "heard"),
+    [("joined", ["mine", "mine too"]), ("all", ["mine", "while out", "mine too"])],
+)
+async def test_a_device_that_comes_late_gets_all_times_of_its_user(history: str, heard: list[str]) -> None:
+    async with ByHand() as edge:
+        cat = Someone(edge, "cat")
+        await cat.ask("sync")
+        cat.leave()
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        edge.post(changes("ana", "changed", history=history))
+        edge.say("ana", "before")
+        for text, what in (("mine", "added"), ("while out", "removed"), ("mine too", "added")):
+            edge.post(changes("ana", what, users=["cat"]))
+            edge.say("ana", text)
+        cat = Someone(edge, "cat")
+        await cat.ask("sync")
+        await cat.until(lambda m: m["op"] == "event" and m["data"].get("text") == "mine too")
+        assert [text for text in cat.texts if text] == heard
+        cat.leave()
 
 
 async def test_a_room_that_is_asked_for_by_itself_is_followed_again_when_it_is_left() -> None:

@@ -96,8 +96,9 @@ CIRCLES = st.lists(st.tuples(PLACES, st.floats(0.5, 3_000_000)), min_size=1, max
 def test_many_circles_are_as_one_after_the_other(circles: Any, size_m: float, most: int) -> None:
     lat, lon, radius = (np.array(each) for each in zip(*((*place, r) for place, r in circles), strict=True))
     boxes, grid = boxes_around(lat, lon, radius), Grid(size_m, 3)
-    for number, (place, r) in enumerate(circles):
-        assert Box(*(float(each[number]) for each in boxes)) == pytest.approx(box_around(*place, r), abs=1e-9)
+    for number, ((at_lat, at_lon), r) in enumerate(circles):
+        box = Box(*(float(each[number]) for each in boxes))
+        assert box == pytest.approx(box_around(at_lat, at_lon, r), abs=1e-9)
     # As the same boxes have it, to the last digit.
     alone = [Box(*(float(each[number]) for each in boxes)) for number in range(len(circles))]
     few = grid.at_most(boxes, most)

@@ -4,12 +4,16 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from touchline import asking
 from touchline.results import write_table
+from touchline.zones import zone_here
+
+if TYPE_CHECKING:
+    from consumers.client.search import Search
 
 _LAST: Final = 50
 
@@ -20,6 +24,7 @@ _LAST: Final = 50
 @click.option(
     "--after", type=click.IntRange(min=0), help="All events behind this seq; 0: from the beginning."
 )
+@click.option("--since", help="All events from this time on: 2h, yesterday, 2026-06-11, 19:30, or RFC 3339.")
 @click.option("--before", type=click.IntRange(min=0), help="None from this seq on.")
 @click.option("--around", type=click.IntRange(min=0), help="The event at this seq, and those around it.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="At most so many.")
@@ -31,6 +36,7 @@ def command(
     stream: str,
     last: int | None,
     after: int | None,
+    since: str | None,
     before: int | None,
     around: int | None,
     limit: int | None,
@@ -48,13 +54,19 @@ def command(
     \b
     Example: touchline history chat:wc26-final --last 20
              touchline history chat:wc26-final --csv > final.csv
+             touchline history chat:wc26-final --since yesterday
              touchline history chat:wc26-final --json --after 8796093022208
     """
     from consumers.client.search import Search, given_of, history_path
 
-    if sum(one is not None for one in (last, after, around)) > 1:
-        raise click.UsageError("Give one of --last, --after and --around.")
+    if sum(one is not None for one in (last, after, since, around)) > 1:
+        raise click.UsageError("Give one of --last, --after, --since and --around.")
     search, path = Search(asking.gateway_of(gateway), token=token, user=user), history_path(stream)
+    if since is not None:
+        first = asyncio.run(_first(search, stream, since))
+        if first is None:
+            return
+        after = first - 1
     show = _shown(as_json=as_json, raw=raw)
     paged = last is not None or around is not None or (after is None and not as_csv and not as_json)
     with contextlib.suppress(KeyboardInterrupt):
@@ -71,6 +83,14 @@ def command(
             return
         for line in search.lines(path, given):
             show(json.loads(line))
+
+
+async def _first(search: "Search", stream: str, since: str) -> int | None:
+    """The `seq` of the first event from this time on, as far as the index is; None: there is none."""
+    kind, _, channel = stream.partition(":")
+    asked = {"kind": kind, "channel": channel, "since": since, "zone": zone_here()}
+    hits = (await search.find("", **asked, sort="oldest", limit=1))["hits"]
+    return hits[0]["event"]["seq"] if hits else None
 
 
 def _shown(*, as_json: bool, raw: bool) -> Callable[[dict[str, Any]], None]:

@@ -32,6 +32,10 @@ _END_S: Final = 10.0
 @click.option(
     "--viewers", type=click.IntRange(0, _MOST), help="Sockets that watch it on an edge.  [default: a few]"
 )
+@click.option(
+    "--claps", type=click.FloatRange(0), default=3.0, show_default=True,
+    help="Claps, reactions and votes a second, of who watches.",
+)  # fmt: skip
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True,
               help="1 is true pace; 30 plays 90 minutes in three.")  # fmt: skip
 @click.option("--seed", type=int, default=2026, show_default=True, help="The same seed plays the same match.")
@@ -40,15 +44,20 @@ _END_S: Final = 10.0
 @click.option("--friends", type=click.IntRange(0), default=8, show_default=True, help="Of each walker.")
 @click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
               help="Seconds between two positions of a walker.")  # fmt: skip
+@click.option("--rooms", type=click.IntRange(1), help="Rooms in which the fans talk instead of a match.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(*, as_json: bool, walkers: int | None, friends: int, every_s: float, **given: Any) -> None:
+def command(
+    *, as_json: bool, walkers: int | None, friends: int, every_s: float, rooms: int | None, **given: Any
+) -> None:
     """Play a match: broadcasts with score, cards and clock, a chat, and locations; and watch it.
 
-    With --walkers, people walk about a city instead, as friends who see each other.
+    With --walkers, people walk about a city instead, as friends who see each other. With --rooms, the fans
+    talk in so many rooms, most of two, some of many: they answer, correct, take back, come and go.
 
     \b
     Example: touchline simulate
              touchline simulate --walkers 100 --every 5
+             touchline simulate --rooms 50 --fans 80 --rate 10
              touchline simulate wc26-final --rate 50 --fans 500 --viewers 200 --speed 60 --seed 7
     """
     if walkers is not None:
@@ -58,11 +67,25 @@ def command(*, as_json: bool, walkers: int | None, friends: int, every_s: float,
         done = asyncio.run(walk(number=walkers, friends=friends, every_s=every_s, **how))
         click.echo(json.dumps(done) if as_json else f"{done['delivered']} positions delivered")
         return
+    if rooms is not None:
+        from touchline.roommates import converse
+
+        how = {name: given[name] for name in ("rate", "viewers", "seed", "seconds")}
+        done = asyncio.run(converse(number=rooms, talkers=max(2, given["fans"]), **how))
+        click.echo(
+            json.dumps(done)
+            if as_json
+            else f"{done['delivered']} done in {done['rooms']} rooms,"
+            f" {done['seen']} events seen by members who were there"
+        )
+        return
     summary = asyncio.run(_play(**given, quiet=as_json))
     if as_json:
         click.echo(json.dumps(summary))
         return
     click.echo(f"{summary['delivered']} events delivered")
+    if summary.get("claps"):
+        click.echo(f"{summary['claps']} claps and {summary['votes']} votes counted")
     if summary["viewers"]:
         click.echo(f"{summary['seen']} seen by {summary['viewers']} viewers, {summary['missed']} missed")
 
@@ -73,6 +96,7 @@ async def _play(
     rate: float,
     fans: int,
     viewers: int | None,
+    claps: float,
     speed: float,
     seed: int,
     seconds: float | None,
@@ -84,7 +108,8 @@ async def _play(
     from producers.producer import Producer
     from producers.simulation import match
     from schemas.checks import check_channel
-    from touchline.addresses import edge_url
+    from touchline.addresses import edge_url, gateway_url
+    from touchline.supporters import Supporters
 
     check_channel(channel)
     settings, watched = load_settings(), 0
@@ -100,6 +125,10 @@ async def _play(
         producer = await stack.enter_async_context(Producer(settings))
         await producer.connected()
         spectators = await _seated(stack, edge_url(settings), channel, viewers)
+        supporters: Supporters | None = None
+        if spectators is not None and claps > 0:
+            cheering = Supporters(edge_url(settings), gateway_url(settings), channel, per_s=claps, seed=seed)
+            supporters = await stack.enter_async_context(cheering)
         if not quiet:
             click.echo(f"Playing on broadcast:{channel} and chat:{channel} (Ctrl-C ends it) …", err=True)
         played = await play(producer, counted(), SystemClock())
@@ -110,6 +139,8 @@ async def _play(
         summary = {"channel": channel, "delivered": played.delivered, "viewers": 0}
         if spectators is not None:
             missed = await spectators.wait(watched, _END_S)
+            if supporters is not None:
+                summary |= {"claps": supporters.claps, "votes": supporters.votes}
             summary |= {"viewers": len(spectators.seen), "seen": sum(spectators.seen), "missed": missed}
         return summary
 

@@ -25,6 +25,9 @@ import click
     help="Events a second.",
 )
 @click.option(
+    "--rooms", type=click.IntRange(0), default=5, show_default=True, help="Rooms, with devices of members."
+)
+@click.option(
     "--walkers", type=click.IntRange(2), default=60, show_default=True, help="Friends who walk about a city."
 )
 @click.option(
@@ -56,6 +59,7 @@ def command(
     schedule: click.utils.LazyFile | None,
     viewers: int,
     rate: float,
+    rooms: int,
     walkers: int,
     walk_every_s: float,
     onlookers: int,
@@ -102,10 +106,13 @@ def command(
     directory = Path(tempfile.mkdtemp(prefix="touchline-chaos-"))
     directory.chmod(0o711)  # Elasticsearch runs as a user without rights, and must get in
     click.echo(f"seed {chosen}; logs are in {directory}/logs", err=True)
+    if before is not None and not (before / "control" / "rooms").is_dir():
+        rooms = 0  # that version has none
     wanted = Plan(
         *(chosen, seconds, blows),
         viewers=viewers,
         events_per_s=rate,
+        rooms=rooms,
         walkers=walkers,
         walk_every_s=walk_every_s,
         onlookers=onlookers,
@@ -118,7 +125,7 @@ def command(
     click.echo(encoded.decode() if as_json else "\n".join(found.lines()))
     if not found.passed:
         again = f"touchline chaos --minutes {minutes:g} --seed {chosen} --viewers {viewers} --rate {rate:g}"
-        again += f" --walkers {walkers} --walk-every {walk_every_s:g} --onlookers {onlookers}"
+        again += f" --rooms {rooms} --walkers {walkers} --walk-every {walk_every_s:g} --onlookers {onlookers}"
         again += "".join(f" --fault {fault}" for fault in faults)
         raise TouchlineError("not_proven", "Not everything held.", hint=f"The same again: {again}")
     if not keep:

@@ -5,12 +5,14 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { Actions, Thread } from "./actions.tsx";
+import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";
 import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx";
 import type { Line } from "./chatlog.ts";
 import { Kit } from "./kit.tsx";
 import { VirtualList } from "./list.tsx";
 import type { Room } from "./room.ts";
 import { RoomHead } from "./rooms.tsx";
+import { receiptWords, typingWords } from "./together.ts";
 
 const LONGEST = 2000;
 const LONG = 600;
@@ -29,7 +31,9 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
   const unseen = useSignal(0);
   const toEnd = useSignal(0);
   const newest = useRef(0);
-  const { lines, past, shown, target } = room;
+  const pane = useRef<HTMLElement>(null);
+  const inView = useSignal(false);
+  const { lines, past, shown, target, together } = room;
 
   useEffect(() => {
     return lines.subscribe((now) => {
@@ -39,6 +43,20 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
     });
   }, [room]);
 
+  // Read is what somebody looks at: the newest messages, in a chat that is in view, of a page that is.
+  useEffect(() => {
+    const look = () => {
+      const last = lines.value.findLast((line) => line.seq > 0)?.seq ?? 0;
+      if (inView.value && following.value && past.value === null && document.visibilityState === "visible") together.saw(last);
+    };
+    const observer = new IntersectionObserver(([entry]) => { inView.value = entry?.isIntersecting === true; });
+    if (pane.current) observer.observe(pane.current);
+    const ends = [lines.subscribe(look), inView.subscribe(look), following.subscribe(look), past.subscribe(look)];
+    document.addEventListener("visibilitychange", look);
+    return () => { observer.disconnect(); document.removeEventListener("visibilitychange", look); ends.forEach((end) => end()); };
+  }, [room]);
+
+  const ownLast = useComputed(() => lines.value.findLast((line) => line.seq > 0 && (line.mine || (room.user !== "" && line.sender === room.user)) && !line.system)?.seq ?? 0);
   const targetKey = useComputed(() => (target.value === null ? null : (shown.value.find((line) => line.seq === target.value)?.key ?? null)));
   const jump = () => {
     room.toNewest();
@@ -52,9 +70,10 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
   };
 
   return (
-    <section class="pane pane-chat" aria-labelledby="chat-title">
+    <section class="pane pane-chat" aria-labelledby="chat-title" ref={pane}>
       <header class="pane-head">
         <h2 id="chat-title">Chat</h2>
+        {!past.value && <About room={room} />}
         {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
       </header>
       <RoomHead room={room} onChannel={onChannel} />
@@ -71,7 +90,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
             onEnd={() => void room.loadNewer()}
             onFollowing={onFollowing}
             head={<Beginning room={room} />}
-            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} room={room} onRetry={() => room.sayAgain(line.key)} />}
+            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} latest={line.seq > 0 && line.seq === ownLast.value} room={room} onRetry={() => room.sayAgain(line.key)} />}
           />
         )}
         {(!following.value || past.value) && (
@@ -80,6 +99,8 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
           </button>
         )}
       </div>
+      <Applause room={room} />
+      <p class="typing" role="status">{typingWords(together.typing.value)}</p>
       <Composer room={room} onSent={jump} />
     </section>
   );
@@ -98,7 +119,7 @@ function Empty({ room }: { room: Room }) {
   return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
 }
 
-function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: boolean; onRetry: () => void }) {
+function Row({ room, line, found, latest, onRetry }: { room: Room; line: Line; found: boolean; latest: boolean; onRetry: () => void }) {
   if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
   const name = line.name || (line.mine ? "You" : "Somebody");
   return (
@@ -111,9 +132,11 @@ function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: bo
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
         <Thread room={room} line={line} />
-        {line.retracted ? <p class="line-text gone">Taken back</p> : line.text !== "" && <Words line={line} />}
+        {line.retracted ? <p class="line-text gone">Taken back</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} />}
         {/* Whoever has sent it can get it once the message is there. */}
         {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
+        <Reactions room={room} line={line} />
+        {latest && <Receipts room={room} line={line} />}
         <Actions room={room} line={line} />
         {line.tick === "refused" && (
           <p class="problem">{line.problem} <button type="button" onClick={onRetry}>Send again</button></p>
@@ -121,6 +144,12 @@ function Row({ room, line, found, onRetry }: { room: Room; line: Line; found: bo
       </div>
     </article>
   );
+}
+
+/** How far the others are with one's latest message, where the room tells. */
+function Receipts({ room, line }: { room: Room; line: Line }) {
+  const words = receiptWords(room.together.receipts.value, line.seq, room.user);
+  return words === "" ? null : <p class="receipt">{words}</p>;
 }
 
 /** What fills the screen by itself is shown in part, until somebody wants it. */
@@ -139,6 +168,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   const text = useSignal("");
   const name = useSignal(storedName());
   const problem = useSignal("");
+  const asking = useSignal(false);
   const { attaching, about } = room;
   useEffect(() => about.subscribe((now) => { if (now?.edit) text.value = now.line.text; }), [room]);
   const left = LONGEST - text.value.length;
@@ -167,6 +197,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
     if (event.key === "Escape") about.value = null;
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
+  if (asking.value) return <PollForm room={room} onDone={() => (asking.value = false)} />;
   return (
     <form class="composer" onSubmit={send} onPaste={(event) => brought(event, event.clipboardData)} onDrop={(event) => brought(event, event.dataTransfer)}
       onDragOver={(event) => event.dataTransfer?.types.includes("Files") && event.preventDefault()}>
@@ -188,7 +219,8 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       )}
       <label class="sr-only" for="message">Message</label>
       <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
-        onInput={(event) => (text.value = event.currentTarget.value)} onKeyDown={onKeyDown} />
+        onInput={(event) => { text.value = event.currentTarget.value; room.together.types(); }} onKeyDown={onKeyDown} />
+      <button type="button" class="attach" disabled={shut} aria-label="Ask everybody: a poll" data-do="poll" onClick={() => (asking.value = true)}>📊</button>
       <AttachButton attaching={attaching} disabled={shut} />
       <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value}>Send</button>
       {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}

@@ -32,6 +32,16 @@ export interface Line {
   readonly gap: boolean;
   /** Ids of the files that go with it. */
   readonly attachments: readonly string[];
+  /** What is asked, where it is a poll. */
+  readonly poll?: Asked;
+}
+
+/** A poll, as its message has it. */
+export interface Asked {
+  readonly question: string;
+  readonly options: readonly string[];
+  /** Until when it is open; empty: until somebody closes it. */
+  readonly closesAt: string;
 }
 
 const NONE: readonly string[] = [];
@@ -73,6 +83,21 @@ function changeOf(data: StreamEvent["data"]): string {
   const what = String(data["what"]);
   const whom = what === "left" || what === "deleted" ? "" : ` ${users.slice(0, 5).join(", ")}${users.length > 5 ? ", …" : ""}`;
   return `${CHANGES[what] ?? "changed the room"}${whom}`.trim();
+}
+
+/** What a message of type `poll` asks. */
+function askedIn({ data, server_ts }: StreamEvent): Asked | undefined {
+  const { question, options, closes_ms: span } = data;
+  if (typeof question !== "string" || !Array.isArray(options)) return undefined;
+  const closesAt = typeof span === "number" ? new Date(Date.parse(server_ts) + span).toISOString() : "";
+  return { question: tame(question), options: options.filter((option): option is string => typeof option === "string").map(tame), closesAt };
+}
+
+/** The result of a poll, in words. */
+function resultOf({ question, options, counts }: StreamEvent["data"]): string {
+  const votes = Array.isArray(counts) ? counts : [];
+  const results = Array.isArray(options) ? options.map((option, number) => `${String(option)} ${String(votes[number] ?? 0)}`) : [];
+  return tame(`“${String(question)}”: ${results.join(", ")}`);
 }
 
 export class ChatLog {
@@ -135,7 +160,9 @@ export class ChatLog {
 
   private add(to: Line[], event: StreamEvent): void {
     const { data, type } = event;
-    const words = type === "room" ? changeOf(data) : typeof data["text"] === "string" ? tame(data["text"]) : "";
+    const said = typeof data["text"] === "string" ? tame(data["text"]) : "";
+    const words = type === "room" ? changeOf(data) : type === "poll_closed" ? resultOf(data) : said;
+    const poll = type === "poll" ? askedIn(event) : undefined;
     if (type === "edit" && event.retracted) return; // of a message that was taken back
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
     const own = event.key !== undefined && this.unsent.delete(event.key);
@@ -143,7 +170,7 @@ export class ChatLog {
     const mine = own || (event.key !== undefined && this.mine.has(event.key));
     const { name, signed } = author(event);
     const replyTo = typeof data["reply_to"] === "string" ? data["reply_to"] : "";
-    if (replyTo !== "" && to === this.lines) this.answered(replyTo);
+    if (replyTo !== "" && to === this.lines && !event.retracted) this.answered(replyTo, 1);
     to.push({
       key: event.key !== undefined && (own || this.mine.has(event.key)) ? event.key : event.id,
       seq: event.seq,
@@ -153,7 +180,7 @@ export class ChatLog {
       sender: event.sender ?? "",
       replyTo,
       replies: event.replies ?? 0,
-      system: type === "room",
+      system: type === "room" || type === "poll_closed",
       signed,
       text: words,
       at: event.server_ts,
@@ -164,6 +191,7 @@ export class ChatLog {
       problem: "",
       gap: false,
       attachments: filesOf(data),
+      ...(poll ? { poll } : {}),
     });
   }
 
@@ -172,11 +200,11 @@ export class ChatLog {
     return this.lines.findLast((line) => line.id === id);
   }
 
-  /** An answer came live. */
-  private answered(id: string): void {
+  /** An answer came live, or was taken back: what is taken back is no answer. */
+  private answered(id: string, more: number): void {
     const place = this.lines.findLastIndex((line) => line.id === id);
     const line = this.lines[place];
-    if (line) this.lines[place] = { ...line, replies: line.replies + 1 };
+    if (line) this.lines[place] = { ...line, replies: Math.max(0, line.replies + more) };
   }
 
   private change(to: Line[], id: string, text: string | null): void {
@@ -184,6 +212,7 @@ export class ChatLog {
       const place = lines.findLastIndex((line) => line.id === id);
       const line = lines[place];
       if (!line) continue;
+      if (text === null && !line.retracted && line.replyTo !== "" && lines === this.lines) this.answered(line.replyTo, -1);
       lines[place] = text === null ? { ...line, text: "", retracted: true, attachments: NONE } : { ...line, text, edited: true };
       return;
     }

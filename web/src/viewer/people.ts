@@ -1,6 +1,6 @@
-// Who is in a room, which rooms one is in, and what one may do with what others say.
+// Who is in a room, and what one may do with what others say.
 
-import { Moderation, type Room as Known, Rooms, type RoomRow, TouchlineError } from "@touchline/client";
+import { Moderation, type Room as Known, Rooms, TouchlineError } from "@touchline/client";
 import { signal } from "@preact/signals";
 
 import { identity } from "../shared/config.ts";
@@ -10,7 +10,6 @@ const ROOM = "room-";
 export class People {
   /** The room of this channel, for who is in it. */
   readonly room = signal<Known | null>(null);
-  readonly rooms = signal<readonly RoomRow[]>([]);
   readonly problem = signal("");
 
   private readonly name: string;
@@ -38,7 +37,6 @@ export class People {
   async refresh(): Promise<void> {
     try {
       if (this.isRoom) this.room.value = await this.asked.show(this.name);
-      if (this.user) this.rooms.value = await this.asked.list();
     } catch {
       this.room.value = null; // the chat says why it cannot be read
     }

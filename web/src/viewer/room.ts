@@ -5,8 +5,10 @@ import { batch, computed, signal } from "@preact/signals";
 
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
+import { Cheering, countedIn } from "./cheering.ts";
 import { author, ChatLog, type Line } from "./chatlog.ts";
 import { People } from "./people.ts";
+import { Together } from "./together.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
 
 const PAGE = 100;
@@ -53,10 +55,14 @@ export class Room {
 
   /** Who is in the room, and what one may do with what they say. */
   readonly people: People;
+  /** What is told of this moment: who is here, who types, what is unread. */
+  readonly together: Together;
   /** The message that is being answered, or changed. */
   readonly about = signal<{ readonly line: Line; readonly edit: boolean } | null>(null);
   /** The files of the message that is being written. */
   readonly attaching: Attaching;
+  /** Applause, reactions and polls of the chat. */
+  readonly cheering: Cheering;
 
   private readonly files: Attachments;
   private readonly found = new Map<string, Promise<Attachment>>();
@@ -82,6 +88,8 @@ export class Room {
     this.files = new Attachments(identity());
     this.attaching = new Attaching(this.files, this.chat);
     this.people = new People(channel, this.user);
+    this.cheering = new Cheering(this.client, this.chat);
+    this.together = new Together(this.client, this.chat, this.people.isRoom, this.user);
     this.broadcast = `broadcast:${channel}`;
     this.status.value = this.client.status;
     this.client.onStatus((status) => (this.status.value = status));
@@ -100,8 +108,11 @@ export class Room {
     });
     this.client.subscribe(this.chat, {
       last: PAGE,
+      reactions: true,
+      members: this.people.isRoom,
       onEvent: (event) => this.collect(this.freshChat, event),
       onSubscribed: ({ seq }) => {
+        void this.together.watched();
         if (seq === 0) [this.chatLoaded.value, this.more.value] = [true, false];
       },
       onGap: ({ seq }) => {
@@ -117,6 +128,8 @@ export class Room {
 
   close(): void {
     cancelAnimationFrame(this.frame);
+    this.cheering.close();
+    this.together.close();
     this.client.close();
   }
 
@@ -276,6 +289,7 @@ export class Room {
     batch(() => {
       if (chat.length > 0) {
         if (chat.some((event) => event.type === "room")) void this.people.refresh();
+        for (const { sender } of chat) this.together.wrote(sender ?? "");
         this.log.append(chat, this.readingBack.value);
         this.lines.value = this.log.view();
         this.chatLoaded.value = true;
@@ -285,8 +299,12 @@ export class Room {
     });
   }
 
-  private takeBroadcast(events: readonly StreamEvent[]): void {
+  private takeBroadcast(all: readonly StreamEvent[]): void {
     const wasLoaded = this.broadcastLoaded.value;
+    // What the channel is about is none of what happens in it.
+    const events = all.filter(({ type }) => type !== "counters");
+    const told = all.findLast(({ type }) => type === "counters");
+    if (told) this.cheering.counted.value = countedIn(told.data);
     this.match.value = events.reduce(fold, this.match.value);
     const fresh = events.map(entryOf).reverse();
     this.entries.value = [...fresh, ...this.entries.value].slice(0, MOST_ENTRIES);

@@ -1,30 +1,45 @@
-// Above a room's chat: who is in it, and the rooms that one is in. Unread counts have their place in each row.
+// Above a room's chat: who is in it and who of them is here, and the rooms that one is in, with what is unread.
 
 import type { Room } from "./room.ts";
 
 export function RoomHead({ room, onChannel }: { room: Room; onChannel: (channel: string) => void }) {
-  const { people } = room;
+  const { people, together } = room;
   const known = people.room.value;
-  const rooms = people.rooms.value;
-  if (!known && rooms.length === 0) return null;
+  const rows = together.rows.value;
+  if (!known && rows.length === 0) return null;
+  const here = together.here.value;
+  const there = known?.members.filter(({ user }) => here.has(user)).length ?? 0;
   return (
     <div class="room-head">
       {known && (
         <details class="members">
-          <summary>{known.name} · {known.members.length === 1 ? "1 member" : `${known.members.length} members`}</summary>
-          <ul>{known.members.map(({ user, role }) => <li key={user}><bdi>{user}</bdi>{role !== "member" && <small> {role}</small>}</li>)}</ul>
+          <summary>{known.name} · {known.members.length === 1 ? "1 member" : `${known.members.length} members`}{there > 0 && `, ${there} here`}</summary>
+          <ul>
+            {known.members.map(({ user, role }) => (
+              <li key={user} class={here.has(user) ? "here" : ""}><bdi>{user}</bdi>{role !== "member" && <small> {role}</small>}{here.has(user) && <small> here</small>}</li>
+            ))}
+          </ul>
         </details>
       )}
-      {rooms.length > 0 && (
+      {rows.length > 0 && (
         <details class="my-rooms">
-          <summary>My rooms</summary>
+          <summary>My rooms<Unread number={together.unread.value} /></summary>
           <ul>
-            {rooms.map(({ room: id, name, members }) => (
-              <li key={id}><button type="button" aria-current={room.channel === `room-${id}`} onClick={() => onChannel(`room-${id}`)}><bdi>{name}</bdi> <small>{members}</small></button></li>
+            {rows.map(({ room: id, name, members, unread, mentions }) => (
+              <li key={id} data-room={id}>
+                <button type="button" aria-current={room.channel === `room-${id}`} onClick={() => onChannel(`room-${id}`)}>
+                  <bdi>{name}</bdi> <small>{members}</small><Unread number={unread} mentions={mentions} />
+                </button>
+              </li>
             ))}
           </ul>
         </details>
       )}
     </div>
   );
+}
+
+function Unread({ number, mentions = 0 }: { number: number; mentions?: number }) {
+  if (number === 0) return null;
+  return <span class={mentions > 0 ? "unread mentioned" : "unread"}>{mentions > 0 && "@"}{number > 999 ? "999+" : number}<span class="sr-only"> unread</span></span>;
 }

@@ -1,20 +1,15 @@
-"""What a messenger costs: folding acknowledgements and tallies, looking up what is unread. No servers.
+"""What folding costs: acknowledgements, tallies, and looking up what is unread. Pure, without servers."""
 
-`python -m bench.rooms`: a line each. The parts that rest on servers (pushes, 5,000 devices back at once) are
-not here.
-"""
-
-import itertools
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bench.figures import sample
 from control.entity.fold import EntityFold, Input, fold_input
 from control.entity.known import Known
 from control.entity.store import Row
@@ -31,6 +26,9 @@ from kernel.settings.reading import Settings
 from schemas.codec import Codec
 
 SETTINGS = Settings()
+#: Cells of (user, room) that an event moves.
+_MEMBERS = 55
+_SAID = ("hello", "hello @u7")
 BORN = 8_796_093_022_208
 
 
@@ -61,14 +59,21 @@ def _ack(user: str, rooms: int, seq: int) -> Ack:
 
 
 def events(rooms: int = 1000, each: int = 50) -> float:
-    """Events of rooms folded into their tallies a second, each of them written; every one moves 55 cells."""
+    """Events of rooms folded into their tallies a second, each of them written."""
     type_ = tally_type(SETTINGS)
     tallies = {n: Tally(channel=f"{ROOM}r{n}") for n in range(rooms)}
     said = [
         (
             room,
             RoomEvent(
-                BORN + n, 0, "message", f"u{n % 55}", n + 1, "hello @u7" if n % 9 == 0 else "hello", 0, b"{}"
+                BORN + n,
+                0,
+                "message",
+                f"u{n % _MEMBERS}",
+                n + 1,
+                ("hello", "hello @u7")[n % 9 == 0],
+                0,
+                b"{}",
             ),
         )
         for n in range(each)
@@ -129,23 +134,17 @@ def median_ms(work: Callable[[], Any], times: int = 50) -> float:
     return statistics.median(taken)
 
 
-def figures() -> Iterator[str]:
-    """Each line."""
-    yield f"acknowledgements folded a second: {acknowledgements():,.0f}"
-    moved = events()
-    yield f"events into tallies a second: {moved:,.0f}; cells of rooms of 55 moved: {moved * 55:,.0f}"
+def measure() -> None:
+    """Print each line as it comes."""
+    for _ in range(3):
+        folded = acknowledgements()
+        sample("rooms acks", "touchline", folded)
+        moved = events() * _MEMBERS
+        sample("rooms cells", "touchline", moved)
+        print(f"acknowledgements folded a second: {folded:,.0f}; cells moved: {moved:,.0f}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         for rooms in (20, 200, 2000):
             inboxes = filled(Path(directory), rooms)
-            yield f"{rooms} rooms: heads {heads(inboxes, rooms):.2f} ms, a page {rows(inboxes, rooms):.2f} ms"
-
-
-def main() -> None:
-    """Print them as they come."""
-    for line in itertools.chain(figures()):
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+            print(
+                f"{rooms} rooms: heads {heads(inboxes, rooms):.2f} ms, a page {rows(inboxes, rooms):.2f} ms"
+            )

@@ -1,0 +1,1 @@
+"""What a messenger costs, on servers: see `python -m bench.rooms --help`."""

@@ -1,0 +1,1 @@
+"""Rooms at work while things break: who talks, devices that come and go, and a recount of the log."""

@@ -1,0 +1,1 @@
+"""What a crowd does besides talking: reactions, polls, and what they come to."""

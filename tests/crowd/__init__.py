@@ -1,0 +1,1 @@
+"""What crowds do: reactions and polls."""
