@@ -44,12 +44,14 @@ def lines(numbering: Numbering, stream: Stream, runs: Iterable[Run], count: int)
 
 
 def without(told: bytes | Mapping[int, bytes], places: Sequence[int]) -> bytes | Mapping[int, bytes]:
-    """The same without what would be said of these."""
+    """The same without what would be said of where these are: they keep the lane."""
     if not places or not told:
         return told
-    lines_of = dict(enumerate(told.splitlines())) if isinstance(told, bytes) else told
-    gone = set(places)
-    return {number: text for number, text in lines_of.items() if number not in gone}
+    lines_of = dict(enumerate(told.splitlines())) if isinstance(told, bytes) else dict(told)
+    for number in places:
+        if (text := lines_of.pop(number, None)) is not None and b'"stream":' in text:
+            lines_of[number] = text.partition(b',"seq":')[0] + b"}"
+    return lines_of
 
 
 def _text(head: str, seq: int, id_: int, offsets: Sequence[int]) -> str:

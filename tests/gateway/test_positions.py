@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from control.channels.epochs import Epoch
 from control.numbering import Numbering, Placed
-from gateway.events.positions import line, lines
+from gateway.events.positions import line, lines, without
 from kernel.log.positions import Kind, Stream, make_id, make_seq, partition_of
 from kernel.log.topics import TopicNames
 from producers.batch import Run
@@ -69,3 +69,12 @@ def test_the_epoch_is_that_of_the_offset() -> None:
         assert position.seq == make_seq(epoch, offset)
     old = Run([0], b"final", HERE, APPEND, [99])
     assert lines(known, STREAM, [old], 1) == {}
+
+
+def test_of_a_repeat_it_is_told_only_on_which_lane_it_lies() -> None:
+    spread = b'{"ok":true,"stream":"chat:hot~2","seq":7,"id":"1"}'
+    known = b'{"ok":true,"seq":8,"id":"2"}'
+    for told in (spread + b"\n" + known + b"\n", {0: spread, 1: known}):
+        assert without(told, [0, 1]) == {0: b'{"ok":true,"stream":"chat:hot~2"}'}
+        assert without(told, [1]) == {0: spread}
+    assert without(known + b"\n", []) == known + b"\n"
