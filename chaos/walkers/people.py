@@ -25,6 +25,7 @@ from producers.simulation import STADIUM
 from producers.walking import friendships, walks
 
 _TRY_S: Final = 20.0
+_TRIES: Final = 6
 _AGAIN_S: Final = 0.5
 _AT_ONCE: Final = 50
 #: Between two changes of mind; every so many walkers change theirs.
@@ -72,15 +73,22 @@ class People:
     async def befriend(self) -> None:
         """Before anything breaks: who is whose friend, who agrees, and which places watch."""
         async with ClientSession(timeout=ClientTimeout(total=120)) as http:
-            lines = b"".join(msgspec.json.encode({"a": a, "b": b}) + b"\n" for a, b in self.pairs)
-            headers = {"Content-Type": "application/x-ndjson"}
-            async with http.post(f"{self._gateway}/v1/friendships", data=lines, headers=headers) as response:
-                said = await response.json()
-            if response.status != 200 or said["refused"]:
-                raise TouchlineError("unavailable", f"The walkers are no friends yet: {str(said)[:300]}")
+            await self._make_friends(http)
             await _each(self.names, lambda user: self._share(http, user, on=True))
             await _each(list(self.fences.items()), lambda fence: self._watch(http, *fence))
         await asyncio.sleep(_SETTLE_S)
+
+    async def _make_friends(self, http: ClientSession) -> None:
+        """Asked for again where it is not in force in time: all has just been started on few cores."""
+        lines = b"".join(msgspec.json.encode({"a": a, "b": b}) + b"\n" for a, b in self.pairs)
+        headers = {"Content-Type": "application/x-ndjson"}
+        for attempt in range(_TRIES):
+            async with http.post(f"{self._gateway}/v1/friendships", data=lines, headers=headers) as response:
+                said = await response.json()
+            if response.status == 200 and not said["refused"]:
+                return
+            await asyncio.sleep(attempt + 1)
+        raise TouchlineError("unavailable", f"The walkers are no friends yet: {str(said)[:300]}")
 
     async def walk(self, until: asyncio.Event) -> None:
         """Until told to end; what is under way then is waited for."""
