@@ -146,7 +146,7 @@ class Outboxes:
     async def _open_patiently(self, source: EventSource, asked: list[Partition]) -> None:
         try:
             await self._open(source, asked)
-        except (KafkaException, TouchlineError) as error:
+        except (KafkaException, TouchlineError, TimeoutError) as error:
             _log.warning("partitions wait for Kafka", why=str(error)[:300])
             await asyncio.sleep(_SETTLE_S)
 

@@ -117,7 +117,14 @@ def test_everything_is_done_with_the_keyboard(browser: Browser, pipeline: Pipeli
     page.press("Shift+Tab")
     assert page.evaluate("document.activeElement.id") == "own-name"
     page.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("Applaud with")
+    for _ in range(8):  # one for each way to applaud
+        if not page.evaluate("document.activeElement.ariaLabel").startswith("Applaud with"):
+            break
+        page.press("Shift+Tab")
     assert page.evaluate("document.activeElement.ariaLabel").startswith("What to do with this message")
+    page.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("React to this message")
     page.press("Shift+Tab")
     assert page.evaluate("document.activeElement.ariaLabel") == "Messages", (
         "the list is scrolled by keys, too"
@@ -205,7 +212,7 @@ def test_hostile_texts_are_texts(browser: Browser, pipeline: Pipeline) -> None:
     assert page.evaluate("document.querySelectorAll('main img, main script').length") == 0
     assert page.evaluate("document.title") == "hostile · Touchline"
     tall = page.evaluate(
-        "Math.max(...[...document.querySelectorAll('.line')].map(line => line.offsetHeight))"
+        "Math.max(...[...document.querySelectorAll('.line-text')].map(line => line.offsetHeight))"
     )
     assert tall < 80, "marks do not pile up over the lines around"
     assert browser.complaints() == []

@@ -98,7 +98,9 @@ def test_what_is_told_of_this_moment(browser: Browser, pipeline: Pipeline) -> No
     ben.evaluate("document.querySelector('[data-room=page-2] button').click()")
     ben.until(reads("Hello @ben"))
     for page in (ben, laptop):
-        page.until("document.querySelector('[data-room=page-2]') && !document.querySelector('.unread')")
+        page.until(
+            "document.querySelector('[data-room=page-2]') && !document.querySelector('.my-rooms .unread')"
+        )
     ana.until(shows(".receipt", "Read by ben"))
     for page in (ana, ben):
         page.until(shows(".members summary", "2 members, 2 here"))

@@ -98,6 +98,10 @@ export function showFriends(element: HTMLElement, tiles: PageConfig["tiles"]): F
     return layer.bindTooltip(document.createTextNode(fence.id) as unknown as HTMLElement);
   }
 
+  // A map stands on whole pixels, which are metres: whoever has named a place means that one, until the map is moved.
+  let asked: readonly [number, number] | null = null;
+  map.on("move", () => (asked = null));
+
   return {
     show({ me, radiusM, near, fences, busy, corners }) {
       showMe(me, radiusM);
@@ -106,12 +110,16 @@ export function showFriends(element: HTMLElement, tiles: PageConfig["tiles"]): F
       draft.setLatLngs(corners.map(at));
       nameAll();
     },
-    goTo: (lat, lon) => void map.setView([lat, lon], Math.max(map.getZoom(), 13), { animate: false }),
+    goTo: (lat, lon) => {
+      map.setView([lat, lon], Math.max(map.getZoom(), 13), { animate: false });
+      asked = [lat, lon];
+    },
     goToFence: (fence) => {
       const layer = drawn.get(fence.id)?.layer;
       if (layer instanceof L.Circle || layer instanceof L.Polygon) map.fitBounds(layer.getBounds(), { animate: false, maxZoom: 17 });
     },
     middle: () => {
+      if (asked) return asked;
       const { lat, lng } = map.getCenter().wrap();
       return [Math.max(-90, Math.min(90, Number(lat.toFixed(6)))), Number(lng.toFixed(6))];
     },
