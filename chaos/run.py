@@ -54,6 +54,8 @@ class Plan(NamedTuple):
     walkers: int = 60
     walk_every_s: float = 5.0
     onlookers: int = 12
+    #: Which systems take part, beside viewers and their events (chaos/parts.py).
+    parts: Sequence[str] = ("channels", "crowd", "following", "rooms", "walkers")
     #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
     before: Path | None = None
 
@@ -71,19 +73,20 @@ async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Rep
 
 def _parts(plan: Plan, cluster: Cluster) -> list[Part]:
     longest_s = max((blow.lasts_s for blow in plan.blows), default=0.0)
-    return [
-        ChannelChanges(cluster, plan.seed),
-        Crowd(cluster, plan.seed),
-        Following(cluster, plan.channels, plan.seed),
-        RoomsAtWork(
+    made: dict[str, Callable[[], Part]] = {
+        "channels": lambda: ChannelChanges(cluster, plan.seed),
+        "crowd": lambda: Crowd(cluster, plan.seed),
+        "following": lambda: Following(cluster, plan.channels, plan.seed),
+        "rooms": lambda: RoomsAtWork(
             cluster.settings, cluster.gateway_url, cluster.edge_urls,
             number=plan.rooms, per_s=plan.rooms_per_s, seed=plan.seed,
         ),
-        Company(
+        "walkers": lambda: Company(
             cluster, number=plan.walkers, every_s=plan.walk_every_s, onlookers=plan.onlookers,
             seed=plan.seed, longest_s=longest_s,
         ),
-    ]  # fmt: skip
+    }  # fmt: skip
+    return [made[name]() for name in plan.parts]
 
 
 async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:

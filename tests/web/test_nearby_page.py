@@ -110,12 +110,12 @@ def test_they_go_and_a_fence_tells_of_it(browser: Browser, pipeline: Pipeline) -
             ana.picture(f"nearby-{device}-{scheme}")
             assert ana.axe() == [], f"nearby {device} {scheme}"
     ana.look(scheme="light", **DESKTOP)
-    # Out of the radius, and back: a walk of sixty metres, which anybody can have gone.
+    # Out of the radius, and back.
     choose(ana, "500m")
-    be_at(bob, 530)
+    be_at(bob, 900)
     ana.until(shows("#nobody", "No friend who can be seen is near"))
     ana.until(shows("#fences .last", "vito left"))
-    be_at(bob, 470)
+    be_at(bob, 100)
     ana.until(shows("#near", "vito"))
     # Consent is taken back: gone at once, and what was before is forgotten.
     bob.click("#share")
@@ -125,7 +125,7 @@ def test_they_go_and_a_fence_tells_of_it(browser: Browser, pipeline: Pipeline) -
     ana.until(shows("#fences .last", "vito is seen no more"))
     bob.click("#share")
     bob.until(shows(".seen", "forgotten"))
-    be_at(bob, 450)
+    be_at(bob, 120)
     ana.until(shows("#near", "vito"))
     ana.click("[data-remove=umas-home]")
     ana.until("document.querySelectorAll('.near-map .fence').length === 0")
