@@ -106,28 +106,10 @@ class Follower(threading.Thread):
     def run(self) -> None:
         consumer = store = None
         try:
-            consumer = Consumer(
-                {
-                    "fetch.wait.max.ms": 500,
-                    # All that waits in memory, where a record of a hundred bytes takes six hundred. Who has
-                    # emptied it asks again at once: with librdkafka's second of rest each time a million
-                    # records take ten.
-                    "queued.max.messages.kbytes": 2 * 1024,
-                    "queued.min.messages": 20_000,
-                    "fetch.queue.backoff.ms": 5,
-                    "fetch.max.bytes": 1024 * 1024,
-                    "fetch.message.max.bytes": 1024 * 1024,
-                    **self._config,
-                    "group.id": "touchline-state",  # never joined
-                    "enable.auto.commit": False,
-                    "enable.auto.offset.store": False,
-                    "auto.offset.reset": "earliest",
-                    "enable.partition.eof": True,
-                }
-            )
-            store = self._begin_patiently(consumer)
-            if store is None:
+            begun = self._begin_patiently()
+            if begun is None:
                 return
+            consumer, store = begun
             while not self._stopping.is_set():
                 first = consumer.consume(1, _POLL_S)
                 if first:
@@ -147,15 +129,43 @@ class Follower(threading.Thread):
 
     # ── where to begin ─────────────────────────────────────────────────────────────────────────────────
 
-    def _begin_patiently(self, consumer: Consumer) -> Store | None:
+    def _begin_patiently(self) -> tuple[Consumer, Store] | None:
         # Not all brokers hear of a topic at once.
         while not self._stopping.is_set():
+            consumer = self._new_consumer()
             try:
-                return self._begin(consumer, self._describe())
+                return consumer, self._begin(consumer, self._describe())
             except _AWAY as error:
                 _log.warning("waiting for the topics of states", why=str(error) or "no answer in time")
+                # Clients that began while a broker was away were seen to fail for good.
+                consumer.close()
+                self._admin = AdminClient(dict(self._config))
                 self._stopping.wait(_RETRY_S)
+            except BaseException:
+                consumer.close()
+                raise
         return None
+
+    def _new_consumer(self) -> Consumer:
+        return Consumer(
+            {
+                "fetch.wait.max.ms": 500,
+                # All that waits in memory, where a record of a hundred bytes takes six hundred. Who has
+                # emptied it asks again at once: with librdkafka's second of rest each time a million
+                # records take ten.
+                "queued.max.messages.kbytes": 2 * 1024,
+                "queued.min.messages": 20_000,
+                "fetch.queue.backoff.ms": 5,
+                "fetch.max.bytes": 1024 * 1024,
+                "fetch.message.max.bytes": 1024 * 1024,
+                **self._config,
+                "group.id": "touchline-state",  # never joined
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+            }
+        )
 
     def _describe(self) -> dict[str, _Topic]:
         asked = self._admin.describe_topics(TopicCollection(list(self._of_topic)))
