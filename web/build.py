@@ -20,16 +20,9 @@ NODE: Final = _NODE_HOME / ("node.exe" if os.name == "nt" else "bin/node")
 NPM: Final = next(_NODE_HOME.rglob("node_modules/npm/bin/npm-cli.js"))
 #: Written by npm when it has installed what the lock names.
 _INSTALLED: Final = ROOT / "node_modules" / ".package-lock.json"
-_SOURCES: Final = tuple(
-    ROOT / name
-    for name in (
-        "package-lock.json",
-        "web/vite.config.ts",
-        "web/vite.client.ts",
-        "web/index.html",
-        "web/ops.html",
-        "web/nearby.html",
-    )
+_SOURCES: Final = (
+    *(ROOT / name for name in ("package-lock.json", "web/vite.config.ts", "web/vite.client.ts")),
+    *sorted((ROOT / "web").glob("*.html")),
 )
 _SOURCE_FOLDERS: Final = (ROOT / "web" / "src", ROOT / "clients" / "js" / "src")
 _COMPRESSED: Final = frozenset({".html", ".js", ".css", ".svg"})

@@ -1,10 +1,13 @@
 // Builds the pages into gateway/dist, where the gateway has them in a checkout and in a wheel alike: static files, with no
 // script or style inside the HTML.
 
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vitest/config";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** Each HTML file of this folder is a page. */
+const pages = readdirSync(here(".")).filter((name) => name.endsWith(".html"));
 const tag = (name: string, attrs: Record<string, string>) => ({ tag: name, attrs, injectTo: "head-prepend" as const });
 
 /** What all pages have in their HTML. */
@@ -33,7 +36,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { index: here("index.html"), ops: here("ops.html"), nearby: here("nearby.html") } },
+    rolldownOptions: { input: Object.fromEntries(pages.map((name) => [name.slice(0, -".html".length), here(name)])) },
   },
   test: { include: ["tests/*.test.ts"] },
 });

@@ -13,6 +13,8 @@ from kernel.settings.reading import Settings
 
 #: `make web` builds them here, and the wheel carries them.
 _BUILT: Final = Path(__file__).parents[1] / "dist"
+#: Where each page is.
+_PAGES: Final = {"/": "index.html", "/ops": "ops.html", "/nearby": "nearby.html"}
 _ASSET: Final = r"{name:[A-Za-z0-9_.-]+}"
 #: Their names hold a hash of their content.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -158,9 +160,7 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
         )
 
     return [
-        web.get("/", page("index.html")),
-        web.get("/ops", page("ops.html")),
-        web.get("/nearby", page("nearby.html")),
+        *(web.get(path, page(name)) for path, name in _PAGES.items()),
         web.get(f"/assets/{_ASSET}", asset),
         web.get("/client.js", client),
         web.get("/v1/page", config),
