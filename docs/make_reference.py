@@ -12,7 +12,7 @@ import prometheus_client
 from msgspec import Meta, inspect
 
 from consumers.protocol import messages
-from gateway.operators import overview
+from gateway.operators import telling
 from kernel.close_codes import BANDS, CLOSES, Close, Return
 from kernel.errors import CODES
 from kernel.log import positions
@@ -178,12 +178,12 @@ def typescript() -> str:
         f"export const CHANNEL_PATTERN = {json.dumps(positions.CHANNEL.pattern.replace('-]', chr(92) + '-]'))};",
         *(f"export const {name} = {value};" for name, value in limits.items()),
         "",
-        "// ── kernel/process/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──",
+        "// ── kernel/process/metrics.py: names as they are scraped, and the labels by which the operators' stream tells one ──",
         "",
         *constant_of("METRICS", names),
         "",
-        "export const METRIC_LABELS: Readonly<Record<string, string>> = {",
-        *(f"  {name}: {json.dumps(label)}," for name, label in overview.SHOWN.items() if label),
+        "export const METRIC_LABELS: Readonly<Record<string, readonly string[]>> = {",
+        *(f"  {name}: {json.dumps(labels)}," for name, labels in telling.SHOWN.items() if labels),
         "};",
     ]
     return "\n".join(lines) + "\n"

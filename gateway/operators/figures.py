@@ -128,6 +128,12 @@ async def routes(context: Context) -> Sequence[Operation]:
     http = await context.stack.enter_async_context(ClientSession(timeout=_TIMEOUT))
     roles = watched_roles(context.settings)
     figures = Figures(roles, http)
+    asked = context.settings.gateway
+    thresholds = {
+        "lag_records": asked.ops_lag_records,
+        "latency_ms": asked.ops_latency_ms,
+        "outbox_s": asked.ops_outbox_s,
+    }
 
     async def gather() -> dict[str, Any]:
         latest = await figures.latest(context.clock.monotonic())
@@ -139,9 +145,10 @@ async def routes(context: Context) -> Sequence[Operation]:
             "at_ms": context.clock.now_ms(),
             "roles": latest,
             "channels": await _rows(Audiences(state.presence.beats()), known, record_of),
+            "thresholds": thresholds,
         }
 
-    if context.settings.gateway.ops_every_s > 0:
+    if asked.ops_every_s > 0:
         await context.stack.enter_async_context(Overview(context.settings, context.clock, gather))
 
     async def ops(request: web.Request) -> web.Response:
@@ -237,12 +244,19 @@ _CHANNEL: Final = {
         "versions": {"type": "array", "items": _VERSION},
     },
 }
+_THRESHOLDS: Final = {
+    "type": "object",
+    "description": "Beyond them the operators' page says that something is wrong.",
+    "required": ["lag_records", "latency_ms", "outbox_s"],
+    "properties": {name: {"type": "integer"} for name in ("lag_records", "latency_ms", "outbox_s")},
+}
 _SCHEMA: Final = {
     "type": "object",
-    "required": ["at_ms", "roles", "channels"],
+    "required": ["at_ms", "roles", "channels", "thresholds"],
     "properties": {
         "at_ms": {"type": "integer"},
         "roles": {"type": "array", "items": _ROLE},
         "channels": {"type": "array", "items": _CHANNEL},
+        "thresholds": _THRESHOLDS,
     },
 }
