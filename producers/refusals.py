@@ -22,7 +22,7 @@ _CONFIRM_S: Final = 60.0
 #: The reason of a mark, which says on the same topic that a refused record was put back. It is younger than
 #: the rejection, and lies in the same partition: whoever can still read that one can read the mark.
 RETRIED: Final = "retried"
-#: What is refused for one of these reasons is refused again, unchanged as it is posted.
+#: What is refused for one of these reasons is refused again: it is posted unchanged.
 HOPELESS: Final = frozenset({"undecodable", "bad_channel"})
 
 #: The fields of the schema; `lies_in`, its partition of touchline.rejected; and `retried_at`, in ms or None.
@@ -96,14 +96,11 @@ def _begin(consumer: Consumer, topic: str, newest: int | None) -> int:
 def post_again(settings: Settings, refusals: Iterable[Refusal]) -> int:
     """Put them back where they came from, unchanged, once. Raises `bad_request`, `not_delivered`; how many.
 
-    Those that are refused for ever are left out.
     Whoever dies between a record and its mark, or asks twice at once, puts it back again: the origin in its
     header makes a repeat of it.
     """
     names, ingest = topic_names(settings), topic_names(settings).ingest.values()
-    chosen: Collection[Refusal] = [
-        one for one in refusals if one.get("retried_at") is None and one["reason"] not in HOPELESS
-    ]
+    chosen: Collection[Refusal] = [one for one in refusals if one.get("retried_at") is None]
     for refusal in chosen:
         if refusal["topic"] not in ingest:
             raise TouchlineError(

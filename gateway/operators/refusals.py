@@ -16,7 +16,7 @@ from gateway.operators.records import SHOWN
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.process.logs import get_logger
-from producers.refusals import Refusal, may_be_retried, place_of, post_again, read_refusals
+from producers.refusals import HOPELESS, Refusal, may_be_retried, place_of, post_again, read_refusals
 
 _log = get_logger("touchline.gateway")
 #: So many of each partition are looked at: the command line reads all of them.
@@ -81,6 +81,12 @@ async def routes(context: Context) -> Sequence[Operation]:
         chosen = [refusal for refusal in await newest() if place_of(refusal) in places]
         if missing := places - {place_of(refusal) for refusal in chosen}:
             raise _not_there(min(missing))
+        if hopeless := next((one for one in chosen if one["reason"] in HOPELESS), None):
+            raise TouchlineError(
+                "bad_request",
+                f"{place_of(hopeless)} is {hopeless['reason']}: it would be refused again.",
+                hint="`touchline rejected --show PLACE --retry` posts it all the same.",
+            )
         async with one:
             done = await asyncio.to_thread(post_again, settings, chosen)
         _log.info("refused records were posted again", records=done, user=caller.user)

@@ -42,7 +42,7 @@ def command(
              touchline rejected --channel wc26-final --retry
     """
     from kernel.settings.reading import load_settings
-    from producers.refusals import HOPELESS, place_of, post_again, read_refusals
+    from producers.refusals import place_of, post_again, read_refusals
 
     settings = load_settings()
     found = [
@@ -67,12 +67,7 @@ def command(
         else:
             click.echo(_line(said, fit))
     if retry and not as_json:
-        hopeless = sum(said["reason"] in HOPELESS for said in chosen)
-        click.echo(
-            f"{done} put back"
-            + (f"; {before} had been before" if before else "")
-            + (f"; {hopeless} would be refused for ever" if hopeless else "")
-        )
+        click.echo(f"{done} put back" + (f"; {before} had been before" if before else ""))
     elif not chosen and not as_json:
         click.echo("Nothing was refused." if not found else "Nothing that matches.", err=True)
 
