@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from confluent_kafka import Producer
@@ -54,7 +55,8 @@ def test_records_are_found_by_topic_and_key_and_opened_by_keyboard(
     topic = topic_names(pipeline.settings).events[Kind.CHAT]
     page = operate(browser, pipeline)
     page.click(".views a[href='#records']")
-    page.until(f"document.querySelector('option[value={json.dumps(topic)}]') !== null")
+    known = "[...document.querySelectorAll('option')].some(one => one.value === %s)"
+    page.until(known % json.dumps(topic))
     page.evaluate(f"void (document.querySelector('[name=topic]').value = {json.dumps(topic)})")
     page.fill("[name=key]", "read-*")
     page.press("Enter")
@@ -114,7 +116,7 @@ def test_two_operators_change_a_channel_and_neither_undoes_the_other(
     one.fill("dialog[open] [name=blocked]", "offside\nhandball")
     in_every_size(one, "operators-settings")
     one.click(SAVE)
-    one.until(shows(".said", "slow_s, blocked"))
+    one.until(shows(".said", "blocked, slow_s"))
     other.fill("dialog[open] [name=max_text]", "800")
     other.press("Enter")
     other.until(shows(".said", "max_text"))
@@ -177,4 +179,12 @@ def test_a_receiver_that_takes_nothing_is_seen_in_the_outbox(browser: Browser, p
     page.click("[aria-label='Retry unheard']")
     page.click("dialog[open] .button:not(.plain)")
     page.until(shows(".said", "It is tried now."))
-    assert send(pipeline, "DELETE", "/v1/webhooks/unheard", None) == 200
+
+    def forgotten() -> bool:
+        try:
+            return send(pipeline, "DELETE", "/v1/webhooks/unheard", None) == 200
+        except HTTPError as error:  # on a busy machine it takes longer than a request waits
+            with error:
+                return error.code == 404
+
+    eventually("it is forgotten", forgotten)

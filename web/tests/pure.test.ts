@@ -331,7 +331,7 @@ describe("the operators' headline", () => {
   const waiting = (...records: number[]) => records.map((value) => one(sample("consumer_lag", value, { topic: "t", partition: "3" })));
 
   test("a few records that nobody takes are told, and many that flow are not", () => {
-    expect(verdict(waiting(...Array<number>(20).fill(2)))?.text).toBe("index takes nothing from t/3, where 2 wait");
+    expect(verdict(waiting(...Array<number>(20).fill(2)))?.text).toBe("index takes nothing from t, partition 3: 2 wait");
     expect(verdict(waiting(...Array<number>(19).fill(2)))?.good).toBe(true);
     expect(verdict(waiting(...Array.from({ length: 20 }, (_, n) => 1 + n % 3)))?.good).toBe(true);
   });

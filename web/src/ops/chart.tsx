@@ -20,6 +20,8 @@ interface Props {
   readonly lines: readonly Line[];
   /** Above it something is wrong. */
   readonly limit?: number;
+  /** So many seconds are shown at least, be there figures of them or not. */
+  readonly least?: number;
 }
 
 const HEIGHT = 168;
@@ -36,14 +38,8 @@ const STEPS: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1, 
 const pointed: Signal<number | null> = signal(null);
 
 export function timeOf(seconds: number, span: number): string {
-  const fine = span <= HOUR;
+  const fine = span < HOUR;
   return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(fine ? { second: "2-digit" } : {}) });
-}
-
-/** At least a minute is shown, also while there are no figures yet. uPlot's own idea of a single point is a whole day. */
-function span({ data: [at] }: uPlot): [number, number] {
-  const end = at.at(-1) ?? Date.now() / 1000;
-  return [Math.min(at[0] ?? end, end - LEAST_SECONDS), end];
 }
 
 /** Values with nothing on either side, which no line would show. Where nothing was measured none is drawn across. */
@@ -58,11 +54,11 @@ function nearest(at: readonly number[], moment: number): number {
   return found;
 }
 
-export function Chart({ title, unit, at, lines, limit }: Props) {
+export function Chart({ title, unit, at, lines, limit, least = LEAST_SECONDS }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const limited = useRef(limit);
-  limited.current = limit;
+  const asked = useRef({ limit, least });
+  asked.current = { limit, least };
 
   useEffect(() => {
     const element = box.current;
@@ -70,8 +66,13 @@ export function Chart({ title, unit, at, lines, limit }: Props) {
     const ink = (name: string) => () => getComputedStyle(element).getPropertyValue(name);
     const axis = { stroke: ink("--quiet-now"), grid: { stroke: ink("--line-now"), width: 1 }, ticks: { show: false }, font: "12px Archivo, system-ui" };
     const top = (most: number | null) => {
-      const [high, wall] = [Math.max((most ?? 0) * 1.1, LEAST_TOP), limited.current];
+      const [high, wall] = [Math.max((most ?? 0) * 1.1, LEAST_TOP), asked.current.limit];
       return wall !== undefined && high > wall * NEAR ? Math.max(high, wall * 1.1) : high;
+    };
+    /** Also while there are no figures yet: uPlot's own idea of a single point is a whole day. */
+    const span = ({ data: [at] }: uPlot): [number, number] => {
+      const end = at.at(-1) ?? Date.now() / 1000;
+      return [Math.min(at[0] ?? end, end - asked.current.least), end];
     };
     const options: uPlot.Options = {
       width: element.clientWidth,
@@ -85,7 +86,7 @@ export function Chart({ title, unit, at, lines, limit }: Props) {
       scales: { x: { range: span }, y: { range: (_, __, most) => [0, top(most)] } },
       series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: ink(colour), width: 2, points: { show: true, size: 5, filter: alone } }))],
       hooks: {
-        draw: [(drawn) => drawLimit(drawn, limited.current, ink("--bad")())],
+        draw: [(drawn) => drawLimit(drawn, asked.current.limit, ink("--bad")())],
         // By the pointer; where it leaves there is no index.
         setCursor: [(moved) => (pointed.value = moved.cursor.idx == null ? null : (moved.data[0][moved.cursor.idx] ?? null))],
       },
@@ -122,7 +123,7 @@ export function Chart({ title, unit, at, lines, limit }: Props) {
   return (
     <figure class="chart">
       <figcaption>
-        <h2>{title}{limit !== undefined && <small> limit {limit.toLocaleString("en")}</small>}</h2>
+        <h2>{title}{limit !== undefined && <small> limit {limit.toLocaleString("en")} {unit}</small>}</h2>
         <ul>
           {index !== null && <li class="when">{when}</li>}
           {lines.map(({ label, colour, values: all }) => (

@@ -160,13 +160,14 @@ function Charts({ now: { thresholds } }: { now: Snapshot }) {
   const all = minutes.value ? past.points.value : figures.points.value;
   const at = all.map((one) => one.at);
   const of = (name: keyof Point) => all.map((one) => one[name]);
+  const least = minutes.value ? { least: minutes.value * 60 } : {};
   const label = minutes.value ? `Figures of the last ${minutes.value} minutes` : `Figures of the last ${Math.round((at.at(-1) ?? 0) - (at[0] ?? 0))} seconds`;
   return (
     <div class="charts" role="group" aria-label={label}>
-      <Chart title="Events in" unit="/s" at={at} lines={[{ label: "accepted", colour: "--flag-now", values: of("accepted") }, { label: "indexed", colour: "--good-now", values: of("indexed") }]} />
-      <Chart title="Events out, to viewers" unit="/s" at={at} lines={[{ label: "delivered", colour: "--flag-now", values: of("delivered") }]} />
-      <Chart title="From Kafka to the viewer" unit="ms" at={at} lines={[{ label: "p50", colour: "--good-now", values: of("p50") }, { label: "p99", colour: "--flag-now", values: of("p99") }]} {...(thresholds ? { limit: thresholds.latency_ms } : {})} />
-      <Chart title="Behind" unit="records" at={at} lines={[{ label: "all consumers", colour: "--flag-now", values: of("lag") }]} {...(thresholds ? { limit: thresholds.lag_records } : {})} />
+      <Chart title="Events in" unit="/s" at={at} {...least} lines={[{ label: "accepted", colour: "--flag-now", values: of("accepted") }, { label: "indexed", colour: "--good-now", values: of("indexed") }]} />
+      <Chart title="Events out, to viewers" unit="/s" at={at} {...least} lines={[{ label: "delivered", colour: "--flag-now", values: of("delivered") }]} />
+      <Chart title="From Kafka to the viewer" unit="ms" at={at} {...least} lines={[{ label: "p50", colour: "--good-now", values: of("p50") }, { label: "p99", colour: "--flag-now", values: of("p99") }]} {...(thresholds ? { limit: thresholds.latency_ms } : {})} />
+      <Chart title="Behind" unit="records" at={at} {...least} lines={[{ label: "all consumers", colour: "--flag-now", values: of("lag") }]} {...(thresholds ? { limit: thresholds.lag_records } : {})} />
     </div>
   );
 }

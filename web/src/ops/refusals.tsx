@@ -132,7 +132,7 @@ function Row({ refusal, again }: { refusal: Refusal; again: (chosen: readonly Re
           {!retry && !retried && <span class="quiet-note">Posting it again would not help.</span>}
         </td>
         <td class="deed">
-          <button type="button" class="button plain small" aria-expanded={open.value} aria-controls={id} aria-label={`Show ${place}`} onClick={() => void show()}>{open.value ? "Hide" : "Show"}</button>{" "}
+          <button type="button" class="button plain small" aria-expanded={open.value} aria-controls={id} aria-label={`${open.value ? "Hide" : "Show"} ${place}`} onClick={() => void show()}>{open.value ? "Hide" : "Show"}</button>{" "}
           {retry && (
             <Confirmed label="Retry" name={`Retry ${place}`} question="Post this record again?" deed={() => again([refusal])}>
               <p>It goes back unchanged to where it came from, <code>{place}</code>, and is judged anew: it is refused again unless the cause is gone.</p>

@@ -105,7 +105,7 @@ function where(partitions: Lag["partitions"]): string {
   const [first, rest] = [partitions.slice(0, PLACES), partitions.slice(PLACES)];
   const told = first.map(({ partition, records }) => `${partition || "others"}: ${number(records)}`);
   const left = rest.reduce((sum, { records }) => sum + records, 0);
-  return [...told, ...(left > 0 ? [`${rest.length} more: ${number(left)}`] : [])].join(", ");
+  return [...told, ...(left > 0 ? [`${rest.length} more: ${number(left)}`] : [])].join(" · ");
 }
 
 export function Index({ now }: { now: Snapshot }) {

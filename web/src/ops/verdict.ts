@@ -51,10 +51,16 @@ function behind(looks: readonly Snapshot[], { lag_records }: Thresholds): string
 function still(looks: readonly Snapshot[]): string[] {
   const some = looks.slice(-STILL_LOOKS);
   if (some.length < STILL_LOOKS) return [];
-  const byPlace = some.map((look) => new Map(lags(look).flatMap(({ group, topic, partitions }) => partitions.filter(({ partition }) => partition).map((one) => [`${group} takes nothing from ${topic}/${one.partition}`, one.records]))));
-  return [...byPlace.at(-1)!]
-    .filter(([place]) => byPlace.every((at, n) => (at.get(place) ?? 0) > 0 && (n === 0 || at.get(place)! >= byPlace[n - 1]!.get(place)!)))
-    .map(([place, records]) => `${place}, where ${number(records)} ${records === 1 ? "waits" : "wait"}`);
+  const before = some.map((look) => new Map(lags(look).flatMap(({ group, topic, partitions }) => partitions.map((one) => [`${group} ${topic} ${one.partition}`, one.records]))));
+  return lags(some.at(-1)!).flatMap(({ group, topic, partitions }) => {
+    const stands = partitions.filter(({ partition }) => {
+      const of = before.map((at) => at.get(`${group} ${topic} ${partition}`) ?? 0);
+      return partition !== "" && of.every((records, n) => records > 0 && records >= (of[n - 1] ?? 0));
+    });
+    const records = stands.reduce((sum, one) => sum + one.records, 0);
+    const where = `${stands.length === 1 ? "partition" : "partitions"} ${stands.map(({ partition }) => partition).join(", ")}`;
+    return stands.length > 0 ? [`${group} takes nothing from ${topic}, ${where}: ${number(records)} ${records === 1 ? "waits" : "wait"}`] : [];
+  });
 }
 
 function slow(looks: readonly Snapshot[], { latency_ms }: Thresholds): string[] {
