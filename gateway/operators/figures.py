@@ -128,11 +128,11 @@ async def routes(context: Context) -> Sequence[Operation]:
     http = await context.stack.enter_async_context(ClientSession(timeout=_TIMEOUT))
     roles = watched_roles(context.settings)
     figures = Figures(roles, http)
-    asked = context.settings.gateway
+    warns = context.settings.ops
     thresholds = {
-        "lag_records": asked.ops_lag_records,
-        "latency_ms": asked.ops_latency_ms,
-        "outbox_s": asked.ops_outbox_s,
+        "lag_records": warns.lag_records,
+        "latency_ms": warns.latency_ms,
+        "outbox_s": warns.outbox_s,
     }
 
     async def gather() -> dict[str, Any]:
@@ -148,7 +148,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             "thresholds": thresholds,
         }
 
-    if asked.ops_every_s > 0:
+    if context.settings.gateway.ops_every_s > 0:
         await context.stack.enter_async_context(Overview(context.settings, context.clock, gather))
 
     async def ops(request: web.Request) -> web.Response:

@@ -106,7 +106,7 @@ class Overview:
         self._codec = codec_for(settings, "fanout")
         names = topic_names(settings)
         self._topic, self._past_topic, self._last = names.ops, names.ops_past, 0
-        self._keeps, self._kept_at = settings.gateway.ops_past_hours > 0, 0
+        self._keeps, self._kept_at = settings.ops.past_hours > 0, 0
         self._leadership = Leadership(settings, self._codec)
         self._kafka = Producer(client_config(settings, message_timeout_ms=_TIMEOUT_MS, linger_ms=0))
         self._task: asyncio.Task[None] | None = None

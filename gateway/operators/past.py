@@ -88,7 +88,7 @@ class Past:
 async def routes(context: Context) -> Sequence[Operation]:
     """`GET /v1/ops/past`."""
     settings, clock = context.settings, context.clock
-    hours = settings.gateway.ops_past_hours
+    hours = settings.ops.past_hours
     past = Past(hours)
     if hours > 0:
         codec = Codec("fanout", context.catalog)

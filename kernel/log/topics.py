@@ -126,7 +126,7 @@ def topics(settings: Settings) -> list[Topic]:
         "segment.ms": str(MINUTE_MS),
     }
 
-    hours = max(1.0, settings.gateway.ops_past_hours)
+    hours = max(1.0, settings.ops.past_hours)
     past = {
         "cleanup.policy": "delete",
         "retention.ms": str(round(hours * 60 * MINUTE_MS)),

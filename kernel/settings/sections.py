@@ -11,6 +11,7 @@ from msgspec import Meta
 from kernel.settings.attachments import Attachments
 from kernel.settings.log import Log
 from kernel.settings.nearby import Nearby
+from kernel.settings.ops import Ops
 from kernel.settings.outbox import Outbox
 from kernel.settings.section import Count, NamedDays, Port, Rate, Seconds, Section
 
@@ -259,18 +260,6 @@ class Gateway(Section, frozen=True):
     ops_every_s: Annotated[
         float, Meta(ge=0, description="how often the operators' stream tells the roles' figures; 0: never")
     ] = 1.0
-    ops_past_hours: Annotated[
-        float, Meta(ge=0, le=168, description="for how long /ops keeps the roles' figures; 0: not at all")
-    ] = 24.0
-    ops_lag_records: Annotated[
-        Count, Meta(description="records that may wait for a role before /ops says that it is behind")
-    ] = 1000
-    ops_latency_ms: Annotated[
-        Count, Meta(description="how long 99 of 100 events may take to viewers before /ops says so")
-    ] = 1000
-    ops_outbox_s: Annotated[
-        Count, Meta(description="how old an event may be that a receiver lacks before /ops says so")
-    ] = 60
     canary_every_s: Annotated[
         float,
         Meta(ge=0, description="how often the canary posts a probe, and looks for it; 0: never"),
@@ -394,6 +383,7 @@ class Settings(Section, frozen=True):
     attachments: Attachments = Attachments()
     nearby: Nearby = Nearby()
     outbox: Outbox = Outbox()
+    ops: Ops = Ops()
     auth: Auth = Auth()
     limits: Limits = Limits()
     embedded: Embedded = Embedded()
