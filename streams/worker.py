@@ -124,11 +124,10 @@ class Worker:
             viewers=state.presence.watching,
             write=self.write,
         )
-        moderated = state.moderation.sanctions
+        moderated, view = state.moderation.sanctions, channels.view
         moderated.still_used = lambda key: any(
             key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
         )
-        view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         #: Who looks at them, goes by what was read until it changes.
         self.spreads = Spreads(channels)
@@ -264,6 +263,7 @@ class Worker:
             retractions=self.partitions.get(self._names.retractions, 0),
             reactions=self.partitions.get(self._names.reactions, 0),
             signer=self._signer,
+            traces=self._settings.traces.sample > 0,
             rooms=self._rooms if kind is Kind.CHAT else None,
             tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
         )

@@ -29,6 +29,7 @@ from kernel.log.positions import Stream, spread
 from kernel.log.recent import RecentKeys
 from kernel.log.records import VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
+from kernel.process.tracing import TRACEPARENT, open_tracing
 from producers.posts import Record, read_post
 
 #: Events of a part, and bytes: after each part others have their turn.
@@ -44,6 +45,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     limit, max_lines = context.settings.gateway.max_event_bytes, context.settings.gateway.max_lines
     recent = RecentKeys()
 
+    tracing = open_tracing(context.settings, "gateway", context.clock)
     context.producer.answers.begin()
 
     async def post_events(request: web.Request) -> web.StreamResponse:
@@ -75,6 +77,12 @@ async def routes(context: Context) -> Sequence[Operation]:
         again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
+        span = None
+        if tracing is not None:
+            given = request.headers.get(TRACEPARENT)
+            span = tracing.begin(f"publish {stream.kind}", given, trusted=caller.bound is None)
+            if span is not None:
+                headers = [*(headers or ()), tracing.header_of(span)]
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
@@ -90,6 +98,8 @@ async def routes(context: Context) -> Sequence[Operation]:
             return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
             results.close()
+            if span is not None:
+                span.end()
 
     return [
         Operation(
