@@ -69,7 +69,7 @@ async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> R
     secret = secrets.token_hex(32)
     cluster = Cluster(directory, servers_dir, direct=not wanted.faults, AUTH_SECRET=secret)
     try:
-        tell("starting three brokers, Elasticsearch, and every role")
+        tell("starting Kafka, Elasticsearch, and every role")
         await asyncio.to_thread(cluster.start)
         if not wanted.faults:
             return await besiege(wanted, cluster, tell)
