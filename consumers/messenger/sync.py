@@ -82,12 +82,13 @@ class SyncFeed:
             places = sync.book.places(user, device, list(some))
             for (stream, one), place in zip(some.items(), places, strict=True):
                 head = heads.get(ROOM + one.room, _NOTHING)
+                start = self._first_place(one, latest=first) if place is None else place
                 if place is None:
-                    place = begins[stream] = self._first_place(one, latest=first)
-                self._starts[stream] = place
-                if head.seq > place:
+                    begins[stream] = start
+                self._starts[stream] = start
+                if head.seq > start:
                     tally = sync.rooms.inboxes.tally(ROOM + one.room)
-                    behind += 0 if tally is None else tally.events_after(place)
+                    behind += 0 if tally is None else tally.events_after(start)
                     self._waiting[stream] = None
         if first and not (self._over or self._member.grants.anonymous):
             sync.book.begins(user, device, begins)

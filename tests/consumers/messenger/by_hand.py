@@ -40,7 +40,7 @@ from tests.streams.test_rooms_fold import changes, says
 
 
 class _Served:
-    """All partitions are served here, until another edge has them; what was before this edge is in history."""
+    """All partitions are served here, until another edge has them; what was before is in history alone."""
 
     other: str | None = None
 
