@@ -12,17 +12,13 @@ from typing import Any, Final
 from urllib.request import urlopen
 
 from chaos.run import AWAY
-from kernel.version import VERSION
-from tests.containers.compose import ROOT, Compose
+from tests.containers.compose import IMAGE, ROOT, Compose
 from tests.containers.daemon import Daemon, daemon
 from tests.containers.people import People
 from tests.containers.standins import build, dockerfile_images, provide
 
 #: The image carries all that runs, and no server that is another's.
 MOST_MB: Final = 250
-#: No image of it can be made where none can be pulled.
-_GRAFANA: Final = "grafana"
-_IMAGE: Final = f"touchline:{VERSION}"
 _READY_S: Final = 120.0
 Tell = Callable[[str], None]
 
@@ -35,11 +31,12 @@ def hold(tell: Tell, *, minutes: float, secure: bool) -> None:
     """All of it. Raises where something does not hold; nothing is left running."""
     with daemon() as docker, tempfile.TemporaryDirectory(prefix="touchline-containers-") as name:
         tell(f"a Docker daemon {'of our own is ready' if docker.own else 'answers'} ({docker.host})")
-        left_out = _without_grafana(docker)
-        compose = Compose(docker, Path(name), left_out=(*left_out, "cli"), secure=secure)
+        compose = Compose(docker, Path(name), secure=secure)
         with _told(tell, "images"):
-            provide(docker, [*dockerfile_images(), *compose.images], tell)
-            build(docker, _IMAGE, ROOT)
+            compose.without = provide(docker, [*dockerfile_images(), *compose.images], tell)
+            build(docker, IMAGE, ROOT)
+        for image in sorted(compose.without):
+            tell(f"{image} can neither be pulled nor be made: what runs it is left out")
         _check_image(docker, tell)
         _check_env(compose)
         tell("a wrong .env is told in a sentence")
@@ -54,12 +51,8 @@ def hold(tell: Tell, *, minutes: float, secure: bool) -> None:
                 docker.docker("volume", "prune", "--force")
 
 
-def _without_grafana(docker: Daemon) -> tuple[str, ...]:
-    return (_GRAFANA,) if docker.own else ()
-
-
 def _check_image(docker: Daemon, tell: Tell) -> None:
-    found = json.loads(docker.docker("inspect", _IMAGE))[0]
+    found = json.loads(docker.docker("inspect", IMAGE))[0]
     size = found["Size"] / 1e6
     tell(f"the image has {size:.0f} MB, and its user is {found['Config']['User']}")
     if size > MOST_MB:
