@@ -126,14 +126,14 @@ class Compose:
         mine = self.daemon.environment
         return {name: value for name, value in mine.items() if name not in self.variables}
 
-    def up(self, *options: str, timeout: float = 300) -> None:
+    def up(self, *options: str, timeout: float = 420) -> None:
         """Bring all of it up, and wait until it is healthy."""
         lasting = [name for name in self.services if name != "topics"]
         self("up", "--detach", "--no-build", "--wait", *options, *lasting, timeout=timeout)
 
     def give_key(self) -> None:
         """An API key for the roles, made as people make it: by a script that asks `docker compose`."""
-        self("up", "--detach", "--no-build", "--wait", "elasticsearch", timeout=180)
+        self("up", "--detach", "--no-build", "--wait", "elasticsearch", timeout=300)
         environment = {**self._environment, "COMPOSE": " ".join(self._command)}
         line = run((str(ROOT / "deploy/api-key.sh"),), environment=environment)
         self.variables["ELASTICSEARCH_API_KEY"] = line.strip().partition("=")[2]

@@ -20,6 +20,8 @@ from tests.containers.tools import find
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/touchline"
 HELM = find("helm")
+#: A helm that is built of its module alone takes the version of its client library for the cluster's.
+KUBERNETES = "1.32"
 #: Role of the chart -> the command, and the section of the settings that says where it listens.
 ROLES = {"stream": "stream", "edge": "edge", "indexer": "index", "outbox": "outbox", "gateway": "gateway"}
 ELSEWHERE = {
@@ -99,8 +101,14 @@ def given(values: dict[str, Any]) -> list[str]:
     return [word for name, value in written.items() for word in ("--set", f"{name}={value}")]
 
 
+def template(values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    return helm(
+        "template", "live", str(CHART), "--namespace", "sport", "--kube-version", KUBERNETES, *given(values)
+    )
+
+
 def rendered(values: dict[str, Any]) -> list[dict[str, Any]]:
-    done = helm("template", "live", str(CHART), "--namespace", "sport", *given(values))
+    done = template(values)
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
@@ -139,7 +147,7 @@ def test_what_is_rendered_is_valid_for_kubernetes(documents: list[dict[str, Any]
     validate = pytest.importorskip("kubernetes_validate")
     for document in documents:
         if document["kind"] not in FOREIGN:
-            validate.validate(document, "1.32", strict=True)
+            validate.validate(document, KUBERNETES, strict=True)
 
 
 def test_every_setting_is_one_that_touchline_knows(documents: list[dict[str, Any]]) -> None:
@@ -256,7 +264,7 @@ def test_the_rules_are_those_of_the_compose_file() -> None:
     ],
 )
 def test_what_cannot_work_is_told_in_a_sentence(values: dict[str, Any], sentence: str) -> None:
-    done = helm("template", "live", str(CHART), *given(values))
+    done = template(values)
     assert done.returncode != 0
     assert sentence in done.stderr
 
