@@ -19,7 +19,7 @@ from tests.containers.standins import build, dockerfile_images, provide
 
 #: The image carries all that runs, and no server that is another's.
 MOST_MB: Final = 250
-_READY_S: Final = 120.0
+_READY_S: Final = 240.0
 Tell = Callable[[str], None]
 
 
@@ -84,7 +84,7 @@ async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
     people = People(compose.url, compose.edges, compose.certificate, token)
     await _check_doors(people)
     async with people.at_work():
-        took = await people.proceed(100, 60)
+        took = await people.proceed(100, 120)
         tell(f"100 events were posted in {took:.1f} s through the balancer, and are watched")
         await _check_prometheus(compose, tell)
         await _check_canary(compose, tell)
@@ -92,7 +92,7 @@ async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
             await _shake(compose, people, tell)
         until = time.monotonic() + 60 * minutes
         while time.monotonic() < until:
-            await people.proceed(100, 60)
+            await people.proceed(100, 120)
         with _told(tell, "everybody arrives, and all is compared"):
             findings = await people.findings()
     wrong = [f"{promise}: {sentence}" for promise, found in findings.items() for sentence in found]
@@ -190,7 +190,7 @@ async def _shake(compose: Compose, people: People, tell: Tell) -> None:
         ("gateway", "the gateway"),
     ):
         await asyncio.to_thread(compose.kill, service)
-        took = await people.proceed(60, 90)
+        took = await people.proceed(60, 180)
         await _wait(lambda s=service: compose.healthy(s), f"{service} is well again")  # type: ignore[misc]
         tell(f"kill -9 of {what}: 60 events more were taken within {took:.1f} s, and it came back")
     begun = time.monotonic()
@@ -202,7 +202,7 @@ async def _shake(compose: Compose, people: People, tell: Tell) -> None:
     tell(f"SIGTERM drained edge-2 within {took:.1f} s, exit code 0")
     await asyncio.to_thread(compose, "start", "edge-2")
     await asyncio.to_thread(compose.up, "--no-recreate", "--scale", "stream=4")
-    took = await people.proceed(60, 60)
+    took = await people.proceed(60, 120)
     if (count := len(compose.containers("stream"))) != 4:
         raise NotHeldError(f"--scale stream=4 gave {count} workers.")
     tell(f"four workers share the partitions; 60 events more within {took:.1f} s")
