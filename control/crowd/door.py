@@ -29,7 +29,7 @@ from control.crowd.reactions import (
     signed_headers,
 )
 from control.crowd.summing import Summing
-from control.crowd.totals import VOTES, Total
+from control.crowd.totals import VOTES, Total, names_said
 from control.moderation.moderation import Moderation
 from control.rooms.door import Who
 from control.rooms.rooms import Rooms
@@ -192,7 +192,7 @@ class CrowdDoor:
 
     async def _check_target(self, by: By, stream: Stream, target: str) -> None:
         """Raise `not_found` where there is no such event on the stream for them, or it was taken back."""
-        check_target(stream.kind, target)
+        check_target(stream, target)
         base = base_of(stream)
         if self._known.moderation.retracted(base.channel, target):
             raise no_event(target, base)
@@ -293,7 +293,7 @@ class CrowdDoor:
         mine: list[str] = []
         if total is not None and target is not None and by.user is not None:
             said = crowd.said_by(base, target, by.user)
-            mine = [name for bit, name in enumerate(total.names) if said >> bit & 1]
+            mine = names_said(total, said)
         if total is None:
             return {"totals": {}, "mine": mine, "as_of": upto}
         return {"totals": dict(total.of), "mine": mine, "as_of": max(upto, total.upto)}

@@ -144,7 +144,8 @@ class OutletDoor:
         everybody; a webhook and a push subscription stay until null takes them away."""
         user = who.named()
         before = self._state.outlets.notifying_of(user)
-        types, quiet = wanted.get("types") or {}, wanted.get("quiet")
+        types, quiet = wanted.get("types"), wanted.get("quiet")
+        types = {} if types is None else types
         if not isinstance(types, Mapping):
             raise TouchlineError("bad_request", "types is an object: {type: true or false}.")
         if quiet is not None:
