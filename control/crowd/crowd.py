@@ -85,9 +85,14 @@ class Crowd:
         """What reactions to a stream, or to an event of it, have come to."""
         return None if self._tables is None else self.totals.get(total_key(stream, target))
 
-    def poll(self, stream: Stream, poll: str) -> Total | None:
+    def counted(self, stream: Stream, target: str = "") -> Total | None:
+        """The same with all that was counted when `as_of_now` returned: that may have been read on the disk
+        before what is held here was told of it."""
+        return self.totals.on_disk(total_key(stream, target))
+
+    def poll(self, stream: Stream, poll: str, *, counted: bool = False) -> Total | None:
         """A poll with its counts; None where there is none, or where it was taken back."""
-        found = self.total(stream, VOTES + poll)
+        found = self.counted(stream, VOTES + poll) if counted else self.total(stream, VOTES + poll)
         return None if found is None or found.poll is None or found.retracted else found
 
     def standing(self, stream: Stream, since_ms: int, most: int) -> list[tuple[str, Total]]:

@@ -267,7 +267,10 @@ class CrowdDoor:
         total = self._known.crowd.poll(base, poll)
         if total is None:
             await self._known.crowd.as_of_now(base.channel)
-            total = self._known.crowd.poll(base, poll)
+            total = self._known.crowd.poll(base, poll, counted=True)
+        return await self._for_reader(grants, base, poll, total)
+
+    async def _for_reader(self, grants: Grants, base: Stream, poll: str, total: Total | None) -> Total:
         if total is None:
             raise no_poll(poll, base)
         if is_room(base):
@@ -287,7 +290,7 @@ class CrowdDoor:
         if target is not None:
             await self._check_target(by, base, target)
         upto = await crowd.as_of_now(base.channel, voices=target is not None and by.user is not None)
-        total = crowd.total(base, target or "")
+        total = crowd.counted(base, target or "")
         if total is not None and total.retracted:
             raise no_event(str(target), base)
         mine: list[str] = []
@@ -302,7 +305,7 @@ class CrowdDoor:
         """A poll with its counts, of all that lies on the log now."""
         base, crowd = base_of(stream), self._known.crowd
         upto = await crowd.as_of_now(base.channel, voices=by.user is not None)
-        total = await self.poll(by.grants, base, poll)
+        total = await self._for_reader(by.grants, base, poll, crowd.poll(base, poll, counted=True))
         said = 0 if by.user is None else crowd.said_by(base, VOTES + poll, by.user)
         assert total.poll is not None  # noqa: S101 - else there would be none
         shown = polls.shown(total, total.poll, self._clock.now_ms())
