@@ -235,7 +235,7 @@ class Camp:
         return {role: [self._pipeline.pid(role)] for role in ROLES}
 
 
-ROLES = ("stream", "edge", "index", "gateway")
+ROLES = ("stream", "edge", "index", "gateway", "outbox")
 SECONDS = 55.0
 #: On a machine that has other tests to run delays tell of those; deaths, memory and loss tell of us.
 BUSY = Bounds(delay_ms=30_000, request_ms=30_000, answer_ms=30_000, stalls=1000, grows_mb=600, acts=0)
@@ -252,6 +252,8 @@ CHOSEN = (
         "registry",
     ),
     *("commands", "junk-ingest-chat", "junk-fanout-live", "junk", "flood", "close-codes"),
+    # And of those who use what stands beside events, the dearest, and who asks for what is others'.
+    *("reacting", "rooming", "hooking", "prying"),
 )
 
 
