@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from bench.figures import quantile, sample
 from control.entity.types import Stamp
 from control.entity.writer import partition_of_key
-from control.feeds.follows import Follow, follow_key, followers_prefix, share_of
+from control.feeds.follows import Follow, count_key, follow_key, followers_prefix, share_of
 from control.feeds.table import follow_type
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind
@@ -144,6 +144,7 @@ def follow(settings: Settings, channel: str, followers: int) -> None:
     for number in range(followers):
         user = f"f{number}"
         put(follow_key(user, channel), Follow(user=user, channel=channel, since=now - 60_000))
+        put(count_key(user).encode(), Follow(user=user, n=1))
         shares[share_of(user)] += 1
     for share, count in shares.items():
         put(followers_prefix(channel) + share.encode(), Follow(channel=channel, n=count))
