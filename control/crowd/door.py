@@ -48,6 +48,8 @@ _MOST_KNOWN: Final = 50_000
 #: An event that was only just accepted may not be found yet.
 _JUST_NOW_MS: Final = 5000
 _AGAIN_S: Final = 0.1
+#: Voices that are looked through for what a page of history costs.
+_OF_A_READ: Final = 50_000
 _TRIES: Final = 5
 
 #: Posts a record of touchline.reactions: until Kafka holds it, or until the fold has accepted it.
@@ -113,9 +115,10 @@ class CrowdDoor:
         clock: Clock,
         post: PostRecord,
         ask: PostRecord,
-        take_read: Callable[[str | None], None],
+        take_read: Callable[[str | None, float], None],
     ) -> None:
-        """`via` is the door's name on records; `take_read` counts a look-up for a user, or refuses it."""
+        """`via` is the door's name on records; `take_read` counts what a look-up costs for a user, or refuses
+        it."""
         self._known, self._finder, self._via, self._codec = known, finder, via, codec
         self._signer, self._clock = signer, clock
         self._post, self._ask, self._take_read = post, ask, take_read
@@ -200,7 +203,7 @@ class CrowdDoor:
         if seq is None:
             if not is_room(base) and self._known.crowd.total(base, target) is not None:
                 return  # somebody has reacted to it before
-            self._take_read(by.bound)
+            self._take_read(by.bound, 1.0)
             seq = self._seqs[base, target] = await self._look_up(base, target)
             if len(self._seqs) > _MOST_KNOWN:
                 self._seqs.popitem(last=False)
@@ -295,8 +298,7 @@ class CrowdDoor:
             raise no_event(str(target), base)
         mine: list[str] = []
         if total is not None and target is not None and by.user is not None:
-            said = crowd.said_by(base, target, by.user)
-            mine = names_said(total, said)
+            mine = names_said(total, await self._said_by(by, base, target, total))
         if total is None:
             return {"totals": {}, "mine": mine, "as_of": upto}
         return {"totals": dict(total.of), "mine": mine, "as_of": max(upto, total.upto)}
@@ -306,10 +308,18 @@ class CrowdDoor:
         base, crowd = base_of(stream), self._known.crowd
         upto = await crowd.as_of_now(base.channel, voices=by.user is not None)
         total = await self._for_reader(by.grants, base, poll, crowd.poll(base, poll, counted=True))
-        said = 0 if by.user is None else crowd.said_by(base, VOTES + poll, by.user)
+        said = await self._said_by(by, base, VOTES + poll, total)
         assert total.poll is not None  # noqa: S101 - else there would be none
         shown = polls.shown(total, total.poll, self._clock.now_ms())
         return {**shown, "mine": said - 1 if said else None, "as_of": max(upto, total.upto)}
+
+    async def _said_by(self, by: By, base: Stream, slot: str, total: Total) -> int:
+        """What somebody themselves said there. All voices are looked through: it costs by their number."""
+        if by.user is None:
+            return 0
+        if total.voters > _OF_A_READ:
+            self._take_read(by.bound, total.voters / _OF_A_READ)
+        return await self._known.crowd.said_by(base, slot, by.user)
 
 
 def base_of(stream: Stream) -> Stream:
