@@ -7,10 +7,10 @@ from typing import Any, Final
 from control.channels.channel import Settings
 from control.moderation.moderation import muted
 from control.moderation.sanctions import Sanction
+from control.moderation.words import MAX_LOOKED_AT, Blocked, blocked_words
 from kernel.errors import TouchlineError
 from kernel.fairness.paces import Paces
 from kernel.log.positions import Kind
-from streams.fold.words import MAX_LOOKED_AT, Blocked, blocked_words
 
 #: A year: what a rate of nearly nothing comes to.
 _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
