@@ -7,7 +7,7 @@ import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
 import { Bell } from "./bell.ts";
 import { Cheering, countedIn } from "./cheering.ts";
-import { author, ChatLog, type Line } from "./chatlog.ts";
+import { author, ChatLog, type Line } from "../shared/chatlog.ts";
 import { People } from "./people.ts";
 import { Together } from "./together.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";

@@ -7,7 +7,7 @@ import { useRef } from "preact/hooks";
 import { ask, linkTo } from "../shared/config.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { type Bar, ends, type Span } from "./bars.ts";
-import { author } from "./chatlog.ts";
+import { author } from "../shared/chatlog.ts";
 import { pieces } from "./highlight.ts";
 import { Histogram } from "./histogram.tsx";
 import { entryOf } from "./match.ts";
