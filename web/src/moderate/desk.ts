@@ -187,7 +187,8 @@ export class Desk {
   // ── lists that are held still, and what is chosen in them ────────────────────────────────────────
 
   hold(on = this.held.value === null): void {
-    this.held.value = on ? { lines: this.lines.value, reports: this.reports.value ?? [] } : null;
+    // A log adds to its list in place.
+    this.held.value = on ? { lines: [...this.lines.value], reports: this.reports.value ?? [] } : null;
   }
 
   choose(message: Message, on = !this.chosen.value.has(message.id)): void {

@@ -99,6 +99,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
           </button>
         )}
       </div>
+      {room.chatProblem.value && shown.value.length > 0 && <p class="notice" role="alert">{room.chatProblem.value}</p>}
       <Applause room={room} />
       <p class="typing" role="status">{typingWords(together.typing.value)}</p>
       <Composer room={room} onSent={jump} />
