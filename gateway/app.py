@@ -30,7 +30,7 @@ from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports, settling, words
 from gateway.nearby import fences, friends, positions, sharing
-from gateway.operators import canary, figures, refusals
+from gateway.operators import canary, figures, past, records, refusals
 from gateway.outlets import notifications, webhooks
 from gateway.pages import demo, pages, walk
 from gateway.rooms import blocks, devices, rooms
@@ -95,6 +95,8 @@ MODULES: Final[tuple[Routes, ...]] = (
     demo.routes,
     walk.routes,
     figures.routes,
+    past.routes,
+    records.routes,
     canary.routes,
     refusals.routes,
     pages.routes,
