@@ -8,13 +8,13 @@ import { changed, read } from "../src/ops/settings.tsx";
 import { verdict } from "../src/ops/verdict.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/viewer/bars.ts";
-import { ChatLog, tame } from "../src/viewer/chatlog.ts";
+import { ChatLog, tame } from "../src/shared/chatlog.ts";
 import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/viewer/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
 import { TileServer } from "../src/shared/tiles.ts";
 import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";
-import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
+import { Heights, offsetOf, slice } from "../src/shared/virtual.ts";
 
 let seq = 0;
 function event(type: string, data: Record<string, unknown>, more: Partial<StreamEvent> = {}): StreamEvent {

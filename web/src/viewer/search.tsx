@@ -2,12 +2,12 @@
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { StreamEvent } from "@touchline/client";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { ask, linkTo } from "../shared/config.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { type Bar, ends, type Span } from "./bars.ts";
-import { author } from "./chatlog.ts";
+import { author } from "../shared/chatlog.ts";
 import { pieces } from "./highlight.ts";
 import { Histogram } from "./histogram.tsx";
 import { entryOf } from "./match.ts";
@@ -137,6 +137,14 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     return () => { clearTimeout(timer); control.abort(); };
   });
 
+  // What could not be asked is asked again once there is somebody to ask.
+  useEffect(() => {
+    const again = () => { if (problem.value) void run(); };
+    const live = room.status.subscribe(({ state }) => { if (state === "live") again(); });
+    addEventListener("online", again);
+    return () => { live(); removeEventListener("online", again); };
+  }, [room]);
+
   const open = (event: StreamEvent) => {
     const there = chatOf(event);
     if (there !== room.channel) return there === null ? undefined : onElsewhere(there, event.seq);
@@ -190,10 +198,10 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onM
       <Facet name="Sender" buckets={facets?.sender} chosen={sender} />
       {span.value && (
         <ul class="facet" aria-label="Time">
-          <li><button type="button" aria-pressed={true} onClick={() => (span.value = null)}>{ends(span.value).join(" to ")}</button></li>
+          <li><button type="button" id="q-span" aria-pressed={true} onClick={() => { span.value = null; document.getElementById("q")?.focus(); }}>{ends(span.value).join(" to ")}</button></li>
         </ul>
       )}
-      <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => (span.value = picked)} />
+      <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => { span.value = picked; requestAnimationFrame(() => document.getElementById("q-span")?.focus()); }} />
       {meant && <p>Did you mean <button type="button" class="button plain" onClick={() => onMeant(meant)}>{meant}</button>?</p>}
       {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
       <ol class="hits">
