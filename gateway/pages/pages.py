@@ -1,4 +1,4 @@
-"""The pages of what is on, viewers, operators and friends: static files, under a policy that allows nothing else."""
+"""The pages: static files, under a policy that allows nothing else."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path

@@ -223,6 +223,10 @@ class Gateway(Section, frozen=True):
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port to listen on")] = 18080
+    origins: Annotated[
+        tuple[str, ...],
+        Meta(description="origins of pages that may ask (CORS), `*` for all; empty: on loopback its own"),
+    ] = ()
     hosts: Annotated[
         tuple[str, ...],
         Meta(description="names that `Host` may say, `*` for all; empty: loopback's on loopback, else all"),

@@ -1,4 +1,4 @@
-"""The page of all that is on, in a real browser: what is live, soon and lately, and a search over all of it."""
+"""The page of all that is on, in a real browser: live, soon and lately, and a search over all of it."""
 
 import time
 from datetime import UTC, datetime, timedelta

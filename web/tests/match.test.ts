@@ -72,7 +72,7 @@ describe("goals", () => {
 
   test("each entry says whose goal it was and how it stood then", () => {
     const ticker = new Ticker(10);
-    ticker.append([kickOff(), event("goal", { team: "away", player: "Ana" }), event("goal", { team: "home" })]);
+    ticker.append([kickOff(), event("goal", { team: "away", player: "Ana" }), event("goal", { score: [1, 1] })]);
     expect(ticker.entries.map(({ title, score }) => [title, score])).toEqual([["Goal (Aruba)", "1–1"], ["Goal: Ana (Malta)", "0–1"], ["Kick off", ""]]);
   });
 });

@@ -63,7 +63,7 @@ function Page({ config }: { config: PageConfig }) {
           <a class="brand" href={homeOf(namedUser())}><Flag size={30} /><h1>Touchline</h1></a>
           <nav aria-label={t("Other pages")}>
             <a href={namedUser() ? `/nearby?${new URLSearchParams({ user: namedUser() }).toString()}` : "/nearby"}>{t("Nearby")}</a>
-            <a href="/ops">{t("Operations")}</a>
+            <a class="operations" href="/ops">{t("Operations")}</a>
           </nav>
           <LanguageChoice />
           <ThemeButton />

@@ -8,6 +8,7 @@ import { author, tame } from "../shared/names.ts";
 import { language, many, t } from "../shared/tongue.ts";
 import { entryOf } from "../viewer/match.ts";
 import type { Finding, Hit } from "./finding.ts";
+import { channelOf } from "./listing.ts";
 
 const LONGEST = 300;
 
@@ -38,7 +39,7 @@ export function Results({ finding, q, onMeant }: { finding: Finding; q: string; 
 
 function One({ event, highlight }: Hit) {
   const { stream, seq, server_ts: at, data } = event;
-  const channel = stream.slice(stream.indexOf(":") + 1);
+  const channel = channelOf(stream);
   const said = author(event);
   const text = typeof data["text"] === "string" ? data["text"] : JSON.stringify(data).slice(0, LONGEST);
   // What is no message has no place in the chat: its channel is opened.

@@ -29,7 +29,7 @@ export class Home {
   private readonly watched = signal<readonly Row[]>([]);
   private readonly active = signal<readonly Row[]>([]);
   private readonly announced = signal<readonly StreamEvent[]>([]);
-  readonly rows = computed(() => sorted(this.watched.value, this.active.value, this.now.value, this.order.value, this.first));
+  readonly rows = computed(() => sorted(this.watched.value, this.active.value, this.announced.value, this.now.value, this.order.value, this.first));
   readonly soon = computed<readonly Soon[]>(() => soonOf(this.announced.value, this.now.value));
   /** How far each channel was known when it was asked how it stands. */
   private readonly stood = new Map<string, string | null>();

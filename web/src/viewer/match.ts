@@ -129,12 +129,12 @@ export function withScore(match: Match, [home, away]: Score): Match {
   return { ...match, home: { ...match.home, score: home }, away: { ...match.away, score: away } };
 }
 
-/** `match` is as it stands after the event. */
-export function entryOf({ seq, type, data, server_ts }: StreamEvent, match: Match = NO_MATCH, corrected = false): Entry {
+/** `match` is as it stands after the event; `scorer` the side whose score it raised. */
+export function entryOf({ seq, type, data, server_ts }: StreamEvent, match: Match = NO_MATCH, corrected = false, scorer = ""): Entry {
   const minute = minuteOf(data);
   const moment = momentOf(type);
   const player = text(data["player"]);
-  const team = teamName(text(data["team"]), match);
+  const team = teamName(text(data["team"]), match) || (moment === "goal" ? scorer : "");
   const title = [titleOf(type), player].filter(Boolean).join(": ");
   return {
     seq,

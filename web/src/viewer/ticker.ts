@@ -113,9 +113,11 @@ export class Ticker {
   }
 }
 
-function shown({ event, after, corrected, gone }: Told, match: Match): Entry | null {
+function shown({ event, before, after, corrected, gone }: Told, match: Match): Entry | null {
   if (event.type === "correction") return null;
-  const entry = entryOf(event, withScore(match, after), corrected);
+  const [home, away] = [0, 1].map((n) => (after[n] ?? 0) - (before[n] ?? 0));
+  const scorer = home && !away ? match.home.name : away && !home ? match.away.name : "";
+  const entry = entryOf(event, withScore(match, after), corrected, scorer);
   if (!gone) return entry;
   // A note that is gone is not missed; of a goal or a card people talk.
   return entry.moment === "note" ? null : { ...entry, moment: "note", title: t("{what} taken back", { what: titleOf(event.type) }), text: "", score: "", corrected: true };
