@@ -39,7 +39,21 @@ const SCRIPTS = ["Latin", "Cyrillic", "Greek", "Armenian", "Cherokee", "Hebrew",
 /** Letters that are drawn as Latin ones are. */
 const ALIKE = new Set("аеорсухіјѕһԁԛԝѵӏАВЕЅІЈКМНОРСТУХԌԚԜѴӀονϲϳΑΒΕΖΗΙΚΜΝΟΡΤΥΧоսհօցզՍՏᎪᎬᎻᎽᏀᏃᎷᏔᏙᏢᏚᏞᎢ");
 
+/** Of what most names are made; nothing in them needs a look. */
+const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
+const MOST_KEPT = 500;
+const kept = new Map<string, Spelled>();
+
+/** Asked for each line that is drawn, so what was found out is kept. */
 export function spelled(name: string): Spelled {
+  if (PLAIN.test(name)) return { text: name, note: "", why: "" };
+  const known = kept.get(name) ?? looked(name);
+  if (kept.size >= MOST_KEPT) kept.clear();
+  kept.set(name, known);
+  return known;
+}
+
+function looked(name: string): Spelled {
   const letters = [...name];
   const text = letters.map((one, n) => (seen(one, letters, n) ? one : written(one))).join("").replace(/^ +| +$/g, (blanks) => "␣".repeat(blanks.length)).replace(/ {2,}/g, (blanks) => "␣".repeat(blanks.length));
   const found = SCRIPTS.filter(([, pattern]) => pattern.test(name)).map(([script]) => script);

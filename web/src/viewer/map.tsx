@@ -70,7 +70,7 @@ export function MapPane({ room, config: { tiles, nearby } }: { room: Room; confi
       <header class="pane-head">
         <h2 id="map-title">{t("Map")}</h2>
         {places.value.size > 0 && <button type="button" class="tool" id="fit-all" onClick={() => map.current?.fitAll()}>{t("Show all")}</button>}
-        <form class="follow" onSubmit={add}>
+        <form class="follow-somebody" onSubmit={add}>
           <label class="sr-only" for="who">{t("Follow somebody's location")}</label>
           <input class="field" id="who" name="who" placeholder={t("Follow somebody")} maxLength={128} pattern="[A-Za-z0-9._~\-]{1,128}" title={t("Letters, digits and . _ ~ -")} spellcheck={false} autocapitalize="off" autocomplete="off" />
         </form>

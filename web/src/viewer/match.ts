@@ -45,6 +45,8 @@ export interface Match {
   readonly speed: number;
   /** What the break, or the end, is called. */
   readonly pause: string;
+  /** When it was announced to begin; empty: not. */
+  readonly startsAt: string;
 }
 
 export const NO_MATCH: Match = {
@@ -56,6 +58,7 @@ export const NO_MATCH: Match = {
   minuteAt: "",
   speed: 1,
   pause: "",
+  startsAt: "",
 };
 
 const MOMENTS: readonly (readonly [Moment, RegExp])[] = [
@@ -101,6 +104,7 @@ export function fold(known: Match, { type, data, server_ts }: StreamEvent): Matc
     minuteAt: minute !== null || moment === "start" || (match.phase === "stopped" && phase === "playing") ? server_ts : match.minuteAt,
     speed: typeof data["speed"] === "number" && data["speed"] > 0 ? data["speed"] : match.speed,
     pause: moment === "pause" || moment === "end" ? titleOf(type) : match.pause,
+    startsAt: text(data["starts_at"]) || match.startsAt,
   };
 }
 

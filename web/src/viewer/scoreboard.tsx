@@ -5,10 +5,10 @@ import { useEffect } from "preact/hooks";
 
 import { Flag } from "../shared/flag.tsx";
 import { CHANNEL, CHANNEL_PATTERN, MAX_CHANNEL } from "../shared/generated.ts";
-import { many, t } from "../shared/tongue.ts";
+import { fromNow, language, many, t } from "../shared/tongue.ts";
 import { sayStatus } from "../shared/words.ts";
 import { BellAndFollow } from "./bell.tsx";
-import { matchClock } from "./match.ts";
+import { type Match, matchClock } from "./match.ts";
 import type { Room } from "./room.ts";
 
 export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel: (channel: string) => void; onUser: ((user: string) => void) | null }) {
@@ -20,7 +20,7 @@ export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel:
   }, []);
   const { viewers, status } = room;
   const { match } = room.playing;
-  const clock = useComputed(() => matchClock(match.value, wall.value));
+  const clock = useComputed(() => matchClock(match.value, wall.value) || beginning(match.value, wall.value));
   const said = useComputed(() => sayStatus(status.value, now.value || performance.now()));
   const { home, away, title } = match.value;
   const scored = home.score !== null || away.score !== null || home.name !== "";
@@ -56,6 +56,13 @@ export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel:
       <p class="clock">{clock.value}</p>
     </header>
   );
+}
+
+/** Until it begins: when, and in how long. */
+function beginning({ phase, startsAt }: Match, nowMs: number): string {
+  if (phase !== "before" || !(Date.parse(startsAt) > nowMs)) return "";
+  const when = new Intl.DateTimeFormat(language.value, { weekday: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(startsAt));
+  return t("Begins {when}, {soon}", { when, soon: fromNow(startsAt, nowMs) });
 }
 
 function ChannelPicker({ channel, home, onChannel }: { channel: string; home: string; onChannel: (channel: string) => void }) {
