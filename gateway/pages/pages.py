@@ -14,7 +14,12 @@ from kernel.settings.reading import Settings
 #: `make web` builds them here, and the wheel carries them.
 _BUILT: Final = Path(__file__).parents[1] / "dist"
 #: Where each page is.
-_PAGES: Final = {"/": "home.html", "/ops": "ops.html", "/nearby": "nearby.html"}
+_PAGES: Final = {
+    "/": "home.html",
+    "/moderate": "moderate.html",
+    "/nearby": "nearby.html",
+    "/ops": "ops.html",
+}
 #: What a channel is watched on: at `/` as well, where the address names one.
 _CHANNEL_PAGE: Final = "index.html"
 _NAMES: Final = ("channel", "stream")

@@ -19,6 +19,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "home.html").write_text("<!doctype html><title>all that is on</title>")
     (tmp_path / "ops.html").write_text("<!doctype html><title>operators</title>")
     (tmp_path / "nearby.html").write_text("<!doctype html><title>friends</title>")
+    (tmp_path / "moderate.html").write_text("<!doctype html><title>desk</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("export {};")
     (tmp_path / "secret").write_text("not to be had")
     monkeypatch.setattr(pages, "_BUILT", tmp_path)
@@ -46,6 +47,7 @@ async def test_the_pages_are_served_with_a_policy_that_allows_no_inline_script(
         ("/?stream=chat:final&at=7", "viewers"),
         ("/ops?channel=final", "operators"),
         ("/nearby", "friends"),
+        ("/moderate", "desk"),
     ):
         async with http.get(path) as answer:
             assert answer.status == 200
