@@ -77,6 +77,12 @@ describe("goals", () => {
   });
 });
 
+test("points of other sports say how it stood, and a score that was missed is none of theirs", () => {
+  const ticker = new Ticker(10);
+  ticker.append([event("shot", { score: [4, 2] }), event("three_points", { score: [7, 2] }), event("clock", { minute: 9 })]);
+  expect(ticker.entries.map(({ title, score }) => `${title} ${score}`)).toEqual(["Three points 7–2", "Shot "]);
+});
+
 describe("corrections", () => {
   const [first, second] = [() => event("goal", { score: [1, 0], player: "Ana" }), () => event("goal", { score: [2, 0], player: "Ben" })];
   const say = (ticker: Ticker) => [sayMatch({ ...ticker.match, title: "-" }), ...ticker.entries.map(({ title, score }) => `${title} ${score}`.trim())];

@@ -21,7 +21,7 @@ export interface Entry {
   readonly text: string;
   readonly at: string;
   readonly red: boolean;
-  /** Of a goal: how it stands after it. */
+  /** Of a goal, and of what else raised the score: how it stands after it. */
   readonly score: string;
   /** It was told otherwise at first. */
   readonly corrected: boolean;
@@ -70,7 +70,7 @@ const MOMENTS: readonly (readonly [Moment, RegExp])[] = [
   ["call", /^(var(_.*)?|penalty(_(awarded|missed|saved))?|missed_penalty|(goal_disallowed|disallowed_goal|no_goal))$/],
 ];
 /** What a goal's type may say beside `goal`: a goal kick is none, nor is one that was disallowed. */
-const OF_GOALS = new Set("own penalty golden silver free kick header headed scored home away field first last winning opening late".split(" "));
+const OF_GOALS = new Set("own drop penalty golden silver free kick header headed scored home away field first last winning opening late".split(" "));
 
 function plainType(type: string): string {
   return type.toLowerCase().replaceAll(/[-. :]/g, "_");
@@ -233,7 +233,8 @@ export function text(value: unknown): string {
 /** A producer who falls silent does not keep the clock running for ever. */
 const SILENT_MIN = 15;
 
-function minuteAt(match: Match, nowMs: number): Minute | null {
+/** The minute as it stands then. */
+export function minuteAt(match: Match, nowMs: number): Minute | null {
   if (match.minute === null || match.phase !== "playing") return match.minute;
   const since = Math.min((Math.max(0, nowMs - Date.parse(match.minuteAt)) / 60_000) * match.speed, SILENT_MIN);
   const { base, added } = match.minute;

@@ -65,7 +65,7 @@ function beginning({ phase, startsAt }: Match, nowMs: number): string {
   return t("Begins {when}, {soon}", { when, soon: fromNow(startsAt, nowMs) });
 }
 
-function ChannelPicker({ channel, home, onChannel }: { channel: string; home: string; onChannel: (channel: string) => void }) {
+export function ChannelPicker({ channel, home, onChannel }: { channel: string; home: string; onChannel: (channel: string) => void }) {
   const typed = useSignal(channel);
   const submit = (event: Event) => {
     event.preventDefault();
@@ -86,7 +86,7 @@ function ChannelPicker({ channel, home, onChannel }: { channel: string; home: st
 }
 
 /** Without keys whoever is here says who they are; nobody in particular may do everything. */
-function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
+export function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
   const typed = useSignal(user);
   const submit = (event: Event) => {
     event.preventDefault();

@@ -3,7 +3,7 @@
 import type { StreamEvent } from "@touchline/client";
 
 import { t } from "../shared/tongue.ts";
-import { type Entry, entryOf, fold, type Match, momentOf, NO_MATCH, type Score, scoreOf, scores, titleOf, withScore } from "./match.ts";
+import { type Entry, entryOf, fold, type Match, momentOf, NO_MATCH, sayScore, type Score, scoreOf, scores, titleOf, withScore } from "./match.ts";
 import { type Sheet, NO_SHEET, sheetWith } from "./sheet.ts";
 
 interface Told {
@@ -114,10 +114,12 @@ export class Ticker {
 }
 
 function shown({ event, before, after, corrected, gone }: Told, match: Match): Entry | null {
-  if (event.type === "correction") return null;
+  if (event.type === "correction" || event.type === "clock") return null; // they say nothing of their own
   const [home, away] = [0, 1].map((n) => (after[n] ?? 0) - (before[n] ?? 0));
   const scorer = home && !away ? match.home.name : away && !home ? match.away.name : "";
-  const entry = entryOf(event, withScore(match, after), corrected, scorer);
+  const told = entryOf(event, withScore(match, after), corrected, scorer);
+  // Points of other sports are goals, too, where they can be told from a score that was missed.
+  const entry = told.score === "" && before[0] !== null && (home || away) ? { ...told, score: sayScore(after) } : told;
   if (!gone) return entry;
   // A note that is gone is not missed; of a goal or a card people talk.
   return entry.moment === "note" ? null : { ...entry, moment: "note", title: t("{what} taken back", { what: titleOf(event.type) }), text: "", score: "", corrected: true };

@@ -26,7 +26,7 @@ export function Timeline({ room, demo }: { room: Room; demo: ComponentChildren }
   if (home.length + away.length > 0) parts.push(["lineups", t("Line-ups")]);
   if (figures.length > 0) parts.push(["figures", t("Statistics")]);
   const part = parts.some(([name]) => name === chosen.value) ? chosen.value : "ticker";
-  const shown = keyOnly.value ? entries.value.filter(({ moment }) => moment !== "note") : entries.value;
+  const shown = keyOnly.value ? entries.value.filter(({ moment, score }) => moment !== "note" || score !== "") : entries.value;
   const notes = entries.value.some(({ moment }) => moment === "note");
   return (
     <section class="pane pane-match" aria-labelledby="match-title">
@@ -84,7 +84,8 @@ function Empty({ room, demo }: { room: Room; demo: ComponentChildren }) {
   );
 }
 
-function Item({ entry }: { entry: Entry }) {
+/** An event as viewers see it. */
+export function Item({ entry, children }: { entry: Entry; children?: ComponentChildren }) {
   return (
     <li class={`item arrives ${entry.moment}${entry.red ? " red" : ""}`}>
       <span class="minute">{entry.minute || <time dateTime={entry.at} title={fullTime(entry.at)}>{clockTime(entry.at)}</time>}</span>
@@ -93,6 +94,7 @@ function Item({ entry }: { entry: Entry }) {
         <p class="item-title"><bdi>{entry.title}</bdi>{entry.score && <b class="item-score">{entry.score}</b>}</p>
         {entry.text && <p class="item-text" dir="auto">{entry.text}</p>}
         {entry.corrected && <p class="item-note">{t("Corrected")}</p>}
+        {children}
       </div>
     </li>
   );
