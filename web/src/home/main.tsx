@@ -17,6 +17,7 @@ import { language, many, speak, t } from "../shared/tongue.ts";
 import { Card, LatelyRow, SoonRow } from "./cards.tsx";
 import { Finding } from "./finding.ts";
 import type { Order } from "./listing.ts";
+import { PLACES } from "./places.ts";
 import { Results } from "./results.tsx";
 import { Home } from "./source.ts";
 
@@ -62,8 +63,7 @@ function Page({ config }: { config: PageConfig }) {
         <div class="home-bar">
           <a class="brand" href={homeOf(namedUser())}><Flag size={30} /><h1>Touchline</h1></a>
           <nav aria-label={t("Other pages")}>
-            <a href={namedUser() ? `/nearby?${new URLSearchParams({ user: namedUser() }).toString()}` : "/nearby"}>{t("Nearby")}</a>
-            <a class="operations" href="/ops">{t("Operations")}</a>
+            {PLACES.map(([path, label]) => <a key={path} href={namedUser() ? `${path}?${new URLSearchParams({ user: namedUser() }).toString()}` : path}>{t(label)}</a>)}
           </nav>
           <LanguageChoice />
           <ThemeButton />
