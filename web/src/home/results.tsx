@@ -51,7 +51,7 @@ function One({ event, highlight }: Hit) {
         <span><bdi>{channel}</bdi></span>
         <time dateTime={at}>{new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at))}</time>
       </span>
-      <span class="hit-text" dir="auto">{highlight ? pieces(tame(highlight)).map(({ text: piece, marked }, n) => (marked ? <mark key={n}>{piece}</mark> : piece)) : tame(text)}</span>
+      <span class="hit-text" dir="auto">{highlight ? pieces(highlight).map(({ text: piece, marked }, n) => (marked ? <mark key={n}>{piece}</mark> : piece)) : tame(text)}</span>
     </a>
   );
 }

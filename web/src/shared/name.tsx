@@ -5,13 +5,23 @@ import "./name.css";
 
 const CHOSEN = "Without a token: whoever writes this has chosen the name";
 
+/** Who wrote something. */
 export function Name({ name, signed = true, own = false }: { name: string; signed?: boolean; own?: boolean }) {
-  const { text, note, why } = spelled(name);
   return (
     <>
-      <bdi class={signed ? "name" : "name unsigned"}>{text}</bdi>
+      <bdi class={signed ? "name" : "name unsigned"}>{spelled(name).text}</bdi>
       {!signed && !own && <small class="guest" title={CHOSEN}>guest</small>}
-      {note && <small class="odd" title={why}>{note}</small>}
+      <Odd name={name} />
     </>
   );
+}
+
+/** A user in a list. */
+export function User({ name }: { name: string }) {
+  return <><bdi>{spelled(name).text}</bdi><Odd name={name} /></>;
+}
+
+function Odd({ name }: { name: string }) {
+  const { note, why } = spelled(name);
+  return note ? <small class="odd" title={why}>{note}</small> : null;
 }
