@@ -26,6 +26,7 @@ from gateway.http.bodies import BODY_TIMEOUT_S
 from gateway.http.connections import Connections
 from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
+from gateway.http.origins import Origins
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports, settling, words
@@ -107,9 +108,12 @@ async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Applic
     """The application with all routes."""
     # Bodies are limited where they are read: an NDJSON stream may be of any length.
     gateway = context.settings.gateway
+    origins = Origins(gateway)
     app = web.Application(
-        middlewares=[*middlewares, as_problems, same_site(gateway)], client_max_size=gateway.max_body_bytes
+        middlewares=[*middlewares, as_problems, same_site(gateway, origins)],
+        client_max_size=gateway.max_body_bytes,
     )
+    app.on_response_prepare.append(origins.tell)
     app[BODY_TIMEOUT_S] = gateway.body_timeout_s
     app[TURNS] = Turns(context.clock)
     found = [route for routes in MODULES for route in await routes(context)]

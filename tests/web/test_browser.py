@@ -211,7 +211,7 @@ def test_hostile_texts_are_texts(browser: Browser, pipeline: Pipeline) -> None:
     for text in (HOSTILE[0], HOSTILE[1], HOSTILE[2], HOSTILE[4], HOSTILE[5]):
         assert page.evaluate(reads(text)), text
     assert page.evaluate("document.querySelectorAll('main img, main script').length") == 0
-    assert page.evaluate("document.title") == "hostile · Touchline"
+    assert page.evaluate("document.title") == f"{script} 1–0 Away · Touchline"
     tall = page.evaluate(
         "Math.max(...[...document.querySelectorAll('.line-text')].map(line => line.offsetHeight))"
     )

@@ -58,6 +58,13 @@ def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
         page.picture("viewers-reader-only")
         page.close()
 
+        home = browser.open(f"{closed.gateway_url}/", **DESKTOP)
+        home.until(shows(".sign-in", "You are not let in"))
+        give(home, token(reader))
+        home.until("document.querySelector('.live') !== null")
+        assert home.evaluate("document.querySelector('.sign-in')") is None
+        home.close()
+
         ops = browser.open(f"{closed.gateway_url}/ops", **DESKTOP)
         ops.until(shows(".trouble", "A token is needed"))
         in_all_lights(ops, "operators-not-let-in")
