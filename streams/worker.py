@@ -45,6 +45,7 @@ from streams.members import Members
 from streams.moderators import Moderators, erased_in
 from streams.nearby import NearbyOwner
 from streams.recovery.restore import restore
+from streams.scheduled import Posting
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
 from streams.upkeep.hot import Traffic
@@ -112,7 +113,16 @@ class Worker:
         self._moderators.writes_late(self.write, self._changes)
         self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes, clock)
         feeds = FeedsOwner(settings, state, self.write, self._changes)
-        of_doors = {**self._moderators.folds, **self._nearby.folds, **feeds.folds}
+        self.scheduled = Posting(
+            *(settings, self._names, state.schedule, self._changes),
+            clock=clock,
+            partitions=lambda: self.partitions,
+            write=self.write,
+        )
+        of_doors = {
+            **{**self._moderators.folds, **self._nearby.folds},
+            **{**feeds.folds, **self.scheduled.folds},
+        }
         self._of_users = {**self._members.folds, **of_doors}
         self.crowd = CrowdOwner(
             *(settings, self._names, tables, state.crowd),
@@ -185,6 +195,7 @@ class Worker:
         self._watching.loaded()
         self._watching.opening(self.partitions, ingest, kept)
         self.crowd.opening(starts, self.positions)
+        self.scheduled.opening()
         self.positions = dict(starts)
         self._health.ok("partitions")
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
@@ -196,7 +207,15 @@ class Worker:
         of_nearby = [names.friends, names.sharing, names.fences]
         of_feeds = [names.follows, names.notifying, names.webhooks]
         of_moderators = [names.sanctions, names.reports]
-        states = [names.channels, *of_rooms, *of_nearby, *of_feeds, *of_moderators, *self.crowd.states]
+        states = [
+            names.channels,
+            names.scheduled,
+            *of_rooms,
+            *of_nearby,
+            *of_feeds,
+            *of_moderators,
+            *self.crowd.states,
+        ]
         chat = names.ingest[Kind.CHAT]
         inputs = [names.changes, names.control, names.acks, names.reactions, chat]
         topics = [*inputs, names.counts, names.inside, *states]

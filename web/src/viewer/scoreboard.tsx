@@ -55,7 +55,7 @@ export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel:
   );
 }
 
-function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (channel: string) => void }) {
+export function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (channel: string) => void }) {
   const typed = useSignal(channel);
   const submit = (event: Event) => {
     event.preventDefault();
@@ -78,7 +78,7 @@ function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (ch
 }
 
 /** Without keys whoever is here says who they are; nobody in particular may do everything. */
-function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
+export function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
   const typed = useSignal(user);
   const submit = (event: Event) => {
     event.preventDefault();

@@ -30,7 +30,8 @@ function Empty({ room, demo }: { room: Room; demo: preact.ComponentChildren }) {
   );
 }
 
-function Item({ entry }: { entry: Entry }) {
+/** An event as viewers see it. */
+export function Item({ entry, children }: { entry: Entry; children?: preact.ComponentChildren }) {
   return (
     <li class={`item arrives ${entry.moment}${entry.red ? " red" : ""}`}>
       <span class="minute">{entry.minute || <time dateTime={entry.at} title={fullTime(entry.at)}>{clockTime(entry.at)}</time>}</span>
@@ -38,6 +39,7 @@ function Item({ entry }: { entry: Entry }) {
       <div>
         <p class="item-title"><bdi>{entry.title}</bdi></p>
         {entry.text && <p class="item-text" dir="auto">{entry.text}</p>}
+        {children}
       </div>
     </li>
   );
