@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from msgspec.structs import replace
 
 from control.entity.fold import EntityFold, Written
@@ -84,7 +84,10 @@ class Posting:
             due = sorted((at, key) for key, at in list(self._due.items()) if at <= now_ms and self._owns(key))
             if due:
                 check_awake()
-                await self._post([key for _, key in due[:_AT_ONCE]], check_awake, barrier)
+                try:
+                    await self._post([key for _, key in due[:_AT_ONCE]], check_awake, barrier)
+                except KafkaException as error:
+                    _log.warning("what is scheduled waits for Kafka", reason=str(error)[:300])
 
     def _owns(self, key: bytes) -> bool:
         return self._changes.owns(entity_of_pair(key))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from urllib.request import Request, urlopen
 import pytest
 
 from chaos.changing import read_whole
-from kernel.clock import to_rfc3339
+from control.commands.sending import send_command
+from control.schedule.scheduled import SCHEDULE, Scheduled, said_of
+from kernel.clock import SystemClock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from schemas.registry import codec_for
 from tests.crowd.conftest import NO_ELASTICSEARCH
+from tests.docs.examples import example
 from tests.pipeline import Pipeline, eventually, running
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
@@ -124,6 +128,41 @@ def test_of_a_channel_there_are_at_most_a_hundred(pipeline: Pipeline) -> None:
         assert ask(pipeline, "PUT", f"chat/full/scheduled/{number}", body)[0] == 201
     status, problem = ask(pipeline, "PUT", "chat/full/scheduled/more", {"at": at(60), "data": {"text": "x"}})
     assert (status, problem["code"]) == (422, "too_many")
+
+
+def test_what_the_docs_show(pipeline: Pipeline) -> None:
+    script = example("studio.md", "bash").replace("http://127.0.0.1:18080", pipeline.gateway_url)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, timeout=60)
+    space: dict[str, Any] = {}
+    exec(example("studio.md", "python"), space)  # noqa: S102 - it is ours
+    assert asyncio.run(space["in_a_moment"](pipeline.gateway_url)) == "whistle by ana"
+    made = ("schedule", "set", "chat:final-7", "soon", at(60), "--text", "Soon.", "--user", "ana")
+    assert "Soon." in pipeline.run(*made).stdout
+    (listed,) = pipeline.lines("schedule", "list", "chat:final-7", "--user", "ana")
+    assert listed["type"] == "message"
+    assert "not posted" in pipeline.run("schedule", "remove", "chat:final-7", "soon").stdout
+    (event,) = eventually("the doors are open", lambda: of(pipeline, "final-7"), within=10)
+    assert event["type"] == "note"
+
+
+def test_who_is_muted_schedules_nothing(pipeline: Pipeline) -> None:
+    pipeline.run("moderate", "mute", "quiet", "eve")
+    post = {"at": at(60), "type": "note", "data": {"text": "Hello."}}
+    assert ask(pipeline, "PUT", "broadcast/quiet/scheduled/x", post, user="eve")[1]["code"] == "muted"
+    assert ask(pipeline, "PUT", "broadcast/user-ana/scheduled/x", post, user="eve")[0] >= 400
+
+
+def test_nobody_else_says_what_is_scheduled(pipeline: Pipeline) -> None:
+    post = Scheduled(
+        stream="broadcast:forged", id="x", at=round(time.time() * 1000), type="goal", data="{}", key="k"
+    )
+    arguments = {"said": json.dumps(said_of(post)), "mac": "00"}
+    send_command(pipeline.settings, SystemClock(), "forged", SCHEDULE, arguments)
+    # What comes after it was folded after it.
+    marker = {"at": at(0), "type": "note", "data": {"text": "after"}}
+    assert ask(pipeline, "PUT", "broadcast/forged/scheduled/after", marker)[0] == 201
+    found = eventually("what was asked for at a door is posted", lambda: of(pipeline, "forged"), within=10)
+    assert [event["type"] for event in found] == ["note"]
 
 
 async def test_each_is_posted_exactly_once_while_workers_are_killed(pipeline: Pipeline) -> None:

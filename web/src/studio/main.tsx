@@ -10,7 +10,7 @@ import { useEffect } from "preact/hooks";
 
 import { addressOf, loadConfig, type PageConfig } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
-import { SignIn } from "../shared/sign_in.tsx";
+import { SignIn } from "../shared/signin.tsx";
 import { rememberChannel } from "../viewer/scoreboard.tsx";
 import { Acts } from "./acts.tsx";
 import { Head } from "./head.tsx";

@@ -9,7 +9,7 @@ import { useEffect } from "preact/hooks";
 
 import { addressOf, ask, loadConfig, type PageConfig } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
-import { SignIn } from "../shared/sign_in.tsx";
+import { SignIn } from "../shared/signin.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chat } from "./chat.tsx";
 import { MapPane } from "./map.tsx";
