@@ -271,7 +271,9 @@ class Gateway(Section, frozen=True):
         str,
         Meta(description="where clients reach the gateway, for addresses that it hands out; empty: as asked"),
     ] = ""
-    page_channel: Annotated[str, Meta(description="channel that the viewers' page opens first")] = "demo"
+    page_channel: Annotated[
+        str, Meta(description="channel that comes first on the home page, and has its demo match")
+    ] = "demo"
     tiles_url: Annotated[
         str, Meta(description="map tiles, with {z}, {x} and {y}; empty: the map is a plain grid")
     ] = ""

@@ -119,6 +119,19 @@ def test_clock_and_score_are_corrected_and_keys_are_told(browser: Browser, pipel
     page.press("Enter")
     for one in (page, viewer):
         one.until(f"{SCORE} === '2-0'")
+    # It is held, and goes on.
+    press(page, "h")
+    posted(page, "held")
+    page.until("document.querySelector('#hold').getAttribute('aria-pressed') === 'true'")
+    press(page, "h")
+    page.until("document.querySelector('#hold').getAttribute('aria-pressed') === 'false'")
+    # It was somebody else.
+    page.click(".seen .card [data-edit]")
+    page.fill("#player", "I. Croes")
+    page.press("Enter")
+    for one in (page, viewer):
+        one.until(shows(".timeline .card", "I. Croes"))
+        one.until(shows(".timeline .card", "Corrected"))
     press(page, "s", "Enter")
     posted(page, "Half time")
     viewer.until(shows(".board .clock", "Half time"))

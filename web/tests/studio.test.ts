@@ -4,7 +4,7 @@ import type { StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
 import { sayUntil, timeOf } from "../src/studio/later.ts";
-import { actionsOf, clockOf, type Draft, fault, isDouble, laterOf, newDraft, phasePost, playOf, type Play, postOf, retraction, scoreOf } from "../src/studio/play.ts";
+import { actionsOf, clockOf, type Draft, editOf, fault, heldPost, isDouble, laterOf, newDraft, phasePost, playOf, type Play, postOf, retraction, scoreOf } from "../src/studio/play.ts";
 import { COMMON, TEMPLATES, templateOf } from "../src/studio/templates.ts";
 
 const AT = Date.parse("2026-07-19T19:00:00.000Z");
@@ -26,7 +26,7 @@ const kickOff = () => event("kick_off", { home: "Aruba", away: "Malta", score: [
 describe("templates", () => {
   test.each(TEMPLATES.map((one) => [one.id, one] as const))("%s has phases that begin and end, and keys that are no other's", (_, template) => {
     const keys = actionsOf(template).map(({ key }) => key);
-    expect(new Set([...keys, "s", "u", "?", "1", "2"]).size).toBe(keys.length + 5);
+    expect(new Set([...keys, "h", "s", "u", "?", "1", "2"]).size).toBe(keys.length + 6);
     expect(template.phases[0]?.clock).toBe("0:00");
     expect(template.phases.at(-1)?.clock).toBeUndefined();
     expect(new Set(actionsOf(template).map(({ type }) => type)).size).toBe(template.actions.length + COMMON.length);
@@ -50,6 +50,29 @@ describe("what is posted", () => {
     const play = playOf([kickOff(), event("corner", { clock: "46:30" })]);
     expect(clockOf(play, AT)).toBe("45+1:30");
     expect(clockOf(playOf([kickOff(), event("corner", { clock: "44:30" })]), AT + 20_000)).toBe("44:50");
+  });
+
+  test("a clock that is held stands still for all, and goes on from there", () => {
+    const play = playOf([kickOff(), event("corner", { clock: "12:10" })]);
+    const held = heldPost(play, AT + 5000, "a");
+    expect(held.data).toEqual({ clock: "12:15", running: false });
+    const stopped = playOf([kickOff(), event("clock", held.data)]);
+    expect(clockOf(stopped, AT + 60_000)).toBe("12:15");
+    expect(heldPost(stopped, AT + 60_000, "a").data).toEqual({ clock: "12:15", running: true });
+    expect(stopped.entries.length).toBe(1);
+  });
+
+  test("what is told otherwise names what it corrects, and leaves team and score", () => {
+    const goal = event("goal", { team: "home", player: "M. Tromp", score: [1, 0] });
+    const play = playOf([kickOff(), goal]);
+    const draft = editOf(goal, play);
+    if (!draft) throw new Error("none");
+    const post = postOf({ ...draft, player: "D. MacAulay" }, play, AT, "a");
+    expect(post).toMatchObject({ type: "edit", data: { target: goal.id, player: "D. MacAulay", text: "" } });
+    const after = playOf([kickOff(), goal, event(post.type, post.data)]);
+    expect(after.entries[0]).toMatchObject({ title: "Goal: D. MacAulay (Aruba)", corrected: true });
+    expect(scoreOf(after)).toEqual([1, 0]);
+    expect(editOf(event("announced", {}), play)).toBeNull();
   });
 
   test("what will be said later says no clock", () => {

@@ -1,8 +1,9 @@
 // The friends who are near, nearest first: how far, and how old that is.
 
+import { sayAge } from "../shared/words.ts";
 import type { Model } from "./model.ts";
 import type { Drawing } from "./pane.tsx";
-import { RADII, sayAge, sayDistance } from "./words.ts";
+import { RADII, sayDistance } from "./words.ts";
 
 export function Near({ model, drawing, nowMs }: { model: Model; drawing: Drawing; nowMs: number }) {
   const { near, more, me, radius, listed, placed } = model;

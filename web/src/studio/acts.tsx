@@ -5,7 +5,7 @@ import { TEMPLATES } from "./templates.ts";
 import type { Model } from "./model.ts";
 
 export function Acts({ model }: { model: Model }) {
-  const { template, phase, next, told } = model.play.value;
+  const { template, phase, next, told, match } = model.play.value;
   const chosen = model.draft.value?.action;
   const at = phase ? template.phases.indexOf(phase) : -1;
   return (
@@ -24,6 +24,9 @@ export function Acts({ model }: { model: Model }) {
         {next ? (
           <button type="button" class="button" id="next" disabled={model.busy.value} onClick={() => void model.postPhase(next)}>{next.name} <kbd>s</kbd></button>
         ) : <p class="quiet">The match is over.</p>}
+        {(match.phase === "playing" || match.phase === "stopped") && (
+          <button type="button" class="button plain" id="hold" aria-pressed={match.phase === "stopped"} disabled={model.busy.value} onClick={() => void model.hold()}>{match.phase === "stopped" ? "Let the clock run" : "Hold the clock"} <kbd>h</kbd></button>
+        )}
         <ol class="steps" aria-label="Phases">
           {template.phases.map((one, number) => <li key={one.name} aria-current={number === at ? "step" : undefined} data-done={number <= at}><span>{one.name}</span></li>)}
         </ol>

@@ -2,6 +2,7 @@
 
 import { useComputed } from "@preact/signals";
 
+import { homeOf } from "../shared/config.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { plural, sayStatus } from "../shared/words.ts";
 import { Kit } from "../viewer/kit.tsx";
@@ -25,7 +26,7 @@ export function Head({ model, now, onChannel, onUser, onKeys }: Given) {
     <header class="board">
       <div class="board-top">
         <h1 class="studio-title">Studio</h1>
-        <ChannelPicker channel={model.channel} onChannel={onChannel} />
+        <ChannelPicker channel={model.channel} home={homeOf(model.user)} onChannel={onChannel} />
         {onUser && <UserField user={model.user} onUser={onUser} />}
         <div class="board-state">
           <Others model={model} />

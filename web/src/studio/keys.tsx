@@ -44,6 +44,7 @@ function does(model: Model, key: string, help: () => void): boolean {
   }
   if (key === "?") help();
   else if (key === "s") document.getElementById("next")?.focus();
+  else if (key === "h") document.getElementById("hold")?.click();
   else if (key === "u") model.undoing.value = shown.at(-1) ?? null;
   else {
     const action = actionsOf(template).find((one) => one.key === key);
@@ -73,7 +74,7 @@ export function KeysHelp({ keys, model }: { keys: Keys; model: Model }) {
   };
   const rows = [
     ...actionsOf(model.play.value.template).map(({ key, name }) => [key, name] as const),
-    ["1, 2", "The first team, the second"], ["s", "To the next phase; Enter begins it"], ["Enter", "Post"], ["Esc", "Discard"], ["u", "Take the last event back; Enter confirms"], ["?", "These keys"],
+    ["1, 2", "The first team, the second"], ["s", "To the next phase; Enter begins it"], ["h", "Hold the clock, or let it run"], ["Enter", "Post"], ["Esc", "Discard"], ["u", "Take the last event back; Enter confirms"], ["?", "These keys"],
   ] as const;
   return (
     <dialog class="keys" ref={dialog} aria-labelledby="keys-title" onClose={() => (keys.shown.value = false)}>

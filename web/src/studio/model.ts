@@ -6,10 +6,9 @@ import { batch, computed, signal } from "@preact/signals";
 import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { entryOf } from "../viewer/match.ts";
 import { Later, timeOf } from "./later.ts";
-import { canWait, type Draft, fault, isDouble, isWritten, laterOf, newDraft, phasePost, playOf, type Post, postOf, retraction } from "./play.ts";
+import { canWait, type Draft, editOf, fault, heldPost, isDouble, isWritten, laterOf, MOST_EVENTS, newDraft, phasePost, playOf, type Post, postOf, retraction } from "./play.ts";
 import type { Action, Phase } from "./templates.ts";
 
-const MOST_EVENTS = 1000;
 /** How long what was posted may take to be seen here. */
 const SEEN_MS = 5000;
 /** Somebody else changed the score meanwhile: it is tried again from how it stands then. */
@@ -115,6 +114,14 @@ export class Model {
     });
   }
 
+  /** What an event says is told otherwise. */
+  edit(event: StreamEvent): void {
+    const draft = editOf(event, this.play.value);
+    if (!draft) return;
+    this.choose(draft.action);
+    this.draft.value = draft;
+  }
+
   write(change: Partial<Draft>): void {
     const draft = this.draft.value;
     if (!draft) return;
@@ -164,6 +171,11 @@ export class Model {
 
   async postPhase(phase: Phase): Promise<boolean> {
     return this.put(() => phasePost(phase, this.play.value, Date.now(), this.channel));
+  }
+
+  /** The clock is held, or let run. */
+  async hold(): Promise<boolean> {
+    return this.put(() => heldPost(this.play.value, Date.now(), this.channel));
   }
 
   /** Takes an event back. */
@@ -293,7 +305,8 @@ export class Model {
 /** An event in a few words. */
 export function wordsOf(type: string, data: Readonly<Record<string, unknown>>): string {
   if (type === "retract") return "something was taken back.";
-  if (type === "clock") return `the clock, ${String(data["clock"])}.`;
+  if (type === "edit") return "something was told otherwise.";
+  if (type === "clock") return `the clock, ${String(data["clock"] ?? "")}${data["running"] === false ? ", held" : ""}.`;
   const { title, text } = entryOf({ stream: "", seq: 0, id: "", server_ts: "", type, data });
   const score = data["score"];
   return `${title}${Array.isArray(score) ? `, ${score.join("–")}` : ""}. ${text}`.trim();

@@ -3,13 +3,16 @@
 import type { StreamEvent } from "@touchline/client";
 
 import { hash } from "../viewer/kit.tsx";
-import { fold, type Match, matchClock, NO_MATCH } from "../viewer/match.ts";
+import { type Entry, type Match, minuteAt } from "../viewer/match.ts";
+import { Ticker } from "../viewer/ticker.ts";
 import { type Action, COMMON, type Phase, type Side, type Template, templateOf } from "./templates.ts";
 
+export const MOST_EVENTS = 1000;
 export const RETRACT = "retract";
+export const EDIT = "edit";
 export const CLOCK = "clock";
 /** What says nothing of its own to viewers. */
-const SILENT: ReadonlySet<string> = new Set([RETRACT, "edit", "counters", CLOCK]);
+const SILENT: ReadonlySet<string> = new Set([RETRACT, EDIT, "counters", CLOCK]);
 
 /** What is being written. */
 export interface Draft {
@@ -24,6 +27,8 @@ export interface Draft {
   readonly away: string;
   readonly title: string;
   readonly sport: string;
+  /** The event that is told otherwise; null: a new one is written. */
+  readonly edits: StreamEvent | null;
   /** When it is to be posted, as it was typed; empty: now. */
   readonly when: string;
 }
@@ -33,7 +38,9 @@ export interface Play {
   readonly template: Template;
   /** Whether the stream says which sport it is. */
   readonly told: boolean;
-  /** What viewers are shown, in order; what was taken back is not. */
+  /** The ticker as viewers have it, newest first. */
+  readonly entries: readonly Entry[];
+  /** The events that hold, in order: what was taken back does not. */
   readonly shown: readonly StreamEvent[];
   readonly phase: Phase | null;
   /** The phase that comes next; null: the match is over. */
@@ -55,12 +62,15 @@ export interface Post {
 export function playOf(events: readonly StreamEvent[], sport = ""): Play {
   const gone = new Set<unknown>(events.filter(({ type }) => type === RETRACT).map(({ data }) => data["target"]));
   const held = events.filter(({ id, retracted }) => !gone.has(id) && !retracted);
+  const ticker = new Ticker(MOST_EVENTS);
+  ticker.append(events.filter(({ type }) => type !== "counters"));
   const told = held.findLast(({ data }) => typeof data["sport"] === "string");
   const template = templateOf(String(told?.data["sport"] ?? sport));
   const phases = held.filter(({ type }) => template.phases.some((phase) => phase.type === type));
   const at = placeIn(template.phases, phases);
   return {
-    match: held.filter(({ type }) => type !== "counters").reduce(fold, NO_MATCH),
+    match: ticker.match,
+    entries: ticker.entries,
     template,
     told: told !== undefined,
     shown: held.filter(({ type }) => !SILENT.has(type)),
@@ -87,11 +97,11 @@ export function scoreOf({ match }: Play): readonly [number, number] {
 
 /** The clock as an event says it: `22:10`; in time that is added `45+1:30`; empty before and after. */
 export function clockOf({ match, phase }: Play, nowMs: number): string {
-  if (match.minute === null || match.phase === "before" || match.phase === "over") return "";
-  const seconds = match.phase === "pause" ? Math.round(match.minute * 60) : secondsOf(matchClock(match, nowMs));
-  if (seconds === null) return "";
-  const minutes = Math.floor(seconds / 60);
-  const rest = String(seconds % 60).padStart(2, "0");
+  const minute = match.phase === "before" || match.phase === "over" ? null : minuteAt(match, nowMs);
+  if (minute === null) return "";
+  // Of what was said to the second nothing is rounded up.
+  const seconds = Math.floor((minute.base + (minute.added ?? 0)) * 60 + 1e-6);
+  const [minutes, rest] = [Math.floor(seconds / 60), String(seconds % 60).padStart(2, "0")];
   const until = phase?.until;
   return until !== undefined && minutes >= until ? `${until}+${minutes - until}:${rest}` : `${minutes}:${rest}`;
 }
@@ -106,8 +116,16 @@ export function newDraft(action: Action, play: Play): Draft {
   const { match } = play;
   return {
     action, side: "", player: "", off: "", text: "", score: [String(home), String(away)], clock: "",
-    home: match.home.name, away: match.away.name, title: match.title, sport: play.template.id, when: "",
+    home: match.home.name, away: match.away.name, title: match.title, sport: play.template.id, edits: null, when: "",
   };
+}
+
+/** What an event says, to be told otherwise; null where that is not for words to say. */
+export function editOf(event: StreamEvent, play: Play): Draft | null {
+  const action = actionsOf(play.template).find(({ type, fields }) => type === event.type && fields.includes("text"));
+  if (!action || action.fields.includes("score") || action.fields.includes("details")) return null;
+  const said = (name: string) => (typeof event.data[name] === "string" ? String(event.data[name]) : "");
+  return { ...newDraft(action, play), edits: event, side: said("team") as Side | "", player: said("player"), off: said("off"), text: said("text") };
 }
 
 /** Whether something was written that would be missed. */
@@ -127,7 +145,11 @@ export function fault({ action, side, text, score, clock, home, away }: Draft): 
 
 /** The event that a draft becomes as the match stands. */
 export function postOf(draft: Draft, play: Play, nowMs: number, channel: string): Post {
-  const { action, side, score, text } = draft;
+  const { action, side, score, text, edits } = draft;
+  if (edits) {
+    const { player, off } = draft;
+    return { type: EDIT, data: { target: edits.id, player: player.trim(), off: off.trim(), text: text.trim() }, key: keyOf(channel, aboutOf(play, EDIT, "", [edits.id, player, off, text])) };
+  }
   const data: Record<string, unknown> = { ...written(draft), ...clocked(action.type === CLOCK ? draft.clock.trim() : clockOf(play, nowMs)) };
   if (action.type === "announced") Object.assign(data, { home: draft.home.trim(), away: draft.away.trim(), title: draft.title.trim(), sport: draft.sport });
   if (action.points && side) {
@@ -141,14 +163,20 @@ export function postOf(draft: Draft, play: Play, nowMs: number, channel: string)
 }
 
 /** Whether it may be scheduled: nobody knows how score and clock will be. */
-export function canWait({ action }: Draft): boolean {
-  return !action.points && action.type !== "score" && action.type !== CLOCK;
+export function canWait({ action, edits }: Draft): boolean {
+  return !edits && !action.points && action.type !== "score" && action.type !== CLOCK;
 }
 
 /** The event that a draft becomes later: what it says of the clock is not known yet. */
 export function laterOf(draft: Draft, play: Play, channel: string): Pick<Post, "type" | "data"> {
   const { type, data } = postOf(draft, play, 0, channel);
   return { type, data: Object.fromEntries(Object.entries(data).filter(([name]) => name !== "clock")) };
+}
+
+/** The clock stops, or goes on, and nothing else happens. */
+export function heldPost(play: Play, nowMs: number, channel: string): Post {
+  const running = play.match.phase === "stopped";
+  return { type: CLOCK, data: { ...clocked(clockOf(play, nowMs)), running }, key: keyOf(channel, `clock ${play.clockId}`) };
 }
 
 /** The event that begins a phase, or ends it. */

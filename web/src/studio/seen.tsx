@@ -5,35 +5,42 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { addressOf } from "../shared/config.ts";
 import { clockTime } from "../shared/words.ts";
-import { entryOf } from "../viewer/match.ts";
 import { Item } from "../viewer/timeline.tsx";
 import type { Model } from "./model.ts";
 import { wordsOf } from "./model.ts";
-import { retraction } from "./play.ts";
+import { editOf, retraction } from "./play.ts";
 
 /** Older ones are corrected by those that follow. */
 const MOST_SHOWN = 100;
 
 export function Seen({ model }: { model: Model }) {
-  const shown = model.play.value.shown.slice(-MOST_SHOWN).reverse();
+  const { entries, shown } = model.play.value;
+  const events = new Map(shown.map((event) => [event.seq, event]));
   return (
     <section class="seen" aria-labelledby="seen-title">
       <header class="pane-head"><h2 id="seen-title">What viewers see</h2><a href={`/${addressOf(model.channel, model.user)}`} target="_blank" rel="noreferrer">Their page</a></header>
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="seen-title">
-        {shown.length === 0 ? <p class="empty">{model.loaded.value ? <><strong>Nothing yet</strong>Your first event starts the ticker of <code>broadcast:{model.channel}</code>.</> : "Getting what has happened so far…"}</p> : (
+        {entries.length === 0 ? <p class="empty">{model.loaded.value ? <><strong>Nothing yet</strong>Your first event starts the ticker of <code>broadcast:{model.channel}</code>.</> : "Getting what has happened so far…"}</p> : (
           <ol class="timeline">
-            {shown.map((event) => (
-              <Item key={event.id} entry={entryOf(event)}>
-                <p class="by">{event.sender && <>by <bdi>{event.sender}</bdi> · </>}<time dateTime={event.server_ts}>{clockTime(event.server_ts)}</time>
-                  {model.undoing.value?.id !== event.id && <button type="button" data-undo={event.id} aria-label={`Take back: ${wordsOf(event.type, event.data)}`} onClick={() => (model.undoing.value = event)}>Take back</button>}
-                </p>
-                {model.undoing.value?.id === event.id && <Undo model={model} event={event} />}
-              </Item>
-            ))}
+            {entries.slice(0, MOST_SHOWN).map((entry) => <Item key={entry.seq} entry={entry}><Tools model={model} event={events.get(entry.seq)} /></Item>)}
           </ol>
         )}
       </div>
     </section>
+  );
+}
+
+/** Who posted it, and what one may do about it; of what is gone there is nothing. */
+function Tools({ model, event }: { model: Model; event: StreamEvent | undefined }) {
+  if (!event) return null;
+  const words = wordsOf(event.type, event.data);
+  if (model.undoing.value?.id === event.id) return <Undo model={model} event={event} />;
+  return (
+    <p class="by">
+      <span>{event.sender && <>by <bdi>{event.sender}</bdi> · </>}<time dateTime={event.server_ts}>{clockTime(event.server_ts)}</time></span>
+      {editOf(event, model.play.value) && <button type="button" data-edit={event.id} aria-label={`Correct: ${words}`} onClick={() => model.edit(event)}>Correct</button>}
+      <button type="button" data-undo={event.id} aria-label={`Take back: ${words}`} onClick={() => (model.undoing.value = event)}>Take back</button>
+    </p>
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-import { entryOf } from "../viewer/match.ts";
+import { entryOf, withScore } from "../viewer/match.ts";
 import { Item } from "../viewer/timeline.tsx";
 import type { Model } from "./model.ts";
 import { wordsOf } from "./model.ts";
@@ -19,9 +19,9 @@ export function Writing({ model, now }: { model: Model; now: { readonly value: n
   const said = model.said.value;
   return (
     <section class="writing" id="writing" tabIndex={-1} aria-labelledby="writing-title">
-      <header class="pane-head"><h2 id="writing-title">{draft ? draft.action.name : "Write an event"}</h2></header>
+      <header class="pane-head"><h2 id="writing-title">{draft ? `${draft.edits ? "Correct: " : ""}${draft.action.name}` : "Write an event"}</h2></header>
       {(model.problem.value || model.later.refused.value) && <p class="notice" role="alert">{model.later.refused.value || model.problem.value}</p>}
-      {draft ? <Form key={draft.action.type} model={model} draft={draft} now={now} /> : (
+      {draft ? <Form key={`${draft.action.type} ${draft.edits?.id ?? ""}`} model={model} draft={draft} now={now} /> : (
         <p class="empty"><strong>Choose what has happened</strong>By its button or its key. <kbd>1</kbd> and <kbd>2</kbd> say which team, <kbd>Enter</kbd> posts, <kbd>u</kbd> takes the last one back.</p>
       )}
       <p class={`outcome ${said?.tone ?? ""}`} id="outcome" role="status">{said?.text}</p>
@@ -44,7 +44,7 @@ function Form({ model, draft, now }: { model: Model; draft: Draft; now: { readon
   const side = (value: Side) => { model.write({ side: value }); form.current?.querySelector<HTMLElement>(".field")?.focus(); };
   return (
     <form class="draft" ref={form} noValidate onSubmit={(event) => void submit(event)}>
-      {action.side && (
+      {action.side && !draft.edits && (
         <fieldset class="sides">
           <legend>Team</legend>
           {(["home", "away"] as const).map((one, number) => (
@@ -147,13 +147,15 @@ function Meanwhile({ model }: { model: Model }) {
 
 function Preview({ draft, play, nowMs, channel }: { draft: Draft; play: Play; nowMs: number; channel: string }) {
   const { type, data } = postOf(draft, play, nowMs, channel);
-  const entry = entryOf({ stream: "", seq: 0, id: "", server_ts: new Date(nowMs).toISOString(), type, data });
-  const score = data["score"];
+  const score = Array.isArray(data["score"]) ? ([Number(data["score"][0]), Number(data["score"][1])] as const) : null;
+  const written = { stream: "", seq: 0, id: "", server_ts: new Date(nowMs).toISOString(), type, data };
+  const { edits } = draft;
+  const entry = entryOf(edits ? { ...edits, data: { ...edits.data, ...data } } : written, score ? withScore(play.match, score) : play.match, edits !== null);
   return (
     <div class="preview">
       <h3>Viewers will see</h3>
       {type === "clock" ? <p class="quiet">The clock at {draft.clock.trim() || "…"}, and no line of its own.</p> : <ol class="timeline"><Item entry={entry} /></ol>}
-      {Array.isArray(score) && <p class="becomes">{play.match.home.name || "Home"} <b>{score[0]}–{score[1]}</b> {play.match.away.name || "Away"}</p>}
+      {score && <p class="becomes">{play.match.home.name || "Home"} <b>{score[0]}–{score[1]}</b> {play.match.away.name || "Away"}</p>}
     </div>
   );
 }
