@@ -48,7 +48,7 @@ function does(model: Model, key: string, help: () => void): boolean {
   else if (key === "u") model.undoing.value = shown.at(-1) ?? null;
   else {
     const action = actionsOf(template).find((one) => one.key === key);
-    if (!action) return false;
+    if (!action || model.later.refused.value) return false;
     model.choose(action);
   }
   return true;
