@@ -18,7 +18,7 @@ from gateway.attachments.opening import open_attachments
 from gateway.channels import channels, listing
 from gateway.context import Context
 from gateway.crowd import counters, polls, reactions
-from gateway.events import history, ingest
+from gateway.events import history, ingest, scheduled
 from gateway.feeds import feed, follows
 from gateway.http import openapi, reference
 from gateway.http.access import Access
@@ -67,6 +67,7 @@ Routes = Callable[[Context], Awaitable[Sequence[Operation | web.RouteDef]]]
 MODULES: Final[tuple[Routes, ...]] = (
     ingest.routes,
     history.routes,
+    scheduled.routes,
     search.routes,
     suggest.routes,
     alerts.routes,

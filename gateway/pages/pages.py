@@ -1,4 +1,4 @@
-"""The pages: static files, under a policy that allows nothing else."""
+"""The pages of viewers and of who works here: static files, under a policy that allows nothing else."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,6 +19,7 @@ _PAGES: Final = {
     "/moderate": "moderate.html",
     "/nearby": "nearby.html",
     "/ops": "ops.html",
+    "/studio": "studio.html",
 }
 #: What a channel is watched on: at `/` as well, where the address names one.
 _CHANNEL_PAGE: Final = "index.html"

@@ -20,6 +20,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "ops.html").write_text("<!doctype html><title>operators</title>")
     (tmp_path / "nearby.html").write_text("<!doctype html><title>friends</title>")
     (tmp_path / "moderate.html").write_text("<!doctype html><title>desk</title>")
+    (tmp_path / "studio.html").write_text("<!doctype html><title>producers</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("export {};")
     (tmp_path / "secret").write_text("not to be had")
     monkeypatch.setattr(pages, "_BUILT", tmp_path)
@@ -48,6 +49,7 @@ async def test_the_pages_are_served_with_a_policy_that_allows_no_inline_script(
         ("/ops?channel=final", "operators"),
         ("/nearby", "friends"),
         ("/moderate", "desk"),
+        ("/studio", "producers"),
     ):
         async with http.get(path) as answer:
             assert answer.status == 200
