@@ -19,7 +19,7 @@ from search_indexer.alerts import Alert
 from search_indexer.alerts import shown as alert_shown
 
 #: Fences of one read: there may be a million of them.
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 100
 
 
 def devices_and_places(known: UserPlaces) -> Iterator[dict[str, Any]]:
