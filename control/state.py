@@ -91,6 +91,7 @@ class ControlState:
         self.readers = ChannelAcl(
             *(self._readers_of, self._closed, self.rooms.readable, self.consent.reads_fence),
             banned=self.moderation.banned,
+            leads=self.rooms.led_by,
         )
         self.retention = Retention(settings.indexer, self._class_of, self._expiring)
         self._missing = {"tables", "channels"}

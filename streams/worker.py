@@ -15,7 +15,7 @@ from control.entity.types import EntityType, source_of
 from control.revocations import Revocations
 from control.state import ControlState
 from kernel.access.signing import Signer
-from kernel.access.users import NOTIFY, ROOM
+from kernel.access.users import AUDIT, NOTIFY, ROOM
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.cluster import Cluster
@@ -34,6 +34,7 @@ from streams.counting import Counting
 from streams.crowd.owner import CrowdOwner
 from streams.feeds import FeedsOwner
 from streams.fences.watching import Watching
+from streams.fold.auditing import Auditing
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
@@ -146,6 +147,8 @@ class Worker:
             or any(key in channels.known for channels in self._channels.values())
         )
         self._signer = Signer(settings.auth)
+        broadcasts = self._names.ingest[Kind.BROADCAST]
+        self._auditing = Auditing(broadcasts, lambda: self.partitions.get(broadcasts, 0), self._signer)
         self._watching = Watching(
             *(settings, self._names, tables), consent=state.consent, clock=clock, write=self.write
         )
@@ -263,6 +266,7 @@ class Worker:
             retractions=self.partitions.get(self._names.retractions, 0),
             reactions=self.partitions.get(self._names.reactions, 0),
             signer=self._signer,
+            auditing=self._auditing,
             rooms=self._rooms if kind is Kind.CHAT else None,
             tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
         )
@@ -345,8 +349,8 @@ class Worker:
             if kind in _REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
-                    if name.startswith((ROOM, NOTIFY)):
-                        continue  # a room has a record of its own, and of what users are told nothing is set
+                    if name.startswith((ROOM, NOTIFY, AUDIT)):
+                        continue  # a room has a record of its own; of what users are told nothing is set
                     if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes += self.registry.write(self.registry.channel(name))
@@ -378,6 +382,10 @@ class Worker:
     def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
         if place.topic == self._names.changes:
             folded = self._changes.fold(place, records)
+            origin = self._changes.origin
+            folded += self._auditing.orders(
+                records, self._control.decode, lambda record: "{}:{}".format(*origin(place, record))
+            )
             return [*folded, *self._inboxes.erased(erased_in(records, self._control.decode))]
         if place.topic == self._names.acks:
             return self._inboxes.places.fold(place, records)
