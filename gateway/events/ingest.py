@@ -25,12 +25,13 @@ from kernel.access.signing import Signer
 from kernel.access.users import check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
-from kernel.log.positions import Stream, spread
+from kernel.log.positions import Kind, Stream, spread
 from kernel.log.recent import RecentKeys
-from kernel.log.records import VIA, Headers
+from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
-from kernel.process.tracing import TRACEPARENT, open_tracing
+from kernel.process.tracing import TRACEPARENT, header_of, open_tracing
 from producers.posts import Record, read_post
+from schemas.checks import RETRACT
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
@@ -77,18 +78,20 @@ async def routes(context: Context) -> Sequence[Operation]:
         again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
-        span = None
-        if tracing is not None:
-            given = request.headers.get(TRACEPARENT)
-            span = tracing.begin(f"publish {stream.kind}", given, trusted=caller.bound is None)
-            if span is not None:
-                headers = [*(headers or ()), tracing.header_of(span)]
+        # Whoever may speak for others decides what is traced.
+        span = tracing and tracing.begin(
+            f"publish {stream.kind}", request.headers.get(TRACEPARENT), trusted=caller.bound is None
+        )
+        if span is not None:
+            headers = [*(headers or ()), header_of(span)]
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
                 parts = _looked(paced(lines_of(request, limit, max_lines), context, caller), looks, refusals)
                 return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
+            if looks[0] is None or (numbers is not None and numbers.anybodys):
+                headers = by_office(stream, body, headers)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
             if not several:
@@ -191,6 +194,13 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
     response.content_type = wanted
     await response.prepare(request)
     return response
+
+
+def by_office(stream: Stream, body: bytes, headers: Headers | None) -> Headers | None:
+    """The headers of events of somebody who may change what others have said: the fold tells moderators."""
+    if stream.kind is not Kind.CHAT or RETRACT.encode() not in body:
+        return headers
+    return [*(headers or ()), (OFFICE, b"gateway")]
 
 
 class _Shared(NamedTuple):

@@ -50,6 +50,11 @@ def current() -> Headers | None:
     return [_header(about)] if about.is_valid and about.trace_flags.sampled else None
 
 
+def header_of(span: Any) -> tuple[str, bytes]:
+    """What the record of an event says of its trace."""
+    return _header(span.get_span_context())
+
+
 class Tracing:
     """Makes the spans of one role, and hands them to an exporter that never waits."""
 
@@ -80,10 +85,6 @@ class Tracing:
         if not chosen or not self._room():
             return None
         return self._tracer.start_span(name, context=_context(text) if known else None)
-
-    def header_of(self, span: Any) -> tuple[str, bytes]:
-        """What the record of an event says of its trace."""
-        return _header(span.get_span_context())
 
     def done(self, name: str, parent: bytes, since_ms: int, about: Mapping[str, Any]) -> None:
         """A role is done with a record that was appended then."""
