@@ -5,7 +5,7 @@ import { useComputed } from "@preact/signals";
 import { homeOf } from "../shared/config.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { plural, sayStatus } from "../shared/words.ts";
-import { Kit } from "../viewer/kit.tsx";
+import { Kit } from "../shared/kit.tsx";
 import { matchClock } from "../viewer/match.ts";
 import { ChannelPicker, UserField } from "../viewer/scoreboard.tsx";
 import type { Model } from "./model.ts";

@@ -2,7 +2,7 @@
 
 import type { StreamEvent } from "@touchline/client";
 
-import { hash } from "../viewer/kit.tsx";
+import { hash } from "../shared/kit.tsx";
 import { type Entry, type Match, minuteAt } from "../viewer/match.ts";
 import { Ticker } from "../viewer/ticker.ts";
 import { type Action, COMMON, type Phase, type Side, type Template, templateOf } from "./templates.ts";
