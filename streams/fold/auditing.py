@@ -5,7 +5,7 @@ change everybody's messages (it says so in a header). Its key is the input's own
 crash, it is a repeat.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -51,10 +51,10 @@ class Auditing:
                     writes += self._write(channel, place(record), {**what, "by": command.get("actor")})
         return writes
 
-    def _write(self, channel: str, key: str, what: Mapping[str, Any]) -> Sequence[Write]:
+    def _write(self, channel: str, key: str, what: Mapping[str, Any]) -> list[Write]:
         name, partitions = audit_channel(channel), self._partitions()
         if name is None or not partitions or not self._signer.able:
-            return ()
+            return []
         value = msgspec.json.encode(
             {"type": TYPE, "key": key, "sender": "touchline", "data": {"channel": channel, **what}}
         )

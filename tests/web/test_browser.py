@@ -413,8 +413,8 @@ def test_what_is_refused_is_written_anew_or_let_go_and_edits_wait_for_nobody(
 def test_home_and_end_lead_to_the_ends_of_a_long_chat(browser: Browser, pipeline: Pipeline) -> None:
     channel = "long-keys"
     texts = [f"Line {n} " + "and more of it " * (n % 40) for n in range(1500)]
-    for first in range(0, 1500, 500):
-        say(pipeline, channel, *texts[first : first + 500])
+    for at in range(0, 1500, 500):
+        say(pipeline, channel, *texts[at : at + 500])
     page = visit(browser, pipeline, channel, **DESKTOP)
     begins = "document.querySelector('.beginning').textContent.includes('begins')"
     first = "document.querySelector('.list .line-text')?.textContent.startsWith('Line 0 ')"

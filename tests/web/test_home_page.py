@@ -15,7 +15,7 @@ SMALL = {"width": 320, "height": 640}
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 
-def home(browser: Browser, pipeline: Pipeline, query: str = "", **options: object) -> Page:
+def home(browser: Browser, pipeline: Pipeline, query: str = "", /, **options: int) -> Page:
     page = browser.open(f"{pipeline.gateway_url}/{query}", **options)
     page.until("document.querySelector('#q') !== null")
     return page

@@ -7,8 +7,7 @@ import pytest
 
 from tests.pipeline import Pipeline
 from tests.web.browser import Browser, Page
-from tests.web.pages import CAUGHT_UP, DESKTOP, PHONE, shows, visit
-from tests.web.test_rooms_page import ask
+from tests.web.pages import CAUGHT_UP, DESKTOP, PHONE, ask, shows, visit
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 NARROW = {"width": 320, "height": 640}
