@@ -114,16 +114,12 @@ class Worker:
         self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes, clock)
         feeds = FeedsOwner(settings, state, self.write, self._changes)
         self.scheduled = Posting(
-            *(settings, self._names, state.schedule, self._changes),
-            clock=clock,
+            *(settings, self._names, state.schedule, self._changes, clock),
             partitions=lambda: self.partitions,
             write=self.write,
         )
-        of_doors = {
-            **{**self._moderators.folds, **self._nearby.folds},
-            **{**feeds.folds, **self.scheduled.folds},
-        }
-        self._of_users = {**self._members.folds, **of_doors}
+        owners = (self._members, self._moderators, self._nearby, feeds, self.scheduled)
+        self._of_users = {name: how for owner in owners for name, how in owner.folds.items()}
         self.crowd = CrowdOwner(
             *(settings, self._names, tables, state.crowd),
             clock=clock,
@@ -175,11 +171,8 @@ class Worker:
         starts = {place: max(0, start) for place, start in starts.items()}
         self.partitions = await asyncio.to_thread(self._cluster.partitions)
         await self._open_owners(starts)
-        epochs = await agree_on_epochs(
-            *(self._cluster, self.registry, sorted(self._kind_of)),
-            clock=self._clock,
-            sink=self._sink if Partition(self._names.control, 0) in starts else None,
-        )
+        sink = self._sink if Partition(self._names.control, 0) in starts else None
+        epochs = await agree_on_epochs(self._cluster, self.registry, sorted(self._kind_of), self._clock, sink)
         self._channels = {kind: self._new_channels(kind, epochs) for kind in Kind}
         ingest = {place: start for place, start in starts.items() if place.topic in self._kind_of}
         kept = {p: j for p, j in self._judges.items() if ingest.get(p, -1) == self.positions.get(p)}
@@ -326,8 +319,7 @@ class Worker:
     def look(self) -> None:
         """Take away what is kept of what is no more; close polls whose time is over."""
         swept = [*self._members.sweep(self._clock.now_ms()), *self.crowd.sweep()]
-        if writes := [*swept, *self.crowd.look()]:
-            self.write(writes)
+        self.write([*swept, *self.crowd.look()])
 
     async def keep_bounds(self) -> None:
         """End the friendships and fences that are too many."""
