@@ -111,7 +111,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             # One that comes too soon is refused here, as far as the one before it is known here.
             now_ms = control_state.presence.broker_ms()
             check_change(control_state.channel(channel), "reshard", shards, now_ms)
-        await commands.send(channel, "reshard", shards)
+        await commands.send(channel, "reshard", shards, actor=caller.user)
         return web.json_response({"channel": channel, "command": "reshard"}, status=202)
 
     async def goes(request: web.Request) -> web.Response:

@@ -139,6 +139,8 @@ def test_two_operators_change_a_channel_and_neither_undoes_the_other(
     one.until(shows(".audit td", "set_channel"))
     one.until(shows(".audit td", "shared-desk"))
     in_every_size(one, "operators-audit")
+    one.click(".audit a")
+    one.until("document.querySelector('[name=key]')?.value === 'touchline-audit-*'")
 
 
 def test_refusals_are_shown_in_full_and_alerts_are_listed_and_forgotten(
