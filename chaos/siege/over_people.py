@@ -1,7 +1,7 @@
 """Attackers among people: rooms, inboxes, friends, fences, attachments, exports, reports, erasures."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -113,7 +113,7 @@ def attaching(channel: str) -> Sequence[Step]:
     right: dict[str, object] = {
         "stream": stream, "name": "a.png", "type": "image/png", "size": 9, "sha256": none,
     }  # fmt: skip
-    wrong: list[dict[str, object]] = [
+    wrong: list[Mapping[str, object]] = [
         *({"size": one} for one in (10**18, -1, 2**70, 1e308, "9")),
         *({"name": one} for one in ("\u202egnp.exe", "n" * 5000, "../../etc/passwd", "a\0b", "")),
         *({"type": one} for one in ("text/html", "x" * 5000, "image/png\r\nX: y")),

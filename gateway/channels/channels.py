@@ -98,7 +98,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if wanted.get("readers", record.settings.readers) and caller.bound:
                 size = max(len(msgspec.json.encode(wanted)), len(msgspec.json.encode(record.settings)))
                 closing.take(await context.access.grants(request), record, size)
-        await commands.send(channel, "set_channel", wanted)
+        await commands.send(channel, "set_channel", wanted, actor=caller.user)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 
     async def reshard(request: web.Request) -> web.Response:

@@ -3,6 +3,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
+import { Name } from "../shared/name.tsx";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { Actions, Thread } from "./actions.tsx";
 import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";
@@ -128,7 +129,7 @@ function Row({ room, line, found, latest }: { room: Room; line: Line; found: boo
       <Kit name={name} />
       <div class="line-main">
         <p class="line-head">
-          <bdi class={line.signed ? "name" : "name unsigned"}>{name}</bdi>
+          <Name name={name} signed={line.signed} own={line.mine} />
           <time dateTime={line.at} title={fullTime(line.at)}>{clockTime(line.at)}</time>
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
