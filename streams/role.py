@@ -16,7 +16,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.first_write import PRODUCER
 from kernel.log.kafka import client_config, wait_for_kafka, watch_kafka
-from kernel.log.lag import tell_lag, together
+from kernel.log.lag import LagGauge
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
@@ -116,20 +116,23 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     looking = asyncio.create_task(_look(app, worker, channel_manager))
     telling = asyncio.create_task(worker.crowd.run(app.check_awake, sink.barrier))
     counting = asyncio.create_task(_count(worker))
+    posting = asyncio.create_task(worker.scheduled.run(app.check_awake, sink.barrier))
     asked = asyncio.create_task(stop.wait())
     try:
-        waited: set[asyncio.Future[Any]] = {asked, fatal, looking, telling, counting}
+        working = (looking, telling, counting, posting)
+        waited: set[asyncio.Future[Any]] = {asked, fatal, *working}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         writing.cancel()
         if not asked.done():
-            await next(ended for ended in (fatal, looking, telling, counting) if ended.done())
+            await next(ended for ended in (fatal, *working) if ended.done())
         looking.cancel()
         telling.cancel()
+        posting.cancel()
         await cast("Consumer", app.consumer).settle(_STOP_S)
         await asyncio.wait_for(app.stop(), _STOP_S)
         _log.info("stopped, with all that was read committed")
     finally:
-        for task in (asked, looking, telling, counting):
+        for task in (asked, looking, telling, counting, posting):
             task.cancel()
         following.stop()
         await on_disk.stop()
@@ -161,14 +164,14 @@ async def _count(worker: Worker) -> None:
 
 
 async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:
-    consumer = cast("Consumer", app.consumer)
+    consumer, gauge = cast("Consumer", app.consumer), LagGauge()
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
         worker.look()
-        lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
+        lags: dict[str, dict[int, int | None]] = {topic: {} for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:
-                lags[place.topic].append(consumer.reader.lag(place, position))
+                lags[place.topic][place.partition] = consumer.reader.lag(place, position)
         OUTPUTS_UNDER_WAY.set(app.sink.queued)
-        tell_lag({topic: together(each) for topic, each in lags.items()})
+        gauge.tell(lags)

@@ -17,7 +17,7 @@ from consumers.cluster.assignment import Assign
 from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
 from kernel.clock import Clock
-from kernel.log.lag import lags, tell_lag
+from kernel.log.lag import LagGauge, lags
 from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.reader")
@@ -128,10 +128,11 @@ class Reader(threading.Thread):
 
     def _read(self, consumer: Consumer) -> None:
         monotonic, rest_until, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
+        gauge = LagGauge()
         while not self._stopping.is_set():
             if monotonic() - counted >= _LAG_EVERY_S:
                 counted = monotonic()
-                tell_lag(lags(consumer))
+                gauge.tell(lags(consumer))
             # Idle: the first record is taken as it comes. Busy: what comes until the rest is over joins it.
             messages = consumer.consume(1, _IDLE_S)
             if not messages:

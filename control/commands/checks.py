@@ -23,13 +23,14 @@ from control.channels.channel import LEAD_MS, ChannelRecord, Settings, settings_
 from control.channels.resharding import check_reshard
 from control.feeds import commands as feeds
 from control.moderation.orders import ERASE, MODERATE, read_erase, read_order
-from control.moderation.reports import REPORT
+from control.moderation.reports import REPORT, SETTLE, read_settle
 from control.moderation.reports import read_about as read_report
 from control.nearby import commands as nearby
 from control.outlets import commands as outlets
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
 from control.rooms.users import GIVEN_BY_USERS, read_about
+from control.schedule import scheduled
 from kernel.access.users import KEPT, MAX_USER
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_LANES, is_channel, split_lane
@@ -193,10 +194,10 @@ def _bad(sentence: str) -> TouchlineError:
 
 #: Commands about users in channels, and everywhere (control/moderation): how each is read.
 _OF_MODERATORS: Final[Mapping[str, Callable[[str, dict[str, Any]], object]]] = MappingProxyType(
-    {MODERATE: read_order, ERASE: read_erase, REPORT: read_report}
+    {MODERATE: read_order, ERASE: read_erase, REPORT: read_report, SETTLE: read_settle}
 )
 #: What only doors and roles say.
-_SEALED: Final = nearby.COMMANDS | feeds.COMMANDS | outlets.COMMANDS
+_SEALED: Final = nearby.COMMANDS | feeds.COMMANDS | outlets.COMMANDS | scheduled.COMMANDS
 _Handler = Callable[[ChannelRecord, dict[str, Any], int], ChannelRecord]
 #: What is not named here is for others on the same topic.
 _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(

@@ -41,6 +41,8 @@ from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings
 
 MAX_SECRET: Final = 256
+#: Who administers a part only has at most this part of all webhooks that there may be.
+_SHARE: Final = 10
 _SECRET_BYTES: Final = 32
 
 
@@ -64,11 +66,8 @@ class OutletDoor:
         before = self._state.outlets.webhook(id_)
         if before is not None:
             self._must_administer(who, before.streams, before.users)
-        elif self._state.outlets.webhooks.count() >= self._outbox.max_webhooks:
-            raise TouchlineError(
-                "limit_reached",
-                f"There are {self._outbox.max_webhooks} webhooks, as many as there may be.",
-            )
+        else:
+            self._check_room_for(who)
         told: dict[str, Any] = {}
         if wanted.secret is not None or before is None:
             secret = new_secret() if wanted.secret is None else check_secret(wanted.secret)
@@ -87,6 +86,19 @@ class OutletDoor:
         )
         await self._say(SET_WEBHOOK, webhook, who, after=before)
         return {**shown(webhook), **told}, before is None
+
+    def _check_room_for(self, who: Who) -> None:
+        most = self._outbox.max_webhooks
+        if self._state.outlets.webhooks.count() >= most:
+            raise TouchlineError("limit_reached", f"There are {most} webhooks, as many as there may be.")
+        share = max(1, most // _SHARE)
+        of_theirs = sum(1 for one in self._state.outlets.all_webhooks() if one.maker == who.user)
+        if of_theirs >= share and not who.grants.allows("admin", "*"):
+            raise TouchlineError(
+                "limit_reached",
+                f"You have {share} webhooks, as many as one may have of the {most} that there may be.",
+                hint="Remove one, or have one for more streams.",
+            )
 
     def webhook(self, who: Who, id_: str) -> Webhook:
         """A webhook, for whoever administers what it is about. Raises `not_found`."""
@@ -144,7 +156,8 @@ class OutletDoor:
         everybody; a webhook and a push subscription stay until null takes them away."""
         user = who.named()
         before = self._state.outlets.notifying_of(user)
-        types, quiet = wanted.get("types") or {}, wanted.get("quiet")
+        types, quiet = wanted.get("types"), wanted.get("quiet")
+        types = {} if types is None else types
         if not isinstance(types, Mapping):
             raise TouchlineError("bad_request", "types is an object: {type: true or false}.")
         if quiet is not None:

@@ -20,11 +20,16 @@ from schemas.catalog import built_in
 _MAX_BYTES: Final = 64 * 1024
 
 
-def _settings_schema() -> Mapping[str, Any]:
-    """JSON schema of a channel's settings: their bounds, and what the Avro schema says of them."""
+def setting_docs() -> Mapping[str, str]:
+    """What the Avro schema says of each setting."""
     fields = built_in().schemas[built_in().latest("channel")]["fields"]
     settings = next(field for field in fields if field["name"] == "settings")["type"]["fields"]
-    said = {field["name"]: field["doc"] for field in settings}
+    return {field["name"]: field["doc"] for field in settings}
+
+
+def _settings_schema() -> Mapping[str, Any]:
+    """JSON schema of a channel's settings: their bounds, and what is said of them."""
+    said = setting_docs()
     return {
         "type": "object",
         "additionalProperties": False,
@@ -93,7 +98,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if wanted.get("readers", record.settings.readers) and caller.bound:
                 size = max(len(msgspec.json.encode(wanted)), len(msgspec.json.encode(record.settings)))
                 closing.take(await context.access.grants(request), record, size)
-        await commands.send(channel, "set_channel", wanted)
+        await commands.send(channel, "set_channel", wanted, actor=caller.user)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 
     async def reshard(request: web.Request) -> web.Response:

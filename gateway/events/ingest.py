@@ -25,11 +25,12 @@ from kernel.access.signing import Signer
 from kernel.access.users import check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
-from kernel.log.positions import Stream, spread
+from kernel.log.positions import Kind, Stream, spread
 from kernel.log.recent import RecentKeys
-from kernel.log.records import VIA, Headers
+from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from producers.posts import Record, read_post
+from schemas.checks import RETRACT
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
@@ -81,6 +82,8 @@ async def routes(context: Context) -> Sequence[Operation]:
                 parts = _looked(paced(lines_of(request, limit, max_lines), context, caller), looks, refusals)
                 return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
+            if looks[0] is None or (numbers is not None and numbers.anybodys):
+                headers = by_office(stream, body, headers)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
             if not several:
@@ -183,6 +186,13 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
     return response
 
 
+def by_office(stream: Stream, body: bytes, headers: Headers | None) -> Headers | None:
+    """The headers of events of somebody who may change what others have said: the fold tells moderators."""
+    if stream.kind is not Kind.CHAT or RETRACT.encode() not in body:
+        return headers
+    return [*(headers or ()), (OFFICE, b"gateway")]
+
+
 class _Shared(NamedTuple):
     """What is the same for all events of a request."""
 
@@ -200,6 +210,7 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
     stream, caller, idempotency_key, lanes, refusals, recent, again = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
+    signs, of_kind = is_room(stream), f"{stream.kind}:"
 
     def prepare(item: Item) -> Record:
         number, value = item
@@ -212,13 +223,13 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
             if post.sender is not None and not caller.speaks_for_others:
                 raise TouchlineError("forbidden", "sender is not the token's user.")
             post.sender = post.sender or caller.user
-        check_post(stream.channel, post.sender, post.type, signs=is_room(stream))
+        check_post(stream.channel, post.sender, post.type, signs=signs)
         if post.key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key
         if lanes:
             post.channel = spread(stream, lanes, sender=post.sender, key=post.key, turn=number).channel
-        if post.key is not None and recent.again(f"{stream.kind}:{post.channel}", post.key):
+        if post.key is not None and recent.again(of_kind + post.channel, post.key):
             again.add(number)
         return make(post)
 
@@ -247,11 +258,14 @@ async def _looked(
     parts: AsyncIterator[list[bytes]], looks: Iterable[Look | None], refusals: Refusals
 ) -> AsyncIterator[list[bytes]]:
     """The parts, once it is known which of their events may not be posted."""
+    asked = [look for look in looks if look is not None]
+    marks = {mark for look in asked for mark in look.marks}
     number = 0
     async for part in parts:
-        for look in looks:
-            if look is not None:
-                refusals.update(await look(enumerate(part, number)))
+        together = b"\n".join(part)
+        if any(mark in together for mark in marks):
+            for look in asked:
+                refusals.update(await look.through(enumerate(part, number)))
         number += len(part)
         yield part
 

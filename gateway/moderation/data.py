@@ -19,7 +19,13 @@ from gateway.context import Context
 from gateway.feeds.door import feed_door
 from gateway.feeds.door import known_of as followed_by
 from gateway.http.operations import Operation, Reply
-from gateway.moderation.known import alerts_of, attachments_of, devices_and_places, fences_of
+from gateway.moderation.known import (
+    alerts_of,
+    attachments_of,
+    devices_and_places,
+    fences_of,
+    reactions_of,
+)
 from gateway.nearby.door import known_of, nearby_door
 from gateway.outlets.door import known_of as wishes_of
 from gateway.outlets.door import outlet_door
@@ -35,6 +41,8 @@ from search_indexer.searching.of_user import events_of
 
 _TIMEOUT_S: Final = 10.0
 _PAGE: Final = 100
+#: An export costs as much as so many pages of history: all fences and voices are looked through for it.
+_COST: Final = 5.0
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "unavailable", "rate_limited")
 _ERASED: Final[dict[str, Any]] = {
     "type": "object",
@@ -131,6 +139,8 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
             yield one_of_theirs
         async for fence in fences_of(board.consent, user):
             yield fence
+        async for reaction in reactions_of(board.crowd, user):
+            yield reaction
         for channel in moderation.banned_from(user):
             if (sanction := moderation.of(channel, user)) is not None:
                 times = shown(sanction, context.clock.now_ms())
@@ -145,7 +155,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
 
     async def export(request: web.Request) -> web.StreamResponse:
         who, user = await whose(request)
-        context.budgets.take_read(bound_of(context, who), 2.0)
+        context.budgets.take_read(bound_of(context, who), _COST)
         given = lines(user)
         first = await anext(given)
         response = web.StreamResponse()

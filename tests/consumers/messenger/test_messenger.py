@@ -125,6 +125,20 @@ async def test_a_room_that_is_asked_for_by_itself_is_followed_again_when_it_is_l
         bob.leave()
 
 
+async def test_a_room_that_another_edge_serves_now_is_told_with_how_far_it_came() -> None:
+    async with ByHand() as edge:
+        bob = Someone(edge, "bob")
+        edge.say("ana", "one")
+        await bob.ask("sync")
+        two = edge.say("ana", "two")
+        await bob.until(lambda message: message.get("seq") == two)
+        # Nothing is said there afterwards that would bring it up.
+        edge.lose_partitions("ws://other/v1/ws")
+        told = await bob.until(lambda message: message["op"] == "redirect")
+        assert told == {"op": "redirect", "stream": STREAM, "url": "ws://other/v1/ws", "after": two}
+        bob.leave()
+
+
 async def test_receipts_typing_and_who_is_there() -> None:
     async with ByHand() as edge:
         edge.post(changes("ana", "changed", receipts=True))
@@ -163,6 +177,10 @@ async def test_rooms_that_the_token_does_not_cover_are_left_out() -> None:
             token = sign("bob", can, expires_s=expires_s, key=auth.secret)
             return Someone(edge, "bob", device, token=token)
 
+        def renewed(*patterns: str) -> str:
+            expires_s = clock.now_ms() / 1000 + 60
+            return sign("bob", {"subscribe": patterns}, expires_s=expires_s, key=auth.secret)
+
         edge.say("ana", "hi @bob")
         inside, outside = come("d1", "chat:*"), come("d2", "chat:pub*")
         assert (await inside.ask("sync"))["rooms"] == 1
@@ -179,6 +197,11 @@ async def test_rooms_that_the_token_does_not_cover_are_left_out() -> None:
         edge.say("ana", "again")
         await inside.until(lambda m: m["op"] == "event" and m["data"].get("text") == "again")
         assert [m["op"] for m in outside.heard] == ["synced", "inbox"]
+        # A token that is renewed and covers less: what it does not cover is followed no more.
+        assert (await inside.ask("auth", token=renewed("chat:pub*")))["op"] == "ok"
+        edge.say("ana", "without you")
+        assert (await inside.ask("ping"))["op"] == "pong"
+        assert "without you" not in inside.texts
         for one in (inside, outside):
             one.leave()
 

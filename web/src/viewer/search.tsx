@@ -2,13 +2,14 @@
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { StreamEvent } from "@touchline/client";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { ask, linkTo } from "../shared/config.ts";
+import { pieces } from "../shared/highlight.ts";
+import { Name } from "../shared/name.tsx";
+import { author } from "../shared/names.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { type Bar, ends, type Span } from "./bars.ts";
-import { author } from "./chatlog.ts";
-import { pieces } from "./highlight.ts";
 import { Histogram } from "./histogram.tsx";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
@@ -137,6 +138,14 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     return () => { clearTimeout(timer); control.abort(); };
   });
 
+  // What could not be asked is asked again once there is somebody to ask.
+  useEffect(() => {
+    const again = () => { if (problem.value) void run(); };
+    const live = room.status.subscribe(({ state }) => { if (state === "live") again(); });
+    addEventListener("online", again);
+    return () => { live(); removeEventListener("online", again); };
+  }, [room]);
+
   const open = (event: StreamEvent) => {
     const there = chatOf(event);
     if (there !== room.channel) return there === null ? undefined : onElsewhere(there, event.seq);
@@ -190,10 +199,10 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onM
       <Facet name="Sender" buckets={facets?.sender} chosen={sender} />
       {span.value && (
         <ul class="facet" aria-label="Time">
-          <li><button type="button" aria-pressed={true} onClick={() => (span.value = null)}>{ends(span.value).join(" to ")}</button></li>
+          <li><button type="button" id="q-span" aria-pressed={true} onClick={() => { span.value = null; document.getElementById("q")?.focus(); }}>{ends(span.value).join(" to ")}</button></li>
         </ul>
       )}
-      <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => (span.value = picked)} />
+      <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => { span.value = picked; requestAnimationFrame(() => document.getElementById("q-span")?.focus()); }} />
       {meant && <p>Did you mean <button type="button" class="button plain" onClick={() => onMeant(meant)}>{meant}</button>?</p>}
       {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
       <ol class="hits">
@@ -202,7 +211,7 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onM
           return (
             <li key={`${event.stream} ${event.seq}`} class="hit">
               <p class="hit-head">
-                <bdi class="name">{author(event).name || entryOf(event).title}</bdi>
+                <Name {...authorOf(event)} />
                 <span>{event.stream}</span>
                 {there === null ? at(event) : <a href={linkTo(event.stream, event.seq)}>{at(event)}</a>}
               </p>
@@ -235,6 +244,12 @@ function Facet({ name, buckets, chosen }: { name: string; buckets: readonly Buck
 
 function at({ server_ts: time }: StreamEvent) {
   return <time dateTime={time} title={fullTime(time)}>{clockTime(time)}</time>;
+}
+
+/** Who said it; a broadcast is called by what it is. */
+function authorOf(event: StreamEvent): { readonly name: string; readonly signed: boolean } {
+  const said = author(event);
+  return said.name ? said : { name: entryOf(event).title, signed: true };
 }
 
 /** The channel in whose chat it was said; null for what is no message. */
