@@ -18,6 +18,7 @@ from kernel.errors import CODES
 from kernel.log import positions
 from kernel.process import metrics
 from kernel.settings.reading import PREFIX, SECTIONS
+from search_indexer.query import operators
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/make_reference.py; change the code that it names instead. -->"
@@ -185,6 +186,15 @@ def typescript() -> str:
         "export const METRIC_LABELS: Readonly<Record<string, string>> = {",
         *(f"  {name}: {json.dumps(label)}," for name, label in overview.SHOWN.items() if label),
         "};",
+        "",
+        "// ── search_indexer/query/operators.py: what a query may ask beside words ──",
+        "",
+        "export const OPERATORS = [",
+        *(
+            f"  {{ name: {json.dumps(one.name)}, says: {json.dumps(one.says)}, examples: {json.dumps(one.values or (one.example,))} }},"
+            for one in operators.OPERATORS.values()
+        ),
+        "] as const;",
     ]
     return "\n".join(lines) + "\n"
 

@@ -24,6 +24,8 @@ MAX_ID: Final = 100
 MAX_PATTERNS: Final = 50
 MAX_USERS: Final = 1000
 MAX_TYPES: Final = 50
+#: Webhooks of a user who administers nothing.
+MAX_OF_A_USER: Final = 20
 _ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_ID}}}")
 
 
@@ -38,6 +40,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     maker: str | None = None
+    #: Its streams are of its maker's own alerts, and it is posted to only while they are.
+    own: bool = False
     #: Events from this append time on are posted.
     since: int = 0
     gone: bool = False

@@ -185,3 +185,39 @@ async def test_loopback_is_allowed_while_there_are_no_keys(posting: Pipeline, ho
         await hooked(posting, hook, f"chat:{channel}")
         await say(posting, channel, "hello")
         await hook.until(1)
+
+
+async def test_whoever_made_an_alert_has_it_posted_and_only_while_it_is_theirs(posting: Pipeline) -> None:
+    ana, bob, alert, other = new("ana", "bob", "told", "other")
+    about = {"q": "goal", "channel": "final"}
+    await ok(posting, "PUT", f"/v1/alerts/{alert}", ana, about)
+    stream = f"broadcast:alert-{alert}"
+
+    async def tell(text: str) -> None:
+        path = f"/v1/streams/broadcast/alert-{alert}/events?wait=accepted"
+        await ok(posting, "POST", path, None, [{"type": "alert", "data": {"text": text}}])
+
+    async with receiver() as hook, receiver() as his:
+        body = {"url": hook.url, "secret": SECRET, "streams": [stream]}
+        for who, streams in ((bob, [stream]), (ana, ["broadcast:alert-*"]), (ana, [stream, "chat:final"])):
+            wanted = body | {"streams": streams}
+            assert await refused(posting, "PUT", f"/v1/webhooks/{alert}", who, wanted) == (403, "forbidden")
+        assert (await ok(posting, "PUT", f"/v1/webhooks/{alert}", ana, body))["active"]
+        assert [one["id"] for one in (await ok(posting, "GET", "/v1/webhooks", ana))["webhooks"]] == [alert]
+        assert (await ok(posting, "GET", "/v1/webhooks", bob))["webhooks"] == []
+        assert (await refused(posting, "DELETE", f"/v1/webhooks/{alert}", bob))[0] == 403
+        await tell("hers")
+        (got,) = await hook.until(1)
+        assert got.event["stream"] == stream
+        # Somebody else's under the same name is none of hers.
+        await ok(posting, "DELETE", f"/v1/alerts/{alert}", ana)
+        await ok(posting, "PUT", f"/v1/alerts/{alert}", bob, about)
+        await ok(posting, "PUT", f"/v1/webhooks/{other}", bob, body | {"url": his.url})
+        async with asyncio.timeout(20):
+            while not his.received:
+                await tell("whose is it?")
+        await tell("his")
+        async with asyncio.timeout(20):
+            while his.received[-1].event["data"]["text"] != "his":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert "his" not in [one.event["data"]["text"] for one in hook.received]

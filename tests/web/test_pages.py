@@ -18,6 +18,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "index.html").write_text("<!doctype html><title>viewers</title>")
     (tmp_path / "ops.html").write_text("<!doctype html><title>operators</title>")
     (tmp_path / "nearby.html").write_text("<!doctype html><title>friends</title>")
+    (tmp_path / "search.html").write_text("<!doctype html><title>analysts</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("export {};")
     (tmp_path / "secret").write_text("not to be had")
     monkeypatch.setattr(pages, "_BUILT", tmp_path)
@@ -36,7 +37,12 @@ async def http(request: pytest.FixtureRequest) -> AsyncIterator[ClientSession]:
 async def test_the_pages_are_served_with_a_policy_that_allows_no_inline_script(
     built: Path, http: ClientSession
 ) -> None:
-    for path, title in (("/", "viewers"), ("/ops", "operators"), ("/nearby", "friends")):
+    for path, title in (
+        ("/", "viewers"),
+        ("/ops", "operators"),
+        ("/nearby", "friends"),
+        ("/search", "analysts"),
+    ):
         async with http.get(path) as answer:
             assert answer.status == 200
             assert title in await answer.text()

@@ -5,10 +5,10 @@ import { describe, expect, test } from "vitest";
 
 import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot, verdict } from "../src/ops/figures.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
-import { columns } from "../src/viewer/bars.ts";
+import { columns } from "../src/shared/bars.ts";
 import { ChatLog, tame } from "../src/viewer/chatlog.ts";
 import { countedIn, risen } from "../src/viewer/cheering.ts";
-import { pieces } from "../src/viewer/highlight.ts";
+import { pieces } from "../src/shared/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
 import { TileServer } from "../src/shared/tiles.ts";
 import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";

@@ -7,8 +7,9 @@ import { signal, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { addressOf, ask, loadConfig, type PageConfig, storeToken, storedToken } from "../shared/config.ts";
+import { addressOf, ask, loadConfig, type PageConfig } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
+import { SignIn } from "../shared/sign_in.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chat } from "./chat.tsx";
 import { MapPane } from "./map.tsx";
@@ -126,23 +127,6 @@ function DemoButton({ channel }: { channel: string }) {
       <p><button type="button" class="button" disabled={state.value !== "idle"} onClick={() => void start()}>{state.value === "idle" ? "Start the demo match" : "Kicking off…"}</button></p>
       {problem.value && <p class="notice" role="alert">{problem.value}</p>}
     </>
-  );
-}
-
-function SignIn({ reason, onToken }: { reason: string; onToken: () => void }) {
-  const token = useSignal(storedToken());
-  const submit = (event: Event) => {
-    event.preventDefault();
-    storeToken(token.value.trim());
-    onToken();
-  };
-  return (
-    <form class="sign-in" onSubmit={submit}>
-      <p role="alert"><strong>You are not let in.</strong> {reason} Paste a token to go on; <code>touchline token NAME</code> makes one.</p>
-      <label class="sr-only" for="token">Token</label>
-      <input class="field" id="token" type="password" autocomplete="off" spellcheck={false} placeholder="Token" value={token.value} onInput={(event) => (token.value = event.currentTarget.value)} />
-      <button class="button" type="submit">Go on</button>
-    </form>
   );
 }
 

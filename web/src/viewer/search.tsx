@@ -1,42 +1,17 @@
 // Search: what was said and shown, with highlights, facets to narrow it down, and when it happened.
 
 import { useSignal, useSignalEffect } from "@preact/signals";
-import type { StreamEvent } from "@touchline/client";
+import type { Bucket, Found as Results, StreamEvent, Suggestions } from "@touchline/client";
 import { useRef } from "preact/hooks";
 
+import { ends, type Span } from "../shared/bars.ts";
 import { ask, linkTo } from "../shared/config.ts";
+import { pieces } from "../shared/highlight.ts";
+import { Histogram } from "../shared/histogram.tsx";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
-import { type Bar, ends, type Span } from "./bars.ts";
 import { author } from "./chatlog.ts";
-import { pieces } from "./highlight.ts";
-import { Histogram } from "./histogram.tsx";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
-
-interface Bucket {
-  readonly value: string;
-  readonly count: number;
-}
-
-interface Results {
-  readonly total: number;
-  readonly hits: readonly { readonly event: StreamEvent; readonly score: number | null; readonly highlight?: string }[];
-  readonly next: string | null;
-  readonly took_ms: number;
-  readonly did_you_mean?: string;
-  readonly facets: {
-    readonly kind: readonly Bucket[];
-    readonly channel: readonly Bucket[];
-    readonly sender: readonly Bucket[];
-    readonly histogram: readonly Bar[];
-    readonly bar_ms: number;
-  } | null;
-}
-
-interface Suggested {
-  readonly start: number;
-  readonly suggestions: readonly { readonly text: string }[];
-}
 
 const TYPING_MS = 250;
 const SUGGEST_MS = 120;
@@ -129,7 +104,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     const control = new AbortController();
     const timer = setTimeout(() => {
       if (!q.trim() || document.activeElement?.id !== "q") return void (suggested.value = []);
-      ask<Suggested>(`/v1/search/suggest?${new URLSearchParams({ q, ...where, limit: "8" }).toString()}`, { signal: control.signal }).then(
+      ask<Suggestions>(`/v1/search/suggest?${new URLSearchParams({ q, ...where, limit: "8" }).toString()}`, { signal: control.signal }).then(
         ({ start, suggestions }) => (suggested.value = suggestions.map(({ text }) => q.slice(0, start) + text)),
         () => undefined, // Who types goes on without.
       );
