@@ -67,6 +67,9 @@ def chatter(pipeline: Pipeline, channel: str, word: str) -> None:
         {"type": "goal", "data": {"text": f"{word} scores", "minute": 40 + n}} for n in range(2)
     ]
     post(pipeline, "broadcast", channel, goals)
+    # What else is said, from which the above stands out.
+    rain = [{"sender": "cleo", "data": {"text": f"rain again, {n}"}} for n in range(40)]
+    post(pipeline, "chat", f"{channel}-weather", rain)
 
 
 def found(pipeline: Pipeline, q: str, count: int, user: str = "ana") -> None:
@@ -192,8 +195,8 @@ def test_one_saves_an_alert_and_sees_what_another_says(browser: Browser, pipelin
 
     def told() -> bool:
         write(other, "a wombat came by")
-        desk.until("document.querySelector('[data-alert=wombats] .news') !== null", within=10)
-        return True
+        other.until("document.querySelector('.mine:last-of-type .tick')?.matches('.delivered')")
+        return bool(desk.evaluate("document.querySelector('[data-alert=wombats] .news') !== null"))
 
     eventually("the alert is known to the indexer", told)
     assert desk.evaluate(shows("[data-alert=wombats] .news", "a wombat came by"))

@@ -29,7 +29,7 @@ export function Filters({ model }: { model: Model }) {
             <button key={words} type="button" aria-pressed={wanted.value.since === value && wanted.value.until === ""} onClick={() => model.want({ since: value, until: "" })}>{words}</button>
           ))}
         </div>
-        <label>From <input class="field" id="since" value={since.value} placeholder="10m, yesterday, 19:30" maxLength={100} autocomplete="off" onInput={(event) => (since.value = event.currentTarget.value)} /></label>
+        <label>From <input class="field" id="since" value={since.value} placeholder="10m, yesterday" maxLength={100} autocomplete="off" onInput={(event) => (since.value = event.currentTarget.value)} /></label>
         <label>to <input class="field" id="until" value={until.value} placeholder="now" maxLength={100} autocomplete="off" onInput={(event) => (until.value = event.currentTarget.value)} /></label>
         <label>Zone <input class="field" id="zone" value={zone.value} placeholder={OWN_ZONE} list="zones" maxLength={64} autocomplete="off" onInput={(event) => (zone.value = event.currentTarget.value)} /></label>
         <datalist id="zones">{ZONES.map((name) => <option key={name} value={name} />)}</datalist>

@@ -53,6 +53,13 @@ export function Query({ model }: { model: Model }) {
     return () => { clearTimeout(timer); control.abort(); };
   });
 
+  const type = ({ value, selectionStart }: HTMLInputElement) => {
+    const at = selectionStart ?? value.length;
+    const before = value.slice(0, at).toLowerCase();
+    [model.typed.value, caret.value, typing.value] = [value, at, true];
+    // What was offered for less of it stays while it still fits: nobody takes what they have typed past.
+    [offers.value, chosen.value] = [offers.value.filter(({ q, caret: end }) => q.slice(0, end).toLowerCase().startsWith(before)), -1];
+  };
   const take = (offer: Offer) => {
     model.typed.value = offer.q;
     [offers.value, chosen.value, caret.value] = [[], -1, offer.caret];
@@ -84,7 +91,7 @@ export function Query({ model }: { model: Model }) {
             placeholder={'Words, "a phrase", from:ana, after:2h, has:link, -not'} value={model.typed.value}
             role="combobox" aria-autocomplete="list" aria-expanded={open} aria-controls={`${id}-list`} aria-describedby={`${id}-how`}
             {...(chosen.value >= 0 ? { "aria-activedescendant": `${id}-${chosen.value}` } : {})}
-            onInput={(event) => { model.typed.value = event.currentTarget.value; caret.value = event.currentTarget.selectionStart ?? event.currentTarget.value.length; typing.value = true; }}
+            onInput={(event) => type(event.currentTarget)}
             onKeyDown={key} onBlur={close} />
           <span class="sr-only" id={`${id}-how`}>Tab takes the first suggestion, arrows choose another, Escape closes them.</span>
           <ul class="offers" id={`${id}-list`} role="listbox" aria-label="Suggestions" hidden={!open}>

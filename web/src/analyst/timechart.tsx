@@ -41,7 +41,7 @@ export function TimeChart({ model, counted }: { model: Model; counted: Facets })
         <>
           <Histogram bars={counted.histogram} barMs={counted.bar_ms} most={matchMedia("(min-width: 720px)").matches ? WIDE : NARROW} zone={zone} parts={parts} before={before} {...(whole ? { whole } : {})}
             onPick={(span) => model.want(span)} onPoint={(column, count) => (pointed.value = column && { column, before: count })} />
-          {counted.histogram.length === 1 && <p class="quiet">All of it within one bar: choose shorter ones to see more.</p>}
+          {counted.histogram.length === 1 && !whole && <p class="quiet">All of it within one bar: choose shorter ones to see more.</p>}
           <p class="pointed">{said ? <>{ends(said.column, zone).join(" to ")}: {plural(said.column.count, "result")}{previous && `, before ${said.before.toLocaleString("en")}`}{parts.filter((value) => said.column.by[value]).map((value) => <> · <bdi>{value}</bdi> {said.column.by[value]?.toLocaleString("en")}</>)}</> : "A bar, or several drawn over, narrow the search to their time."}</p>
         </>
       )}

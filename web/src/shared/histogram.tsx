@@ -76,9 +76,9 @@ export function Histogram({ bars, barMs, onPick, most: atMost = MOST, whole, zon
           const [since, until] = ends(column, zone);
           const says = `${since} to ${until}: ${plural(column.count, "result")}${before ? `, before ${(earlier[n] ?? 0).toLocaleString("en")}` : ""}`;
           return (
-            <button key={column.since} type="button" class={n >= low && n <= high ? "bar chosen" : "bar"} disabled={!filled(n)} tabIndex={n === stop ? 0 : -1}
+            <button key={column.since} type="button" class={`bar${n >= low && n <= high ? " chosen" : ""}${before ? " beside" : ""}`} disabled={!filled(n)} tabIndex={n === stop ? 0 : -1}
               data-count={column.count} aria-label={says} title={says} onClick={() => pick(n)} onFocus={() => point(n)}>
-              {before && <span class="before" style={{ height: `${(100 * (earlier[n] ?? 0)) / most}%` }} />}
+              {(earlier[n] ?? 0) > 0 && <span class="before" style={{ height: `${(100 * (earlier[n] ?? 0)) / most}%` }} />}
               <span class="pile" style={{ height: `${(100 * column.count) / most}%` }}>{parts.length > 0 && <Pile column={column} parts={parts} />}</span>
             </button>
           );

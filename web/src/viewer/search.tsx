@@ -5,7 +5,7 @@ import type { Bucket, Found as Results, StreamEvent, Suggestions } from "@touchl
 import { useRef } from "preact/hooks";
 
 import { ends, type Span } from "../shared/bars.ts";
-import { ask, linkTo } from "../shared/config.ts";
+import { ask, linkTo, namedUser } from "../shared/config.ts";
 import { pieces } from "../shared/highlight.ts";
 import { Histogram } from "../shared/histogram.tsx";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
@@ -53,6 +53,12 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     }
     if (cursor) parameters.set("cursor", cursor);
     return `/v1/search?${parameters.toString()}`;
+  };
+
+  /** The same search where there is more room, and more to do with it. */
+  const desk = () => {
+    const given = { q: words.value.trim(), channel: everywhere.value ? channel.value : room.channel, kind: kind.value, sender: sender.value, sort: sort.value === "relevance" ? "" : sort.value, since: span.value?.since ?? "", until: span.value?.until ?? "", user: namedUser() };
+    return `/search?${new URLSearchParams(Object.entries(given).filter(([, value]) => value !== "")).toString()}`;
   };
 
   /** The search is in the address: whoever is sent it sees the same. */
@@ -131,6 +137,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
             <option value="relevance">best first</option><option value="newest">newest first</option><option value="oldest">oldest first</option>
           </select></label>
           <label><input type="checkbox" checked={everywhere.value} onChange={(event) => { everywhere.value = event.currentTarget.checked; channel.value = ""; }} /> All channels</label>
+          <a href={desk()}>Analyst’s desk</a>
         </div>
       </form>
       <div class="scroll" tabIndex={0} role="region" aria-label="Search results" aria-busy={busy.value}>
