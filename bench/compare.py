@@ -43,6 +43,10 @@ _LONGEST_S: Final = 300
 Values = dict[tuple[str, str, float], list[float]]
 
 
+class _FailedError(Exception):
+    """A command ended badly: its turn does not count."""
+
+
 def turn(directory: Path, command: tuple[str, ...], environment: Mapping[str, str]) -> Values:
     """One command in a checkout; the samples that it left."""
     module, *arguments = command
@@ -55,7 +59,9 @@ def turn(directory: Path, command: tuple[str, ...], environment: Mapping[str, st
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
-            sys.exit(f"{module} ended with {done.returncode} in {directory}:\n{done.stderr[-2000:]}")
+            raise _FailedError(
+                f"{module} ended with {done.returncode} in {directory}:\n{done.stderr[-2000:]}"
+            )
         values: Values = {}
         for sample in collected(samples):
             values.setdefault((sample.figure, sample.who, sample.load), []).append(sample.value)
@@ -78,8 +84,12 @@ def turns(other: Path, names: list[str], number: int) -> Iterator[tuple[str, Val
             for count in range(number):
                 for each in names:
                     pair = [other, ROOT] if count % 2 == 0 else [ROOT, other]
-                    got = {directory: turn(directory, COMMANDS[each], environment) for directory in pair}
-                    yield each, got[other], got[ROOT]
+                    try:
+                        got = {directory: turn(directory, COMMANDS[each], environment) for directory in pair}
+                    except _FailedError as error:
+                        print(f"   {each}: left out of this turn\n{error}", file=sys.stderr, flush=True)
+                    else:
+                        yield each, got[other], got[ROOT]
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""Feeds and webhooks: a page of a hundred channels, posts a second to one receiver, and how late they are.
+"""Feeds and webhooks: pages of a hundred channels, posts to one receiver, a channel that a million follow.
 
-    python -m bench.feeds
+    python -m bench.feeds [pages] [posts] [giant] [--followers 1000000] [--connected 1000]
 
-It runs a worker, an indexer, a gateway and an outbox as processes against a Kafka and an Elasticsearch, as
-the tests do.
+It runs each role as a process against a Kafka and an Elasticsearch, as the tests do. The followers of the
+giant are written as the states that their commands would have made.
 """
 
 import argparse
@@ -12,11 +12,23 @@ import json
 import statistics
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import ClientSession, web
+from confluent_kafka import Consumer, Producer, TopicPartition
+from websockets.asyncio.client import ClientConnection, connect
 
+from bench.figures import quantile, sample
+from control.entity.types import Stamp
+from control.entity.writer import partition_of_key
+from control.feeds.follows import Follow, count_key, follow_key, followers_prefix, share_of
+from control.feeds.table import follow_type
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from tests import sharing
 from tests.pipeline import Pipeline, running
 
@@ -72,6 +84,8 @@ async def pages(http: ClientSession, url: str) -> None:
             if what != "newest":
                 before = f"&before={page['events'][-1]['id']}" if page["more"] else ""
         print(f"feed page (50) of {_CHANNELS} channels, {what}: {late(took[20:])}")
+        for share in (0.5, 0.99):
+            sample(f"feed page p{share * 100:.0f}", what, quantile(took[20:], share) * 1000)
 
 
 async def posts(http: ClientSession, url: str) -> None:
@@ -93,6 +107,7 @@ async def posts(http: ClientSession, url: str) -> None:
     took = time.perf_counter() - began
     ordered = all(seqs == sorted(seqs) for seqs in receiver.order.values())
     print(f"posts to one receiver: {_EVENTS / took:,.0f} a second, in order per channel: {ordered}")
+    sample("webhook posts", "to one receiver", _EVENTS / took)
     sent: dict[str, float] = {}
     for tick in range(_PACED_S * 10):
         at = time.time()
@@ -102,23 +117,161 @@ async def posts(http: ClientSession, url: str) -> None:
     await asyncio.sleep(2)
     took_s = [receiver.came[id_] - at for id_, at in sent.items() if id_ in receiver.came]
     print(f"event to receiver at {_PACED_PER_S}/s: {late(took_s)}")
+    sample("webhook late", "p99", quantile(took_s, 0.99) * 1000)
     await runner.cleanup()
 
 
-async def measure(pipeline: Pipeline) -> None:
+# ── a channel that a million follow ──────────────────────────────────────────────────────────────────────
+
+
+def follow(settings: Settings, channel: str, followers: int) -> None:
+    """Users f0, f1 … follow a channel, as the owners of their shares would have written it."""
+    type_, now = follow_type(settings), int(time.time() * 1000)
+    producer = Producer(client_config(settings, linger_ms=20, queue_buffering_max_messages=500_000))
+    partitions = len(producer.list_topics(type_.topic, timeout=10).topics[type_.topic].partitions)
+    shares: Counter[str] = Counter()
+
+    def put(key: bytes, state: Follow) -> None:
+        value = type_.encode(type_.with_stamp(state, Stamp(1, {})))
+        place = partition_of_key(type_.entity_of(key), partitions)
+        while True:
+            try:
+                producer.produce(type_.topic, value, key, place)
+                return
+            except BufferError:
+                producer.poll(0.1)
+
+    for number in range(followers):
+        user = f"f{number}"
+        put(follow_key(user, channel), Follow(user=user, channel=channel, since=now - 60_000))
+        put(count_key(user).encode(), Follow(user=user, n=1))
+        shares[share_of(user)] += 1
+    for share, count in shares.items():
+        put(followers_prefix(channel) + share.encode(), Follow(channel=channel, n=count))
+    producer.flush()
+
+
+async def live(http: ClientSession, url: str, channel: str) -> tuple[str, float]:
+    """It goes live: its event's id, and how long until that is accepted."""
+    body, began = {"type": "live_started", "data": {"title": channel}}, time.perf_counter()
+    path = f"/v1/streams/broadcast/{channel}/events?wait=accepted"
+    async with http.post(f"{url}{path}", json=body) as response:
+        answer = await response.json()
+    return str(answer["results"][0]["id"]), time.perf_counter() - began
+
+
+class Follower:
+    """One who is there, and has asked for the feed."""
+
+    def __init__(self, wire: ClientConnection) -> None:
+        self._wire = wire
+        self.came: dict[str, float] = {}
+        self.reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for frame in self._wire:
+            at = time.time()
+            for line in str(frame).splitlines():
+                message = json.loads(line)
+                for event in message["events"] if message["op"] == "feed" else ():
+                    self.came.setdefault(event["id"], at)
+
+
+def written(settings: Settings) -> int:
+    """Records of all ingest topics of broadcasts, so far: notifications are such."""
+    topic = topic_names(settings).ingest[Kind.BROADCAST]
+    consumer = Consumer(client_config(settings, group_id="bench-never-joined"))
+    try:
+        parts = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        return sum(consumer.get_watermark_offsets(TopicPartition(topic, part))[1] for part in parts)
+    finally:
+        consumer.close()
+
+
+async def giant(http: ClientSession, pipeline: Pipeline, followers: int, connected: int) -> None:
+    """It goes live: what that costs at write, when those hear it who are there, and when who comes later."""
+    url, settings = pipeline.gateway_url, pipeline.settings
+    small = statistics.median([(await live(http, url, "nobody"))[1] for _ in range(30)])
+    await asyncio.to_thread(follow, settings, "giant", followers)
+    async with asyncio.timeout(300):
+        while True:
+            async with http.get(f"{url}/v1/channels/giant/followers") as response:
+                if (await response.json())["followers"] == followers:
+                    break
+            await asyncio.sleep(0.5)
+    await asyncio.sleep(10)  # every role has all of them on its disk
+    before = written(settings)
+    large = statistics.median([(await live(http, url, "giant"))[1] for _ in range(30)])
+    await asyncio.sleep(2)
+    more = written(settings) - before - 30
+    print(
+        f"live_started, accepted after: {small * 1000:.1f} ms with no follower, {large * 1000:.1f} ms with"
+        f" {followers:,}; notifications written while nobody looks: {more}"
+    )
+    sample("live accepted", f"{followers:,} followers", large * 1000)
+    step = max(1, followers // connected)
+    there: list[Follower] = []
+    for number in range(connected):
+        wire = await connect(
+            f"{pipeline.edge_url}?user=f{number * step}", compression=None, ping_interval=None
+        )
+        await wire.send('{"id":1,"op":"feed","limit":1}')
+        there.append(Follower(wire))
+    await asyncio.sleep(5)
+    id_, _ = await live(http, url, "giant")
+    accepted = time.time()
+    async with asyncio.timeout(30):
+        while not all(id_ in one.came for one in there):  # noqa: ASYNC110 - it is looked at
+            await asyncio.sleep(0.01)
+    last = max(one.came[id_] for one in there) - accepted
+    print(f"live_started on the screens of {connected:,} followers who are there: {last * 1000:.0f} ms")
+    sample("live told", f"{connected:,} there", last * 1000)
+    for one in there:
+        one.reading.cancel()
+    later = f"f{followers - 1}"
+    began = time.perf_counter()
+    async with connect(f"{pipeline.edge_url}?user={later}", compression=None) as wire:
+        notes = f"broadcast:notify-{later}"
+        await wire.send(json.dumps({"id": 1, "op": "subscribe", "stream": notes, "last": 5}))
+        async with asyncio.timeout(30):
+            async for frame in wire:
+                if id_ in str(frame):
+                    break
+    looked = time.perf_counter() - began
+    print(f"a follower who comes later is told of it: {looked * 1000:.0f} ms after they look")
+    sample("live looked", "one who comes later", looked * 1000)
+
+
+PARTS: Final = ("pages", "posts", "giant")
+
+
+async def measure(pipeline: Pipeline, given: argparse.Namespace) -> None:
     async with ClientSession() as http:
-        await pages(http, pipeline.gateway_url)
-        await posts(http, pipeline.gateway_url)
+        for part in given.parts or PARTS:
+            match part:
+                case "pages":
+                    await pages(http, pipeline.gateway_url)
+                case "posts":
+                    await posts(http, pipeline.gateway_url)
+                case _:
+                    await giant(http, pipeline, given.followers, given.connected)
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all, if none is named")
+    parser.add_argument("--followers", type=int, default=1_000_000)
+    parser.add_argument("--connected", type=int, default=1000)
+    given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"There is no {', '.join(sorted(unknown))}.")
     with tempfile.TemporaryDirectory() as directory:
         logs = Path(directory)
         with sharing.shared("kafka", logs) as kafka, sharing.shared("elasticsearch", logs) as elasticsearch:
-            roles = ("stream", "index", "gateway", "outbox")
-            with running(kafka, elasticsearch, logs, *roles) as pipeline:
-                asyncio.run(measure(pipeline))
+            roles = ("stream", "index", "edge", "gateway", "outbox")
+            limits = {"TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_ADDRESS": "20000"}
+            with running(kafka, elasticsearch, logs, *roles, **limits) as pipeline:
+                asyncio.run(measure(pipeline, given))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from bench.figures import Aim, Figure, Sample, Spread, Summary, judge, summarise
-from bench.measurements import FIGURES, MEASUREMENTS, SETTINGS
+from bench.measurements import FIGURES, MEASUREMENTS
 from bench.plots import PLOTS, draw
+from bench.settings_of_peers import SETTINGS
 from chaos.page import marked
 
 ROOT: Final = Path(__file__).parents[1]

@@ -90,6 +90,8 @@ def bare(servers: str, prefix: str) -> None:
     while True:
         # The first record goes on at once, with whatever else is there.
         for message in (first := consumer.consume(1, 0.2)) and first + consumer.consume(999, 0):
+            if message.error():  # topics that have just been made, and are not known everywhere
+                continue
             read += 1
             key: Any = message.key()
             outputs = job(message.value(), key, message.partition(), message.offset(), message.timestamp()[1])  # type: ignore[arg-type]

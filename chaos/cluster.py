@@ -1,4 +1,4 @@
-"""The pipeline under attack: three brokers, Elasticsearch, and every role, each within reach of a fault."""
+"""The pipeline under attack: brokers, Elasticsearch, and every role, each within reach of a fault."""
 
 import contextlib
 import http.client
@@ -51,15 +51,16 @@ class Cluster:
         direct: bool = False,
         **given: str,
     ) -> None:
-        """`direct`: nobody strikes its links, so there are no proxies; all of it costs less without them."""
+        """`direct`: nobody strikes it, so there are no proxies, and one broker: all of it costs less so."""
         self._directory = directory
+        self._brokers = BROKERS[:1] if direct else BROKERS
         #: The checkout of an earlier version, and the roles that run it still.
         # There was no outbox then: this version's runs beside the others.
         self._before, self._earlier = before, set(ROLES if before else ()) - {"outbox"}
         self._servers = Servers(
             directory,
             servers_dir=servers_dir,
-            brokers=len(BROKERS),
+            brokers=len(self._brokers),
             behind_proxies=not direct,
             doors=() if direct else ROLES,
         )
@@ -74,7 +75,7 @@ class Cluster:
             return port
 
         self._ports = {role: free() for role in ROLES}
-        for name, node in zip(BROKERS, nodes, strict=True):
+        for name, node in zip(self._brokers, nodes, strict=True):
             self._wire(f"*>{name}", node.advertised, node.port)
             controller = name.replace("kafka", "controller")
             self._wire(f"*>{controller}", node.controller_advertised, node.controller_port)
@@ -88,7 +89,7 @@ class Cluster:
             brokers = {
                 f"{role}>{name}": node.port
                 for role in ROLES
-                for name, node in zip(BROKERS, nodes, strict=True)
+                for name, node in zip(self._brokers, nodes, strict=True)
             }
             self._listens = self._leads = {**self._leads, **brokers}
         #: What faults have said of links, and with it how wires behave; two faults may end at the same time.
@@ -99,8 +100,8 @@ class Cluster:
             "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": self._servers.bootstrap_servers,
             "TOUCHLINE_ELASTICSEARCH_URL": f"http://127.0.0.1:{self._servers.elasticsearch.port}",
             "TOUCHLINE_TOPICS_PARTITIONS": str(partitions),
-            "TOUCHLINE_TOPICS_REPLICATION_FACTOR": "3",
-            "TOUCHLINE_TOPICS_MIN_INSYNC_REPLICAS": "2",
+            "TOUCHLINE_TOPICS_REPLICATION_FACTOR": str(len(self._brokers)),
+            "TOUCHLINE_TOPICS_MIN_INSYNC_REPLICAS": str(len(self._brokers) // 2 + 1),
             "TOUCHLINE_GATEWAY_PORT": str(self._ports["gateway"]),
             "TOUCHLINE_INDEXER_PORT": str(self._ports["index"]),
             "TOUCHLINE_OUTBOX_PORT": str(self._ports["outbox"]),
@@ -177,7 +178,7 @@ class Cluster:
 
     def not_ready(self) -> list[str]:
         """Who cannot work now."""
-        return [name for name in (*BROKERS, "elasticsearch", *ROLES) if not self.is_ready(name)]
+        return [name for name in (*self._brokers, "elasticsearch", *ROLES) if not self.is_ready(name)]
 
     def sizes(self) -> dict[str, Size]:
         """What our own roles hold now."""
@@ -196,7 +197,7 @@ class Cluster:
 
     def pids(self) -> dict[str, list[int]]:
         """The processes that run now, by name: servers have more than one."""
-        leaders = {self._process(name).pid: name for name in (*BROKERS, "elasticsearch", *ROLES)}
+        leaders = {self._process(name).pid: name for name in (*self._brokers, "elasticsearch", *ROLES)}
         found: dict[str, list[int]] = {}
         for pid in psutil.pids():
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -285,7 +286,8 @@ class Cluster:
             cell = "" if role == "edge-own" else _CELL
             own = {"EDGE_PORT": self._ports[role], "EDGE_NAME": role, "EDGE_CELL": cell}
             own |= {"EDGE_PUBLIC_URL": self._edge_url(role)}
-        own |= {"KAFKA_BOOTSTRAP_SERVERS": ",".join(self._address(f"{role}>{name}") for name in BROKERS)}
+        brokers = [self._address(f"{role}>{name}") for name in self._brokers]
+        own |= {"KAFKA_BOOTSTRAP_SERVERS": ",".join(brokers)}
         if role in SEARCHERS:
             own |= {"ELASTICSEARCH_URL": f"http://{self._address(f'{role}>elasticsearch')}"}
         given = {f"{PREFIX}{name}": str(value) for name, value in own.items()}

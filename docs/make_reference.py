@@ -12,7 +12,9 @@ import prometheus_client
 from msgspec import Meta, inspect
 
 from consumers.protocol import messages
-from gateway.operators import overview
+from control.channels.bounds import SETTINGS, Rule
+from gateway.channels import channels
+from gateway.operators import telling
 from kernel.close_codes import BANDS, CLOSES, Close, Return
 from kernel.errors import CODES
 from kernel.log import positions
@@ -179,12 +181,43 @@ def typescript() -> str:
         f"export const CHANNEL_PATTERN = {json.dumps(positions.CHANNEL.pattern.replace('-]', chr(92) + '-]'))};",
         *(f"export const {name} = {value};" for name, value in limits.items()),
         "",
-        "// ── kernel/process/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──",
+        "// ── kernel/process/metrics.py: names as they are scraped, and the labels by which the operators' stream tells one ──",
         "",
         *constant_of("METRICS", names),
         "",
-        "export const METRIC_LABELS: Readonly<Record<string, string>> = {",
-        *(f"  {name}: {json.dumps(label)}," for name, label in overview.SHOWN.items() if label),
+        "export const METRIC_LABELS: Readonly<Record<string, readonly string[]>> = {",
+        *(f"  {name}: {json.dumps(labels)}," for name, labels in telling.SHOWN.items() if labels),
+        "};",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def channel_settings() -> str:
+    """What may be set for a channel, for the operators' page: control/channels/bounds.py, and the schema's words."""
+    said = channels.setting_docs()
+    rows = {
+        name: {"kind": type(rule).__name__.lower(), **rule._asdict(), "says": said[name]}
+        for name, rule in SETTINGS.items()
+    }
+    lines = [
+        "// Made by docs/make_reference.py (`make docs`); change control/channels/bounds.py instead.",
+        "",
+        "export interface Setting {",
+        f"  readonly kind: {' | '.join(json.dumps(rule.__name__.lower()) for rule in get_args(Rule))};",
+        "  readonly says: string;",
+        "  /** Of a number. */",
+        "  readonly low?: number;",
+        "  readonly high?: number;",
+        "  readonly whole?: boolean;",
+        "  /** Of a list, and of each text in it. */",
+        "  readonly most?: number;",
+        "  readonly longest?: number;",
+        "  /** Of a name. */",
+        "  readonly pattern?: string;",
+        "}",
+        "",
+        "export const CHANNEL_SETTINGS: Readonly<Record<string, Setting>> = {",
+        *(f"  {name}: {json.dumps(row, ensure_ascii=False)}," for name, row in rows.items()),
         "};",
         "",
         "// ── search_indexer/query/operators.py: what a query may ask beside words ──",
@@ -220,6 +253,7 @@ PAGES = {
     "metrics.md": metrics_page,
     "errors.md": errors_page,
     "../clients/js/src/generated.ts": typescript,
+    "../web/src/ops/generated.ts": channel_settings,
 }
 
 if __name__ == "__main__":

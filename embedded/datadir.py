@@ -4,14 +4,19 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kernel.errors import TouchlineError
 
 VERSION: Final = 1
-_ENTRIES: Final = frozenset({"elasticsearch", "kafka", "logs", "run", "secret", "servers", "version"})
+_ENTRIES: Final = frozenset(
+    {"elasticsearch", "kafka", "logs", "run", "secret", "servers", "vapid.pem", "version"}
+)
 
 
 class DataDirectory:
@@ -38,13 +43,21 @@ class DataDirectory:
 
     def secret(self) -> str:
         """What the roles of this directory sign by; made once, so that what was signed stays so."""
-        file = self.path / "secret"
+        return self._made_once("secret", lambda: secrets.token_hex(32)).read_text().strip()
+
+    def vapid_key(self) -> Path:
+        """The file of the key by which push services know us; made once, for browsers subscribe to it."""
+        return self._made_once("vapid.pem", _p256_key)
+
+    def _made_once(self, name: str, make: Callable[[], str]) -> Path:
+        """A file that nobody else may read."""
+        file = self.path / name
         if not file.exists():
             unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
             unfinished.touch(0o600)
-            unfinished.write_text(secrets.token_hex(32))
+            unfinished.write_text(make())
             unfinished.replace(file)
-        return file.read_text().strip()
+        return file
 
     def prepare(self) -> None:
         """Make the directory where it is missing; refuse one of another program, or of a newer version."""
@@ -124,3 +137,8 @@ def _write(path: Path, text: str) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     unfinished.write_text(text)
     unfinished.replace(path)
+
+
+def _p256_key() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

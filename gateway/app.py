@@ -28,9 +28,9 @@ from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
-from gateway.moderation import data, orders, reports
+from gateway.moderation import data, orders, reports, settling, words
 from gateway.nearby import fences, friends, positions, sharing
-from gateway.operators import canary, figures, refusals
+from gateway.operators import canary, figures, past, records, refusals
 from gateway.outlets import notifications, webhooks
 from gateway.pages import demo, pages, walk
 from gateway.rooms import blocks, devices, rooms
@@ -88,11 +88,15 @@ MODULES: Final[tuple[Routes, ...]] = (
     devices.routes,
     orders.routes,
     reports.routes,
+    settling.routes,
+    words.routes,
     data.routes,
     schema_registry.routes,
     demo.routes,
     walk.routes,
     figures.routes,
+    past.routes,
+    records.routes,
     canary.routes,
     refusals.routes,
     pages.routes,

@@ -8,16 +8,19 @@ from history.feed import Followed
 from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind, Stream
+from kernel.log.positions import Kind, Stream, lanes_of
 
 #: A turn of whoever looks through many channels.
 _TURN_S: Final = 0.005
+#: Streams of one feed, lanes counted: as many as the index takes in one query, and some.
+_MOST_STREAMS: Final = 20_000
 
 
 async def followed_by(
     state: ControlState, grants: Grants, clock: Clock, *, types: frozenset[str] | None = None
 ) -> dict[str, Followed]:
-    """The channels with what their feeds show, of those that may be read; with room for others in between.
+    """The channels and their lanes with what their feeds show, of those that may be read; with room for
+    others in between. Raises `too_many`.
 
     `types`: only these. A channel that was closed since it was followed shows nothing.
     """
@@ -27,7 +30,14 @@ async def followed_by(
         one = in_feed(state, grants, channel, now_ms)
         shown = frozenset[str]() if one is None else one.types if types is None else one.types & types
         if one is not None and shown:
-            found[channel] = one._replace(types=shown)
+            streams = lanes_of(Stream(Kind.BROADCAST, channel), state.layout(channel).lanes)
+            found |= dict.fromkeys((stream.channel for stream in streams), one._replace(types=shown))
+            if len(found) > _MOST_STREAMS:
+                raise TouchlineError(
+                    "too_many",
+                    f"The channels that you follow have more than {_MOST_STREAMS} streams, with their lanes."
+                    " Follow fewer of those with lanes.",
+                )
         if clock.monotonic() >= until:
             await asyncio.sleep(0)
             until = clock.monotonic() + _TURN_S

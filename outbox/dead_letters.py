@@ -9,7 +9,6 @@ from history.log import Deadline, LogReader
 from history.taken_back import head_of
 from kernel.errors import TouchlineError
 from kernel.log.cluster import Cluster
-from kernel.log.kafka import client_config
 from kernel.log.records import Partition
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
@@ -32,7 +31,7 @@ class DeadLetters:
     def __init__(self, settings: Settings, new_reader: Callable[[], LogReader]) -> None:
         self._new_reader = new_reader
         self._topic, self._codec = topic_names(settings).rejected, codec_for(settings, "rejection")
-        self._cluster = Cluster(client_config(settings))
+        self._cluster = Cluster(settings)
 
     def of(
         self, receiver: str, after_ms: int, mine: Callable[[Partition], bool], end: Deadline

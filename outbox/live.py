@@ -18,7 +18,7 @@ from kernel.access.signing import Signer
 from kernel.access.tokens import EVERYTHING, Grants
 from kernel.access.users import name_in_channel
 from kernel.clock import Clock
-from kernel.log.positions import MAX_SEQ
+from kernel.log.positions import MAX_SEQ, split_lane
 from outbox.notes import Note
 
 #: Workers of other partitions may be so far behind one another: events this much older may come later.
@@ -58,7 +58,7 @@ class Live:
             return []
         grants = Grants(user=user, can={"history": EVERYTHING})
         followed = await followed_by(self._state, grants, self._clock, types=frozenset({LIVE}))
-        since = {channel: self._since(user, channel) for channel in followed}
+        since = {channel: self._since(user, split_lane(channel)[0]) for channel in followed}
         if not since:
             return []
         told = int(wishes.told or 0)
@@ -81,12 +81,13 @@ class Live:
     async def came(self, event: Mapping[str, Any], users: Sequence[str]) -> list[Note]:
         """A channel goes live: what those of these users are told who follow it, with room for others."""
         live = _Live(event["id"], f"broadcast:{event['channel']}", event["seq"], event["sender"])
+        channel = split_lane(event["channel"])[0]
         found: list[Note] = []
         until = self._clock.monotonic() + _TURN_S
         for user in users:
             grants = Grants(user=user, can={"history": EVERYTHING})
-            if self._state.feeds.follow(user, event["channel"]) is not None:
-                shown = in_feed(self._state, grants, event["channel"], self._clock.now_ms())
+            if self._state.feeds.follow(user, channel) is not None:
+                shown = in_feed(self._state, grants, channel, self._clock.now_ms())
                 if shown is not None and LIVE in shown.types:
                     found.append(_note(user, live))
             if self._clock.monotonic() >= until:

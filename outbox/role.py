@@ -25,7 +25,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.cluster import Cluster
 from kernel.log.first_write import PRODUCER
-from kernel.log.kafka import client_config, wait_for_kafka, watch_kafka
+from kernel.log.kafka import wait_for_kafka, watch_kafka
 from kernel.log.positions import Kind, Stream
 from kernel.log.records import Partition, Record
 from kernel.log.topics import topic_names
@@ -61,7 +61,7 @@ class Outboxes:
     ) -> None:
         self._settings, self._clock, self._state, self._tables = settings, clock, state, tables
         self._health, self._names = health, topic_names(settings)
-        self._events, self._cluster = Events(settings), Cluster(client_config(settings))
+        self._events, self._cluster = Events(settings), Cluster(settings)
         self._writer = LogWriter(settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config
-from kernel.log.lag import lags, tell_lag
+from kernel.log.lag import LagGauge, lags
 from kernel.log.records import Partition, Record
 from kernel.log.topics import outbox_group
 from kernel.process.logs import get_logger
@@ -45,7 +45,7 @@ class EventSource:
             # One that was killed is known again by its name when it comes back, and goes on at once.
             properties["group_instance_id"] = outbox.instance or f"{socket.gethostname()}-{outbox.port}"
         self._consumer = Consumer(client_config(settings, **properties))
-        self._topics = list(topics)
+        self._topics, self._gauge = list(topics), LagGauge(topics)
         #: Set when partitions were given out anew: until `start` says where to begin, nothing is read.
         self.pending: list[Partition] | None = None
 
@@ -124,7 +124,7 @@ class EventSource:
         await asyncio.to_thread(self._commit, dict(offsets))
 
     def _commit(self, offsets: Mapping[Partition, int]) -> None:
-        tell_lag(dict.fromkeys(self._topics, 0) | lags(self._consumer))
+        self._gauge.tell(lags(self._consumer))
         if not offsets:
             return
         parts = [TopicPartition(*place, offset) for place, offset in offsets.items()]

@@ -22,6 +22,8 @@ _CONFIRM_S: Final = 60.0
 #: The reason of a mark, which says on the same topic that a refused record was put back. It is younger than
 #: the rejection, and lies in the same partition: whoever can still read that one can read the mark.
 RETRIED: Final = "retried"
+#: What is refused for one of these reasons is refused again: it is posted unchanged.
+HOPELESS: Final = frozenset({"undecodable", "bad_channel"})
 
 #: The fields of the schema; `lies_in`, its partition of touchline.rejected; and `retried_at`, in ms or None.
 Refusal = dict[str, Any]
@@ -35,9 +37,14 @@ def place_of(refusal: Refusal) -> str:
 def may_be_retried(settings: Settings, refusal: Refusal) -> bool:
     """Whether posting it again is of use.
 
-    What the indexer refused is an event that was accepted long ago; and what was put back once is there.
+    What the indexer refused is an event that was accepted long ago; what was put back once is there; and what
+    cannot be read, or has no channel, is the same the next time.
     """
-    return refusal["topic"] in topic_names(settings).ingest.values() and refusal.get("retried_at") is None
+    return (
+        refusal["topic"] in topic_names(settings).ingest.values()
+        and refusal["reason"] not in HOPELESS
+        and refusal.get("retried_at") is None
+    )
 
 
 def read_refusals(settings: Settings, *, newest: int | None = None) -> list[Refusal]:

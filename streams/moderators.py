@@ -30,6 +30,7 @@ class Moderators:
             MODERATE: of_orders,
             ERASE: of_orders,
             reports.REPORT: of_reports,
+            reports.SETTLE: of_reports,
         }
 
     def writes_late(self, write: Callable[[list[Write]], None], changes: Owner) -> None:

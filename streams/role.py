@@ -16,7 +16,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.first_write import PRODUCER
 from kernel.log.kafka import client_config, wait_for_kafka, watch_kafka
-from kernel.log.lag import tell_lag, together
+from kernel.log.lag import LagGauge
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
@@ -161,14 +161,14 @@ async def _count(worker: Worker) -> None:
 
 
 async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) -> None:
-    consumer = cast("Consumer", app.consumer)
+    consumer, gauge = cast("Consumer", app.consumer), LagGauge()
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         channel_manager.look()
         worker.look()
-        lags: dict[str, list[int | None]] = {topic: [] for topic in worker.topics}
+        lags: dict[str, dict[int, int | None]] = {topic: {} for topic in worker.topics}
         for place, position in worker.positions.items():
             if consumer.reader is not None:
-                lags[place.topic].append(consumer.reader.lag(place, position))
+                lags[place.topic][place.partition] = consumer.reader.lag(place, position)
         OUTPUTS_UNDER_WAY.set(app.sink.queued)
-        tell_lag({topic: together(each) for topic, each in lags.items()})
+        gauge.tell(lags)

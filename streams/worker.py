@@ -78,7 +78,7 @@ class Worker:
         self._settings, self._clock, self._health, self._sink = settings, clock, health, sink
         self._names = topic_names(settings)
         self._kind_of = {topic: kind for kind, topic in self._names.ingest.items()}
-        self._cluster = Cluster(client_config(settings))
+        self._cluster = Cluster(settings)
         # Looking a labelled metric up costs as much as judging a tenth of an event: at low traffic, in small
         # slices, that shows.
         self._accepted = {kind: ACCEPTED.labels(kind) for kind in Kind}

@@ -20,6 +20,8 @@ _WAITING: Final = 20
 _FOR_NOW: Final = frozenset({"unavailable", "queue_full", "rate_limited", "not_delivered", "closed"})
 #: What a room refuses to whoever was taken out by a change whose answer was lost.
 _REFUSED: Final = frozenset({"not_found", "forbidden", "exists", "too_many", "muted", "moderated"})
+#: And a reply, of whoever came after what it answers: in a room that shows what was said since they joined.
+_REFUSED_REPLY: Final = _REFUSED | {"bad_request"}
 
 
 class Talking:
@@ -98,7 +100,9 @@ class Talking:
         type_ = {"say": "message", "edit": "edit", "retract": "retract"}[doing.what]
         self.posted[stream].append(key)
         path = f"/v1/streams/chat/room-{doing.room}/events?wait=accepted"
-        told = await self._until_known(http, path, doing.by, {"type": type_, "key": key, "data": data})
+        body = {"type": type_, "key": key, "data": data}
+        refused = _REFUSED_REPLY if "reply_to" in data else _REFUSED
+        told = await self._until_known(http, path, doing.by, body, refused)
         if told is None:
             return
         self.acknowledged[stream].append(key)
@@ -108,7 +112,12 @@ class Talking:
                 del self._ids[next(iter(self._ids))]
 
     async def _until_known(
-        self, http: ClientSession, path: str, user: str, body: Mapping[str, Any]
+        self,
+        http: ClientSession,
+        path: str,
+        user: str,
+        body: Mapping[str, Any],
+        refused: frozenset[str] = _REFUSED,
     ) -> Mapping[str, Any] | None:
         """The answer; None: it is refused. Raises where that is a mistake of this harness."""
         headers = {"Touchline-User": quote(user, safe="")}
@@ -121,7 +130,7 @@ class Talking:
             if status < 300:
                 return dict(answer)
             code = str(answer.get("code", "unavailable")) if isinstance(answer, dict) else "unavailable"
-            if code in _REFUSED:
+            if code in refused:
                 self.refused[code] += 1
                 return None
             if status < 500 and code not in _FOR_NOW:

@@ -1,7 +1,7 @@
 """What an attack is made of: steps that are data, by one of the public ways in, and what its user may do."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 #: What a token of `touchline token` allows as it comes, on the channels of the attackers.
@@ -23,6 +23,9 @@ class Request:
     #: Whether the answer is left on the wire.
     unread: bool = False
     to: Literal["gateway", "edge"] = "gateway"
+    #: A field of the answer that later steps of the turn are told, like `results.0.id`: they write it in
+    #: braces, twice.
+    keeps: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,25 @@ class Put:
     key: bytes | None
     value: bytes | None
     times: int = 1
+
+
+def filled(step: "Step", kept: Mapping[str, str]) -> "Step":
+    """The step with what was kept before it."""
+    if not kept:
+        return step
+    if isinstance(step, Request):
+        told = None if step.body is None else _told(step.body, kept)
+        return replace(step, path=_told(step.path.encode(), kept).decode(), body=told)
+    if isinstance(step, Frames):
+        texts = [one if isinstance(one, bytes) else _told(one.encode(), kept).decode() for one in step.texts]
+        return replace(step, texts=texts)
+    return step
+
+
+def _told(text: bytes, kept: Mapping[str, str]) -> bytes:
+    for name, value in kept.items():
+        text = text.replace(b"{{%b}}" % name.encode(), value.encode())
+    return text
 
 
 Step = Request | Frames | Raw | Put

@@ -34,9 +34,9 @@ def put_channel(channel: str, settings: object) -> Request:
     return Request(method="PUT", path=f"/v1/channels/{channel}", body=raw, headers=_JSON)
 
 
-def post(channel: str, data: object, kind: str = "chat", **more: Any) -> Request:
-    """Post an event."""
-    event = {"data": data, **({"type": "goal"} if kind == "broadcast" else {})}
+def post(channel: str, data: object, kind: str = "chat", *, type_: str = "goal", **more: Any) -> Request:
+    """Post an event; a broadcast of that type."""
+    event = {"data": data, **({"type": type_} if kind == "broadcast" else {})}
     return Request(
         method="POST", path=f"/v1/streams/{kind}/{channel}/events", body=body(event), headers=_JSON, **more
     )

@@ -42,6 +42,8 @@ class Phase(msgspec.Struct, kw_only=True):
     #: Name -> cores that it used; role -> the share of the time that its loop was ready and had no core.
     used: Mapping[str, float] = {}
     waited: Mapping[str, float] = {}
+    #: How many times as long the pipeline's work took for lack of cores, servers and roles together.
+    stretched: float = 1.0
     #: Attacker -> what was answered, and how often.
     answers: Mapping[str, Mapping[str, int]] = {}
     #: Of these attackers none may be answered as if they might what they ask for.
@@ -106,7 +108,7 @@ def figures(phase: Phase) -> str:
     waited = max(phase.waited.items(), key=lambda one: one[1], default=("nobody", 0.0))
     stalled = "".join(f", {role} stalled {n:.0f}x" for role, n in phase.stalls.items() if n)
     return (
-        f"{delay}; requests p99 ms: {asked}; machine {phase.machine_ms:.0f};"
+        f"{delay}; requests p99 ms: {asked}; machine {phase.machine_ms:.0f}, {phase.stretched:.1f}x;"
         f" slowest /healthz {slow[0]} {slow[1]:.0f} ms; largest {large[0]} {large[1]:.0f} MB{stalled};"
         f" cores: {cores}; waited for one: {waited[0]} {waited[1]:.0%}"
     )
@@ -133,12 +135,17 @@ def _of_straw(phase: Phase, bounds: Bounds) -> list[str]:
     return found
 
 
-def _by_the_machine(in_peace_ms: float, phase: Phase, peace: Phase) -> float:
-    """How long something may take that took so long in peace: later by as much as those are who do not
-    use the pipeline, or as many times as long."""
+def _allowed(in_peace_ms: float, more_ms: float, phase: Phase, peace: Phase) -> float:
+    """How long something may take that took so long in peace, and may take so much longer where each role
+    has cores of its own. Here it may be later by as much as those are who do not use the pipeline, or as many
+    times as long; or everything takes as many times as long as work waits for cores, in peace, too."""
     later = max(0.0, phase.machine_ms - peace.machine_ms)
     times = phase.machine_ms / peace.machine_ms if peace.machine_ms else 1.0
-    return max(in_peace_ms + later, in_peace_ms * times)
+    alone_ms = in_peace_ms / peace.stretched
+    return max(
+        *(in_peace_ms + later + more_ms, in_peace_ms * times + more_ms),
+        (alone_ms + more_ms) * phase.stretched,
+    )
 
 
 def broken(phase: Phase, peace: Phase, bounds: Bounds) -> list[str]:
@@ -146,10 +153,10 @@ def broken(phase: Phase, peace: Phase, bounds: Bounds) -> list[str]:
     found = [f"{role} ended {n} times" for role, n in phase.deaths.items()]
     if phase.delay_p99_ms is None:
         found.append("no event reached anybody")
-    elif phase.delay_p99_ms > _by_the_machine(peace.delay_p99_ms or 0.0, phase, peace) + bounds.delay_ms:
+    elif phase.delay_p99_ms > _allowed(peace.delay_p99_ms or 0.0, bounds.delay_ms, phase, peace):
         found.append(f"events came {phase.delay_p99_ms:.0f} ms after they were posted, at p99")
     for what, ms in phase.request_p99_ms.items():
-        if ms > _by_the_machine(peace.request_p99_ms.get(what, 0.0), phase, peace) + bounds.request_ms:
+        if ms > _allowed(peace.request_p99_ms.get(what, 0.0), bounds.request_ms, phase, peace):
             found.append(f"{what} took {ms:.0f} ms, at p99")
     found += _let_in(phase) + _of_straw(phase, bounds)
     refused = sum(phase.failed.values())

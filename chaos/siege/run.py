@@ -16,7 +16,7 @@ from chaos.faults import Faults
 from chaos.schedule import plan as plan_faults
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.canaries import Canaries
-from chaos.siege.machine import Meter
+from chaos.siege.machine import Meter, Taken
 from chaos.siege.onlooker import Onlooker
 from chaos.siege.report import Bounds, Phase, Report, p99
 from chaos.siege.strike import Orders, Outcome, Target
@@ -29,6 +29,10 @@ _REST_S: Final = 60.0
 #: How long a fault may go on that was begun before: roles that are restarted one by one take their time.
 _STRUCK_S: Final = 180.0
 _SEEN_S: Final = 10.0
+#: How long it is waited for peace, at most, and by how much requests are faster than before while it is none.
+_WARM_UPS: Final = 4
+_CALM: Final = 0.7
+_HARNESS: Final = "harness"
 #: The phase of all attackers is so much longer than that of a few.
 _OF_ALL: Final = 3
 #: As much of a siege as is enough to know peace.
@@ -41,7 +45,7 @@ class Plan(NamedTuple):
     seconds: float
     names: Sequence[str] = tuple(ATTACKERS)
     together: int = 4
-    #: Of peace, to compare with; and as long before, for servers are slow when they have just begun.
+    #: Of peace, to compare with; and before it as often as long until requests take what they took before.
     peace_s: float = 15.0
     seed: int = 1
     bounds: Bounds = Bounds()
@@ -69,7 +73,7 @@ async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> R
     secret = secrets.token_hex(32)
     cluster = Cluster(directory, servers_dir, direct=not wanted.faults, AUTH_SECRET=secret)
     try:
-        tell("starting three brokers, Elasticsearch, and every role")
+        tell("starting Kafka, Elasticsearch, and every role")
         await asyncio.to_thread(cluster.start)
         if not wanted.faults:
             return await besiege(wanted, cluster, tell)
@@ -105,7 +109,7 @@ async def besiege(
     await onlooker.start()
 
     def since(outcome: Outcome) -> Phase:
-        took = meter.fresh({**ground.pids(), "harness": [os.getpid()]})
+        took = meter.fresh({**ground.pids(), _HARNESS: [os.getpid()]}, beside=(_HARNESS,))
         phase = _since(canaries, watchman, took, outcome)
         phase.machine_ms = p99(onlooker.fresh()) or 0.0
         return phase
@@ -116,8 +120,12 @@ async def besiege(
         prefix=settings.topics.prefix, secret=settings.auth.secret,
     )  # fmt: skip
     try:
-        await asyncio.sleep(wanted.peace_s)
-        since(Outcome())  # what a start brings with it
+        last = Phase()
+        for _ in range(_WARM_UPS):  # what a start brings with it
+            await asyncio.sleep(wanted.peace_s)
+            last, before_it = since(Outcome()), last
+            if before_it.requests and not faster(last, before_it):
+                break
         stalls = await asyncio.to_thread(watchman.stalls)
         await asyncio.sleep(wanted.peace_s)
         report = Report(peace=since(Outcome()), bounds=wanted.bounds, struck=wanted.faults)
@@ -169,9 +177,12 @@ async def _strike(orders: Orders) -> Outcome:
             await process.wait()
 
 
-def _since(
-    canaries: Canaries, watchman: Watchman, took: tuple[dict[str, float], dict[str, float]], outcome: Outcome
-) -> Phase:
+def faster(now: Phase, before: Phase) -> bool:
+    """Whether requests take clearly less than they did: it was no peace yet."""
+    return any(ms < _CALM * before.request_p99_ms.get(what, 0.0) for what, ms in now.request_p99_ms.items())
+
+
+def _since(canaries: Canaries, watchman: Watchman, took: Taken, outcome: Outcome) -> Phase:
     delays, asked, failed = canaries.fresh()
     slowest, megabytes = watchman.fresh()
     return Phase(
@@ -181,8 +192,9 @@ def _since(
         failed=failed,
         slowest_ms=slowest,
         megabytes=megabytes,
-        used=took[0],
-        waited=took[1],
+        used=took.used,
+        waited=took.waited,
+        stretched=took.stretched,
         answers=outcome.answers,
     )
 

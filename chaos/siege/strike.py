@@ -6,6 +6,7 @@ their own. Here they get as much of the cores as a role does; who gets too littl
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from yarl import URL
 
-from chaos.siege.attack import Attacker, Frames, Put, Raw, Request, Step
+from chaos.siege.attack import Attacker, Frames, Put, Raw, Request, Step, filled
 from chaos.siege.attackers import ATTACKERS
 from chaos.siege.machine import apart
 from kernel.access.tokens import sign
@@ -90,20 +91,21 @@ class Striker:
         )
         seen = self.answers.setdefault(attacker.name, Counter())
         while time.monotonic() < until:
+            kept: dict[str, str] = {}
             for step in await asyncio.to_thread(lambda: list(attacker.steps(attacker.channel))):
                 if time.monotonic() >= until:
                     return
                 with contextlib.suppress(*_FAILED):
                     async with asyncio.timeout(min(_STEP_S, max(0.1, until - time.monotonic()))):
-                        await self._do(step, token, seen)
+                        await self._do(filled(step, kept), token, seen, kept)
             seen["turns"] += 1
             await asyncio.sleep(max(0.01, attacker.rest_s))
 
-    async def _do(self, step: Step, token: str, seen: Counter[str]) -> None:
+    async def _do(self, step: Step, token: str, seen: Counter[str], kept: dict[str, str]) -> None:
         match step:
             case Request():
                 gate = asyncio.Semaphore(step.at_once)
-                await asyncio.gather(*(self._ask(step, token, seen, gate) for _ in range(step.times)))
+                await asyncio.gather(*(self._ask(step, token, seen, gate, kept) for _ in range(step.times)))
             case Frames():
                 await asyncio.gather(*(self._talk(step, token, seen) for _ in range(step.connections)))
             case Raw():
@@ -117,7 +119,9 @@ class Striker:
         self._turn += 1
         return self._target.edges[self._turn % len(self._target.edges)]
 
-    async def _ask(self, step: Request, token: str, seen: Counter[str], gate: asyncio.Semaphore) -> None:
+    async def _ask(
+        self, step: Request, token: str, seen: Counter[str], gate: asyncio.Semaphore, kept: dict[str, str]
+    ) -> None:
         base = self._target.gateway if step.to == "gateway" else _plain(self._edge())
         headers = {"Authorization": f"Bearer {token}", **step.headers}
         async with gate:
@@ -128,7 +132,9 @@ class Striker:
                     if step.unread:
                         await asyncio.sleep(2.0)
                     else:
-                        await answer.read()
+                        said = await answer.read()
+                        if step.keeps and (found := _field(said, step.keeps)) is not None:
+                            kept[step.keeps] = found
             except _FAILED as error:
                 seen[type(error).__name__] += 1
 
@@ -187,6 +193,17 @@ class Striker:
         except _FAILED as error:
             seen[type(error).__name__] += 1
         self._producer.poll(0)
+
+
+def _field(answer: bytes, path: str) -> str | None:
+    """A text in an answer."""
+    try:
+        found: Any = json.loads(answer)
+        for name in path.split("."):
+            found = found[int(name) if name.isdigit() else name]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def topic_of(prefix: str, name: str) -> str:

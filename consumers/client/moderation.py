@@ -50,6 +50,16 @@ class Moderation(Asking):
         async for one in self._pages(f"{_stream(stream)}/reports", "reports"):
             yield one
 
+    async def settle(self, stream: str, *reports: int, done: bool = True) -> None:
+        """Say of reports, by their numbers, that they need nothing more; or that they do."""
+        await self._ask("PATCH", f"{_stream(stream)}/reports", {"reports": reports, "done": done})
+
+    async def try_words(self, channel: str, *texts: str, blocked: list[str] | None = None) -> list[list[str]]:
+        """Which blocked words each text has: those that are set, or these. Raises `forbidden`."""
+        body = {"texts": texts, "blocked": blocked}
+        found: list[list[str]] = (await self._ask("POST", f"{_channel(channel)}/blocked", body))["found"]
+        return found
+
     async def erase(self, user: str) -> dict[str, Any]:
         """Take back all that a user has posted; returns what stays on the log, and until when."""
         return await self._ask("DELETE", f"{_user(user)}/data")

@@ -7,7 +7,7 @@ not sent when an edge dies was not acknowledged: it comes again.
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -166,12 +166,18 @@ class PlaceBook:
 
     def place(self, user: str, device: str, stream: str) -> int | None:
         """Up to where a device has a stream, here or elsewhere; None: it has acknowledged nothing of it."""
+        return next(self.places(user, device, [stream]))
+
+    def places(self, user: str, device: str, streams: Iterable[str]) -> Iterator[int | None]:
+        """The same of many streams, as it is at this moment."""
         of_user = self._held(user)
-        here = 0 if of_user is None else of_user.acked.get(device, {}).get(stream, 0)
+        here = {} if of_user is None else of_user.acked.get(device, {})
         known = self._inboxes.of_user(user)
         found = known.device(device)
-        there = 0 if found is None else known.acked.get(stream, {}).get(found.number, 0)
-        return max(here, there) or None
+        number, acked = (0, {}) if found is None else (found.number, known.acked)
+        for stream in streams:
+            there = of_stream.get(number, 0) if (of_stream := acked.get(stream)) else 0
+            yield max(here.get(stream, 0), there) or None
 
     def synced(self, user: str, device: str) -> bool:
         """Whether a device has followed all rooms before."""

@@ -17,7 +17,7 @@ from consumers.cluster.assignment import Assign
 from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
 from kernel.clock import Clock
-from kernel.log.lag import lags, tell_lag
+from kernel.log.lag import LagGauge, lags
 from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.reader")
@@ -82,24 +82,28 @@ class Reader(threading.Thread):
         self._written.set()
 
     def run(self) -> None:
-        consumer = Consumer({**self._config, "error_cb": self._handle})
         try:
-            while not self._stopping.is_set():
-                try:
-                    self._assign(consumer, self)
-                    break
-                except (KafkaException, KeyError) as error:
-                    # The broker, or the topics' leaders, are not there yet.
-                    _log.warning("waiting for the fan-out topics", why=str(error))
-                    self._stopping.wait(_QUIET_S)
-            self._read(consumer)
+            consumer = Consumer({**self._config, "error_cb": self._heard})
+            try:
+                self._begin(consumer)
+                self._read(consumer)
+            finally:
+                consumer.close()
         except:  # noqa: E722 - what Kafka's callbacks raise arrives here as no exception that Python knows
             came = sys.exc_info()[1]
             self._notify(
                 self._listener.failed, came if isinstance(came, Exception) else KafkaException(str(came))
             )
-        finally:
-            consumer.close()
+
+    def _begin(self, consumer: Consumer) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._assign(consumer, self)
+                return
+            except (KafkaException, KeyError) as error:
+                # The broker, or the topics' leaders, are not there yet.
+                _log.warning("waiting for the fan-out topics", why=str(error))
+                self._stopping.wait(_QUIET_S)
 
     # ── of its partitions (it is what `Assign` tells) ────────────────────────────────────────────────
 
@@ -124,10 +128,11 @@ class Reader(threading.Thread):
 
     def _read(self, consumer: Consumer) -> None:
         monotonic, rest_until, quiet, counted = self._clock.monotonic, 0.0, 0, 0.0
+        gauge = LagGauge()
         while not self._stopping.is_set():
             if monotonic() - counted >= _LAG_EVERY_S:
                 counted = monotonic()
-                tell_lag(lags(consumer))
+                gauge.tell(lags(consumer))
             # Idle: the first record is taken as it comes. Busy: what comes until the rest is over joins it.
             messages = consumer.consume(1, _IDLE_S)
             if not messages:
@@ -144,7 +149,7 @@ class Reader(threading.Thread):
             size = 0
             for message in messages:
                 if (error := message.error()) is not None:
-                    self._handle(error)
+                    self._heard(error)
                     continue
                 value = message.value()
                 if value is None:
@@ -191,7 +196,7 @@ class Reader(threading.Thread):
                 del self._ends[partition]
                 self._notify(self._listener.filled, partition)
 
-    def _handle(self, error: KafkaError) -> None:
+    def _heard(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self._notify(self._listener.trouble, "no broker answers")
         elif error.fatal():

@@ -15,7 +15,7 @@ from consumers.delivery.hub import Raw
 from consumers.delivery.records import Decode, UnreadableRecord
 from history.log import readable
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind
+from kernel.log.positions import Kind, split_lane
 from kernel.process.lines import Lines
 from schemas.codec import Codec
 
@@ -31,6 +31,7 @@ _READY_S: Final = 5.0
 class Heard(NamedTuple):
     """A broadcast."""
 
+    #: Without the lane that it came by.
     channel: str
     seq: int
     type: str
@@ -107,25 +108,25 @@ class Broadcasts:
             return
         for _, key, value in records:
             channel, _, shard = key.partition(b"#")
-            if channel in ears and shard.endswith(b"#0") and _BROADCAST in value[:_NAME_ENDS]:
+            if _base(channel) in ears and shard.endswith(b"#0") and _BROADCAST in value[:_NAME_ENDS]:
                 try:
                     stream, seq, _, body, type_, sender, _, _ = self._decode(value)
                 except UnreadableRecord:
                     continue  # the hub tells of it
                 if stream.startswith("broadcast:"):
-                    self._tell(channel, Heard(stream.partition(":")[2], seq, type_, body, sender))
+                    self._tell(channel, Heard(_base(channel).decode(), seq, type_, body, sender))
 
     def take(self, topic: str, records: list[Raw]) -> None:  # noqa: ARG002 - a Listener
         """Records of the log of broadcasts (it is its reader's Listener)."""
         for _, key, value in records:
-            if key in self._ears:
+            if _base(key) in self._ears:
                 try:
                     event = self._codec.decode(value)
                     body = readable(Kind.BROADCAST, self._codec, value).body
                 except TouchlineError as error:
                     _lines.error("a broadcast is not readable", error.code, why=error.message)
                     continue
-                heard = Heard(event["channel"], event["seq"], event["type"], body, event["sender"])
+                heard = Heard(_base(key).decode(), event["seq"], event["type"], body, event["sender"])
                 self._tell(key, heard)
 
     def _tell(self, channel: bytes, event: Heard) -> None:
@@ -135,7 +136,7 @@ class Broadcasts:
         self._told[what] = None
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
-        for ear in list(self._ears.get(channel, ())):
+        for ear in list(self._ears.get(_base(channel), ())):
             ear.hear(event)
 
     def assigned(self, partitions: set[Partition], whole: set[Partition], counts: dict[str, int]) -> None:  # noqa: ARG002
@@ -155,3 +156,8 @@ class Broadcasts:
     def failed(self, error: Exception) -> None:
         """Whoever waits asks for pages, until the edge is started again."""
         _lines.error("broadcasts are read no more", error=str(error))
+
+
+def _base(channel: bytes) -> bytes:
+    """The channel of a lane; any other as it is."""
+    return split_lane(channel.decode("utf-8", "replace"))[0].encode() if b"~" in channel else channel

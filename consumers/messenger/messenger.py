@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from consumers.cluster.places import PlaceBook
 from consumers.crowd.telling import Telling
+from consumers.delivery.subscription import Subscription
 from consumers.feeds.looks import LooksHere
 from consumers.messenger.here import Here
 from consumers.messenger.inbox import NOTIFICATIONS, Inbox, InboxFeed
@@ -103,6 +104,7 @@ class Messenger:
 
         self.names = Names(together=together, signals=signals, clock=clock, viewers=viewers, here=here)
         subscriptions.on_audience = self.names.changed
+        subscriptions.on_moved = self._moved
         self._feeds: dict[Any, _Feeds] = {}
         #: The part of records' keys that is a user's -> their connections, each with when its device was
         #: signed out last, as it was known when it came.
@@ -219,6 +221,12 @@ class Messenger:
         if feeds is not None and feeds.sync is not None and subscription is not None:
             sync, after = feeds.sync, subscription.cursors().get(stream, 0)
             asyncio.get_running_loop().call_soon(sync.again, stream, after)
+
+    def _moved(self, subscription: Subscription) -> None:
+        """Another edge serves one of all rooms now: the device is told where, and from which event on."""
+        feeds, stream = self._feeds.get(subscription.holder), subscription.audience.name
+        if feeds is not None and feeds.sync is not None:
+            feeds.sync.again(stream, subscription.cursors().get(stream, 0))
 
     def failed(self, stream: str, member: Member, connection: Any) -> None:
         """A subscription to one of all rooms could not go on."""

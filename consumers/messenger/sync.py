@@ -26,6 +26,7 @@ from kernel.log.positions import Kind, Stream
 _AT_ONCE: Final = 4
 _A_TURN: Final = 50
 _AGAIN_S: Final = 0.5
+_NOTHING: Final = Head(0, 0)
 
 
 class Connection(Protocol):
@@ -72,19 +73,22 @@ class SyncFeed:
             if self._over:
                 break
             # Those that came meanwhile are followed already; heads are as of this very turn.
-            some = [here.rooms[name] for name in names[at : at + _A_TURN] if name in here.rooms]
-            heads = sync.rooms.inboxes.heads([ROOM + one.room for one in some])
-            for one in some:
-                stream, head = stream_of(one.room), heads.get(ROOM + one.room, Head(0, 0))
-                if stream in self._starts:
-                    continue
-                place = sync.book.place(user, device, stream)
+            some = {
+                stream: here.rooms[name]
+                for name in names[at : at + _A_TURN]
+                if name in here.rooms and (stream := stream_of(name)) not in self._starts
+            }
+            heads = sync.rooms.inboxes.heads([ROOM + one.room for one in some.values()])
+            places = sync.book.places(user, device, list(some))
+            for (stream, one), place in zip(some.items(), places, strict=True):
+                head = heads.get(ROOM + one.room, _NOTHING)
+                start = self._first_place(one, latest=first) if place is None else place
                 if place is None:
-                    place = begins[stream] = self._first_place(one, latest=first)
-                self._starts[stream] = place
-                if head.seq > place:
+                    begins[stream] = start
+                self._starts[stream] = start
+                if head.seq > start:
                     tally = sync.rooms.inboxes.tally(ROOM + one.room)
-                    behind += 0 if tally is None else tally.events_after(place)
+                    behind += 0 if tally is None else tally.events_after(start)
                     self._waiting[stream] = None
         if first and not (self._over or self._member.grants.anonymous):
             sync.book.begins(user, device, begins)

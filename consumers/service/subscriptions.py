@@ -61,6 +61,8 @@ class Subscriptions:
         self._watchers = Watchers()
         #: Audiences whose partitions went away, and whose viewers wait.
         self._suspended: set[Audience] = set()
+        #: Called when one of all the rooms of a member is served elsewhere now: how far it came is with it.
+        self.on_moved: Callable[[Subscription], None] = lambda _: None
         hub.on_room = self.room_changed
 
     # ── of one viewer ────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +266,10 @@ class Subscriptions:
             else:
                 for subscription, member in watching:
                     self.leave_either(member, audience.name)
-                    subscription.holder.send(m.Redirect(stream=audience.name, url=url))
+                    if subscription.follows:
+                        self.on_moved(subscription)
+                    else:
+                        subscription.holder.send(m.Redirect(stream=audience.name, url=url))
         return waiting
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────

@@ -23,7 +23,7 @@ from control.channels.channel import LEAD_MS, ChannelRecord, Settings, settings_
 from control.channels.resharding import check_reshard
 from control.feeds import commands as feeds
 from control.moderation.orders import ERASE, MODERATE, read_erase, read_order
-from control.moderation.reports import REPORT
+from control.moderation.reports import REPORT, SETTLE, read_settle
 from control.moderation.reports import read_about as read_report
 from control.nearby import commands as nearby
 from control.outlets import commands as outlets
@@ -193,7 +193,7 @@ def _bad(sentence: str) -> TouchlineError:
 
 #: Commands about users in channels, and everywhere (control/moderation): how each is read.
 _OF_MODERATORS: Final[Mapping[str, Callable[[str, dict[str, Any]], object]]] = MappingProxyType(
-    {MODERATE: read_order, ERASE: read_erase, REPORT: read_report}
+    {MODERATE: read_order, ERASE: read_erase, REPORT: read_report, SETTLE: read_settle}
 )
 #: What only doors and roles say.
 _SEALED: Final = nearby.COMMANDS | feeds.COMMANDS | outlets.COMMANDS

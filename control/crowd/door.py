@@ -29,7 +29,7 @@ from control.crowd.reactions import (
     signed_headers,
 )
 from control.crowd.summing import Summing
-from control.crowd.totals import VOTES, Total
+from control.crowd.totals import VOTES, Total, names_said
 from control.moderation.moderation import Moderation
 from control.rooms.door import Who
 from control.rooms.rooms import Rooms
@@ -48,6 +48,8 @@ _MOST_KNOWN: Final = 50_000
 #: An event that was only just accepted may not be found yet.
 _JUST_NOW_MS: Final = 5000
 _AGAIN_S: Final = 0.1
+#: Voices that are looked through for what a page of history costs.
+_OF_A_READ: Final = 50_000
 _TRIES: Final = 5
 
 #: Posts a record of touchline.reactions: until Kafka holds it, or until the fold has accepted it.
@@ -113,9 +115,10 @@ class CrowdDoor:
         clock: Clock,
         post: PostRecord,
         ask: PostRecord,
-        take_read: Callable[[str | None], None],
+        take_read: Callable[[str | None, float], None],
     ) -> None:
-        """`via` is the door's name on records; `take_read` counts a look-up for a user, or refuses it."""
+        """`via` is the door's name on records; `take_read` counts what a look-up costs for a user, or refuses
+        it."""
         self._known, self._finder, self._via, self._codec = known, finder, via, codec
         self._signer, self._clock = signer, clock
         self._post, self._ask, self._take_read = post, ask, take_read
@@ -192,7 +195,7 @@ class CrowdDoor:
 
     async def _check_target(self, by: By, stream: Stream, target: str) -> None:
         """Raise `not_found` where there is no such event on the stream for them, or it was taken back."""
-        check_target(stream.kind, target)
+        check_target(stream, target)
         base = base_of(stream)
         if self._known.moderation.retracted(base.channel, target):
             raise no_event(target, base)
@@ -200,7 +203,7 @@ class CrowdDoor:
         if seq is None:
             if not is_room(base) and self._known.crowd.total(base, target) is not None:
                 return  # somebody has reacted to it before
-            self._take_read(by.bound)
+            self._take_read(by.bound, 1.0)
             seq = self._seqs[base, target] = await self._look_up(base, target)
             if len(self._seqs) > _MOST_KNOWN:
                 self._seqs.popitem(last=False)
@@ -267,7 +270,10 @@ class CrowdDoor:
         total = self._known.crowd.poll(base, poll)
         if total is None:
             await self._known.crowd.as_of_now(base.channel)
-            total = self._known.crowd.poll(base, poll)
+            total = self._known.crowd.poll(base, poll, counted=True)
+        return await self._for_reader(grants, base, poll, total)
+
+    async def _for_reader(self, grants: Grants, base: Stream, poll: str, total: Total | None) -> Total:
         if total is None:
             raise no_poll(poll, base)
         if is_room(base):
@@ -287,13 +293,12 @@ class CrowdDoor:
         if target is not None:
             await self._check_target(by, base, target)
         upto = await crowd.as_of_now(base.channel, voices=target is not None and by.user is not None)
-        total = crowd.total(base, target or "")
+        total = crowd.counted(base, target or "")
         if total is not None and total.retracted:
             raise no_event(str(target), base)
         mine: list[str] = []
         if total is not None and target is not None and by.user is not None:
-            said = crowd.said_by(base, target, by.user)
-            mine = [name for bit, name in enumerate(total.names) if said >> bit & 1]
+            mine = names_said(total, await self._said_by(by, base, target, total))
         if total is None:
             return {"totals": {}, "mine": mine, "as_of": upto}
         return {"totals": dict(total.of), "mine": mine, "as_of": max(upto, total.upto)}
@@ -302,11 +307,19 @@ class CrowdDoor:
         """A poll with its counts, of all that lies on the log now."""
         base, crowd = base_of(stream), self._known.crowd
         upto = await crowd.as_of_now(base.channel, voices=by.user is not None)
-        total = await self.poll(by.grants, base, poll)
-        said = 0 if by.user is None else crowd.said_by(base, VOTES + poll, by.user)
+        total = await self._for_reader(by.grants, base, poll, crowd.poll(base, poll, counted=True))
+        said = await self._said_by(by, base, VOTES + poll, total)
         assert total.poll is not None  # noqa: S101 - else there would be none
         shown = polls.shown(total, total.poll, self._clock.now_ms())
         return {**shown, "mine": said - 1 if said else None, "as_of": max(upto, total.upto)}
+
+    async def _said_by(self, by: By, base: Stream, slot: str, total: Total) -> int:
+        """What somebody themselves said there. All voices are looked through: it costs by their number."""
+        if by.user is None:
+            return 0
+        if total.voters > _OF_A_READ:
+            self._take_read(by.bound, total.voters / _OF_A_READ)
+        return await self._known.crowd.said_by(base, slot, by.user)
 
 
 def base_of(stream: Stream) -> Stream:

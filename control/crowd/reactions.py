@@ -14,7 +14,7 @@ import msgspec
 from control.crowd.emoji import check_reaction
 from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind, Stream, kind_of_id, split_lane
+from kernel.log.positions import Stream, kind_of_id, split_lane
 from kernel.log.records import Headers
 from schemas.codec import Undecodable
 from schemas.ingest import read_time
@@ -153,19 +153,19 @@ def stream_of(name: str) -> Stream:
     return Stream(stream.kind, split_lane(stream.channel)[0])
 
 
-def check_target(kind: Kind, target: str) -> None:
+def check_target(stream: Stream, target: str) -> None:
     """Raise `not_found` where no event of this kind of stream can have that id."""
     try:
-        right = kind_of_id(target) is kind
+        right = kind_of_id(target) is stream.kind
     except ValueError:
         right = False
     if not right:
-        raise no_event(target, kind)
+        raise no_event(target, stream)
 
 
-def no_event(target: str, where: object) -> TouchlineError:
+def no_event(target: str, stream: object) -> TouchlineError:
     """There is none, or none to react to: it may have been taken back."""
-    return TouchlineError("not_found", f"There is no event {target[:40]} on {where}.")
+    return TouchlineError("not_found", f"There is no event {target[:40]} on {stream}.")
 
 
 def no_poll(target: str, stream: object) -> TouchlineError:

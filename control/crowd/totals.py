@@ -119,6 +119,20 @@ def voice_of(user: str) -> int:
     return int.from_bytes(blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
+def said_in(entries: bytes, voice: int) -> int | None:
+    """What a voice says among these entries; 0: it was taken back, None: it is none of them."""
+    needle = voice.to_bytes(8, "little")
+    at = entries.find(needle)
+    while at >= 0 and at % ENTRY.size:
+        at = entries.find(needle, at + 1)
+    return None if at < 0 else int(ENTRY.unpack_from(entries, at)[1])
+
+
+def names_said(total: Total, said: int) -> list[str]:
+    """The emoji that a voice of an event says."""
+    return [name for bit, name in enumerate(total.names) if said >> bit & 1]
+
+
 def total_type(settings: Settings, *, listing: bool = False) -> EntityType[Total]:
     """Totals; `listing` the polls that are open."""
     plain = plain_type(

@@ -89,8 +89,13 @@ class View(Generic[S]):
         """The entity's state; None where there is none. Raises `unavailable` before the table is filled."""
         return self.known(key if isinstance(key, bytes) else key.encode()).state
 
+    def on_disk(self, key: bytes) -> S | None:
+        """The state as the table has it now, which may be newer than what is held: of that changes are told a
+        moment later. For who has read another record there that says this one is in it."""
+        return newest(self.type, key, self._opened.get(self.type.name, key)).state
+
     def known(self, key: bytes) -> Known[S]:
-        """The same, and how new it is."""
+        """The same as `get`, and how new it is."""
         with self._lock:
             found = self._own.get(key) or self._watched.get(key)
             if found is not None:

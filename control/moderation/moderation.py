@@ -12,7 +12,7 @@ from control.entity.tables import Tables
 from control.entity.types import AnyType
 from control.entity.view import View
 from control.moderation.orders import EVERYWHERE
-from control.moderation.reports import Report, reports_of
+from control.moderation.reports import Report, report_key, reports_of
 from control.moderation.reports import head_key as reports_head
 from control.moderation.retractions import Retraction, around, of_key, retraction_key, retractions_of
 from control.moderation.sanctions import LATEST, Sanction, bans_of, head_key, sanction_key
@@ -222,6 +222,11 @@ class Moderation:
     def reports_head(self, channel: str) -> Report | None:
         """What a channel has of reports."""
         return self.reports.get(reports_head(channel))
+
+    def report(self, channel: str, number: int) -> Report | None:
+        """The report of a number, while it is kept."""
+        one = self.reports.get(report_key(channel, number))
+        return one if one is not None and one.number == number else None
 
     def reported(self, channel: str) -> list[Report]:
         """All reports that are kept of a channel, the latest first."""

@@ -6,7 +6,7 @@ says the next number, and who has reported what in the last day.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +18,9 @@ from kernel.access.users import check_user
 from kernel.errors import TouchlineError
 
 REPORT: Final = "report"
+SETTLE: Final = "settle_reports"
+#: Reports that are settled by one command.
+MOST_SETTLED: Final = 200
 #: Reports that are kept of a channel: the latest.
 MOST: Final = 1000
 #: Of one user in a channel in a day.
@@ -26,6 +29,7 @@ MAX_REASON: Final = 1000
 #: Of so many it is remembered who has reported what.
 _REMEMBERED: Final = 500
 _DAY_MS: Final = 24 * 3600 * 1000
+T = TypeVar("T")
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +44,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     reason: str = ""
     at: int = 0
+    #: Who says that it needs nothing more (None: an operator without a name), and since when; 0: it is open.
+    settled_by: str | None = None
+    settled_at: int = 0
     #: Of a channel: hashes of who has reported what in the last day, and when; `number` is the next one's.
     recent: tuple[str, ...] = ()
     times: tuple[int, ...] = ()
     revision: int = 0
     places: dict[str, int] = {}
+
+
+class Settle(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `settle_reports`."""
+
+    reports: tuple[int, ...]
+    done: bool = True
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,13 +93,7 @@ def decides(given: Input) -> bytes:
 
 def read_about(channel: str, arguments: str | bytes | Mapping[str, Any]) -> About:
     """The arguments of a report. Raises `bad_request`."""
-    try:
-        if isinstance(arguments, Mapping):
-            about = msgspec.convert(arguments, About)
-        else:
-            about = msgspec.json.decode(arguments, type=About)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _bad(f"The arguments of {REPORT} are wrong: {error}.") from None
+    about = _read(arguments, About, REPORT)
     read_order(channel, {"do": "mute", "user": about.user})  # the same names
     check_user(about.user)
     if not (about.target.isascii() and about.target.isdigit() and len(about.target) <= 40):
@@ -95,9 +103,29 @@ def read_about(channel: str, arguments: str | bytes | Mapping[str, Any]) -> Abou
     return about
 
 
+def read_settle(channel: str, arguments: str | bytes | Mapping[str, Any]) -> Settle:
+    """Which reports are settled. Raises `bad_request`."""
+    settle = _read(arguments, Settle, SETTLE)
+    read_order(channel, {"do": "mute", "user": "anybody"})  # the same names
+    if not 1 <= len(settle.reports) <= MOST_SETTLED:
+        raise _bad(f"reports has 1 to {MOST_SETTLED} numbers; this one has {len(settle.reports):,}.")
+    return settle
+
+
+def _read(arguments: str | bytes | Mapping[str, Any], type_: type[T], command: str) -> T:
+    try:
+        if isinstance(arguments, Mapping):
+            return msgspec.convert(arguments, type_)
+        return msgspec.json.decode(arguments, type=type_)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _bad(f"The arguments of {command} are wrong: {error}.") from None
+
+
 def fold(given: Input, state: Callable[[bytes], Report | None]) -> Sequence[Change[Report]]:
-    """What `report` does: the same one again changes nothing."""
+    """What `report` and `settle_reports` do: the same one again changes nothing."""
     channel = given.key.decode("utf-8", "replace")
+    if given.value["command"] == SETTLE:
+        return _settled(channel, given, state)
     about = read_about(channel, given.value["arguments"])
     head = state(head_key(channel)) or Report(channel=channel)
     if not is_new(head, about, given.append_ms):
@@ -120,6 +148,24 @@ def fold(given: Input, state: Callable[[bytes], Report | None]) -> Sequence[Chan
         times=(*times, given.append_ms)[-_REMEMBERED:],
     )
     return [Change(report_key(channel, head.number), made), Change(head_key(channel), after)]
+
+
+def _settled(channel: str, given: Input, state: Callable[[bytes], Report | None]) -> Sequence[Change[Report]]:
+    settle = read_settle(channel, given.value["arguments"])
+    by, at = (given.value.get("actor"), given.append_ms) if settle.done else (None, 0)
+    found = (state(report_key(channel, number)) for number in dict.fromkeys(settle.reports))
+    known = [one for one in found if one is not None and one.number in settle.reports]
+    changed = [one for one in known if (one.settled_at > 0) != settle.done]
+    head = state(head_key(channel))
+    if head is None or not changed:
+        return []
+    return [
+        *(
+            Change(report_key(channel, one.number), replace(one, settled_by=by, settled_at=at))
+            for one in changed
+        ),
+        Change(head_key(channel), head),
+    ]
 
 
 def is_new(head: Report | None, about: About, at_ms: int) -> bool:

@@ -22,7 +22,6 @@ from control.outlets.push import Subscription, read_subscription
 from control.outlets.secrets import Secrets
 from control.outlets.vapid import read_vapid
 from control.outlets.webhooks import (
-    MAX_OF_A_USER,
     REMOVE_WEBHOOK,
     RETRY_WEBHOOK,
     SET_WEBHOOK,
@@ -43,6 +42,8 @@ from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 
 MAX_SECRET: Final = 256
+#: Who administers a part only has at most this part of all webhooks that there may be.
+_SHARE: Final = 10
 _SECRET_BYTES: Final = 32
 _NO_USERS: Final = "Users have no webhooks of their own here."
 _ALLOWS_USERS: Final = "TOUCHLINE_OUTBOX_USER_WEBHOOKS=true allows them."
@@ -71,7 +72,7 @@ class OutletDoor:
         if before is not None:
             self._must_have(who, before)
         else:
-            self._check_room(who, own=own)
+            self._check_room_for(who)
         told: dict[str, Any] = {}
         if wanted.secret is not None or before is None:
             secret = new_secret() if wanted.secret is None else check_secret(wanted.secret)
@@ -91,6 +92,19 @@ class OutletDoor:
         )
         await self._say(SET_WEBHOOK, webhook, who, after=before)
         return {**shown(webhook), **told}, before is None
+
+    def _check_room_for(self, who: Who) -> None:
+        most = self._outbox.max_webhooks
+        if self._state.outlets.webhooks.count() >= most:
+            raise TouchlineError("limit_reached", f"There are {most} webhooks, as many as there may be.")
+        share = max(1, most // _SHARE)
+        of_theirs = sum(1 for one in self._state.outlets.all_webhooks() if one.maker == who.user)
+        if of_theirs >= share and not who.grants.allows("admin", "*"):
+            raise TouchlineError(
+                "limit_reached",
+                f"You have {share} webhooks, as many as one may have of the {most} that there may be.",
+                hint="Remove one, or have one for more streams.",
+            )
 
     def webhook(self, who: Who, id_: str) -> Webhook:
         """A webhook, for whoever administers it, or has it of their own. Raises `not_found`."""
@@ -151,19 +165,6 @@ class OutletDoor:
         if not self._outbox.user_webhooks:
             raise TouchlineError("forbidden", _NO_USERS, hint=_ALLOWS_USERS)
 
-    def _check_room(self, who: Who, *, own: bool) -> None:
-        """Raise `limit_reached` where there may be no webhook more."""
-        if self._state.outlets.webhooks.count() >= self._outbox.max_webhooks:
-            raise TouchlineError(
-                "limit_reached",
-                f"There are {self._outbox.max_webhooks} webhooks, as many as there may be.",
-            )
-        theirs = (one.own and one.maker == who.user for one in self._state.outlets.all_webhooks())
-        if own and sum(theirs) >= MAX_OF_A_USER:
-            raise TouchlineError(
-                "limit_reached", f"You have {MAX_OF_A_USER} webhooks, as many as one may have."
-            )
-
     # ── what users want to be told ───────────────────────────────────────────────────────────────────
 
     def wishes(self, who: Who) -> dict[str, Any]:
@@ -176,7 +177,8 @@ class OutletDoor:
         everybody; a webhook and a push subscription stay until null takes them away."""
         user = who.named()
         before = self._state.outlets.notifying_of(user)
-        types, quiet = wanted.get("types") or {}, wanted.get("quiet")
+        types, quiet = wanted.get("types"), wanted.get("quiet")
+        types = {} if types is None else types
         if not isinstance(types, Mapping):
             raise TouchlineError("bad_request", "types is an object: {type: true or false}.")
         if quiet is not None:

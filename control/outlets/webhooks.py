@@ -13,6 +13,7 @@ from kernel.access.signing import Signer
 from kernel.access.tokens import MAX_PATTERN, matches
 from kernel.access.users import check_user
 from kernel.errors import TouchlineError
+from kernel.log.positions import Kind
 
 SET_WEBHOOK: Final = "set_webhook"
 REMOVE_WEBHOOK: Final = "remove_webhook"
@@ -24,8 +25,7 @@ MAX_ID: Final = 100
 MAX_PATTERNS: Final = 50
 MAX_USERS: Final = 1000
 MAX_TYPES: Final = 50
-#: Webhooks of a user who administers nothing.
-MAX_OF_A_USER: Final = 20
+_KINDS: Final = frozenset(map(str, Kind))
 _ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_ID}}}")
 
 
@@ -87,6 +87,12 @@ def check_wanted(wanted: Wanted) -> Wanted:
         raise TouchlineError(
             "bad_request", f"streams are at most {MAX_PATTERNS} patterns of at most {MAX_PATTERN} characters."
         )
+    for pattern in wanted.streams:
+        kind, colon, _ = pattern.partition(":")
+        if "*" not in kind and not (colon and kind in _KINDS):
+            raise TouchlineError(
+                "bad_request", f"{pattern!r} fits no stream: write a kind and a channel, like chat:wc26-*."
+            )
     if len(wanted.users) > MAX_USERS:
         raise TouchlineError("bad_request", f"users are at most {MAX_USERS}.")
     for user in wanted.users:

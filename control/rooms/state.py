@@ -110,9 +110,12 @@ def channel_of(room: str) -> str:
     return ROOM + room
 
 
+_STREAM: Final = str(Stream(Kind.CHAT, ROOM))
+
+
 def stream_of(room: str) -> str:
     """A room's stream."""
-    return str(Stream(Kind.CHAT, channel_of(room)))
+    return _STREAM + room
 
 
 def shown(room: Room) -> dict[str, Any]:

@@ -157,11 +157,14 @@ class Plan:
                 operator_url=role.operator_url,
             )
 
-    def _signing(self, directory: DataDirectory) -> dict[str, str]:
-        """By what the roles sign, where no setting says it."""
-        if self._settings.auth.internal_secret:
-            return {}
-        return {f"{PREFIX}AUTH_INTERNAL_SECRET": directory.secret()}
+    def _keys(self, directory: DataDirectory) -> dict[str, str]:
+        """By what the roles sign, and push services know them, where no setting says it."""
+        keys = {}
+        if not self._settings.auth.internal_secret:
+            keys[f"{PREFIX}AUTH_INTERNAL_SECRET"] = directory.secret()
+        if not self._settings.outbox.vapid_key:
+            keys[f"{PREFIX}OUTBOX_VAPID_KEY"] = str(directory.vapid_key())
+        return keys
 
     def _process(
         self, name: str, directory: DataDirectory, arguments: tuple[str, ...], own: Mapping[str, str]
@@ -172,7 +175,7 @@ class Plan:
             environment={
                 **os.environ,
                 **as_environment(self._settings),
-                **self._signing(directory),
+                **self._keys(directory),
                 f"{PREFIX}KAFKA_BOOTSTRAP_SERVERS": self.addresses.kafka,
                 f"{PREFIX}ELASTICSEARCH_URL": self.addresses.elasticsearch,
                 **own,

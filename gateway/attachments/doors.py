@@ -31,6 +31,7 @@ class _AttachmentRequest(msgspec.Struct):
     data: _Data = _Data()
 
 
+_MARKS: Final = (b"attachments", b"\\u")
 _posted: Final = msgspec.json.Decoder(_AttachmentRequest).decode
 
 
@@ -52,13 +53,13 @@ def looking(service: AttachmentService, stream: Stream, caller: Caller) -> Look 
         found = await asyncio.gather(*map(refusal, named.values()))
         return {number: error for number, error in zip(named, found, strict=True) if error is not None}
 
-    return look
+    return Look(_MARKS, look)
 
 
 def _named(value: bytes) -> list[str]:
     """The attachments that an event names."""
-    if b"attachments" not in value and b"\\u" not in value:
-        return []  # nearly all of them: not worth reading twice
+    if not any(mark in value for mark in _MARKS):
+        return []
     try:
         ids = _posted(value).data.attachments
     except (msgspec.DecodeError, ValueError, RecursionError):

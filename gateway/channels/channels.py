@@ -20,11 +20,16 @@ from schemas.catalog import built_in
 _MAX_BYTES: Final = 64 * 1024
 
 
-def _settings_schema() -> Mapping[str, Any]:
-    """JSON schema of a channel's settings: their bounds, and what the Avro schema says of them."""
+def setting_docs() -> Mapping[str, str]:
+    """What the Avro schema says of each setting."""
     fields = built_in().schemas[built_in().latest("channel")]["fields"]
     settings = next(field for field in fields if field["name"] == "settings")["type"]["fields"]
-    said = {field["name"]: field["doc"] for field in settings}
+    return {field["name"]: field["doc"] for field in settings}
+
+
+def _settings_schema() -> Mapping[str, Any]:
+    """JSON schema of a channel's settings: their bounds, and what is said of them."""
+    said = setting_docs()
     return {
         "type": "object",
         "additionalProperties": False,

@@ -200,6 +200,7 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
     stream, caller, idempotency_key, lanes, refusals, recent, again = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
+    signs, of_kind = is_room(stream), f"{stream.kind}:"
 
     def prepare(item: Item) -> Record:
         number, value = item
@@ -212,13 +213,13 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
             if post.sender is not None and not caller.speaks_for_others:
                 raise TouchlineError("forbidden", "sender is not the token's user.")
             post.sender = post.sender or caller.user
-        check_post(stream.channel, post.sender, post.type, signs=is_room(stream))
+        check_post(stream.channel, post.sender, post.type, signs=signs)
         if post.key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             post.key = f"{idempotency_key}/{number}" if several else idempotency_key
         if lanes:
             post.channel = spread(stream, lanes, sender=post.sender, key=post.key, turn=number).channel
-        if post.key is not None and recent.again(f"{stream.kind}:{post.channel}", post.key):
+        if post.key is not None and recent.again(of_kind + post.channel, post.key):
             again.add(number)
         return make(post)
 
@@ -247,11 +248,14 @@ async def _looked(
     parts: AsyncIterator[list[bytes]], looks: Iterable[Look | None], refusals: Refusals
 ) -> AsyncIterator[list[bytes]]:
     """The parts, once it is known which of their events may not be posted."""
+    asked = [look for look in looks if look is not None]
+    marks = {mark for look in asked for mark in look.marks}
     number = 0
     async for part in parts:
-        for look in looks:
-            if look is not None:
-                refusals.update(await look(enumerate(part, number)))
+        together = b"\n".join(part)
+        if any(mark in together for mark in marks):
+            for look in asked:
+                refusals.update(await look.through(enumerate(part, number)))
         number += len(part)
         yield part
 

@@ -12,7 +12,7 @@ from history.replies import FIELD, Finder, check_reply
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 
-_FIELD: Final = FIELD.encode()
+_MARKS: Final = (FIELD.encode(), b"\\u")
 
 
 class _Event(msgspec.Struct):
@@ -39,13 +39,13 @@ def looking(finder: Finder, stream: Stream, lanes: int, readable: Spans = ALL) -
         found = await asyncio.gather(*map(refusal, named.values()))
         return {number: error for number, error in zip(named, found, strict=True) if error is not None}
 
-    return look
+    return Look(_MARKS, look)
 
 
 def _reply_to(value: bytes) -> tuple[Any] | None:
     """What an event answers, if it says that it answers something."""
-    if _FIELD not in value and b"\\u" not in value:
-        return None  # nearly all of them: not worth reading twice
+    if not any(mark in value for mark in _MARKS):
+        return None
     try:
         data = _posted(value).data
     except (msgspec.DecodeError, ValueError, RecursionError):

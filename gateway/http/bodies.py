@@ -29,7 +29,7 @@ _ZSTD_WINDOW: Final = 8 * 1024 * 1024
 _MAX_GROWTH: Final = 200
 _GROWTH_FREE: Final = 4 * 1024 * 1024
 #: Lines handed on at once, and events of an array that one body may hold.
-_LINES_A_TURN: Final = 128
+_LINES_A_TURN: Final = 512
 MAX_ITEMS: Final = 100_000
 
 JSON: Final = "application/json"

@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from kernel.access.tokens import parse_stream
+from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from schemas.checks import check_channel
 
@@ -66,6 +67,15 @@ KIND: Final = Parameter(
 CHANNEL: Final = Parameter(
     "channel", "path", "The channel's name.", {"type": "string", "pattern": CHANNEL_PATTERN}, required=True
 )
+
+
+def number_of(request: web.Request, name: str, *, default: int, most: int) -> int:
+    """A whole number of the query, from 1 on. Raises `bad_request`."""
+    text = request.query.get(name, str(default))
+    # Python refuses to read a number of thousands of digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise TouchlineError("bad_request", f"{name} is {text[:40]!r}: it is a number from 1 to {most}.")
+    return int(text)
 
 
 def stream_of(request: web.Request) -> Stream:

@@ -19,7 +19,13 @@ from gateway.context import Context
 from gateway.feeds.door import feed_door
 from gateway.feeds.door import known_of as followed_by
 from gateway.http.operations import Operation, Reply
-from gateway.moderation.known import alerts_of, attachments_of, devices_and_places, fences_of
+from gateway.moderation.known import (
+    alerts_of,
+    attachments_of,
+    devices_and_places,
+    fences_of,
+    reactions_of,
+)
 from gateway.nearby.door import known_of, nearby_door
 from gateway.outlets.door import known_of as wishes_of
 from gateway.outlets.door import outlet_door
@@ -131,6 +137,8 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
             yield one_of_theirs
         async for fence in fences_of(board.consent, user):
             yield fence
+        async for reaction in reactions_of(board.crowd, user):
+            yield reaction
         for channel in moderation.banned_from(user):
             if (sanction := moderation.of(channel, user)) is not None:
                 times = shown(sanction, context.clock.now_ms())

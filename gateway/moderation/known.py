@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from control.crowd.crowd import Crowd
+from control.crowd.totals import VOTES, names_said, slot_of_key
 from control.inbox.tables import UserPlaces
 from control.nearby.consent import Consent
 from control.nearby.fences import shown as fence_shown
@@ -47,6 +49,19 @@ async def fences_of(consent: Consent, user: str) -> AsyncIterator[dict[str, Any]
                 told.add(fence.id)
                 yield {"what": "fence", "fence": fence_shown(fence)}
         await asyncio.sleep(0)
+
+
+async def reactions_of(crowd: Crowd, user: str) -> AsyncIterator[dict[str, Any]]:
+    """What they have reacted to events with, and voted for. Of applause nobody knows whose it was."""
+    async for key, said in crowd.all_said_by(user):
+        total = crowd.totals.get(key)
+        if total is None or total.retracted or not said:
+            continue
+        stream, slot = slot_of_key(key)
+        if slot.startswith(VOTES):
+            yield {"what": "vote", "stream": stream, "poll": slot.removeprefix(VOTES), "option": said - 1}
+        else:
+            yield {"what": "reaction", "stream": stream, "event": slot, "with": names_said(total, said)}
 
 
 class _Data(msgspec.Struct, frozen=True):

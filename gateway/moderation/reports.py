@@ -13,7 +13,7 @@ from control.rooms.state import is_room
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.neighbours import answer
-from gateway.http.operations import CHANNEL, Operation, Reply
+from gateway.http.operations import CHANNEL, Operation, Parameter, Reply
 from gateway.moderation.leading import must_lead
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
@@ -43,6 +43,9 @@ _ROWS: Final = Reply(
                         "reason": {"type": "string"},
                         "at": {"type": "string", "format": "date-time"},
                         "event": {"type": ["object", "null"]},
+                        "done": {"type": "boolean", "description": "It needs nothing more."},
+                        "done_by": {"type": ["string", "null"]},
+                        "done_at": {"type": "string", "format": "date-time"},
                     },
                 },
             },
@@ -63,6 +66,7 @@ class _Found(msgspec.Struct):
 
 
 _found: Final = msgspec.json.Decoder(_Found).decode
+_OPEN: Final = Parameter("open", "query", "Only those that wait for a moderator.", {"type": "boolean"})
 
 
 async def routes(context: Context) -> Sequence[Operation]:
@@ -71,7 +75,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     moderation = board.moderation
 
     async def post(request: web.Request) -> web.Response:
-        stream = _stream_of(request)
+        stream = chat_of(request)
         await context.access.require(request, "history", str(stream))
         who = await who_asks(context, request)
         wanted = await json_object(request, _MAX_BYTES, _ReportRequest)
@@ -107,12 +111,17 @@ async def routes(context: Context) -> Sequence[Operation]:
         return None
 
     async def listed(request: web.Request) -> web.StreamResponse:
-        stream, who = _stream_of(request), await who_asks(context, request)
+        stream, who = chat_of(request), await who_asks(context, request)
         channel = split_lane(stream.channel)[0]
         await must_lead(context, who, channel, action="history")
         context.budgets.take_read(bound_of(context, who))
         limit, before = limit_of(request, _PAGE), _number(request.query.get("cursor"))
-        found = [one for one in moderation.reported(channel) if before is None or one.number < before]
+        waiting = request.query.get("open") == "true"
+        found = [
+            one
+            for one in moderation.reported(channel)
+            if (before is None or one.number < before) and not (waiting and one.settled_at)
+        ]
         page = found[:limit]
         # Of a message from before somebody came they are told that it was reported, and not what it said.
         theirs = board.rooms.readable(who.grants, channel) if is_room(stream) else ALL
@@ -142,12 +151,13 @@ async def routes(context: Context) -> Sequence[Operation]:
         Operation(
             method="GET", path="/v1/streams/chat/{channel}/reports", handler=listed, name="listReports",
             summary="What was reported in a channel, for those who moderate it.", tag="moderation",
-            parameters=(CHANNEL, LIMIT, CURSOR), replies={200: _ROWS}, errors=_ERRORS,
+            parameters=(CHANNEL, LIMIT, CURSOR, _OPEN), replies={200: _ROWS}, errors=_ERRORS,
         ),
     ]  # fmt: skip
 
 
-def _stream_of(request: web.Request) -> Stream:
+def chat_of(request: web.Request) -> Stream:
+    """The stream that a request's path names."""
     return parse_stream(f"{Kind.CHAT}:{request.match_info['channel']}")
 
 
@@ -161,6 +171,8 @@ def _row(one: Report, event: msgspec.Raw | None) -> dict[str, Any]:
         "reason": one.reason,
         "at": to_rfc3339(one.at),
         "event": event,
+        "done": one.settled_at > 0,
+        **({"done_by": one.settled_by, "done_at": to_rfc3339(one.settled_at)} if one.settled_at else {}),
     }
 
 

@@ -128,6 +128,12 @@ async def routes(context: Context) -> Sequence[Operation]:
     http = await context.stack.enter_async_context(ClientSession(timeout=_TIMEOUT))
     roles = watched_roles(context.settings)
     figures = Figures(roles, http)
+    warns = context.settings.ops
+    thresholds = {
+        "lag_records": warns.lag_records,
+        "latency_ms": warns.latency_ms,
+        "outbox_s": warns.outbox_s,
+    }
 
     async def gather() -> dict[str, Any]:
         latest = await figures.latest(context.clock.monotonic())
@@ -139,6 +145,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             "at_ms": context.clock.now_ms(),
             "roles": latest,
             "channels": await _rows(Audiences(state.presence.beats()), known, record_of),
+            "thresholds": thresholds,
         }
 
     if context.settings.gateway.ops_every_s > 0:
@@ -237,12 +244,19 @@ _CHANNEL: Final = {
         "versions": {"type": "array", "items": _VERSION},
     },
 }
+_THRESHOLDS: Final = {
+    "type": "object",
+    "description": "Beyond them the operators' page says that something is wrong.",
+    "required": ["lag_records", "latency_ms", "outbox_s"],
+    "properties": {name: {"type": "integer"} for name in ("lag_records", "latency_ms", "outbox_s")},
+}
 _SCHEMA: Final = {
     "type": "object",
-    "required": ["at_ms", "roles", "channels"],
+    "required": ["at_ms", "roles", "channels", "thresholds"],
     "properties": {
         "at_ms": {"type": "integer"},
         "roles": {"type": "array", "items": _ROLE},
         "channels": {"type": "array", "items": _CHANNEL},
+        "thresholds": _THRESHOLDS,
     },
 }

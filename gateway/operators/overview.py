@@ -8,15 +8,13 @@ rises whatever the machines' clocks say. docs/decisions/0067.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from math import isnan
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-import msgspec
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from kernel.clock import Clock, to_rfc3339
+from gateway.operators.telling import EVERY_MS, LOOK_KEY, as_event, look_of
+from kernel.clock import Clock
 from kernel.log.kafka import client_config
 from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD
 from kernel.log.topics import topic_names
@@ -26,22 +24,6 @@ from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
 
 _log = get_logger("touchline.overview")
-#: What is told, and by which label; without one it is summed over all that it has.
-SHOWN: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "touchline_ingested_total": "",
-        "touchline_accepted_total": "",
-        "touchline_delivered_total": "",
-        "touchline_indexed_total": "",
-        "touchline_rejected_total": "",
-        "touchline_viewers": "",
-        "touchline_slow_viewers": "",
-        "touchline_consumer_lag": "topic",
-        "touchline_index_watermark": "topic",
-        "touchline_edge_latency_seconds_bucket": "le",
-        "touchline_closed_total": "code",
-    }
-)
 _WAIT_S: Final = 0.25
 _RETRY_S: Final = 1.0
 _QUIET: Final = 8
@@ -51,39 +33,6 @@ _SESSION_MS: Final = 6000
 _TIMEOUT_MS: Final = 3000
 
 Gather = Callable[[], Awaitable[Mapping[str, Any]]]
-
-
-def summed(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Metric -> its sum, or its sums by label."""
-    told: dict[str, Any] = {}
-    for sample in metrics:
-        name, value = sample["name"], sample["value"]
-        if name not in SHOWN or value is None or isnan(value):
-            continue
-        number = int(value) if float(value).is_integer() else value
-        if not (label := SHOWN[name]):
-            told[name] = told.get(name, 0) + number
-        else:
-            by = told.setdefault(name, {})
-            by[sample["labels"].get(label, "")] = by.get(sample["labels"].get(label, ""), 0) + number
-    return told
-
-
-def as_event(seq: int, now_ms: int, latest: Mapping[str, Any]) -> bytes:
-    """What `GET /v1/ops` answers, as a small event of the operators' stream."""
-    roles = [
-        {**{key: role[key] for key in ("name", "url", "state", "problems")}, "sums": summed(role["metrics"])}
-        for role in latest["roles"]
-    ]
-    event = {
-        "stream": OVERVIEW,
-        "seq": seq,
-        "id": str(seq),
-        "type": "figures",
-        "server_ts": to_rfc3339(now_ms),
-        "data": {"at_ms": latest["at_ms"], "roles": roles, "channels": latest["channels"]},
-    }
-    return msgspec.json.encode(event)
 
 
 class Leadership(threading.Thread):
@@ -155,7 +104,9 @@ class Overview:
     def __init__(self, settings: Settings, clock: Clock, gather: Gather) -> None:
         self._settings, self._clock, self._gather = settings, clock, gather
         self._codec = codec_for(settings, "fanout")
-        self._topic, self._last = topic_names(settings).ops, 0
+        names = topic_names(settings)
+        self._topic, self._past_topic, self._last = names.ops, names.ops_past, 0
+        self._keeps, self._kept_at = settings.ops.past_hours > 0, 0
         self._leadership = Leadership(settings, self._codec)
         self._kafka = Producer(client_config(settings, message_timeout_ms=_TIMEOUT_MS, linger_ms=0))
         self._task: asyncio.Task[None] | None = None
@@ -191,6 +142,9 @@ class Overview:
         # One that is lost is replaced by the next.
         with contextlib.suppress(BufferError, KafkaException):
             self._kafka.produce(self._topic, value, OVERVIEW_SHARD.key.encode())
+            if self._keeps and now - self._kept_at >= EVERY_MS:
+                self._kept_at = now
+                self._kafka.produce(self._past_topic, look_of(self._codec, seq, now, latest), LOOK_KEY)
             self._kafka.poll(0)
 
 

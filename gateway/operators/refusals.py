@@ -10,11 +10,13 @@ from aiohttp import web
 
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
-from gateway.http.operations import Operation, Parameter, Reply
+from gateway.http.operations import Operation, Parameter, Reply, number_of
+from gateway.operators.reading import shown_value
+from gateway.operators.records import SHOWN
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.process.logs import get_logger
-from producers.refusals import Refusal, may_be_retried, place_of, post_again, read_refusals
+from producers.refusals import HOPELESS, Refusal, may_be_retried, place_of, post_again, read_refusals
 
 _log = get_logger("touchline.gateway")
 #: So many of each partition are looked at: the command line reads all of them.
@@ -42,7 +44,9 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def show(request: web.Request) -> web.Response:
         await context.access.require(request, "admin", "*")
-        reason, limit = request.query.get("reason"), _limit(request.query.get("limit", "50"))
+        if (place := request.query.get("place")) is not None:
+            return await in_full(place)
+        reason, limit = request.query.get("reason"), number_of(request, "limit", default=50, most=_MOST_SHOWN)
         found = await newest()
         reasons = Counter(refusal["reason"] for refusal in found)
         chosen = [refusal for refusal in reversed(found) if reason in (None, refusal["reason"])][:limit]
@@ -55,6 +59,19 @@ async def routes(context: Context) -> Sequence[Operation]:
             }
         )
 
+    async def in_full(place: str) -> web.Response:
+        refusal = next((one for one in await newest() if place_of(one) == place), None)
+        if refusal is None:
+            raise _not_there(place)
+        told = {
+            **_shown(refusal, retry=may_be_retried(settings, refusal)),
+            "payload": shown_value(refusal["value"], context.catalog, {}),
+        }
+        return web.Response(
+            body=msgspec.json.encode({"reasons": {refusal["reason"]: 1}, "rejections": [told]}),
+            content_type="application/json",
+        )
+
     async def retry(request: web.Request) -> web.Response:
         caller = await context.access.require(request, "admin", "*")
         wanted = await json_object(request, _MAX_BODY, RetryRequest)
@@ -63,10 +80,12 @@ async def routes(context: Context) -> Sequence[Operation]:
             raise TouchlineError("bad_request", f"places names 1 to {_MOST_PLACES} refused records.")
         chosen = [refusal for refusal in await newest() if place_of(refusal) in places]
         if missing := places - {place_of(refusal) for refusal in chosen}:
+            raise _not_there(min(missing))
+        if hopeless := next((one for one in chosen if one["reason"] in HOPELESS), None):
             raise TouchlineError(
-                "not_found",
-                f"{min(missing)[:100]} is not among the newest that were refused.",
-                hint="`touchline rejected --show PLACE --retry` reaches all that are kept.",
+                "bad_request",
+                f"{place_of(hopeless)} is {hopeless['reason']}: it would be refused again.",
+                hint="`touchline rejected --show PLACE --retry` posts it all the same.",
             )
         async with one:
             done = await asyncio.to_thread(post_again, settings, chosen)
@@ -84,9 +103,10 @@ async def routes(context: Context) -> Sequence[Operation]:
             parameters=(
                 Parameter("limit", "query", "How many, newest first.", {"type": "integer", "minimum": 1}),
                 Parameter("reason", "query", "Only those refused for this reason.", _TEXT),
+                Parameter("place", "query", "Only this one, with its `payload`.", _TEXT),
             ),
-            replies={200: Reply("What was refused. Contents are not shown.", _SCHEMA)},
-            errors=("bad_request", "unauthorized", "forbidden", "unavailable"),
+            replies={200: Reply("What was refused.", _SCHEMA)},
+            errors=("bad_request", "unauthorized", "forbidden", "not_found", "unavailable"),
         ),
         Operation(
             method="POST",
@@ -111,11 +131,12 @@ async def routes(context: Context) -> Sequence[Operation]:
     ]
 
 
-def _limit(text: str) -> int:
-    # Python refuses to read a number of thousands of digits.
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= _MOST_SHOWN):
-        raise TouchlineError("bad_request", f"limit is a number from 1 to {_MOST_SHOWN}.")
-    return int(text)
+def _not_there(place: str) -> TouchlineError:
+    return TouchlineError(
+        "not_found",
+        f"{place[:100]} is not among the newest that were refused.",
+        hint="`touchline rejected --show PLACE` reaches all that are kept.",
+    )
 
 
 def _shown(refusal: Refusal, *, retry: bool) -> dict[str, Any]:
@@ -161,6 +182,7 @@ _REJECTION: Final = {
         },
         "bytes": _INTEGER,
         "retry": {"type": "boolean", "description": "whether posting it again is of use"},
+        "payload": {"type": "object", "required": [*SHOWN], "properties": SHOWN},
     },
 }
 _SCHEMA: Final = {

@@ -14,7 +14,13 @@ from kernel.settings.reading import Settings
 #: `make web` builds them here, and the wheel carries them.
 _BUILT: Final = Path(__file__).parents[1] / "dist"
 #: Where each page is.
-_PAGES: Final = {"/": "index.html", "/ops": "ops.html", "/nearby": "nearby.html", "/search": "search.html"}
+_PAGES: Final = {
+    "/": "index.html",
+    "/moderate": "moderate.html",
+    "/nearby": "nearby.html",
+    "/ops": "ops.html",
+    "/search": "search.html",
+}
 _ASSET: Final = r"{name:[A-Za-z0-9_.-]+}"
 #: Their names hold a hash of their content.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"

@@ -17,6 +17,8 @@ MAX_URL: Final = 2048
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 #: Where clouds tell a machine its secrets.
 _METADATA: Final = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200")})
+#: What resolvers read as an address all the same (2130706433, 0x7f.1, 0177.0.0.1): no name ends like this.
+_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 _HOST: Final = re.compile(r"[A-Za-z0-9._\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 
 
@@ -54,6 +56,8 @@ class Outward:
         literal = f"[{host}]" if ":" in host else host
         if not _HOST.fullmatch(literal):
             raise _wrong(url)
+        if not is_address(host) and _NUMBER.fullmatch(host):
+            raise TouchlineError("bad_request", f"{host} is no name: write an address as four numbers.")
         if is_address(host) and not self.allows(host):
             raise TouchlineError(
                 "bad_request",

@@ -1,12 +1,14 @@
 """What Kafka says of its topics: ids, partition counts, ends."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from kernel.errors import TouchlineError
+from kernel.log.kafka import leaders_client
+from kernel.settings.reading import Settings
 
 
 class TopicNow(NamedTuple):
@@ -20,8 +22,8 @@ class TopicNow(NamedTuple):
 class Cluster:
     """Asks Kafka. Every call blocks: call it in a thread."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._admin = AdminClient(dict(config))
+    def __init__(self, settings: Settings) -> None:
+        self._admin = leaders_client(settings)
 
     def partitions(self) -> dict[str, int]:
         """Topic -> partition count, of all topics."""

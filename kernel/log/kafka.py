@@ -49,6 +49,15 @@ def client_config(settings: Settings, **properties: Any) -> dict[str, Any]:
     }
 
 
+def leaders_client(settings: Settings) -> AdminClient:
+    """A client that asks leaders where their partitions end (`list_offsets`).
+
+    While one is away librdkafka connects to it for that again the moment it is refused, without rest: a core
+    for each role. Not so where it keeps connections to all brokers.
+    """
+    return AdminClient(client_config(settings, enable_sparse_connections=False))
+
+
 async def wait_for_kafka(settings: Settings, *, attempts: int | None = None) -> None:
     """Wait until a broker answers, with back-off, saying for what; for ever unless `attempts` is given."""
     admin, wait, tried = AdminClient(client_config(settings)), 0.2, 0

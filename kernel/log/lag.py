@@ -1,8 +1,8 @@
 """How far a consumer is behind the end of its log: only what is known is told, and never a guess."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException
 
 from kernel.process.metrics import CONSUMER_LAG
 
@@ -21,26 +21,45 @@ def behind(position: int, start: int, low: int, high: int) -> int | None:
     return None if position < 0 else max(0, high - max(position, low))
 
 
-def together(each: list[int | None]) -> int | None:
-    """Of several partitions: the sum of what is known. Of none, nothing waits."""
-    known = [records for records in each if records is not None]
-    return sum(known) if known or not each else None
+#: Topic -> partition -> records that wait; None: that is not known.
+Lags = Mapping[str, Mapping[int, int | None]]
 
 
-def lags(consumer: Consumer) -> dict[str, int | None]:
-    """By topic, as the last fetches told. To be called in the consumer's own thread: it does not block."""
-    found: dict[str, list[int | None]] = {}
+def lags(consumer: Consumer, *, ask_s: float | None = None) -> dict[str, dict[int, int | None]]:
+    """As the last fetches told, without blocking; with `ask_s`, for whoever fetches nothing, as brokers say
+    when they are asked. To be called in the consumer's own thread."""
+    found: dict[str, dict[int, int | None]] = {}
     assigned = consumer.assignment()
     for start, at in zip(assigned, consumer.position(assigned), strict=True):
         low, high = consumer.get_watermark_offsets(at, cached=True)
-        found.setdefault(at.topic, []).append(behind(at.offset, start.offset, low, high))
-    return {topic: together(each) for topic, each in found.items()}
+        if ask_s is not None:
+            try:
+                low, high = consumer.get_watermark_offsets(at, timeout=ask_s)
+            except KafkaException:
+                ask_s = None  # who is away is not waited for once more for each partition
+        found.setdefault(at.topic, {})[at.partition] = behind(at.offset, start.offset, low, high)
+    return found
 
 
-def tell_lag(by_topic: Mapping[str, int | None]) -> None:
-    """Set the gauge; what is not known is not there."""
-    for topic, records in by_topic.items():
-        if records is None:
-            CONSUMER_LAG.remove(topic)
-        else:
-            CONSUMER_LAG.labels(topic).set(records)
+class LagGauge:
+    """Tells how far one consumer is behind, by partition; of those that it gave away it tells no more."""
+
+    def __init__(self, topics: Collection[str] = ()) -> None:
+        """Where none of the partitions of one of its topics is ours, nothing waits: partition "" says so."""
+        self._topics = topics
+        self._told: set[tuple[str, str]] = set()
+
+    def tell(self, by_topic: Lags) -> None:
+        """Set the gauge; what is not known is not there."""
+        now = {
+            (topic, str(partition)): records
+            for topic, each in by_topic.items()
+            for partition, records in each.items()
+            if records is not None
+        }
+        now |= {(topic, ""): 0 for topic in {*self._topics, *by_topic} if not by_topic.get(topic)}
+        for labels in self._told - now.keys():
+            CONSUMER_LAG.remove(*labels)
+        for labels, records in now.items():
+            CONSUMER_LAG.labels(*labels).set(records)
+        self._told = set(now)

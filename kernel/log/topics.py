@@ -45,6 +45,7 @@ class TopicNames:
         self.tallies = f"{prefix}.tallies"
         self.signals = f"{prefix}.signals"
         self.ops = f"{prefix}.ops"
+        self.ops_past = f"{prefix}.ops-past"
         self.answers = f"{prefix}.answers"
         self.shares = f"{prefix}.shares"
         self.rooms = f"{prefix}.rooms"
@@ -125,6 +126,13 @@ def topics(settings: Settings) -> list[Topic]:
         "segment.ms": str(MINUTE_MS),
     }
 
+    hours = max(1.0, settings.ops.past_hours)
+    past = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(round(hours * 60 * MINUTE_MS)),
+        "segment.ms": str(60 * MINUTE_MS),
+    }
+
     def days(kind: Kind) -> int:
         return 1 if kind is Kind.LOCATION else 30
 
@@ -186,6 +194,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.retractions, "channel, message", "retraction", partitions, {**compacted, **withdrawn}),
         # One partition: whichever gateway has it is the one that writes (docs/decisions/0067).
         Topic(names.ops, "channel#version#shard", "fanout", 1, brief),
+        # The operators' figures of the last hours: a look each quarter of a minute (decision 0125).
+        Topic(names.ops_past, "looks", "fanout", 1, {**past, **append_time}),
         # Who asked reads its own partition, and waits two seconds.
         Topic(names.answers, "asker", "answer", partitions, brief),
         # What doors tell each other of the last second: every door reads all of it, from when it begins.

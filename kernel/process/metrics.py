@@ -9,8 +9,8 @@ _LATENCY: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 # ── every role ──────────────────────────────────────────────────────────────────────────────────────
 CONSUMER_LAG = Gauge(
     "touchline_consumer_lag",
-    "Records between the position of this consumer and the end of the log.",
-    ["topic"],
+    "Records between the position of this consumer and the end of the log. Partition empty: it has none.",
+    ["topic", "partition"],
 )
 
 TABLE_SKIPPED = Counter(

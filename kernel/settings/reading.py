@@ -17,6 +17,7 @@ from kernel.errors import TouchlineError
 from kernel.settings.attachments import Attachments
 from kernel.settings.log import Log
 from kernel.settings.nearby import Nearby
+from kernel.settings.ops import Ops
 from kernel.settings.outbox import Outbox
 from kernel.settings.section import Section
 from kernel.settings.sections import (
@@ -47,6 +48,7 @@ __all__ = [
     "Kafka",
     "Log",
     "Nearby",
+    "Ops",
     "Outbox",
     "Producer",
     "SchemaRegistry",

@@ -11,6 +11,7 @@ from msgspec import Meta
 from kernel.settings.attachments import Attachments
 from kernel.settings.log import Log
 from kernel.settings.nearby import Nearby
+from kernel.settings.ops import Ops
 from kernel.settings.outbox import Outbox
 from kernel.settings.section import Count, NamedDays, Port, Rate, Seconds, Section
 
@@ -382,6 +383,7 @@ class Settings(Section, frozen=True):
     attachments: Attachments = Attachments()
     nearby: Nearby = Nearby()
     outbox: Outbox = Outbox()
+    ops: Ops = Ops()
     auth: Auth = Auth()
     limits: Limits = Limits()
     embedded: Embedded = Embedded()

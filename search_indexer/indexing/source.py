@@ -23,7 +23,7 @@ from history.pages import Watermark
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config
-from kernel.log.lag import lags, tell_lag
+from kernel.log.lag import LagGauge, lags
 from kernel.log.positions import MAX_SEQ, Kind, is_channel
 from kernel.log.topics import indexer_group, topic_names
 from kernel.process.health import Health
@@ -43,6 +43,9 @@ _lines = Lines("touchline.index")
 #: Taken from the consumer at once: an event may have a megabyte.
 _CHUNK: Final = 32
 _KAFKA_S: Final = 10.0
+#: While Elasticsearch is waited for, the brokers are asked so often how much waits, for so long each.
+_LAG_EVERY_S: Final = 5.0
+_LAG_S: Final = 0.5
 #: A million channels are read in twenty seconds.
 _READY_S: Final = 120.0
 #: The least that brokers allow as they come.
@@ -129,7 +132,8 @@ class EventSource:
         self._settings, self._clock = settings, clock
         topics = topic_names(settings).events
         self._kinds: Mapping[str, Kind] = {topics[kind]: kind for kind in Kind}
-        self._topics = topics
+        self._topics, self._gauge = topics, LagGauge(topics.values())
+        self._lag_told = float("-inf")
         self._codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
         self._folding = Folding(settings.elasticsearch.language)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
@@ -318,10 +322,15 @@ class EventSource:
             if self.pending is None and message.error() is None:
                 # A record that slipped through the pause would be left out: begin again where we are sure.
                 self.pending = [(self._kinds[p.topic], p.partition) for p in partitions]
+        now = self._clock.monotonic()
+        if now - self._lag_told >= _LAG_EVERY_S:
+            # Nothing is fetched, so the ends that fetches told are old.
+            self._lag_told = now
+            self._gauge.tell(lags(self._consumer, ask_s=_LAG_S))
 
     def lag(self) -> None:
         """Set the gauge: records that wait to be read, as far as the last fetches told."""
-        tell_lag(dict.fromkeys(self._topics.values(), 0) | lags(self._consumer))
+        self._gauge.tell(lags(self._consumer))
 
     def remaining(self) -> int:
         """Records between the positions and the end of the log."""

@@ -241,7 +241,7 @@ class CrowdFold:
         target, user = said["target"], said["user"]
         if user is None:
             raise TouchlineError("bad_request", "A reaction to an event is somebody's: user is missing.")
-        check_target(stream.kind, target)
+        check_target(stream, target)
         slot = self.slot(stream, target)
         if slot.voices.covers(source, offset):
             return True

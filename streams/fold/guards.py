@@ -7,10 +7,11 @@ from typing import Any, Final
 from control.channels.channel import Settings
 from control.moderation.moderation import muted
 from control.moderation.sanctions import Sanction
+from control.moderation.words import MAX_LOOKED_AT, Blocked, blocked_words
 from kernel.errors import TouchlineError
 from kernel.fairness.paces import Paces
 from kernel.log.positions import Kind
-from streams.fold.words import MAX_LOOKED_AT, Blocked, blocked_words
+from schemas.checks import CHANGES
 
 #: A year: what a rate of nearly nothing comes to.
 _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
@@ -38,10 +39,13 @@ class Guard:
         self._members = frozenset(settings.members) if chat and settings.members_only else None
         self._max_text = settings.max_text if chat else None
         self._blocked = blocked_words(settings.blocked) if chat and any(settings.blocked) else None
-        #: (interval, burst, what to say), in milliseconds.
+        #: (interval, burst, what to say), in milliseconds. The first one may be that of slow mode.
         self._paces: list[tuple[float, float, str]] = []
+        #: Slow mode is for what is said: to correct that, or to take it back, nobody waits.
+        self._slow = False
         if settings.slow_s is not None and chat and _above_0(settings.slow_s):
             self._paces.append((settings.slow_s * 1000, 0.0, "The channel is in slow mode"))
+            self._slow = True
         rate = settings.rate_per_s
         if rate is not None and settings.rate_binds_producers and _above_0(rate):
             interval = min(1000 / rate, _LONGEST_MS)
@@ -77,14 +81,19 @@ class Guard:
             )
         if self._blocked is not None:
             _look_for(self._blocked, event["data"]["text"])
+        changes = self._slow and event["type"] in CHANGES
         for number, (_, burst, why) in enumerate(self._paces):
+            if changes and number == 0:
+                continue
             wait = paces.wait(self._key(number, sender), append_ms, burst)
             if wait > 0:
                 raise TouchlineError("rate_limited", f"{why}: post again in {wait / 1000:.1f} s.")
 
-    def count(self, sender: str | None, append_ms: int, paces: Paces) -> None:
-        """An event was accepted."""
+    def count(self, sender: str | None, append_ms: int, paces: Paces, *, changes: bool) -> None:
+        """An event was accepted; one that `changes` another is none for slow mode."""
         for number, (interval, _, _) in enumerate(self._paces):
+            if changes and self._slow and number == 0:
+                continue
             paces.count(self._key(number, sender), append_ms, interval)
 
     def _key(self, number: int, sender: str | None) -> str:

@@ -130,7 +130,7 @@ class Judge:
         for key in repeat_keys(past.channel, past.key, past.origin):
             self.memory.repeats.remember(key, past.append_ms, past.offset)
         if channel.guard is not None:
-            channel.guard.count(past.sender, past.append_ms, self.memory.paces)
+            channel.guard.count(past.sender, past.append_ms, self.memory.paces, changes=past.changes)
         if past.move is not None:
             self.memory.moves.note(past.channel, past.move)
         if past.shared is not None:
@@ -186,7 +186,7 @@ class Judge:
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
         if channel.guard is not None and (by_user or channel.room):
-            channel.guard.count(sender, append_ms, memory.paces)
+            channel.guard.count(sender, append_ms, memory.paces, changes=event["type"] in CHANGES)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
         if channel.kept and self._is_location:

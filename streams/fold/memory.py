@@ -45,6 +45,8 @@ class AcceptedEvent(NamedTuple):
     #: Its number, where it has one.
     n: int | None = None
     move: Move | None = None
+    #: Whether it changes another one.
+    changes: bool = False
 
 
 @dataclass

@@ -18,7 +18,7 @@ from kernel.log.positions import MAX_SEQ, Kind, split_seq
 from kernel.log.records import Partition
 from kernel.process.logs import get_logger
 from kernel.process.metrics import SKIPPED
-from schemas.checks import MAX_KEY, MAX_SENDER
+from schemas.checks import CHANGES, MAX_KEY, MAX_SENDER
 from schemas.rejections import FAULTS
 from streams.fold.judge import Judge, came_by_a_door, origin_of
 from streams.fold.memory import AcceptedEvent
@@ -125,6 +125,7 @@ def accepted_event(judge: Judge, message: Any, end: int) -> AcceptedEvent | None
         shared=len(message.value()) if came_by_a_door(headers) else None,
         n=event["n"],
         move=move_of(event, event["server_ts"]) if _is_own(judge.kind, channel) else None,
+        changes=event["type"] in CHANGES,
     )
 
 

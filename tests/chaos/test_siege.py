@@ -1,6 +1,8 @@
 """The siege: attackers are data, findings are sentences, and a short one is part of every test run."""
 
+import os
 import secrets
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 
 from chaos.siege.attack import Put
 from chaos.siege.attackers import ATTACKERS
+from chaos.siege.machine import Meter
 from chaos.siege.on_the_log import TOPICS
 from chaos.siege.report import Bounds, Phase, Report, broken, p99
-from chaos.siege.run import Plan, besiege, phases, shares
+from chaos.siege.run import Plan, besiege, faster, phases, shares
 from chaos.siege.strike import topic_of
 from chaos.siege.watch import long_stalls
 from kernel.log.positions import Kind
@@ -137,6 +140,36 @@ def test_what_is_work_takes_as_many_times_as_long_as_on_a_machine_that_has_nothi
     assert broken(slower, before, Bounds()) == ["search took 221 ms, at p99"]
 
 
+def test_where_work_waits_for_cores_in_peace_already_the_bounds_are_of_work_that_does_not() -> None:
+    """Elsewhere each role has cores of its own: 40 ms here are 10 there, and may be 110."""
+    before = msgspec.structs.replace(PEACE, stretched=4.0)
+    slow = Phase(delay_p99_ms=60, request_p99_ms={"search": 439}, stretched=4.0)
+    assert broken(slow, before, Bounds()) == []
+    slower = msgspec.structs.replace(slow, request_p99_ms={"search": 441})
+    assert broken(slower, before, Bounds()) == ["search took 441 ms, at p99"]
+    assert broken(slow, PEACE, Bounds()) == [], "more is waited for cores than in peace"
+    idle = msgspec.structs.replace(slow, stretched=1.0)
+    assert broken(idle, before, Bounds()) == ["search took 439 ms, at p99"], "nobody waited: it is their work"
+
+
+def test_it_is_no_peace_yet_while_requests_still_become_faster() -> None:
+    first, later = (Phase(request_p99_ms={"search": ms, "post": 20}) for ms in (900, 300))
+    assert faster(later, first)
+    assert not faster(msgspec.structs.replace(later, request_p99_ms={"search": 290, "post": 25}), later)
+
+
+def test_how_long_a_process_waits_for_cores_is_read_of_all_its_threads() -> None:
+    meter = Meter()
+    meter.fresh({"here": [os.getpid()]})
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    taken = meter.fresh({"here": [os.getpid()], "gone": [2**22 + 1]})
+    assert taken.used["here"] > 0
+    assert taken.stretched >= 1.0
+    assert meter.fresh({"here": [os.getpid()]}, beside=("here",)).stretched == 1.0
+
+
 def test_with_faults_mixed_in_what_is_left_at_the_end_counts() -> None:
     worse = Phase(delay_p99_ms=None, deaths={"stream-1": 3})
     assert Report(peace=PEACE, phases=[worse], struck=True).findings == []
@@ -202,7 +235,7 @@ class Camp:
         return {role: [self._pipeline.pid(role)] for role in ROLES}
 
 
-ROLES = ("stream", "edge", "index", "gateway")
+ROLES = ("stream", "edge", "index", "gateway", "outbox")
 SECONDS = 55.0
 #: On a machine that has other tests to run delays tell of those; deaths, memory and loss tell of us.
 BUSY = Bounds(delay_ms=30_000, request_ms=30_000, answer_ms=30_000, stalls=1000, grows_mb=600, acts=0)
@@ -219,6 +252,8 @@ CHOSEN = (
         "registry",
     ),
     *("commands", "junk-ingest-chat", "junk-fanout-live", "junk", "flood", "close-codes"),
+    # And of those who use what stands beside events, the dearest, and who asks for what is others'.
+    *("reacting", "rooming", "hooking", "prying"),
 )
 
 

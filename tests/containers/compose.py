@@ -4,17 +4,20 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from embedded import ports
+from kernel.version import VERSION
 from tests.containers.daemon import Daemon, run
 from tests.containers.tools import build
 
 ROOT: Final = Path(__file__).parents[2]
 HOST: Final = "127.0.0.1"
+#: What the Dockerfile is built into.
+IMAGE: Final = f"touchline:{VERSION}"
 
 
 def compose_program(daemon: Daemon) -> tuple[str, ...]:
@@ -29,12 +32,11 @@ def compose_program(daemon: Daemon) -> tuple[str, ...]:
 class Compose:
     """One project of docker-compose.yml. Its names, ports and volumes are nobody else's."""
 
-    def __init__(
-        self, daemon: Daemon, directory: Path, *, left_out: Sequence[str] = (), secure: bool = False
-    ) -> None:
+    def __init__(self, daemon: Daemon, directory: Path, *, secure: bool = False) -> None:
         self.daemon, self.directory, self.secure = daemon, directory, secure
         self.project = f"touchline-held-{os.getpid()}"
-        self._left_out = frozenset(left_out)
+        #: Images that cannot be had: what runs them is left out.
+        self.without: frozenset[str] = frozenset()
         self._files = ("docker-compose.yml", *(("deploy/secure.yml",) if secure else ()))
         tls = directory / "tls"
         run((str(ROOT / "deploy/certificates.sh"), str(tls)))
@@ -83,17 +85,20 @@ class Compose:
         return compose_program(self.daemon)
 
     @cached_property
-    def services(self) -> tuple[str, ...]:
-        """All that run for good, but for what was left out."""
-        found = self("config", "--services").split()
-        return tuple(sorted(set(found) - self._left_out))
+    def _images(self) -> dict[str, str]:
+        """Of each service: its image."""
+        found = json.loads(self("config", "--format", "json"))["services"]
+        return {name: service["image"] for name, service in sorted(found.items())}
+
+    @property
+    def services(self) -> list[str]:
+        """All that run for good, but for what cannot be had."""
+        return [name for name, image in self._images.items() if image not in self.without]
 
     @property
     def images(self) -> list[str]:
         """The published images that it names."""
-        found = json.loads(self("config", "--format", "json"))["services"]
-        named = {s["image"] for name, s in found.items() if name not in self._left_out and "build" not in s}
-        return sorted(named)
+        return sorted({image for image in self._images.values() if image != IMAGE})
 
     def __call__(self, *arguments: str, timeout: float = 300, env: Mapping[str, str] | None = None) -> str:
         """`docker compose …`: what it prints. `env`: instead of the variables of this project."""
@@ -121,14 +126,14 @@ class Compose:
         mine = self.daemon.environment
         return {name: value for name, value in mine.items() if name not in self.variables}
 
-    def up(self, *options: str, timeout: float = 300) -> None:
+    def up(self, *options: str, timeout: float = 420) -> None:
         """Bring all of it up, and wait until it is healthy."""
         lasting = [name for name in self.services if name != "topics"]
         self("up", "--detach", "--no-build", "--wait", *options, *lasting, timeout=timeout)
 
     def give_key(self) -> None:
         """An API key for the roles, made as people make it: by a script that asks `docker compose`."""
-        self("up", "--detach", "--no-build", "--wait", "elasticsearch", timeout=180)
+        self("up", "--detach", "--no-build", "--wait", "elasticsearch", timeout=300)
         environment = {**self._environment, "COMPOSE": " ".join(self._command)}
         line = run((str(ROOT / "deploy/api-key.sh"),), environment=environment)
         self.variables["ELASTICSEARCH_API_KEY"] = line.strip().partition("=")[2]

@@ -12,18 +12,14 @@ from typing import Any, Final
 from urllib.request import urlopen
 
 from chaos.run import AWAY
-from kernel.version import VERSION
-from tests.containers.compose import ROOT, Compose
+from tests.containers.compose import IMAGE, ROOT, Compose
 from tests.containers.daemon import Daemon, daemon
 from tests.containers.people import People
 from tests.containers.standins import build, dockerfile_images, provide
 
 #: The image carries all that runs, and no server that is another's.
 MOST_MB: Final = 250
-#: No image of it can be made where none can be pulled.
-_GRAFANA: Final = "grafana"
-_IMAGE: Final = f"touchline:{VERSION}"
-_READY_S: Final = 120.0
+_READY_S: Final = 240.0
 Tell = Callable[[str], None]
 
 
@@ -35,11 +31,12 @@ def hold(tell: Tell, *, minutes: float, secure: bool) -> None:
     """All of it. Raises where something does not hold; nothing is left running."""
     with daemon() as docker, tempfile.TemporaryDirectory(prefix="touchline-containers-") as name:
         tell(f"a Docker daemon {'of our own is ready' if docker.own else 'answers'} ({docker.host})")
-        left_out = _without_grafana(docker)
-        compose = Compose(docker, Path(name), left_out=(*left_out, "cli"), secure=secure)
+        compose = Compose(docker, Path(name), secure=secure)
         with _told(tell, "images"):
-            provide(docker, [*dockerfile_images(), *compose.images], tell)
-            build(docker, _IMAGE, ROOT)
+            compose.without = provide(docker, [*dockerfile_images(), *compose.images], tell)
+            build(docker, IMAGE, ROOT)
+        for image in sorted(compose.without):
+            tell(f"{image} can neither be pulled nor be made: what runs it is left out")
         _check_image(docker, tell)
         _check_env(compose)
         tell("a wrong .env is told in a sentence")
@@ -54,12 +51,8 @@ def hold(tell: Tell, *, minutes: float, secure: bool) -> None:
                 docker.docker("volume", "prune", "--force")
 
 
-def _without_grafana(docker: Daemon) -> tuple[str, ...]:
-    return (_GRAFANA,) if docker.own else ()
-
-
 def _check_image(docker: Daemon, tell: Tell) -> None:
-    found = json.loads(docker.docker("inspect", _IMAGE))[0]
+    found = json.loads(docker.docker("inspect", IMAGE))[0]
     size = found["Size"] / 1e6
     tell(f"the image has {size:.0f} MB, and its user is {found['Config']['User']}")
     if size > MOST_MB:
@@ -91,7 +84,7 @@ async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
     people = People(compose.url, compose.edges, compose.certificate, token)
     await _check_doors(people)
     async with people.at_work():
-        took = await people.proceed(100, 60)
+        took = await people.proceed(100, 120)
         tell(f"100 events were posted in {took:.1f} s through the balancer, and are watched")
         await _check_prometheus(compose, tell)
         await _check_canary(compose, tell)
@@ -99,7 +92,7 @@ async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
             await _shake(compose, people, tell)
         until = time.monotonic() + 60 * minutes
         while time.monotonic() < until:
-            await people.proceed(100, 60)
+            await people.proceed(100, 120)
         with _told(tell, "everybody arrives, and all is compared"):
             findings = await people.findings()
     wrong = [f"{promise}: {sentence}" for promise, found in findings.items() for sentence in found]
@@ -197,7 +190,7 @@ async def _shake(compose: Compose, people: People, tell: Tell) -> None:
         ("gateway", "the gateway"),
     ):
         await asyncio.to_thread(compose.kill, service)
-        took = await people.proceed(60, 90)
+        took = await people.proceed(60, 180)
         await _wait(lambda s=service: compose.healthy(s), f"{service} is well again")  # type: ignore[misc]
         tell(f"kill -9 of {what}: 60 events more were taken within {took:.1f} s, and it came back")
     begun = time.monotonic()
@@ -209,7 +202,7 @@ async def _shake(compose: Compose, people: People, tell: Tell) -> None:
     tell(f"SIGTERM drained edge-2 within {took:.1f} s, exit code 0")
     await asyncio.to_thread(compose, "start", "edge-2")
     await asyncio.to_thread(compose.up, "--no-recreate", "--scale", "stream=4")
-    took = await people.proceed(60, 60)
+    took = await people.proceed(60, 120)
     if (count := len(compose.containers("stream"))) != 4:
         raise NotHeldError(f"--scale stream=4 gave {count} workers.")
     tell(f"four workers share the partitions; 60 events more within {took:.1f} s")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from tests.servers import servers_dir
 ROOT: Final = Path(__file__).parents[2]
 RECIPES: Final = ROOT / "deploy" / "standins"
 ROOTFS: Final = "touchline-standin/rootfs:trixie"
-#: Says whether stand-ins are made: 1, 0, or nothing: in a daemon of our own, where nothing can be pulled.
+#: Says whether stand-ins are made: 1 always, 0 never, or nothing: where images cannot be pulled.
 VARIABLE: Final = "STANDINS"
+_PULL_S: Final = 240.0
 _LEFT_OUT: Final = ("doc", "man", "info", "locale", "lintian")
 
 
@@ -58,31 +60,40 @@ def dockerfile_images() -> list[str]:
     return [line.split()[1] for line in lines if line.startswith("FROM ")]
 
 
-def provide(daemon: Daemon, images: list[str], say: Callable[[str], None]) -> None:
-    """See to it that the daemon has these images: they are there, are pulled, or are made."""
+def provide(daemon: Daemon, images: list[str], say: Callable[[str], None]) -> frozenset[str]:
+    """See to it that the daemon has these images: they are there, are pulled, or are made.
+
+    Those that cannot be had at all are handed back.
+    """
     wanted = os.environ.get(VARIABLE, "")
-    known = published()
     missing = [image for image in images if not _has(daemon, image)]
-    if not missing and wanted != "1":
-        return
-    if wanted != "1" and (wanted == "0" or not daemon.own or _pulled(daemon, missing)):
-        return  # whoever needs an image pulls it
+    if wanted == "0":
+        return frozenset()  # whoever needs an image pulls it
+    if wanted != "1":
+        if not missing or _pulled(daemon, missing[0]):
+            return frozenset()
+        say(
+            f"{missing[0]} cannot be pulled: what stands in for such images is made of packages "
+            f"(deploy/standins; {VARIABLE}=0 refuses that)"
+        )
+    known = published()
     _provide_rootfs(daemon, say)
     for image in known:
         # Built each time: where nothing has changed, the daemon finds its layers in a second.
         if image in images or image.startswith("touchline-standin/"):
             _build(daemon, known[image], say)
+    return frozenset(missing) - known.keys()
 
 
 def _has(daemon: Daemon, image: str) -> bool:
     return bool(daemon.docker("image", "ls", "--quiet", image).strip())
 
 
-def _pulled(daemon: Daemon, images: list[str]) -> bool:
-    """Whether the first of them could be pulled; then so can the rest."""
+def _pulled(daemon: Daemon, image: str) -> bool:
+    """Whether it could be pulled; then so can the others."""
     try:
-        daemon.docker("pull", "--quiet", images[0])
-    except RuntimeError:
+        daemon.docker("pull", "--quiet", image, timeout=_PULL_S)
+    except (RuntimeError, subprocess.TimeoutExpired):
         return False
     return True
 

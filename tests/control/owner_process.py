@@ -33,7 +33,7 @@ class Work:
             f"{prefix}.refused",
             f"{prefix}.notes",
         )
-        self._cluster, self._sink = Cluster(client_config(settings)), sink
+        self._cluster, self._sink = Cluster(settings), sink
         fold = note_fold(note_type(self._states))
         self.owner = Owner(
             self.inputs, tables, decode=decode_command, route=route_to(fold), refuse=self._refuse

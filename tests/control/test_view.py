@@ -97,3 +97,13 @@ def test_lists_are_what_the_table_says_and_only_what_is_wanted_is_read(store: St
         f"large-{n}".encode() for n in range(40)
     }
     assert b"large-8" not in set(fresh.keys_listed(LISTED))
+
+
+def test_what_lies_on_the_disk_can_be_read_before_what_is_held_is_told_of_it(store: Store) -> None:
+    known = view(store)
+    assert known.get("small-0") == known.on_disk(b"small-0")
+    store.apply({"notes": [row("small-0", "new", revision=2)]}, {"notes": {0: 100}})
+    held, read = known.get("small-0"), known.on_disk(b"small-0")
+    assert (held and held.text, read and read.text) == ("x" * SMALL, "new")
+    known.changed({b"small-0"})
+    assert known.get("small-0") == read

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.pages.pages import page_routes
 from kernel.settings.reading import Settings, load_settings
 from kernel.version import VERSION
 from tests.containers.tools import find
@@ -19,8 +20,10 @@ from tests.containers.tools import find
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/touchline"
 HELM = find("helm")
+#: A helm that is built of its module alone takes the version of its client library for the cluster's.
+KUBERNETES = "1.32"
 #: Role of the chart -> the command, and the section of the settings that says where it listens.
-ROLES = {"stream": "stream", "edge": "edge", "indexer": "index", "gateway": "gateway"}
+ROLES = {"stream": "stream", "edge": "edge", "indexer": "index", "outbox": "outbox", "gateway": "gateway"}
 ELSEWHERE = {
     "kafka.bootstrapServers": "kafka.example.org:9092",
     "elasticsearch.url": "https://search.example.org:9200",
@@ -64,13 +67,15 @@ MATRIX: dict[str, dict[str, Any]] = {
     },
     "scaled by lag and viewers": {
         **ELSEWHERE,
-        **{f"roles.{role}.autoscaling.enabled": True for role in ("stream", "edge", "indexer")},
+        **{f"roles.{role}.autoscaling.enabled": True for role in ROLES if role != "gateway"},
         "autoscaling.by": "keda",
     },
     "no policies, a public key, shared attachments": {
         **ELSEWHERE,
         "networkPolicies.enabled": False,
         "auth.publicKeySecret": "keys",
+        "webPush.secret": "push",
+        "webPush.contact": "mailto:live@example.org",
         "attachments.existingClaim": "files",
         "roles.gateway.replicas": 2,
         "image.pullSecrets[0]": "registry",
@@ -96,8 +101,14 @@ def given(values: dict[str, Any]) -> list[str]:
     return [word for name, value in written.items() for word in ("--set", f"{name}={value}")]
 
 
+def template(values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    return helm(
+        "template", "live", str(CHART), "--namespace", "sport", "--kube-version", KUBERNETES, *given(values)
+    )
+
+
 def rendered(values: dict[str, Any]) -> list[dict[str, Any]]:
-    done = helm("template", "live", str(CHART), "--namespace", "sport", *given(values))
+    done = template(values)
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
@@ -136,7 +147,7 @@ def test_what_is_rendered_is_valid_for_kubernetes(documents: list[dict[str, Any]
     validate = pytest.importorskip("kubernetes_validate")
     for document in documents:
         if document["kind"] not in FOREIGN:
-            validate.validate(document, "1.32", strict=True)
+            validate.validate(document, KUBERNETES, strict=True)
 
 
 def test_every_setting_is_one_that_touchline_knows(documents: list[dict[str, Any]]) -> None:
@@ -203,7 +214,7 @@ def test_what_is_scaled_has_no_number_of_its_own() -> None:
     assert scalers.keys() == {f"live-touchline-{role}" for role in ROLES}
     assert all("replicas" not in d["spec"] for d in of(found, "Deployment").values())
     scaled = of(rendered(MATRIX["scaled by lag and viewers"]), "ScaledObject")
-    assert scaled.keys() == {f"live-touchline-{role}" for role in ("stream", "edge", "indexer")}
+    assert scaled.keys() == {f"live-touchline-{role}" for role in ROLES if role != "gateway"}
     for scaler in scaled.values():
         queries = [t["metadata"]["query"] for t in scaler["spec"]["triggers"] if t["type"] == "prometheus"]
         assert any(re.match(r"sum\(touchline_(consumer_lag|viewers)\{", query) for query in queries)
@@ -218,7 +229,9 @@ def test_people_reach_edges_and_the_gateway() -> None:
         "/v1/sse",
         "/v1/poll",
     }
-    assert {"/", "/v1", "/ops", "/assets", "/client.js"} <= paths.keys()
+    served = {str(route.path) for route in page_routes(Settings())}
+    exact = {path for path in served if not path.startswith(("/v1/", "/assets/"))}
+    assert {"/v1", "/assets", *exact} <= paths.keys()
     assert not {"/metrics", "/readyz"} & paths.keys()
     (route,) = of(rendered(MATRIX["a route of the Gateway API"]), "HTTPRoute").values()
     routed = {
@@ -251,7 +264,7 @@ def test_the_rules_are_those_of_the_compose_file() -> None:
     ],
 )
 def test_what_cannot_work_is_told_in_a_sentence(values: dict[str, Any], sentence: str) -> None:
-    done = helm("template", "live", str(CHART), *given(values))
+    done = template(values)
     assert done.returncode != 0
     assert sentence in done.stderr
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from embedded.ports import find_free
+from kernel.log.kafka import client_config
+from kernel.log.lag import lags
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.process.probe import answers
@@ -118,3 +121,26 @@ def test_workers_that_come_and_go_say_of_idle_partitions_that_nothing_waits(
 
     eventually("the first has all again", has_all_again)
     assert not any(told)
+
+
+def test_whoever_fetches_nothing_asks_how_much_waits(started: Pipeline) -> None:
+    """As an indexer that waits for Elasticsearch does: what fetches told is old by then."""
+    topic = topic_names(started.settings).rejected
+    place = TopicPartition(topic, 0, OFFSET_BEGINNING)
+    producer = Producer(client_config(started.settings))
+
+    def write(count: int) -> None:
+        for _ in range(count):
+            producer.produce(topic, b"", partition=0)
+        assert producer.flush(30) == 0
+
+    consumer = Consumer(client_config(started.settings, group_id="asks", auto_offset_reset="earliest"))
+    try:
+        write(1)
+        consumer.assign([place])
+        eventually("it has read", lambda: consumer.poll(0.1) is None and lags(consumer)[topic][0] == 0)
+        consumer.pause([place])
+        write(7)
+        assert lags(consumer, ask_s=10)[topic][0] == 7
+    finally:
+        consumer.close()

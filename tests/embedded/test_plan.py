@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from control.outlets.vapid import read_vapid
 from embedded import doctor
 from embedded.datadir import DataDirectory
 from embedded.supervision.plan import Claim, Plan, refuse_double_claims
 from embedded.supervision.supervisor import Spec, check
 from kernel.errors import TouchlineError
 from kernel.log.topics import indexer_group, worker_group
-from kernel.settings.reading import Auth, Edge, Gateway, Settings, load_settings
+from kernel.settings.reading import Auth, Edge, Gateway, Outbox, Settings, load_settings
 
 HOMES = {"kafka": Path("/kafka"), "elasticsearch": Path("/elasticsearch")}
 
@@ -83,6 +84,23 @@ def test_all_roles_sign_by_one_secret_which_stays_and_is_nobodys_to_read(tmp_pat
     given = Plan(Settings(auth=Auth(internal_secret="g" * 32)))
     command = specs(given, tmp_path)["stream"].process.command()
     assert command.environment["TOUCHLINE_AUTH_INTERNAL_SECRET"] == "g" * 32
+
+
+def test_browsers_are_pushed_to_by_one_key_which_stays_and_is_nobodys_to_read(tmp_path: Path) -> None:
+    def keys() -> set[str]:
+        found = specs(Plan(Settings()), tmp_path)
+        files = [
+            found[name].process.command().environment["TOUCHLINE_OUTBOX_VAPID_KEY"]
+            for name in ("outbox", "gateway")
+        ]
+        read = [read_vapid(Settings(outbox=Outbox(vapid_key=file))) for file in files]
+        return {key.public for key in read if key is not None}
+
+    (public,) = keys()
+    assert keys() == {public}
+    assert (tmp_path / "vapid.pem").stat().st_mode & 0o077 == 0
+    given = specs(Plan(Settings(outbox=Outbox(vapid_key="mine.pem"))), tmp_path)["outbox"]
+    assert given.process.command().environment["TOUCHLINE_OUTBOX_VAPID_KEY"] == "mine.pem"
 
 
 def test_what_runs_says_whose_it_is() -> None:

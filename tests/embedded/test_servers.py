@@ -3,15 +3,18 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from embedded.backends.servers import Servers
+from kernel.log.kafka import leaders_client
+from kernel.settings.reading import load_settings
 from tests.servers import data_directory, servers_dir, wait_until
 
 
@@ -31,9 +34,17 @@ def read_all(bootstrap_servers: str, topic: str, count: int) -> list[bytes | Non
     return values
 
 
-def create(bootstrap_servers: str, topic: str, *, replicas: int = 1) -> None:
+def create(bootstrap_servers: str, topic: str, *, partitions: int = 1, replicas: int = 1) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
-    admin.create_topics([NewTopic(topic, 1, replication_factor=replicas)])[topic].result(30)
+    admin.create_topics([NewTopic(topic, partitions, replication_factor=replicas)])[topic].result(30)
+
+
+def ends(admin: AdminClient, topic: str, partitions: int) -> list[int | None]:
+    """Where they end, of those whose leaders answer."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(topic, number): latest for number in range(partitions)}
+    found = admin.list_offsets(asked, request_timeout=2).values()
+    return [None if future.exception(10) else future.result().offset for future in found]
 
 
 def test_kafka_keeps_its_records_over_kill_9_and_over_another_start_on_other_ports(
@@ -81,6 +92,21 @@ def test_three_brokers_go_on_while_one_is_dead(make_servers: Callable[..., Serve
     produce(servers.bootstrap_servers, "replicated", b"two")
     servers.kafka.start()
     assert read_all(servers.bootstrap_servers, "replicated", 2) == [b"one", b"two"]
+
+
+@pytest.mark.slow
+def test_whoever_asks_leaders_rests_while_one_is_dead(make_servers: Callable[..., Servers]) -> None:
+    """librdkafka did not: each role of a pipeline took a core, and the broker had none to come back with."""
+    servers = make_servers(brokers=3, with_elasticsearch=False)
+    servers.start()
+    create(servers.bootstrap_servers, "led-by-all", partitions=6, replicas=3)
+    settings = load_settings({"TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers})
+    admin = leaders_client(settings)
+    wait_until(lambda: ends(admin, "led-by-all", 6) == [0] * 6, what="an answer of every leader")
+    servers.kafka.brokers[0].kill()
+    spent = time.process_time()
+    assert None in ends(admin, "led-by-all", 6)
+    assert time.process_time() - spent < 0.5
 
 
 @pytest.mark.servers

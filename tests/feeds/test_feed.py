@@ -6,6 +6,7 @@ from typing import Any
 
 from consumers.client.feeds import watch_feed
 from consumers.client.viewer import Viewer
+from producers.producer import Producer
 from tests.feeds.following import feed, follow, new, post, texts_of
 from tests.pipeline import Pipeline
 from tests.rooms.people import Person, ok, person, refused
@@ -51,6 +52,29 @@ async def indexed(pipeline: Pipeline, channel: str, number: int) -> None:
             if len(found["hits"]) >= number:
                 return
             await asyncio.sleep(0.1)
+
+
+async def test_a_channel_with_lanes_is_followed_with_all_of_them(feeding: Pipeline) -> None:
+    ana, club = new("ana", "club")
+    await follow(feeding, ana, club)
+    async with Producer(feeding.settings) as producer:
+
+        async def spread(*texts: str) -> None:
+            for text in texts:
+                await producer.broadcast(club, "post", {"text": text}, spread=3)
+
+        await spread("a", "b", "c")
+        async with asyncio.timeout(20):  # the lanes hold within a moment
+            while sorted(await texts_of(feeding, ana)) != ["a", "b", "c"]:  # noqa: ASYNC110 - it asks
+                await asyncio.sleep(0.1)
+        streams = {event["stream"] for event in (await feed(feeding, ana))["events"]}
+        assert streams == {f"broadcast:{club}~{number}" for number in range(3)}
+        async with person(feeding, ana) as wire:
+            assert len((await wire.ask("feed"))["events"]) == 3
+            await spread("d", "e", "f")
+            for text in ("d", "e", "f"):
+                await told(wire, text)
+        assert sorted(await texts_of(feeding, ana)) == ["a", "b", "c", "d", "e", "f"]
 
 
 async def test_a_channels_setting_says_what_its_feed_shows(feeding: Pipeline) -> None:

@@ -21,13 +21,22 @@ from producers.refusals import may_be_retried, place_of, post_again
 
 
 def refusal(topic: str) -> dict[str, Any]:
-    return {"topic": topic, "partition": 3, "offset": 1042, "value": b"{}", "record_key": b"a"}
+    return {
+        "topic": topic,
+        "partition": 3,
+        "offset": 1042,
+        "value": b"{}",
+        "record_key": b"a",
+        "reason": "moderated",
+    }
 
 
 def test_what_the_index_refused_is_not_posted_again_because_that_would_double_the_event() -> None:
     settings = Settings()
     names = topic_names(settings)
     assert may_be_retried(settings, refusal(names.ingest[Kind.CHAT]))
+    unreadable = {**refusal(names.ingest[Kind.CHAT]), "reason": "undecodable"}
+    assert not may_be_retried(settings, unreadable), "it would be refused again"
     accepted = refusal(names.events[Kind.CHAT])
     assert not may_be_retried(settings, accepted)
     with pytest.raises(TouchlineError, match="index --rebuild") as refused:

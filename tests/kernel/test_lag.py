@@ -3,7 +3,8 @@
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, OFFSET_STORED
 
-from kernel.log.lag import behind, together
+from kernel.log.lag import LagGauge, behind
+from kernel.process.metrics import CONSUMER_LAG
 
 UNKNOWN = OFFSET_INVALID
 
@@ -29,7 +30,20 @@ def test_of_a_partition(position: int, start: int, low: int, high: int, records:
     assert behind(position, start, low, high) == records
 
 
-def test_of_a_topic() -> None:
-    assert together([]) == 0
-    assert together([3, None, 4]) == 7
-    assert together([None, None]) is None
+def test_each_partition_is_told_until_it_is_given_away() -> None:
+    def told(topic: str) -> dict[str, float]:
+        return {
+            sample.labels["partition"]: sample.value
+            for family in CONSUMER_LAG.collect()
+            for sample in family.samples
+            if sample.labels["topic"] == topic
+        }
+
+    one, other = LagGauge(["lag-a", "lag-b"]), LagGauge()
+    one.tell({"lag-a": {0: 3, 1: None, 2: 0}})
+    other.tell({"lag-c": {0: 9}})
+    assert (told("lag-a"), told("lag-b")) == ({"0": 3, "2": 0}, {"": 0})
+    one.tell({"lag-a": {2: 1}})
+    assert (told("lag-a"), told("lag-b"), told("lag-c")) == ({"2": 1}, {"": 0}, {"0": 9})
+    other.tell({})
+    assert told("lag-c") == {}, "what it gave away"

@@ -46,6 +46,7 @@ WRONG = (
     ),
     *("http://example.com:99999/", f"http://example.com/{'x' * 2100}", "http://169.254.169.254/latest"),
     *("http://[::1]/", "http://localhost/", "http://127.0.0.1:80/", "http://2130706433\n.example/"),
+    *("http://2852039166/", "http://0xa9fea9fe/", "http://0251.0376.0251.0376/", "http://10.1/"),
 )
 
 
@@ -57,5 +58,10 @@ def test_what_is_no_receivers_address(url: str) -> None:
 
 
 def test_what_is_one() -> None:
-    for url in ("https://example.com/hook?x=1", "http://example.com:8080", "https://[2606:2800:220:1::1]/h"):
+    for url in (
+        "https://example.com/hook?x=1",
+        "http://example.com:8080",
+        "https://[2606:2800:220:1::1]/h",
+        "http://4.x1/",
+    ):
         assert Outward(KEYED).check(url) == url

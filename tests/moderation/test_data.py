@@ -40,6 +40,14 @@ async def test_all_of_a_users_data_is_exported_to_them_and_to_no_other(ruled: Pi
     await posted(ruled, user, f"room-{room}", SECRET)
     await ok(ruled, "PUT", "/v1/blocks/eve", user)
     await moderate(ruled, None, new_channel(), "ban", user)
+    liked = await posted(ruled, "ana", channel, "liked")
+    to, polls = f"/v1/streams/chat/{channel}/reactions", f"/v1/streams/chat/{channel}/polls"
+    for with_ in ("👍", "🎉", "👎"):
+        await ok(ruled, "POST", to, user, {"with": with_, "target": liked})
+    await ok(ruled, "POST", to, "ana", {"with": "👏", "target": liked})
+    await ok(ruled, "POST", to, user, {"with": "👎", "target": liked, "off": True})
+    poll = (await ok(ruled, "POST", polls, "ana", {"question": "Who?", "options": ["a", "b"]}))["poll"]
+    await ok(ruled, "PUT", f"{polls}/{poll}/vote", user, {"option": 1})
 
     async def whole() -> bool:
         return (await export(ruled, user, user))[-1] == {"what": "end", "events": 3}
@@ -51,9 +59,16 @@ async def test_all_of_a_users_data_is_exported_to_them_and_to_no_other(ruled: Pi
         "room",
         "block",
         "sharing",
+        "reaction",
+        "vote",
         "ban",
         *["event"] * 3,
         "end",
+    ]
+    stream = f"chat:{channel}"
+    assert [line for line in lines if line["what"] in {"reaction", "vote"}] == [
+        {"what": "reaction", "stream": stream, "event": liked, "with": ["👍", "🎉"]},
+        {"what": "vote", "stream": stream, "poll": poll, "option": 1},
     ]
     assert {line["event"]["stream"] for line in lines if line["what"] == "event"} == {
         f"chat:{channel}",

@@ -79,3 +79,42 @@ async def test_one_user_reports_so_much_a_day(ruled: Pipeline) -> None:
     status, code = await refused(ruled, "POST", path, "bob", {"target": ids[20], "reason": "r"})
     assert (status, code) == (429, "limit_reached")
     await ok(ruled, "POST", path, "cat", {"target": ids[20], "reason": "r"})
+
+
+async def test_what_is_settled_waits_no_more_until_it_is_opened_again(ruled: Pipeline) -> None:
+    channel = new_channel()
+    path = f"/v1/streams/chat/{channel}/reports"
+    ids = [await posted(ruled, "eve", channel, f"rude {n}") for n in range(3)]
+    for id_ in ids:
+        await ok(ruled, "POST", path, "bob", {"target": id_, "reason": "rude"})
+    assert await refused(ruled, "PATCH", path, "bob", {"reports": [0]}) == (403, "forbidden")
+    assert await refused(ruled, "PATCH", path, None, {"reports": []}) == (400, "bad_request")
+    assert await refused(ruled, "PATCH", path, None, {"reports": list(range(201))}) == (400, "bad_request")
+    await ok(ruled, "PATCH", path, None, {"reports": [0, 2, 999]})
+    rows = (await ok(ruled, "GET", path, None))["reports"]
+    assert [(row["report"], row["done"], "done_at" in row) for row in rows] == [
+        (2, True, True),
+        (1, False, False),
+        (0, True, True),
+    ]
+    assert [row["report"] for row in (await ok(ruled, "GET", f"{path}?open=true", None))["reports"]] == [1]
+    await ok(ruled, "PATCH", path, None, {"reports": [2], "done": False})
+    waiting = await ok(ruled, "GET", f"{path}?open=true", None)
+    assert [row["report"] for row in waiting["reports"]] == [2, 1]
+
+
+async def test_words_are_tried_out_before_they_are_set(ruled: Pipeline) -> None:
+    channel = new_channel()
+    path = f"/v1/channels/{channel}/blocked"
+    texts = ["No SPOILER please", "spoilers", "a goal", "goal, spoiler"]
+    body = {"texts": texts, "blocked": ["spoiler", "goal"]}
+    assert (await ok(ruled, "POST", path, None, body))["found"] == [
+        ["spoiler"],
+        [],
+        ["goal"],
+        ["goal", "spoiler"],
+    ]
+    assert (await ok(ruled, "POST", path, None, {"texts": texts}))["found"] == [[], [], [], []]
+    assert await refused(ruled, "POST", path, "bob", body) == (403, "forbidden")
+    assert await refused(ruled, "POST", path, None, {"texts": ["x"] * 201}) == (400, "bad_request")
+    assert await refused(ruled, "POST", path, None, {"texts": ["x"], "blocked": [""]}) == (400, "bad_request")

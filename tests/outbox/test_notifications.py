@@ -88,6 +88,7 @@ async def test_what_is_not_wanted_is_not_told(posting: Pipeline) -> None:
     assert [event["type"] for event in await told(posting, ana, 1)] == ["reply"]
     mistakes: tuple[dict[str, Any], ...] = (
         {"types": {"all": False}},
+        {"types": []},
         {"quiet": "never"},
         {"webhook": "http://10.0.0.1/"},
         {"push": {}},

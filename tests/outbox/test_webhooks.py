@@ -169,6 +169,8 @@ async def test_who_may_have_webhooks_and_where_they_lead(posting: Pipeline) -> N
         {"users": ["ana"]},
         {"secret": ""},
         {"streams": ["x" * 200]},
+        {"streams": ["wc26-final"]},
+        {"streams": ["chats:wc26-*"]},
     )
     for wrong in mistakes:
         assert await refused(posting, "PUT", path, None, {**body, **wrong}) == (400, "bad_request")

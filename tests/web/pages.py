@@ -26,6 +26,18 @@ def send(pipeline: Pipeline, method: str, path: str, body: Any) -> int:
         return status
 
 
+def ask(pipeline: Pipeline, method: str, path: str, user: str | None, body: Any = None) -> Any:
+    """The gateway's answer to a user; None: to the operator."""
+    request = urllib.request.Request(
+        f"{pipeline.gateway_url}{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", **({"Touchline-User": user} if user else {})},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
 def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
     assert send(pipeline, "POST", f"/v1/streams/{kind}/{channel}/events", events) == 202
 

@@ -7,8 +7,7 @@ import pytest
 from tests.nearby.test_nearby import LAT, LON, METRE
 from tests.pipeline import Pipeline
 from tests.web.browser import Browser, Page
-from tests.web.pages import DESKTOP, PHONE, shows
-from tests.web.test_rooms_page import ask
+from tests.web.pages import DESKTOP, PHONE, ask, shows
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 DOTS = "document.querySelectorAll('.near-map .place').length"

@@ -71,7 +71,7 @@ def test_a_refused_message_says_why_and_is_posted_again_by_an_operator(
     ops.picture("operators-refused", full=True)
 
     def accepted() -> bool:
-        ops.click(".wide tbody tr:first-child .deed button")
+        ops.click(".wide [aria-label^='Retry ']")
         ops.click(SURE)
         ops.until(shows(".said", "posted again"))
         return bool(

@@ -18,6 +18,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "index.html").write_text("<!doctype html><title>viewers</title>")
     (tmp_path / "ops.html").write_text("<!doctype html><title>operators</title>")
     (tmp_path / "nearby.html").write_text("<!doctype html><title>friends</title>")
+    (tmp_path / "moderate.html").write_text("<!doctype html><title>desk</title>")
     (tmp_path / "search.html").write_text("<!doctype html><title>analysts</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("export {};")
     (tmp_path / "secret").write_text("not to be had")
@@ -41,6 +42,7 @@ async def test_the_pages_are_served_with_a_policy_that_allows_no_inline_script(
         ("/", "viewers"),
         ("/ops", "operators"),
         ("/nearby", "friends"),
+        ("/moderate", "desk"),
         ("/search", "analysts"),
     ):
         async with http.get(path) as answer:

@@ -1,27 +1,14 @@
 """A room in the page, in two browsers: members, what is unread, who types, replies, edits, reports, mutes."""
 
 import json
-import urllib.request
-from typing import Any
 
 import pytest
 
 from tests.pipeline import Pipeline
 from tests.web.browser import Browser, Page
-from tests.web.pages import DESKTOP, PHONE, in_all_lights, reads, shows, visit, write
+from tests.web.pages import DESKTOP, PHONE, ask, in_all_lights, reads, shows, visit, write
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
-
-
-def ask(pipeline: Pipeline, method: str, path: str, user: str, body: Any = None) -> Any:
-    request = urllib.request.Request(
-        f"{pipeline.gateway_url}{path}",
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json", "Touchline-User": user},
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
 
 
 def act(page: Page, text: str, what: str) -> None:

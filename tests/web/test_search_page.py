@@ -156,3 +156,27 @@ def test_hits_come_in_the_order_that_is_asked_for(browser: Browser, pipeline: Pi
     times = page.evaluate(TIMES)
     assert all(later >= sooner for later, sooner in pairwise(times))
     page.close()
+
+
+def test_focus_stays_where_one_searches_and_a_search_is_tried_again(
+    browser: Browser, pipeline: Pipeline
+) -> None:
+    channel = "again"
+    chat(pipeline, channel, "ana")
+    chat(pipeline, channel, "ben", "cat")
+    page = visit(browser, pipeline, channel, **DESKTOP)
+    page.click("[data-name=search]")
+    eventually("all are found", lambda: search_for(page, "thimble") == 3)
+    if page.evaluate("document.querySelector('.bar:not(:disabled)') !== null"):
+        page.evaluate("document.querySelector('.bar:not(:disabled)').focus()")
+        page.press("Enter")
+        page.until("document.activeElement.id === 'q-span'")
+        page.press("Enter")
+        page.until("document.activeElement.id === 'q'")
+    page.offline(True)
+    page.fill("#q", "thimb*")
+    page.until("document.querySelector('.pane-search .notice') !== null")
+    page.offline(False)
+    page.until("document.querySelector('.pane-search .notice') === null")
+    until_found(page, 3)
+    page.close()

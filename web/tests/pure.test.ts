@@ -3,16 +3,18 @@
 import type { Status, StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
-import { closings, edges, indexed, joined, lags, point, quantile, short, type Snapshot, verdict } from "../src/ops/figures.ts";
+import { closings, edges, indexed, joined, lags, point, pointsOf, quantile, receivers, short, type Snapshot, unpack } from "../src/ops/figures.ts";
+import { changed, read } from "../src/ops/settings.tsx";
+import { verdict } from "../src/ops/verdict.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/shared/bars.ts";
-import { ChatLog, tame } from "../src/viewer/chatlog.ts";
+import { ChatLog, tame } from "../src/shared/chatlog.ts";
 import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/shared/highlight.ts";
 import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
 import { TileServer } from "../src/shared/tiles.ts";
 import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";
-import { Heights, offsetOf, slice } from "../src/viewer/virtual.ts";
+import { Heights, offsetOf, slice } from "../src/shared/virtual.ts";
 
 let seq = 0;
 function event(type: string, data: Record<string, unknown>, more: Partial<StreamEvent> = {}): StreamEvent {
@@ -241,10 +243,34 @@ describe("the operators' figures", () => {
         role("edge-1", sample("touchline_viewers", 3), sample("touchline_slow_viewers", 1), sample("touchline_delivered_total", 40), sample("touchline_closed_total", 5, { code: "4101" }), sample("touchline_closed_total", 0, { code: "4001" })),
       ],
     };
-    expect(lags(now)).toEqual([{ group: "index", topic: "events.chat", records: 7 }, { group: "stream", topic: "ingest.chat", records: 2 }]);
+    expect(lags(now)).toMatchObject([{ group: "index", topic: "events.chat", records: 7 }, { group: "stream", topic: "ingest.chat", records: 2 }]);
     expect(indexed(now)).toEqual([{ topic: "events.chat", watermark: 20, behind: 7 }]);
     expect(edges(now)).toEqual([{ name: "edge-1", state: "ready", viewers: 3, slow: 1, delivered: 40 }]);
     expect(closings(now)).toEqual([{ code: "4101", means: "too slow, or silent", count: 5 }]);
+  });
+
+  test("lag is told by partition, of those that are furthest behind, and of all others together", () => {
+    const sums = { touchline_consumer_lag: { "a/3": 40, "a/11": 7, "a/": 2, "b/": 0 }, touchline_outbox_lag_seconds: { "user/ana": 90 } };
+    const now = unpack({ at_ms: 0, channels: [], roles: [{ name: "index", url: "", state: "ready", problems: {}, sums }] });
+    expect(lags(now)).toEqual([
+      { group: "index", topic: "a", records: 49, partitions: [{ partition: "3", records: 40 }, { partition: "11", records: 7 }, { partition: "", records: 2 }] },
+      { group: "index", topic: "b", records: 0, partitions: [] },
+    ]);
+    expect(receivers(now)).toEqual([{ receiver: "user/ana", waiting: 0, lag: 90 }]);
+  });
+
+  test("nothing is drawn where nobody looked, and who did not answer has told no growth", () => {
+    const looks = [snapshot(0, 1, []), snapshot(15_000, 16, []), snapshot(200_000, 900, []), snapshot(215_000, 915, [])];
+    expect(pointsOf(looks, 15_000).map(({ accepted }) => accepted)).toEqual([1, null, 1]);
+    const silent = { ...snapshot(0, 0, []), roles: [{ ...snapshot(0, 0, []).roles[0]!, metrics: [] }] };
+    expect(point(silent, snapshot(1000, 5000, [])).accepted).toBe(0);
+  });
+
+  test("only settings that differ are sent, as what they are", () => {
+    const before = { slow_s: 5, blocked: ["a", "b"], numbered: false, members: [] };
+    const form = new Map([["slow_s", "5"], ["blocked", "a\n\nc "], ["numbered", "true"], ["members", ""], ["retention", ""]]);
+    expect(changed(form, before)).toEqual({ blocked: ["a", "c"], numbered: true });
+    expect(read(" ", { kind: "number", says: "" })).toBeNull();
   });
 
   test("numbers are short", () => {
@@ -299,4 +325,28 @@ describe("the operators' headline", () => {
     [[look(9000), look(9000), look(9000), look(20)], "All is well"],
     [[look(1747, "not ready")], "index needs a look"],
   ])("of %# says %s", (looks, text) => expect(verdict(looks)?.text).toBe(text));
+
+  const sample = (name: string, value: number, labels = {}) => ({ name: `touchline_${name}`, labels, value });
+  const one = (...metrics: ReturnType<typeof sample>[]): Snapshot => ({ at_ms: 0, channels: [], roles: [{ name: "index", url: "", state: "ready", problems: {}, metrics }] });
+  const waiting = (...records: number[]) => records.map((value) => one(sample("consumer_lag", value, { topic: "t", partition: "3" })));
+
+  test("a few records that nobody takes are told, and many that flow are not", () => {
+    expect(verdict(waiting(...Array<number>(20).fill(2)))?.text).toBe("index takes nothing from t, partition 3: 2 wait");
+    expect(verdict(waiting(...Array<number>(19).fill(2)))?.good).toBe(true);
+    expect(verdict(waiting(...Array.from({ length: 20 }, (_, n) => 1 + n % 3)))?.good).toBe(true);
+  });
+
+  test("what is late, refused or given up is told beside what matters most", () => {
+    const before = one(sample("accepted_total", 0), sample("rejected_total", 0), sample("given_up_total", 1), sample("delivered_total", 0), sample("edge_latency_seconds_bucket", 0, { le: "5.0" }));
+    const now = one(
+      ...[sample("accepted_total", 60), sample("rejected_total", 40), sample("given_up_total", 3), sample("delivered_total", 100)],
+      ...[sample("edge_latency_seconds_bucket", 100, { le: "5.0" }), sample("outbox_lag_seconds", 90, { receiver: "hook" })],
+    );
+    expect(verdict([before, now])).toEqual({
+      good: false,
+      text: "one event in a hundred takes 4,950 ms to viewers",
+      more: ["40 % of what comes is refused", "hook lacks an event of 90 s ago", "2 events were given up by the outbox"],
+    });
+    expect(verdict([before, { ...now, thresholds: { lag_records: 1, latency_ms: 10_000, outbox_s: 100 } }])?.more).toEqual(["2 events were given up by the outbox"]);
+  });
 });

@@ -94,7 +94,7 @@ export const MAX_KEY = 128;
 export const MAX_LAST = 1000;
 export const MAX_PAGE = 500;
 
-// ── kernel/process/metrics.py: names as they are scraped, and the label by which the operators' stream tells one ──
+// ── kernel/process/metrics.py: names as they are scraped, and the labels by which the operators' stream tells one ──
 
 export const METRICS = {
   CONSUMER_LAG: "touchline_consumer_lag",
@@ -141,11 +141,13 @@ export const METRICS = {
   POST_LATENCY: "touchline_post_latency_seconds",
 } as const;
 
-export const METRIC_LABELS: Readonly<Record<string, string>> = {
-  touchline_consumer_lag: "topic",
-  touchline_index_watermark: "topic",
-  touchline_edge_latency_seconds_bucket: "le",
-  touchline_closed_total: "code",
+export const METRIC_LABELS: Readonly<Record<string, readonly string[]>> = {
+  touchline_consumer_lag: ["topic", "partition"],
+  touchline_index_watermark: ["topic"],
+  touchline_edge_latency_seconds_bucket: ["le"],
+  touchline_closed_total: ["code"],
+  touchline_outbox_waiting: ["receiver"],
+  touchline_outbox_lag_seconds: ["receiver"],
 };
 
 // ── search_indexer/query/operators.py: what a query may ask beside words ──

@@ -23,6 +23,13 @@ export interface Report {
   readonly at: string;
   /** The message as it may be shown now. */
   readonly event: Readonly<Record<string, unknown>> | null;
+  /** Where it was said. */
+  readonly stream: string;
+  readonly seq: number;
+  /** It needs nothing more. */
+  readonly done: boolean;
+  readonly done_by?: string | null;
+  readonly done_at?: string;
 }
 
 export class Moderation {
@@ -62,9 +69,21 @@ export class Moderation {
     await ask(this.#options, "POST", `${path(stream)}/reports`, { target, reason });
   }
 
-  /** What was reported in a stream, the latest first: for those who moderate it. */
-  async reports(stream: string): Promise<Report[]> {
-    return (await this.#pages(`${path(stream)}/reports`, "reports")) as Report[];
+  /** What was reported in a stream, the latest first, or what of it waits for a moderator: for those who moderate it. */
+  async reports(stream: string, options: { readonly open?: boolean } = {}): Promise<Report[]> {
+    return (await this.#pages(`${path(stream)}/reports`, "reports", options.open ? "&open=true" : "")) as Report[];
+  }
+
+  /** Says of reports, by their numbers, that they need nothing more; or that they do. */
+  async settle(stream: string, reports: readonly number[], done = true): Promise<void> {
+    await ask(this.#options, "PATCH", `${path(stream)}/reports`, { reports, done });
+  }
+
+  /** Which blocked words each of these texts has: those that are set, or these. */
+  async tryWords(channel: string, texts: readonly string[], blocked?: readonly string[]): Promise<string[][]> {
+    const body = { texts, ...(blocked === undefined ? {} : { blocked }) };
+    const answer = await ask(this.#options, "POST", `/v1/channels/${encodeURIComponent(channel)}/blocked`, body);
+    return (answer as { found: string[][] }).found;
   }
 
   /** All that is known of a user, as NDJSON; the last line is of the sort `end`. */
@@ -83,11 +102,11 @@ export class Moderation {
     return (await ask(this.#options, "POST", `/v1/channels/${encodeURIComponent(channel)}/moderation`, body)) as Sanction;
   }
 
-  async #pages(where: string, rows: string): Promise<unknown[]> {
+  async #pages(where: string, rows: string, only = ""): Promise<unknown[]> {
     const found: unknown[] = [];
     for (let cursor: string | null = ""; cursor !== null; ) {
       const query: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-      const page = (await ask(this.#options, "GET", `${where}?limit=200${query}`)) as Record<string, unknown>;
+      const page = (await ask(this.#options, "GET", `${where}?limit=200${only}${query}`)) as Record<string, unknown>;
       found.push(...(page[rows] as unknown[]));
       cursor = page["next"] as string | null;
     }

@@ -40,16 +40,18 @@ from tests.streams.test_rooms_fold import changes, says
 
 
 class _Served:
-    """All partitions are served here; what was before this edge is in history alone."""
+    """All partitions are served here, until another edge has them; what was before is in history alone."""
+
+    other: str | None = None
 
     def serves(self, kind: object, key: str) -> bool:
-        return True
+        return self.other is None
 
     def whole(self, kind: object, key: str) -> bool:
         return False
 
     def elsewhere(self, key: str) -> str | None:
-        return None
+        return self.other
 
 
 class ByHand:
@@ -66,6 +68,7 @@ class ByHand:
         self._room, self._tally = room_type(settings), tally_type(settings)
         self._users, self._places = user_rooms_type(settings), places_type(settings)
         self.sent: list[bytes] = []
+        self.partitions = _Served()
         self.erased: dict[str, int] = {}
         self.rooms, self._offset, self._told = rooms, 0, 0
         self._begin()
@@ -90,7 +93,7 @@ class ByHand:
             registry=state,
             history=past,
             book=self.book,
-            partitions=_Served(),
+            partitions=self.partitions,
         )
         self.service.subscriptions.hub.whole.clear()
 
@@ -140,6 +143,12 @@ class ByHand:
 
     def say(self, user: str, text: str) -> int:
         return self.post(says(user, text))
+
+    def lose_partitions(self, to: str) -> None:
+        """They go to the edge at this address, as a rebalance takes them."""
+        subscriptions, self.partitions.other = self.service.subscriptions, to
+        subscriptions.suspend(lambda *_: False)
+        subscriptions.move(lambda *_: False, lambda _: to)
 
     def _tell_user(self, one: Any) -> None:
         rooms: tuple[UserRoom, ...] = ()
@@ -231,7 +240,7 @@ class Someone:
 
     @property
     def heard(self) -> list[dict[str, Any]]:
-        ops = "event ok error inbox synced receipt typing join leave presence subscribed"
+        ops = "event ok error inbox synced receipt typing join leave presence subscribed redirect"
         return messages(self.wire, *ops.split())
 
     @property

@@ -125,6 +125,20 @@ async def test_a_room_that_is_asked_for_by_itself_is_followed_again_when_it_is_l
         bob.leave()
 
 
+async def test_a_room_that_another_edge_serves_now_is_told_with_how_far_it_came() -> None:
+    async with ByHand() as edge:
+        bob = Someone(edge, "bob")
+        edge.say("ana", "one")
+        await bob.ask("sync")
+        two = edge.say("ana", "two")
+        await bob.until(lambda message: message.get("seq") == two)
+        # Nothing is said there afterwards that would bring it up.
+        edge.lose_partitions("ws://other/v1/ws")
+        told = await bob.until(lambda message: message["op"] == "redirect")
+        assert told == {"op": "redirect", "stream": STREAM, "url": "ws://other/v1/ws", "after": two}
+        bob.leave()
+
+
 async def test_receipts_typing_and_who_is_there() -> None:
     async with ByHand() as edge:
         edge.post(changes("ana", "changed", receipts=True))

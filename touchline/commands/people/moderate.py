@@ -132,7 +132,9 @@ def reports(*, stream: str, gateway: str | None, token: str | None, by: str | No
 
     def line(one: dict[str, Any]) -> str:
         text = ((one["event"] or {}).get("data") or {}).get("text") or "(taken back)"
-        return f"{one['at']}  {printable(one['user'])}: {printable(one['reason'])}\n  {printable(text)}"
+        mark = "done" if one["done"] else "open"
+        said = f"{printable(one['user'])}: {printable(one['reason'])}"
+        return f"{one['report']}  {mark}  {one['at']}  {said}\n  {printable(text)}"
 
     _each(asker(gateway, token, by).reports(stream), line, as_json=as_json)
 
@@ -152,6 +154,45 @@ def report(
     """
     asyncio.run(asker(gateway, token, by).report(stream, target, reason))
     click.echo(json.dumps({"target": target, "reported": True}) if as_json else "It is reported.")
+
+
+@command.command("done")
+@click.argument("stream")
+@click.argument("number", type=int, nargs=-1, required=True)
+@click.option("--not", "undone", is_flag=True, help="They wait for a moderator again.")
+@options("by")
+def done(
+    *, stream: str, number: tuple[int, ...], undone: bool, gateway: str | None, token: str | None,
+    by: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Say of reports, by their numbers, that they need nothing more.
+
+    Example: touchline moderate done chat:wc26-final 12 13
+    """
+    asyncio.run(asker(gateway, token, by).settle(stream, *number, done=not undone))
+    click.echo(json.dumps({"reports": number, "done": not undone}) if as_json else "It is in force.")
+
+
+@command.command("words")
+@_channel
+@click.argument("text", nargs=-1, required=True)
+@click.option("--blocked", multiple=True, metavar="WORD", help="Instead of those that are set.")
+@options("by")
+def words(
+    *, channel: str, text: tuple[str, ...], blocked: tuple[str, ...], gateway: str | None,
+    token: str | None, by: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Try out which texts a channel's blocked words would refuse.
+
+    Example: touchline moderate words wc26-final "no spoilers" --blocked spoilers
+    """
+    found = asyncio.run(asker(gateway, token, by).try_words(channel, *text, blocked=list(blocked) or None))
+    if as_json:
+        click.echo(json.dumps({"found": found}))
+        return
+    for one, has in zip(text, found, strict=True):
+        said = f"refused for {', '.join(map(printable, has))}" if has else "let in"
+        click.echo(f"{said}: {printable(one)}")
 
 
 def _each(

@@ -185,7 +185,7 @@ export class Model {
   }
 
   private async refreshSharing(): Promise<void> {
-    this.sharing.value = (await this.does(this.asked.sharing())) ?? this.sharing.value;
+    this.sharing.value = (await this.read(this.asked.sharing())) ?? this.sharing.value;
   }
 
   private async refreshFriends(): Promise<void> {
@@ -193,7 +193,7 @@ export class Model {
   }
 
   private async refreshFences(): Promise<void> {
-    const fences = await this.does(this.asked.fences());
+    const fences = await this.read(this.asked.fences());
     if (fences === null) return;
     this.fences.value = fences;
     const there = new Set(fences.slice(0, MOST_WATCHED).map(({ stream }) => stream));
@@ -245,6 +245,14 @@ export class Model {
 
   private say(text: string): void {
     this.announcement.value = text;
+  }
+
+  /** The same of what is only read: what was told of the act before it stays. */
+  private async read<T>(work: Promise<T>): Promise<T | null> {
+    return await work.catch((error: unknown) => {
+      this.problem.value = sentence(error);
+      return null;
+    });
   }
 
   /** What came of it; null where it was refused, which is told then. */

@@ -30,8 +30,17 @@ export interface Channel {
   readonly versions: readonly Version[];
 }
 
+/** Beyond them something is wrong: settings of the gateway. */
+export interface Thresholds {
+  readonly lag_records: number;
+  readonly latency_ms: number;
+  readonly outbox_s: number;
+}
+
 export interface Snapshot {
   readonly at_ms: number;
+  /** Not in looks of the past. */
+  readonly thresholds?: Thresholds;
   readonly roles: readonly Role[];
   readonly channels: readonly Channel[];
 }
@@ -39,14 +48,22 @@ export interface Snapshot {
 /** An event of the operators' stream: the same, summed to what this page shows. */
 export interface Overview {
   readonly at_ms: number;
+  readonly thresholds?: Thresholds;
   readonly roles: readonly (Omit<Role, "metrics"> & { readonly sums: Readonly<Record<string, number | Readonly<Record<string, number>>>> })[];
   readonly channels: readonly Channel[];
 }
 
-export function unpack({ at_ms, roles, channels }: Overview): Snapshot {
+/** The labels of a sum: of several the values stand with slashes between, of which only the last may hold any. */
+function labelled(name: string, own: string): Record<string, string> {
+  const labels = METRIC_LABELS[name] ?? ["label"];
+  const values = own.split("/");
+  return Object.fromEntries(labels.map((label, n) => [label, n === labels.length - 1 ? values.slice(n).join("/") : (values[n] ?? "")]));
+}
+
+export function unpack({ roles, ...told }: Overview): Snapshot {
   const samples = (name: string, sum: number | Readonly<Record<string, number>>): Sample[] =>
-    typeof sum === "number" ? [{ name, labels: {}, value: sum }] : Object.entries(sum).map(([own, value]) => ({ name, labels: { [METRIC_LABELS[name] ?? "label"]: own }, value }));
-  return { at_ms, channels, roles: roles.map(({ sums, ...role }) => ({ ...role, metrics: Object.entries(sums).flatMap(([name, sum]) => samples(name, sum)) })) };
+    typeof sum === "number" ? [{ name, labels: {}, value: sum }] : Object.entries(sum).map(([own, value]) => ({ name, labels: labelled(name, own), value }));
+  return { ...told, roles: roles.map(({ sums, ...role }) => ({ ...role, metrics: Object.entries(sums).flatMap(([name, sum]) => samples(name, sum)) })) };
 }
 
 /** One point of the charts; null where nothing can be said. */
@@ -58,9 +75,12 @@ export interface Point {
   readonly indexed: number | null;
   readonly p50: number | null;
   readonly p99: number | null;
-  readonly viewers: number;
-  readonly lag: number;
+  readonly viewers: number | null;
+  readonly lag: number | null;
 }
+
+/** So many times the usual distance of looks is a gap. */
+const GAP = 4;
 
 type Choice = (sample: Sample) => boolean;
 
@@ -77,7 +97,9 @@ export function growth(before: Snapshot, now: Snapshot, name: string): number {
   let sum = 0;
   for (const role of now.roles) {
     const old = before.roles.find((other) => other.name === role.name);
-    const [was, is] = [old, role].map((one) => one?.metrics.filter((sample) => sample.name === name).reduce((all, { value }) => all + (value ?? 0), 0) ?? 0) as [number, number];
+    // Who did not answer, or was not asked, then has told nothing of what came in between.
+    if (!old || old.metrics.length === 0) continue;
+    const [was, is] = [old, role].map((one) => one.metrics.filter((sample) => sample.name === name).reduce((all, { value }) => all + (value ?? 0), 0)) as [number, number];
     sum += is >= was ? is - was : is;
   }
   return sum;
@@ -109,6 +131,17 @@ export function quantile(before: Snapshot, now: Snapshot, name: string, q: numbe
     [lower, below] = [bound, count];
   }
   return lower;
+}
+
+const EMPTY = { ingested: null, accepted: null, delivered: null, indexed: null, p50: null, p99: null, viewers: null, lag: null };
+
+/** Points of looks that follow one another; where nobody looked for several times `every` nothing is drawn. */
+export function pointsOf(looks: readonly Snapshot[], every: number): Point[] {
+  return looks.slice(1).flatMap((now, index) => {
+    const before = looks[index]!;
+    const gap = now.at_ms - before.at_ms > GAP * every;
+    return gap ? [{ at: (before.at_ms + now.at_ms) / 2000, ...EMPTY }] : [point(before, now)];
+  });
 }
 
 export function point(before: Snapshot, now: Snapshot): Point {
@@ -147,27 +180,26 @@ function sums<L extends string>(roles: readonly Role[], name: string, ...labels:
   return [...found.values()].sort((a, b) => b.value - a.value);
 }
 
-/** Each role is a consumer group: how far it is behind the end of each topic that it reads. */
-export function lags({ roles }: Snapshot): { group: string; topic: string; records: number }[] {
-  const rows = roles.flatMap((role) => sums([role], METRICS.CONSUMER_LAG, "topic").map(({ topic, value }) => ({ group: role.name, topic, records: value })));
-  return rows.sort((a, b) => b.records - a.records);
+/** A role's lag on a topic, and where: the partitions that are behind, furthest first. `""`: all that are not named. */
+export interface Lag {
+  readonly group: string;
+  readonly topic: string;
+  readonly records: number;
+  readonly partitions: readonly { readonly partition: string; readonly records: number }[];
 }
 
-/** So many records may wait while they flow … */
-const LATE = 1000;
-/** … and more do for so many looks, one a second, before somebody should see it. */
-export const LOOKS = 3;
-
-/** The page's headline, from the last few looks: whether all is well, and what is not. */
-export function verdict(looks: readonly Snapshot[]): { good: boolean; text: string } | null {
-  const now = looks.at(-1);
-  if (!now) return null;
-  const ill = now.roles.filter(({ state }) => state !== "ready").map(({ name }) => name);
-  if (ill.length > 0) return { good: false, text: `${ill.join(", ")} ${ill.length === 1 ? "needs" : "need"} a look` };
-  const behind = (snapshot: Snapshot, group: string) => lags(snapshot).filter((row) => row.group === group).reduce((sum, { records }) => sum + records, 0);
-  const late = now.roles.map(({ name }) => ({ name, records: behind(now, name) })).filter(({ name }) => looks.slice(-LOOKS).every((look) => behind(look, name) > LATE));
-  if (late.length > 0) return { good: false, text: late.map(({ name, records }) => `${name} is ${records.toLocaleString("en")} records behind`).join(", ") };
-  return { good: true, text: "All is well" };
+/** Each role is a consumer group: how far it is behind the end of each topic that it reads. */
+export function lags({ roles }: Snapshot): Lag[] {
+  const rows = roles.flatMap((role) => {
+    const places = sums([role], METRICS.CONSUMER_LAG, "topic", "partition");
+    return sums([role], METRICS.CONSUMER_LAG, "topic").map(({ topic, value }) => ({
+      group: role.name,
+      topic,
+      records: value,
+      partitions: places.filter((place) => place.topic === topic && place.value > 0).map((place) => ({ partition: place.partition, records: place.value })),
+    }));
+  });
+  return rows.sort((a, b) => b.records - a.records);
 }
 
 export function edges({ roles }: Snapshot): { name: string; state: Role["state"]; viewers: number; slow: number; delivered: number }[] {
@@ -186,8 +218,10 @@ export function indexed({ roles }: Snapshot): { topic: string; watermark: number
 
 /** Receivers of webhooks: what waits for each in memory, and how old the eldest event is that it does not have. */
 export function receivers({ roles }: Snapshot): { receiver: string; waiting: number; lag: number }[] {
+  const waiting = new Map(sums(roles, METRICS.OUTBOX_WAITING, "receiver").map(({ receiver, value }) => [receiver, value]));
   const lag = new Map(sums(roles, METRICS.OUTBOX_LAG, "receiver").map(({ receiver, value }) => [receiver, value]));
-  return sums(roles, METRICS.OUTBOX_WAITING, "receiver").map(({ receiver, value }) => ({ receiver, waiting: value, lag: lag.get(receiver) ?? 0 }));
+  const rows = [...new Set([...lag.keys(), ...waiting.keys()])].map((receiver) => ({ receiver, waiting: waiting.get(receiver) ?? 0, lag: lag.get(receiver) ?? 0 }));
+  return rows.sort((a, b) => b.lag - a.lag);
 }
 
 /** Close codes in the few words that a table has room for: those of WebSockets, and each of the viewer protocol's. */

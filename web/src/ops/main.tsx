@@ -11,13 +11,19 @@ import { storedToken, storeToken } from "../shared/config.ts";
 import { METRICS } from "../shared/generated.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Chart } from "./chart.tsx";
-import { type Point, type Role, total, verdict } from "./figures.ts";
+import { Alerts, Audit } from "./audit.tsx";
+import { type Point, type Role, type Snapshot, total } from "./figures.ts";
+import { Past, RANGES } from "./past.ts";
+import { Records } from "./records.tsx";
 import { Refusals } from "./refusals.tsx";
 import { Figures } from "./source.ts";
 import { Channels, Closings, Edges, Index, Lags, Outbox } from "./tables.tsx";
+import { verdict } from "./verdict.ts";
+import { linkTo, place, type View, VIEWS } from "./views.ts";
 
 const figures = new Figures();
-const { latest, looks, points, problem } = figures;
+const past = new Past();
+const { latest, looks, problem } = figures;
 const headline = computed(() => verdict(looks.value));
 
 function Page() {
@@ -36,24 +42,65 @@ function Page() {
       </header>
       {problem.value && <Trouble {...problem.value} />}
       {now && (
-        <main>
-          <Roles roles={now.roles} />
-          <Charts />
-          <div class="tables">
-            <div class="stack">
-              <Edges now={now} />
-              <Index now={now} />
-              <Outbox now={now} />
-              <Closings now={now} />
-            </div>
-            <Channels now={now} />
-            <Lags now={now} />
-          </div>
-          <Refusals count={total(now, METRICS.REJECTED)} />
-        </main>
+        <>
+          <Wrong />
+          <Views />
+          <main>{place.value.view === "" ? <Overview now={now} /> : <Other view={place.value.view} />}</main>
+        </>
       )}
       {!now && !problem.value && <p class="empty" aria-busy="true">Asking every role…</p>}
     </>
+  );
+}
+
+/** What is wrong beside what the headline says. */
+function Wrong() {
+  const more = problem.value ? [] : (headline.value?.more ?? []);
+  return more.length > 0 ? <ul class="wrong" aria-label="What else is wrong">{more.map((text) => <li key={text}>{text}</li>)}</ul> : null;
+}
+
+function Views() {
+  return (
+    <nav class="views" aria-label="Parts of this page">
+      {(Object.entries(VIEWS) as [View, string][]).map(([view, name]) => <a key={view} href={linkTo(view)} aria-current={place.value.view === view ? "page" : undefined}>{name}</a>)}
+    </nav>
+  );
+}
+
+function Other({ view }: { view: View }) {
+  if (view === "records") return <Records />;
+  return view === "alerts" ? <Alerts /> : <Audit />;
+}
+
+function Overview({ now }: { now: Snapshot }) {
+  return (
+    <>
+      <Roles roles={now.roles} />
+      <Ranges />
+      <Charts now={now} />
+      <div class="tables">
+        <div class="stack">
+          <Edges now={now} />
+          <Index now={now} />
+          <Outbox now={now} />
+          <Closings now={now} />
+        </div>
+        <Channels now={now} />
+        <Lags now={now} />
+      </div>
+      <Refusals count={total(now, METRICS.REJECTED)} />
+    </>
+  );
+}
+
+function Ranges() {
+  return (
+    <div class="ranges">
+      <div role="group" aria-label="How far back the charts go">
+        {RANGES.map(([minutes, name]) => <button type="button" key={minutes} aria-pressed={past.minutes.value === minutes} onClick={() => past.choose(minutes)}>{name}</button>)}
+      </div>
+      <p class="quiet" role="status">{past.note.value}</p>
+    </div>
   );
 }
 
@@ -108,16 +155,19 @@ function Roles({ roles }: { roles: readonly Role[] }) {
   );
 }
 
-function Charts() {
-  const { value: all } = points;
+function Charts({ now: { thresholds } }: { now: Snapshot }) {
+  const { minutes } = past;
+  const all = minutes.value ? past.points.value : figures.points.value;
   const at = all.map((one) => one.at);
   const of = (name: keyof Point) => all.map((one) => one[name]);
+  const least = minutes.value ? { least: minutes.value * 60 } : {};
+  const label = minutes.value ? `Figures of the last ${minutes.value} minutes` : `Figures of the last ${Math.round((at.at(-1) ?? 0) - (at[0] ?? 0))} seconds`;
   return (
-    <div class="charts" role="group" aria-label={`Figures of the last ${Math.round((at.at(-1) ?? 0) - (at[0] ?? 0))} seconds`}>
-      <Chart title="Events in" unit="/s" at={at} lines={[{ label: "accepted", colour: "--flag-now", values: of("accepted") }, { label: "indexed", colour: "--good-now", values: of("indexed") }]} />
-      <Chart title="Events out, to viewers" unit="/s" at={at} lines={[{ label: "delivered", colour: "--flag-now", values: of("delivered") }]} />
-      <Chart title="From Kafka to the viewer" unit="ms" at={at} lines={[{ label: "p50", colour: "--good-now", values: of("p50") }, { label: "p99", colour: "--flag-now", values: of("p99") }]} />
-      <Chart title="Behind" unit="records" at={at} lines={[{ label: "all consumers", colour: "--flag-now", values: of("lag") }]} />
+    <div class="charts" role="group" aria-label={label}>
+      <Chart title="Events in" unit="/s" at={at} {...least} lines={[{ label: "accepted", colour: "--flag-now", values: of("accepted") }, { label: "indexed", colour: "--good-now", values: of("indexed") }]} />
+      <Chart title="Events out, to viewers" unit="/s" at={at} {...least} lines={[{ label: "delivered", colour: "--flag-now", values: of("delivered") }]} />
+      <Chart title="From Kafka to the viewer" unit="ms" at={at} {...least} lines={[{ label: "p50", colour: "--good-now", values: of("p50") }, { label: "p99", colour: "--flag-now", values: of("p99") }]} {...(thresholds ? { limit: thresholds.latency_ms } : {})} />
+      <Chart title="Behind" unit="records" at={at} {...least} lines={[{ label: "all consumers", colour: "--flag-now", values: of("lag") }]} {...(thresholds ? { limit: thresholds.lag_records } : {})} />
     </div>
   );
 }

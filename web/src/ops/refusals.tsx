@@ -1,11 +1,12 @@
 // Refused records: how many for which reason, the newest of them, and posting them again.
 
 import { signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { Confirmed, post, sentence } from "./actions.tsx";
+import { type Shown, Value } from "./records.tsx";
 
 interface Refusal {
   readonly place: string;
@@ -14,6 +15,8 @@ interface Refusal {
   readonly channel: string;
   readonly sender: string | null;
   readonly posted_at: string;
+  readonly retried_at: string | null;
+  readonly payload?: Shown;
   readonly bytes: number;
   readonly retry: boolean;
 }
@@ -85,21 +88,7 @@ function List({ refusals, onDone }: { refusals: readonly Refusal[]; onDone: () =
         <table>
           <thead><tr><th scope="col">Posted</th><th scope="col">Channel</th><th scope="col">By</th><th scope="col">Why</th><th scope="col"><span class="sr-only">What to do</span></th></tr></thead>
           <tbody>
-            {refusals.map((one) => (
-              <tr key={one.place}>
-                <td><time dateTime={one.posted_at} title={fullTime(one.posted_at)}>{clockTime(one.posted_at)}</time></td>
-                <td><bdi>{one.channel}</bdi></td>
-                <td><bdi>{one.sender ?? "–"}</bdi></td>
-                <td><strong>{one.reason}</strong> {one.message}</td>
-                <td class="deed">
-                  {one.retry && (
-                    <Confirmed label="Retry" name={`Retry ${one.place}`} question="Post this record again?" deed={() => again([one])}>
-                      <p>It goes back unchanged to where it came from, <code>{one.place}</code>, and is judged anew: it is refused again unless the cause is gone.</p>
-                    </Confirmed>
-                  )}
-                </td>
-              </tr>
-            ))}
+            {refusals.map((one) => <Row key={one.place} refusal={one} again={again} />)}
           </tbody>
         </table>
       </div>
@@ -110,6 +99,55 @@ function List({ refusals, onDone }: { refusals: readonly Refusal[]; onDone: () =
           </Confirmed>
         </p>
       )}
+    </>
+  );
+}
+
+function Row({ refusal, again }: { refusal: Refusal; again: (chosen: readonly Refusal[]) => Promise<string> }) {
+  const { place, reason, message, channel, sender, posted_at: posted, retried_at: retried, retry, bytes } = refusal;
+  const open = useSignal(false);
+  const payload = useSignal<Shown | null>(null);
+  const problem = useSignal("");
+  const id = useId();
+  const show = async () => {
+    open.value = !open.value;
+    if (!open.value || payload.value) return;
+    try {
+      const { rejections } = await ask<Answer>(`/v1/rejections?place=${encodeURIComponent(place)}`);
+      payload.value = rejections[0]?.payload ?? null;
+      problem.value = "";
+    } catch (error) {
+      problem.value = sentence(error);
+    }
+  };
+  return (
+    <>
+      <tr>
+        <td><time dateTime={posted} title={fullTime(posted)}>{clockTime(posted)}</time></td>
+        <td><bdi>{channel}</bdi></td>
+        <td><bdi>{sender ?? "–"}</bdi></td>
+        <td>
+          <strong>{reason}</strong> {message}
+          {retried && <span class="tag" title={fullTime(retried)}>posted again {clockTime(retried)}</span>}
+          {!retry && !retried && <span class="quiet-note">Posting it again would not help.</span>}
+        </td>
+        <td class="deed">
+          <button type="button" class="button plain small" aria-expanded={open.value} aria-controls={id} aria-label={`${open.value ? "Hide" : "Show"} ${place}`} onClick={() => void show()}>{open.value ? "Hide" : "Show"}</button>{" "}
+          {retry && (
+            <Confirmed label="Retry" name={`Retry ${place}`} question="Post this record again?" deed={() => again([refusal])}>
+              <p>It goes back unchanged to where it came from, <code>{place}</code>, and is judged anew: it is refused again unless the cause is gone.</p>
+            </Confirmed>
+          )}
+        </td>
+      </tr>
+      <tr id={id} class="payload" hidden={!open.value}>
+        <td colSpan={5}>
+          <p class="quiet">{place} · {plural(bytes, "byte")}{payload.value?.schema ? ` · ${payload.value.schema}` : ""}</p>
+          {problem.value && <p class="notice" role="alert">{problem.value}</p>}
+          {open.value && !payload.value && !problem.value && <p class="quiet" aria-busy="true">Looking…</p>}
+          {payload.value && <Value shown={payload.value} />}
+        </td>
+      </tr>
     </>
   );
 }

@@ -4,7 +4,8 @@ import { type Client, connect } from "@touchline/client";
 import { batch, signal } from "@preact/signals";
 
 import { ask, identity, loadConfig, Refused, storedToken } from "../shared/config.ts";
-import { joined, LOOKS, type Overview, type Point, point, type Snapshot, unpack } from "./figures.ts";
+import { joined, type Overview, type Point, pointsOf, type Snapshot, unpack } from "./figures.ts";
+import { LOOKS } from "./verdict.ts";
 
 const STREAM = "ops:overview";
 /** A stream that tells every second and has told nothing for so long is not there. */
@@ -115,7 +116,7 @@ export class Figures {
 
   private take(snapshots: readonly Snapshot[]): void {
     this.kept = joined(this.kept, snapshots).slice(-KEPT - 1);
-    this.points.value = this.kept.slice(1).map((now, index) => point(this.kept[index]!, now));
+    this.points.value = pointsOf(this.kept, Infinity);
     this.latest.value = this.kept.at(-1) ?? null;
     this.looks.value = this.kept.slice(-LOOKS);
     this.problem.value = null;

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 
-import type { Line } from "./chatlog.ts";
+import type { Line } from "../shared/chatlog.ts";
 import { done } from "./people.ts";
 import type { Room } from "./room.ts";
 

@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 
 import { clockTime, plural } from "../shared/words.ts";
 import { EMOJI, TO_MESSAGES } from "./cheering.ts";
-import type { Line } from "./chatlog.ts";
+import type { Line } from "../shared/chatlog.ts";
 import type { Room } from "./room.ts";
 
 const LONGEST_QUESTION = 500;

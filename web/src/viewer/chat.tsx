@@ -7,9 +7,9 @@ import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { Actions, Thread } from "./actions.tsx";
 import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";
 import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx";
-import type { Line } from "./chatlog.ts";
-import { Kit } from "./kit.tsx";
-import { VirtualList } from "./list.tsx";
+import type { Line } from "../shared/chatlog.ts";
+import { Kit } from "../shared/kit.tsx";
+import { VirtualList } from "../shared/list.tsx";
 import type { Room } from "./room.ts";
 import { RoomHead } from "./rooms.tsx";
 import { receiptWords, typingWords } from "./together.ts";
@@ -90,7 +90,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
             onEnd={() => void room.loadNewer()}
             onFollowing={onFollowing}
             head={<Beginning room={room} />}
-            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} latest={line.seq > 0 && line.seq === ownLast.value} room={room} onRetry={() => room.sayAgain(line.key)} />}
+            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} latest={line.seq > 0 && line.seq === ownLast.value} room={room} />}
           />
         )}
         {(!following.value || past.value) && (
@@ -99,6 +99,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
           </button>
         )}
       </div>
+      {room.chatProblem.value && shown.value.length > 0 && <p class="notice" role="alert">{room.chatProblem.value}</p>}
       <Applause room={room} />
       <p class="typing" role="status">{typingWords(together.typing.value)}</p>
       <Composer room={room} onSent={jump} />
@@ -119,7 +120,7 @@ function Empty({ room }: { room: Room }) {
   return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
 }
 
-function Row({ room, line, found, latest, onRetry }: { room: Room; line: Line; found: boolean; latest: boolean; onRetry: () => void }) {
+function Row({ room, line, found, latest }: { room: Room; line: Line; found: boolean; latest: boolean }) {
   if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
   const name = line.name || (line.mine ? "You" : "Somebody");
   return (
@@ -132,18 +133,42 @@ function Row({ room, line, found, latest, onRetry }: { room: Room; line: Line; f
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
         <Thread room={room} line={line} />
-        {line.retracted ? <p class="line-text gone">Taken back</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} />}
+        {line.retracted ? <p class="line-text gone">{line.moderated ? "Taken back by a moderator" : "Taken back"}</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} />}
         {/* Whoever has sent it can get it once the message is there. */}
         {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
         <Reactions room={room} line={line} />
         {latest && <Receipts room={room} line={line} />}
         <Actions room={room} line={line} />
-        {line.tick === "refused" && (
-          <p class="problem">{line.problem} <button type="button" onClick={onRetry}>Send again</button></p>
-        )}
+        {line.tick === "refused" && <Refused room={room} line={line} />}
       </div>
     </article>
   );
+}
+
+/** What was not let in: sent again as it is, or written anew, or let go. */
+function Refused({ room, line }: { room: Room; line: Line }) {
+  const rewrite = () => {
+    const gone = room.drop(line.key);
+    if (!gone) return;
+    room.draft.value = gone.text;
+    toComposer();
+  };
+  const drop = () => {
+    room.drop(line.key);
+    toComposer();
+  };
+  return (
+    <p class="problem">
+      {line.problem} <button type="button" onClick={() => { room.sayAgain(line.key); toComposer(); }}>Send again</button>
+      {line.attachments.length === 0 && <button type="button" data-do="rewrite" onClick={rewrite}>Change it</button>}
+      <button type="button" data-do="drop" onClick={drop}>Let it go</button>
+    </p>
+  );
+}
+
+/** The focus goes where one goes on writing: the button that had it is gone. */
+function toComposer(): void {
+  requestAnimationFrame(() => document.getElementById("message")?.focus());
 }
 
 /** How far the others are with one's latest message, where the room tells. */
@@ -165,7 +190,8 @@ function Words({ line: { text, edited } }: { line: Line }) {
 }
 
 function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
-  const text = useSignal("");
+  const text = room.draft;
+  const saving = useSignal(false);
   const name = useSignal(storedName());
   const problem = useSignal("");
   const asking = useSignal(false);
@@ -182,19 +208,36 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   const send = (event: Event) => {
     event.preventDefault();
     const words = text.value.trim();
-    if (empty || left < 0 || !attaching.ready.value) return;
+    if (empty || left < 0 || !attaching.ready.value || saving.value) return;
     const about = room.about.value;
-    if (about?.edit) void room.change(about.line, words).catch((error: unknown) => (problem.value = error instanceof Error ? error.message : "It could not be changed."));
-    else void room.say(words, name.value.trim(), attaching.take(), about?.line.id ?? "");
     problem.value = "";
+    if (about?.edit) return void save(about.line, words);
+    void room.say(words, name.value.trim(), attaching.take(), about?.line.id ?? "");
     room.about.value = null;
     text.value = "";
     onSent();
   };
+  /** What is written stays until it is known that the message says so. */
+  const save = async (line: Line, words: string) => {
+    saving.value = true;
+    try {
+      await room.change(line, words);
+      if (room.about.value?.line.id === line.id) [room.about.value, text.value] = [null, ""];
+    } catch (error) {
+      problem.value = error instanceof Error ? error.message : "It could not be changed.";
+    } finally {
+      saving.value = false;
+    }
+  };
   const { state } = room.status.value;
   const shut = state === "refused";
+  /** Neither an answer nor a change any more. */
+  const stop = () => {
+    if (about.value?.edit) text.value = "";
+    [about.value, problem.value] = [null, ""];
+  };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "Escape") about.value = null;
+    if (event.key === "Escape" && about.value) stop();
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
   if (asking.value) return <PollForm room={room} onDone={() => (asking.value = false)} />;
@@ -204,8 +247,8 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       <PendingFiles attaching={attaching} />
       {about.value && (
         <p class="composer-note about">
-          {about.value.edit ? "Changing your message" : `Answering ${about.value.line.name || "somebody"}: ${about.value.line.text.slice(0, 60)}`}
-          <button type="button" aria-label="Do not" onClick={() => (about.value = null)}>✕</button>
+          {about.value.edit ? saving.value ? "Saving…" : "Changing your message" : `Answering ${about.value.line.name || "somebody"}: ${about.value.line.text.slice(0, 60)}`}
+          <button type="button" aria-label="Do not" onClick={() => { stop(); toComposer(); }}>✕</button>
         </p>
       )}
       {problem.value && <p class="composer-note problem" role="alert">{problem.value}</p>}
@@ -222,7 +265,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
         onInput={(event) => { text.value = event.currentTarget.value; room.together.types(); }} onKeyDown={onKeyDown} />
       <button type="button" class="attach" disabled={shut} aria-label="Ask everybody: a poll" data-do="poll" onClick={() => (asking.value = true)}>📊</button>
       <AttachButton attaching={attaching} disabled={shut} />
-      <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value}>Send</button>
+      <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value || saving.value}>{about.value?.edit ? "Save" : "Send"}</button>
       {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}
     </form>
   );

@@ -23,6 +23,8 @@ type View = "match" | "chat" | "map" | "search";
 const VIEWS: readonly (readonly [View, string])[] = [["match", "Ticker"], ["chat", "Chat"], ["map", "Map"], ["search", "Search"]];
 
 const room = signal<Room | null>(null);
+/** Counts rooms that were opened: each has panes of its own, also the same channel once more. */
+let opened = 0;
 
 function channelOfAddress(config: PageConfig): string {
   const given = new URLSearchParams(location.search);
@@ -38,6 +40,7 @@ function placeOfAddress(): number | null {
 
 function open(channel: string, config: PageConfig): void {
   room.value?.close();
+  opened += 1;
   room.value = new Room(channel, config);
   rememberChannel(channel);
   document.title = `${channel} · Touchline`;
@@ -92,7 +95,7 @@ function Page({ config }: { config: PageConfig }) {
       <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); show("chat"); requestAnimationFrame(() => document.getElementById("message")?.focus()); }}>Go to the chat</a>
       <Scoreboard key={`board ${here.channel} ${here.user}`} room={here} onChannel={goTo} onUser={config.names ? (user) => goTo(here.channel, user) : null} />
       {here.status.value.state === "refused" && <SignIn reason={here.status.value.message} onToken={() => open(here.channel, config)} />}
-      <main class="panes" key={`${here.channel} ${here.user}`} data-view={view.value} data-side={side.value} data-left={left.value}>
+      <main class="panes" key={opened} data-view={view.value} data-side={side.value} data-left={left.value}>
         <Timeline room={here} demo={config.demo ? <DemoButton channel={here.channel} /> : null} />
         <Chat room={here} onChannel={goTo} />
         <MapPane room={here} tiles={config.tiles} />

@@ -7,7 +7,7 @@ import { identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
 import { Bell } from "./bell.ts";
 import { Cheering, countedIn } from "./cheering.ts";
-import { author, ChatLog, type Line } from "./chatlog.ts";
+import { author, ChatLog, type Line } from "../shared/chatlog.ts";
 import { People } from "./people.ts";
 import { Together } from "./together.ts";
 import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
@@ -62,6 +62,8 @@ export class Room {
   readonly together: Together;
   /** The message that is being answered, or changed. */
   readonly about = signal<{ readonly line: Line; readonly edit: boolean } | null>(null);
+  /** What is being written. */
+  readonly draft = signal("");
   /** The files of the message that is being written. */
   readonly attaching: Attaching;
   /** Applause, reactions and polls of the chat. */
@@ -154,16 +156,22 @@ export class Room {
     this.lines.value = this.log.view();
   }
 
-  sayAgain(key: string): void {
+  /** Forgets a message that was refused; it is handed back. */
+  drop(key: string): Line | undefined {
     const line = this.log.discard(key);
     this.lines.value = this.log.view();
+    return line;
+  }
+
+  sayAgain(key: string): void {
+    const line = this.drop(key);
     if (line) void this.say(line.text, line.name, line.attachments, line.replyTo);
   }
 
-  /** Changes what a message says; null takes it back. Rejects with a sentence. */
+  /** Changes what a message says; null takes it back. Resolves once that is accepted; rejects with a sentence. */
   async change(line: Line, text: string | null): Promise<void> {
     const what = text === null ? { target: line.id } : { target: line.id, text };
-    await this.client.publish(this.chat, what, { type: text === null ? "retract" : "edit" });
+    await this.client.publish(this.chat, what, { type: text === null ? "retract" : "edit", wait: "accepted" });
   }
 
   /** The message of an id, where it is among those that are shown. */

@@ -2,14 +2,14 @@
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { Bucket, Found as Results, StreamEvent, Suggestions } from "@touchline/client";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { ends, type Span } from "../shared/bars.ts";
+import { author } from "../shared/chatlog.ts";
 import { ask, linkTo, namedUser } from "../shared/config.ts";
 import { pieces } from "../shared/highlight.ts";
 import { Histogram } from "../shared/histogram.tsx";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
-import { author } from "./chatlog.ts";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
 
@@ -118,6 +118,14 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     return () => { clearTimeout(timer); control.abort(); };
   });
 
+  // What could not be asked is asked again once there is somebody to ask.
+  useEffect(() => {
+    const again = () => { if (problem.value) void run(); };
+    const live = room.status.subscribe(({ state }) => { if (state === "live") again(); });
+    addEventListener("online", again);
+    return () => { live(); removeEventListener("online", again); };
+  }, [room]);
+
   const open = (event: StreamEvent) => {
     const there = chatOf(event);
     if (there !== room.channel) return there === null ? undefined : onElsewhere(there, event.seq);
@@ -172,10 +180,10 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onM
       <Facet name="Sender" buckets={facets?.sender} chosen={sender} />
       {span.value && (
         <ul class="facet" aria-label="Time">
-          <li><button type="button" aria-pressed={true} onClick={() => (span.value = null)}>{ends(span.value).join(" to ")}</button></li>
+          <li><button type="button" id="q-span" aria-pressed={true} onClick={() => { span.value = null; document.getElementById("q")?.focus(); }}>{ends(span.value).join(" to ")}</button></li>
         </ul>
       )}
-      <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => (span.value = picked)} />
+      <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => { span.value = picked; requestAnimationFrame(() => document.getElementById("q-span")?.focus()); }} />
       {meant && <p>Did you mean <button type="button" class="button plain" onClick={() => onMeant(meant)}>{meant}</button>?</p>}
       {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
       <ol class="hits">

@@ -3,7 +3,16 @@
 stream: {command: stream, port: 18070, setting: STREAM}
 edge: {command: edge, port: 18081, setting: EDGE}
 indexer: {command: index, port: 18072, setting: INDEXER}
+outbox: {command: outbox, port: 18073, setting: OUTBOX}
 gateway: {command: gateway, port: 18080, setting: GATEWAY}
+{{- end }}
+
+{{/* Where the gateway answers people: what is below these, and these alone. Not what operators ask, /metrics for one. */}}
+{{- define "touchline.below" -}}
+[/v1, /assets]
+{{- end }}
+{{- define "touchline.pages" -}}
+[/, /client.js, /ops, /nearby, /studio, /moderate, /search]
 {{- end }}
 
 {{- define "touchline.name" -}}
@@ -40,7 +49,7 @@ app.kubernetes.io/component: {{ .role }}
 {{- if and (or $v.ingress.enabled $v.httpRoute.enabled) (not $v.host) -}}
 {{- fail "Say by which name people come: host." -}}
 {{- end -}}
-{{- range $role := list "stream" "indexer" -}}
+{{- range $role := list "stream" "indexer" "outbox" -}}
 {{- $scaling := (index $v.roles $role).autoscaling -}}
 {{- if and $scaling.enabled (gt (int $scaling.maxReplicas) (int $v.topics.partitions)) -}}
 {{- fail (printf "roles.%s.autoscaling.maxReplicas is %d, and topics.partitions %d: more of them would have nothing to do." $role (int $scaling.maxReplicas) (int $v.topics.partitions)) -}}
@@ -114,6 +123,10 @@ app.kubernetes.io/component: {{ .role }}
 - {name: TOUCHLINE_GATEWAY_EDGES, value: "wss://{{ $v.host }}/v1/ws"}
 - {name: TOUCHLINE_EDGE_ORIGINS, value: "https://{{ $v.host }}"}
 {{- end }}
+{{- if $v.webPush.secret }}
+- {name: TOUCHLINE_OUTBOX_VAPID_KEY, value: /etc/touchline/web-push/vapid.pem}
+- {name: TOUCHLINE_OUTBOX_VAPID_CONTACT, value: {{ $v.webPush.contact | quote }}}
+{{- end }}
 {{- range $name, $value := $v.settings }}
 - {name: {{ $name }}, value: {{ $value | toString | quote }}}
 {{- end }}
@@ -132,6 +145,9 @@ app.kubernetes.io/component: {{ .role }}
 {{- if $v.auth.publicKeySecret }}
 - {name: auth, mountPath: /etc/touchline/auth, readOnly: true}
 {{- end }}
+{{- if $v.webPush.secret }}
+- {name: web-push, mountPath: /etc/touchline/web-push, readOnly: true}
+{{- end }}
 {{- end }}
 
 {{- define "touchline.volumes" -}}
@@ -146,6 +162,9 @@ app.kubernetes.io/component: {{ .role }}
 {{- end }}
 {{- if $v.auth.publicKeySecret }}
 - {name: auth, secret: {secretName: {{ $v.auth.publicKeySecret }}}}
+{{- end }}
+{{- if $v.webPush.secret }}
+- {name: web-push, secret: {secretName: {{ $v.webPush.secret }}}}
 {{- end }}
 {{- end }}
 

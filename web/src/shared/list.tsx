@@ -30,15 +30,17 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
   const box = useRef<HTMLDivElement>(null);
   const heights = useMemo(() => new Heights(58), []);
   const following = useRef(live);
-  /** Where the list was put when it last followed the end. */
-  const set = useRef(0);
+  /** Where the list was put when it last followed the end: its upper and its lower edge. */
+  const set = useRef({ top: 0, bottom: 0 });
   const anchor = useRef<{ key: string; shift: number } | null>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [, redraw] = useState(0);
   const keys = useMemo(() => items.map((item) => item.key), [items]);
-  const shown = slice(keys, heights, following.current ? Number.MAX_SAFE_INTEGER / 2 - SPARE : view.top, view.height, SPARE);
-  // At the end the slice is counted from the end: rows beyond the estimate are measured before they are seen.
-  const end = following.current ? slice(keys, heights, Math.max(0, shown.total - view.height), view.height, SPARE) : shown;
+  // Rows are drawn for where the list will be put, not for where it was when it last told: heights, and rows above, change in between.
+  const held = anchor.current === null ? -1 : keys.indexOf(anchor.current.key);
+  const wanted = following.current ? Infinity : anchor.current !== null && held >= 0 ? offsetOf(keys, heights, held) + anchor.current.shift : view.top;
+  const last = offsetOf(keys, heights, keys.length) - view.height;
+  const end = slice(keys, heights, Math.max(0, Math.min(wanted, last)), view.height, SPARE);
 
   const settle = () => {
     const list = box.current;
@@ -48,10 +50,9 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
       changed = heights.set(row.dataset["key"] ?? "", row.offsetHeight) || changed;
     }
     // Somebody has scrolled up, and the event that tells of it is still to come: they win.
-    const leaving = list.scrollTop < set.current - AT_END && list.scrollHeight - list.scrollTop - list.clientHeight > AT_END;
-    if (following.current && !leaving) {
+    if (following.current && !leaving(list, set.current)) {
       list.scrollTop = list.scrollHeight;
-      set.current = list.scrollTop;
+      set.current = { top: list.scrollTop, bottom: list.scrollTop + list.clientHeight };
     } else if (following.current) return;
     else if (anchor.current) {
       const row = keys.indexOf(anchor.current.key);
@@ -98,19 +99,41 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
 
   useLayoutEffect(() => {
     if (toEnd === 0) return;
+    toLast();
+  }, [toEnd]);
+
+  const toLast = () => {
     following.current = true;
-    set.current = 0;
+    set.current = { top: 0, bottom: 0 };
     anchor.current = null;
     props.onFollowing(true);
     redraw((count) => count + 1);
-  }, [toEnd]);
+  };
+
+  /** The first and the last row: by themselves browsers go to where these were before the rows between were measured. */
+  const onKeyDown = (event: KeyboardEvent) => {
+    const list = box.current;
+    const from = event.target instanceof HTMLElement ? event.target : null;
+    if (!list || (event.key !== "Home" && event.key !== "End") || event.metaKey || event.altKey || from?.matches("input, textarea, select")) return;
+    event.preventDefault();
+    if (event.key === "End" && live) return toLast();
+    const [key, shift] = event.key === "Home" ? [keys[0], 0] : [keys.at(-1), AT_END - list.clientHeight + heights.of(keys.at(-1) ?? "")];
+    if (key === undefined) return;
+    following.current = false;
+    anchor.current = { key, shift };
+    props.onFollowing(false);
+    redraw((count) => count + 1);
+    if (event.key === "Home") props.onStart();
+  };
 
   const onScroll = () => {
     const list = box.current;
     if (!list) return;
     const { scrollTop, scrollHeight, clientHeight } = list;
     const wasFollowing = following.current;
-    following.current = live && scrollHeight - scrollTop - clientHeight < AT_END;
+    // What is written below has grown or shrunk, and a message has come: nobody has scrolled.
+    following.current = live && (scrollHeight - scrollTop - clientHeight < AT_END || (wasFollowing && !leaving(list, set.current)));
+    if (following.current && wasFollowing) return settle();
     if (wasFollowing !== following.current) props.onFollowing(following.current);
     const at = slice(keys, heights, scrollTop, clientHeight, 0);
     const key = keys[at.first];
@@ -123,7 +146,7 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
   const drawn = items.slice(end.first, end.end);
   const below = end.total - drawn.reduce((sum, { key }) => sum + heights.of(key), end.above);
   return (
-    <div class="list" ref={box} onScroll={onScroll} role="log" aria-live="off" aria-label={props.label} tabIndex={0}>
+    <div class="list" ref={box} onScroll={onScroll} onKeyDown={onKeyDown} role="log" aria-live="off" aria-label={props.label} tabIndex={0}>
       {props.head}
       <div class="rows" style={{ paddingTop: `${end.above}px`, paddingBottom: `${Math.max(0, below)}px` }}>
         {drawn.map((item) => (
@@ -132,4 +155,11 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
       </div>
     </div>
   );
+}
+
+/** Whether a reader has scrolled up from where the list was put: both its edges have gone up. One that is made smaller or larger moves one of them. */
+function leaving(list: HTMLElement, set: { readonly top: number; readonly bottom: number }): boolean {
+  const { scrollTop, scrollHeight, clientHeight } = list;
+  const up = scrollTop < set.top - AT_END && scrollTop + clientHeight < set.bottom - AT_END;
+  return up && scrollHeight - scrollTop - clientHeight > AT_END;
 }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.channels.channel import Settings
-from streams.fold.words import MAX_LOOKED_AT, Blocked
+from control.moderation.words import MAX_LOOKED_AT, Blocked
 from tests.streams.judging import chat, fold, make_judge
 
 #: Cases of one letter, letters that are taken for one another, marks, and what is no letter.
@@ -20,7 +20,7 @@ words = st.lists(st.text(SIGNS, min_size=1, max_size=4) | st.text("ab c", min_si
 def test_what_is_found_is_what_the_regular_expression_finds(words: list[str], text: str) -> None:
     pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)"
     expected = re.search(pattern, text, re.IGNORECASE) is not None
-    # The one exception: a mark below a letter that is taken for an iota there (streams/fold/words.py).
+    # The one exception: a mark below a letter that is taken for an iota there (control/moderation/words.py).
     if "\u0345" not in text:
         assert Blocked(tuple(words)).in_(text) is expected
 

@@ -55,9 +55,9 @@ class Blocked:
     """Blocked words, ready to be looked for."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
-        self._automaton = ahocorasick.Automaton(ahocorasick.STORE_LENGTH)
+        self._automaton = ahocorasick.Automaton()
         for word in filter(None, words):
-            self._automaton.add_word(_marked(word))
+            self._automaton.add_word(_marked(word), word)
         self._automaton.make_automaton()
 
     def __bool__(self) -> bool:
@@ -66,6 +66,10 @@ class Blocked:
     def in_(self, text: str) -> bool:
         """Whether the text has one of them."""
         return next(self._automaton.iter(_marked(text)), None) is not None
+
+    def found_in(self, text: str) -> list[str]:
+        """Those of them that the text has, as they first come."""
+        return list(dict.fromkeys(word for _, word in self._automaton.iter(_marked(text)))) if self else []
 
 
 @lru_cache(maxsize=64)

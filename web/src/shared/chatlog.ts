@@ -26,6 +26,8 @@ export interface Line {
   readonly mine: boolean;
   readonly edited: boolean;
   readonly retracted: boolean;
+  /** Somebody else has taken it back. */
+  readonly moderated: boolean;
   readonly tick: Tick | null;
   readonly problem: string;
   /** A gap instead of a message. */
@@ -45,7 +47,7 @@ export interface Asked {
 }
 
 const NONE: readonly string[] = [];
-const ALONE = { sender: "", replyTo: "", replies: 0, system: false } as const;
+const ALONE = { sender: "", replyTo: "", replies: 0, system: false, moderated: false } as const;
 
 function filesOf(data: StreamEvent["data"]): readonly string[] {
   const given = data["attachments"];
@@ -164,7 +166,7 @@ export class ChatLog {
     const words = type === "room" ? changeOf(data) : type === "poll_closed" ? resultOf(data) : said;
     const poll = type === "poll" ? askedIn(event) : undefined;
     if (type === "edit" && event.retracted) return; // of a message that was taken back
-    if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null);
+    if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null, event.sender ?? "");
     const own = event.key !== undefined && this.unsent.delete(event.key);
     if (own && event.key !== undefined) this.mine.add(event.key);
     const mine = own || (event.key !== undefined && this.mine.has(event.key));
@@ -187,6 +189,7 @@ export class ChatLog {
       mine,
       edited: false,
       retracted: event.retracted === true,
+      moderated: false,
       tick: own ? "delivered" : null,
       problem: "",
       gap: false,
@@ -207,13 +210,13 @@ export class ChatLog {
     if (line) this.lines[place] = { ...line, replies: Math.max(0, line.replies + more) };
   }
 
-  private change(to: Line[], id: string, text: string | null): void {
+  private change(to: Line[], id: string, text: string | null, by: string): void {
     for (const lines of to === this.lines ? [to] : [to, this.lines]) {
       const place = lines.findLastIndex((line) => line.id === id);
       const line = lines[place];
       if (!line) continue;
       if (text === null && !line.retracted && line.replyTo !== "" && lines === this.lines) this.answered(line.replyTo, -1);
-      lines[place] = text === null ? { ...line, text: "", retracted: true, attachments: NONE } : { ...line, text, edited: true };
+      lines[place] = text === null ? { ...line, text: "", retracted: true, moderated: by !== line.sender, tick: null, attachments: NONE } : { ...line, text, edited: true };
       return;
     }
   }

@@ -1,0 +1,48 @@
+// What was reported, message by message: several reports of one message are one case.
+
+import type { Report } from "@touchline/client";
+
+import { tame } from "../shared/chatlog.ts";
+
+/** A message that one can do something about. */
+export interface Message {
+  readonly id: string;
+  readonly stream: string;
+  readonly seq: number;
+  /** Who wrote it; empty: nobody who is known. */
+  readonly sender: string;
+  readonly name: string;
+  readonly text: string;
+  readonly at: string;
+  readonly retracted: boolean;
+}
+
+export interface Case {
+  readonly message: Message;
+  /** The reports of it, the latest first. */
+  readonly reports: readonly Report[];
+  readonly done: boolean;
+}
+
+/** An event as the gateway shows it beside a report, or as a search finds it. */
+export function messageOf(id: string, stream: string, seq: number, event: Readonly<Record<string, unknown>> | null): Message {
+  const data = (event?.["data"] ?? {}) as Readonly<Record<string, unknown>>;
+  const text = (value: unknown) => (typeof value === "string" ? tame(value) : "");
+  const sender = typeof event?.["sender"] === "string" ? event["sender"] : "";
+  const name = text(data["name"]) || text(sender) || "Somebody";
+  return { id, stream, seq, sender, name: sender.startsWith("guest-") || !sender ? name : text(sender), text: text(data["text"]), at: text(event?.["server_ts"]), retracted: event?.["retracted"] === true };
+}
+
+/** The cases, in the order of their latest reports: the newest first. */
+export function casesOf(reports: readonly Report[]): Case[] {
+  const found = new Map<string, Report[]>();
+  for (const report of reports) {
+    const before = found.get(report.target);
+    if (before) before.push(report);
+    else found.set(report.target, [report]);
+  }
+  return [...found.values()].map((all) => {
+    const [latest] = all as [Report];
+    return { message: messageOf(latest.target, latest.stream, latest.seq, latest.event), reports: all, done: all.every(({ done }) => done) };
+  });
+}

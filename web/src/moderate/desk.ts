@@ -1,0 +1,329 @@
+// One channel as its moderators have it: what was reported, what is said now, who may not speak, and what is set.
+
+import { type Client, connect, Moderation, type Report, type Sanction, type Status, type StreamEvent } from "@touchline/client";
+import { computed, signal } from "@preact/signals";
+
+import { ChatLog, type Line } from "../shared/chatlog.ts";
+import { ask, identity, namedUser, type PageConfig, Refused } from "../shared/config.ts";
+import { plural } from "../shared/words.ts";
+import { casesOf, type Message, messageOf } from "./cases.ts";
+import { Deeds, each, sentence } from "./deeds.ts";
+
+const LINES = 2000;
+const FIRST = 200;
+const LOOK_MS = 4000;
+const QUEUE = 50;
+const THEIRS = 50;
+
+/** What a channel's settings say to its chat. */
+export interface ChatSettings {
+  readonly slow_s: number | null;
+  readonly blocked: readonly string[];
+}
+
+/** Messages of somebody, the newest first. */
+export interface Theirs {
+  readonly user: string;
+  readonly messages: readonly Message[];
+  readonly next: string | null;
+  readonly total: number;
+}
+
+export class Desk {
+  readonly status = signal<Status>({ state: "connecting" });
+  readonly lines = signal<readonly Line[]>([]);
+  readonly loaded = signal(false);
+  readonly reports = signal<readonly Report[] | null>(null);
+  readonly moreReports = signal(false);
+  readonly sanctions = signal<ReadonlyMap<string, Sanction>>(new Map());
+  /** Null: they are for administrators. */
+  readonly settings = signal<ChatSettings | null>(null);
+  readonly problem = signal<{ readonly text: string; readonly wantsToken: boolean } | null>(null);
+  readonly chosen = signal<ReadonlyMap<string, Message>>(new Map());
+  /** For how long is muted and banned; empty: without an end. */
+  readonly span = signal("10m");
+  readonly theirs = signal<Theirs | null>(null);
+  readonly theirsProblem = signal("");
+  /** Messages that are about to be taken back. */
+  readonly going = signal<ReadonlySet<string>>(new Set());
+  readonly deeds = new Deeds();
+  /** Lists as they were when they were held still; null: they move. */
+  readonly held = signal<{ readonly lines: readonly Line[]; readonly reports: readonly Report[] } | null>(null);
+  readonly shown = computed(() => this.held.value?.lines ?? this.lines.value);
+  readonly cases = computed(() => casesOf(this.held.value?.reports ?? this.reports.value ?? []).filter(({ message }) => !this.settled.value.has(message.id)));
+  /** How many messages have come since. */
+  readonly waiting = computed(() => {
+    const last = this.held.value?.lines.findLast(({ seq }) => seq > 0)?.seq ?? Infinity;
+    return this.lines.value.filter(({ seq }) => seq > last).length;
+  });
+  readonly user = namedUser();
+  readonly stream: string;
+
+  /** Settled here, and not read again yet. */
+  private readonly settled = signal<ReadonlySet<string>>(new Set());
+  private readonly client: Client;
+  private readonly asked = new Moderation(identity());
+  private readonly log = new ChatLog(LINES);
+  private fresh: StreamEvent[] = [];
+  private frame = 0;
+  private pages = 1;
+  private readonly timer: ReturnType<typeof setInterval>;
+  private readonly leaving = () => this.deeds.flush();
+  private closed = false;
+
+  constructor(
+    readonly channel: string,
+    config: PageConfig,
+  ) {
+    this.stream = `chat:${channel}`;
+    this.client = connect({ url: config.edges, ...identity() });
+    this.client.onStatus((status) => (this.status.value = status));
+    this.client.subscribe(this.stream, {
+      last: FIRST,
+      onEvent: (event) => this.collect(event),
+      onSubscribed: () => (this.loaded.value = true),
+      onRefused: ({ message }) => (this.problem.value = { text: message, wantsToken: true }),
+    });
+    this.timer = setInterval(() => {
+      if (document.visibilityState === "visible") void this.look();
+    }, LOOK_MS);
+    addEventListener("pagehide", this.leaving);
+    addEventListener("online", this.again);
+    void this.look();
+    void this.readSettings();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.deeds.flush();
+    clearInterval(this.timer);
+    cancelAnimationFrame(this.frame);
+    removeEventListener("pagehide", this.leaving);
+    removeEventListener("online", this.again);
+    this.client.close();
+  }
+
+  // ── what there is ────────────────────────────────────────────────────────────────────────────────
+
+  private readonly again = () => void this.look();
+
+  /** Read what is reported, and who may not speak. */
+  async look(): Promise<void> {
+    try {
+      const [reports, sanctions] = await Promise.all([this.readReports(), this.asked.sanctioned(this.channel)]);
+      if (this.closed) return;
+      this.reports.value = reports;
+      this.settled.value = new Set();
+      this.sanctions.value = new Map(sanctions.map((one) => [one.user, one]));
+      this.problem.value = null;
+    } catch (error) {
+      const wantsToken = "code" in (error as object) && ["unauthorized", "forbidden"].includes(String((error as { code: unknown }).code));
+      if (!this.closed) this.problem.value = { text: sentence(error), wantsToken: wantsToken || (error instanceof Refused && error.wantsToken) };
+    }
+  }
+
+  moreOfQueue(): void {
+    this.pages += 1;
+    void this.look();
+  }
+
+  private async readReports(): Promise<Report[]> {
+    const found: Report[] = [];
+    let cursor: string | null = "";
+    for (let page = 0; page < this.pages && cursor !== null; page += 1) {
+      const query = new URLSearchParams({ open: "true", limit: String(QUEUE), ...(cursor ? { cursor } : {}) });
+      const answer: { reports: Report[]; next: string | null } = await ask(`/v1/streams/chat/${encodeURIComponent(this.channel)}/reports?${query.toString()}`);
+      found.push(...answer.reports);
+      cursor = answer.next;
+    }
+    this.moreReports.value = cursor !== null;
+    return found;
+  }
+
+  async readSettings(): Promise<void> {
+    try {
+      const { settings } = await ask<{ settings: ChatSettings }>(`/v1/channels/${encodeURIComponent(this.channel)}`);
+      this.settings.value = { slow_s: settings.slow_s, blocked: settings.blocked };
+    } catch {
+      this.settings.value = null; // who leads a room sets none of it
+    }
+  }
+
+  /** What somebody has said here, the newest first. */
+  async show(user: string, cursor: string | null = null): Promise<void> {
+    if (!cursor) this.theirs.value = { user, messages: [], next: null, total: 0 };
+    this.theirsProblem.value = "";
+    try {
+      const query = new URLSearchParams({ channel: this.channel, kind: "chat", sender: user, sort: "newest", limit: String(THEIRS), ...(cursor ? { cursor } : {}) });
+      const found = await ask<{ hits: { event: StreamEvent }[]; next: string | null; total: number }>(`/v1/search?${query.toString()}`);
+      const before = this.theirs.value;
+      if (before?.user !== user) return; // somebody else is looked at by now
+      const messages = found.hits.map(({ event }) => messageOf(event.id, event.stream, event.seq, event as unknown as Record<string, unknown>));
+      this.theirs.value = { user, messages: [...(cursor ? before.messages : []), ...messages], next: found.next, total: found.total };
+    } catch (error) {
+      this.theirsProblem.value = sentence(error);
+    }
+  }
+
+  private collect(event: StreamEvent): void {
+    this.fresh.push(event);
+    if (this.frame === 0) this.frame = requestAnimationFrame(() => this.flush());
+    else if (this.fresh.length >= 2000) this.flush();
+  }
+
+  private flush(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    const events = this.fresh;
+    this.fresh = [];
+    this.log.append(events);
+    this.lines.value = this.log.view();
+    // What was taken back is seen at once, also in lists that are held still.
+    const gone = new Set(events.filter(({ type }) => type === "retract").map(({ data }) => String(data["target"] ?? "")));
+    const held = this.held.value;
+    if (gone.size > 0 && held) this.held.value = { ...held, lines: held.lines.map((line) => (gone.has(line.id) ? { ...line, text: "", retracted: true } : line)) };
+  }
+
+  // ── lists that are held still, and what is chosen in them ────────────────────────────────────────
+
+  hold(on = this.held.value === null): void {
+    // A log adds to its list in place.
+    this.held.value = on ? { lines: [...this.lines.value], reports: this.reports.value ?? [] } : null;
+  }
+
+  choose(message: Message, on = !this.chosen.value.has(message.id)): void {
+    const chosen = new Map(this.chosen.value);
+    if (on) chosen.set(message.id, message);
+    else chosen.delete(message.id);
+    this.chosen.value = chosen;
+  }
+
+  clear(): void {
+    this.chosen.value = new Map();
+  }
+
+  // ── what moderators do ───────────────────────────────────────────────────────────────────────────
+
+  /** Takes messages back, in a moment: nobody can bring them back after that. */
+  retract(messages: readonly Message[]): void {
+    const wanted = messages.filter(({ id, retracted }) => !retracted && !this.going.value.has(id));
+    if (wanted.length === 0) return;
+    const ids = wanted.map(({ id }) => id);
+    this.going.value = new Set([...this.going.value, ...ids]);
+    const rest = () => (this.going.value = new Set([...this.going.value].filter((id) => !ids.includes(id))));
+    this.deeds.later(
+      `Taking ${plural(wanted.length, "message")} back`,
+      async () => {
+        try {
+          await this.takeBack(ids);
+        } finally {
+          rest();
+        }
+        await this.markDone(ids).catch(() => undefined); // they stay in the queue, without their text
+        const theirs = this.theirs.value;
+        if (theirs) this.theirs.value = { ...theirs, messages: theirs.messages.map((one) => (ids.includes(one.id) ? { ...one, text: "", retracted: true } : one)) };
+        return `${plural(wanted.length, "message was", "messages were")} taken back`;
+      },
+      rest,
+    );
+    this.clear();
+  }
+
+  private async takeBack(ids: readonly string[]): Promise<void> {
+    const events = ids.map((target) => ({ type: "retract", data: { target } }));
+    const answer = await ask<{ results: { ok: boolean; message?: string }[] }>(`/v1/streams/chat/${encodeURIComponent(this.channel)}/events`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(events),
+      keepalive: true, // also of a page that is left
+    });
+    const failed = answer.results.filter(({ ok }) => !ok);
+    if (failed.length > 0) throw new Error(`${failed.length} of ${ids.length} could not be taken back: ${failed[0]?.message ?? ""}`);
+  }
+
+  /** What was reported of these messages needs nothing more. */
+  settle(ids: readonly string[]): void {
+    const numbers = this.numbersOf(ids);
+    if (numbers.length === 0) return;
+    const cases = new Set(ids);
+    void this.deeds.act(
+      `${plural(cases.size, "case")} closed`,
+      async () => await this.markDone(ids),
+      async () => {
+        await this.asked.settle(this.stream, numbers, false);
+        await this.look();
+      },
+    );
+    this.clear();
+  }
+
+  private async markDone(ids: readonly string[]): Promise<void> {
+    const numbers = this.numbersOf(ids);
+    for (let first = 0; first < numbers.length; first += 200) await this.asked.settle(this.stream, numbers.slice(first, first + 200));
+    this.settled.value = new Set([...this.settled.value, ...ids]);
+  }
+
+  private numbersOf(ids: readonly string[]): number[] {
+    return (this.reports.value ?? []).filter(({ target, done }) => !done && ids.includes(target)).map(({ report }) => report);
+  }
+
+  sanction(what: "mute" | "unmute" | "ban" | "unban", users: readonly string[]): void {
+    const whom = [...new Set(users)].filter(Boolean);
+    if (whom.length === 0) return;
+    const span = what === "mute" || what === "ban" ? this.span.value : "";
+    const before = new Map(whom.map((user) => [user, this.sanctions.value.get(user)]));
+    const names = whom.length > 3 ? plural(whom.length, "user") : whom.join(", ");
+    void this.deeds.act(
+      `${names} ${SAID[what]}${span ? ` for ${spanWords(span)}` : ""}`,
+      async () => await this.order(whom, async (user) => void (await this.asked[what](this.channel, user, span || undefined))),
+      async () => await this.order(whom, async (user) => await this.restore(user, what, before.get(user))),
+    );
+    this.clear();
+  }
+
+  private async order(users: readonly string[], work: (user: string) => Promise<void>): Promise<void> {
+    try {
+      await each(users, work);
+    } finally {
+      await this.look();
+    }
+  }
+
+  /** As it was before. */
+  private async restore(user: string, what: "mute" | "unmute" | "ban" | "unban", before: Sanction | undefined): Promise<void> {
+    const mutes = what === "mute" || what === "unmute";
+    const [held, until] = mutes ? [before?.muted, before?.muted_until] : [before?.banned, before?.banned_until];
+    const left = until === undefined ? undefined : Math.ceil((Date.parse(until) - Date.now()) / 1000);
+    if (!held || (left !== undefined && left <= 0)) await this.asked[mutes ? "unmute" : "unban"](this.channel, user);
+    else await this.asked[mutes ? "mute" : "ban"](this.channel, user, left === undefined ? undefined : `${left}s`);
+  }
+
+  /** Which blocked words these texts have. */
+  async tryWords(texts: readonly string[], blocked: readonly string[]): Promise<string[][]> {
+    return await this.asked.tryWords(this.channel, texts, blocked);
+  }
+
+  set(said: string, wanted: Partial<ChatSettings>): void {
+    const before = this.settings.value;
+    if (!before) return;
+    const put = async (values: Partial<ChatSettings>) => {
+      await ask(`/v1/channels/${encodeURIComponent(this.channel)}`, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(values) });
+      if (this.settings.value) this.settings.value = { ...this.settings.value, ...values };
+    };
+    const old = Object.fromEntries(Object.keys(wanted).map((name) => [name, before[name as keyof ChatSettings]])) as Partial<ChatSettings>;
+    void this.deeds.act(said, async () => await put(wanted), async () => await put(old));
+  }
+}
+
+const SAID = { mute: "muted", unmute: "may write again", ban: "banned", unban: "may read again" } as const;
+
+export const SPANS: readonly (readonly [string, string])[] = [["10m", "10 minutes"], ["1h", "an hour"], ["12h", "12 hours"], ["1d", "a day"], ["7d", "7 days"], ["30d", "30 days"], ["", "without an end"]];
+
+export function spanWords(span: string): string {
+  return SPANS.find(([value]) => value === span)?.[1] ?? span;
+}
+
+/** A line of the chat as what one does something about. */
+export function messageOfLine(line: Line, stream: string): Message {
+  return { id: line.id, stream, seq: line.seq, sender: line.sender, name: line.name || line.sender || "Somebody", text: line.text, at: line.at, retracted: line.retracted };
+}

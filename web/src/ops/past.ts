@@ -1,0 +1,62 @@
+// The figures of hours: asked for over HTTP, and asked again while they are looked at.
+
+import { batch, signal } from "@preact/signals";
+
+import { ask } from "../shared/config.ts";
+import { type Overview, type Point, pointsOf, unpack } from "./figures.ts";
+
+/** What one may look at, in minutes; 0: the last ten, as they come. */
+export const RANGES = [[0, "10 min"], [60, "1 h"], [360, "6 h"], [1440, "24 h"]] as const;
+const POINTS = 240;
+const MINUTE_MS = 60_000;
+
+interface Answer {
+  readonly every_ms: number;
+  readonly kept_hours: number;
+  readonly since_ms: number | null;
+  readonly looks: readonly Overview[];
+}
+
+export class Past {
+  readonly minutes = signal(0);
+  readonly points = signal<readonly Point[]>([]);
+  /** What is to be known about them: from when on they are kept, or why there are none. */
+  readonly note = signal("");
+  private timer = 0;
+  private asked = 0;
+
+  choose(minutes: number): void {
+    clearTimeout(this.timer);
+    batch(() => {
+      this.minutes.value = minutes;
+      this.points.value = [];
+      this.note.value = minutes ? "Looking…" : "";
+    });
+    if (minutes) void this.look(++this.asked);
+  }
+
+  private async look(asked: number): Promise<void> {
+    const minutes = this.minutes.value;
+    let wait = MINUTE_MS / 4;
+    try {
+      const told = await ask<Answer>(`/v1/ops/past?minutes=${minutes}&points=${POINTS}`);
+      if (asked !== this.asked || this.minutes.value === 0) return;
+      wait = told.every_ms;
+      batch(() => {
+        this.points.value = pointsOf(told.looks.map(unpack), Math.max(told.every_ms, (minutes * MINUTE_MS) / POINTS));
+        this.note.value = note(told, minutes);
+      });
+    } catch (error) {
+      if (asked !== this.asked || this.minutes.value === 0) return;
+      this.note.value = error instanceof Error ? error.message : "The gateway does not answer.";
+    }
+    this.timer = window.setTimeout(() => void this.look(asked), wait);
+  }
+}
+
+function note({ kept_hours: hours, since_ms: since }: Answer, minutes: number): string {
+  if (hours === 0) return "This gateway keeps no figures: ops.past_hours is 0.";
+  if (since === null) return "Nothing is kept yet: the first look comes within a minute.";
+  const kept = `Kept on the log for ${hours.toLocaleString("en")} hours`;
+  return Date.now() - since > minutes * MINUTE_MS ? `${kept}.` : `${kept}; the eldest is of ${new Date(since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}.`;
+}
