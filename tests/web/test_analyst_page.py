@@ -10,8 +10,7 @@ import pytest
 
 from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser, Page
-from tests.web.pages import DESKTOP, PHONE, post, shows, visit, write
-from tests.web.test_rooms_page import ask
+from tests.web.pages import DESKTOP, PHONE, ask, post, shows, visit, write
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 SMALL = {"width": 320, "height": 640}
