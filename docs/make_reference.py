@@ -219,15 +219,22 @@ def channel_settings() -> str:
         "export const CHANNEL_SETTINGS: Readonly<Record<string, Setting>> = {",
         *(f"  {name}: {json.dumps(row, ensure_ascii=False)}," for name, row in rows.items()),
         "};",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def query_operators() -> str:
+    """What a query may ask beside words, for the analyst's desk: search_indexer/query/operators.py."""
+    rows = [
+        {"name": one.name, "says": one.says, "examples": one.values or (one.example,)}
+        for one in operators.OPERATORS.values()
+    ]
+    lines = [
+        "// Made by docs/make_reference.py (`make docs`); change search_indexer/query/operators.py instead.",
         "",
-        "// ── search_indexer/query/operators.py: what a query may ask beside words ──",
-        "",
-        "export const OPERATORS = [",
-        *(
-            f"  {{ name: {json.dumps(one.name)}, says: {json.dumps(one.says)}, examples: {json.dumps(one.values or (one.example,))} }},"
-            for one in operators.OPERATORS.values()
-        ),
-        "] as const;",
+        "export const OPERATORS: readonly { readonly name: string; readonly says: string; readonly examples: readonly string[] }[] = [",
+        *(f"  {json.dumps(row, ensure_ascii=False)}," for row in rows),
+        "];",
     ]
     return "\n".join(lines) + "\n"
 
@@ -254,6 +261,7 @@ PAGES = {
     "errors.md": errors_page,
     "../clients/js/src/generated.ts": typescript,
     "../web/src/ops/generated.ts": channel_settings,
+    "../web/src/analyst/generated.ts": query_operators,
 }
 
 if __name__ == "__main__":

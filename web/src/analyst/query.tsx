@@ -5,7 +5,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
-import { OPERATORS } from "../shared/generated.ts";
+import { OPERATORS } from "./generated.ts";
 import { type Model } from "./model.ts";
 import { withWord } from "./wanted.ts";
 
