@@ -49,7 +49,7 @@ function Facet({ model, field, buckets }: { model: Model; field: Field; buckets:
           <li key={value}>
             <span class="share" style={{ width: `${(100 * count) / most}%` }} aria-hidden="true" />
             <button type="button" class="value" aria-pressed={filters.includes(value)} onClick={() => choose(value)}><bdi>{value}</bdi> <span>{count.toLocaleString("en")}</span></button>
-            <button type="button" class="not" aria-label={`Leave out ${value}`} title={`Leave out ${value}`} onClick={() => leaveOut(value)}>−</button>
+            <button type="button" class="not" aria-label={`Leave out ${value}`} title={`Leave out ${value}`} onClick={() => leaveOut(value)}><span aria-hidden="true">−</span></button>
           </li>
         ))}
       </ul>
@@ -70,7 +70,7 @@ function StandOut({ model, words }: { model: Model; words: readonly Word[] | und
         <ul class="words" aria-label="Words that stand out">
           {words.map(({ word, count, of, background, of_background }) => {
             const says = `In ${count.toLocaleString("en")} of ${of.toLocaleString("en")} hits, and in ${background.toLocaleString("en")} of ${of_background.toLocaleString("en")} of all`;
-            return <li key={word}><button type="button" title={says} aria-label={`${word}. ${says}`} onClick={() => model.want({ q: withWord(wanted.value.q, word) })}><bdi>{word}</bdi> <span>{count.toLocaleString("en")}</span></button></li>;
+            return <li key={word}><button type="button" title={says} onClick={() => model.want({ q: withWord(wanted.value.q, word) })}><bdi>{word}</bdi> <span>{count.toLocaleString("en")}</span></button></li>;
           })}
         </ul>
       )}

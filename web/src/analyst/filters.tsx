@@ -41,12 +41,12 @@ export function Filters({ model }: { model: Model }) {
         <button class="button plain" type="submit">Set</button>
       </form>
       {(chosen.length > 0 || wanted.value.since || wanted.value.until) && (
-        <ul class="chosen" aria-label="Only">
+        <ul class="chosen" aria-label="Only these; press one to take it away">
           {chosen.map(([field, value]) => (
-            <li key={`${field} ${value}`}><button type="button" aria-label={`Take away ${WORDS[field]}:${value}`} onClick={() => model.want({ [field]: toggled(wanted.value[field], value) })}>{WORDS[field]}:<bdi>{value}</bdi> <span aria-hidden="true">×</span></button></li>
+            <li key={`${field} ${value}`}><button type="button" title="Take it away" onClick={() => model.want({ [field]: toggled(wanted.value[field], value) })}>{WORDS[field]}:<bdi>{value}</bdi> <span aria-hidden="true">×</span></button></li>
           ))}
           {(wanted.value.since || wanted.value.until) && (
-            <li><button type="button" aria-label="Take away the time" onClick={() => model.want({ since: "", until: "" })}>{[wanted.value.since && `from ${wanted.value.since}`, wanted.value.until && `to ${wanted.value.until}`].filter(Boolean).join(" ")} <span aria-hidden="true">×</span></button></li>
+            <li><button type="button" title="Take it away" onClick={() => model.want({ since: "", until: "" })}>{[wanted.value.since && `from ${wanted.value.since}`, wanted.value.until && `to ${wanted.value.until}`].filter(Boolean).join(" ")} <span aria-hidden="true">×</span></button></li>
           )}
         </ul>
       )}
