@@ -213,7 +213,7 @@ async def test_whoever_made_an_alert_has_it_posted_and_only_while_it_is_theirs(p
         )
         producer.flush(10)
 
-    async with receiver() as hook, receiver() as his:
+    async with receiver() as hook, receiver() as bobs:
         body = {"url": hook.url, "secret": SECRET, "streams": [stream]}
         for who, streams in ((bob, [stream]), (ana, ["broadcast:alert-*"]), (ana, [stream, "chat:final"])):
             wanted = body | {"streams": streams}
@@ -222,19 +222,19 @@ async def test_whoever_made_an_alert_has_it_posted_and_only_while_it_is_theirs(p
         assert [one["id"] for one in (await ok(posting, "GET", "/v1/webhooks", ana))["webhooks"]] == [alert]
         assert (await ok(posting, "GET", "/v1/webhooks", bob))["webhooks"] == []
         assert (await refused(posting, "DELETE", f"/v1/webhooks/{alert}", bob))[0] == 403
-        tell("hers")
+        tell("for ana")
         (got,) = await hook.until(1)
         assert got.event["stream"] == stream
-        # Somebody else's under the same name is none of hers.
+        # Somebody else's under the same name is nothing of ana's.
         await ok(posting, "DELETE", f"/v1/alerts/{alert}", ana)
         await ok(posting, "PUT", f"/v1/alerts/{alert}", bob, about)
-        await ok(posting, "PUT", f"/v1/webhooks/{other}", bob, body | {"url": his.url})
+        await ok(posting, "PUT", f"/v1/webhooks/{other}", bob, body | {"url": bobs.url})
         async with asyncio.timeout(20):
-            while not his.received:
+            while not bobs.received:
                 tell("whose is it?")
                 await asyncio.sleep(0.1)
-        tell("his")
+        tell("for bob")
         async with asyncio.timeout(20):
-            while his.received[-1].event["data"]["text"] != "his":  # noqa: ASYNC110
+            while bobs.received[-1].event["data"]["text"] != "for bob":  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        assert "his" not in [one.event["data"]["text"] for one in hook.received]
+        assert "for bob" not in [one.event["data"]["text"] for one in hook.received]
