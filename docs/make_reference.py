@@ -20,6 +20,7 @@ from kernel.errors import CODES
 from kernel.log import positions
 from kernel.process import metrics
 from kernel.settings.reading import PREFIX, SECTIONS
+from search_indexer.query import operators
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/make_reference.py; change the code that it names instead. -->"
@@ -222,6 +223,22 @@ def channel_settings() -> str:
     return "\n".join(lines) + "\n"
 
 
+def query_operators() -> str:
+    """What a query may ask beside words, for the analyst's desk: search_indexer/query/operators.py."""
+    rows = [
+        {"name": one.name, "says": one.says, "examples": one.values or (one.example,)}
+        for one in operators.OPERATORS.values()
+    ]
+    lines = [
+        "// Made by docs/make_reference.py (`make docs`); change search_indexer/query/operators.py instead.",
+        "",
+        "export const OPERATORS: readonly { readonly name: string; readonly says: string; readonly examples: readonly string[] }[] = [",
+        *(f"  {json.dumps(row, ensure_ascii=False)}," for row in rows),
+        "];",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def constant_of(name: str, values: Mapping[Any, Any]) -> list[str]:
     """A TypeScript object whose values are types too."""
     rows = [f"  {key}: {json.dumps(value, ensure_ascii=False)}," for key, value in values.items()]
@@ -244,6 +261,7 @@ PAGES = {
     "errors.md": errors_page,
     "../clients/js/src/generated.ts": typescript,
     "../web/src/ops/generated.ts": channel_settings,
+    "../web/src/analyst/generated.ts": query_operators,
 }
 
 if __name__ == "__main__":

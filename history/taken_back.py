@@ -98,16 +98,23 @@ class TakenBack:
             return events
         if holds_copies(stream):
             return [blanked_copy(body) if self.copies_gone(body) else body for body in events]
-        chat = stream.kind is Kind.CHAT and self.moderation.retracts_in(stream.channel)
-        if not chat and not self.moderation.erases:
+        if not self.asks_about(stream):
             return events
-        heads = [head_of(body) for body in events]
+        gone = self.gone_of(stream, [head_of(body) for body in events])
+        return [blanked(body) if away else body for body, away in zip(events, gone, strict=True)]
+
+    def asks_about(self, stream: Stream) -> bool:
+        """Whether anything of a stream may be gone: mostly nothing is, and its events need not be read."""
+        return self._retracts(stream) or self.moderation.erases
+
+    def _retracts(self, stream: Stream) -> bool:
+        return stream.kind is Kind.CHAT and self.moderation.retracts_in(stream.channel)
+
+    def gone_of(self, stream: Stream, heads: Sequence[Head | None]) -> list[bool]:
+        """Which of a stream's events are not to be shown any more."""
         ids = {one for head in heads if head is not None for one in (head.id, head.target) if one}
-        gone = self.moderation.retracted_of(stream.channel, ids) if chat else set()
-        return [
-            blanked(body) if head is not None and self._is_gone(stream, head, gone.__contains__) else body
-            for head, body in zip(heads, events, strict=True)
-        ]
+        gone = self.moderation.retracted_of(stream.channel, ids) if self._retracts(stream) else set()
+        return [head is not None and self._is_gone(stream, head, gone.__contains__) for head in heads]
 
     def is_gone(self, stream: Stream, head: Head) -> bool:
         """Whether one event is not to be shown any more."""

@@ -38,10 +38,20 @@ class Receivers:
     """Those of one outbox."""
 
     def __init__(
-        self, outlets: Outlets, events: Events, ways: Ways, settings: Outbox, clock: Clock, *, spawn: Spawn
+        self,
+        outlets: Outlets,
+        events: Events,
+        ways: Ways,
+        settings: Outbox,
+        clock: Clock,
+        *,
+        spawn: Spawn,
+        owner_of: Callable[[str], str | None],
     ) -> None:
+        """`owner_of` the alert of a channel."""
         self._outlets, self._events, self._ways = outlets, events, ways
         self._settings, self._clock, self._spawn = settings, clock, spawn
+        self._owner_of = owner_of
         self._webhooks: dict[str, Webhook] = {}
         self._receivers: dict[str, Receiver] = {}
         #: Users who have outlets of their own, by their names in channels.
@@ -119,11 +129,14 @@ class Receivers:
         return id_ in self._remember(kind, key)
 
     def _remember(self, kind: Kind, key: bytes) -> tuple[str, ...]:
-        stream = f"{kind}:{key.decode('utf-8', 'replace')}"
+        channel = key.decode("utf-8", "replace")
+        stream = f"{kind}:{channel}"
         found = tuple(
             id_
             for id_, webhook in self._webhooks.items()
-            if id_ in self._receivers and (webhook.covers(stream) or self._is_of(webhook, kind, key))
+            if id_ in self._receivers
+            and (webhook.covers(stream) or self._is_of(webhook, kind, key))
+            and (not webhook.own or self._owner_of(channel) == webhook.maker)
         )
         self._waiting_for[kind, key] = found
         if len(self._waiting_for) > _REMEMBERED:
@@ -136,6 +149,10 @@ class Receivers:
             return False
         name = key.removeprefix(_NOTIFY).decode("utf-8", "replace")
         return any(name_in_channel(user) == name for user in webhook.users)
+
+    def alert_changed(self) -> None:
+        """An alert may be somebody else's now, or no more."""
+        self._waiting_for.clear()
 
     # ── who they are ─────────────────────────────────────────────────────────────────────────────────
 

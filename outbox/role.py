@@ -97,8 +97,11 @@ class Outboxes:
 
         ways = Ways(of_webhook, ways_of_users(settings, self._clock, poster, push=push))
         receivers = Receivers(
-            *(state.outlets, self._events, ways, settings.outbox, self._clock), spawn=self._spawn
+            *(state.outlets, self._events, ways, settings.outbox, self._clock),
+            spawn=self._spawn,
+            owner_of=state.readers.owner_of,
         )
+        state.on_alert.append(lambda _: receivers.alert_changed())
         commands = CommandSender(settings, self._clock)
 
         async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:

@@ -50,8 +50,8 @@ class Posting:
         names: TopicNames,
         schedule: Schedule,
         changes: Owner,
-        *,
         clock: Clock,
+        *,
         partitions: Callable[[], Mapping[str, int]],
         write: Callable[[list[Write]], None],
     ) -> None:

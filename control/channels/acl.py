@@ -58,17 +58,26 @@ class ChannelAcl:
         self._of_fence = fences
         #: The channels of alerts, with who made them and whom they name.
         self._shared: dict[str, frozenset[str]] = {}
+        #: And who made them, where that was not an operator.
+        self._owners: dict[str, str] = {}
 
     def learn_alert(self, alert_id: str, saved: str | None) -> str:
         """Take an alert as JSON (None: it is no more); returns its channel. Raises msgspec.DecodeError."""
         channel = f"{ALERT}{alert_id}"
+        self._owners.pop(channel, None)
         if saved is None:
             self._shared.pop(channel, None)
             return channel
         alert = _saved(saved)
         owner = () if alert.owner is None else (alert.owner,)
+        if alert.owner is not None:
+            self._owners[channel] = alert.owner
         self._shared[channel] = frozenset((*owner, *alert.readers))
         return channel
+
+    def owner_of(self, channel: str) -> str | None:
+        """Who made the alert whose channel this is; None: nobody in particular, or there is none."""
+        return self._owners.get(channel)
 
     def allow(self, grants: Grants, channel: str) -> bool:
         """Whether this user may read a channel, or the one that it is a lane of."""

@@ -38,16 +38,19 @@ from kernel.access.outward import Outward
 from kernel.access.signing import Signer
 from kernel.access.users import name_in_channel
 from kernel.errors import TouchlineError
+from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 
 MAX_SECRET: Final = 256
 #: Who administers a part only has at most this part of all webhooks that there may be.
 _SHARE: Final = 10
 _SECRET_BYTES: Final = 32
+_NO_USERS: Final = "Users have no webhooks of their own here."
+_ALLOWS_USERS: Final = "TOUCHLINE_OUTBOX_USER_WEBHOOKS=true allows them."
 
 
 class OutletDoor:
-    """Webhooks as administrators have them, and wishes as users have them."""
+    """Webhooks as administrators have them, and users of their own alerts; wishes as users have them."""
 
     def __init__(self, state: ControlState, command: Command, settings: Settings) -> None:
         self._state, self._command = state, command
@@ -61,11 +64,13 @@ class OutletDoor:
         """Make a webhook, or change it; and whether it is new. A secret that was made up is told once."""
         check_id(id_)
         check_wanted(wanted)
-        self._must_administer(who, wanted.streams, wanted.users)
+        own = not self._administers(who, wanted.streams, wanted.users)
+        if own:
+            self._must_own(who, wanted)
         self._outward.check(wanted.url)
         before = self._state.outlets.webhook(id_)
         if before is not None:
-            self._must_administer(who, before.streams, before.users)
+            self._must_have(who, before)
         else:
             self._check_room_for(who)
         told: dict[str, Any] = {}
@@ -83,6 +88,7 @@ class OutletDoor:
             users=tuple(dict.fromkeys(wanted.users)),
             types=tuple(dict.fromkeys(wanted.types)),
             maker=who.user,
+            own=own,
         )
         await self._say(SET_WEBHOOK, webhook, who, after=before)
         return {**shown(webhook), **told}, before is None
@@ -101,16 +107,16 @@ class OutletDoor:
             )
 
     def webhook(self, who: Who, id_: str) -> Webhook:
-        """A webhook, for whoever administers what it is about. Raises `not_found`."""
+        """A webhook, for whoever administers it, or has it of their own. Raises `not_found`."""
         found = self._state.outlets.webhook(check_id(id_))
         if found is None:
             raise TouchlineError("not_found", f"There is no webhook {id_}.")
-        self._must_administer(who, found.streams, found.users)
+        self._must_have(who, found)
         return found
 
     def webhooks(self, who: Who) -> list[dict[str, Any]]:
-        """All that somebody administers."""
-        return [shown(one) for one in self._state.outlets.all_webhooks() if self._administers(who, one)]
+        """All that somebody administers, or has of their own."""
+        return [shown(one) for one in self._state.outlets.all_webhooks() if self._has(who, one)]
 
     async def remove_webhook(self, who: Who, id_: str) -> dict[str, Any]:
         """Post nothing more; what was not posted yet is not posted either."""
@@ -135,14 +141,29 @@ class OutletDoor:
 
         await self._state.rooms.until(in_force)
 
-    def _must_administer(self, who: Who, streams: tuple[str, ...], users: tuple[str, ...]) -> None:
-        for pattern in (*streams, *(("*",) if users else ())):
-            if not who.grants.allows("admin", pattern):
-                raise TouchlineError("forbidden", f"A webhook of {pattern} needs admin on it.")
+    def _administers(self, who: Who, streams: tuple[str, ...], users: tuple[str, ...]) -> bool:
+        return all(who.grants.allows("admin", pattern) for pattern in (*streams, *(("*",) if users else ())))
 
-    def _administers(self, who: Who, webhook: Webhook) -> bool:
-        patterns = (*webhook.streams, *(("*",) if webhook.users else ()))
-        return all(who.grants.allows("admin", pattern) for pattern in patterns)
+    def _has(self, who: Who, webhook: Webhook) -> bool:
+        mine = webhook.own and webhook.maker is not None and webhook.maker == who.user
+        return mine or self._administers(who, webhook.streams, webhook.users)
+
+    def _must_have(self, who: Who, webhook: Webhook) -> None:
+        if not self._has(who, webhook):
+            raise TouchlineError("forbidden", f"The webhook {webhook.id} is of what you do not administer.")
+
+    def _must_own(self, who: Who, wanted: Wanted) -> None:
+        """Raise `forbidden` where these are not all streams of alerts that somebody has made."""
+        owner_of = self._state.readers.owner_of
+        for pattern in (*wanted.streams, *(("*",) if wanted.users else ())):
+            channel = pattern.removeprefix(f"{Kind.BROADCAST}:")
+            if channel == pattern or who.user is None or owner_of(channel) != who.user:
+                raise TouchlineError(
+                    "forbidden",
+                    f"A webhook of {pattern} needs admin on it; without, one is of your own alerts.",
+                )
+        if not self._outbox.user_webhooks:
+            raise TouchlineError("forbidden", _NO_USERS, hint=_ALLOWS_USERS)
 
     # ── what users want to be told ───────────────────────────────────────────────────────────────────
 
@@ -181,11 +202,7 @@ class OutletDoor:
         if url is None:
             return replace(wishes, webhook="", secret=""), {}
         if not self._outbox.user_webhooks:
-            raise TouchlineError(
-                "forbidden",
-                "Users have no webhooks of their own here.",
-                hint="TOUCHLINE_OUTBOX_USER_WEBHOOKS=true allows them.",
-            )
+            raise TouchlineError("forbidden", _NO_USERS, hint=_ALLOWS_USERS)
         if not isinstance(url, str):
             raise TouchlineError("bad_request", "webhook is an address.")
         self._outward.check(url)

@@ -40,6 +40,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     maker: str | None = None
+    #: Its streams are of its maker's own alerts, and it is posted to only while they are.
+    own: bool = False
     #: Events from this append time on are posted.
     since: int = 0
     gone: bool = False

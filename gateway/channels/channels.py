@@ -14,7 +14,7 @@ from gateway.channels.closing import Closing
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
-from kernel.log.positions import MAX_SEQ, split_lane
+from kernel.log.positions import MAX_SEQ, Kind, split_lane
 from schemas.catalog import built_in
 
 _MAX_BYTES: Final = 64 * 1024
@@ -69,6 +69,7 @@ _GOES: Final = Reply(
             "viewers": {"type": "integer"},
             "version": {"type": "integer"},
             "shards": {"type": "integer"},
+            "slow_s": {"type": ["number", "null"], "description": "Of a chat: its slow mode."},
         },
     },
 )
@@ -128,6 +129,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 "viewers": control_state.presence.watching(str(stream)),
                 "version": layout.version,
                 "shards": layout.shards,
+                **(_slow(control_state.channel(stream.channel)) if stream.kind is Kind.CHAT else {}),
             }
         )
 
@@ -166,6 +168,11 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies={200: _GOES}, errors=errors,
         ),
     ]  # fmt: skip
+
+
+def _slow(record: ChannelRecord) -> dict[str, Any]:
+    """How long somebody waits before they write again."""
+    return {"slow_s": record.settings.slow_s}
 
 
 def _shown(record: ChannelRecord) -> dict[str, Any]:

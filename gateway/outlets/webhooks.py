@@ -97,7 +97,8 @@ async def routes(context: Context) -> Sequence[Operation]:
     return [
         Operation(
             method="GET", path="/v1/webhooks", handler=show_all, name="listWebhooks", tag="webhooks",
-            summary="The webhooks of what you administer.", replies={200: Reply("They.", _ALL)},
+            summary="The webhooks of what you administer, and of your own alerts.",
+            replies={200: Reply("They.", _ALL)},
             errors=("unauthorized", "unavailable", "rate_limited"),
         ),
         Operation(

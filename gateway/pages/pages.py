@@ -19,6 +19,7 @@ _PAGES: Final = {
     "/moderate": "moderate.html",
     "/nearby": "nearby.html",
     "/ops": "ops.html",
+    "/search": "search.html",
     "/studio": "studio.html",
 }
 #: What a channel is watched on: at `/` as well, where the address names one.

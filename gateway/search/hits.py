@@ -11,12 +11,15 @@ from control.rooms.state import is_room
 from gateway.context import Context
 from history.replies import with_counts
 from kernel.access.tokens import Grants
+from kernel.access.users import ROOM
 from kernel.log.positions import Kind, Stream, split_lane
 from search_indexer.searching.scope import Seen
 from search_indexer.searching.search import Found, Hit
 
 #: An event that is larger is read in a turn of its own.
 _LARGE: Final = 64 * 1024
+#: Every event of a room has this in it, others seldom: those are not even read.
+_IN_ROOM: Final = f":{ROOM}".encode()
 
 
 async def count_replies(context: Context, found: Found, seen: Seen) -> None:
@@ -61,6 +64,8 @@ async def as_of_hits(context: Context, grants: Grants, events: Sequence[bytes], 
     """
     rooms, wrong = context.control_state.rooms, dict[str, Spans]()
     for event in events:
+        if _IN_ROOM not in event:
+            continue
         await _others_first(event)
         placed = _placed(event)
         stream = Stream.parse(placed.stream)

@@ -32,14 +32,24 @@ class Gone:
 
     def among(self, hits: Sequence[dict[str, Any]]) -> list[str]:
         """The ids of those hits that may not be shown."""
-        return [hit["_id"] for hit in hits if self._is_gone(hit)]
+        return [hit["_id"] for hit, gone in zip(hits, self._gone(hits), strict=True) if gone]
 
     def without(self, hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The hits that may be shown."""
-        return [hit for hit in hits if not self._is_gone(hit)]
+        return [hit for hit, gone in zip(hits, self._gone(hits), strict=True) if not gone]
 
-    def _is_gone(self, hit: dict[str, Any]) -> bool:
+    def _gone(self, hits: Sequence[dict[str, Any]]) -> list[bool]:
+        """Asked stream by stream, not hit by hit: an export has many of few streams."""
+        found = [False] * len(hits)
         if self.taken_back is None:
-            return False
-        head, stream = head_of(hit["_source"]["body"].encode()), Stream.parse(hit["_source"]["stream"])
-        return head is not None and self.taken_back.is_gone(stream, head)
+            return found
+        by_stream: dict[str, list[int]] = {}
+        for number, hit in enumerate(hits):
+            by_stream.setdefault(hit["_source"]["stream"], []).append(number)
+        for name, numbers in by_stream.items():
+            stream = Stream.parse(name)
+            if self.taken_back.asks_about(stream):
+                heads = [head_of(hits[number]["_source"]["body"].encode()) for number in numbers]
+                for number, gone in zip(numbers, self.taken_back.gone_of(stream, heads), strict=True):
+                    found[number] = gone
+        return found

@@ -18,12 +18,7 @@ _EPOCHS_S: Final = 30.0
 
 
 async def agree_on_epochs(
-    cluster: Cluster,
-    registry: ChannelTable,
-    topics: Sequence[str],
-    *,
-    clock: Clock,
-    sink: Sink | None,
+    cluster: Cluster, registry: ChannelTable, topics: Sequence[str], clock: Clock, sink: Sink | None
 ) -> Mapping[str, list[Epoch]]:
     """The epochs, as the registry has them. Who has the first control partition writes new ones (`sink`).
 

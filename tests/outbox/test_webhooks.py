@@ -4,8 +4,14 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
 import pytest
+from confluent_kafka import Producer
 
+from kernel.access.signing import Signer
+from kernel.log.kafka import client_config
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
 from tests.feeds.following import new
 from tests.outbox.receiver import SECRET, Got, Hook, receiver
 from tests.pipeline import Pipeline
@@ -187,3 +193,48 @@ async def test_loopback_is_allowed_while_there_are_no_keys(posting: Pipeline, ho
         await hooked(posting, hook, f"chat:{channel}")
         await say(posting, channel, "hello")
         await hook.until(1)
+
+
+async def test_whoever_made_an_alert_has_it_posted_and_only_while_it_is_theirs(posting: Pipeline) -> None:
+    ana, bob, alert, other = new("ana", "bob", "told", "other")
+    about = {"q": "goal", "channel": "final"}
+    await ok(posting, "PUT", f"/v1/alerts/{alert}", ana, about)
+    stream = f"broadcast:alert-{alert}"
+
+    producer = Producer(client_config(posting.settings, partitioner="murmur2_random"))
+
+    def tell(text: str) -> None:
+        """As the indexer does."""
+        key = f"alert-{alert}"
+        value = msgspec.json.encode({"type": "alert", "sender": "touchline", "data": {"text": text}})
+        headers = Signer(posting.settings.auth).headers(Kind.BROADCAST, key, value)
+        producer.produce(
+            topic_names(posting.settings).ingest[Kind.BROADCAST], value, key=key.encode(), headers=headers
+        )
+        producer.flush(10)
+
+    async with receiver() as hook, receiver() as bobs:
+        body = {"url": hook.url, "secret": SECRET, "streams": [stream]}
+        for who, streams in ((bob, [stream]), (ana, ["broadcast:alert-*"]), (ana, [stream, "chat:final"])):
+            wanted = body | {"streams": streams}
+            assert await refused(posting, "PUT", f"/v1/webhooks/{alert}", who, wanted) == (403, "forbidden")
+        assert (await ok(posting, "PUT", f"/v1/webhooks/{alert}", ana, body))["active"]
+        assert [one["id"] for one in (await ok(posting, "GET", "/v1/webhooks", ana))["webhooks"]] == [alert]
+        assert (await ok(posting, "GET", "/v1/webhooks", bob))["webhooks"] == []
+        assert (await refused(posting, "DELETE", f"/v1/webhooks/{alert}", bob))[0] == 403
+        tell("for ana")
+        (got,) = await hook.until(1)
+        assert got.event["stream"] == stream
+        # Somebody else's under the same name is nothing of ana's.
+        await ok(posting, "DELETE", f"/v1/alerts/{alert}", ana)
+        await ok(posting, "PUT", f"/v1/alerts/{alert}", bob, about)
+        await ok(posting, "PUT", f"/v1/webhooks/{other}", bob, body | {"url": bobs.url})
+        async with asyncio.timeout(20):
+            while not bobs.received:
+                tell("whose is it?")
+                await asyncio.sleep(0.1)
+        tell("for bob")
+        async with asyncio.timeout(20):
+            while bobs.received[-1].event["data"]["text"] != "for bob":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert "for bob" not in [one.event["data"]["text"] for one in hook.received]

@@ -31,6 +31,11 @@ class Page:
     def press(self, key: str) -> None:
         self._browser.ask("press", page=self._number, key=key)
 
+    def download(self, selector: str) -> str:
+        """Click on what saves a file; the file's text."""
+        text: str = self._browser.ask("download", page=self._number, selector=selector)
+        return text
+
     def evaluate(self, script: str) -> Any:
         return self._browser.ask("evaluate", page=self._number, script=script)
 

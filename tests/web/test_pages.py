@@ -21,6 +21,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "nearby.html").write_text("<!doctype html><title>friends</title>")
     (tmp_path / "moderate.html").write_text("<!doctype html><title>desk</title>")
     (tmp_path / "studio.html").write_text("<!doctype html><title>producers</title>")
+    (tmp_path / "search.html").write_text("<!doctype html><title>analysts</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("export {};")
     (tmp_path / "secret").write_text("not to be had")
     monkeypatch.setattr(pages, "_BUILT", tmp_path)
@@ -50,6 +51,7 @@ async def test_the_pages_are_served_with_a_policy_that_allows_no_inline_script(
         ("/nearby", "friends"),
         ("/moderate", "desk"),
         ("/studio", "producers"),
+        ("/search", "analysts"),
     ):
         async with http.get(path) as answer:
             assert answer.status == 200

@@ -7,7 +7,7 @@ import { closings, edges, indexed, joined, lags, point, pointsOf, quantile, rece
 import { changed, read } from "../src/ops/settings.tsx";
 import { verdict } from "../src/ops/verdict.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
-import { columns } from "../src/viewer/bars.ts";
+import { columns } from "../src/shared/bars.ts";
 import { tame } from "../src/shared/names.ts";
 import { ChatLog } from "../src/shared/chatlog.ts";
 import { countedIn, risen } from "../src/viewer/cheering.ts";

@@ -11,7 +11,7 @@ export { Moderation, type Report, type Sanction } from "./moderation.ts";
 export { type FeedEvent, type FeedListener, Feeds, type FeedsOptions, type Follow, type Notifications, type NotificationType, type WantedNotifications, watchFeed, type Webhook } from "./feeds.ts";
 export { around, type Fence, type FenceShape, type Friend, locate, Nearby, type NearbyListener, type NearbyOptions, type Place, type Sharing, watchNearby } from "./nearby.ts";
 export { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
-export { type Bucket, type Facets, type Found, type Hit, type ListedChannel, Search, type SearchParameters, type Suggestions } from "./search.ts";
+export { type Bucket, type Facets, type Found, type Hit, type ListedChannel, Search, type SearchParameters, type Suggestions, type Word } from "./search.ts";
 export { Schedule, type Scheduled } from "./schedule.ts";
 export { type Room, type RoomRole, type RoomRow, Rooms, type RoomSettings, type RoomsOptions } from "./rooms.ts";
 export { notifyChannel, userChannel } from "./users.ts";

@@ -12,10 +12,26 @@ export interface Bucket {
   readonly count: number;
 }
 
+/** A word that stands out: in how many of the hits it is, and in how much of all else. */
+export interface Word {
+  readonly word: string;
+  readonly count: number;
+  readonly of: number;
+  readonly background: number;
+  readonly of_background: number;
+}
+
 export interface Facets {
   readonly histogram: readonly { readonly start: string; readonly count: number; readonly by?: Readonly<Record<string, number>> }[];
   readonly bar_ms: number;
-  readonly [field: string]: unknown;
+  readonly kind?: readonly Bucket[];
+  readonly channel?: readonly Bucket[];
+  readonly sender?: readonly Bucket[];
+  readonly type?: readonly Bucket[];
+  readonly mark?: readonly Bucket[];
+  readonly standout?: readonly Word[];
+  /** The same of the time before, where that was asked for. */
+  readonly previous?: { readonly since: string; readonly until: string; readonly total: number; readonly facets: Facets };
 }
 
 export interface Hit {
@@ -31,7 +47,7 @@ export interface Found {
   /** The cursor of the next page. */
   readonly next: string | null;
   readonly took_ms: number;
-  readonly facets?: Facets;
+  readonly facets?: Facets | null;
   readonly did_you_mean?: string;
 }
 

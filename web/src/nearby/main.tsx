@@ -7,8 +7,9 @@ import { signal, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { homeOf, loadConfig, type PageConfig, storedToken, storeToken } from "../shared/config.ts";
+import { homeOf, loadConfig, type PageConfig } from "../shared/config.ts";
 import { ThemeButton } from "../shared/theme.tsx";
+import { Who } from "../shared/who.tsx";
 import { sayStatus } from "../shared/words.ts";
 import { Fences } from "./fences.tsx";
 import type { FriendsMap } from "./map.ts";
@@ -41,10 +42,10 @@ function Page({ config }: { config: PageConfig }) {
   const said = sayStatus(here.status.value, performance.now());
   return (
     <>
-      <header class="near-head">
+      <header class="page-head">
         <h1>Nearby</h1>
         <a href={homeOf(config.names ? here.user : "")}>What is on</a>
-        <Who config={config} user={here.user} />
+        <Who names={config.names} user={here.user} onChange={() => open(config)} />
         <span class={`state ${said.tone}`} title={said.detail}>{said.text}</span>
         <span class="sr-only" role="status">{[said.said ?? said.text, said.detail].filter(Boolean).join(". ")}</span>
         <ThemeButton />
@@ -68,30 +69,6 @@ function Page({ config }: { config: PageConfig }) {
       </main>
       <p class="sr-only" role="status" aria-live="polite">{here.announcement.value}</p>
     </>
-  );
-}
-
-/** Without keys whoever is here says who they are; with keys a token does. */
-function Who({ config, user }: { config: PageConfig; user: string }) {
-  const typed = useSignal(config.names ? user : "");
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const wanted = typed.value.trim();
-    if (config.names) history.pushState(null, "", wanted ? `?${new URLSearchParams({ user: wanted }).toString()}` : location.pathname);
-    else storeToken(wanted);
-    open(config);
-  };
-  const field = {
-    class: "field", id: "user", value: typed.value, autocomplete: "off", spellcheck: false, autocapitalize: "off",
-    onInput: (event: { currentTarget: HTMLInputElement }) => (typed.value = event.currentTarget.value),
-  } as const;
-  const signedIn = !config.names && storedToken() !== "";
-  return (
-    <form class="who" onSubmit={submit}>
-      <label for="user">{config.names ? "You are" : signedIn ? <>You are <bdi>{user}</bdi>; another token</> : "Token"}</label>
-      {config.names ? <input type="text" maxLength={128} aria-label="You are" {...field} /> : <input type="password" maxLength={8192} aria-label="Token" {...field} />}
-      {typed.value.trim() !== (config.names ? user : "") && <button class="button" type="submit">Go</button>}
-    </form>
   );
 }
 

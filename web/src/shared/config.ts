@@ -78,8 +78,8 @@ export class Refused extends Error {
   }
 }
 
-/** A request to the gateway, as JSON; its refusals are thrown as their sentence. */
-export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+/** The gateway's response to a request; its refusals are thrown as their sentence. */
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   const { token, user } = identity();
   if (token) headers.set("Authorization", `Bearer ${token}`);
@@ -91,9 +91,15 @@ export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Error("The gateway cannot be reached right now.", { cause: error });
   }
-  const body = (await response.json().catch(() => null)) as (T & { detail?: string; title?: string }) | null;
-  if (!response.ok || body === null) {
-    throw new Refused(body?.detail ?? body?.title ?? `The gateway answered ${response.status}.`, response.status);
-  }
+  if (response.ok) return response;
+  const said = (await response.json().catch(() => null)) as { detail?: string; title?: string } | null;
+  throw new Refused(said?.detail ?? said?.title ?? `The gateway answered ${response.status}.`, response.status);
+}
+
+/** The same, as JSON. */
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const response = await request(path, init);
+  const body = (await response.json().catch(() => null)) as T | null;
+  if (body === null) throw new Refused(`The gateway answered ${response.status}.`, response.status);
   return body;
 }

@@ -53,6 +53,9 @@ export class Room {
   readonly together: Together;
   /** The message that is being answered, or changed. */
   readonly about = signal<{ readonly line: Line; readonly edit: boolean } | null>(null);
+  /** When the last message of one's own was accepted, and how many were refused. */
+  readonly spokeAt = signal(0);
+  readonly refusals = signal(0);
   /** What is being written. */
   readonly draft = signal("");
   /** The files of the message that is being written. */
@@ -100,6 +103,7 @@ export class Room {
     this.client.onStatus((status) => (this.status.value = status));
     this.client.onRejected(({ key, message }) => {
       if (key !== undefined) this.log.tick(key, "refused", message);
+      this.refusals.value += 1;
       this.lines.value = this.log.view();
     });
     this.client.subscribe(this.broadcast, {
@@ -151,8 +155,10 @@ export class Room {
       const data = { text, ...(name && !this.user ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}), ...(replyTo ? { reply_to: replyTo } : {}) };
       await this.client.publish(this.chat, data, { key });
       this.log.tick(key, "accepted");
+      this.spokeAt.value = Date.now();
     } catch (error) {
       this.log.tick(key, "refused", sentence(error));
+      this.refusals.value += 1;
     }
     this.lines.value = this.log.view();
   }

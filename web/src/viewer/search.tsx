@@ -1,43 +1,18 @@
 // Search: what was said and shown, with highlights, facets to narrow it down, and when it happened.
 
 import { useSignal, useSignalEffect } from "@preact/signals";
-import type { StreamEvent } from "@touchline/client";
+import type { Bucket, Found as Results, StreamEvent, Suggestions } from "@touchline/client";
 import { useEffect, useRef } from "preact/hooks";
 
-import { ask, linkTo } from "../shared/config.ts";
+import { ends, type Span } from "../shared/bars.ts";
+import { ask, linkTo, namedUser } from "../shared/config.ts";
 import { pieces } from "../shared/highlight.ts";
+import { Histogram } from "../shared/histogram.tsx";
 import { Name } from "../shared/name.tsx";
 import { author } from "../shared/names.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
-import { type Bar, ends, type Span } from "./bars.ts";
-import { Histogram } from "./histogram.tsx";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
-
-interface Bucket {
-  readonly value: string;
-  readonly count: number;
-}
-
-interface Results {
-  readonly total: number;
-  readonly hits: readonly { readonly event: StreamEvent; readonly score: number | null; readonly highlight?: string }[];
-  readonly next: string | null;
-  readonly took_ms: number;
-  readonly did_you_mean?: string;
-  readonly facets: {
-    readonly kind: readonly Bucket[];
-    readonly channel: readonly Bucket[];
-    readonly sender: readonly Bucket[];
-    readonly histogram: readonly Bar[];
-    readonly bar_ms: number;
-  } | null;
-}
-
-interface Suggested {
-  readonly start: number;
-  readonly suggestions: readonly { readonly text: string }[];
-}
 
 const TYPING_MS = 250;
 const SUGGEST_MS = 120;
@@ -79,6 +54,12 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     }
     if (cursor) parameters.set("cursor", cursor);
     return `/v1/search?${parameters.toString()}`;
+  };
+
+  /** The same search where there is more room, and more to do with it. */
+  const desk = () => {
+    const given = { q: words.value.trim(), channel: everywhere.value ? channel.value : room.channel, kind: kind.value, sender: sender.value, sort: sort.value === "relevance" ? "" : sort.value, since: span.value?.since ?? "", until: span.value?.until ?? "", user: namedUser() };
+    return `/search?${new URLSearchParams(Object.entries(given).filter(([, value]) => value !== "")).toString()}`;
   };
 
   /** The search is in the address: whoever is sent it sees the same. */
@@ -130,7 +111,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
     const control = new AbortController();
     const timer = setTimeout(() => {
       if (!q.trim() || document.activeElement?.id !== "q") return void (suggested.value = []);
-      ask<Suggested>(`/v1/search/suggest?${new URLSearchParams({ q, ...where, limit: "8" }).toString()}`, { signal: control.signal }).then(
+      ask<Suggestions>(`/v1/search/suggest?${new URLSearchParams({ q, ...where, limit: "8" }).toString()}`, { signal: control.signal }).then(
         ({ start, suggestions }) => (suggested.value = suggestions.map(({ text }) => q.slice(0, start) + text)),
         () => undefined, // Who types goes on without.
       );
@@ -165,6 +146,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
             <option value="relevance">best first</option><option value="newest">newest first</option><option value="oldest">oldest first</option>
           </select></label>
           <label><input type="checkbox" checked={everywhere.value} onChange={(event) => { everywhere.value = event.currentTarget.checked; channel.value = ""; }} /> All channels</label>
+          <a href={desk()}>Analyst’s desk</a>
         </div>
       </form>
       <div class="scroll" tabIndex={0} role="region" aria-label="Search results" aria-busy={busy.value}>

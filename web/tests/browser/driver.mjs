@@ -60,6 +60,11 @@ const commands = {
   click: ({ page, selector }) => pages[page].click(selector),
   fill: ({ page, selector, text }) => pages[page].fill(selector, text),
   press: ({ page, key }) => pages[page].keyboard.press(key),
+  /** Click on what saves a file; the file's text. */
+  async download({ page, selector }) {
+    const [saved] = await Promise.all([pages[page].waitForEvent("download"), pages[page].click(selector)]);
+    return readFileSync(await saved.path(), "utf-8");
+  },
   evaluate: ({ page, script }) => pages[page].evaluate(script),
   /** Asked again and again through the debugger: `waitForFunction` would need eval, which the policy forbids. */
   async until({ page, script, timeout = TIMEOUT_MS }) {

@@ -1,0 +1,41 @@
+// Whoever is here says who they are: by name where there are no keys, else by a token.
+
+import "./head.css";
+
+import { useSignal } from "@preact/signals";
+
+import { storedToken, storeToken } from "./config.ts";
+
+interface Props {
+  /** Whether a name is believed: there are no keys. */
+  readonly names: boolean;
+  readonly user: string;
+  readonly onChange: () => void;
+}
+
+export function Who({ names, user, onChange }: Props) {
+  const typed = useSignal(names ? user : "");
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const wanted = typed.value.trim();
+    if (names) {
+      const address = new URLSearchParams(location.search);
+      if (wanted) address.set("user", wanted);
+      else address.delete("user");
+      history.pushState(null, "", address.size > 0 ? `?${address.toString()}` : location.pathname);
+    } else storeToken(wanted);
+    onChange();
+  };
+  const field = {
+    class: "field", id: "user", value: typed.value, autocomplete: "off", spellcheck: false, autocapitalize: "off",
+    onInput: (event: { currentTarget: HTMLInputElement }) => (typed.value = event.currentTarget.value),
+  } as const;
+  const signedIn = !names && storedToken() !== "";
+  return (
+    <form class="who" onSubmit={submit}>
+      <label for="user">{names ? "You are" : signedIn ? <>You are <bdi>{user}</bdi>; another token</> : "Token"}</label>
+      {names ? <input type="text" maxLength={128} aria-label="You are" {...field} /> : <input type="password" maxLength={8192} aria-label="Token" {...field} />}
+      {typed.value.trim() !== (names ? user : "") && <button class="button" type="submit">Go</button>}
+    </form>
+  );
+}
