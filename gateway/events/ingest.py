@@ -79,9 +79,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
         # Whoever may speak for others decides what is traced.
-        span = tracing and tracing.begin(
-            f"publish {stream.kind}", request.headers.get(TRACEPARENT), trusted=caller.bound is None
-        )
+        asked_to, trusted = request.headers.get(TRACEPARENT), caller.bound is None
+        span = tracing.begin(f"publish {stream.kind}", asked_to, trusted=trusted) if tracing else None
         if span is not None:
             headers = [*(headers or ()), header_of(span)]
         try:
