@@ -92,10 +92,13 @@ class Clapper:
 
     async def _applaud(self, http: ClientSession, path: str, stream: str) -> None:
         n = self._chance.randint(1, 100)
+        self.unknown[stream] += n  # also where this ends before the answer comes
         status, _ = await self._ask(
             http, "POST", f"{path}/reactions", {"with": self._chance.choice(_EMOJI), "n": n}
         )
-        (self.unknown if status is None or status >= 500 else self.confirmed)[stream] += n
+        if status is not None and status < 500:
+            self.unknown[stream] -= n
+            self.confirmed[stream] += n
 
     async def _react(self, http: ClientSession, path: str, target: str) -> None:
         reaction = {"with": self._chance.choice(_EMOJI), "target": target, "user": self._somebody()}

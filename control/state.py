@@ -22,6 +22,7 @@ from control.outlets.outlets import Outlets
 from control.revocations import Revocations
 from control.rooms.membership import Spans
 from control.rooms.rooms import Rooms
+from control.schedule.schedule import Schedule
 from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -38,6 +39,8 @@ LISTS: Final = CLOSED | EXPIRING | SPREAD
 
 #: Roles that know of reactions and polls.
 _ASKS_FOR_CROWDS: Final = frozenset({"stream", "edge", "gateway"})
+#: And of scheduled posts.
+_ASKS_FOR_SCHEDULES: Final = frozenset({"stream", "gateway"})
 #: A turn of whoever looks through many channels.
 _TURN_S: Final = 0.005
 
@@ -66,6 +69,7 @@ class ControlState:
         feeds: Feeds | None = None,
         outlets: Outlets | None = None,
         crowd: Crowd | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         """`rooms` lie on the disk too, and are closed where there is none; so does what moderators do, and
         `consent`: without it nobody is anybody's friend."""
@@ -74,6 +78,7 @@ class ControlState:
         self.moderation = moderation or Moderation(settings, clock)
         #: Reactions and polls.
         self.crowd = crowd or Crowd(settings)
+        self.schedule = schedule or Schedule(settings)
         self.rooms.banned = self.moderation.banned
         self.rooms.erases = lambda: self.moderation.erases
         self.rooms.erased_at = self.moderation.erased_at
@@ -86,6 +91,7 @@ class ControlState:
         self.readers = ChannelAcl(
             *(self._readers_of, self._closed, self.rooms.readable, self.consent.reads_fence),
             banned=self.moderation.banned,
+            leads=self.rooms.led_by,
         )
         self.retention = Retention(settings.indexer, self._class_of, self._expiring)
         self._missing = {"tables", "channels"}
@@ -120,9 +126,11 @@ class ControlState:
         feeds, outlets = Feeds(settings), Outlets(settings)
         crowd = Crowd(settings, owns=role == "stream", voices=role == "gateway")
         of_crowds = crowd.types if role in _ASKS_FOR_CROWDS else ()
+        schedule = Schedule(settings, owns=role == "stream")
+        of_schedules = schedule.types if role in _ASKS_FOR_SCHEDULES else ()
         of_all = [type_, *rooms.types, *moderation.types, *consent.types, *feeds.types, *outlets.types]
         tables = Tables(
-            *(settings, role, [*of_all, *of_crowds, *also]),
+            *(settings, role, [*of_all, *of_crowds, *of_schedules, *also]),
             clock=clock,
             on_ready=lambda: state.caught_up("channels"),
             on_failed=on_failed,
@@ -135,6 +143,8 @@ class ControlState:
         outlets.open(tables)
         if of_crowds:
             crowd.open(tables)
+        if of_schedules:
+            schedule.open(tables)
         consent.has_blocked = rooms.has_blocked
         state = cls(
             *(settings, clock, ChannelTable(tables.view(type_)), rooms),
@@ -143,6 +153,7 @@ class ControlState:
             feeds=feeds,
             outlets=outlets,
             crowd=crowd,
+            schedule=schedule,
         )
         return state, tables
 

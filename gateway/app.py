@@ -18,7 +18,7 @@ from gateway.attachments.opening import open_attachments
 from gateway.channels import channels, listing
 from gateway.context import Context
 from gateway.crowd import counters, polls, reactions
-from gateway.events import history, ingest
+from gateway.events import history, ingest, scheduled
 from gateway.feeds import feed, follows
 from gateway.http import openapi, reference
 from gateway.http.access import Access
@@ -26,6 +26,7 @@ from gateway.http.bodies import BODY_TIMEOUT_S
 from gateway.http.connections import Connections
 from gateway.http.neighbours import same_site
 from gateway.http.operations import Operation
+from gateway.http.origins import Origins
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
 from gateway.moderation import data, orders, reports, settling, words
@@ -66,6 +67,7 @@ Routes = Callable[[Context], Awaitable[Sequence[Operation | web.RouteDef]]]
 MODULES: Final[tuple[Routes, ...]] = (
     ingest.routes,
     history.routes,
+    scheduled.routes,
     search.routes,
     suggest.routes,
     alerts.routes,
@@ -107,9 +109,12 @@ async def build(context: Context, middlewares: Sequence[Any] = ()) -> web.Applic
     """The application with all routes."""
     # Bodies are limited where they are read: an NDJSON stream may be of any length.
     gateway = context.settings.gateway
+    origins = Origins(gateway)
     app = web.Application(
-        middlewares=[*middlewares, as_problems, same_site(gateway)], client_max_size=gateway.max_body_bytes
+        middlewares=[*middlewares, as_problems, same_site(gateway, origins)],
+        client_max_size=gateway.max_body_bytes,
     )
+    app.on_response_prepare.append(origins.tell)
     app[BODY_TIMEOUT_S] = gateway.body_timeout_s
     app[TURNS] = Turns(context.clock)
     found = [route for routes in MODULES for route in await routes(context)]

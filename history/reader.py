@@ -38,7 +38,7 @@ from history.taken_back import TakenBack, head_of, shown_by
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.fair import Places
-from kernel.log.kafka import leaders_client, unreachable
+from kernel.log.kafka import admin_client, client_config, unreachable
 from kernel.log.positions import MAX_SEQ, Kind, Stream, lanes_of, may_hold, partition_of, time_of_id
 from kernel.log.records import Partition
 from kernel.log.topics import topic_names
@@ -96,7 +96,7 @@ class History:
         self._index_at = float("-inf")
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="history")
         #: Describes topics; another takes its place when it has failed.
-        self.admin = leaders_client(settings)
+        self.admin = admin_client(client_config(settings))
         codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
         self._broadcasts, self._feeds = codecs[Kind.BROADCAST], KnownPages()
         #: Makes what reads the log, when it is first needed, and again after a failure.
@@ -349,7 +349,7 @@ class History:
         except Exception as error:
             # A client that has once failed may fail for ever: the next one is asked next time.
             if self.admin is admin:
-                self.admin = leaders_client(self._settings)
+                self.admin = admin_client(client_config(self._settings))
             del admin  # its end takes a moment: here, in this thread
             raise unreachable(self._settings, str(error)) from error
         return _Topic(name, len(found.partitions), str(found.topic_id))

@@ -1,7 +1,6 @@
 """Posting webhooks: in the form of Standard Webhooks, to the address that was checked and to no other."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,8 +8,6 @@ from typing import Final
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from standardwebhooks import Webhook as Signing
 from yarl import URL
 
@@ -18,6 +15,7 @@ from kernel.access.outward import Outward, is_address
 from kernel.clock import Clock, to_rfc3339
 from kernel.settings.outbox import Outbox
 from kernel.version import VERSION
+from outbox.names import CheckedResolver
 from outbox.outlets import DONE, Item, Outcome
 
 #: Of an answer's body so much is taken, so that the connection can be used again.
@@ -29,29 +27,6 @@ _LATER: Final = frozenset({429, 503})
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class NotAllowedError(OSError):
-    """A name leads to an address that nothing is posted to."""
-
-
-class CheckedResolver(AbstractResolver):
-    """Resolves names, and hands on only addresses that may be connected to."""
-
-    def __init__(self, outward: Outward) -> None:
-        self._outward, self._resolver = outward, ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        allowed = [one for one in found if self._outward.allows(one["host"])]
-        if not allowed:
-            raise NotAllowedError(f"{host} leads to an address that nothing is posted to")
-        return allowed
-
-    async def close(self) -> None:
-        await self._resolver.close()
-
-
 class Poster:
     """Posts to receivers, whosever they are. Use it as an async context manager."""
 
@@ -61,7 +36,7 @@ class Poster:
 
     async def __aenter__(self) -> "Poster":
         connector = aiohttp.TCPConnector(
-            resolver=CheckedResolver(self._outward),
+            resolver=CheckedResolver(self._outward, self._clock),
             # Each receiver has its own bound; what one takes, nobody else lacks.
             limit=0,
             limit_per_host=0,

@@ -157,7 +157,7 @@ class _Crowd:
         heading = (90 - math.degrees(angle + math.pi / 2)) % 360
         name = self._name(fan)
         return Location(
-            name,
+            self._channel,
             round(lat, 6),
             round(lon, 6),
             accuracy=8.0,

@@ -26,7 +26,8 @@ _USUAL_TYPES: Final = frozenset({"message", "edit", "retract", "position"})
 _ID: Final = re.compile(r"[0-9]{1,40}").fullmatch
 _decode_json: Final = msgspec.json.Decoder().decode
 #: Chat events that are about another one, which `data.target` names.
-CHANGES: Final = frozenset({"edit", "retract"})
+RETRACT: Final = "retract"
+CHANGES: Final = frozenset({"edit", RETRACT})
 #: What has no text of its own: what is taken back, and changes of a room.
 _SAY_NOTHING: Final = frozenset({"retract", "room"})
 _LOCATION: Final = frozenset({"lat", "lon", "accuracy", "heading", "speed"})

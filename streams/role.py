@@ -116,20 +116,23 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     looking = asyncio.create_task(_look(app, worker, channel_manager))
     telling = asyncio.create_task(worker.crowd.run(app.check_awake, sink.barrier))
     counting = asyncio.create_task(_count(worker))
+    posting = asyncio.create_task(worker.scheduled.run(app.check_awake, sink.barrier))
     asked = asyncio.create_task(stop.wait())
     try:
-        waited: set[asyncio.Future[Any]] = {asked, fatal, looking, telling, counting}
+        working = (looking, telling, counting, posting)
+        waited: set[asyncio.Future[Any]] = {asked, fatal, *working}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         writing.cancel()
         if not asked.done():
-            await next(ended for ended in (fatal, looking, telling, counting) if ended.done())
+            await next(ended for ended in (fatal, *working) if ended.done())
         looking.cancel()
         telling.cancel()
+        posting.cancel()
         await cast("Consumer", app.consumer).settle(_STOP_S)
         await asyncio.wait_for(app.stop(), _STOP_S)
         _log.info("stopped, with all that was read committed")
     finally:
-        for task in (asked, looking, telling, counting):
+        for task in (asked, looking, telling, counting, posting):
             task.cancel()
         following.stop()
         await on_disk.stop()

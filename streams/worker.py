@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from control.channels.epochs import Epoch, Epochs, advance
+from control.channels.epochs import Epoch, Epochs
 from control.channels.table import State, fold_of
 from control.commands.checks import COMMANDS
 from control.counts import count_type
@@ -15,7 +15,7 @@ from control.entity.types import EntityType, source_of
 from control.revocations import Revocations
 from control.state import ControlState
 from kernel.access.signing import Signer
-from kernel.access.users import NOTIFY, ROOM
+from kernel.access.users import AUDIT, NOTIFY, ROOM
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.cluster import Cluster
@@ -34,6 +34,7 @@ from streams.counting import Counting
 from streams.crowd.owner import CrowdOwner
 from streams.feeds import FeedsOwner
 from streams.fences.watching import Watching
+from streams.fold.auditing import Auditing
 from streams.fold.channels import Channels
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
@@ -44,7 +45,9 @@ from streams.inboxes import InboxOwner
 from streams.members import Members
 from streams.moderators import Moderators, erased_in
 from streams.nearby import NearbyOwner
+from streams.recovery.agreeing import agree_on_epochs
 from streams.recovery.restore import restore
+from streams.scheduled import Posting
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
 from streams.upkeep.hot import Traffic
@@ -52,8 +55,6 @@ from streams.upkeep.spreads import Spreads
 
 _log = get_logger("touchline.stream")
 _lines = Lines("touchline.stream")
-#: How long a worker waits for the one that writes the epochs.
-_EPOCHS_S: Final = 30.0
 #: Of the records that there may be: who posts to new channels without end leaves them to who sets something.
 _KEPT_FOR_SETTINGS: Final = 0.1
 #: Kinds whose channels are registered by their first event. Every user may be a location channel: they are
@@ -112,8 +113,13 @@ class Worker:
         self._moderators.writes_late(self.write, self._changes)
         self._nearby = NearbyOwner(settings, state.consent, self.write, self._changes, clock)
         feeds = FeedsOwner(settings, state, self.write, self._changes)
-        of_doors = {**self._moderators.folds, **self._nearby.folds, **feeds.folds}
-        self._of_users = {**self._members.folds, **of_doors}
+        self.scheduled = Posting(
+            *(settings, self._names, state.schedule, self._changes, clock),
+            partitions=lambda: self.partitions,
+            write=self.write,
+        )
+        owners = (self._members, self._moderators, self._nearby, feeds, self.scheduled)
+        self._of_users = {name: how for owner in owners for name, how in owner.folds.items()}
         self.crowd = CrowdOwner(
             *(settings, self._names, tables, state.crowd),
             clock=clock,
@@ -137,6 +143,8 @@ class Worker:
             or any(key in channels.known for channels in self._channels.values())
         )
         self._signer = Signer(settings.auth)
+        broadcasts = self._names.ingest[Kind.BROADCAST]
+        self._auditing = Auditing(broadcasts, lambda: self.partitions.get(broadcasts, 0), self._signer)
         self._watching = Watching(
             *(settings, self._names, tables), consent=state.consent, clock=clock, write=self.write
         )
@@ -163,7 +171,8 @@ class Worker:
         starts = {place: max(0, start) for place, start in starts.items()}
         self.partitions = await asyncio.to_thread(self._cluster.partitions)
         await self._open_owners(starts)
-        epochs = await self._agree_on_epochs(Partition(self._names.control, 0) in starts)
+        sink = self._sink if Partition(self._names.control, 0) in starts else None
+        epochs = await agree_on_epochs(self._cluster, self.registry, sorted(self._kind_of), self._clock, sink)
         self._channels = {kind: self._new_channels(kind, epochs) for kind in Kind}
         ingest = {place: start for place, start in starts.items() if place.topic in self._kind_of}
         kept = {p: j for p, j in self._judges.items() if ingest.get(p, -1) == self.positions.get(p)}
@@ -185,6 +194,7 @@ class Worker:
         self._watching.loaded()
         self._watching.opening(self.partitions, ingest, kept)
         self.crowd.opening(starts, self.positions)
+        self.scheduled.opening()
         self.positions = dict(starts)
         self._health.ok("partitions")
         _log.info("reading", partitions=len(starts), taken_over=len(new), events_recalled=read)
@@ -196,7 +206,15 @@ class Worker:
         of_nearby = [names.friends, names.sharing, names.fences]
         of_feeds = [names.follows, names.notifying, names.webhooks]
         of_moderators = [names.sanctions, names.reports]
-        states = [names.channels, *of_rooms, *of_nearby, *of_feeds, *of_moderators, *self.crowd.states]
+        states = [
+            names.channels,
+            names.scheduled,
+            *of_rooms,
+            *of_nearby,
+            *of_feeds,
+            *of_moderators,
+            *self.crowd.states,
+        ]
         chat = names.ingest[Kind.CHAT]
         inputs = [names.changes, names.control, names.acks, names.reactions, chat]
         topics = [*inputs, names.counts, names.inside, *states]
@@ -220,29 +238,6 @@ class Worker:
     async def closing(self) -> None:
         self._health.fail("partitions", "the group is sharing them out")
 
-    async def _agree_on_epochs(self, first: bool) -> Mapping[str, list[Epoch]]:
-        """The epochs, as the registry has them. Whoever has the first control partition writes new ones."""
-        deadline = self._clock.monotonic() + _EPOCHS_S
-        while True:
-            actual = await asyncio.to_thread(self._cluster.describe, sorted(self._kind_of))
-            known = self.registry.epochs
-            wanted = {
-                topic: advance(
-                    known.get(topic, ()), topic_id=now.topic_id, partitions=now.partitions, ends=now.ends
-                )
-                for topic, now in actual.items()
-            }
-            if wanted == {topic: list(known.get(topic, ())) for topic in wanted}:
-                return wanted
-            if first:
-                _log.info("an epoch begins", epochs={t: e[-1].number for t, e in wanted.items()})
-                self.write(self.registry.write_epochs(wanted))
-                await self._sink.barrier()
-                return wanted
-            if self._clock.monotonic() > deadline:
-                raise TouchlineError("unavailable", "No worker has written the epochs of the ingest topics.")
-            await asyncio.sleep(0.1)
-
     def _new_channels(self, kind: Kind, epochs: Mapping[str, list[Epoch]]) -> Channels:
         ingest = epochs[self._names.ingest[kind]][-1].partitions
         fanout = self.partitions[self._names.fanout(kind)]
@@ -264,6 +259,7 @@ class Worker:
             retractions=self.partitions.get(self._names.retractions, 0),
             reactions=self.partitions.get(self._names.reactions, 0),
             signer=self._signer,
+            auditing=self._auditing,
             rooms=self._rooms if kind is Kind.CHAT else None,
             tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
         )
@@ -323,8 +319,7 @@ class Worker:
     def look(self) -> None:
         """Take away what is kept of what is no more; close polls whose time is over."""
         swept = [*self._members.sweep(self._clock.now_ms()), *self.crowd.sweep()]
-        if writes := [*swept, *self.crowd.look()]:
-            self.write(writes)
+        self.write([*swept, *self.crowd.look()])
 
     async def keep_bounds(self) -> None:
         """End the friendships and fences that are too many."""
@@ -346,8 +341,8 @@ class Worker:
             if kind in _REGISTERED:
                 for key in outcome.accepted:
                     name = key.decode()
-                    if name.startswith((ROOM, NOTIFY)):
-                        continue  # a room has a record of its own, and of what users are told nothing is set
+                    if name.startswith((ROOM, NOTIFY, AUDIT)):
+                        continue  # a room has a record of its own; of what users are told nothing is set
                     if name not in self.registry and self._room_for_channels:
                         # A channel is made by its first event, be it on a lane.
                         outcome.writes += self.registry.write(self.registry.channel(name))
@@ -379,6 +374,10 @@ class Worker:
     def _fold_inputs(self, place: Partition, records: list[Record]) -> list[Write]:
         if place.topic == self._names.changes:
             folded = self._changes.fold(place, records)
+            origin = self._changes.origin
+            folded += self._auditing.orders(
+                records, self._control.decode, lambda record: "{}:{}".format(*origin(place, record))
+            )
             return [*folded, *self._inboxes.erased(erased_in(records, self._control.decode))]
         if place.topic == self._names.acks:
             return self._inboxes.places.fold(place, records)

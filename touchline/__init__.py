@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from consumers.client.nearby import locate as locate
     from consumers.client.nearby import watch_nearby as watch_nearby
     from consumers.client.rooms import Rooms as Rooms
+    from consumers.client.schedule import Schedule as Schedule
     from consumers.client.search import Search as Search
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
@@ -100,6 +101,12 @@ def _moderation() -> ModuleType:
     return home
 
 
+def _schedule() -> ModuleType:
+    import consumers.client.schedule as home  # noqa: PLC0415
+
+    return home
+
+
 def _search() -> ModuleType:
     import consumers.client.search as home  # noqa: PLC0415
 
@@ -140,6 +147,7 @@ _HOMES: Final[Mapping[str, Callable[[], ModuleType]]] = MappingProxyType(
         "watch_feed": _feeds,
         "Nearby": _nearby,
         "Rooms": _rooms,
+        "Schedule": _schedule,
         "Search": _search,
         "applaud": _crowd,
         "around": _nearby,
@@ -190,6 +198,7 @@ __all__ = [
     "Producer",
     "Refused",
     "Rooms",
+    "Schedule",
     "Search",
     "Settings",
     "SomeNotDelivered",

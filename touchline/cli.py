@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "status": ("roles.status", "Show a line for each process."),
         "doctor": ("roles.doctor", "Say what this machine lacks, and how to get it."),
         "publish": ("events.publish", "Post events to a stream."),
+        "schedule": ("events.schedule", "Have events posted at their time."),
         "attach": ("events.attach", "Upload files, and post a message that has them."),
         "room": ("people.room", "Make and change rooms: group chats."),
         "friend": ("people.friend", "Friends, and who may see where you are."),

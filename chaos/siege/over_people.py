@@ -1,7 +1,7 @@
 """Attackers among people: rooms, inboxes, friends, fences, attachments, exports, reports, erasures."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -109,8 +109,11 @@ def fencing(channel: str) -> Sequence[Step]:
 
 def attaching(channel: str) -> Sequence[Step]:
     """Uploads that are begun and never come, of sizes and names that nobody has."""
-    right = {"stream": f"chat:{channel}", "name": "a.png", "type": "image/png", "size": 9, "sha256": "0" * 64}
-    wrong = [
+    stream, none = f"chat:{channel}", "0" * 64
+    right: dict[str, object] = {
+        "stream": stream, "name": "a.png", "type": "image/png", "size": 9, "sha256": none,
+    }  # fmt: skip
+    wrong: list[Mapping[str, object]] = [
         *({"size": one} for one in (10**18, -1, 2**70, 1e308, "9")),
         *({"name": one} for one in ("\u202egnp.exe", "n" * 5000, "../../etc/passwd", "a\0b", "")),
         *({"type": one} for one in ("text/html", "x" * 5000, "image/png\r\nX: y")),

@@ -281,7 +281,8 @@ class Core:
         stream, after = message["stream"], message.get("after")
         if isinstance(after, int) and not self._streams.has(stream):
             # One of all rooms: it is asked for by itself, and this edge says again where.
-            self._streams.subscribe(stream, Start(self._together.after(stream, after)), now)
+            start = Start(self._together.after(stream, after))
+            self._streams.subscribe(stream, start, now, follows=True)
             return
         self._streams.redirect(connection, stream, message["url"], now)
         self._network.tick(now)
@@ -300,7 +301,7 @@ class Core:
         error = TouchlineError(code if code in CODES else "bad_request", str(message.get("message")))
         again = message.get("retry") is True
         if not isinstance(number, int):
-            self._streams.ended(connection, message.get("stream"), error)
+            self._streams.ended(connection, message.get("stream"), error, now)
         elif number in self._authentications:
             self._authentications.discard(number)
             self._refuse(error.code, error.message)

@@ -18,8 +18,10 @@ _PATIENT_REDIRECTS: Final = 3
 class _Watch:
     """A subscription, and who serves it."""
 
-    def __init__(self, subscription: Subscription, route: Route) -> None:
+    def __init__(self, subscription: Subscription, route: Route, *, follows: bool) -> None:
         self.subscription, self.route = subscription, route
+        #: It is one of all rooms, which the home edge knows: another one may not know it yet, or any more.
+        self.follows = follows
         #: The connection that last confirmed it.
         self.served_by: Connection | None = None
 
@@ -33,10 +35,11 @@ class Streams:
 
     # ── what the user asks for ───────────────────────────────────────────────────────────────────────
 
-    def subscribe(self, stream: str, start: Start, now: float) -> None:
+    def subscribe(self, stream: str, start: Start, now: float, *, follows: bool = False) -> None:
         if stream in self._watches:
             raise TouchlineError("bad_request", f"{stream} is subscribed already: one subscription a stream.")
-        watch = self._watches[stream] = _Watch(Subscription(stream, start), self._network.home)
+        subscription = Subscription(stream, start)
+        watch = self._watches[stream] = _Watch(subscription, self._network.home, follows=follows)
         self._ask(watch, now)
 
     def unsubscribe(self, stream: str) -> None:
@@ -172,15 +175,24 @@ class Streams:
         if again:
             self._later(watch.subscription, now)
         else:
-            del self._watches[stream]
-            self._host.refused(stream, error)
+            self._refused(connection, watch, error, now)
         return True
 
-    def ended(self, connection: Connection, stream: object, error: TouchlineError) -> None:
+    def ended(self, connection: Connection, stream: object, error: TouchlineError, now: float) -> None:
         """The edge has ended a subscription by itself."""
-        if isinstance(stream, str) and self._watches.pop(stream, None) is not None:
-            connection.streams.discard(stream)
-            self._host.refused(stream, error)
+        watch = self._watches.get(stream) if isinstance(stream, str) else None
+        if watch is not None:
+            connection.streams.discard(watch.subscription.stream)
+            self._refused(connection, watch, error, now)
+
+    def _refused(self, connection: Connection, watch: _Watch, error: TouchlineError, now: float) -> None:
+        if watch.follows and not connection.route.home:
+            watch.route, watch.served_by = self._network.home, None
+            self._later(watch.subscription, now)
+            return
+        stream = watch.subscription.stream
+        del self._watches[stream]
+        self._host.refused(stream, error)
 
     # ── connections that come and go ─────────────────────────────────────────────────────────────────
 

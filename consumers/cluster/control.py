@@ -12,7 +12,7 @@ from control.edges.shares import DoorShares
 from control.following.follower import TableThread
 from control.following.table import Row, TopicTable
 from control.state import ControlState
-from kernel.access.users import ALERT
+from kernel.access.users import ALERT, audit_channel
 from kernel.clock import Clock
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
@@ -63,11 +63,15 @@ class ControlTopics:
         def changed(key: bytes) -> None:
             channel = key.decode("utf-8", "replace")
             loop.call_later(_BY_RECORD_S, recheck, channel)
+            if (audit := audit_channel(channel)) is not None:
+                loop.call_later(_BY_RECORD_S, recheck, audit)
             here.channel_changed(channel)
 
         def used(key: bytes) -> bool:
             channel = key.decode("utf-8", "replace")
-            return self._service.subscriptions.watches(channel) or bool(here.users_of(channel))
+            watches = self._service.subscriptions.watches
+            audited = watches(audit_channel(channel) or channel)
+            return watches(channel) or audited or bool(here.users_of(channel))
 
         view.on_forget, view.still_used = changed, used
 

@@ -7,17 +7,16 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from consumers.delivery.backfill import History as StreamHistory
+from consumers.feeds.following import Following
 from consumers.feeds.heard import Broadcasts, Heard
 from consumers.protocol import feed as f
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import refusal
-from control.feeds.follows import Follow
 from control.rooms.door import Who
 from control.state import ControlState
 from history.feed import FeedPage, Followed
 from history.following import followed_by, in_feed
-from kernel.access.users import name_in_channel
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
@@ -70,11 +69,11 @@ class History(StreamHistory, Protocol):
 class FeedOf:
     """One connection's: it hears all channels that its user follows."""
 
-    __slots__ = ("_feeds", "channels", "holder", "left_out", "loading", "member", "waiting")
+    __slots__ = ("_feeds", "following", "holder", "left_out", "loading", "member", "waiting")
 
     def __init__(self, feeds: "FeedRequests", member: Member, holder: Holder) -> None:
         self._feeds, self.member, self.holder = feeds, member, holder
-        self.channels: set[str] = set()
+        self.following: Following | None = None
         #: Events that are still to be told, and whether older ones were left out.
         self.waiting: list[Heard] = []
         self.left_out = False
@@ -89,10 +88,6 @@ class FeedOf:
             del self.waiting[0]
             self.left_out = True
         self._feeds.due(self)
-
-    def changed(self, _: bytes, follow: Follow | None) -> None:  # noqa: ARG002 - a callback
-        """The user follows another channel, or one no more: what it was is said by the table."""
-        self._feeds.look_again(self)
 
 
 class FeedRequests:
@@ -155,8 +150,8 @@ class FeedRequests:
         feed = self._feeds.get(connection)
         if feed is None:
             feed = self._feeds[connection] = FeedOf(self, member, connection)
-            self._state.feeds.follows.watch_pairs(name_in_channel(user), feed.changed)
-            await self._look(feed)
+            feed.following = Following(self._state, self.broadcasts, user, feed)
+            await feed.following.begin()
         return feed
 
     def gone(self, connection: Any) -> None:
@@ -165,30 +160,13 @@ class FeedRequests:
         if feed is None:
             return
         self._due.pop(feed, None)
-        self._state.feeds.follows.unwatch_pairs(name_in_channel(feed.member.user), feed.changed)
-        for channel in feed.channels:
-            self.broadcasts.ignore(channel, feed)
+        if feed.following is not None:
+            feed.following.end()
 
     def _shows(self, feed: FeedOf, event: Heard) -> bool:
         """Whether somebody's feed shows an event now."""
         shown = in_feed(self._state, feed.member.grants, event.channel, self._clock.now_ms())
         return shown is not None and event.type in shown.types
-
-    # ── whom they follow ─────────────────────────────────────────────────────────────────────────────
-
-    def look_again(self, feed: FeedOf) -> None:
-        """The user follows others than before."""
-        self._spawn(self._look(feed))
-
-    async def _look(self, feed: FeedOf) -> None:
-        now = set(await self._state.feeds.channels_of(feed.member.user))
-        if self._feeds.get(feed.holder) is not feed:
-            return
-        for channel in now - feed.channels:
-            self.broadcasts.listen(channel, feed)
-        for channel in feed.channels - now:
-            self.broadcasts.ignore(channel, feed)
-        feed.channels = now
 
     # ── what comes ───────────────────────────────────────────────────────────────────────────────────
 

@@ -4,12 +4,11 @@ import asyncio
 import random
 from typing import Any, Final
 
+from consumers.feeds.following import Following
 from consumers.feeds.heard import Broadcasts, Heard
 from consumers.service.tasks import Tasks
-from control.feeds.follows import Follow
 from control.outlets.looking import LIVE, Looks
 from control.state import ControlState
-from kernel.access.users import name_in_channel
 from kernel.errors import TouchlineError
 from kernel.process.lines import Lines
 
@@ -23,7 +22,7 @@ class _Here:
 
     def __init__(self, here: "LooksHere", user: str) -> None:
         self._here, self.user = here, user
-        self.channels: set[str] = set()
+        self.following: Following | None = None
         self.connections: set[Any] = set()
         self.waits = False
 
@@ -31,10 +30,6 @@ class _Here:
         """A broadcast of a channel that they follow."""
         if event.type == LIVE:
             self._here.soon(self)
-
-    def changed(self, _: bytes, follow: Follow | None) -> None:  # noqa: ARG002 - a callback
-        """They follow others than before."""
-        self._here.look_again(self)
 
 
 class LooksHere:
@@ -59,9 +54,9 @@ class LooksHere:
         here = self._users.get(user)
         if here is None:
             here = self._users[user] = _Here(self, user)
-            self._state.feeds.follows.watch_pairs(name_in_channel(user), here.changed)
+            here.following = Following(self._state, self.broadcasts, user, here)
             here.connections.add(connection)
-            await self._listen(here)
+            await here.following.begin()
         here.connections.add(connection)
         await self._say(here)
 
@@ -74,23 +69,8 @@ class LooksHere:
         if here.connections:
             return
         del self._users[user]
-        self._state.feeds.follows.unwatch_pairs(name_in_channel(user), here.changed)
-        for channel in here.channels:
-            self.broadcasts.ignore(channel, here)
-
-    def look_again(self, here: _Here) -> None:
-        """Listen to those that the user follows now."""
-        self._tasks.spawn(self._listen(here))
-
-    async def _listen(self, here: _Here) -> None:
-        now = set(await self._state.feeds.channels_of(here.user))
-        if self._users.get(here.user) is not here:
-            return
-        for channel in now - here.channels:
-            self.broadcasts.listen(channel, here)
-        for channel in here.channels - now:
-            self.broadcasts.ignore(channel, here)
-        here.channels = now
+        if here.following is not None:
+            here.following.end()
 
     def soon(self, here: _Here) -> None:
         """Say that the user looks; not of all at the same moment."""

@@ -249,6 +249,12 @@ class Messenger:
         self._devices.setdefault(name, {})[connection] = known.gone.get(connection.device, 0)
         self._book.seen(member.user, connection.device)
 
+    def renewed(self, connection: Any) -> None:
+        """A connection has shown another token."""
+        feeds = self._feeds.get(connection)
+        if feeds is not None and feeds.sync is not None:
+            feeds.sync.narrow()
+
     def left(self, connection: Any, member: Member) -> None:
         """A connection has ended."""
         self._looks.discard(member.user, connection)

@@ -157,6 +157,14 @@ class SyncFeed:
             self._starts[stream] = max(self._starts[stream], after)
             self._want(stream)
 
+    def narrow(self) -> None:
+        """The token is another one: what it does not cover is followed no more."""
+        covers = self._member.grants.allows
+        for stream in [one for one in self._starts if not covers("subscribe", one)]:
+            del self._starts[stream]
+            self._waiting.pop(stream, None)
+            self._sync.subscriptions.leave_followed(self._member, stream)
+
     def failed(self, stream: str) -> None:
         """A subscription could not go on: try again."""
         asyncio.get_running_loop().call_later(_AGAIN_S, self._want, stream)

@@ -29,8 +29,9 @@ from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
 from kernel.log.positions import Kind, Stream, spread
 from kernel.log.recent import RecentKeys
-from kernel.log.records import VIA, Headers
+from kernel.log.records import OFFICE, VIA, Headers
 from kernel.settings.reading import Auth
+from schemas.checks import RETRACT
 from schemas.ingest import make_ingest, read_time
 
 #: Published events of which a refusal still finds the sender.
@@ -146,10 +147,12 @@ class Publishing:
     async def _about(self, request: m.Publish, stream: Stream, member: Member, lanes: int) -> Headers:
         """Look up what is to be changed. Of a room's message the fold is told which one it is."""
         anybodys, target = self._changes_all(member, stream), request.data.get("target")
+        office: Headers = [(OFFICE, b"edge")] if anybodys and request.type == RETRACT else []
         if anybodys and not is_room(stream):
-            return []
+            return office
         n = await check_change(self._history, stream, target, member.user, lanes=lanes, anybodys=anybodys)
-        return about_header(self._signer, stream.channel, str(target), n) if is_room(stream) and n else []
+        about = about_header(self._signer, stream.channel, str(target), n) if is_room(stream) and n else []
+        return [*about, *office]
 
     def _changes_all(self, member: Member, stream: Stream) -> bool:
         """Whether a member may change what others have said: an administrator, or who leads the room."""

@@ -69,8 +69,7 @@ class ViewerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.session.alive(self._service.clock.monotonic())
-        incoming = self._incoming
-        if incoming is None:
+        if (incoming := self._incoming) is None:
             incoming = self._incoming = Incoming(self._service.edge.max_frame_bytes)
         incoming.add(data)
         if incoming.lined_up:
@@ -366,6 +365,7 @@ class ViewerConnection(asyncio.Protocol):
                 self._service.messenger.came(self, self.session)
             else:
                 self.perform_for(session, session.renew(grants))
+                self._service.messenger.renewed(self)
         except TouchlineError as error:
             if error.code == "limit_reached":
                 self.end(Close.FULL)

@@ -7,11 +7,11 @@ import msgspec
 
 from control.rooms.membership import ALL, NOTHING, Spans
 from kernel.access.tokens import Grants
-from kernel.access.users import ALERT, FENCE, NOTIFY, ROOM, USER, notify_channel, user_channel
+from kernel.access.users import ALERT, AUDIT, FENCE, NOTIFY, ROOM, USER, notify_channel, user_channel
 from kernel.log.positions import split_lane
 
 #: What these begin with only some may read, whatever the channel's settings say.
-CLOSED: Final = (USER, NOTIFY, ROOM, ALERT, FENCE)
+CLOSED: Final = (USER, NOTIFY, ROOM, ALERT, FENCE, AUDIT)
 
 
 class _Saved(msgspec.Struct):
@@ -46,12 +46,14 @@ class ChannelAcl:
         fences: Callable[[Grants, str], bool] = lambda *_: False,
         *,
         banned: Callable[[str, str], bool] = lambda *_: False,
+        leads: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         """`readers_of` a channel; those that are `closed` and wanted, with theirs; of `rooms`, what somebody
         may read of one, and of `fences` whether they may. Without these no channel is closed but by its
         name, and every room and fence. Who is `banned` (user, channel) may read nothing there, whatever else
-        holds."""
-        self._banned = banned
+        holds. Who `leads` (user, channel) a room reads what its moderators do, as who administers a channel
+        does."""
+        self._banned, self._leads = banned, leads
         self._readers_of, self._closed, self._of_room = readers_of, closed, rooms
         self._of_fence = fences
         #: The channels of alerts, with who made them and whom they name.
@@ -82,6 +84,9 @@ class ChannelAcl:
         base = split_lane(channel)[0]
         if base.startswith(ROOM):
             return bool(self._of_room(grants, base).ranges)
+        if base.startswith(AUDIT):
+            about = base.removeprefix(AUDIT)
+            return grants.allows("admin", about) or self._leads(grants.user, about)
         if self._banned(grants.user, base) and not grants.allows("admin", base):
             return False
         if base.startswith(CLOSED):

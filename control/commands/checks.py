@@ -30,6 +30,7 @@ from control.outlets import commands as outlets
 from control.revocations import COMMAND as REVOKE
 from control.revocations import PREFIX
 from control.rooms.users import GIVEN_BY_USERS, read_about
+from control.schedule import scheduled
 from kernel.access.users import KEPT, MAX_USER
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_LANES, is_channel, split_lane
@@ -196,7 +197,7 @@ _OF_MODERATORS: Final[Mapping[str, Callable[[str, dict[str, Any]], object]]] = M
     {MODERATE: read_order, ERASE: read_erase, REPORT: read_report, SETTLE: read_settle}
 )
 #: What only doors and roles say.
-_SEALED: Final = nearby.COMMANDS | feeds.COMMANDS | outlets.COMMANDS
+_SEALED: Final = nearby.COMMANDS | feeds.COMMANDS | outlets.COMMANDS | scheduled.COMMANDS
 _Handler = Callable[[ChannelRecord, dict[str, Any], int], ChannelRecord]
 #: What is not named here is for others on the same topic.
 _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(

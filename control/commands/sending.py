@@ -97,7 +97,7 @@ class CommandSender:
         self._hearing = None
 
     def _open(self, topic: str) -> LastingProducer:
-        return self._kafka or self._connect(topic)
+        return self._connect(topic) if self._kafka is None else self._kafka
 
     def _connect(self, name: str) -> LastingProducer:
         kafka = LastingProducer(

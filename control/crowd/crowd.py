@@ -31,7 +31,7 @@ from control.entity.tables import Tables
 from control.entity.types import AnyType
 from control.entity.view import View
 from kernel.errors import TouchlineError
-from kernel.log.kafka import leaders_client, unreachable
+from kernel.log.kafka import admin_client, client_config, unreachable
 from kernel.log.positions import Stream, make_id, partition_of
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
@@ -226,7 +226,7 @@ class Crowd:
                 raise unreachable(self._settings, str(error)) from error
 
     def _ask_now(self) -> Mapping[int, int]:
-        admin, self._admin = self._admin or leaders_client(self._settings), None
+        admin, self._admin = self._admin or admin_client(client_config(self._settings)), None
         described = admin.describe_topics(TopicCollection([self._topic]))[self._topic]
         numbers = [part.id for part in described.result(timeout=_ANSWER_S).partitions]
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from control.entity.store import Row, Store
 from control.entity.stores import is_damage
 from control.entity.types import STAMP, AnyType
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.log.kafka import check_read_error
+from kernel.log.kafka import admin_client, check_read_error
 from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.process.metrics import TABLE_SKIPPED
@@ -76,7 +75,7 @@ class Follower(threading.Thread):
         self._config, self._types, self._open_store = dict(config), types, open_store
         self._clock, self._known, self._lists = clock, known, lists
         self._on_ready, self._on_changed, self._on_failed = on_ready, on_changed, on_failed
-        self._admin = AdminClient(dict(config))
+        self._admin = admin_client(config)
         self._of_topic = {each.topic: each for each in types}
         self._ids: dict[str, str] = {}
         #: Partition -> the offset up to which it is read; and up to which it can be read in the store.
@@ -139,7 +138,7 @@ class Follower(threading.Thread):
                 _log.warning("waiting for the topics of states", why=str(error) or "no answer in time")
                 # Clients that began while a broker was away were seen to fail for good.
                 consumer.close()
-                self._admin = AdminClient(dict(self._config))
+                self._admin = admin_client(self._config)
                 self._stopping.wait(_RETRY_S)
             except BaseException:
                 consumer.close()

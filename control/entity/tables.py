@@ -18,7 +18,7 @@ from control.entity.types import AnyType, EntityType, S
 from control.entity.view import REMEMBERED, View
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.log.kafka import client_config, leaders_client
+from kernel.log.kafka import admin_client, client_config
 from kernel.settings.reading import Settings
 
 _ANSWER_S: Final = 10.0
@@ -130,7 +130,7 @@ class Tables:
             await asyncio.sleep(_AGAIN_S)
 
     def _ends(self) -> dict[tuple[str, int], int]:
-        admin, self._admin = self._admin or leaders_client(self._settings), None
+        admin, self._admin = self._admin or admin_client(client_config(self._settings)), None
         topics = TopicCollection([each.topic for each in self._types])
         described = {n: f.result(timeout=_ANSWER_S) for n, f in admin.describe_topics(topics).items()}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]

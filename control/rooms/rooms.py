@@ -154,6 +154,8 @@ class Rooms:
         """Return once all that lies in the topics now is known here. Raises `unavailable`."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._catch_up())
+            # All who waited may have given up: then nobody hears how it ended.
+            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Shielded: who gives up waiting gives up for themselves only.
         await asyncio.shield(self._next)
 

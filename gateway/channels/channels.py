@@ -14,7 +14,7 @@ from gateway.channels.closing import Closing
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
-from kernel.log.positions import MAX_SEQ, split_lane
+from kernel.log.positions import MAX_SEQ, Kind, split_lane
 from schemas.catalog import built_in
 
 _MAX_BYTES: Final = 64 * 1024
@@ -69,6 +69,7 @@ _GOES: Final = Reply(
             "viewers": {"type": "integer"},
             "version": {"type": "integer"},
             "shards": {"type": "integer"},
+            "slow_s": {"type": ["number", "null"], "description": "Of a chat: its slow mode."},
         },
     },
 )
@@ -98,7 +99,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if wanted.get("readers", record.settings.readers) and caller.bound:
                 size = max(len(msgspec.json.encode(wanted)), len(msgspec.json.encode(record.settings)))
                 closing.take(await context.access.grants(request), record, size)
-        await commands.send(channel, "set_channel", wanted)
+        await commands.send(channel, "set_channel", wanted, actor=caller.user)
         return web.json_response({"channel": channel, "command": "set_channel"}, status=202)
 
     async def reshard(request: web.Request) -> web.Response:
@@ -111,7 +112,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             # One that comes too soon is refused here, as far as the one before it is known here.
             now_ms = control_state.presence.broker_ms()
             check_change(control_state.channel(channel), "reshard", shards, now_ms)
-        await commands.send(channel, "reshard", shards)
+        await commands.send(channel, "reshard", shards, actor=caller.user)
         return web.json_response({"channel": channel, "command": "reshard"}, status=202)
 
     async def goes(request: web.Request) -> web.Response:
@@ -128,6 +129,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 "viewers": control_state.presence.watching(str(stream)),
                 "version": layout.version,
                 "shards": layout.shards,
+                **(_slow(control_state.channel(stream.channel)) if stream.kind is Kind.CHAT else {}),
             }
         )
 
@@ -166,6 +168,11 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies={200: _GOES}, errors=errors,
         ),
     ]  # fmt: skip
+
+
+def _slow(record: ChannelRecord) -> dict[str, Any]:
+    """How long somebody waits before they write again."""
+    return {"slow_s": record.settings.slow_s}
 
 
 def _shown(record: ChannelRecord) -> dict[str, Any]:

@@ -189,6 +189,7 @@ def _opening(context: Context) -> Callable[[Stream, Mapping[str, Any], str | Non
     async def opened(stream: Stream, event: Mapping[str, Any], bound: str | None) -> str:
         value = codecs[stream.kind].encode(event)
         context.budgets.take_event(bound, len(value))
+        context.budgets.take_command(bound)  # it is a state until its end
         headers: Headers | None = signer.headers(stream.kind, stream.channel, value)
         if headers is None:
             raise TouchlineError(

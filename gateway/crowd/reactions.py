@@ -92,6 +92,10 @@ class _Json(msgspec.Struct, frozen=True, kw_only=True):
 _json: Final = msgspec.json.Decoder(_Json).decode
 
 
+#: Reactions of one request that are begun in one turn of the loop.
+_AT_ONCE: Final = 50
+
+
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     door, max_lines = crowd_door(context), context.settings.gateway.max_lines
@@ -170,7 +174,12 @@ def _sending(door: CrowdDoor, stream: Stream, by: By, *, speaks: bool) -> Send:
         first = items[0][0] if items else 0
         for number, line in items:
             alike.setdefault(line, []).append(number - first)
-        found = await asyncio.gather(*(one(line, numbers) for line, numbers in alike.items()))
+        under_way: list[asyncio.Task[list[Failure]]] = []
+        for line, numbers in alike.items():
+            under_way.append(asyncio.create_task(one(line, numbers)))
+            if len(under_way) % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # these go as far as they can, and others have their turn
+        found = await asyncio.gather(*under_way)
         return Sent([failure for failures in found for failure in failures], {})
 
     async def send(items: list[Item]) -> "asyncio.Future[Sent]":

@@ -25,11 +25,12 @@ from kernel.access.signing import Signer
 from kernel.access.users import check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
-from kernel.log.positions import Stream, spread
+from kernel.log.positions import Kind, Stream, spread
 from kernel.log.recent import RecentKeys
-from kernel.log.records import VIA, Headers
+from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from producers.posts import Record, read_post
+from schemas.checks import RETRACT
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
@@ -81,6 +82,8 @@ async def routes(context: Context) -> Sequence[Operation]:
                 parts = _looked(paced(lines_of(request, limit, max_lines), context, caller), looks, refusals)
                 return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
+            if looks[0] is None or (numbers is not None and numbers.anybodys):
+                headers = by_office(stream, body, headers)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
             if not several:
@@ -181,6 +184,13 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
     response.content_type = wanted
     await response.prepare(request)
     return response
+
+
+def by_office(stream: Stream, body: bytes, headers: Headers | None) -> Headers | None:
+    """The headers of events of somebody who may change what others have said: the fold tells moderators."""
+    if stream.kind is not Kind.CHAT or RETRACT.encode() not in body:
+        return headers
+    return [*(headers or ()), (OFFICE, b"gateway")]
 
 
 class _Shared(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from gateway.http.origins import Origins
 from gateway.http.problems import Handler, problem
 from kernel.access.hosts import host_allowed, same_origin
 from kernel.access.tokens import is_loopback
@@ -14,7 +15,7 @@ from kernel.settings.sections import Gateway
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def same_site(settings: Gateway) -> Middleware:
+def same_site(settings: Gateway, origins: Origins) -> Middleware:
     """Refuses requests by a name that is not the gateway's, and what pages of other origins want changed."""
     on_loopback = is_loopback(settings.host)
 
@@ -31,17 +32,25 @@ def same_site(settings: Gateway) -> Middleware:
                     hint="See the setting gateway.hosts.",
                 )
             )
-        if request.method not in _READING and _of_another_site(request, settings):
-            return problem(TouchlineError("forbidden", "Pages of other origins may not ask for this."))
+        if ahead := origins.answer_ahead(request):
+            return ahead
+        if request.method not in _READING and _of_another_site(request, settings, origins):
+            return problem(
+                TouchlineError(
+                    "forbidden",
+                    "Pages of other origins may not ask for this.",
+                    hint="See the setting gateway.origins.",
+                )
+            )
         return await handler(request)
 
     return check
 
 
-def _of_another_site(request: web.Request, settings: Gateway) -> bool:
+def _of_another_site(request: web.Request, settings: Gateway, allowed: Origins) -> bool:
     origins = request.headers.getall("Origin", [])
     host = request.headers.get("Host")
-    if any(not same_origin(origin, host, settings.hosts) for origin in origins):
+    if any(not (same_origin(origin, host, settings.hosts) or allowed.allow(origin)) for origin in origins):
         return True
     return not origins and request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
 

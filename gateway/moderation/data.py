@@ -41,6 +41,8 @@ from search_indexer.searching.of_user import events_of
 
 _TIMEOUT_S: Final = 10.0
 _PAGE: Final = 100
+#: An export costs as much as so many pages of history: all fences and voices are looked through for it.
+_COST: Final = 5.0
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "unavailable", "rate_limited")
 _ERASED: Final[dict[str, Any]] = {
     "type": "object",
@@ -153,7 +155,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
 
     async def export(request: web.Request) -> web.StreamResponse:
         who, user = await whose(request)
-        context.budgets.take_read(bound_of(context, who), 2.0)
+        context.budgets.take_read(bound_of(context, who), _COST)
         given = lines(user)
         first = await anext(given)
         response = web.StreamResponse()

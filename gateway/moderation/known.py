@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from search_indexer.alerts import Alert
 from search_indexer.alerts import shown as alert_shown
 
 #: Fences of one read: there may be a million of them.
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 100
 
 
 def devices_and_places(known: UserPlaces) -> Iterator[dict[str, Any]]:
@@ -42,13 +43,14 @@ def alerts_of(alerts: Iterable[Alert], user: str) -> Iterator[dict[str, Any]]:
 async def fences_of(consent: Consent, user: str) -> AsyncIterator[dict[str, Any]]:
     """The places that they have watched."""
     after, told = b"", set[str]()
-    while consent.followed and (page := consent.fences.scan(b"", after=after, limit=_AT_ONCE)):
+    # Beside the loop: one with all the corners that there may be takes milliseconds.
+    scan = partial(consent.fences.scan, b"", limit=_AT_ONCE) if consent.followed else None
+    while scan is not None and (page := await asyncio.to_thread(scan, after=after)):
         after = page[-1][0]
         for _, fence in page:
             if fence.maker == user and fence.id not in told:
                 told.add(fence.id)
                 yield {"what": "fence", "fence": fence_shown(fence)}
-        await asyncio.sleep(0)
 
 
 async def reactions_of(crowd: Crowd, user: str) -> AsyncIterator[dict[str, Any]]:

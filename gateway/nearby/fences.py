@@ -1,8 +1,10 @@
 """/v1/fences: places that watch, each with a stream of who comes and goes."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from control.nearby.fences import MAX_CORNERS, MAX_NAMED, MAX_RADIUS_M, FenceRequest, check_id, shown
@@ -72,7 +74,11 @@ async def routes(context: Context) -> Sequence[Operation]:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
         limit, after = limit_of(request, _LIMIT), request.query.get("cursor", "")
-        return web.json_response(door.fences(who, after=after, limit=limit))
+        # Beside the loop: a hundred with all the corners that there may be take long.
+        page = await asyncio.to_thread(
+            lambda: msgspec.json.encode(door.fences(who, after=after, limit=limit))
+        )
+        return web.json_response(body=page)
 
     async def put(request: web.Request) -> web.Response:
         who = await who_asks(context, request)

@@ -88,7 +88,9 @@ class Past:
 async def routes(context: Context) -> Sequence[Operation]:
     """`GET /v1/ops/past`."""
     settings, clock = context.settings, context.clock
-    hours = settings.ops.past_hours
+    told_ms = round(settings.gateway.ops_every_s * 1000)
+    # Who tells nobody what the roles say keeps nothing of it either.
+    hours, every_ms = settings.ops.past_hours if told_ms else 0, max(EVERY_MS, told_ms)
     past = Past(hours)
     if hours > 0:
         codec = Codec("fanout", context.catalog)
@@ -106,7 +108,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         until_ms = clock.now_ms() + EVERY_MS  # the brokers' clock may be ahead
         past.forget(until_ms)
         looks = past.between(until_ms - EVERY_MS - wanted * 60_000, until_ms, points)
-        told = msgspec.json.encode({"every_ms": EVERY_MS, "kept_hours": hours, "since_ms": past.since_ms})
+        told = msgspec.json.encode({"every_ms": every_ms, "kept_hours": hours, "since_ms": past.since_ms})
         body = b'%b,"looks":[%b]}' % (told[:-1], b",".join(look.text for look in looks))
         answer = web.Response(body=body, content_type="application/json")
         answer.enable_compression()

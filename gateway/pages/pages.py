@@ -1,4 +1,4 @@
-"""The pages of viewers, operators and friends: static files, under a policy that allows nothing else."""
+"""The pages of viewers and of who works here: static files, under a policy that allows nothing else."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,12 +15,16 @@ from kernel.settings.reading import Settings
 _BUILT: Final = Path(__file__).parents[1] / "dist"
 #: Where each page is.
 _PAGES: Final = {
-    "/": "index.html",
+    "/": "home.html",
     "/moderate": "moderate.html",
     "/nearby": "nearby.html",
     "/ops": "ops.html",
     "/search": "search.html",
+    "/studio": "studio.html",
 }
+#: What a channel is watched on: at `/` as well, where the address names one.
+_CHANNEL_PAGE: Final = "index.html"
+_NAMES: Final = ("channel", "stream")
 _ASSET: Final = r"{name:[A-Za-z0-9_.-]+}"
 #: Their names hold a hash of their content.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -128,7 +132,8 @@ def page_routes(settings: Settings) -> list[web.RouteDef]:
                 return web.Response(
                     status=503, text=_MISSING, content_type="text/html", headers=headers(request)
                 )
-            return web.FileResponse(folder / name, headers=headers(request))
+            named = request.path == "/" and any(request.query.get(given) for given in _NAMES)
+            return web.FileResponse(folder / (_CHANNEL_PAGE if named else name), headers=headers(request))
 
         return serve
 

@@ -14,6 +14,8 @@ MAX_DEVICE: Final = 128
 #: What channels of the system begin with; they have no lanes.
 USER, NOTIFY, ROOM = "user-", "notify-", "room-"
 ALERT, FENCE, SYSTEM = "alert-", "fence-", "touchline-"
+#: What moderators of a channel do is told on one of its own, which only they read.
+AUDIT: Final = f"{SYSTEM}audit-"
 KEPT: Final = (USER, NOTIFY, ROOM, ALERT, FENCE, SYSTEM)
 #: Into those of them only roles write.
 _WRITTEN_BY_ROLES: Final = (NOTIFY, ROOM, ALERT, FENCE, SYSTEM)
@@ -23,6 +25,7 @@ TYPES: Final = frozenset({"room", "poll", "poll_closed", "audience", "counters"}
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _DIGITS: Final = 40
+_MAX_CHANNEL: Final = 128
 
 
 def check_user(name: str) -> str:
@@ -65,6 +68,11 @@ def user_channel(user: str) -> str:
 def notify_channel(user: str) -> str:
     """Where the system tells the user something."""
     return NOTIFY + name_in_channel(user)
+
+
+def audit_channel(channel: str) -> str | None:
+    """Where it is told what moderators of a channel do; None: its name has no room for that."""
+    return AUDIT + channel if len(channel) <= _MAX_CHANNEL - len(AUDIT) else None
 
 
 def check_post(channel: str, sender: str | None, type_: str | None, *, signs: bool = False) -> None:

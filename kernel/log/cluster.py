@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from kernel.errors import TouchlineError
-from kernel.log.kafka import leaders_client
+from kernel.log.kafka import admin_client, client_config
 from kernel.settings.reading import Settings
 
 
@@ -23,7 +23,7 @@ class Cluster:
     """Asks Kafka. Every call blocks: call it in a thread."""
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = leaders_client(settings)
+        self._admin = admin_client(client_config(settings))
 
     def partitions(self) -> dict[str, int]:
         """Topic -> partition count, of all topics."""

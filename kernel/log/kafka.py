@@ -49,18 +49,18 @@ def client_config(settings: Settings, **properties: Any) -> dict[str, Any]:
     }
 
 
-def leaders_client(settings: Settings) -> AdminClient:
-    """A client that asks leaders where their partitions end (`list_offsets`).
+def admin_client(config: Mapping[str, Any]) -> AdminClient:
+    """A client that asks brokers about the cluster. Each one is made here.
 
-    While one is away librdkafka connects to it for that again the moment it is refused, without rest: a core
-    for each role. Not so where it keeps connections to all brokers.
+    Where such a request waits for a broker that is away, librdkafka connects to it again at once,
+    without rest: a core for each role. Not so where it keeps connections to all brokers.
     """
-    return AdminClient(client_config(settings, enable_sparse_connections=False))
+    return AdminClient({**config, "enable.sparse.connections": False})
 
 
 async def wait_for_kafka(settings: Settings, *, attempts: int | None = None) -> None:
     """Wait until a broker answers, with back-off, saying for what; for ever unless `attempts` is given."""
-    admin, wait, tried = AdminClient(client_config(settings)), 0.2, 0
+    admin, wait, tried = admin_client(client_config(settings)), 0.2, 0
     while True:
         try:
             await asyncio.to_thread(admin.list_topics, timeout=3)
@@ -77,7 +77,7 @@ async def wait_for_kafka(settings: Settings, *, attempts: int | None = None) -> 
 
 async def watch_kafka(settings: Settings, health: Health) -> None:
     """Keep the condition `kafka` of a role true to whether a broker answers; until it is cancelled."""
-    admin, channels = AdminClient(client_config(settings)), topic_names(settings).channels
+    admin, channels = admin_client(client_config(settings)), topic_names(settings).channels
     while True:
         try:
             # Asks for one topic: a cluster may have thousands.
@@ -103,7 +103,7 @@ def apply_topics(settings: Settings, wanted: list[Topic]) -> dict[str, str]:
 
     Partitions are only ever added: Kafka cannot take them away, and with them records would be lost.
     """
-    admin = AdminClient(client_config(settings))
+    admin = admin_client(client_config(settings))
     try:
         present = admin.list_topics(timeout=10).topics
     except KafkaException as error:

@@ -33,6 +33,9 @@ class LastingProducer:
     def __len__(self) -> int:
         return len(self._kafka)
 
+    def __bool__(self) -> bool:
+        return True  # also where nothing is under way
+
     def list_topics(self, *args: Any, **kwargs: Any) -> Any:
         """What the brokers know of topics."""
         return self._kafka.list_topics(*args, **kwargs)

@@ -9,6 +9,8 @@ Headers = list[tuple[str, str | bytes | None]]
 ORIGIN: Final = "touchline-origin"
 #: Header of a record that a door (edge, gateway) wrote for one of its users, who has a fair share.
 VIA: Final = "touchline-via"
+#: Header of an event that a door let somebody post who may change what others have said.
+OFFICE: Final = "touchline-office"
 
 
 class Partition(NamedTuple):

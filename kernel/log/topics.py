@@ -62,6 +62,7 @@ class TopicNames:
         self.follows = f"{prefix}.follows"
         self.notifying = f"{prefix}.notifying"
         self.webhooks = f"{prefix}.webhooks"
+        self.scheduled = f"{prefix}.scheduled"
         self.deliveries = f"{prefix}.deliveries"
         self.reactions = f"{prefix}.reactions"
         self.totals = f"{prefix}.totals"
@@ -172,6 +173,8 @@ def topics(settings: Settings) -> list[Topic]:
         Topic(names.notifying, "user", "notifying", partitions, compacted),
         Topic(names.webhooks, "webhook", "webhook", partitions, compacted),
         Topic(names.deliveries, "receiver, partition", "delivery", partitions, compacted),
+        # What is going to be posted, and when (decision 0117).
+        Topic(names.scheduled, "channel, post", "scheduled", partitions, compacted),
         # What crowds do beside talking, what it has come to, and who has done it (decision 0100).
         Topic(names.reactions, "channel", "reaction", partitions, {**kept(30), **append_time}),
         Topic(names.totals, "channel, target", "total", partitions, compacted),

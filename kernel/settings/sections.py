@@ -224,6 +224,10 @@ class Gateway(Section, frozen=True):
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="port to listen on")] = 18080
+    origins: Annotated[
+        tuple[str, ...],
+        Meta(description="origins of pages that may ask (CORS), `*` for all; empty: on loopback its own"),
+    ] = ()
     hosts: Annotated[
         tuple[str, ...],
         Meta(description="names that `Host` may say, `*` for all; empty: loopback's on loopback, else all"),
@@ -272,7 +276,9 @@ class Gateway(Section, frozen=True):
         str,
         Meta(description="where clients reach the gateway, for addresses that it hands out; empty: as asked"),
     ] = ""
-    page_channel: Annotated[str, Meta(description="channel that the viewers' page opens first")] = "demo"
+    page_channel: Annotated[
+        str, Meta(description="channel that comes first on the home page, and has its demo match")
+    ] = "demo"
     tiles_url: Annotated[
         str, Meta(description="map tiles, with {z}, {x} and {y}; empty: the map is a plain grid")
     ] = ""

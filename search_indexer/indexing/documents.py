@@ -7,7 +7,7 @@ import msgspec
 
 from history.replies import reply_of
 from history.taken_back import ALERTED
-from kernel.access.users import ALERT, NOTIFY
+from kernel.access.users import ALERT, AUDIT, NOTIFY
 from kernel.log.positions import Kind, split_lane
 from schemas.checks import CHANGES
 from schemas.rendering import render
@@ -115,7 +115,7 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
     else:
         fields = _decode(data["json"])
         # An alert's copy is in its stream's history. Search finds the event itself, as long as that is there.
-        document.hidden = channel.startswith(NOTIFY) or (
+        document.hidden = channel.startswith((NOTIFY, AUDIT)) or (
             event["type"] == ALERTED and channel.startswith(ALERT)
         )
         if not document.hidden:

@@ -13,7 +13,6 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from control.channels.lists import EXPIRING
 from control.following.follower import TableReader
@@ -22,7 +21,7 @@ from history.names import day_of, index_name
 from history.pages import Watermark
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.log.kafka import client_config
+from kernel.log.kafka import admin_client, client_config
 from kernel.log.lag import LagGauge, lags
 from kernel.log.positions import MAX_SEQ, Kind, is_channel
 from kernel.log.topics import indexer_group, topic_names
@@ -342,7 +341,7 @@ class EventSource:
 
     def topic_ids(self) -> dict[Kind, str]:
         """Kafka's own ids of the events topics."""
-        admin = AdminClient(client_config(self._settings))
+        admin = admin_client(client_config(self._settings))
         asked: Mapping[str, Any] = admin.describe_topics(TopicCollection(list(self._kinds)))
         return {
             self._kinds[topic]: str(future.result(timeout=30).topic_id) for topic, future in asked.items()

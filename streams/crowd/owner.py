@@ -14,7 +14,7 @@ import msgspec
 from control.crowd import polls
 from control.crowd.crowd import Crowd
 from control.crowd.reactions import CLOSE, made, signed_headers
-from control.crowd.totals import FOLDED, KEYS, OPEN, Total, Voices, folded_key, part_key, parts_of
+from control.crowd.totals import FOLDED, KEYS, Total, Voices, folded_key, part_key, parts_of
 from control.entity.fold import Written
 from control.entity.known import Known
 from control.entity.owner import Owner
@@ -32,6 +32,7 @@ from kernel.settings.reading import Settings
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.crowd.counting import ChannelCounters
+from streams.crowd.ends import Ends
 from streams.crowd.fold import CrowdFold, Kept, Surroundings
 from streams.crowd.slots import Slot
 from streams.crowd.voices import PartWrite
@@ -44,8 +45,6 @@ _EVERY_S: Final = 0.2
 _SHARE: Final = 0.1
 #: Slots that are written before others have their turn.
 _AT_ONCE: Final = 200
-#: How long after its time a poll is closed: by then all votes of before are on the log.
-_GRACE_MS: Final = 1000
 _AGAIN_S: Final = 10.0
 
 
@@ -102,6 +101,8 @@ class CrowdOwner:
         #: Polls whose end was asked for, and when; and the ends that are to be put on the log.
         self._asked: dict[bytes, float] = {}
         self._ending: list[Total] = []
+        entity_of = self._totals.type.entity_of
+        self._ends = Ends(self._totals, lambda key: self.owner.owns(entity_of(key)))
 
     @property
     def topic(self) -> str:
@@ -134,6 +135,7 @@ class CrowdOwner:
         }
         self._ending.clear()
         self._asked.clear()
+        self._ends.clear()
         counts = self._partitions()
         self.counters.opening(counts[self._names.counters], counts[self._names.ingest[Kind.BROADCAST]])
         around = self._surroundings()
@@ -253,6 +255,7 @@ class CrowdOwner:
             writes += self._writes_of(part, part.fold.slot(slot.stream, ""))
         if slot.total_changed:
             slot.total_changed = False
+            self._ends.changed(slot.key)
             known = self._totals.known(slot.key)
             stamp = Stamp(known.stamp.revision + 1, dict(slot.places))
             total = self._totals.type.with_stamp(slot.total, stamp)
@@ -302,18 +305,12 @@ class CrowdOwner:
         writes = self.counters.look()
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         self._asked = {key: at for key, at in self._asked.items() if now - at < _AGAIN_S}
-        entity_of = self._totals.type.entity_of
-        for key, total in self._totals.listed(OPEN, lambda key: self.owner.owns(entity_of(key))):
-            poll = total.poll
-            if poll is None or key in self._asked:
-                continue
-            if poll.closed is not None:
+        for key, total in self._ends.due(now_ms, self._asked):
+            if total.poll is not None and total.poll.closed is not None:
                 self._ending.append(total)
                 self._woken.set()
-            elif poll.closes is not None and now_ms >= poll.closes + _GRACE_MS:
-                writes.append(self._close(Stream.parse(total.stream), total.target))
             else:
-                continue
+                writes.append(self._close(Stream.parse(total.stream), total.target))
             self._asked[key] = now
         return writes
 

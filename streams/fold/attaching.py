@@ -12,8 +12,7 @@ from control.attachments.marks import Mark, names_key, posted_key, retracted_key
 from control.entity.writer import partition_of_key
 from kernel.log.positions import Kind, split_lane
 from kernel.log.records import Write
-
-RETRACT: Final = "retract"
+from schemas.checks import RETRACT
 
 
 class _Extra(msgspec.Struct):

@@ -20,7 +20,7 @@ from kernel.log.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
 from kernel.settings.reading import Auth
 from schemas.catalog import Catalog
-from schemas.checks import CHANGES
+from schemas.checks import CHANGES, RETRACT
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
 from schemas.ingest import decode_ingest
@@ -28,7 +28,8 @@ from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
 from streams.crowd.counting import Heard
 from streams.fold.answering import Answering
-from streams.fold.attaching import RETRACT, Attaching, concerns
+from streams.fold.attaching import Attaching, concerns
+from streams.fold.auditing import Auditing
 from streams.fold.channels import Channel, Channels
 from streams.fold.crowding import Crowding
 from streams.fold.memory import AcceptedEvent, Memory, Outcome
@@ -65,6 +66,7 @@ class Judge:
         retractions: int = 0,
         reactions: int = 0,
         signer: Signer | None = None,
+        auditing: Auditing | None = None,
         rooms: RoomsFold | None = None,
         tallies: TalliesFold | None = None,
     ) -> None:
@@ -72,7 +74,7 @@ class Judge:
         attachments, `retractions` that of what was taken back, `reactions` that of what crowds do; 0: nobody
         is told anything."""
         self._rooms, self._tallies = rooms, tallies
-        self._signer = signer or Signer(Auth())
+        self._signer, self._auditing = signer or Signer(Auth()), auditing
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
         self._epochs = epochs
@@ -200,6 +202,8 @@ class Judge:
             self._tallies.note(event, headers, None if decided is None else decided.room)
         if self._is_chat and concerns(event):
             outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]
+            if event["type"] == RETRACT and self._auditing is not None:
+                outcome.writes += self._auditing.retraction(event, headers)
         if event["type"] in _FOR_CROWDS:
             outcome.writes += self._crowding.writes(self.kind, event)
         if channel.counted and event["type"] not in CHANGES:

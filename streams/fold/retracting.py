@@ -10,7 +10,7 @@ from control.entity.writer import partition_of_key
 from control.moderation.retractions import retraction_key
 from kernel.log.positions import split_lane
 from kernel.log.records import Write
-from streams.fold.attaching import RETRACT
+from schemas.checks import RETRACT
 
 
 class Retracting:

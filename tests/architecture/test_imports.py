@@ -184,3 +184,9 @@ def test_a_viewer_is_the_viewer(file: Path) -> None:
     if str(file.relative_to(ROOT)) not in SPEAKS_FREELY:
         found = [line for line in file.read_text("utf-8").splitlines() if PERSON.search(line)]
         assert not found, f"{file.relative_to(ROOT)}: say the viewer, or they"
+
+
+def test_clients_that_ask_about_the_cluster_are_made_in_one_place() -> None:
+    """Another one would take a core while a broker is away (kernel.log.kafka.admin_client)."""
+    own = {ROOT / "kernel/log/kafka.py", ROOT / "embedded/backends/kafka.py"}
+    assert [f for f in MODULES if f not in own and "AdminClient(" in f.read_text("utf-8")] == []

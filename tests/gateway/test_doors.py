@@ -12,8 +12,10 @@ from aiohttp import ClientSession
 
 from control.channels.channel import ChannelRecord, to_avro
 from control.channels.channel import Settings as Closed
+from gateway.http.origins import Origins
 from kernel.access.tokens import sign
 from kernel.log.topics import topic_names
+from kernel.settings.sections import Gateway
 from schemas.codec import Codec
 from tests.accepted import writer
 from tests.gateway.conftest import NO_ELASTICSEARCH, SECRET
@@ -22,6 +24,7 @@ from tests.pipeline import Pipeline, running
 AT_ONCE = 20
 GIVEN = {
     "TOUCHLINE_AUTH_SECRET": SECRET,
+    "TOUCHLINE_GATEWAY_ORIGINS": "https://app.example",
     "TOUCHLINE_GATEWAY_HEAD_TIMEOUT_S": "1",
     "TOUCHLINE_GATEWAY_BODY_TIMEOUT_S": "1",
     "TOUCHLINE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "100",
@@ -104,6 +107,8 @@ async def test_one_address_cannot_take_all_connections(door: Pipeline) -> None:
         ({"Origin": "null"}, 403),
         ({"Origin": "http://localhost:3000"}, 403),
         ({"Origin": "http://{own}"}, 202),
+        ({"Origin": "https://app.example"}, 202),
+        ({"Origin": "https://app.example:444"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
     ],
 )
@@ -118,6 +123,49 @@ async def test_pages_of_other_origins_and_other_names_change_nothing(
         http.post(url, json={"data": {"text": "hi"}}, headers=given) as response,
     ):
         assert response.status == status
+
+
+@pytest.mark.parametrize("origin", ["https://app.example", "https://evil.example", "null"])
+async def test_browsers_are_told_whose_pages_may_ask(door: Pipeline, origin: str) -> None:
+    url, known = f"{door.gateway_url}/v1/streams/chat/a/events", origin == "https://app.example"
+    ahead = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    async with ClientSession() as http:
+        async with http.options(url, headers=ahead) as response:
+            assert response.status == (204 if known else 405)
+            assert response.headers.get("Access-Control-Allow-Origin") == (origin if known else None)
+            allowed = response.headers.get("Access-Control-Allow-Headers")
+            assert allowed == ("authorization,content-type" if known else None)
+        # Refusals are told like answers, so that a page can say what is wrong.
+        for path, status in (("/v1/page", 200), ("/v1/nothing", 404), ("/v1/channels?sort=x", 400)):
+            headers = {"Origin": origin, **bearer("reader")}
+            async with http.get(f"{door.gateway_url}{path}", headers=headers) as response:
+                assert response.status == status
+                assert response.headers.get("Access-Control-Allow-Origin") == (origin if known else None)
+                assert "Origin" in response.headers.getall("Vary")
+                assert "Access-Control-Allow-Credentials" not in response.headers
+        # The client is for the pages of every site, as before.
+        async with http.get(f"{door.gateway_url}/client.js", headers={"Origin": origin}) as response:
+            assert response.status in {200, 404}
+            if response.status == 200:
+                assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_without_origins_none_may_ask_and_on_loopback_the_gateways_own() -> None:
+    own, elsewhere, every = (
+        Origins(Gateway(host=host, port=8000, origins=origins))
+        for host, origins in (("127.0.0.1", ()), ("0.0.0.0", ()), ("0.0.0.0", ("*",)))
+    )
+    assert [own.allow(f"http://{name}") for name in ("localhost:8000", "[::1]:8000", "localhost:3000")] == [
+        *(True, True, False)
+    ]
+    assert [elsewhere.allow(one) for one in ("http://localhost:8000", "https://a.example", None)] == [
+        False
+    ] * 3
+    assert [every.allow(one) for one in ("https://a.example", "null", None)] == [True, False, False]
 
 
 async def test_a_user_has_a_share_and_is_told_when_there_is_more_of_it(door: Pipeline) -> None:

@@ -15,6 +15,7 @@ from gateway.operators.past import Past
 from gateway.operators.telling import EVERY_MS, look_of
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind
+from kernel.log.records import Headers
 from kernel.log.topics import topic_names
 from schemas.codec import Codec
 from tests.accepted import chat, write
@@ -76,7 +77,7 @@ async def test_what_is_no_avro_is_shown_as_it_is_and_long_values_are_cut(kept: P
         None,
     ]
     for value in values:
-        headers = [("touchline-signed", b"hidden"), ("touchline-origin", b"x" * 900)]
+        headers: Headers = [("touchline-signed", b"hidden"), ("touchline-origin", b"x" * 900)]
         producer.produce(topic, value, b"odd", 0, headers=headers)
     assert producer.flush(30) == 0
     records = (await read(kept, topic, partition="0"))["records"]
@@ -182,5 +183,5 @@ async def test_a_refused_record_is_shown_in_full_and_what_cannot_be_read_is_not_
     [full] = (await ask(kept, f"/v1/rejections?place={place['undecodable']}", OPERATOR))[1]["rejections"]
     assert full["payload"]["text"] == "not an event"
     assert (await ask(kept, "/v1/rejections?place=none/0/1", OPERATOR))[0] == 404
-    again = {"json": {"places": list(place.values())}, "method": "POST"}
+    again: dict[str, Any] = {"json": {"places": list(place.values())}, "method": "POST"}
     assert (await ask(kept, "/v1/rejections/retry", OPERATOR, **again))[1]["code"] == "bad_request"

@@ -40,6 +40,8 @@ from control.rooms import state as rooms
 from control.rooms.changes import Change, apply
 from control.rooms.membership import Spans
 from control.rooms.users import UserRooms, key_of
+from control.schedule.scheduled import event_of, scheduled_type
+from control.schedule.scheduled import shown as scheduled_shown
 from history.log import readable
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
@@ -294,6 +296,16 @@ def webhook(data: bytes) -> None:
     webhook_shown(found)
 
 
+def scheduled(data: bytes) -> None:
+    """touchline.scheduled: what is read becomes an event, or says why not, and can be shown."""
+    found = scheduled_type(Settings()).decode(data)
+    try:
+        event_of(found)
+        scheduled_shown(found)
+    except (TouchlineError, ValueError):
+        return
+
+
 def notifying(data: bytes) -> None:
     """touchline.notifying: the same of what a user wants."""
     found = Outlets(Settings()).types[1].decode(data)
@@ -332,6 +344,7 @@ RECORDS: Final[Mapping[str, Callable[[bytes], object]]] = MappingProxyType(
         "record-follow": follow,
         "record-webhook": webhook,
         "record-notifying": notifying,
+        "record-scheduled": scheduled,
         "record-delivery": delivery,
         "record-reaction": reaction,
         "record-total": total,

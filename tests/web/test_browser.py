@@ -211,7 +211,7 @@ def test_hostile_texts_are_texts(browser: Browser, pipeline: Pipeline) -> None:
     for text in (HOSTILE[0], HOSTILE[1], HOSTILE[2], HOSTILE[4], HOSTILE[5]):
         assert page.evaluate(reads(text)), text
     assert page.evaluate("document.querySelectorAll('main img, main script').length") == 0
-    assert page.evaluate("document.title") == "hostile · Touchline"
+    assert page.evaluate("document.title") == f"{script} 1–0 Away · Touchline"
     tall = page.evaluate(
         "Math.max(...[...document.querySelectorAll('.line-text')].map(line => line.offsetHeight))"
     )
@@ -413,8 +413,8 @@ def test_what_is_refused_is_written_anew_or_let_go_and_edits_wait_for_nobody(
 def test_home_and_end_lead_to_the_ends_of_a_long_chat(browser: Browser, pipeline: Pipeline) -> None:
     channel = "long-keys"
     texts = [f"Line {n} " + "and more of it " * (n % 40) for n in range(1500)]
-    for first in range(0, 1500, 500):
-        say(pipeline, channel, *texts[first : first + 500])
+    for at in range(0, 1500, 500):
+        say(pipeline, channel, *texts[at : at + 500])
     page = visit(browser, pipeline, channel, **DESKTOP)
     begins = "document.querySelector('.beginning').textContent.includes('begins')"
     first = "document.querySelector('.list .line-text')?.textContent.startsWith('Line 0 ')"

@@ -90,6 +90,12 @@ def test_two_work_through_a_queue(browser: Browser, pipeline: Pipeline) -> None:
     for text in ("Spam spam", "Message 29", "Message 28"):
         viewer.until(f"!{reads(text)}")
     one.until("document.querySelectorAll('.pane-queue .message').length === 1")
+    # Who did what is told to both.
+    show(two, "log")
+    two.until(shows(".told li", "An operator took a message back"))
+    two.until(shows(".told li", "c reported a message"))
+    in_all_lights(one, "desk-log", view="log")
+    assert one.axe() == []
 
 
 def test_a_user_is_muted_for_a_time_banned_and_let_back(browser: Browser, pipeline: Pipeline) -> None:

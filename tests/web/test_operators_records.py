@@ -1,6 +1,7 @@
 """The operators' page in a real browser: records, hours, values by keyboard, settings, alerts, commands."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.error import HTTPError
 
@@ -30,8 +31,8 @@ POINT = (
 )
 
 
-def operate(browser: Browser, pipeline: Pipeline, about: str = "", **size: int) -> Page:
-    page = browser.open(f"{pipeline.gateway_url}/ops{about}", **{**DESKTOP, **size})
+def operate(browser: Browser, pipeline: Pipeline, size: Mapping[str, int] = DESKTOP) -> Page:
+    page = browser.open(f"{pipeline.gateway_url}/ops", **size)
     page.until("document.querySelector('.verdict') !== null")
     return page
 
@@ -104,7 +105,7 @@ def test_two_operators_change_a_channel_and_neither_undoes_the_other(
     browser: Browser, pipeline: Pipeline
 ) -> None:
     assert send(pipeline, "PUT", "/v1/channels/shared-desk", {"max_text": 900}) == 202
-    pages = [operate(browser, pipeline), operate(browser, pipeline, **PHONE)]
+    pages = [operate(browser, pipeline), operate(browser, pipeline, PHONE)]
     for page in pages:
         page.until(shows(".folded summary", "quiet channel"))
         page.evaluate("[...document.querySelectorAll('.folded')].forEach(one => one.open = true)")
@@ -122,7 +123,8 @@ def test_two_operators_change_a_channel_and_neither_undoes_the_other(
     other.until(shows(".said", "max_text"))
 
     def settings() -> dict[str, Any]:
-        return dict(one.evaluate("fetch('/v1/channels/shared-desk').then(one => one.json())"))["settings"]
+        told = one.evaluate("fetch('/v1/channels/shared-desk').then(one => one.json())")
+        return dict(told["settings"])
 
     wanted = {"slow_s": 7, "blocked": ["offside", "handball"], "max_text": 800}
     eventually("both hold", lambda: {name: settings()[name] for name in wanted} == wanted)
@@ -137,6 +139,8 @@ def test_two_operators_change_a_channel_and_neither_undoes_the_other(
     one.until(shows(".audit td", "set_channel"))
     one.until(shows(".audit td", "shared-desk"))
     in_every_size(one, "operators-audit")
+    one.click(".audit a")
+    one.until("document.querySelector('[name=key]')?.value === 'touchline-audit-*'")
 
 
 def test_refusals_are_shown_in_full_and_alerts_are_listed_and_forgotten(

@@ -16,9 +16,11 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A build of the pages, as small as can be."""
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<!doctype html><title>viewers</title>")
+    (tmp_path / "home.html").write_text("<!doctype html><title>all that is on</title>")
     (tmp_path / "ops.html").write_text("<!doctype html><title>operators</title>")
     (tmp_path / "nearby.html").write_text("<!doctype html><title>friends</title>")
     (tmp_path / "moderate.html").write_text("<!doctype html><title>desk</title>")
+    (tmp_path / "studio.html").write_text("<!doctype html><title>producers</title>")
     (tmp_path / "search.html").write_text("<!doctype html><title>analysts</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("export {};")
     (tmp_path / "secret").write_text("not to be had")
@@ -39,10 +41,16 @@ async def test_the_pages_are_served_with_a_policy_that_allows_no_inline_script(
     built: Path, http: ClientSession
 ) -> None:
     for path, title in (
-        ("/", "viewers"),
-        ("/ops", "operators"),
+        ("/", "all that is on"),
+        ("/?user=ana&q=goal", "all that is on"),
+        ("/?channel=", "all that is on"),
+        ("/?channel=final", "viewers"),
+        ("/?channel=made%20up", "viewers"),
+        ("/?stream=chat:final&at=7", "viewers"),
+        ("/ops?channel=final", "operators"),
         ("/nearby", "friends"),
         ("/moderate", "desk"),
+        ("/studio", "producers"),
         ("/search", "analysts"),
     ):
         async with http.get(path) as answer:

@@ -57,6 +57,19 @@ def test_where_tokens_are_needed_the_pages_ask_for_one_and_say_what_it_lacks(
         page.until(shows(".problem", "does not allow this: publish"))
         page.picture("viewers-reader-only")
         page.close()
+        page = browser.open(f"{closed.gateway_url}/studio?channel=talk", **DESKTOP)
+        page.until(shows(".sign-in", "You are not let in"))
+        give(page, token(reader))
+        page.until(shows(".writing [role=alert]", "You can only watch here"))
+        assert page.evaluate("document.querySelectorAll('.acts button:enabled').length") == 0
+        page.close()
+
+        home = browser.open(f"{closed.gateway_url}/", **DESKTOP)
+        home.until(shows(".sign-in", "You are not let in"))
+        give(home, token(reader))
+        home.until("document.querySelector('.live') !== null")
+        assert home.evaluate("document.querySelector('.sign-in')") is None
+        home.close()
 
         ops = browser.open(f"{closed.gateway_url}/ops", **DESKTOP)
         ops.until(shows(".trouble", "A token is needed"))

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 
-import { metresOf, readPlace, sayAge, sayAway, sayCrossing, sayDistance, sayFence, saySeen, type Seen } from "../src/nearby/words.ts";
+import { metresOf, readPlace, sayAway, sayCrossing, sayDistance, sayFence, saySeen, type Seen } from "../src/nearby/words.ts";
+import { sayAge } from "../src/shared/words.ts";
 
 const NOW = Date.parse("2026-07-19T19:00:00Z");
 const ago = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();

@@ -8,10 +8,10 @@ import { changed, read } from "../src/ops/settings.tsx";
 import { verdict } from "../src/ops/verdict.ts";
 import { plural, sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/shared/bars.ts";
-import { ChatLog, tame } from "../src/shared/chatlog.ts";
+import { tame } from "../src/shared/names.ts";
+import { ChatLog } from "../src/shared/chatlog.ts";
 import { countedIn, risen } from "../src/viewer/cheering.ts";
 import { pieces } from "../src/shared/highlight.ts";
-import { entryOf, fold, matchClock, momentOf, NO_MATCH } from "../src/viewer/match.ts";
 import { TileServer } from "../src/shared/tiles.ts";
 import { changedRows, receiptWords, typingWords } from "../src/viewer/together.ts";
 import { Heights, offsetOf, slice } from "../src/shared/virtual.ts";
@@ -21,39 +21,6 @@ function event(type: string, data: Record<string, unknown>, more: Partial<Stream
   seq += 1;
   return { stream: "chat:a", seq, id: `id${seq}`, type, server_ts: "2026-07-19T19:00:00.000Z", data, ...more };
 }
-
-describe("the state of play", () => {
-  test.each([
-    ["LIVE_STARTED", "start"], ["kick-off", "start"], ["goal", "goal"], ["own_goal", "goal"], ["yellow_card", "card"],
-    ["half_time", "pause"], ["FULL_TIME", "end"], ["substitution", "change"], ["weather", "note"],
-  ])("%s is a moment of kind %s", (type, moment) => expect(momentOf(type)).toBe(moment));
-
-  test.each([[[2, 1]], ["2-1"], [{ home: 2, away: 1 }]])("reads the score %j", (score) => {
-    const { home, away } = fold(NO_MATCH, event("goal", { score }));
-    expect([home.score, away.score]).toEqual([2, 1]);
-  });
-
-  test.each([[{}], [null], ["2-1-3"], [[-1, 2.5]], [{ home: "x" }]])("takes %j for no score", (score) => {
-    expect(fold(NO_MATCH, event("goal", { score })).home.score).toBeNull();
-  });
-
-  test("keeps what an event does not tell", () => {
-    const events = [event("live_started", { home: "Aruba", away: "Malta", title: "Final" }), event("goal", { score: [1, 0], minute: 12 }), event("corner", { minute: 13 })];
-    expect(events.reduce(fold, NO_MATCH)).toMatchObject({ title: "Final", phase: "playing", minute: 13, home: { name: "Aruba", score: 1 }, away: { name: "Malta", score: 0 } });
-  });
-
-  test("the clock runs on from the last minute that was told, and not for ever", () => {
-    const match = fold(NO_MATCH, event("goal", { minute: 63 }));
-    const at = Date.parse("2026-07-19T19:00:00.000Z");
-    expect(matchClock(match, at + 12_000)).toBe("63:12");
-    expect(matchClock(match, at + 86_400_000)).toBe("78:00");
-    expect(matchClock(fold(match, event("half_time", {})), at)).toBe("Half time");
-  });
-
-  test("an event that says nothing has its type for a title", () => {
-    expect(entryOf(event("yellow_card", { player: "Ana", minute: "45+2'" }))).toMatchObject({ title: "Yellow card: Ana", minute: "47′" });
-  });
-});
 
 describe("a crowd", () => {
   test("what came since flies up, of very many as many as there is room for, of each at least one", () => {

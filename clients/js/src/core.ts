@@ -237,7 +237,7 @@ export class Core {
         if (typeof message["after"] === "number" && !this.streams.has(String(message["stream"]))) {
           // One of all rooms: it is asked for by itself, and this edge says again where.
           const stream = String(message["stream"]);
-          return this.streams.subscribe(stream, { after: this.together.after(stream, message["after"]) }, now);
+          return this.streams.subscribe(stream, { after: this.together.after(stream, message["after"]) }, now, true);
         }
         this.streams.redirect(connection, String(message["stream"]), String(message["url"]), now);
         this.network.tick(now);
@@ -291,7 +291,7 @@ export class Core {
   private error(connection: Connection, message: Message, now: number): void {
     const error = new TouchlineError(String(message["code"]), String(message["message"]));
     const again = message["retry"] === true;
-    if (message.id === undefined) return this.streams.ended(connection, message["stream"], error);
+    if (message.id === undefined) return this.streams.ended(connection, message["stream"], error, now);
     if (this.authentications.delete(message.id)) return this.refuse(error.code, error.message);
     if (this.streams.error(connection, message.id, error, again, now)) return this.handOver(connection.route);
     if (this.together.error(message.id, error, again, now)) return;

@@ -12,5 +12,6 @@ export { type FeedEvent, type FeedListener, Feeds, type FeedsOptions, type Follo
 export { around, type Fence, type FenceShape, type Friend, locate, Nearby, type NearbyListener, type NearbyOptions, type Place, type Sharing, watchNearby } from "./nearby.ts";
 export { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
 export { type Bucket, type Facets, type Found, type Hit, type ListedChannel, Search, type SearchParameters, type Suggestions, type Word } from "./search.ts";
+export { Schedule, type Scheduled } from "./schedule.ts";
 export { type Room, type RoomRole, type RoomRow, Rooms, type RoomSettings, type RoomsOptions } from "./rooms.ts";
 export { notifyChannel, userChannel } from "./users.ts";

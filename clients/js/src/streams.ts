@@ -12,6 +12,8 @@ const PATIENT_REDIRECTS = 3;
 
 interface Watch {
   readonly subscription: Subscription;
+  /** It is one of all rooms, which the home edge knows: another one may not know it yet, or any more. */
+  readonly follows: boolean;
   route: Route;
   /** The connection that last confirmed it. */
   servedBy: Connection | null;
@@ -28,11 +30,11 @@ export class Streams {
 
   // ── what the user asks for ───────────────────────────────────────────────────────────────────────
 
-  subscribe(stream: string, from: From, now: number): void {
+  subscribe(stream: string, from: From, now: number, follows = false): void {
     if (this.watches.has(stream)) {
       throw new TouchlineError("bad_request", `${stream} is subscribed already: one subscription a stream.`);
     }
-    const watch = { subscription: new Subscription(stream, from), route: this.network.home, servedBy: null };
+    const watch = { subscription: new Subscription(stream, from), follows, route: this.network.home, servedBy: null };
     this.watches.set(stream, watch);
     this.ask(watch, now);
   }
@@ -178,21 +180,30 @@ export class Streams {
     if (stream === undefined) return false;
     connection.awaited.delete(stream);
     connection.streams.delete(stream);
-    const subscription = this.watches.get(stream)?.subscription;
-    if (!subscription) return true;
-    if (again) subscription.retryAt = now + backOff(subscription.attempt++, this.host.random());
-    else {
-      this.watches.delete(stream);
-      this.host.refused(stream, error);
-    }
+    const watch = this.watches.get(stream);
+    if (!watch) return true;
+    if (again) this.later(watch.subscription, now);
+    else this.refused(connection, watch, error, now);
     return true;
   }
 
   /** The edge has ended a subscription by itself. */
-  ended(connection: Connection, stream: unknown, error: TouchlineError): void {
-    if (typeof stream !== "string" || !this.watches.delete(stream)) return;
-    connection.streams.delete(stream);
-    this.host.refused(stream, error);
+  ended(connection: Connection, stream: unknown, error: TouchlineError, now: number): void {
+    const watch = typeof stream === "string" ? this.watches.get(stream) : undefined;
+    if (!watch) return;
+    connection.streams.delete(watch.subscription.stream);
+    this.refused(connection, watch, error, now);
+  }
+
+  private refused(connection: Connection, watch: Watch, error: TouchlineError, now: number): void {
+    const { subscription } = watch;
+    if (watch.follows && !connection.route.home) {
+      watch.route = this.network.home;
+      watch.servedBy = null;
+      return this.later(subscription, now);
+    }
+    this.watches.delete(subscription.stream);
+    this.host.refused(subscription.stream, error);
   }
 
   // ── connections that come and go ─────────────────────────────────────────────────────────────────
@@ -217,15 +228,18 @@ export class Streams {
   stranded(route: Route, now: number): void {
     for (const watch of this.watches.values()) {
       if (watch.route !== route) continue;
-      const { subscription } = watch;
       watch.route = this.network.home;
-      subscription.retryAt = now + backOff(subscription.attempt++, this.host.random());
+      this.later(watch.subscription, now);
     }
   }
 
   /** Whose event this is: the stream's own subscription, or that of the stream of which it is a lane. */
   private watchOf(stream: string): Watch | undefined {
     return this.watches.get(stream) ?? this.watches.get(wholeOf(stream) ?? "");
+  }
+
+  private later(subscription: Subscription, now: number): void {
+    subscription.retryAt = now + backOff(subscription.attempt++, this.host.random());
   }
 
   private ask(watch: Watch, now: number): void {

@@ -240,7 +240,7 @@ class Someone:
 
     @property
     def heard(self) -> list[dict[str, Any]]:
-        ops = "event ok error inbox synced receipt typing join leave presence subscribed redirect"
+        ops = "event ok error inbox synced receipt typing join leave presence subscribed redirect pong"
         return messages(self.wire, *ops.split())
 
     @property

@@ -177,6 +177,10 @@ async def test_rooms_that_the_token_does_not_cover_are_left_out() -> None:
             token = sign("bob", can, expires_s=expires_s, key=auth.secret)
             return Someone(edge, "bob", device, token=token)
 
+        def renewed(*patterns: str) -> str:
+            expires_s = clock.now_ms() / 1000 + 60
+            return sign("bob", {"subscribe": patterns}, expires_s=expires_s, key=auth.secret)
+
         edge.say("ana", "hi @bob")
         inside, outside = come("d1", "chat:*"), come("d2", "chat:pub*")
         assert (await inside.ask("sync"))["rooms"] == 1
@@ -193,6 +197,11 @@ async def test_rooms_that_the_token_does_not_cover_are_left_out() -> None:
         edge.say("ana", "again")
         await inside.until(lambda m: m["op"] == "event" and m["data"].get("text") == "again")
         assert [m["op"] for m in outside.heard] == ["synced", "inbox"]
+        # A token that is renewed and covers less: what it does not cover is followed no more.
+        assert (await inside.ask("auth", token=renewed("chat:pub*")))["op"] == "ok"
+        edge.say("ana", "without you")
+        assert (await inside.ask("ping"))["op"] == "pong"
+        assert "without you" not in inside.texts
         for one in (inside, outside):
             one.leave()
 

@@ -9,7 +9,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { loadConfig, namedUser, type PageConfig, storedToken } from "../shared/config.ts";
-import { SignIn } from "../shared/sign_in.tsx";
+import { SignIn } from "../shared/signin.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Who } from "../shared/who.tsx";
 import { plural, sayStatus } from "../shared/words.ts";

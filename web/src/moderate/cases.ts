@@ -2,7 +2,7 @@
 
 import type { Report } from "@touchline/client";
 
-import { tame } from "../shared/chatlog.ts";
+import { tame } from "../shared/names.ts";
 
 /** A message that one can do something about. */
 export interface Message {

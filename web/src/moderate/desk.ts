@@ -11,7 +11,9 @@ import { Deeds, each, sentence } from "./deeds.ts";
 
 const LINES = 2000;
 const FIRST = 200;
-const LOOK_MS = 4000;
+const LOOK_MS = 8000;
+const TOLD = 200;
+const SOON_MS = 300;
 const QUEUE = 50;
 const THEIRS = 50;
 
@@ -46,6 +48,8 @@ export class Desk {
   readonly theirsProblem = signal("");
   /** Messages that are about to be taken back. */
   readonly going = signal<ReadonlySet<string>>(new Set());
+  /** What moderators have done here, the latest first. */
+  readonly told = signal<readonly StreamEvent[]>([]);
   readonly deeds = new Deeds();
   /** Lists as they were when they were held still; null: they move. */
   readonly held = signal<{ readonly lines: readonly Line[]; readonly reports: readonly Report[] } | null>(null);
@@ -70,6 +74,7 @@ export class Desk {
   private readonly timer: ReturnType<typeof setInterval>;
   private readonly leaving = () => this.deeds.flush();
   private closed = false;
+  private soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly channel: string,
@@ -84,6 +89,11 @@ export class Desk {
       onSubscribed: () => (this.loaded.value = true),
       onRefused: ({ message }) => (this.problem.value = { text: message, wantsToken: true }),
     });
+    this.client.subscribe(`broadcast:touchline-audit-${channel}`, {
+      last: TOLD,
+      onEvent: (event) => this.hear(event),
+      onRefused: () => undefined, // whoever may not read it may not moderate either: the lists say so
+    });
     this.timer = setInterval(() => {
       if (document.visibilityState === "visible") void this.look();
     }, LOOK_MS);
@@ -97,6 +107,7 @@ export class Desk {
     this.closed = true;
     this.deeds.flush();
     clearInterval(this.timer);
+    clearTimeout(this.soon);
     cancelAnimationFrame(this.frame);
     removeEventListener("pagehide", this.leaving);
     removeEventListener("online", this.again);
@@ -120,6 +131,13 @@ export class Desk {
       const wantsToken = "code" in (error as object) && ["unauthorized", "forbidden"].includes(String((error as { code: unknown }).code));
       if (!this.closed) this.problem.value = { text: sentence(error), wantsToken: wantsToken || (error instanceof Refused && error.wantsToken) };
     }
+  }
+
+  /** Somebody has done something, or reported something: the lists are read again, once for what comes together. */
+  private hear(event: StreamEvent): void {
+    this.told.value = [event, ...this.told.value].slice(0, TOLD);
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => void this.look(), SOON_MS);
   }
 
   moreOfQueue(): void {

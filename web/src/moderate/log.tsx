@@ -1,6 +1,6 @@
 // What was done: by oneself here, which can be undone; and by whom in the channel.
 
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime, plural } from "../shared/words.ts";
 import type { Deed } from "./deeds.ts";
 import type { Desk } from "./desk.ts";
 
@@ -25,9 +25,46 @@ export function LogPane({ desk }: { desk: Desk }) {
             ))}
           </ol>
         </section>
+        <section class="card" aria-labelledby="told-title">
+          <h3 id="told-title">By whom, in this channel</h3>
+          {desk.told.value.length === 0 && <p class="quiet">Nothing yet.</p>}
+          <ol class="deeds told">
+            {desk.told.value.map((event) => (
+              <li key={event.id}>
+                <time dateTime={event.server_ts} title={fullTime(event.server_ts)}>{clockTime(event.server_ts)}</time>
+                <span><bdi>{typeof event.data["by"] === "string" ? event.data["by"] : "An operator"}</bdi> {toldWords(event.data)}</span>
+              </li>
+            ))}
+          </ol>
+        </section>
       </div>
     </section>
   );
+}
+
+/** What an event of the audit log says. */
+export function toldWords(data: Readonly<Record<string, unknown>>): string {
+  const user = String(data["user"] ?? "");
+  const span = typeof data["for_ms"] === "number" ? ` for ${spanOf(data["for_ms"])}` : "";
+  switch (data["do"]) {
+    case "mute": return `muted ${user}${span}`;
+    case "unmute": return `let ${user} write again`;
+    case "ban": return `banned ${user}${span}`;
+    case "unban": return `let ${user} read again`;
+    case "retract": return "took a message back";
+    case "report": return "reported a message";
+    case "settle": return `closed ${plural(Number(data["reports"]), "report")}`;
+    case "reopen": return `opened ${plural(Number(data["reports"]), "report")} again`;
+    case "set": return `set ${Object.entries((data["settings"] ?? {}) as Record<string, unknown>).map(([name, value]) => `${name} to ${value === null ? "what it was" : String(value)}`).join(", ")}`;
+    default: return String(data["do"]);
+  }
+}
+
+function spanOf(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return `${Math.round(ms / 1000)} s`;
+  if (minutes < 60) return plural(minutes, "minute");
+  return minutes < 48 * 60 ? plural(Math.round(minutes / 60), "hour") : plural(Math.round(minutes / 1440), "day");
 }
 
 function canUndo({ state, undo }: Deed): boolean {

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Sanction } from "@touchline/client";
 
+import { spelled } from "../shared/names.ts";
 import { fullTime, plural } from "../shared/words.ts";
 import type { Desk, Theirs } from "./desk.ts";
 import { forSpan, MessageRow, step } from "./row.tsx";
@@ -70,7 +71,7 @@ function Sanctioned({ desk }: { desk: Desk }) {
       <ul class="sanctioned">
         {all.map((one) => (
           <li key={one.user}>
-            <button type="button" class="name" onClick={() => void desk.show(one.user)}><bdi>{one.user}</bdi></button>
+            <button type="button" class="name" onClick={() => void desk.show(one.user)}><bdi>{spelled(one.user).text}</bdi></button>
             <span class="quiet">{stateOf(one)}</span>
             <button type="button" class="button plain" aria-label={`${one.banned ? "Let read again" : "Let write again"}: ${one.user}`} onClick={() => desk.sanction(one.banned ? "unban" : "unmute", [one.user])}>End</button>
           </li>

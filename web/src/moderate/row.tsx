@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 
 import { Kit } from "../shared/kit.tsx";
+import { spelled } from "../shared/names.ts";
 import { clockTime, fullTime } from "../shared/words.ts";
 import type { Message } from "./cases.ts";
 import { type Desk, spanWords } from "./desk.ts";
@@ -29,7 +30,7 @@ export function MessageRow({ desk, message, current, onCurrent, children, onDone
       <div class="message-main">
         <p class="message-head">
           <Kit name={name} />
-          {sender ? <button type="button" class="name" data-do="person" onClick={() => void desk.show(sender)}><bdi>{name}</bdi></button> : <bdi class="name">{name}</bdi>}
+          {sender ? <button type="button" class="name" data-do="person" onClick={() => void desk.show(sender)}><bdi>{spelled(name).text}</bdi></button> : <bdi class="name">{spelled(name).text}</bdi>}
           <Marks desk={desk} user={sender} />
           <time dateTime={message.at} title={fullTime(message.at)}>{clockTime(message.at)}</time>
         </p>

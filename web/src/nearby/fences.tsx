@@ -2,9 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 
+import { sayAge } from "../shared/words.ts";
 import type { Model } from "./model.ts";
 import type { Drawing } from "./pane.tsx";
-import { sayAge, sayFence } from "./words.ts";
+import { sayFence } from "./words.ts";
 
 const LEAST_CORNERS = 3;
 const SIZES: readonly (readonly [string, string])[] = [["50", "50 m"], ["200", "200 m"], ["1000", "1 km"], ["5000", "5 km"]];

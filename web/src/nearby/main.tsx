@@ -7,7 +7,7 @@ import { signal, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { loadConfig, type PageConfig } from "../shared/config.ts";
+import { homeOf, loadConfig, type PageConfig } from "../shared/config.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Who } from "../shared/who.tsx";
 import { sayStatus } from "../shared/words.ts";
@@ -44,7 +44,7 @@ function Page({ config }: { config: PageConfig }) {
     <>
       <header class="page-head">
         <h1>Nearby</h1>
-        <a href={here.user && config.names ? `/?${new URLSearchParams({ channel: config.channel, user: here.user }).toString()}` : "/"}>The match</a>
+        <a href={homeOf(config.names ? here.user : "")}>What is on</a>
         <Who names={config.names} user={here.user} onChange={() => open(config)} />
         <span class={`state ${said.tone}`} title={said.detail}>{said.text}</span>
         <span class="sr-only" role="status">{[said.said ?? said.text, said.detail].filter(Boolean).join(". ")}</span>

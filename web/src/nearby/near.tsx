@@ -1,8 +1,10 @@
 // The friends who are near, nearest first: how far, and how old that is.
 
+import { User } from "../shared/name.tsx";
+import { sayAge } from "../shared/words.ts";
 import type { Model } from "./model.ts";
 import type { Drawing } from "./pane.tsx";
-import { RADII, sayAge, sayDistance } from "./words.ts";
+import { RADII, sayDistance } from "./words.ts";
 
 export function Near({ model, drawing, nowMs }: { model: Model; drawing: Drawing; nowMs: number }) {
   const { near, more, me, radius, listed, placed } = model;
@@ -17,7 +19,7 @@ export function Near({ model, drawing, nowMs }: { model: Model; drawing: Drawing
         <ul class="rows" id="near">
           {rows.map(({ user, distance_m, lat, lon, at }) => (
             <li key={user}>
-              <button type="button" class="row-name" onClick={() => drawing.map.value?.goTo(lat, lon)}><bdi>{user}</bdi></button>
+              <button type="button" class="row-name" onClick={() => drawing.map.value?.goTo(lat, lon)}><User name={user} /></button>
               <span class="far">{sayDistance(distance_m)}</span>
               <time dateTime={at}>{sayAge(at, nowMs)}</time>
             </li>

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { Friend } from "@touchline/client";
 
+import { User } from "../shared/name.tsx";
 import type { Model } from "./model.ts";
 
 const PAGE = 20;
@@ -30,7 +31,7 @@ export function People({ model }: { model: Model }) {
           <h3>They ask you</h3>
           <ul class="rows" id="asking">
             {asking.map(({ user }) => (
-              <li key={user}><bdi>{user}</bdi><span class="acts"><button type="button" class="button" data-yes={user} aria-label={`Say yes to ${user}`} onClick={() => void model.ask(user)}>Yes</button> <button type="button" class="button plain" aria-label={`Say no to ${user}`} onClick={() => void model.end(user)}>No</button></span></li>
+              <li key={user}><User name={user} /><span class="acts"><button type="button" class="button" data-yes={user} aria-label={`Say yes to ${user}`} onClick={() => void model.ask(user)}>Yes</button> <button type="button" class="button plain" aria-label={`Say no to ${user}`} onClick={() => void model.end(user)}>No</button></span></li>
             ))}
           </ul>
         </>
@@ -38,13 +39,13 @@ export function People({ model }: { model: Model }) {
       {asked.length > 0 && (
         <>
           <h3>You have asked</h3>
-          <ul class="rows" id="asked">{asked.map(({ user }) => <li key={user}><bdi>{user}</bdi><End model={model} user={user} words="Take back" /></li>)}</ul>
+          <ul class="rows" id="asked">{asked.map(({ user }) => <li key={user}><User name={user} /><End model={model} user={user} words="Take back" /></li>)}</ul>
         </>
       )}
       {friends.length > 0 && (
         <>
           <h3>{friends.length === 1 ? "One friend" : `${friends.length.toLocaleString("en")} friends`}</h3>
-          <ul class="rows" id="friends">{friends.slice(0, shown.value).map(({ user }) => <li key={user}><bdi>{user}</bdi><End model={model} user={user} words="End" /></li>)}</ul>
+          <ul class="rows" id="friends">{friends.slice(0, shown.value).map(({ user }) => <li key={user}><User name={user} /><End model={model} user={user} words="End" /></li>)}</ul>
           {friends.length > shown.value && <button type="button" class="button plain more" onClick={() => (shown.value += PAGE)}>Show more of them</button>}
         </>
       )}

@@ -2,7 +2,7 @@
 
 import type { Fence, Sharing } from "@touchline/client";
 
-import { plural } from "../shared/words.ts";
+import { plural, sayAge } from "../shared/words.ts";
 
 export const RADII: readonly (readonly [string, string])[] = [
   ["500m", "500 metres"], ["1km", "1 kilometre"], ["5km", "5 kilometres"], ["5mi", "5 miles"], ["25km", "25 kilometres"], ["100km", "100 kilometres"],
@@ -18,17 +18,6 @@ export function sayDistance(metres: number): string {
   if (metres < 10) return "here";
   if (metres < 995) return `${(Math.round(metres / 10) * 10).toLocaleString("en")} m`;
   return `${(metres / 1000).toLocaleString("en", { maximumFractionDigits: metres < 9950 ? 1 : 0 })} km`;
-}
-
-/** How long ago something was, as far as it matters. */
-export function sayAge(at: string, nowMs: number): string {
-  const seconds = Math.max(0, (nowMs - Date.parse(at)) / 1000);
-  if (Number.isNaN(seconds)) return "";
-  if (seconds < 10) return "just now";
-  if (seconds < 60) return `${Math.floor(seconds / 10) * 10} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  return plural(Math.floor(seconds / 86_400), "day") + " ago";
 }
 
 export const sayPlace = (lat: number, lon: number): string => `${lat.toFixed(5)}, ${lon.toFixed(5)}`;

@@ -3,9 +3,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
+import { sayAge } from "../shared/words.ts";
 import type { Model } from "./model.ts";
 import type { Drawing } from "./pane.tsx";
-import { sayAge, sayPlace, saySeen } from "./words.ts";
+import { sayPlace, saySeen } from "./words.ts";
 
 /** A device that moves says so no oftener. */
 const SAY_EVERY_MS = 5000;

@@ -6,11 +6,14 @@ import { useEffect } from "preact/hooks";
 import { ask } from "../shared/config.ts";
 import { fullTime } from "../shared/words.ts";
 import { Confirmed, sentence } from "./actions.tsx";
-import { type KafkaRecord, type Page, readPage, topicNames } from "./records.tsx";
+import { type KafkaRecord, type Page, readPage, topicNames, topics } from "./records.tsx";
+import { linkTo } from "./views.ts";
 
 /** Topics of commands, by the end of their names. */
 const COMMANDS = [".changes", ".control"];
 const LIMIT = "50";
+/** What moderators do stands on a stream of its own for each channel (kernel/access/users.py). */
+const MODERATION = "touchline-audit-*";
 
 interface Command {
   readonly command?: string;
@@ -48,6 +51,7 @@ export function Audit() {
   };
   useEffect(() => void look(), []);
   const rows = (sources.value ?? []).flatMap(({ page }) => page.records).sort((a, b) => b.at.localeCompare(a.at));
+  const broadcasts = topics.value.find(({ topic }) => topic.endsWith(".events.broadcast"))?.topic ?? "";
   const more = sources.value?.some(({ page }) => page.next !== null);
   return (
     <section class="card-table audit" aria-labelledby="audit">
@@ -55,7 +59,7 @@ export function Audit() {
         <h2 id="audit">Commands</h2>
         <button type="button" class="button plain small" onClick={() => { sources.value = null; void look(); }}>Look again</button>
       </div>
-      <p class="quiet">What was asked of the workers: settings, sanctions, rooms, alerts’ readers, revocations. They lie on the log for 30 days.</p>
+      <p class="quiet">What was asked of the workers: settings, sanctions, rooms, alerts’ readers, revocations. They lie on the log for 30 days. <a href={linkTo("records", { topic: broadcasts, key: MODERATION })}>What moderators did</a> stands beside them, by channel.</p>
       {problem.value && <p class="notice" role="alert">{problem.value}</p>}
       {!sources.value && !problem.value && <p class="quiet" aria-busy="true">Looking…</p>}
       {sources.value && rows.length === 0 && <p class="quiet">Nobody has asked for anything.</p>}

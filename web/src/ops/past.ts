@@ -55,7 +55,7 @@ export class Past {
 }
 
 function note({ kept_hours: hours, since_ms: since }: Answer, minutes: number): string {
-  if (hours === 0) return "This gateway keeps no figures: ops.past_hours is 0.";
+  if (hours === 0) return "No figures are kept here: ops.past_hours or gateway.ops_every_s is 0.";
   if (since === null) return "Nothing is kept yet: the first look comes within a minute.";
   const kept = `Kept on the log for ${hours.toLocaleString("en")} hours`;
   return Date.now() - since > minutes * MINUTE_MS ? `${kept}.` : `${kept}; the eldest is of ${new Date(since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}.`;

@@ -38,7 +38,7 @@ export interface Page {
 }
 
 const PREVIEW = 140;
-const topics = signal<readonly Topic[]>([]);
+export const topics = signal<readonly Topic[]>([]);
 
 export async function topicNames(): Promise<readonly Topic[]> {
   if (topics.value.length === 0) topics.value = (await ask<{ topics: Topic[] }>("/v1/ops/topics")).topics;

@@ -2,6 +2,8 @@
 
 import type { StreamEvent } from "@touchline/client";
 
+import { author, tame } from "./names.ts";
+
 export type Tick = "sending" | "accepted" | "delivered" | "refused";
 
 export interface Line {
@@ -52,21 +54,6 @@ const ALONE = { sender: "", replyTo: "", replies: 0, system: false, moderated: f
 function filesOf(data: StreamEvent["data"]): readonly string[] {
   const given = data["attachments"];
   return Array.isArray(given) ? given.filter((id): id is string => typeof id === "string") : NONE;
-}
-
-/** Combining marks beyond this many on one character are left out: they would paint over the lines around. */
-const MOST_MARKS = 4;
-const MARKS = new RegExp(`(\\p{M}{${MOST_MARKS}})\\p{M}+`, "gu");
-
-export function tame(text: string): string {
-  return text.replace(MARKS, "$1");
-}
-
-/** Who wrote it: vouched for by a token, or as they call themselves. Edges name those without a token `guest-…`. */
-export function author({ sender, data }: StreamEvent): { readonly name: string; readonly signed: boolean } {
-  const signed = sender !== undefined && !sender.startsWith("guest-");
-  const own = typeof data["name"] === "string" ? data["name"] : "";
-  return { name: tame(signed ? sender : own || (sender ?? "")).slice(0, 60), signed };
 }
 
 const CHANGES: Readonly<Record<string, string>> = {

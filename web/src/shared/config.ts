@@ -46,6 +46,11 @@ export function addressOf(channel: string, user: string): string {
   return `?${new URLSearchParams({ channel, ...(user ? { user } : {}) }).toString()}`;
 }
 
+/** Where all that is on is listed. */
+export function homeOf(user: string): string {
+  return user ? `/?${new URLSearchParams({ user }).toString()}` : "/";
+}
+
 /** The address of a message where it was said. */
 export function linkTo(stream: string, seq: number): string {
   const user = namedUser();

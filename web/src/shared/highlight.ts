@@ -1,5 +1,7 @@
 // A search hit's highlight as pieces of plain text: the server's escapes are undone, and only its marks are kept.
 
+import { tame } from "./names.ts";
+
 export interface Piece {
   readonly text: string;
   readonly marked: boolean;
@@ -13,7 +15,7 @@ export function pieces(highlight: string): Piece[] {
   for (const part of highlight.split(/(<\/?mark>)/)) {
     if (part === "<mark>") marked = true;
     else if (part === "</mark>") marked = false;
-    else if (part !== "") made.push({ text: unescape(part), marked });
+    else if (part !== "") made.push({ text: tame(unescape(part)), marked });
   }
   return made;
 }

@@ -12,7 +12,8 @@ const AT_END = 40;
 interface Props<T extends { readonly key: string }> {
   readonly items: readonly T[];
   readonly label: string;
-  readonly row: (item: T) => ComponentChildren;
+  /** A row; `before` is the one above it, if there is one. */
+  readonly row: (item: T, before: T | undefined) => ComponentChildren;
   readonly head?: ComponentChildren;
   /** Brought into view; the list then stays there. */
   readonly target: string | null;
@@ -149,8 +150,8 @@ export function VirtualList<T extends { readonly key: string }>(props: Props<T>)
     <div class="list" ref={box} onScroll={onScroll} onKeyDown={onKeyDown} role="log" aria-live="off" aria-label={props.label} tabIndex={0}>
       {props.head}
       <div class="rows" style={{ paddingTop: `${end.above}px`, paddingBottom: `${Math.max(0, below)}px` }}>
-        {drawn.map((item) => (
-          <div key={item.key} data-key={item.key}>{props.row(item)}</div>
+        {drawn.map((item, n) => (
+          <div key={item.key} data-key={item.key}>{props.row(item, items[end.first + n - 1])}</div>
         ))}
       </div>
     </div>

@@ -2,6 +2,8 @@
 
 import type { Status } from "@touchline/client";
 
+import { t } from "./tongue.ts";
+
 export type Tone = "good" | "busy" | "bad";
 
 export interface Said {
@@ -18,26 +20,37 @@ export function sayStatus(status: Status, now: number): Said {
   switch (status.state) {
     case "live":
       return status.caughtUp
-        ? { tone: "good", text: "Live, caught up" }
-        : { tone: "busy", text: status.behind ? `${status.behind.toLocaleString("en")} behind` : "Catching up", said: "Catching up", detail: "What you missed is coming, in order." };
+        ? { tone: "good", text: t("Live, caught up") }
+        : { tone: "busy", text: status.behind ? t("{n} behind", { n: status.behind.toLocaleString("en") }) : t("Catching up"), said: t("Catching up"), detail: t("What you missed is coming, in order.") };
     case "connecting":
-      return { tone: "busy", text: "Connecting" };
+      return { tone: "busy", text: t("Connecting") };
     case "waiting": {
       const seconds = Math.ceil((status.retryAt - now) / 1000);
-      const text = seconds > 0 ? `Back in ${seconds} s` : "Connecting";
-      return { tone: "busy", text, said: "Connecting again", detail: "The connection was lost. Nothing will be missed." };
+      const text = seconds > 0 ? t("Back in {n} s", { n: seconds }) : t("Connecting");
+      return { tone: "busy", text, said: t("Connecting again"), detail: t("The connection was lost. Nothing will be missed.") };
     }
     case "offline":
-      return { tone: "bad", text: "No network", detail: "It goes on by itself, with everything in between." };
+      return { tone: "bad", text: t("No network"), detail: t("It goes on by itself, with everything in between.") };
     case "refused":
-      return { tone: "bad", text: "Not let in", detail: status.message };
+      return { tone: "bad", text: t("Not let in"), detail: status.message };
     case "closed":
-      return { tone: "bad", text: "Not connected" };
+      return { tone: "bad", text: t("Not connected") };
   }
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}
+
+/** How long ago something was, as far as it matters. */
+export function sayAge(at: string, nowMs: number): string {
+  const seconds = Math.max(0, (nowMs - Date.parse(at)) / 1000);
+  if (Number.isNaN(seconds)) return "";
+  if (seconds < 10) return "just now";
+  if (seconds < 60) return `${Math.floor(seconds / 10) * 10} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  return plural(Math.floor(seconds / 86_400), "day") + " ago";
 }
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });

@@ -3,7 +3,9 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
+import { Name } from "../shared/name.tsx";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
+import "./chat.css";
 import { Actions, Thread } from "./actions.tsx";
 import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";
 import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx";
@@ -12,12 +14,15 @@ import { Kit } from "../shared/kit.tsx";
 import { VirtualList } from "../shared/list.tsx";
 import type { Room } from "./room.ts";
 import { RoomHead } from "./rooms.tsx";
+import { calls, dayBegins, dayWords, goesOn, Said } from "./said.tsx";
 import { receiptWords, typingWords } from "./together.ts";
+import { EmojiButton, useNames, useSlow } from "./writing.tsx";
 
 const LONGEST = 2000;
 const LONG = 600;
 const LONG_LINES = 8;
 const NAME = "touchline.name";
+const DENSE = "touchline.dense";
 
 const TICKS = {
   sending: { mark: "○", says: "Sending" },
@@ -33,6 +38,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
   const newest = useRef(0);
   const pane = useRef<HTMLElement>(null);
   const inView = useSignal(false);
+  const dense = useSignal(stored(DENSE) === "1");
   const { lines, past, shown, target, together } = room;
 
   useEffect(() => {
@@ -70,10 +76,11 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
   };
 
   return (
-    <section class="pane pane-chat" aria-labelledby="chat-title" ref={pane}>
+    <section class={dense.value ? "pane pane-chat dense" : "pane pane-chat"} aria-labelledby="chat-title" ref={pane}>
       <header class="pane-head">
         <h2 id="chat-title">Chat</h2>
         {!past.value && <About room={room} />}
+        <button type="button" class="density" aria-pressed={dense.value} title="More messages at once" onClick={() => { dense.value = !dense.value; keep(DENSE, dense.value ? "1" : ""); }}>Dense</button>
         {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
       </header>
       <RoomHead room={room} onChannel={onChannel} />
@@ -90,7 +97,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
             onEnd={() => void room.loadNewer()}
             onFollowing={onFollowing}
             head={<Beginning room={room} />}
-            row={(line) => <Row line={line} found={line.seq > 0 && line.seq === target.value} latest={line.seq > 0 && line.seq === ownLast.value} room={room} />}
+            row={(line, before) => <Row line={line} before={before} found={line.seq > 0 && line.seq === target.value} latest={line.seq > 0 && line.seq === ownLast.value} room={room} />}
           />
         )}
         {(!following.value || past.value) && (
@@ -120,20 +127,24 @@ function Empty({ room }: { room: Room }) {
   return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
 }
 
-function Row({ room, line, found, latest }: { room: Room; line: Line; found: boolean; latest: boolean }) {
+function Row({ room, line, before, found, latest }: { room: Room; line: Line; before: Line | undefined; found: boolean; latest: boolean }) {
   if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
   const name = line.name || (line.mine ? "You" : "Somebody");
+  const goes = goesOn(line, before);
+  const called = !line.retracted && calls(line.text, room.user);
   return (
-    <article class={`line${line.mine ? " mine" : ""}${found ? " found" : ""}`}>
+    <>
+    {dayBegins(line, before) && <p class="chat-day"><time dateTime={line.at}>{dayWords(line.at, new Date())}</time></p>}
+    <article class={`line${goes ? " goes-on" : ""}${line.mine ? " mine" : ""}${called ? " calls-me" : ""}${found ? " found" : ""}`}>
       <Kit name={name} />
       <div class="line-main">
         <p class="line-head">
-          <bdi class={line.signed ? "name" : "name unsigned"}>{name}</bdi>
+          <Name name={name} signed={line.signed} own={line.mine} />
           <time dateTime={line.at} title={fullTime(line.at)}>{clockTime(line.at)}</time>
           {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
         </p>
         <Thread room={room} line={line} />
-        {line.retracted ? <p class="line-text gone">{line.moderated ? "Taken back by a moderator" : "Taken back"}</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} />}
+        {line.retracted ? <p class="line-text gone">{line.moderated ? "Taken back by a moderator" : "Taken back"}</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} me={room.user} />}
         {/* Whoever has sent it can get it once the message is there. */}
         {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
         <Reactions room={room} line={line} />
@@ -142,6 +153,7 @@ function Row({ room, line, found, latest }: { room: Room; line: Line; found: boo
         {line.tick === "refused" && <Refused room={room} line={line} />}
       </div>
     </article>
+    </>
   );
 }
 
@@ -178,12 +190,12 @@ function Receipts({ room, line }: { room: Room; line: Line }) {
 }
 
 /** What fills the screen by itself is shown in part, until somebody wants it. */
-function Words({ line: { text, edited } }: { line: Line }) {
+function Words({ line: { text, edited }, me }: { line: Line; me: string }) {
   const whole = useSignal(false);
   const long = !whole.value && (text.length > LONG || text.split("\n", LONG_LINES + 1).length > LONG_LINES);
   return (
     <>
-      <p class={long ? "line-text long" : "line-text"} dir="auto">{text}{edited && <small> (edited)</small>}</p>
+      <p class={long ? "line-text long" : "line-text"} dir="auto"><Said text={text} me={me} />{edited && <small> (edited)</small>}</p>
       {long && <button type="button" class="all" onClick={() => (whole.value = true)}>Show all of it</button>}
     </>
   );
@@ -192,13 +204,16 @@ function Words({ line: { text, edited } }: { line: Line }) {
 function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   const text = room.draft;
   const saving = useSignal(false);
-  const name = useSignal(storedName());
+  const name = useSignal(stored(NAME));
   const problem = useSignal("");
   const asking = useSignal(false);
   const { attaching, about } = room;
+  const { names, take, onKey } = useNames(room, text);
+  const { slow, left: wait } = useSlow(room);
   useEffect(() => about.subscribe((now) => { if (now?.edit) text.value = now.line.text; }), [room]);
   const left = LONGEST - text.value.length;
   const empty = text.value.trim() === "" && attaching.files.value.length === 0;
+  const waits = wait.value > 0 && !about.value?.edit;
   const brought = (event: Event, transfer: DataTransfer | null) => {
     const files = filesOf(transfer);
     if (files.length === 0) return; // text goes where text goes
@@ -208,7 +223,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   const send = (event: Event) => {
     event.preventDefault();
     const words = text.value.trim();
-    if (empty || left < 0 || !attaching.ready.value || saving.value) return;
+    if (empty || left < 0 || !attaching.ready.value || saving.value || waits) return;
     const about = room.about.value;
     problem.value = "";
     if (about?.edit) return void save(about.line, words);
@@ -238,6 +253,15 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape" && about.value) stop();
+    if (onKey(event)) return;
+    if (event.key === "ArrowUp" && text.value === "" && !about.value) {
+      const last = room.lines.value.findLast((line) => line.seq > 0 && !line.system && !line.retracted && !line.poll && (line.mine || (room.user !== "" && line.sender === room.user)));
+      if (last) {
+        event.preventDefault();
+        about.value = { line: last, edit: true };
+      }
+      return;
+    }
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
   if (asking.value) return <PollForm room={room} onDone={() => (asking.value = false)} />;
@@ -257,31 +281,39 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
         <>
           <label class="sr-only" for="own-name">Your name</label>
           <input id="own-name" class="field own-name" disabled={shut} maxLength={40} placeholder="Your name" autocomplete="nickname" value={name.value}
-            onInput={(event) => { name.value = event.currentTarget.value; keepName(name.value); }} />
+            onInput={(event) => { name.value = event.currentTarget.value; keep(NAME, name.value); }} />
         </>
       )}
+      {names.value.length > 0 && (
+        <ul class="composer-note names" aria-label="Who is meant">
+          {names.value.map((one) => <li key={one}><button type="button" onClick={() => take(one)}>@{one}</button></li>)}
+        </ul>
+      )}
+      {waits && <p class="composer-note slow" role="timer">Slow mode: you can write again in {wait.value} s.</p>}
+      {!waits && slow.value > 0 && <p class="composer-note">Slow mode: one message every {slow.value} s.</p>}
       <label class="sr-only" for="message">Message</label>
       <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
         onInput={(event) => { text.value = event.currentTarget.value; room.together.types(); }} onKeyDown={onKeyDown} />
       <button type="button" class="attach" disabled={shut} aria-label="Ask everybody: a poll" data-do="poll" onClick={() => (asking.value = true)}>📊</button>
+      <EmojiButton text={text} disabled={shut} />
       <AttachButton attaching={attaching} disabled={shut} />
-      <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value || saving.value}>{about.value?.edit ? "Save" : "Send"}</button>
+      <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value || saving.value || waits}>{about.value?.edit ? "Save" : "Send"}</button>
       {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}
     </form>
   );
 }
 
-function storedName(): string {
+function stored(name: string): string {
   try {
-    return localStorage.getItem(NAME) ?? "";
+    return localStorage.getItem(name) ?? "";
   } catch {
     return "";
   }
 }
 
-function keepName(name: string): void {
+function keep(name: string, value: string): void {
   try {
-    localStorage.setItem(NAME, name);
+    localStorage.setItem(name, value);
   } catch {
     // Asked for again at the next visit.
   }

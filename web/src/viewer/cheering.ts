@@ -4,7 +4,7 @@ import { applaud, type Client, Crowd, onCrowd, type Poll, type PollNews, react, 
 import { signal } from "@preact/signals";
 
 import { identity } from "../shared/config.ts";
-import { tame } from "../shared/chatlog.ts";
+import { tame } from "../shared/names.ts";
 
 export const EMOJI = ["👏", "🎉", "⚽", "😮"] as const;
 export const TO_MESSAGES = ["👍", "❤️", "😂", "😮", "🔥"] as const;

@@ -3,33 +3,42 @@
 import "../shared/theme.css";
 import "./viewer.css";
 
-import { signal, useSignal } from "@preact/signals";
+import { effect, signal, useSignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { addressOf, ask, loadConfig, type PageConfig } from "../shared/config.ts";
+import { addressOf, homeOf, loadConfig, namedUser, type PageConfig } from "../shared/config.ts";
+import { DemoButton } from "../shared/demo.tsx";
 import { CHANNEL } from "../shared/generated.ts";
-import { SignIn } from "../shared/sign_in.tsx";
+import { spelled } from "../shared/names.ts";
+import { SignIn } from "../shared/signin.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
+import { speak, t } from "../shared/tongue.ts";
 import { Chat } from "./chat.tsx";
+import { GoalBanner } from "./goal.tsx";
 import { MapPane } from "./map.tsx";
+import { sayMatch } from "./match.ts";
 import { Room } from "./room.ts";
 import { rememberChannel, Scoreboard } from "./scoreboard.tsx";
 import { Search } from "./search.tsx";
 import { Timeline } from "./timeline.tsx";
+import { Unseen, useUnseen } from "./unseen.tsx";
 
 type View = "match" | "chat" | "map" | "search";
 
 const VIEWS: readonly (readonly [View, string])[] = [["match", "Ticker"], ["chat", "Chat"], ["map", "Map"], ["search", "Search"]];
 
-const room = signal<Room | null>(null);
+const LONGEST_TITLE = 120;
 /** Counts rooms that were opened: each has panes of its own, also the same channel once more. */
 let opened = 0;
 
-function channelOfAddress(config: PageConfig): string {
+const room = signal<Room | null>(null);
+let nameTab = (): void => undefined;
+
+/** What the address calls a channel. The gateway shows the page of all that is on where it names none. */
+function nameInAddress(): string {
   const given = new URLSearchParams(location.search);
-  const named = given.get("channel") ?? given.get("stream")?.replace(/^\w+:/, "") ?? "";
-  return CHANNEL.test(named) ? named : config.channel;
+  return given.get("channel") ?? given.get("stream")?.replace(/^\w+:/, "") ?? "";
 }
 
 /** The place in the chat that a link leads to; null: none. */
@@ -40,10 +49,16 @@ function placeOfAddress(): number | null {
 
 function open(channel: string, config: PageConfig): void {
   room.value?.close();
+  nameTab();
   opened += 1;
-  room.value = new Room(channel, config);
+  room.value = CHANNEL.test(channel) ? new Room(channel, config) : null;
+  const here = room.value;
+  if (here === null) {
+    document.title = "No such channel · Touchline";
+    return;
+  }
   rememberChannel(channel);
-  document.title = `${channel} · Touchline`;
+  nameTab = effect(() => { document.title = `${sayMatch(here.playing.match.value).slice(0, LONGEST_TITLE) || channel} · Touchline`; });
 }
 
 function Page({ config }: { config: PageConfig }) {
@@ -65,7 +80,7 @@ function Page({ config }: { config: PageConfig }) {
       show("chat");
     };
     toPlace();
-    const onBack = () => { open(channelOfAddress(config), config); toPlace(); };
+    const onBack = () => { open(nameInAddress(), config); toPlace(); };
     const onKey = (event: KeyboardEvent) => {
       const writing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
       if (event.key !== "/" || writing || event.metaKey || event.ctrlKey || event.altKey) return;
@@ -79,7 +94,8 @@ function Page({ config }: { config: PageConfig }) {
   }, []);
 
   const here = room.value;
-  if (!here) return null;
+  const unseen = useUnseen(here, view);
+  if (!here) return <NoChannel name={nameInAddress()} />;
   const goTo = (channel: string, user = here.user) => {
     history.pushState(null, "", addressOf(channel, user));
     open(channel, config);
@@ -92,59 +108,50 @@ function Page({ config }: { config: PageConfig }) {
   };
   return (
     <>
-      <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); show("chat"); requestAnimationFrame(() => document.getElementById("message")?.focus()); }}>Go to the chat</a>
+      <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); show("chat"); requestAnimationFrame(() => document.getElementById("message")?.focus()); }}>{t("Go to the chat")}</a>
       <Scoreboard key={`board ${here.channel} ${here.user}`} room={here} onChannel={goTo} onUser={config.names ? (user) => goTo(here.channel, user) : null} />
       {here.status.value.state === "refused" && <SignIn reason={here.status.value.message} onToken={() => open(here.channel, config)} />}
       <main class="panes" key={opened} data-view={view.value} data-side={side.value} data-left={left.value}>
         <Timeline room={here} demo={config.demo ? <DemoButton channel={here.channel} /> : null} />
         <Chat room={here} onChannel={goTo} />
-        <MapPane room={here} tiles={config.tiles} />
+        <MapPane room={here} config={config} />
         <Search room={here} onContext={() => show("chat")} onElsewhere={goToMessage} />
       </main>
-      <nav class="views" aria-label="Parts of the page">
-        {VIEWS.map(([name, label]) => <button key={name} type="button" class={`view-${name}`} data-name={name} aria-pressed={view.value === name} onClick={() => show(name)}>{label}</button>)}
-        <a href={here.user ? `/nearby?${new URLSearchParams({ user: here.user }).toString()}` : "/nearby"}>Nearby</a>
+      <nav class="views" aria-label={t("Parts of the page")}>
+        {VIEWS.map(([name, label]) => <button key={name} type="button" class={`view-${name}`} data-name={name} aria-pressed={view.value === name} onClick={() => show(name)}>{t(label)}{(name === "chat" || name === "match") && <Unseen of={unseen[name]} what={name === "chat" ? t("new messages") : t("new moments")} />}</button>)}
+        <a class="home" href={here.home}>{t("What is on")}</a>
+        <a href={here.user ? `/nearby?${new URLSearchParams({ user: here.user }).toString()}` : "/nearby"}>{t("Nearby")}</a>
         <ThemeButton />
       </nav>
-      <p class="sr-only" role="status" aria-live="polite">{here.announcement.value}</p>
+      <GoalBanner playing={here.playing} />
+      <p class="sr-only" role="status" aria-live="polite">{here.playing.announcement.value}</p>
     </>
   );
 }
 
-function DemoButton({ channel }: { channel: string }) {
-  const state = useSignal<"idle" | "starting" | "started">("idle");
-  const problem = useSignal("");
-  const start = async () => {
-    state.value = "starting";
-    try {
-      await ask("/v1/demo", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ channel }) });
-      state.value = "started";
-      problem.value = "";
-    } catch (error) {
-      state.value = "idle";
-      problem.value = error instanceof Error ? error.message : "It did not start.";
-    }
-  };
+/** A name that no channel can have: nothing is put in its place. */
+function NoChannel({ name }: { name: string }) {
   return (
-    <>
-      <p><button type="button" class="button" disabled={state.value !== "idle"} onClick={() => void start()}>{state.value === "idle" ? "Start the demo match" : "Kicking off…"}</button></p>
-      {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-    </>
+    <main class="empty failed">
+      <h1>{t("There is no channel of this name")}</h1>
+      <p>“<bdi>{spelled(name).text.slice(0, LONGEST_TITLE)}</bdi>” {t("is no channel's name: these are 1 to 128 letters, digits and . _ ~ -")}</p>
+      <p><a class="button" href={homeOf(namedUser())}>{t("See what is on")}</a></p>
+    </main>
   );
 }
 
 function Failed({ reason }: { reason: string }) {
-  return <p class="empty failed" role="alert"><strong>The page cannot start</strong>{reason} Load it again in a moment.</p>;
+  return <p class="empty failed" role="alert"><strong>{t("The page cannot start")}</strong>{reason} {t("Load it again in a moment.")}</p>;
 }
 
 const app = document.getElementById("app");
 if (app) {
-  loadConfig().then(
-    (config) => {
-      open(channelOfAddress(config), config);
+  Promise.all([loadConfig(), speak()]).then(
+    ([config]) => {
+      open(nameInAddress(), config);
       render(<Page config={config} />, app);
       performance.mark("interactive");
     },
-    (error: unknown) => render(<Failed reason={error instanceof Error ? error.message : "The gateway does not answer."} />, app),
+    (error: unknown) => render(<Failed reason={error instanceof Error ? error.message : t("The gateway does not answer.")} />, app),
   );
 }

@@ -3,34 +3,26 @@
 import { type Attachment, Attachments, type Client, connect, type Status, type StreamEvent, TouchlineError } from "@touchline/client";
 import { batch, computed, signal } from "@preact/signals";
 
-import { identity, namedUser, type PageConfig } from "../shared/config.ts";
+import { ChatLog, type Line } from "../shared/chatlog.ts";
+import { homeOf, identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
 import { Bell } from "./bell.ts";
 import { Cheering, countedIn } from "./cheering.ts";
-import { author, ChatLog, type Line } from "../shared/chatlog.ts";
 import { People } from "./people.ts";
 import { Together } from "./together.ts";
-import { type Entry, entryOf, fold, type Match, NO_MATCH } from "./match.ts";
+import { Playing } from "./playing.ts";
+import { moved, type Place, whoIn } from "./whereabouts.ts";
 
 const PAGE = 100;
 const OLDER = 200;
 const MOST_LINES = 20_000;
-const MOST_ENTRIES = 500;
+const MOST_TOLD = 500;
+const UNSEEN_MS = 200;
 const MOST_FILES_KNOWN = 1000;
-
-export interface Place {
-  readonly who: string;
-  readonly lat: number;
-  readonly lon: number;
-  readonly accuracy: number | null;
-  readonly at: string;
-}
 
 export class Room {
   readonly status = signal<Status>({ state: "connecting" });
   readonly viewers = signal<number | null>(null);
-  readonly match = signal<Match>(NO_MATCH);
-  readonly entries = signal<readonly Entry[]>([]);
   readonly broadcastLoaded = signal(false);
   readonly broadcastProblem = signal("");
   readonly lines = signal<readonly Line[]>([]);
@@ -47,7 +39,6 @@ export class Room {
   readonly past = signal<{ readonly lines: readonly Line[]; readonly newer: boolean; readonly older: boolean } | null>(null);
   /** The message to bring into view and point out. */
   readonly target = signal<number | null>(null);
-  readonly announcement = signal("");
   /** The chat's list holds on to what is in view: old lines are not let go then. */
   readonly readingBack = signal(false);
   readonly shown = computed(() => this.past.value?.lines ?? this.lines.value);
@@ -62,10 +53,19 @@ export class Room {
   readonly together: Together;
   /** The message that is being answered, or changed. */
   readonly about = signal<{ readonly line: Line; readonly edit: boolean } | null>(null);
+  /** When the last message of one's own was accepted, and how many were refused. */
+  readonly spokeAt = signal(0);
+  readonly refusals = signal(0);
   /** What is being written. */
   readonly draft = signal("");
   /** The files of the message that is being written. */
   readonly attaching: Attaching;
+  /** Score, ticker and line-ups. */
+  readonly playing: Playing;
+  /** Nobody has posted anything here: the name may be made up. */
+  readonly nothing = computed(() => this.broadcastLoaded.value && this.chatLoaded.value && this.placesLoaded.value && this.lines.value.length + this.playing.entries.value.length + this.places.value.size === 0);
+  /** Where all that is on is listed. */
+  readonly home = homeOf(this.user);
   /** Applause, reactions and polls of the chat. */
   readonly cheering: Cheering;
 
@@ -80,6 +80,7 @@ export class Room {
   private freshBroadcast: StreamEvent[] = [];
   private freshPlaces: StreamEvent[] = [];
   private frame = 0;
+  private unseen: ReturnType<typeof setTimeout> | undefined;
   private readonly unfollow = new Map<string, () => void>();
 
   constructor(
@@ -94,6 +95,7 @@ export class Room {
     this.attaching = new Attaching(this.files, this.chat);
     this.people = new People(channel, this.user);
     this.bell = new Bell(this.client, channel, this.user);
+    this.playing = new Playing(channel);
     this.cheering = new Cheering(this.client, this.chat);
     this.together = new Together(this.client, this.chat, this.people.isRoom, this.user);
     this.broadcast = `broadcast:${channel}`;
@@ -101,10 +103,11 @@ export class Room {
     this.client.onStatus((status) => (this.status.value = status));
     this.client.onRejected(({ key, message }) => {
       if (key !== undefined) this.log.tick(key, "refused", message);
+      this.refusals.value += 1;
       this.lines.value = this.log.view();
     });
     this.client.subscribe(this.broadcast, {
-      last: MOST_ENTRIES,
+      last: MOST_TOLD,
       onEvent: (event) => this.collect(this.freshBroadcast, event),
       onSubscribed: ({ seq }) => {
         if (seq === 0) this.broadcastLoaded.value = true;
@@ -134,6 +137,8 @@ export class Room {
 
   close(): void {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.unseen);
+    this.playing.close();
     this.bell.close();
     this.cheering.close();
     this.together.close();
@@ -150,8 +155,10 @@ export class Room {
       const data = { text, ...(name && !this.user ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}), ...(replyTo ? { reply_to: replyTo } : {}) };
       await this.client.publish(this.chat, data, { key });
       this.log.tick(key, "accepted");
+      this.spokeAt.value = Date.now();
     } catch (error) {
       this.log.tick(key, "refused", sentence(error));
+      this.refusals.value += 1;
     }
     this.lines.value = this.log.view();
   }
@@ -289,7 +296,11 @@ export class Room {
 
   private collect(into: StreamEvent[], event: StreamEvent): void {
     into.push(event);
-    // One drawing a frame, however many events came; a hidden page gets no frames, and needs none.
+    // One drawing a frame, however many events came; a hidden page gets no frames, and needs none but for the score in its title.
+    if (document.hidden && into === this.freshBroadcast) {
+      clearTimeout(this.unseen);
+      this.unseen = setTimeout(() => this.flush(), UNSEEN_MS);
+    }
     if (this.frame === 0) this.frame = requestAnimationFrame(() => this.flush());
     else if (into.length >= 2000) this.flush();
   }
@@ -313,17 +324,12 @@ export class Room {
   }
 
   private takeBroadcast(all: readonly StreamEvent[]): void {
-    const wasLoaded = this.broadcastLoaded.value;
     // What the channel is about is none of what happens in it.
     const events = all.filter(({ type }) => type !== "counters");
     const told = all.findLast(({ type }) => type === "counters");
     if (told) this.cheering.counted.value = countedIn(told.data);
-    this.match.value = events.reduce(fold, this.match.value);
-    const fresh = events.map(entryOf).reverse();
-    this.entries.value = [...fresh, ...this.entries.value].slice(0, MOST_ENTRIES);
+    this.playing.take(events, this.broadcastLoaded.value);
     this.broadcastLoaded.value = true;
-    const [newest] = fresh;
-    if (wasLoaded && newest) this.announcement.value = [newest.minute, newest.title, newest.text].filter(Boolean).join(", ");
   }
 
   /** Where everybody was last seen: a location stream itself only tells what comes from now on. */
@@ -331,28 +337,15 @@ export class Room {
     try {
       const { events } = await this.client.history(stream, { before: Number.MAX_SAFE_INTEGER, limit: PAGE });
       const known = this.places.value;
-      this.takePlaces(events.filter((event) => (known.get(this.whoIn(event))?.at ?? "") < event.server_ts));
+      this.takePlaces(events.filter((event) => (known.get(whoIn(event, this.channel))?.at ?? "") < event.server_ts));
     } catch {
       // The map fills as people move.
     }
     if (stream === `location:${this.channel}`) this.placesLoaded.value = true;
   }
 
-  private whoIn(event: StreamEvent): string {
-    const channel = event.stream.slice("location:".length);
-    return channel === this.channel ? author(event).name || channel : channel;
-  }
-
   private takePlaces(events: readonly StreamEvent[]): void {
-    const places = new Map(this.places.value);
-    for (const event of events) {
-      const { data, server_ts } = event;
-      const { lat, lon, accuracy } = data;
-      if (typeof lat !== "number" || typeof lon !== "number" || Math.abs(lat) > 90) continue;
-      const who = this.whoIn(event);
-      places.set(who, { who, lat, lon, accuracy: typeof accuracy === "number" ? accuracy : null, at: server_ts });
-    }
-    this.places.value = places;
+    this.places.value = moved(this.places.value, events, this.channel);
   }
 
   private async countViewers(): Promise<void> {

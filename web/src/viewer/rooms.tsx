@@ -1,5 +1,6 @@
 // Above a room's chat: who is in it and who of them is here, and the rooms that one is in, with what is unread.
 
+import { User } from "../shared/name.tsx";
 import type { Room } from "./room.ts";
 
 export function RoomHead({ room, onChannel }: { room: Room; onChannel: (channel: string) => void }) {
@@ -16,7 +17,7 @@ export function RoomHead({ room, onChannel }: { room: Room; onChannel: (channel:
           <summary>{known.name} · {known.members.length === 1 ? "1 member" : `${known.members.length} members`}{there > 0 && `, ${there} here`}</summary>
           <ul>
             {known.members.map(({ user, role }) => (
-              <li key={user} class={here.has(user) ? "here" : ""}><bdi>{user}</bdi>{role !== "member" && <small> {role}</small>}{here.has(user) && <small> here</small>}</li>
+              <li key={user} class={here.has(user) ? "here" : ""}><User name={user} />{role !== "member" && <small> {role}</small>}{here.has(user) && <small> here</small>}</li>
             ))}
           </ul>
         </details>

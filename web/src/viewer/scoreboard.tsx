@@ -3,10 +3,12 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
+import { Flag } from "../shared/flag.tsx";
 import { CHANNEL, CHANNEL_PATTERN, MAX_CHANNEL } from "../shared/generated.ts";
-import { plural, sayStatus } from "../shared/words.ts";
+import { fromNow, language, many, t } from "../shared/tongue.ts";
+import { sayStatus } from "../shared/words.ts";
 import { BellAndFollow } from "./bell.tsx";
-import { matchClock } from "./match.ts";
+import { type Match, matchClock } from "./match.ts";
 import type { Room } from "./room.ts";
 
 export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel: (channel: string) => void; onUser: ((user: string) => void) | null }) {
@@ -16,8 +18,9 @@ export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel:
     const timer = setInterval(() => { now.value = performance.now(); wall.value = Date.now(); }, 250);
     return () => clearInterval(timer);
   }, []);
-  const { match, viewers, status } = room;
-  const clock = useComputed(() => matchClock(match.value, wall.value));
+  const { viewers, status } = room;
+  const { match } = room.playing;
+  const clock = useComputed(() => matchClock(match.value, wall.value) || beginning(match.value, wall.value));
   const said = useComputed(() => sayStatus(status.value, now.value || performance.now()));
   const { home, away, title } = match.value;
   const scored = home.score !== null || away.score !== null || home.name !== "";
@@ -30,22 +33,22 @@ export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel:
       </svg>
       <div class="board-top">
         {scored && <h1 class="sr-only">{title || room.channel}</h1>}
-        <ChannelPicker channel={room.channel} onChannel={onChannel} />
+        <ChannelPicker channel={room.channel} home={room.home} onChannel={onChannel} />
         {onUser && <UserField user={room.user} onUser={onUser} />}
         <div class="board-state">
           <BellAndFollow room={room} onChannel={onChannel} />
-          {viewers.value !== null && status.value.state === "live" && <span class="viewers" title="Watching now">{plural(viewers.value, "viewer")}</span>}
+          {viewers.value !== null && status.value.state === "live" && <span class="viewers" title={t("Watching now")}>{many(viewers.value, "{n} viewer", "{n} viewers")}</span>}
           <span class={`state ${said.value.tone}`} title={said.value.detail}>{said.value.text}</span>
           {/* Read out once a change: nobody wants to hear a countdown. */}
           <span class="sr-only" role="status">{[said.value.said ?? said.value.text, said.value.detail].filter(Boolean).join(". ")}</span>
         </div>
       </div>
       {scored ? (
-        <div class="score" role="group" aria-label="Score">
-          <span class="team"><bdi>{home.name || "Home"}</bdi></span>
+        <div class="score" role="group" aria-label={t("Score")}>
+          <span class="team"><bdi>{home.name || t("Home")}</bdi></span>
           <span class="goals">{home.score ?? 0}</span>
           <span class="goals">{away.score ?? 0}</span>
-          <span class="team"><bdi>{away.name || "Away"}</bdi></span>
+          <span class="team"><bdi>{away.name || t("Away")}</bdi></span>
         </div>
       ) : (
         <h1 class="board-title"><bdi>{title || room.channel}</bdi></h1>
@@ -55,7 +58,14 @@ export function Scoreboard({ room, onChannel, onUser }: { room: Room; onChannel:
   );
 }
 
-function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (channel: string) => void }) {
+/** Until it begins: when, and in how long. */
+function beginning({ phase, startsAt }: Match, nowMs: number): string {
+  if (phase !== "before" || !(Date.parse(startsAt) > nowMs)) return "";
+  const when = new Intl.DateTimeFormat(language.value, { weekday: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(startsAt));
+  return t("Begins {when}, {soon}", { when, soon: fromNow(startsAt, nowMs) });
+}
+
+export function ChannelPicker({ channel, home, onChannel }: { channel: string; home: string; onChannel: (channel: string) => void }) {
   const typed = useSignal(channel);
   const submit = (event: Event) => {
     event.preventDefault();
@@ -65,20 +75,18 @@ function ChannelPicker({ channel, onChannel }: { channel: string; onChannel: (ch
   };
   return (
     <form class="channel" onSubmit={submit}>
-      <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
-        <path class="pole" d="M6 3h2.500v26H6z" /><path class="orange" d="M8.500 4h9.500v8H8.500zM18 12h9.500v8H18z" /><path class="yellow" d="M18 4h9.500v8H18zM8.500 12H18v8H8.500z" />
-      </svg>
-      <label class="sr-only" for="channel">Channel</label>
+      <a class="to-home" href={home} title={t("All that is on")}><Flag /><span class="sr-only">{t("All that is on")}</span></a>
+      <label class="sr-only" for="channel">{t("Channel")}</label>
       <input id="channel" list="channels" value={typed.value} maxLength={MAX_CHANNEL} spellcheck={false} autocomplete="off" autocapitalize="off"
-        pattern={CHANNEL_PATTERN} title="Letters, digits and . _ ~ -" onInput={(event) => (typed.value = event.currentTarget.value)} />
+        pattern={CHANNEL_PATTERN} title={t("Letters, digits and . _ ~ -")} onInput={(event) => (typed.value = event.currentTarget.value)} />
       <datalist id="channels">{recentChannels().map((name) => <option value={name} key={name} />)}</datalist>
-      {typed.value !== channel && <button type="submit">Go</button>}
+      {typed.value !== channel && <button type="submit">{t("Go")}</button>}
     </form>
   );
 }
 
 /** Without keys whoever is here says who they are; nobody in particular may do everything. */
-function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
+export function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
   const typed = useSignal(user);
   const submit = (event: Event) => {
     event.preventDefault();
@@ -88,10 +96,10 @@ function UserField({ user, onUser }: { user: string; onUser: (user: string) => v
   };
   return (
     <form class="who" onSubmit={submit}>
-      <label for="user">You are</label>
-      <input id="user" aria-label="You are" value={typed.value} maxLength={MAX_USER} placeholder="anybody" spellcheck={false} autocomplete="off" autocapitalize="off"
-        title="Your user's name; as anybody you may do everything here" onInput={(event) => (typed.value = event.currentTarget.value)} />
-      {typed.value.trim() !== user && <button type="submit">Go</button>}
+      <label for="user">{t("You are")}</label>
+      <input id="user" aria-label={t("You are")} value={typed.value} maxLength={MAX_USER} placeholder={t("anybody")} spellcheck={false} autocomplete="off" autocapitalize="off"
+        title={t("Your user's name; as anybody you may do everything here")} onInput={(event) => (typed.value = event.currentTarget.value)} />
+      {typed.value.trim() !== user && <button type="submit">{t("Go")}</button>}
     </form>
   );
 }

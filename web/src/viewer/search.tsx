@@ -5,10 +5,11 @@ import type { Bucket, Found as Results, StreamEvent, Suggestions } from "@touchl
 import { useEffect, useRef } from "preact/hooks";
 
 import { ends, type Span } from "../shared/bars.ts";
-import { author } from "../shared/chatlog.ts";
 import { ask, linkTo, namedUser } from "../shared/config.ts";
 import { pieces } from "../shared/highlight.ts";
 import { Histogram } from "../shared/histogram.tsx";
+import { Name } from "../shared/name.tsx";
+import { author } from "../shared/names.ts";
 import { clockTime, fullTime, plural } from "../shared/words.ts";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
@@ -192,7 +193,7 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onM
           return (
             <li key={`${event.stream} ${event.seq}`} class="hit">
               <p class="hit-head">
-                <bdi class="name">{author(event).name || entryOf(event).title}</bdi>
+                <Name {...authorOf(event)} />
                 <span>{event.stream}</span>
                 {there === null ? at(event) : <a href={linkTo(event.stream, event.seq)}>{at(event)}</a>}
               </p>
@@ -225,6 +226,12 @@ function Facet({ name, buckets, chosen }: { name: string; buckets: readonly Buck
 
 function at({ server_ts: time }: StreamEvent) {
   return <time dateTime={time} title={fullTime(time)}>{clockTime(time)}</time>;
+}
+
+/** Who said it; a broadcast is called by what it is. */
+function authorOf(event: StreamEvent): { readonly name: string; readonly signed: boolean } {
+  const said = author(event);
+  return said.name ? said : { name: entryOf(event).title, signed: true };
 }
 
 /** The channel in whose chat it was said; null for what is no message. */

@@ -22,8 +22,8 @@ const complaints = [];
 const commands = {
   /** With `hold`, events wait on their way to the page until `release`: somebody who is behind. `edges` are used instead of those
    * that the gateway names. */
-  async open({ url, width = 1280, height = 800, scheme = "light", hold = false, edges = null, motion = "reduce" }) {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: motion });
+  async open({ url, width = 1280, height = 800, scheme = "light", hold = false, edges = null, motion = "reduce", permissions = [] }) {
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: motion, permissions });
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS);
     page.on("pageerror", (error) => complaints.push(String(error)));

@@ -1,8 +1,9 @@
-// Who is not let in says with a token who they are.
+// Where tokens are needed: the place to paste one.
 
 import { useSignal } from "@preact/signals";
 
 import { storedToken, storeToken } from "./config.ts";
+import "./signin.css";
 
 export function SignIn({ reason, onToken }: { reason: string; onToken: () => void }) {
   const token = useSignal(storedToken());

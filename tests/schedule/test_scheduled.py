@@ -1,0 +1,187 @@
+"""Scheduled posts: asked for, changed, taken away, and posted exactly once while workers are killed."""
+
+import asyncio
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from chaos.changing import read_whole
+from control.commands.sending import send_command
+from control.schedule.scheduled import SCHEDULE, Scheduled, said_of
+from kernel.clock import SystemClock, to_rfc3339
+from kernel.log.positions import Kind
+from kernel.log.topics import topic_names
+from schemas.registry import codec_for
+from tests.crowd.conftest import NO_ELASTICSEARCH
+from tests.docs.examples import example
+from tests.pipeline import Pipeline, eventually, running
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+#: No key is remembered for as long as a worker takes to come back: what was begun is looked up on the log.
+SHORT_S = 1.0
+
+
+@pytest.fixture(scope="module")
+def pipeline(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    logs: Path = tmp_path_factory.mktemp("scheduled")
+    given = {"TOUCHLINE_STREAM_REPEAT_WINDOW_S": str(SHORT_S)}
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway", **given) as pipeline:
+        yield pipeline
+
+
+def ask(pipeline: Pipeline, method: str, path: str, body: Any = None, user: str = "ana") -> tuple[int, Any]:
+    request = Request(
+        f"{pipeline.gateway_url}/v1/streams/{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", "Touchline-User": user},
+    )
+    try:
+        with urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def at(seconds: float) -> str:
+    return to_rfc3339(round((time.time() + seconds) * 1000))
+
+
+def events(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """All broadcasts that were accepted, each once: a worker that was killed writes its last ones again."""
+    settings, kind = pipeline.settings, Kind.BROADCAST
+    topic, codec = topic_names(settings).events[kind], codec_for(settings, f"event-{kind}")
+    found = (codec.decode(record.value()) for record in read_whole(settings, topic))
+    return list({event["id"]: event for event in found}.values())
+
+
+def of(pipeline: Pipeline, channel: str) -> list[dict[str, Any]]:
+    return [event for event in events(pipeline) if event["channel"] == channel]
+
+
+def test_a_post_is_posted_at_its_time_in_its_makers_name(pipeline: Pipeline) -> None:
+    when = at(2.0)
+    body = {"at": when, "type": "half_time", "data": {"text": "Level at the break."}}
+    status, made = ask(pipeline, "PUT", "broadcast/timely/scheduled/break", body)
+    assert (status, made["by"], made["at"]) == (201, "ana", when)
+    assert ask(pipeline, "GET", "broadcast/timely/scheduled", user="ben")[1]["scheduled"] == [made]
+    assert of(pipeline, "timely") == []
+    (event,) = eventually("it is posted", lambda: of(pipeline, "timely"), within=10)
+    assert (event["type"], event["sender"]) == ("half_time", "ana")
+    assert json.loads(event["data"]["json"]) == body["data"]
+    assert 0 <= event["server_ts"] - event["client_ts"] < 2000, "on time"
+    eventually("it is gone", lambda: ask(pipeline, "GET", "broadcast/timely/scheduled")[1]["scheduled"] == [])
+    assert ask(pipeline, "DELETE", "broadcast/timely/scheduled/break")[0] == 404
+
+
+def test_it_is_changed_and_taken_away_before_its_time(pipeline: Pipeline) -> None:
+    one, other = "broadcast/changed/scheduled/one", "broadcast/changed/scheduled/other"
+    for path in (one, other):
+        assert (
+            ask(pipeline, "PUT", path, {"at": at(3600), "type": "note", "data": {"text": "Old."}})[0] == 201
+        )
+    status, now = ask(
+        pipeline, "PUT", one, {"at": at(1), "type": "note", "data": {"text": "New."}}, user="ben"
+    )
+    assert (status, now["by"]) == (200, "ben")
+    assert ask(pipeline, "DELETE", other)[0] == 200
+    assert ask(pipeline, "GET", other)[0] == 404
+    (event,) = eventually("it is posted", lambda: of(pipeline, "changed"), within=10)
+    assert "New." in event["data"]["json"]
+
+
+HERE = "broadcast/a/scheduled/x"
+GOAL: dict[str, Any] = {"at": at(60), "type": "goal", "data": {}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        (HERE, {**GOAL, "at": "soon"}, "invalid_event"),
+        (HERE, {**GOAL, "at": at(-3600)}, "bad_request"),
+        (HERE, {**GOAL, "at": at(40 * 86400)}, "bad_request"),
+        (HERE, {**GOAL, "type": None}, "invalid_event"),
+        (HERE, {**GOAL, "type": "poll"}, "forbidden"),
+        (HERE, {**GOAL, "data": {"a": "b" * 20_000}}, "bad_request"),
+        ("broadcast/a/scheduled/x%20y", GOAL, "bad_request"),
+        ("chat/a/scheduled/x", {**GOAL, "type": "retract", "data": {"target": "1"}}, "bad_request"),
+        ("chat/room-a/scheduled/x", {**GOAL, "data": {"text": "hi"}}, "bad_request"),
+        ("location/a/scheduled/x", {**GOAL, "data": {"lat": 1, "lon": 1}}, "bad_request"),
+    ],
+)
+def test_what_can_be_no_post_is_refused(pipeline: Pipeline, path: str, body: Any, code: str) -> None:
+    assert ask(pipeline, "PUT", path, body)[1]["code"] == code
+
+
+def test_of_a_channel_there_are_at_most_a_hundred(pipeline: Pipeline) -> None:
+    for number in range(100):
+        body = {"at": at(3600), "data": {"text": f"{number}"}}
+        assert ask(pipeline, "PUT", f"chat/full/scheduled/{number}", body)[0] == 201
+    status, problem = ask(pipeline, "PUT", "chat/full/scheduled/more", {"at": at(60), "data": {"text": "x"}})
+    assert (status, problem["code"]) == (422, "too_many")
+
+
+def test_what_the_docs_show(pipeline: Pipeline) -> None:
+    script = example("studio.md", "bash").replace("http://127.0.0.1:18080", pipeline.gateway_url)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, timeout=60)
+    space: dict[str, Any] = {}
+    exec(example("studio.md", "python"), space)  # noqa: S102 - it is ours
+    assert asyncio.run(space["in_a_moment"](pipeline.gateway_url)) == "whistle by ana"
+    made = ("schedule", "set", "chat:final-7", "soon", at(60), "--text", "Soon.", "--user", "ana")
+    assert "Soon." in pipeline.run(*made).stdout
+    (listed,) = pipeline.lines("schedule", "list", "chat:final-7", "--user", "ana")
+    assert listed["type"] == "message"
+    assert "not posted" in pipeline.run("schedule", "remove", "chat:final-7", "soon").stdout
+    (event,) = eventually("the doors are open", lambda: of(pipeline, "final-7"), within=10)
+    assert event["type"] == "note"
+
+
+def test_who_is_muted_schedules_nothing(pipeline: Pipeline) -> None:
+    pipeline.run("moderate", "mute", "quiet", "eve")
+    post = {"at": at(60), "type": "note", "data": {"text": "Hello."}}
+    assert ask(pipeline, "PUT", "broadcast/quiet/scheduled/x", post, user="eve")[1]["code"] == "muted"
+    assert ask(pipeline, "PUT", "broadcast/user-ana/scheduled/x", post, user="eve")[0] >= 400
+
+
+def test_nobody_else_says_what_is_scheduled(pipeline: Pipeline) -> None:
+    post = Scheduled(
+        stream="broadcast:forged", id="x", at=round(time.time() * 1000), type="goal", data="{}", key="k"
+    )
+    arguments = {"said": json.dumps(said_of(post)), "mac": "00"}
+    send_command(pipeline.settings, SystemClock(), "forged", SCHEDULE, arguments)
+    # What comes after it was folded after it.
+    marker = {"at": at(0), "type": "note", "data": {"text": "after"}}
+    assert ask(pipeline, "PUT", "broadcast/forged/scheduled/after", marker)[0] == 201
+    found = eventually("what was asked for at a door is posted", lambda: of(pipeline, "forged"), within=10)
+    assert [event["type"] for event in found] == ["note"]
+
+
+async def test_each_is_posted_exactly_once_while_workers_are_killed(pipeline: Pipeline) -> None:
+    wanted = Counter[str]()
+    for number in range(60):
+        channel = f"killed-{number % 7}"
+        body = {"at": at(2 + number * 0.15), "type": "note", "data": {"text": f"post {number}"}}
+        assert ask(pipeline, "PUT", f"broadcast/{channel}/scheduled/{number}", body)[0] == 201
+        wanted[f"post {number}"] += 1
+    for _ in range(3):
+        await asyncio.to_thread(pipeline.kill, "stream")
+        await asyncio.to_thread(pipeline.start, "stream")
+        await asyncio.sleep(0.6)
+
+    def texts() -> Counter[str]:
+        killed = [event for event in events(pipeline) if event["channel"].startswith("killed-")]
+        return Counter(json.loads(event["data"]["json"])["text"] for event in killed)
+
+    eventually("all are posted", lambda: texts().keys() == wanted.keys(), within=60)
+    left = [f"broadcast/killed-{number}/scheduled" for number in range(7)]
+    eventually("none is left", lambda: not any(ask(pipeline, "GET", path)[1]["scheduled"] for path in left))
+    assert texts() == wanted
