@@ -14,6 +14,7 @@ from kernel.settings.nearby import Nearby
 from kernel.settings.ops import Ops
 from kernel.settings.outbox import Outbox
 from kernel.settings.section import Count, NamedDays, Port, Rate, Seconds, Section
+from kernel.settings.traces import Traces
 
 
 class Kafka(Section, frozen=True):
@@ -394,6 +395,7 @@ class Settings(Section, frozen=True):
     limits: Limits = Limits()
     embedded: Embedded = Embedded()
     log: Log = Log()
+    traces: Traces = Traces()
 
 
 SECTIONS: Final[Mapping[str, type[Section]]] = get_type_hints(Settings)
