@@ -111,6 +111,7 @@ def show_final_screen(addresses: Addresses, *, title: str, ending: str) -> None:
     for name, address in (
         ("page", f"{addresses.gateway}/"),
         ("friends", f"{addresses.gateway}/nearby"),
+        ("analysts", f"{addresses.gateway}/search"),
         ("operators", f"{addresses.gateway}/ops"),
         ("API", f"{addresses.gateway}/docs"),
         *(("edge", edge) for edge in addresses.edges),

@@ -9,14 +9,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from kernel.errors import CODES, TouchlineError
+from kernel.errors import TouchlineError
+from kernel.problems import problem_of
 
 _TIMEOUT_S: Final = 30
-
-
-class _Problem(msgspec.Struct):
-    code: str = "unavailable"
-    detail: str = "The server does not say what is wrong."
 
 
 class Asking:
@@ -52,7 +48,7 @@ class Asking:
             except (OSError, HTTPException) as error:
                 raise self._away(error) from error
         if response.status >= 300:
-            raise refusal(answer)
+            raise problem_of(answer)
         return msgspec.json.decode(answer, type=dict[str, Any])
 
     async def _pages(self, path: str, rows: str) -> AsyncIterator[dict[str, Any]]:
@@ -76,12 +72,3 @@ class Asking:
 
     def _away(self, error: Exception) -> TouchlineError:
         return TouchlineError("unavailable", f"The gateway at {self._gateway} does not answer ({error}).")
-
-
-def refusal(answer: bytes) -> TouchlineError:
-    """A gateway's refusal."""
-    try:
-        problem = msgspec.json.decode(answer, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem()
-    return TouchlineError(problem.code if problem.code in CODES else "unavailable", problem.detail)

@@ -19,7 +19,8 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from kernel.errors import CODES, TouchlineError
+from kernel.errors import TouchlineError
+from kernel.problems import read_problem
 
 _PIECE: Final = 256 * 1024
 _TIMEOUT_S: Final = 60
@@ -54,11 +55,6 @@ class _Upload(msgspec.Struct):
 
 class _Published(msgspec.Struct):
     results: list[dict[str, Any]]
-
-
-class _Problem(msgspec.Struct):
-    code: str = "unavailable"
-    detail: str = "The server does not say what is wrong."
 
 
 class Attachments:
@@ -294,10 +290,8 @@ class _closing_both(AbstractContextManager[HTTPResponse]):  # noqa: N801 - as co
 
 
 def _refusal(status: int, said: bytes) -> TouchlineError:
-    try:
-        problem = msgspec.json.decode(said, type=_Problem)
-    except msgspec.DecodeError:  # of S3, which has words of its own
-        code = "bad_request" if status < 500 else "unavailable"
-        return TouchlineError(code, f"The store of attachments refused it with status {status}.")
-    code = problem.code if problem.code in CODES else "unavailable"
-    return TouchlineError(code, problem.detail)
+    if (told := read_problem(said)) is not None:
+        return told
+    # S3 has words of its own.
+    code = "bad_request" if status < 500 else "unavailable"
+    return TouchlineError(code, f"The store of attachments refused it with status {status}.")

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from consumers.client.asking import Asking, refusal
+from consumers.client.asking import Asking
 from kernel.errors import TouchlineError
+from kernel.problems import problem_of
 
 
 class Moderation(Asking):
@@ -80,7 +81,7 @@ class Moderation(Asking):
                 connection.request("GET", f"{self._path}{path}", None, self._headers)
                 response = connection.getresponse()
                 if response.status >= 300:
-                    raise refusal(response.read())
+                    raise problem_of(response.read())
                 for text in response:
                     line = msgspec.json.decode(text, type=dict[str, Any])
                     if line.get("what") == "error":

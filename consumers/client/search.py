@@ -16,8 +16,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from consumers.client.asking import Asking, refusal
+from consumers.client.asking import Asking
 from kernel.errors import TouchlineError
+from kernel.problems import problem_of
 
 _AT_ONCE: Final = 1 << 16
 #: How often in a row an export is gone on with that breaks off, and how long is waited for the first.
@@ -147,7 +148,7 @@ class Search(Asking):
             connection.request("GET", f"{self._path}{path}?{urlencode(given)}", headers=self._headers)
             response = connection.getresponse()
             if response.status >= 300:
-                raise refusal(response.read())
+                raise problem_of(response.read())
             rest = b""
             while part := response.read1(_AT_ONCE):
                 *lines, rest = (rest + part).split(b"\n")

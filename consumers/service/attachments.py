@@ -9,16 +9,12 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from control.attachments.asking import ASK_PATH, SIGNATURE, Question, question_parts
 from kernel.access.presigned import UrlSigner
 from kernel.clock import Clock
-from kernel.errors import CODES, TouchlineError
+from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
+from kernel.problems import problem_of
 from kernel.settings.reading import Settings
 
 _TIMEOUT: Final = ClientTimeout(total=5)
-
-
-class _Problem(msgspec.Struct):
-    code: str = "unavailable"
-    detail: str = "The gateway did not say why it refused."
 
 
 class AskAttachments:
@@ -64,10 +60,7 @@ class AskAttachments:
 
 
 def _refusal(status: int, said: bytes) -> TouchlineError:
-    try:
-        problem = msgspec.json.decode(said, type=_Problem)
-    except msgspec.DecodeError:
-        problem = _Problem()
-    if status in (404, 410) and problem.code in CODES:
-        return TouchlineError(problem.code, problem.detail)
-    return TouchlineError("unavailable", f"The gateway does not tell about attachments: {problem.detail}")
+    told = problem_of(said)
+    if status in (404, 410):
+        return told
+    return TouchlineError("unavailable", f"The gateway does not tell about attachments: {told.message}")

@@ -6,11 +6,11 @@ import { type Environment, type Socket, thisEnvironment } from "./environment.ts
 import { SUBPROTOCOL } from "./generated.ts";
 import type { Host, Status, Subscribed } from "./host.ts";
 import { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";
+import { Places } from "./places.ts";
 import { EventQueue } from "./queue.ts";
 import type { RoomRow } from "./rooms.ts";
-import { type From, lanesOf } from "./subscription.ts";
+import { named } from "./users.ts";
 
-const SAVE_CURSORS_MS = 1000;
 const NORMAL_CLOSE = 1000;
 const ABNORMAL_CLOSE = 1006;
 
@@ -121,15 +121,15 @@ export class Client {
   private readonly toldListeners = new Set<(message: Message) => void>();
   /** Who hears what comes of all rooms. */
   private rooms: Pick<SubscribeOptions, "onEvent" | "onGap"> | undefined;
-  private readonly unsaved = new Map<string, number>();
+  private readonly places: Places;
   private readonly unwatch: () => void;
   private cancelTimer: () => void = () => undefined;
   private timerAt = Infinity;
-  private savesAt = Infinity;
   private latest: Status = { state: "closed" };
 
   constructor(private readonly options: ClientOptions) {
     this.environment = options.environment ?? thisEnvironment(options.WebSocket);
+    this.places = new Places(options.cursors, () => this.environment.now());
     const urls = typeof options.url === "string" ? [options.url] : options.url;
     if (urls.length === 0) throw new TouchlineError("bad_request", "An edge's address is needed.");
     const { requestTimeoutMs = 30_000 } = options;
@@ -137,7 +137,7 @@ export class Client {
     this.unwatch = this.environment.watch({
       online: (online) => this.act((now) => this.core.setOnline(online, now)),
       shown: () => this.act((now) => this.core.shown(now)),
-      leaving: () => this.saveCursors(),
+      leaving: () => this.places.save(),
     });
     this.act((now) => this.core.start(now));
   }
@@ -273,7 +273,7 @@ export class Client {
   }
 
   close(): void {
-    this.saveCursors();
+    this.places.save();
     this.core.stop();
     this.cancelTimer();
     this.unwatch();
@@ -283,20 +283,11 @@ export class Client {
 
   private listen(stream: string, options: Listener): void {
     const { after, last, reactions = false, members = false } = options;
-    const start = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.stored(stream) };
+    const start = after !== undefined ? { after } : { ...(last === undefined ? {} : { last }), ...this.places.of(stream) };
     const from = { ...start, reactions, members };
     this.act((now) => this.core.subscribe(stream, from, now));
     this.listeners.set(stream, options);
     if (this.latest.state === "refused") options.end?.(new TouchlineError(this.latest.code, this.latest.message));
-  }
-
-  /** Where the stream was left at an earlier visit, and its lanes, where it has some. */
-  private stored(stream: string): From {
-    const { cursors } = this.options;
-    if (!cursors) return {};
-    const after = cursors.load(stream);
-    const lanes = lanesOf(stream).map((lane) => [lane, cursors.load(lane)] as const);
-    return { ...(after === null ? {} : { after }), lanes: new Map(lanes.filter((lane): lane is readonly [string, number] => lane[1] !== null)) };
   }
 
   private forget(stream: string, options: Listener): void {
@@ -326,22 +317,16 @@ export class Client {
   }
 
   private arm(): void {
-    const due = Math.min(this.core.deadline(), this.savesAt);
+    const due = Math.min(this.core.deadline(), this.places.due);
     if (due === this.timerAt) return;
     this.cancelTimer();
     this.timerAt = due;
     if (due === Infinity) return;
     this.cancelTimer = this.environment.after(Math.max(0, due - this.environment.now()), () => {
       this.timerAt = Infinity;
-      if (this.savesAt <= this.environment.now()) this.saveCursors();
+      if (this.places.due <= this.environment.now()) this.places.save();
       this.act((now) => this.core.tick(now));
     });
-  }
-
-  private saveCursors(): void {
-    this.savesAt = Infinity;
-    for (const [stream, seq] of this.unsaved) this.options.cursors?.save(stream, seq);
-    this.unsaved.clear();
   }
 
   private host(): Host {
@@ -353,7 +338,7 @@ export class Client {
       wallMs: () => this.environment.wallMs(),
       wantToken: () => void this.fetchToken(),
       event: (stream, event) => {
-        if (this.options.cursors) this.remember(event);
+        this.places.note(event);
         (this.listeners.get(stream) ?? this.rooms)?.onEvent(event);
       },
       gap: (stream, gap) => (this.listeners.get(stream) ?? this.rooms)?.onGap?.(gap),
@@ -378,18 +363,10 @@ export class Client {
     };
   }
 
-  /** The edge's address with who and what this is. */
-  private address(url: string): string {
-    const { user, device } = this.options;
-    const named = Object.entries({ user, device }).filter((pair): pair is [string, string] => pair[1] !== undefined);
-    if (named.length === 0) return url;
-    return `${url}${url.includes("?") ? "&" : "?"}${new URLSearchParams(named)}`;
-  }
-
   private open(connection: number, url: string): void {
     let socket: Socket;
     try {
-      socket = this.environment.openSocket(this.address(url), SUBPROTOCOL);
+      socket = this.environment.openSocket(named(url, this.options), SUBPROTOCOL);
     } catch {
       // A malformed address, or a page that may not connect there: as good as a refused connection.
       this.environment.after(0, () => this.act((now) => this.core.closed(connection, ABNORMAL_CLOSE, now)));
@@ -418,10 +395,5 @@ export class Client {
     const answer = this.answers.get(id);
     this.answers.delete(id);
     return answer;
-  }
-
-  private remember(event: StreamEvent): void {
-    this.unsaved.set(event.stream, event.seq);
-    if (this.savesAt === Infinity) this.savesAt = this.environment.now() + SAVE_CURSORS_MS;
   }
 }

@@ -21,3 +21,10 @@ function hashed(data: Uint8Array): string {
   hash.update(data);
   return hash.hex();
 }
+
+/** An edge's address with who and what somebody says that they are. */
+export function named(url: string, { user, device }: { readonly user?: string; readonly device?: string }): string {
+  const said = Object.entries({ user, device }).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  if (said.length === 0) return url;
+  return `${url}${url.includes("?") ? "&" : "?"}${new URLSearchParams(said).toString()}`;
+}

@@ -21,7 +21,7 @@ export function Card({ row, match, nowMs }: { row: Row; match: Match | undefined
       </span>
       {sides ? (
         <span class="card-score">
-          {[home, away].map((side, n) => <span key={n}><bdi>{side.name}</bdi> {side.score !== null && <b>{side.score}</b>}</span>)}
+          {[home, away].map((side, n) => <span key={n}><bdi>{side.name}</bdi> {(home.score !== null || away.score !== null) && <b>{side.score ?? 0}</b>}</span>)}
         </span>
       ) : <strong class="card-title"><bdi>{title || channel}</bdi></strong>}
       <span class="card-foot">

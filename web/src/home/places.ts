@@ -1,3 +1,3 @@
 // Where else there is something to do.
 
-export const PLACES: readonly (readonly [string, string])[] = [["/nearby", "Nearby"], ["/studio", "Studio"], ["/moderate", "Moderation"], ["/ops", "Operations"]];
+export const PLACES: readonly (readonly [string, string])[] = [["/nearby", "Nearby"], ["/studio", "Studio"], ["/moderate", "Moderation"], ["/search", "Analysis"], ["/ops", "Operations"]];

@@ -27,6 +27,7 @@ export function Results({ finding, q, onMeant }: { finding: Finding; q: string; 
         </ul>
       )}
       <p class="found-count" role="status">{total === 0 ? t("Nothing was found") : many(total, "{n} result", "{n} results")}</p>
+      {total > 0 && <p class="quiet"><a href={`/search?${new URLSearchParams({ q: found.q, ...(namedUser() ? { user: namedUser() } : {}) }).toString()}`}>{t("With charts and filters")}</a></p>}
       {meant && <p>{t("Did you mean")} <button type="button" class="tool" onClick={() => onMeant(meant)}>{meant}</button></p>}
       <ol class="hits">{hits.map((hit) => <li key={`${hit.event.stream} ${hit.event.seq}`}><One {...hit} /></li>)}</ol>
       {next && <button type="button" class="button plain" disabled={finding.busy.value} onClick={() => void finding.more()}>{t("More results")}</button>}
