@@ -148,8 +148,11 @@ class Streams:
         subscription = watch.subscription
         subscription.attempt += 1
         watch.route = self._network.route_to(url, now)
+        if watch.route is connection.route and subscription.attempt > _PATIENT_REDIRECTS:
+            # Another edge than the one that is named answers here, as where addresses were given anew.
+            self._network.drop(connection, now)
         # Edges that disagree about who serves it send a client in circles: ever more slowly.
-        if watch.route is connection.route or subscription.attempt > _PATIENT_REDIRECTS:
+        elif watch.route is connection.route or subscription.attempt > _PATIENT_REDIRECTS:
             subscription.retry_at = now + back_off(subscription.attempt, self._host.random())
         else:
             self._ask(watch, now)

@@ -159,9 +159,12 @@ export class Streams {
     const { subscription } = watch;
     subscription.attempt += 1;
     watch.route = this.network.routeTo(url, now);
+    const back = watch.route === connection.route;
+    const circles = subscription.attempt > PATIENT_REDIRECTS;
+    // Another edge than the one that is named answers here, as where addresses were given anew.
+    if (back && circles) this.network.drop(connection, now);
     // Edges that disagree about who serves it send a client in circles: ever more slowly.
-    const circles = watch.route === connection.route || subscription.attempt > PATIENT_REDIRECTS;
-    if (circles) subscription.retryAt = now + backOff(subscription.attempt, this.host.random());
+    else if (back || circles) subscription.retryAt = now + backOff(subscription.attempt, this.host.random());
     else this.ask(watch, now);
   }
 
