@@ -77,7 +77,7 @@ def test_two_work_through_a_queue(browser: Browser, pipeline: Pipeline) -> None:
     two.until("document.querySelectorAll('.going').length === 0")
     assert viewer.evaluate(reads("Rude words"))
     do(two, "queue", "Rude words", "retract")
-    viewer.until(reads("Taken back"))
+    viewer.until(shows(".gone", "Taken back by a moderator"))
     for page in (one, two):
         page.until("document.querySelectorAll('.pane-queue .message').length === 2")
     # Several at once, of the queue and of the chat.
