@@ -33,6 +33,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "s3": ("aiobotocore", "botocore"),
         "rocksdb": ("rocksdict",),
         "languages": ("py3langid",),
+        "traces": ("opentelemetry",),
     }
 )
 #: Extra -> those that come with it.

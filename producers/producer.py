@@ -13,6 +13,7 @@ from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
+from kernel.process.tracing import current
 from kernel.settings.reading import Settings, load_settings
 from producers.batch import Batch, Filled, Item, Located
 from producers.delivery import Delivered, SomeNotDelivered, Wait, where
@@ -93,7 +94,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         """Send a record, and wait for the fold's word. Raises its refusal, or `unavailable` after 2 s."""
         confirmation: Confirmation = self._running().create_future()
         question = await self.answers.ask_soon()
-        asked = [*question.headers, *(headers or ())]
+        asked = [*question.headers, *(headers or ()), *(current() or ())]
         try:
             async with asyncio.timeout(WITHIN_S):
                 await self._put(record, partial(self._report, confirmation), None, asked)
@@ -112,7 +113,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         """
         confirmation: Confirmation = self._running().create_future()
         record = self.prepare(self.on_lane(post, spread))
-        await self._put(record, partial(self._report, confirmation), None if wait else 0)
+        await self._put(record, partial(self._report, confirmation), None if wait else 0, current())
         return confirmation
 
     async def send_many(self, posts: Iterable[AnyPost] | AsyncIterable[AnyPost], *, spread: int = 0) -> int:
@@ -138,7 +139,8 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         that finds no room for so long fails with `queue_full` (or `unavailable`, if Kafka does not answer at
         all), and so do those after it.
         """
-        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain, headers)
+        told = current() if headers is None else headers
+        batch = Batch(prepare or cast("Callable[[Item], Record]", self.prepare), self._explain, told)
         return await self.submit_batch(batch, posts, patience_s=patience_s)
 
     def batch(

@@ -12,6 +12,7 @@ from control.commands.answers import WITHIN_S, Answers, not_answered
 from kernel.clock import Clock, SystemClock
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
+from kernel.process.tracing import current
 from kernel.settings.reading import Settings, load_settings
 from producers.batch import Batch, Filled
 from producers.delivery import Delivered, Wait, where
@@ -71,7 +72,8 @@ class SyncProducer(SendMethods[Delivered]):
         record, question = self.prepare(self.on_lane(post, spread)), self._answers.ask()
         until = self._clock.monotonic() + WITHIN_S
         try:
-            self._put(record, partial(self._report, confirmation), wait=True, headers=question.headers)
+            asked = [*question.headers, *(current() or ())]
+            self._put(record, partial(self._report, confirmation), wait=True, headers=asked)
             # An event that is not confirmed is not answered either.
             delivered = confirmation.result(until - self._clock.monotonic())
             position = question.answer.result(max(0.0, until - self._clock.monotonic()))
@@ -89,7 +91,7 @@ class SyncProducer(SendMethods[Delivered]):
         confirmation: Future[Delivered] = Future()
         confirmation.set_running_or_notify_cancel()  # what is on its way cannot be called back
         record = self.prepare(self.on_lane(post, spread))
-        self._put(record, partial(self._report, confirmation), wait=wait)
+        self._put(record, partial(self._report, confirmation), wait=wait, headers=current())
         return confirmation
 
     def send_many(self, posts: Iterable[AnyPost], *, spread: int = 0) -> int:
@@ -98,7 +100,7 @@ class SyncProducer(SendMethods[Delivered]):
         Raises SomeNotDelivered, which names those that were invalid or not confirmed; the rest is delivered.
         """
         items = iter(posts if not spread else (self.on_lane(post, spread) for post in posts))
-        batch = Batch(self.prepare, self._contact.explain)
+        batch = Batch(self.prepare, self._contact.explain, current())
         filled = Filled.PAUSE
         while filled is not Filled.END:
             with self._progress:

@@ -10,6 +10,7 @@ from kernel.clock import Clock
 from kernel.log.kafka import client_config
 from kernel.log.records import Partition, Write
 from kernel.log.topics import worker_group
+from kernel.process.tracing import Tracing, open_tracing
 from kernel.settings.reading import Settings
 from streams.credentials import credentials
 from streams.transport import driver
@@ -47,6 +48,9 @@ class Work(Protocol):
 
     def fold(self, parts: list[PartitionBatch]) -> list[Write]:
         """Judge these records; returns what is to be written of them, in this order."""
+
+
+Fold = Callable[[list[PartitionBatch]], list[Write]]
 
 
 def make_app(
@@ -91,13 +95,28 @@ def make_app(
         on_closing=work.closing,
         on_committing=on_committing,
     )
+    tracing = open_tracing(settings, "stream", clock)
+    fold = work.fold if tracing is None else _traced(work.fold, tracing)
     for topic in sorted(topics):
         source = app.topic(topic, key_serializer="raw", value_serializer="raw")
-        app.agent(source, name=topic)(_agent(app, work, sink))
+        app.agent(source, name=topic)(_agent(app, fold, sink))
     return app
 
 
-def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
+def _traced(fold: Fold, tracing: Tracing) -> Fold:
+    """The same fold, which tells of the records that are traced. Without traces it is not there at all."""
+
+    def folded(parts: list[PartitionBatch]) -> list[Write]:
+        writes = fold(parts)
+        for place, records in parts:
+            told = ((record.headers, record.offset, record.append_ms) for record in records)
+            tracing.records("judge", place.topic, place.partition, told)
+        return writes
+
+    return folded
+
+
+def _agent(app: BatchApp, fold: Fold, sink: Sink) -> Callable[..., Any]:
     async def fold_batches(stream: Any) -> None:
         consumer = cast("Consumer", app.consumer)
         async for event in stream.noack().events():
@@ -109,7 +128,7 @@ def _agent(app: BatchApp, work: Work, sink: Sink) -> Callable[..., Any]:
                 if not consumer.ledger.holds(batch):
                     break
                 app.check_awake()
-                if not await sink.put(work.fold(part), partial(consumer.ledger.holds, batch)):
+                if not await sink.put(fold(part), partial(consumer.ledger.holds, batch)):
                     break
                 if large:
                     await asyncio.sleep(0)

@@ -130,11 +130,10 @@ class Worker:
             viewers=state.presence.watching,
             write=self.write,
         )
-        moderated = state.moderation.sanctions
+        moderated, view = state.moderation.sanctions, channels.view
         moderated.still_used = lambda key: any(
             key.removesuffix(b"\0") in channels.known for channels in self._channels.values()
         )
-        view = channels.view
         view.on_stale = lambda key, known: self.write(self._changes.rewrite(channel_type, key, known))
         #: Who looks at them, goes by what was read until it changes.
         self.spreads = Spreads(channels)
@@ -259,6 +258,7 @@ class Worker:
             retractions=self.partitions.get(self._names.retractions, 0),
             reactions=self.partitions.get(self._names.reactions, 0),
             signer=self._signer,
+            traces=self._settings.traces.sample > 0,
             auditing=self._auditing,
             rooms=self._rooms if kind is Kind.CHAT else None,
             tallies=self._inboxes.tallies if kind is Kind.CHAT else None,

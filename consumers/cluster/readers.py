@@ -8,6 +8,7 @@ from consumers.cluster.reader import Listener, Reader
 from kernel.clock import Clock
 from kernel.log.kafka import client_config
 from kernel.log.topics import cell_group, topic_names
+from kernel.process.tracing import open_tracing
 from kernel.settings.reading import Settings
 
 #: How many records of each partition an edge reads back when it starts.
@@ -25,6 +26,7 @@ def start_readers(
 ) -> list[Reader]:
     """Of a cell the live topic's partitions are shared out; all else every edge reads whole."""
     edge, names = settings.edge, topic_names(settings)
+    tracing = open_tracing(settings, "edge", clock)
 
     def start(assign: Assign, **properties: Any) -> Reader:
         config = {
@@ -45,6 +47,7 @@ def start_readers(
             listener=listener,
             loop=loop,
             clock=clock,
+            tracing=tracing,
         )
         reader.start()
         return reader

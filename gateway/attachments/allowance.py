@@ -10,7 +10,7 @@ from gateway.attachments.store import Store
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import Budget
-from kernel.settings.sections import Limits
+from kernel.settings.limits import Limits
 
 _HOUR_S: Final = 3600.0
 #: Users of whom it is known what they have announced; the one who was quiet for longest goes first.

@@ -93,7 +93,7 @@ _json: Final = msgspec.json.Decoder(_Json).decode
 
 
 #: Reactions of one request that are begun in one turn of the loop.
-_AT_ONCE: Final = 50
+_AT_ONCE: Final = 10
 
 
 async def routes(context: Context) -> Sequence[Operation]:

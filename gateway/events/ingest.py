@@ -29,6 +29,7 @@ from kernel.log.positions import Kind, Stream, spread
 from kernel.log.recent import RecentKeys
 from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
+from kernel.process.tracing import TRACEPARENT, header_of, open_tracing
 from producers.posts import Record, read_post
 from schemas.checks import RETRACT
 
@@ -45,6 +46,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     limit, max_lines = context.settings.gateway.max_event_bytes, context.settings.gateway.max_lines
     recent = RecentKeys()
 
+    tracing = open_tracing(context.settings, "gateway", context.clock)
     context.producer.answers.begin()
 
     async def post_events(request: web.Request) -> web.StreamResponse:
@@ -76,6 +78,11 @@ async def routes(context: Context) -> Sequence[Operation]:
         again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
+        # Whoever may speak for others decides what is traced.
+        asked_to, trusted = request.headers.get(TRACEPARENT), caller.bound is None
+        span = tracing.begin(f"publish {stream.kind}", asked_to, trusted=trusted) if tracing else None
+        if span is not None:
+            headers = [*(headers or ()), header_of(span)]
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
@@ -93,6 +100,8 @@ async def routes(context: Context) -> Sequence[Operation]:
             return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
             results.close()
+            if span is not None:
+                span.end()
 
     return [
         Operation(

@@ -5,8 +5,8 @@ they had taken it back, for whoever asks and by whatever way. So nothing has to 
 nothing to go on with after a crash.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -124,19 +124,22 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         for one in board.rooms.of_user(user):
             muted = {"muted": one.muted}
             yield {"what": "room", "room": one.room, "since": one.since, **muted}
+        await asyncio.sleep(0)
         after = ""
         while page := board.rooms.blocks_of(user, after=after, limit=_PAGE):
             for block in page:
                 yield {"what": "block", "user": block.blocked, "since": to_rfc3339(block.at)}
             after = page[-1].blocked
-        for one_of_theirs in chain(
+        for source in (
             known_of(board.consent, user),
             followed_by(board.feeds, user),
             wishes_of(board.outlets, user),
             devices_and_places(board.rooms.inboxes.of_user(user)),
             alerts_of([one.alert for one in context.alerts.alerts.values()], user),
         ):
-            yield one_of_theirs
+            await asyncio.sleep(0)  # others have their turn: each is read at once
+            for one_of_theirs in source:
+                yield one_of_theirs
         async for fence in fences_of(board.consent, user):
             yield fence
         async for reaction in reactions_of(board.crowd, user):

@@ -13,7 +13,7 @@ from typing import Final
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.paces import Paces
-from kernel.settings.sections import Limits
+from kernel.settings.limits import Limits
 
 #: Users who have taken something and are remembered.
 _MOST_USERS: Final = 100_000

@@ -10,7 +10,7 @@ from typing import Final
 
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
-from kernel.settings.sections import Limits
+from kernel.settings.limits import Limits
 
 _WAIT_S: Final = 10.0
 

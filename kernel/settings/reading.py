@@ -35,6 +35,7 @@ from kernel.settings.sections import (
     Stream,
     Topics,
 )
+from kernel.settings.traces import Traces
 
 __all__ = [
     "SECTIONS",
@@ -56,6 +57,7 @@ __all__ = [
     "Settings",
     "Stream",
     "Topics",
+    "Traces",
     "as_environment",
     "load_settings",
 ]

@@ -20,6 +20,7 @@ from kernel.process.health import Health
 from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
 from kernel.process.metrics import INDEX_LATENCY, INDEX_WATERMARK, INDEXED
+from kernel.process.tracing import open_tracing
 from kernel.settings.reading import Settings
 from search_indexer.indexing.bulk import BulkWriter
 from search_indexer.indexing.changes import Changes
@@ -54,6 +55,7 @@ class Indexer:
     ) -> None:
         self._settings, self._clock, self._client, self._source = settings, clock, client, source
         self._health, self._follow = health, follow
+        self._tracing = open_tracing(settings, "index", clock) if follow else None
         self._prefix = settings.elasticsearch.index_prefix
         self.state = IndexState(client, settings, clock)
         self._writer = BulkWriter(client, health, batch_bytes=settings.indexer.batch_bytes)
@@ -217,6 +219,8 @@ class Indexer:
             self._dirty |= batch.indices
             progress.confirm(marks)
             self._count(batch)
+            if self._tracing is not None:
+                self._tracing.together("index", batch.traces, {"batch.events": len(batch.records)})
         finally:
             self._slots.release()
 

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from confluent_kafka import (
     Consumer,
@@ -24,10 +24,12 @@ from kernel.errors import TouchlineError
 from kernel.log.kafka import admin_client, client_config
 from kernel.log.lag import LagGauge, lags
 from kernel.log.positions import MAX_SEQ, Kind, is_channel
+from kernel.log.records import Headers
 from kernel.log.topics import indexer_group, topic_names
 from kernel.process.health import Health
 from kernel.process.lines import Lines
 from kernel.process.logs import get_logger
+from kernel.process.tracing import traced
 from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
@@ -118,6 +120,8 @@ class Batch:
     first_ms: int = 0
     ends: dict[Partition, Watermark] = field(default_factory=dict)
     indices: set[str] = field(default_factory=set)
+    #: Of those that are traced: traceparent, and when they were appended.
+    traces: list[tuple[bytes, int]] = field(default_factory=list)
     #: Bytes of records and lines.
     size: int = 0
 
@@ -137,6 +141,7 @@ class EventSource:
         self._folding = Folding(settings.elasticsearch.language)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
         self._member = group is not None
+        self._traces = self._member and settings.traces.sample > 0
         state, self._on_disk = ControlState.on_disk(
             *(settings, clock, "index"), listing=EXPIRING, on_failed=self._table_failed
         )
@@ -248,6 +253,8 @@ class EventSource:
         after, value = int(message.offset() or 0) + 1, message.value() or b""
         batch.size += len(value)
         before = batch.ends.get(partition, Watermark())
+        if self._traces and (parent := traced(cast("Headers | None", message.headers()))) is not None:
+            batch.traces.append((parent, message.timestamp()[1]))
         try:
             made = document_of(kind, self._codecs[kind], value, self._folding)
         except Undecodable as error:

@@ -18,6 +18,7 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, make_id, make_seq, split_lane
 from kernel.log.records import ORIGIN, VIA, Headers, Record, Write
 from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
+from kernel.process.tracing import TRACEPARENT, traced
 from kernel.settings.reading import Auth
 from schemas.catalog import Catalog
 from schemas.checks import CHANGES, RETRACT
@@ -66,6 +67,7 @@ class Judge:
         retractions: int = 0,
         reactions: int = 0,
         signer: Signer | None = None,
+        traces: bool = False,
         auditing: Auditing | None = None,
         rooms: RoomsFold | None = None,
         tallies: TalliesFold | None = None,
@@ -73,7 +75,7 @@ class Judge:
         """`answers` is the partition count of the topic of answers, `attachments` that of the marks of
         attachments, `retractions` that of what was taken back, `reactions` that of what crowds do; 0: nobody
         is told anything."""
-        self._rooms, self._tallies = rooms, tallies
+        self._rooms, self._tallies, self._traces = rooms, tallies, traces
         self._signer, self._auditing = signer or Signer(Auth()), auditing
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
@@ -274,11 +276,15 @@ class Judge:
         headers: Headers | None = [(ORIGIN, origin)] if origin else None
         if shared:
             headers = [*(headers or ()), (VIA, b"")]
+        told: Headers | None = None
+        if self._traces and given and (trace := traced(given)) is not None:
+            told = [(TRACEPARENT, trace)]
+            headers = [*(headers or ()), *told]
         # Without the class's own constructor, which costs more than all else here.
         new, write, topic = tuple.__new__, Write, self._fanout
         writes = [new(write, (self._events, value, channel.key, partition, append_ms, headers))]
         for key, number in channel.targets:
-            writes.append(new(write, (topic, fanout, key, number, append_ms, None)))
+            writes.append(new(write, (topic, fanout, key, number, append_ms, told)))
         return writes
 
     def _number(self, offset: int, channel: Channel, type_: str) -> int | None:

@@ -12,8 +12,8 @@ from history.log import LogReader
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream, make_seq, split_seq
+from kernel.settings.limits import Limits
 from kernel.settings.reading import Kafka, Settings
-from kernel.settings.sections import Limits
 from tests.accepted import chat, write
 
 FINAL = Stream.parse("chat:final")

@@ -69,16 +69,15 @@ def of(pipeline: Pipeline, channel: str) -> list[dict[str, Any]]:
 
 
 def test_a_post_is_posted_at_its_time_in_its_makers_name(pipeline: Pipeline) -> None:
-    when = at(2.0)
+    when = at(8.0)
     body = {"at": when, "type": "half_time", "data": {"text": "Level at the break."}}
     status, made = ask(pipeline, "PUT", "broadcast/timely/scheduled/break", body)
     assert (status, made["by"], made["at"]) == (201, "ana", when)
     assert ask(pipeline, "GET", "broadcast/timely/scheduled", user="ben")[1]["scheduled"] == [made]
-    assert of(pipeline, "timely") == []
-    (event,) = eventually("it is posted", lambda: of(pipeline, "timely"), within=10)
+    (event,) = eventually("it is posted", lambda: of(pipeline, "timely"), within=30)
     assert (event["type"], event["sender"]) == ("half_time", "ana")
     assert json.loads(event["data"]["json"]) == body["data"]
-    assert 0 <= event["server_ts"] - event["client_ts"] < 2000, "on time"
+    assert 0 <= event["server_ts"] - event["client_ts"] < 5000, "not before, and soon after"
     eventually("it is gone", lambda: ask(pipeline, "GET", "broadcast/timely/scheduled")[1]["scheduled"] == [])
     assert ask(pipeline, "DELETE", "broadcast/timely/scheduled/break")[0] == 404
 
@@ -100,7 +99,7 @@ def test_it_is_changed_and_taken_away_before_its_time(pipeline: Pipeline) -> Non
 
 
 HERE = "broadcast/a/scheduled/x"
-GOAL: dict[str, Any] = {"at": at(60), "type": "goal", "data": {}}
+GOAL: dict[str, Any] = {"at": at(3600), "type": "goal", "data": {}}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What makes a chat quick to read and to write: turns, days, links, names that are called, emoji."""
+"""What makes a chat quick to read and to write: turns, days, links, names, emoji, slow mode."""
 
 import json
 from typing import Any

@@ -118,6 +118,7 @@ def test_clock_and_score_are_corrected_and_keys_are_told(browser: Browser, pipel
     page.press("Enter")
     for one in (page, viewer):
         one.until(f"{SCORE} === '2-0'")
+    posted(page, "Posted: Score, 2–0")
     # It is held, and goes on.
     press(page, "h")
     posted(page, "held")

@@ -19,8 +19,9 @@ from history.pages import Page
 from kernel.access.tokens import Grants, StaticKeys, Verifier
 from kernel.clock import SystemClock
 from kernel.log.positions import Stream
+from kernel.settings.limits import Limits
 from kernel.settings.reading import Auth, Settings
-from kernel.settings.sections import Edge, Limits
+from kernel.settings.sections import Edge
 from tests.security.test_wire import frame
 from tests.security.wire import HANDSHAKE, Transport
 

@@ -19,7 +19,7 @@ export function Alerts({ model, watching, nobody }: { model: Model; watching: Wa
       <h2 id="alerts-title">Saved searches</h2>
       <p class="quiet">A saved search is an alert: what it finds from now on shows here as it happens, and on its own stream.</p>
       {nobody ? <p class="quiet" id="nobody">Say above who you are, and save yours.</p> : <Save model={model} watching={watching} />}
-      {problem.value && <p class="notice" role="alert">{problem.value}</p>}
+      {problem.value && !nobody && <p class="notice" role="alert">{problem.value}</p>}
       {!nobody && <ul id="alerts">{alerts.value?.map((alert) => <One key={alert.id} alert={alert} model={model} watching={watching} />)}</ul>}
       {!nobody && alerts.value?.length === 0 && <p class="quiet">None yet.</p>}
     </section>

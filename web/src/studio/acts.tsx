@@ -4,6 +4,9 @@ import { actionsOf } from "./play.ts";
 import { TEMPLATES } from "./templates.ts";
 import type { Model } from "./model.ts";
 
+/** Pressed once more, the button would begin the phase after this one. */
+const away = () => document.getElementById("writing")?.focus();
+
 export function Acts({ model }: { model: Model }) {
   const { template, phase, next, told, match } = model.play.value;
   // Who may not publish looks on.
@@ -24,7 +27,7 @@ export function Acts({ model }: { model: Model }) {
       </header>
       <div class="phases">
         {next ? (
-          <button type="button" class="button" id="next" disabled={closed} onClick={() => void model.postPhase(next)}>{next.name} <kbd>s</kbd></button>
+          <button type="button" class="button" id="next" disabled={closed} onClick={() => void model.postPhase(next).then(away)}>{next.name} <kbd>s</kbd></button>
         ) : <p class="quiet">The match is over.</p>}
         {(match.phase === "playing" || match.phase === "stopped") && (
           <button type="button" class="button plain" id="hold" aria-pressed={match.phase === "stopped"} disabled={closed} onClick={() => void model.hold()}>{match.phase === "stopped" ? "Let the clock run" : "Hold the clock"} <kbd>h</kbd></button>
