@@ -175,6 +175,8 @@ def test_an_edge_sends_viewers_to_an_address_that_leads_to_it(name: str) -> None
     assert edge.name == name
     assert edge.cell
     assert urlsplit(edge.public_url).path == f"/edges/{name}/v1/ws"
+    # Not by the path, which is another one by then: so it led to any edge.
+    assert "use_backend %[var(txn.edge)] if { var(txn.edge) -m found }" in BALANCER
     assert f"\nbackend {name}\n    server {name} {name}:{edge.port}\n" in BALANCER
     assert f"    server {name} {name}:{edge.port}\n" in BALANCER.partition("backend edges")[2]
 
