@@ -24,6 +24,7 @@ from chaos.rooms.work import RoomsAtWork
 from chaos.schedule import Blow
 from chaos.walkers.company import Company
 from consumers.delivery.hub import LOCATION_RING
+from kernel.access.users import AUDIT, NOTIFY
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 
@@ -34,7 +35,8 @@ _LOOK_S: Final = 0.25
 #: What a role may hold more at the end than when it was warm: rings and caches that have filled, and a pool
 #: of log readers, each of which has a thread and a connection for every broker, made when it is needed.
 _GRACE: Final = Size(megabytes=120, files=80, threads=40, tasks=20)
-_NOTIFY: Final = "broadcast:notify-"
+#: Of these no search tells: they are read in their history.
+_UNSEARCHED: Final = (f"broadcast:{NOTIFY}", f"broadcast:{AUDIT}")
 #: What asking fails with while something is away; whatever else it is, is a mistake of this harness.
 AWAY: Final = (TouchlineError, ClientError, KafkaException, OSError, TimeoutError)
 
@@ -250,8 +252,7 @@ async def _compare(
             return invariants.all_agree({"history": await _of_all(log, reader.history)}, log)
 
         async def index() -> list[str]:
-            # What somebody is told of is in its history; searches find the event itself.
-            some = {stream: events for stream, events in log.items() if not stream.startswith(_NOTIFY)}
+            some = {stream: events for stream, events in log.items() if not stream.startswith(_UNSEARCHED)}
             return invariants.all_agree({"the index": await _of_all(some, reader.found)}, some)
 
         async def audience() -> list[str]:

@@ -51,12 +51,16 @@ def test_what_is_live_soon_and_lately_is_listed_and_leads_there(browser: Browser
     assert not page.evaluate(shows(".soon", "Off"))
     # Who watches most comes first; and names, where that is wanted.
     page.until("document.querySelectorAll('.live .card').length > 1")
-    assert page.evaluate("document.querySelector('.live .card').dataset.channel") == "cup"
+    watching = page.evaluate(
+        "[...document.querySelectorAll('.live .card')]"
+        ".map(card => parseInt(card.querySelector('.card-viewers')?.textContent ?? '0'))"
+    )
+    assert watching == sorted(watching, reverse=True)
     in_all_sizes(page, "home")
     # Everything by the keyboard: from the search to a card, and to its channel, as the same user.
     page.press("/")
     page.until("document.activeElement.id === 'q'")
-    for _ in range(8):
+    for _ in range(30):
         page.press("Tab")
         if page.evaluate("document.activeElement.dataset.channel") == "cup":
             break

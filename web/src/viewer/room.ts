@@ -56,6 +56,8 @@ export class Room {
   /** When the last message of one's own was accepted, and how many were refused. */
   readonly spokeAt = signal(0);
   readonly refusals = signal(0);
+  private spoken = { key: "", before: 0 };
+  private refusedKey = "";
   /** What is being written. */
   readonly draft = signal("");
   /** The files of the message that is being written. */
@@ -102,7 +104,12 @@ export class Room {
     this.status.value = this.client.status;
     this.client.onStatus((status) => (this.status.value = status));
     this.client.onRejected(({ key, message }) => {
-      if (key !== undefined) this.log.tick(key, "refused", message);
+      if (key !== undefined) {
+        this.log.tick(key, "refused", message);
+        this.refusedKey = key;
+        // Slow mode counts from the last one that stays.
+        if (this.spoken.key === key) this.spokeAt.value = this.spoken.before;
+      }
       this.refusals.value += 1;
       this.lines.value = this.log.view();
     });
@@ -155,7 +162,10 @@ export class Room {
       const data = { text, ...(name && !this.user ? { name } : {}), ...(attachments.length > 0 ? { attachments } : {}), ...(replyTo ? { reply_to: replyTo } : {}) };
       await this.client.publish(this.chat, data, { key });
       this.log.tick(key, "accepted");
-      this.spokeAt.value = Date.now();
+      if (key !== this.refusedKey) {
+        this.spoken = { key, before: this.spokeAt.value };
+        this.spokeAt.value = Date.now();
+      }
     } catch (error) {
       this.log.tick(key, "refused", sentence(error));
       this.refusals.value += 1;
