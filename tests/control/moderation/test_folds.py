@@ -128,7 +128,8 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 def report(user: str, target: int, at: int) -> Input:
     about = {"user": user, "target": str(target), "stream": "chat:talk", "seq": 1, "reason": "r"}
-    return Input(b"talk", {"arguments": msgspec.json.encode(about).decode()}, at, "s", at)
+    value = {"command": reports.REPORT, "arguments": msgspec.json.encode(about).decode()}
+    return Input(b"talk", value, at, "s", at)
 
 
 def test_reports_are_bounded_the_oldest_gives_way() -> None:
