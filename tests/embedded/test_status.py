@@ -84,7 +84,7 @@ def test_a_role_says_itself_whether_it_is_ready(directory: DataDirectory, role: 
     line = one_line(directory, process)
     assert (line.state, line.detail) == ("not ready", "kafka: not yet")
     health.ok("kafka")
-    CONSUMER_LAG.labels("of-this-test").set(12)
+    CONSUMER_LAG.labels("of-this-test", "0").set(12)
     line = one_line(directory, process)
     assert (line.state, line.pid) == ("ready", os.getpid())
     assert line.lag is not None

@@ -125,6 +125,8 @@ def test_clock_and_score_are_corrected_and_keys_are_told(browser: Browser, pipel
     page.until("document.querySelector('#hold').getAttribute('aria-pressed') === 'true'")
     press(page, "h")
     page.until("document.querySelector('#hold').getAttribute('aria-pressed') === 'false'")
+    outcome = "document.querySelector('#outcome.good')?.textContent ?? 'held'"
+    page.until(f"!({outcome}).includes('held')")
     # It was somebody else.
     page.click(".seen .card [data-edit]")
     page.fill("#player", "I. Croes")
