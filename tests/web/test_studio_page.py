@@ -131,6 +131,8 @@ def test_clock_and_score_are_corrected_and_keys_are_told(browser: Browser, pipel
     page.click(".seen .card [data-edit]")
     page.fill("#player", "I. Croes")
     page.press("Enter")
+    posted(page, "told otherwise")
+    page.until("document.querySelector('.draft') === null")
     for one in (page, viewer):
         one.until(shows(".timeline .card", "I. Croes"))
         one.until(shows(".timeline .card", "Corrected"))
