@@ -47,6 +47,8 @@ class Process:
         self.command = command
         self._popen: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        #: Of two who start it at once one does.
+        self._launching = threading.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -62,9 +64,12 @@ class Process:
         return self._popen is not None and self._popen.poll() is None
 
     def launch(self) -> None:
-        """Start it, if it does not run, without waiting until it can be used."""
-        if self.is_running():
-            return
+        """Start it, if it does not run, without waiting until it can be used. From any thread."""
+        with self._launching:
+            if not self.is_running():
+                self._launch()
+
+    def _launch(self) -> None:
         command = self.command()
         uid, gid = (command.account.uid, command.account.gid) if command.account else (-1, -1)
         argv = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(uid), str(gid), *command.argv]

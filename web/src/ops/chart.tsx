@@ -59,6 +59,7 @@ export function Chart({ title, unit, at, lines, limit, least = LEAST_SECONDS }: 
   const plot = useRef<uPlot | null>(null);
   const asked = useRef({ limit, least });
   asked.current = { limit, least };
+  const hovers = useRef(false);
 
   useEffect(() => {
     const element = box.current;
@@ -87,8 +88,10 @@ export function Chart({ title, unit, at, lines, limit, least = LEAST_SECONDS }: 
       series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: ink(colour), width: 2, points: { show: true, size: 5, filter: alone } }))],
       hooks: {
         draw: [(drawn) => drawLimit(drawn, asked.current.limit, ink("--bad")())],
-        // By the pointer; where it leaves there is no index.
-        setCursor: [(moved) => (pointed.value = moved.cursor.idx == null ? null : (moved.data[0][moved.cursor.idx] ?? null))],
+        // By the pointer alone: new figures move the cursor, too.
+        setCursor: [(moved) => {
+          if (hovers.current) pointed.value = moved.cursor.idx == null ? null : (moved.data[0][moved.cursor.idx] ?? null);
+        }],
       },
     };
     plot.current = new uPlot(options, [[...at], ...lines.map(({ values }) => [...values])] as uPlot.AlignedData, element);
@@ -142,6 +145,8 @@ export function Chart({ title, unit, at, lines, limit, least = LEAST_SECONDS }: 
         aria-valuenow={Math.max(0, shown)}
         aria-valuetext={`${when}: ${values}`}
         onKeyDown={step}
+        onMouseEnter={() => (hovers.current = true)}
+        onMouseLeave={() => { hovers.current = false; pointed.value = null; }}
         onBlur={() => (pointed.value = null)}
       />
     </figure>
