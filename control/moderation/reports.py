@@ -6,14 +6,14 @@ says the next number, and who has reported what in the last day.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from control.entity.fold import Change, Input
 from control.entity.types import pair_key, prefix_of
-from control.moderation.orders import read_order
+from control.moderation.orders import bad, check_about, read_arguments
 from kernel.access.users import check_user
 from kernel.errors import TouchlineError
 
@@ -29,7 +29,6 @@ MAX_REASON: Final = 1000
 #: Of so many it is remembered who has reported what.
 _REMEMBERED: Final = 500
 _DAY_MS: Final = 24 * 3600 * 1000
-T = TypeVar("T")
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,32 +92,23 @@ def decides(given: Input) -> bytes:
 
 def read_about(channel: str, arguments: str | bytes | Mapping[str, Any]) -> About:
     """The arguments of a report. Raises `bad_request`."""
-    about = _read(arguments, About, REPORT)
-    read_order(channel, {"do": "mute", "user": about.user})  # the same names
+    about = read_arguments(arguments, About, REPORT)
+    check_about(channel)
     check_user(about.user)
     if not (about.target.isascii() and about.target.isdigit() and len(about.target) <= 40):
-        raise _bad("target is not an event's id, a string of digits.")
+        raise bad("target is not an event's id, a string of digits.")
     if not 1 <= len(about.reason) <= MAX_REASON:
-        raise _bad(f"reason has 1 to {MAX_REASON:,} characters; this one has {len(about.reason):,}.")
+        raise bad(f"reason has 1 to {MAX_REASON:,} characters; this one has {len(about.reason):,}.")
     return about
 
 
 def read_settle(channel: str, arguments: str | bytes | Mapping[str, Any]) -> Settle:
     """Which reports are settled. Raises `bad_request`."""
-    settle = _read(arguments, Settle, SETTLE)
-    read_order(channel, {"do": "mute", "user": "anybody"})  # the same names
+    settle = read_arguments(arguments, Settle, SETTLE)
+    check_about(channel)
     if not 1 <= len(settle.reports) <= MOST_SETTLED:
-        raise _bad(f"reports has 1 to {MOST_SETTLED} numbers; this one has {len(settle.reports):,}.")
+        raise bad(f"reports has 1 to {MOST_SETTLED} numbers; this one has {len(settle.reports):,}.")
     return settle
-
-
-def _read(arguments: str | bytes | Mapping[str, Any], type_: type[T], command: str) -> T:
-    try:
-        if isinstance(arguments, Mapping):
-            return msgspec.convert(arguments, type_)
-        return msgspec.json.decode(arguments, type=type_)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _bad(f"The arguments of {command} are wrong: {error}.") from None
 
 
 def fold(given: Input, state: Callable[[bytes], Report | None]) -> Sequence[Change[Report]]:
@@ -191,7 +181,3 @@ def _who(about: About) -> str:
 
 def _what(about: About) -> str:
     return hashlib.sha256(about.target.encode()).hexdigest()[:16]
-
-
-def _bad(sentence: str) -> TouchlineError:
-    return TouchlineError("bad_request", sentence)
