@@ -5,11 +5,11 @@ import "../shared/head.css";
 import "./analyst.css";
 
 import { signal, useSignalEffect } from "@preact/signals";
-import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { loadConfig, namedUser, type PageConfig, storedToken } from "../shared/config.ts";
+import { namedUser, type PageConfig, storedToken } from "../shared/config.ts";
 import { SignIn } from "../shared/signin.tsx";
+import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Who } from "../shared/who.tsx";
 import { plural, sayStatus } from "../shared/words.ts";
@@ -112,13 +112,7 @@ function Linked({ model: here }: { model: Model }) {
   return <section class="card linked" aria-label="What the link leads to"><h2><bdi>{stream}</bdi></h2><Context key={hit} model={here} stream={stream} seq={Number(seq)} /></section>;
 }
 
-const app = document.getElementById("app");
-if (app) {
-  loadConfig().then(
-    (config) => {
-      open(config);
-      render(<Page config={config} />, app);
-    },
-    (error: unknown) => render(<p class="empty" role="alert"><strong>The page cannot start</strong>{error instanceof Error ? error.message : "The gateway does not answer."} Load it again in a moment.</p>, app),
-  );
-}
+start((config) => {
+  open(config);
+  return <Page config={config} />;
+});

@@ -4,11 +4,11 @@ import "../shared/theme.css";
 import "./moderate.css";
 
 import { signal, useSignal } from "@preact/signals";
-import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { addressOf, loadConfig, type PageConfig, storedToken, storeToken } from "../shared/config.ts";
+import { addressOf, type PageConfig, storedToken, storeToken } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
+import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { plural, sayStatus } from "../shared/words.ts";
 import { ChannelPane } from "./channel.tsx";
@@ -172,13 +172,7 @@ function Trouble({ here, config }: { here: Desk; config: PageConfig }) {
   );
 }
 
-const app = document.getElementById("app");
-if (app) {
-  loadConfig().then(
-    (config) => {
-      open(config);
-      render(<Page config={config} />, app);
-    },
-    (error: unknown) => render(<p class="empty" role="alert"><strong>The page cannot start</strong>{error instanceof Error ? error.message : "The gateway does not answer."} Load it again in a moment.</p>, app),
-  );
-}
+start((config) => {
+  open(config);
+  return <Page config={config} />;
+});

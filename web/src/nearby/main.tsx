@@ -4,10 +4,10 @@ import "../shared/theme.css";
 import "./nearby.css";
 
 import { signal, useSignal } from "@preact/signals";
-import { render } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { homeOf, loadConfig, type PageConfig } from "../shared/config.ts";
+import { homeOf, type PageConfig } from "../shared/config.ts";
+import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Who } from "../shared/who.tsx";
 import { sayStatus } from "../shared/words.ts";
@@ -88,13 +88,7 @@ function Demo({ model: here }: { model: Model }) {
   );
 }
 
-const app = document.getElementById("app");
-if (app) {
-  loadConfig().then(
-    (config) => {
-      open(config);
-      render(<Page config={config} />, app);
-    },
-    (error: unknown) => render(<p class="empty" role="alert"><strong>The page cannot start</strong>{error instanceof Error ? error.message : "The gateway does not answer."} Load it again in a moment.</p>, app),
-  );
-}
+start((config) => {
+  open(config);
+  return <Page config={config} />;
+});

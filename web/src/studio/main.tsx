@@ -5,12 +5,12 @@ import "../viewer/viewer.css";
 import "./studio.css";
 
 import { signal, useSignal } from "@preact/signals";
-import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { addressOf, loadConfig, type PageConfig } from "../shared/config.ts";
+import { addressOf, type PageConfig } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
 import { SignIn } from "../shared/signin.tsx";
+import { start } from "../shared/start.tsx";
 import { rememberChannel } from "../viewer/scoreboard.tsx";
 import { Acts } from "./acts.tsx";
 import { Head } from "./head.tsx";
@@ -76,13 +76,7 @@ function Studio({ model: here, now, config, goTo }: Given) {
   );
 }
 
-const app = document.getElementById("app");
-if (app) {
-  loadConfig().then(
-    (config) => {
-      open(channelOfAddress(config), config);
-      render(<Page config={config} />, app);
-    },
-    (error: unknown) => render(<p class="empty failed" role="alert"><strong>The page cannot start</strong>{error instanceof Error ? error.message : "The gateway does not answer."} Load it again in a moment.</p>, app),
-  );
-}
+start((config) => {
+  open(channelOfAddress(config), config);
+  return <Page config={config} />;
+});
