@@ -139,6 +139,7 @@ def test_a_phone_counts_what_is_not_in_view_and_can_be_held_across(
     page.until(shows(".goal-banner", "0–1"))
     page.until(shows(".view-match .badge", "1"))
     page.picture("viewers-goal-phone")
+    assert page.evaluate("document.querySelector('.board').clientWidth === innerWidth")
     for name, size in (("across", ACROSS), ("small", SMALL)):
         for scheme in ("light", "dark"):
             page.look(scheme=scheme, **size)

@@ -70,46 +70,49 @@ def test_a_room_in_two_browsers(browser: Browser, pipeline: Pipeline) -> None:
 
 
 def test_what_is_told_of_this_moment(browser: Browser, pipeline: Pipeline) -> None:
-    """Unread counts, who is here, who types, receipts and replies: live, in both browsers."""
+    """Unread counts, who is here, who types, receipts and replies: live, in both browsers.
+
+    They are in no other test's rooms: what is unread there would be counted too.
+    """
     for number in (2, 3):
-        room = {"room": f"page-{number}", "name": f"Room {number}", "members": ["ben"], "receipts": True}
-        ask(pipeline, "POST", "/v1/rooms", "ana", room)
-    ana = visit(browser, pipeline, "room-page-2&user=ana", **DESKTOP)
-    ben = visit(browser, pipeline, "room-page-3&user=ben", **DESKTOP)
-    laptop = visit(browser, pipeline, "room-page-3&user=ben", **DESKTOP)
-    write(ana, "Hello @ben")
-    for page in (ben, laptop):
+        room = {"room": f"page-{number}", "name": f"Room {number}", "members": ["vik"], "receipts": True}
+        ask(pipeline, "POST", "/v1/rooms", "uma", room)
+    uma = visit(browser, pipeline, "room-page-2&user=uma", **DESKTOP)
+    vik = visit(browser, pipeline, "room-page-3&user=vik", **DESKTOP)
+    laptop = visit(browser, pipeline, "room-page-3&user=vik", **DESKTOP)
+    write(uma, "Hello @vik")
+    for page in (vik, laptop):
         page.until(shows("[data-room=page-2] .unread", "@1"))
         page.until(shows(".my-rooms summary .unread", "1"))
     # Whoever looks at it has read it: the badge goes everywhere, and who wrote it is told.
-    ben.evaluate("document.querySelector('[data-room=page-2] button').click()")
-    ben.until(reads("Hello @ben"))
-    for page in (ben, laptop):
+    vik.evaluate("document.querySelector('[data-room=page-2] button').click()")
+    vik.until(reads("Hello @vik"))
+    for page in (vik, laptop):
         page.until(
             "document.querySelector('[data-room=page-2]') && !document.querySelector('.my-rooms .unread')"
         )
-    ana.until(shows(".receipt", "Read by ben"))
-    for page in (ana, ben):
+    uma.until(shows(".receipt", "Read by vik"))
+    for page in (uma, vik):
         page.until(shows(".members summary", "2 members, 2 here"))
     assert laptop.evaluate("document.querySelector('.members summary').textContent").endswith(
         "2 members, 1 here"
     )
-    ben.fill("#message", "Hi")
-    ana.until(shows(".typing", "ben is typing…"))
-    ben.press("Enter")
-    ana.until(reads("Hi"))
-    ana.until("document.querySelector('.typing').textContent === ''")
+    vik.fill("#message", "Hi")
+    uma.until(shows(".typing", "vik is typing…"))
+    vik.press("Enter")
+    uma.until(reads("Hi"))
+    uma.until("document.querySelector('.typing').textContent === ''")
     # Replies are counted as they come and go.
-    act(ben, "Hello @ben", "reply")
-    ben.until("document.querySelector('.about') !== null")
-    write(ben, "An answer")
-    ana.until(shows(".answered", "1 reply"))
-    in_all_lights(ana, "room-now", view="chat")
-    assert ana.axe() == []
-    act(ben, "An answer", "retract")
-    ana.until("document.querySelector('.answered') === null")
-    ben.close()
-    ana.until(shows(".members summary", "2 members, 1 here"))
-    for page in (ana, laptop):
+    act(vik, "Hello @vik", "reply")
+    vik.until("document.querySelector('.about') !== null")
+    write(vik, "An answer")
+    uma.until(shows(".answered", "1 reply"))
+    in_all_lights(uma, "room-now", view="chat")
+    assert uma.axe() == []
+    act(vik, "An answer", "retract")
+    uma.until("document.querySelector('.answered') === null")
+    vik.close()
+    uma.until(shows(".members summary", "2 members, 1 here"))
+    for page in (uma, laptop):
         page.close()
     browser.forget_complaints()
