@@ -29,8 +29,8 @@ import uvloop
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
-from bench.corpus import clean, deployment, messages
-from bench.figures import quantile, sample
+from bench.report.figures import quantile, sample
+from bench.rig.corpus import clean, deployment, messages
 from history import names
 from history.elastic import elastic_client
 from kernel.clock import SystemClock

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.figures import sample
+from bench.report.figures import sample
 from control.entity.fold import EntityFold, Input, fold_input
 from control.entity.known import Known
 from control.entity.store import Row

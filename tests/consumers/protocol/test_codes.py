@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.service.poster import KafkaPoster
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream

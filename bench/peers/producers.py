@@ -15,7 +15,7 @@ from typing import Any
 
 from confluent_kafka import Producer as BareProducer
 
-from bench import peers
+from bench.peers import installing
 from embedded.backends import artifacts, pins
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
@@ -67,7 +67,7 @@ def bare(settings: Settings, count: int) -> float:
 def performance(settings: Settings, count: int) -> float:
     """Kafka's own ProducerPerformance on the JVM: no keys, ready-made text, and a tenth more to warm up."""
     embedded = load_settings().embedded
-    home = Path(embedded.servers_dir or peers.ROOT / embedded.data_dir / "servers").absolute()
+    home = Path(embedded.servers_dir or installing.ROOT / embedded.data_dir / "servers").absolute()
     jars = artifacts.place(home, pins.load()["kafka"])
     kept = settings.producer
     options = [
@@ -86,7 +86,7 @@ def performance(settings: Settings, count: int) -> float:
         said = subprocess.run(
             [
                 *(str(artifacts.java_home() / "bin" / "java"), "-Xmx512m", "-Dlog4j2.level=ERROR"),
-                *("-cp", f"{peers.kafka_tools()}{os.pathsep}{jars}/*"),
+                *("-cp", f"{installing.kafka_tools()}{os.pathsep}{jars}/*"),
                 "org.apache.kafka.tools.ProducerPerformance",
                 *("--topic", topic_names(settings).ingest[Kind.CHAT], "--payload-file", payloads.name),
                 *("--num-records", str(count + warm), "--warmup-records", str(warm), "--throughput", "-1"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from bench.known import KnownByHand
+from bench.rig.known import KnownByHand
 from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill, History, HistoryPage
 from consumers.delivery.hub import Hub, Raw

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from bench.figures import Spread, Summary
+from bench.report.figures import Spread, Summary
 
 _WIDTH, _HEIGHT = 760, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 170, 44, 52

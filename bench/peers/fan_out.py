@@ -1,9 +1,9 @@
 """Python's other ways to fan out, for bench/edges.py: `websockets.broadcast`, picows, and the smallest thing
-that reads Kafka and writes to viewers. Their control line is that of bench/fan_servers.py.
+that reads Kafka and writes to viewers. Their control line is that of bench/rig/edge_alone.py.
 
-    python -m bench.fan_peers broadcast|picows --port P --ctl P
-    python -m bench.fan_peers broadcast|prototype --port P --kafka SERVERS --topic T
-    python -m bench.fan_peers feed --ctl P --kafka SERVERS --topic T
+    python -m bench.peers.fan_out broadcast|picows --port P --ctl P
+    python -m bench.peers.fan_out broadcast|prototype --port P --kafka SERVERS --topic T
+    python -m bench.peers.fan_out feed --ctl P --kafka SERVERS --topic T
 
 All that read Kafka read it alike (`batches`), and take the next records when the last ones are written.
 feed    reads Kafka for the bare server, whose control port it is.
@@ -23,7 +23,7 @@ from typing import NamedTuple, cast
 import uvloop
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from bench.fan_servers import body, control
+from bench.rig.edge_alone import body, control
 
 
 def frame(payload: bytes) -> bytes:

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.fan_servers import STREAM
-from bench.figures import sample
+from bench.report.figures import sample
+from bench.rig.edge_alone import STREAM
 
-LOAD: Final = Path(__file__).parent / "load"
+LOAD: Final = Path(__file__).parents[1] / "load"
 BINARIES: Final = LOAD / "target" / "release"
 PORT, CONTROL = 24301, 24302
 SUBSCRIBE: Final = [

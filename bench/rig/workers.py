@@ -14,14 +14,14 @@ import psutil
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from bench import peers
+from bench.peers import installing
 from kernel.log.kafka import apply_topics
 from kernel.log.positions import partition_of
 from kernel.log.topics import topic_names, topics
 from kernel.settings.reading import Settings, as_environment, load_settings
 from schemas.codec import Codec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PARTITIONS = 8
 CHANNELS = 500
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "hello", "stream", "chat", "lol")
@@ -106,7 +106,7 @@ def start(name: str, settings: Settings, linger_ms: float | None = None) -> subp
         [sys.executable, "-m", "touchline", "stream"]
         if name == "touchline"
         else [
-            *(peers.interpreter(name), str(ROOT / "bench" / "streams_peers.py"), name),
+            *(installing.interpreter(name), str(ROOT / "bench" / "peers" / "streams.py"), name),
             *(settings.kafka.bootstrap_servers, settings.topics.prefix),
             *([] if linger_ms is None else [str(linger_ms)]),
         ]

@@ -1,7 +1,7 @@
 """What bench/edges.py measures from Kafka: an edge and its peers, each on topics of its own; and the
 publisher that writes to them.
 
-    python -m bench.fan_kafka [--rate EVENTS_PER_S --seconds S]
+    python -m bench.rig.edge_on_kafka [--rate EVENTS_PER_S --seconds S]
 
 Without a rate it reads lines, `EVENTS_PER_S SECONDS`, and answers each when it has written.
 """
@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from bench import centrifugo, peers
-from bench.fan_servers import STREAM, body
-from bench.generator import BINARIES, CONTROL, PORT, listening, running
+from bench.peers import centrifugo, installing
+from bench.rig.edge_alone import STREAM, body
+from bench.rig.generator import BINARIES, CONTROL, PORT, listening, running
 from kernel.log.topics import topics
 
 PYTHON = (sys.executable, "-m")
@@ -99,7 +99,7 @@ def kafka_edge() -> Iterator[Server]:
 
 @contextlib.contextmanager
 def ready_made() -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
-    """Topics whose records are ready to be sent, and how servers of bench/fan_peers.py are told of them."""
+    """Topics whose records are ready to be sent, and how the peers of peers/fan_out.py are told of them."""
     from kernel.log.topics import topic_names
     from kernel.settings.reading import load_settings
 
@@ -114,7 +114,7 @@ def kafka_peer(name: str) -> Iterator[Server]:
     """The prototype, or `websockets.broadcast`."""
     with (
         ready_made() as (environment, source),
-        running(0, *PYTHON, "bench.fan_peers", name, "--port", str(PORT), *source) as server,
+        running(0, *PYTHON, "bench.peers.fan_out", name, "--port", str(PORT), *source) as server,
     ):
         listening(PORT).close()
         yield Server(server, environment)
@@ -128,9 +128,9 @@ def kafka_bare() -> Iterator[Server]:
         running(0, str(BINARIES / "rawfan"), "--port", str(PORT), "--ctl", str(CONTROL)) as server,
     ):
         listening(CONTROL).close()
-        with running(0, *PYTHON, "bench.fan_peers", "feed", "--ctl", str(CONTROL), *source) as feed:
+        with running(0, *PYTHON, "bench.peers.fan_out", "feed", "--ctl", str(CONTROL), *source) as feed:
             assert feed.stdout is not None
-            assert feed.stdout.readline(), "bench.fan_peers feed has ended"
+            assert feed.stdout.readline(), "bench.peers.fan_out feed has ended"
             yield Server(server, environment, (feed.pid,))
 
 
@@ -145,7 +145,7 @@ def kafka_centrifugo() -> Iterator[Server]:
         brokers, topic = loaded.kafka.bootstrap_servers, topic_names(loaded).fanout_live
         with (
             centrifugo.configured(PORT, brokers, topic) as config,
-            running(0, str(peers.centrifugo()), "-c", str(config)) as server,
+            running(0, str(installing.centrifugo()), "-c", str(config)) as server,
         ):
             listening(PORT).close()
             time.sleep(3)  # it joins its group; nothing tells when
@@ -192,7 +192,7 @@ def publisher(environment: dict[str, str]) -> Publish:
 @contextlib.contextmanager
 def publishing(environment: dict[str, str]) -> Iterator[Publish]:
     """A publisher as a process of its own; it keeps its connections from one rate to the next."""
-    with running(1, *PYTHON, "bench.fan_kafka", **environment) as process:
+    with running(1, *PYTHON, "bench.rig.edge_on_kafka", **environment) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         to, answers = process.stdin, process.stdout

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench import peers
-from bench.generator import listening
+from bench.peers import installing
+from bench.rig.generator import listening
 from embedded.ports import find_free
 
 #: Commands that are under way at once.
@@ -26,7 +26,7 @@ def running() -> Iterator[tuple[int, int]]:
     """A server; its port and its process."""
     port = find_free()
     with tempfile.TemporaryDirectory(prefix="touchline-tile38-") as folder:
-        command = [str(peers.tile38()), "-p", str(port), "-h", "127.0.0.1", "-d", folder]
+        command = [str(installing.tile38()), "-p", str(port), "-h", "127.0.0.1", "-d", folder]
         options = ["--appendonly", "no", "--http-transport", "no"]
         with subprocess.Popen(
             [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path(folder)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 #: Not in the data directory: `touchline up` takes none that holds what it does not know.
 HOME: Final = ROOT / "build" / "bench"
 #: Names the binary of a Centrifugo, which no package registry has.
@@ -92,7 +92,7 @@ def kafka_tools() -> Path:
         digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
         if digest != _KAFKA_TOOLS.get(version):
             raise ValueError(
-                f"kafka-tools {version} has the SHA-256 {digest}, which bench/peers.py does not know"
+                f"kafka-tools {version} has the SHA-256 {digest}, which is unknown in bench/peers"
             )
         shutil.copyfile(fetched, jar.with_suffix(".part"))
         jar.with_suffix(".part").replace(jar)
@@ -149,7 +149,7 @@ def absent() -> dict[str, str]:
 
 
 def interpreter(name: str) -> str:
-    """The Python that a framework of bench/streams_peers.py runs on."""
+    """The Python that a framework of bench/peers/streams.py runs on."""
     return str(quix_python()) if name == "quix" else sys.executable
 
 

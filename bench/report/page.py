@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
-from bench.figures import Aim, Figure, Sample, Spread, Summary, judge, summarise
-from bench.measurements import FIGURES, MEASUREMENTS
-from bench.plots import PLOTS, draw
-from bench.settings_of_peers import SETTINGS
+from bench.peers.settings import SETTINGS
+from bench.report.figures import Aim, Figure, Sample, Spread, Summary, judge, summarise
+from bench.report.measurements import FIGURES, MEASUREMENTS
+from bench.report.plots import PLOTS, draw
 from chaos.page import marked
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "performance.md"
 RESULTS: Final = ROOT / "bench" / "results" / "latest.json"
 PROFILES: Final = RESULTS.with_name("profile.json")

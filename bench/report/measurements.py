@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from bench.figures import Aim, Figure
+from bench.report.figures import Aim, Figure
 
 
 class Measurement(msgspec.Struct, frozen=True):
@@ -106,7 +106,7 @@ MEASUREMENTS: Final = (
         ("bench.edges", "kafka"),
         ("--rates", "200000,1600000", "--seconds", "1", "--runs", "1", "--warm-up", "5"),
         "1,000 viewers, with tokens, rings, positions and bounds; beside servers that have none of them and write what"
-        " has come in 10 ms at once: the bare one, a prototype in Python (`bench/fan_peers.py`), `websockets.broadcast`.",
+        " has come in 10 ms at once: the bare one, a prototype in Python (`bench/peers/fan_out.py`), `websockets.broadcast`.",
         (
             Figure("kafka cpu", "CPU of the server, from Kafka", "% of a core", "prototype", "/s offered",
                    (Aim("edge", "at most", 45, 200e3), Aim("edge", "at most", 1.3, 200e3, ratio=True))),

@@ -1,4 +1,4 @@
-"""The chat job as other frameworks would do it: `bench/streams_peers.py NAME SERVERS PREFIX [LINGER_MS]`.
+"""The chat job as other frameworks would do it: `bench/peers/streams.py NAME SERVERS PREFIX [LINGER_MS]`.
 
 Each in its best honest form: fastavro with schemas parsed once, msgspec for JSON, linger, idempotence.
 The job: Avro in, decoded and checked; an event for the log and one for the fan-out, encoded; both written

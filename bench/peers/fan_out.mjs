@@ -1,5 +1,5 @@
-// `ws` and Socket.IO as peers of bench/edges.py, told on a control line what to publish (bench/fan_servers.py).
-//     node bench/fan_node.mjs ws|socket.io --port P --ctl P --modules FOLDER
+// `ws` and Socket.IO as peers of bench/edges.py, told on a control line what to publish (bench/rig/edge_alone.py).
+//     node bench/peers/fan_out.mjs ws|socket.io --port P --ctl P --modules FOLDER
 import { createServer as control } from "node:net";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
