@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bench.rig.edge_alone import bare_service
-from chaos.proxy import Proxies
+from chaos.faults.proxy import Proxies
 from consumers.delivery.subscription import Subscription
 from consumers.protocol.session import Member
 from consumers.transport.connection import ViewerConnection

@@ -10,14 +10,14 @@ from urllib.parse import quote
 from aiohttp import ClientSession, ClientTimeout
 
 from chaos import invariants as of_events
-from chaos.changing import read_whole
 from chaos.invariants import Log, Seen, Watched
-from chaos.parts import Part, Tasks, UntilRight
+from chaos.parts.changing import read_whole
+from chaos.parts.part import Part, Tasks, UntilRight
+from chaos.parts.rooms import invariants
+from chaos.parts.rooms.devices import Device
+from chaos.parts.rooms.recount import STREAM, Rooms, Said, recounted, said_of
+from chaos.parts.rooms.talking import Talking
 from chaos.report import Report
-from chaos.rooms import invariants
-from chaos.rooms.devices import Device
-from chaos.rooms.recount import STREAM, Rooms, Said, recounted, said_of
-from chaos.rooms.talking import Talking
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from chaos.changing import read_whole
-from chaos.walkers.judging import FenceEvent
-from chaos.walkers.oracle import Change, Circle, Spot, World, pair
-from chaos.walkers.people import RADIUS_M
+from chaos.parts.changing import read_whole
+from chaos.parts.walkers.judging import FenceEvent
+from chaos.parts.walkers.oracle import Change, Circle, Spot, World, pair
+from chaos.parts.walkers.people import RADIUS_M
 from control.nearby.friends import BEFRIEND, UNFRIEND
 from control.nearby.sharing import SHARE
 from kernel.access.users import FENCE, USER

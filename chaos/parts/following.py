@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from chaos.changing import read_whole
+from chaos.parts.changing import read_whole
 from control.commands.sealed import read_sealed
 from control.feeds.follows import FOLLOW, UNFOLLOW
 from kernel.errors import TouchlineError

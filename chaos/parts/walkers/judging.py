@@ -7,7 +7,7 @@ by while things break: an edge that is frozen, or cut off from Kafka, knows what
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from chaos.walkers.oracle import (
+from chaos.parts.walkers.oracle import (
     Change,
     Circle,
     World,

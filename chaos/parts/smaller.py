@@ -5,15 +5,15 @@ import random
 from typing import Final
 
 from chaos import invariants
-from chaos.changing import READERS, Setter, kept, let_in, recount, shown, written
-from chaos.clapping import Clapper
-from chaos.clapping import recount as recount_reactions
-from chaos.clapping import shown as shown_totals
 from chaos.cluster import Cluster
-from chaos.following import Follower, Receiver, wrong
-from chaos.following import recount as follows_by_the_log
 from chaos.load import channels
-from chaos.parts import Part, Tasks, UntilRight
+from chaos.parts.changing import READERS, Setter, kept, let_in, recount, shown, written
+from chaos.parts.clapping import Clapper
+from chaos.parts.clapping import recount as recount_reactions
+from chaos.parts.clapping import shown as shown_totals
+from chaos.parts.following import Follower, Receiver, wrong
+from chaos.parts.following import recount as follows_by_the_log
+from chaos.parts.part import Part, Tasks, UntilRight
 from chaos.report import Report
 
 #: Channels whose settings change.

@@ -1,6 +1,6 @@
 """TCP proxies that can cut, delay, or swallow: a process of its own, told what to do line by line.
 
-`python -m chaos.proxy` reads JSON lines: `{"link": "to:edge-1", "listen": 1, "to": 2}` opens a link,
+`python -m chaos.faults.proxy` reads JSON lines: `{"link": "to:edge-1", "listen": 1, "to": 2}` opens a link,
 `{"link": "to:edge-1", "mode": "cut"}` changes it. Modes: pass, cut (connections end, new ones are refused),
 half_open (bytes vanish, nothing is closed), slow (each piece waits `ms`).
 """

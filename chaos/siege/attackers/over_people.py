@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from chaos.siege.attack import MAY, Attacker, Frames, Request, Step
-from chaos.siege.over_crowds import EVENT, NDJSON, OTHER, held, nowhere, send
-from chaos.siege.over_http import body, post
-from chaos.siege.over_sockets import say
+from chaos.siege.attackers.attack import MAY, Attacker, Frames, Request, Step
+from chaos.siege.attackers.over_crowds import EVENT, NDJSON, OTHER, held, nowhere, send
+from chaos.siege.attackers.over_http import body, post
+from chaos.siege.attackers.over_sockets import say
 
 _HUGE: Final = 2**53 - 1
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from chaos.invariants import Missing
-from chaos.rooms.recount import Recounted, Rooms
+from chaos.parts.rooms.recount import Recounted, Rooms
 
 _MOST: Final = 5
 

@@ -32,7 +32,7 @@ _WORST: Final = ("pass", "slow", "half_open", "cut")
 
 
 class Behaviour(NamedTuple):
-    """How a wire behaves: a mode of chaos.proxy, and how long each piece waits."""
+    """How a wire behaves: a mode of chaos.faults.proxy, and how long each piece waits."""
 
     mode: str = "pass"
     ms: float = 0.0

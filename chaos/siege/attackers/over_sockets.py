@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from chaos.siege.attack import Attacker, Frames, Raw, Request, Step
-from chaos.siege.over_http import post, put_channel
+from chaos.siege.attackers.attack import Attacker, Frames, Raw, Request, Step
+from chaos.siege.attackers.over_http import post, put_channel
 
 _UPGRADE: Final = (
     b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

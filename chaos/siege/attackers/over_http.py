@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import zstandard
 
-from chaos.siege.attack import MAY, Attacker, Raw, Request, Step
+from chaos.siege.attackers.attack import MAY, Attacker, Raw, Request, Step
 
 _JSON: Final = {"Content-Type": "application/json"}
 _NDJSON: Final = {"Content-Type": "application/x-ndjson"}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from chaos.invariants import Missing
-from chaos.rooms.invariants import Held, Shown
+from chaos.parts.rooms.invariants import Held, Shown
 from consumers.client.viewer import Gap, Viewer
 from kernel.errors import TouchlineError
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chaos.cluster import Cluster
-from chaos.links import BROKERS, ROLES
-from chaos.schedule import Blow
+from chaos.faults.links import BROKERS, ROLES
+from chaos.faults.schedule import Blow
 from kernel.errors import TouchlineError
 
 _LOOK_S: Final = 0.5

@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from chaos.changing import read_whole
 from chaos.invariants import Place
+from chaos.parts.changing import read_whole
 from control.crowd.reactions import CLOSE, POLL, VOTE, read_reaction
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream, time_of_id

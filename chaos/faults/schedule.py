@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from chaos.links import BROKERS, LINKS, ROLES, TO, TO_BROKER, TO_ELASTICSEARCH, TO_KAFKA, whose
+from chaos.faults.links import BROKERS, LINKS, ROLES, TO, TO_BROKER, TO_ELASTICSEARCH, TO_KAFKA, whose
 from kernel.errors import TouchlineError
 
 Fault = Literal["kill", "freeze", "restart", "upgrade", "cut", "half_open", "slow", "disk_full", "clock"]

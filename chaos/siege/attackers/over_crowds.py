@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from chaos.siege.attack import MAY, Attacker, Frames, Request, Step
-from chaos.siege.over_http import body, post, put_channel
-from chaos.siege.over_sockets import say
+from chaos.siege.attackers.attack import MAY, Attacker, Frames, Request, Step
+from chaos.siege.attackers.over_http import body, post, put_channel
+from chaos.siege.attackers.over_sockets import say
 from kernel.log.positions import Kind, make_id
 
 JSON: Final = {"Content-Type": "application/json"}

@@ -6,12 +6,12 @@ import time
 from typing import Final
 
 from chaos.cluster import Cluster
-from chaos.parts import Part, Tasks, UntilRight
+from chaos.parts.part import Part, Tasks, UntilRight
+from chaos.parts.walkers import judging
+from chaos.parts.walkers.judging import Judged
+from chaos.parts.walkers.people import Onlooker, People, fickle
+from chaos.parts.walkers.reading import read_fences, read_world
 from chaos.report import Report, Walked
-from chaos.walkers import judging
-from chaos.walkers.judging import Judged
-from chaos.walkers.people import Onlooker, People, fickle
-from chaos.walkers.reading import read_fences, read_world
 
 #: What is shown may be late by the longest fault, and so much.
 _LATE_S: Final = 30.0

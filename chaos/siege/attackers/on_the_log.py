@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from chaos.siege.attack import Attacker, Put
+from chaos.siege.attackers.attack import Attacker, Put
 from control.channels.channel import ChannelRecord, ChannelVersion, to_avro
 from control.channels.channel import Settings as ChannelSettings
 from kernel.log.topics import MAX_RECORD_BYTES, topics

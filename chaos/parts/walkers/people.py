@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from chaos.walkers.judging import Onlooking, Told
-from chaos.walkers.oracle import Circle, pair
+from chaos.parts.walkers.judging import Onlooking, Told
+from chaos.parts.walkers.oracle import Circle, pair
 from consumers.client.host import Live, Status
 from consumers.client.nearby import watch_nearby
 from consumers.client.viewer import Viewer
