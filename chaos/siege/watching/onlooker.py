@@ -1,8 +1,9 @@
 """How late the machine makes those who touch nothing of the pipeline: two processes of their own.
 
 `python -m chaos.siege.watching.onlooker` is one of them. They pass a word to and fro, as a request passes
-through processes, with a little work at each step. By how much longer that takes is what all processes together lack
-of cores: elsewhere each role has its own. What one role's work keeps others from does not show: it counts.
+through processes, with a little work at each step. By how much longer that takes is what all processes
+together lack of cores: elsewhere each role has its own. What one role's work keeps others from does not
+show: it counts.
 """
 
 import asyncio
