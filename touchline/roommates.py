@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import click
 
-from consumers.client.asking import Asking
-from consumers.client.rooms import Rooms
+from consumers.client.requests.gateway import Asking
+from consumers.client.requests.rooms import Rooms
 from consumers.client.viewer import Gap, Viewer
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError

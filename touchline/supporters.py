@@ -6,7 +6,7 @@ import random
 from types import TracebackType
 from typing import Final, Self
 
-from consumers.client.crowd import Crowd, applaud, react
+from consumers.client.requests.crowd import Crowd, applaud, react
 from consumers.client.viewer import Viewer
 from kernel.errors import TouchlineError
 from producers.simulation import AWAY, HOME

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from consumers.client.nearby import Nearby
+from consumers.client.requests.nearby import Nearby
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.settings.reading import load_settings

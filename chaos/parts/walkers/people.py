@@ -13,8 +13,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from chaos.parts.walkers.judging import Onlooking, Told
 from chaos.parts.walkers.oracle import Circle, pair
-from consumers.client.host import Live, Status
-from consumers.client.nearby import watch_nearby
+from consumers.client.machine.host import Live, Status
+from consumers.client.requests.nearby import watch_nearby
 from consumers.client.viewer import Viewer
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError

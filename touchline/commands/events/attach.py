@@ -58,7 +58,7 @@ async def _attach(
     user: str | None,
     as_json: bool,
 ) -> None:
-    from consumers.client.attachments import Attachments
+    from consumers.client.requests.attachments import Attachments
     from touchline.progress import shown
 
     attachments = Attachments(gateway_of(gateway), token=token, user=user)

@@ -13,7 +13,7 @@ from touchline.results import write_table
 from touchline.zones import zone_here
 
 if TYPE_CHECKING:
-    from consumers.client.search import Search
+    from consumers.client.requests.search import Search
 
 _LAST: Final = 50
 
@@ -57,7 +57,7 @@ def command(
              touchline history chat:wc26-final --since yesterday
              touchline history chat:wc26-final --json --after 8796093022208
     """
-    from consumers.client.search import Search, given_of, history_path
+    from consumers.client.requests.search import Search, given_of, history_path
 
     if sum(one is not None for one in (last, after, since, around)) > 1:
         raise click.UsageError("Give one of --last, --after, --since and --around.")

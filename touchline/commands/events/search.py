@@ -113,7 +113,7 @@ def _export(
     raw: bool,
 ) -> None:
     """All hits, as the gateway streams them."""
-    from consumers.client.search import Search
+    from consumers.client.requests.search import Search
 
     search = Search(gateway, token=token, user=user)
     if as_csv:
@@ -127,7 +127,7 @@ def _around(
     answer: bytes, context: int, gateway: str, token: str | None, user: str | None
 ) -> list[list[dict[str, Any]]]:
     """Of each hit the events around it, as far as one may see them."""
-    from consumers.client.search import Search
+    from consumers.client.requests.search import Search
 
     search = Search(gateway, token=token, user=user)
 

@@ -154,7 +154,7 @@ async def _play(
 
 async def _go_live(producer: "Producer", settings: "Settings", channel: str, followers: int) -> None:
     """These follow the channel, which tells them that it is live."""
-    from consumers.client.feeds import Feeds
+    from consumers.client.requests.feeds import Feeds
     from producers.posts import Broadcast
     from touchline.addresses import gateway_url
 

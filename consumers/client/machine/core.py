@@ -10,13 +10,23 @@ from typing import Any, Final
 
 import msgspec
 
-from consumers.client.host import Closed, Connecting, Gap, Host, Live, Offline, Refused, Status, Waiting
-from consumers.client.network import Connection, Network, Phase, Route
-from consumers.client.pending import Pending, Request
-from consumers.client.streams import Streams
-from consumers.client.subscription import Start
-from consumers.client.timing import back_off, renew_in
-from consumers.client.together import RoomSync
+from consumers.client.machine.host import (
+    Closed,
+    Connecting,
+    Gap,
+    Host,
+    Live,
+    Offline,
+    Refused,
+    Status,
+    Waiting,
+)
+from consumers.client.machine.network import Connection, Network, Phase, Route
+from consumers.client.machine.pending import Pending, Request
+from consumers.client.machine.streams import Streams
+from consumers.client.machine.subscription import Start
+from consumers.client.machine.timing import back_off, renew_in
+from consumers.client.machine.together import RoomSync
 from kernel.close_codes import CLOSES, Close
 from kernel.errors import CODES, TouchlineError
 from schemas.events import Event

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from consumers.client.asking import Asking
+from consumers.client.requests.gateway import Asking
 
 
 class Schedule(Asking):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from consumers.client.asking import Asking
+from consumers.client.requests.gateway import Asking
 
 
 class Rooms(Asking):

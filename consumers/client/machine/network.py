@@ -5,8 +5,8 @@ from enum import Enum, auto
 from math import inf
 from typing import Final, Protocol
 
-from consumers.client.host import Wire
-from consumers.client.timing import (
+from consumers.client.machine.host import Wire
+from consumers.client.machine.timing import (
     CONNECT_MS,
     PONG_MS,
     PROVEN_MS,

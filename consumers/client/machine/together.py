@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Final
 
-from consumers.client.host import Gap, Host
-from consumers.client.network import Connection, Network
+from consumers.client.machine.host import Gap, Host
+from consumers.client.machine.network import Connection, Network
 from kernel.errors import TouchlineError
 from schemas.events import Event
 

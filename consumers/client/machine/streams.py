@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Final
 
-from consumers.client.host import Gap, Host
-from consumers.client.network import Connection, Network, Phase, Route
-from consumers.client.subscription import Start, Subscription, Verdict, whole_of
-from consumers.client.timing import back_off
+from consumers.client.machine.host import Gap, Host
+from consumers.client.machine.network import Connection, Network, Phase, Route
+from consumers.client.machine.subscription import Start, Subscription, Verdict, whole_of
+from consumers.client.machine.timing import back_off
 from kernel.errors import TouchlineError
 from schemas.events import Event
 

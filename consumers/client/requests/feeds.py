@@ -15,8 +15,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from consumers.client.asking import Asking
-from consumers.client.host import Live
+from consumers.client.machine.host import Live
+from consumers.client.requests.gateway import Asking
 from consumers.client.viewer import Viewer
 
 _PAGE: Final = 200

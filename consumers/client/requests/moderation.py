@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from consumers.client.asking import Asking
+from consumers.client.requests.gateway import Asking
 from kernel.errors import TouchlineError
 from kernel.problems import problem_of
 

@@ -17,8 +17,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from consumers.client.asking import Asking
-from consumers.client.subscription import Start
+from consumers.client.machine.subscription import Start
+from consumers.client.requests.gateway import Asking
 from consumers.client.viewer import Viewer
 
 APPLAUSE: Final = "👏"

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from consumers.client.asking import Asking
+from consumers.client.requests.gateway import Asking
 from kernel.errors import TouchlineError
 from kernel.problems import problem_of
 
