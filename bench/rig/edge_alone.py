@@ -27,14 +27,14 @@ from consumers.messenger.signals import Signals
 from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
-from consumers.service.crowd import CrowdRequests
-from consumers.service.nearby import NearbyRequests
-from consumers.service.places import PlaceRequests
-from consumers.service.publishing import Asking, Poster, Publishing
-from consumers.service.requests import Requests
-from consumers.service.rooms import RoomRequests
+from consumers.service.ops.crowd import CrowdRequests
+from consumers.service.ops.nearby import NearbyRequests
+from consumers.service.ops.places import PlaceRequests
+from consumers.service.ops.publishing import Asking, Poster, Publishing
+from consumers.service.ops.requests import Requests
+from consumers.service.ops.rooms import RoomRequests
+from consumers.service.ops.subscriptions import Partitions, Subscriptions
 from consumers.service.service import Service
-from consumers.service.subscriptions import Partitions, Subscriptions
 from consumers.service.tasks import Tasks
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake

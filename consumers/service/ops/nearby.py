@@ -9,7 +9,7 @@ from consumers.nearby.neighbours import Person, Watch
 from consumers.protocol import messages as m
 from consumers.protocol import nearby as n
 from consumers.protocol.session import Member
-from consumers.service.publishing import Publishing
+from consumers.service.ops.publishing import Publishing
 from consumers.service.refusals import refusal
 from control.nearby.consent import Consent
 from control.places.distances import FARTHEST_M, metres
