@@ -10,8 +10,8 @@ from typing import Any
 
 from control.channels.channel import ChannelRecord
 from control.channels.table import ChannelTable, channel_type
-from control.entity.store import Row
-from control.entity.stores import open_store
+from control.entity.stores.opening import open_store
+from control.entity.stores.store import Row
 from control.entity.types import AnyType
 from control.entity.view import View
 from control.state import LISTS, ControlState

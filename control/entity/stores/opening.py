@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from control.entity import sqlite
-from control.entity.store import Store
+from control.entity.stores import sqlite
+from control.entity.stores.store import Store
 from kernel.extras import check
 from kernel.settings.reading import Settings
 
@@ -26,7 +26,7 @@ def open_store(kind: str, path: Path, identity: Mapping[str, str], *, anew: bool
         if anew:
             sqlite.remove(path)
         return sqlite.SqliteStore(path, identity)
-    from control.entity import rocks  # noqa: PLC0415 - an extra brings it
+    from control.entity.stores import rocks  # noqa: PLC0415 - an extra brings it
 
     place = path.with_suffix(".rocks")
     if anew:

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from control.entity.store import Offsets, Row
+from control.entity.stores.store import Offsets, Row
 
 #: Changes with the tables' layout: a file of another one is thrown away.
 _FORMAT: Final = "1"
@@ -29,7 +29,7 @@ class Damaged(Exception):  # noqa: N818 - it reads as what it says
 
 
 class SqliteStore:
-    """A file of tables. See `control.entity.store.Store`."""
+    """A file of tables. See `control.entity.stores.store.Store`."""
 
     def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
         """Open or make it; `identity` is table -> id of its topic. A file that is not of these goes."""

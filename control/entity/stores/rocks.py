@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
 
-from control.entity.store import Offsets, Row
+from control.entity.stores.store import Offsets, Row
 
 #: Changes with the layout: a directory of another one is thrown away.
 _FORMAT: Final = "1"
@@ -28,7 +28,7 @@ _END: Final = b"\0\0"
 
 
 class RocksStore:
-    """A directory of tables. See `control.entity.store.Store`."""
+    """A directory of tables. See `control.entity.stores.store.Store`."""
 
     def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
         """Open or make it; `identity` is table -> id of its topic. What is not of these goes."""
