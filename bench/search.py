@@ -28,8 +28,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from bench.indexer import index_all
 from bench.report.figures import quantile, sample
 from bench.rig.corpus import CHANNELS, PARTITIONS, clean, deployment, messages
-from history import History, names
-from history.elastic import elastic_client
+from history import History
+from history.sources import names
+from history.sources.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream, make_seq

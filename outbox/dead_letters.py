@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from history.log import Deadline, LogReader
+from history.sources.log import Deadline, LogReader
 from history.taken_back import head_of
 from kernel.errors import TouchlineError
 from kernel.log.cluster import Cluster

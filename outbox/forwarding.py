@@ -24,7 +24,7 @@ from control.outlets.notifying import SET_NOTIFYING
 from control.outlets.notifying import said_of as said_of_wishes
 from control.outlets.webhooks import END_WEBHOOK, Webhook, said_of
 from control.state import ControlState
-from history.log import Deadline, GoneError, LogReader
+from history.sources.log import Deadline, GoneError, LogReader
 from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.errors import TouchlineError

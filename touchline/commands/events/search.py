@@ -204,7 +204,7 @@ async def _ask_elasticsearch(
 ) -> bytes:
     import msgspec
 
-    from history.elastic import elastic_client
+    from history.sources.elastic import elastic_client
     from kernel.clock import SystemClock
 
     async with elastic_client(settings) as client:

@@ -7,10 +7,10 @@ from typing import Any, Final, TypeVar
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
 from control.rooms.membership import Spans
-from history import names
-from history.elastic import documents_of, search_whole
 from history.pages import Bound, Entry, Span, Watermark
 from history.replies import FIELD, counting
+from history.sources import names
+from history.sources.elastic import documents_of, search_whole
 from kernel.clock import Clock
 from kernel.fairness.fair import Places
 from kernel.log.positions import Kind, Stream

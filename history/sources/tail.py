@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final
 
-from history.log import Deadline, LogReader
 from history.pages import Bound, Entry, Span, Watermark, merged, place_of
+from history.sources.log import Deadline, LogReader
 from kernel.log.positions import MAX_SEQ
 from kernel.log.records import Partition
 
