@@ -13,9 +13,9 @@ from kernel.access.outward import Outward
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings
-from outbox.outlets import Item, Outcome, Outlet
-from outbox.posting import Poster, Signed, payload
-from outbox.receivers import OF_USER
+from outbox.forwarding.receivers import OF_USER
+from outbox.outlets.outlet import Item, Outcome, Outlet
+from outbox.outlets.posting import Poster, Signed, payload
 
 
 def digest_of(items: Sequence[Item]) -> dict[str, Any]:

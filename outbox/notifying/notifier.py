@@ -26,8 +26,8 @@ from kernel.process.lines import Lines
 from kernel.process.metrics import NOTIFIED
 from kernel.settings.reading import Settings
 from outbox.events import Events
-from outbox.live import Live
-from outbox.notes import Note, answers, may_tell, note_of_friend, notes_of
+from outbox.notifying.live import Live
+from outbox.notifying.notes import Note, answers, may_tell, note_of_friend, notes_of
 from schemas.registry import codec_for
 
 _lines = Lines("touchline.outbox")

@@ -19,7 +19,7 @@ from kernel.access.tokens import EVERYTHING, Grants
 from kernel.access.users import name_in_channel
 from kernel.clock import Clock
 from kernel.log.positions import MAX_SEQ, split_lane
-from outbox.notes import Note
+from outbox.notifying.notes import Note
 
 #: Workers of other partitions may be so far behind one another: events this much older may come later.
 _MARGIN_MS: Final = 30_000

@@ -15,8 +15,8 @@ from kernel.log.records import Partition, Record
 from kernel.process.logs import get_logger
 from kernel.settings.outbox import Outbox
 from outbox.events import Events
-from outbox.lanes import Receiver, Spawn, Told
-from outbox.outlets import Outlet
+from outbox.forwarding.lanes import Receiver, Spawn, Told
+from outbox.outlets.outlet import Outlet
 
 _log = get_logger("touchline.outbox")
 #: Channels of which it is remembered who waits for them.

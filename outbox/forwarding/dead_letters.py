@@ -12,7 +12,7 @@ from kernel.log.cluster import Cluster
 from kernel.log.records import Partition
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
-from outbox.outlets import Item
+from outbox.outlets.outlet import Item
 from schemas.registry import codec_for
 
 _SENDER: Final = "webhook:"

@@ -34,11 +34,11 @@ from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
 from kernel.process.metrics import GIVEN_UP, OUTBOX_LAG, OUTBOX_WAITING, POST_LATENCY
 from kernel.settings.reading import Settings
-from outbox.dead_letters import DeadLetters, sender_of
 from outbox.events import Events
-from outbox.lanes import Receiver, Spawn, Told
-from outbox.outlets import Item
-from outbox.receivers import OF_USER, Receivers
+from outbox.forwarding.dead_letters import DeadLetters, sender_of
+from outbox.forwarding.lanes import Receiver, Spawn, Told
+from outbox.forwarding.receivers import OF_USER, Receivers
+from outbox.outlets.outlet import Item
 from outbox.source import EventSource
 from outbox.writer import LogWriter
 from schemas.registry import catalog_for, codec_for

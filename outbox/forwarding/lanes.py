@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from kernel.clock import Clock
 from kernel.log.records import Partition
 from kernel.settings.outbox import Outbox
-from outbox.outlets import Item, Outcome, Outlet
+from outbox.outlets.outlet import Item, Outcome, Outlet
 
 #: Failures without a success in between, from which on a receiver counts as down.
 _DOWN: Final = 5
