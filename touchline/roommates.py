@@ -15,7 +15,7 @@ from consumers.client.viewer import Gap, Viewer
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.settings.reading import load_settings
-from producers.conversations import Doing, Planned, people, rooms, talk
+from producers.simulation.conversations import Doing, Planned, people, rooms, talk
 from touchline.addresses import edge_url, gateway_url
 
 _AT_ONCE: Final = 20

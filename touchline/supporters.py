@@ -9,7 +9,7 @@ from typing import Final, Self
 from consumers.client.requests.crowd import Crowd, applaud, react
 from consumers.client.viewer import Viewer
 from kernel.errors import TouchlineError
-from producers.simulation import AWAY, HOME
+from producers.simulation.match import AWAY, HOME
 from schemas.events import Event
 
 _CONNECT_S: Final = 5.0

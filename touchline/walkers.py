@@ -13,8 +13,8 @@ from kernel.errors import TouchlineError
 from kernel.settings.reading import load_settings
 from producers.pacing import play
 from producers.producer import Producer
-from producers.simulation import Beat
-from producers.walking import friendships, walks
+from producers.simulation.match import Beat
+from producers.simulation.walking import friendships, walks
 from touchline.addresses import gateway_url
 
 _AT_ONCE: Final = 20

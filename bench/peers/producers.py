@@ -21,8 +21,8 @@ from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings, load_settings
 from producers import Chat
-from producers.outbox import properties
-from producers.preparing import Preparing
+from producers.sending.outbox import properties
+from producers.sending.preparing import Preparing
 
 CHANNELS = [f"channel-{n}" for n in range(50)]
 TEXTS = [secrets.token_hex(75) for _ in range(997)]

@@ -3,7 +3,7 @@
 from itertools import islice
 
 from producers.posts import Location
-from producers.walking import friendships, walks
+from producers.simulation.walking import friendships, walks
 from streams.fold.moves import Move, Moves
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from kernel.errors import TouchlineError
-from producers.conversations import Doing, Planned, talk
+from producers.simulation.conversations import Doing, Planned, talk
 
 _TRY_S: Final = 10.0
 _AGAIN_S: Final = 0.25

@@ -22,7 +22,7 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
-from producers.conversations import people, rooms
+from producers.simulation.conversations import people, rooms
 from schemas.codec import Codec
 
 #: Of so many people each has a telephone, and every second one a laptop as well.

@@ -21,8 +21,8 @@ from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings
 from producers.pacing import play
 from producers.producer import Producer
-from producers.simulation import STADIUM
-from producers.walking import friendships, walks
+from producers.simulation.match import STADIUM
+from producers.simulation.walking import friendships, walks
 
 _TRY_S: Final = 20.0
 _TRIES: Final = 6

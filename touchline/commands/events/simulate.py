@@ -15,7 +15,7 @@ from kernel.log.positions import Kind
 if TYPE_CHECKING:
     from kernel.settings.reading import Settings
     from producers.producer import Producer
-    from producers.simulation import Beat
+    from producers.simulation.match import Beat
     from touchline.spectators import Spectators
 
 _FEW: Final = 3
@@ -112,7 +112,7 @@ async def _play(
     from kernel.settings.reading import load_settings
     from producers.pacing import play
     from producers.producer import Producer
-    from producers.simulation import match
+    from producers.simulation.match import match
     from schemas.checks import check_channel
     from touchline.addresses import edge_url, gateway_url
     from touchline.supporters import Supporters

@@ -13,9 +13,9 @@ from confluent_kafka import KafkaException
 
 from kernel.errors import TouchlineError
 from kernel.log.records import Headers
-from producers.delivery import Failure, SomeNotDelivered
-from producers.outbox import OnDelivery, Produce
 from producers.posts import Record
+from producers.sending.delivery import Failure, SomeNotDelivered
+from producers.sending.outbox import OnDelivery, Produce
 
 Item = TypeVar("Item")
 #: Kafka's word for a timestamp that the broker has set.

@@ -13,7 +13,7 @@ from kernel.log.kafka import unreachable
 from kernel.log.producing import LastingProducer
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
-from producers.delivery import failed
+from producers.sending.delivery import failed
 
 #: How long Kafka is asked at a time: so long may closing have to wait, and a busy broker may take to answer.
 _ASK_S: Final = 1.0

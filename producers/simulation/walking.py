@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from producers.posts import Location
-from producers.simulation import STADIUM, Beat
+from producers.simulation.match import STADIUM, Beat
 
 #: A block of houses, and how many of them the city is wide.
 _BLOCK_M: Final = 120.0

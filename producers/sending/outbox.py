@@ -15,9 +15,9 @@ from kernel.log.kafka import client_config
 from kernel.log.producing import LastingProducer
 from kernel.log.records import Headers
 from kernel.settings.reading import Settings
-from producers.contact import Contact
-from producers.delivery import failed
 from producers.posts import Record
+from producers.sending.contact import Contact
+from producers.sending.delivery import failed
 
 #: Called in the delivery thread with (KafkaError or None, Message).
 OnDelivery = Callable[[Any, Any], None]

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from kernel.access.users import KEPT
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_LANES, choose_lane, lane
-from producers.delivery import Wait
 from producers.posts import AnyPost, Broadcast, Chat, Location, Record
-from producers.preparing import Preparing
+from producers.sending.delivery import Wait
+from producers.sending.preparing import Preparing
 from schemas.checks import check_channel, invalid
 
 #: What a call gives: `Delivered`, or an awaitable of it.
