@@ -29,7 +29,7 @@ from kernel.clock import SystemClock
 from schemas.codec import Codec
 from streams.fences.crossings import crossings
 from streams.fences.index import FenceIndex
-from streams.fold.moves import Moved
+from streams.fold.checks.moves import Moved
 
 #: A city: what is near and what is not.
 _LAT, _LON, _WIDE = 51.5, -0.12, 0.25

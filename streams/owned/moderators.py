@@ -13,7 +13,7 @@ from control.moderation.orders import ERASE, EVERYWHERE, MODERATE, read_erase
 from control.moderation.sanctions import Sanction
 from kernel.errors import TouchlineError
 from kernel.log.records import Record, Write
-from streams.fold.guards import SanctionOf
+from streams.fold.checks.guards import SanctionOf
 
 
 class Moderators:

@@ -8,7 +8,7 @@ from control.commands.asker import Asker
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, make_id, make_seq
 from kernel.log.records import Record, Write
-from streams.fold.repeats import Repeats
+from streams.fold.checks.repeats import Repeats
 
 _MAX_MESSAGE: Final = 2000
 

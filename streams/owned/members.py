@@ -36,7 +36,7 @@ from kernel.log.records import Write
 from kernel.log.topics import TopicNames
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
-from streams.fold.rooms import RoomsFold
+from streams.fold.checks.rooms import RoomsFold
 from streams.upkeep.room_sweep import RoomSweep
 
 

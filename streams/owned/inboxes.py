@@ -20,7 +20,7 @@ from kernel.log.topics import TopicNames
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
-from streams.fold.tallies import TalliesFold
+from streams.fold.outputs.tallies import TalliesFold
 
 _log = get_logger("touchline.inboxes")
 

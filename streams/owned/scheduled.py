@@ -28,7 +28,7 @@ from kernel.log.topics import TopicNames
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
-from streams.members import written_again
+from streams.owned.members import written_again
 from streams.recovery.restore import read_between
 
 _log = get_logger("touchline.scheduled")

@@ -13,7 +13,7 @@ from control.state import ControlState
 from kernel.access.signing import Signer
 from kernel.log.records import Write
 from kernel.settings.reading import Settings
-from streams.members import written_again
+from streams.owned.members import written_again
 
 
 class FeedsOwner:
