@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from touchline import asking
-from touchline.results import write_table
-from touchline.zones import zone_here
+from touchline.terminal.results import write_table
+from touchline.terminal.zones import zone_here
 
 if TYPE_CHECKING:
     from consumers.client.requests.search import Search
@@ -94,8 +94,8 @@ async def _first(search: "Search", stream: str, since: str) -> int | None:
 
 
 def _shown(*, as_json: bool, raw: bool) -> Callable[[dict[str, Any]], None]:
-    from touchline.lines import event_line
-    from touchline.printable import printable, printable_json
+    from touchline.terminal.lines import event_line
+    from touchline.terminal.printable import printable, printable_json
 
     fit: Callable[[str], str] = str if raw else printable_json if as_json else printable
 

@@ -127,7 +127,7 @@ async def _send(asked: _Shared, items: Iterator[bytes], *, as_json: bool) -> Non
     from kernel.settings.reading import load_settings
     from producers.producer import Producer
     from producers.sending.delivery import SomeNotDelivered
-    from touchline.progress import shown
+    from touchline.terminal.progress import shown
 
     settings = load_settings()
     async with Producer(settings) as producer:

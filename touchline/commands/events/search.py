@@ -11,10 +11,10 @@ import click
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings, load_settings
 from touchline import asking
-from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand, complete_query
-from touchline.results import show, with_context, write_table
-from touchline.zones import zone_here
+from touchline.terminal.printable import printable, printable_json
+from touchline.terminal.results import show, with_context, write_table
+from touchline.terminal.zones import zone_here
 
 if TYPE_CHECKING:
     from search_indexer.searching.search import Searcher

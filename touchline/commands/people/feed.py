@@ -9,7 +9,7 @@ import click
 
 from touchline.asking import options
 from touchline.commands.people.follow import feeds
-from touchline.printable import printable, printable_json
+from touchline.terminal.printable import printable, printable_json
 
 
 @click.command("feed")

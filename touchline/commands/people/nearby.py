@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from touchline.commands.people.fence import place_of
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 
 @click.command("nearby")

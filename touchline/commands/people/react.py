@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from touchline.asking import gateway_of, options
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
     from consumers.client.requests.crowd import Crowd

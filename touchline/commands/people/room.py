@@ -9,7 +9,7 @@ import click
 
 from kernel.errors import TouchlineError
 from touchline.asking import gateway_of, options
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
     from consumers.client.requests.rooms import Rooms

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import click
 
-from touchline.bars import histogram
-from touchline.lines import event_line
-from touchline.printable import printable
+from touchline.terminal.bars import histogram
+from touchline.terminal.lines import event_line
+from touchline.terminal.printable import printable
 
 Fit = Callable[[str], str]
 _FIELDS: Final = ("kind", "channel", "sender", "type", "mark")
