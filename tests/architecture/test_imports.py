@@ -60,6 +60,14 @@ def test_a_module_stays_short_enough_to_be_read(file: Path) -> None:
     assert len(file.read_text("utf-8").splitlines()) <= 400
 
 
+@pytest.mark.parametrize(
+    "folder", sorted({file.parent for file in MODULES}), ids=lambda f: str(f.relative_to(ROOT))
+)
+def test_a_folder_has_so_few_modules_that_their_names_are_read(folder: Path) -> None:
+    """Of a row of twenty names none helps: a concept among them wants a folder of its own (decision 0141)."""
+    assert len([file for file in folder.glob("*.py") if file.stem != "__init__"]) < 15
+
+
 #: What tells the time. `thread_time` and its like measure work, and are no clocks.
 TELLS_TIME = {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"}
 #: The composition root, and what watches the system's processes and threads, read the machine's clock.
