@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 
 from consumers.protocol import crowd as c
+from consumers.protocol import effects as e
 from consumers.protocol import feed as f
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
@@ -33,125 +34,6 @@ class Rules(NamedTuple):
     max_subscriptions: int
 
 
-# ── effects: what the caller does for the session ────────────────────────────────────────────────────
-
-
-class Send(NamedTuple):
-    """Write this message."""
-
-    payload: bytes
-
-
-class Verify(NamedTuple):
-    """Look at the token; then `admit` or `renew`, or `refuse_token`."""
-
-    request_id: int | None
-    token: str
-
-
-class Watch(NamedTuple):
-    """Subscribe to a stream: reply `subscribed`, what was missed, then live."""
-
-    request: m.Subscribe
-    stream: Stream
-
-
-class Oversee(NamedTuple):
-    """Subscribe to the operators' figures."""
-
-    request: m.Subscribe
-
-
-class Leave(NamedTuple):
-    """Unsubscribe; nothing of the stream may follow the reply."""
-
-    request_id: int | None
-    stream: str
-
-
-class Post(NamedTuple):
-    """Publish an event in this user's name."""
-
-    request: m.Publish
-    stream: Stream
-
-
-class ReadPast(NamedTuple):
-    """Read a page of history."""
-
-    request: m.History
-    stream: Stream
-
-
-class CountViewers(NamedTuple):
-    """Reply with the number of viewers."""
-
-    request: m.Presence
-
-
-class Remember(NamedTuple):
-    """Keep what this device has; reply `ok` where there is an id."""
-
-    request: m.Ack
-
-
-class Converse(NamedTuple):
-    """What a messenger asks for: what was read, all rooms, their rows, who types."""
-
-    request: talk.Read | talk.Sync | talk.Inbox | talk.Typing
-
-
-class DoInRoom(NamedTuple):
-    """Make a room, look at it, or change it; the reply comes once it is in force."""
-
-    request: m.Room
-
-
-class AskNearby(NamedTuple):
-    """Say who is near, or take where this user is; the reply comes once it is known."""
-
-    request: n.Nearby | n.Locate | n.Around
-
-
-class AskFeed(NamedTuple):
-    """Reply with a page of the feed; then what comes."""
-
-    request: f.Feed
-
-
-class TakePart(NamedTuple):
-    """React, or vote; the reply comes once it is on the log, or counts."""
-
-    request: c.React | c.Vote
-    stream: Stream
-
-
-class SendPing(NamedTuple):
-    """Send a WebSocket ping."""
-
-
-class End(NamedTuple):
-    """Close with this code."""
-
-    code: Close
-
-
-#: What either state asks for, and what only a member does.
-Effect = Send | Verify | SendPing | End
-MemberEffect = (
-    Watch
-    | Oversee
-    | Leave
-    | Post
-    | ReadPast
-    | CountViewers
-    | Remember
-    | Converse
-    | DoInRoom
-    | AskNearby
-    | AskFeed
-    | TakePart
-)
 E = TypeVar("E")
 
 
@@ -173,22 +55,22 @@ class _Session:
         self._alive_at = now
         self._pinged_at = None
 
-    def _pulse(self, now: float) -> list[Effect]:
+    def _pulse(self, now: float) -> list[e.Effect]:
         """Ping who is silent; drop who stays silent (§2.4): a dead peer is found in two heartbeats.
 
         Counted from the ping: an edge that was stopped for a while has heard nobody, and nobody is to blame.
         """
         heartbeat_s = self.rules.heartbeat_s
         if self._pinged_at is not None:
-            return [End(Close.TOO_SLOW)] if now - self._pinged_at >= heartbeat_s else []
+            return [e.End(Close.TOO_SLOW)] if now - self._pinged_at >= heartbeat_s else []
         if now - self._alive_at < heartbeat_s:
             return []
         self._pinged_at = now
-        return [SendPing()]
+        return [e.SendPing()]
 
     def _receive(
-        self, text: str, now: float, handle: Callable[[m.AnyRequest], list[E | Effect]]
-    ) -> Iterator[E | Effect]:
+        self, text: str, now: float, handle: Callable[[m.AnyRequest], list[E | e.Effect]]
+    ) -> Iterator[E | e.Effect]:
         """The effects of one line are done before the next line is looked at: it may rest on them."""
         start, end = 0, len(text)
         while start < end or end == 0:
@@ -199,10 +81,10 @@ class _Session:
             blank = not line or line.isspace()
             if not self._pay(now):
                 if self._too_much:
-                    yield End(Close.RATE_LIMIT)
+                    yield e.End(Close.RATE_LIMIT)
                     return
                 if not blank:
-                    yield Send(m.render(m.error("rate_limited")))
+                    yield e.Send(m.render(m.error("rate_limited")))
                     blank = True
             if blank:
                 if end == 0:
@@ -215,24 +97,24 @@ class _Session:
             except m.BadRequest as bad:
                 self._bad += 1
                 refusal = m.error(bad.code, bad.message, request_id=bad.request_id)
-                yield Send(m.render(refusal))
+                yield e.Send(m.render(refusal))
                 if self._bad >= MAX_BAD_IN_A_ROW:
-                    yield End(Close.ABUSE)
+                    yield e.End(Close.ABUSE)
                     return
 
-    def count_frame(self, now: float, *, bad: bool = False) -> list[Effect]:
+    def count_frame(self, now: float, *, bad: bool = False) -> list[e.Effect]:
         """A frame came that has no line to look at: part of one, a ping, or (`bad`) what is none of ours.
 
         Each costs a part of a message; a client that sends a message in a hundred pieces is no flood.
         """
         self._pay(now, 1.0 if bad else FRAME_COST)
         if self._too_much:
-            return [End(Close.RATE_LIMIT)]
+            return [e.End(Close.RATE_LIMIT)]
         if not bad:
             return []
         self._bad += 1
-        said = Send(m.render(m.error("bad_request", "Send text frames, not binary ones.")))
-        return [said, End(Close.ABUSE)] if self._bad >= MAX_BAD_IN_A_ROW else [said]
+        said = e.Send(m.render(m.error("bad_request", "Send text frames, not binary ones.")))
+        return [said, e.End(Close.ABUSE)] if self._bad >= MAX_BAD_IN_A_ROW else [said]
 
     @property
     def _too_much(self) -> bool:
@@ -256,25 +138,25 @@ class Guest(_Session):
         super().__init__(rules, now)
         self._since = now
 
-    def receive(self, text: str, now: float) -> Iterator[Effect]:
+    def receive(self, text: str, now: float) -> Iterator[e.Effect]:
         """A text frame came: what is to be done, to be done one by one."""
         return self._receive(text, now, self._handle)
 
-    def tick(self, now: float) -> list[Effect]:
+    def tick(self, now: float) -> list[e.Effect]:
         """Time passed."""
         if now - self._since >= self.rules.auth_timeout_s:
-            return [End(Close.BAD_TOKEN)]
+            return [e.End(Close.BAD_TOKEN)]
         return self._pulse(now)
 
     def admit(self, grants: Grants, now: float) -> "Member":
         """The viewer has shown who they are."""
         return Member(self.rules, now, grants)
 
-    def _handle(self, request: m.AnyRequest) -> list[Effect]:
+    def _handle(self, request: m.AnyRequest) -> list[e.Effect]:
         if isinstance(request, m.Auth):
-            return [Verify(request.id, request.token)]
+            return [e.Verify(request.id, request.token)]
         if isinstance(request, m.Ping):
-            return [Send(m.render(m.Pong(id=request.id)))]
+            return [e.Send(m.render(m.Pong(id=request.id)))]
         raise m.BadRequest("unauthorized", "Authenticate first: send auth with a token.", request.id)
 
 
@@ -295,24 +177,24 @@ class Member(_Session):
     def user(self) -> str:
         return self.grants.user
 
-    def receive(self, text: str, now: float) -> Iterator[MemberEffect | Effect]:
+    def receive(self, text: str, now: float) -> Iterator[e.MemberEffect | e.Effect]:
         """A text frame came: what is to be done, to be done one by one."""
         return self._receive(text, now, self._handle)
 
-    def tick(self, now: float, now_s: float) -> list[Effect]:
+    def tick(self, now: float, now_s: float) -> list[e.Effect]:
         """Time passed: monotonic, and the wall's for the token's end."""
-        return [End(Close.RENEW_TOKEN)] if self.expired(now_s) else self._pulse(now)
+        return [e.End(Close.RENEW_TOKEN)] if self.expired(now_s) else self._pulse(now)
 
     def expired(self, now_s: float) -> bool:
         """Whether the token has run out."""
         return self.grants.expires_s is not None and now_s >= self.grants.expires_s
 
-    def renew(self, grants: Grants) -> list[MemberEffect | Effect]:
+    def renew(self, grants: Grants) -> list[e.MemberEffect | e.Effect]:
         """A new token came; what it does not allow any more is left (§2.2)."""
         if grants.user != self.grants.user:
-            return [End(Close.FORBIDDEN)]
+            return [e.End(Close.FORBIDDEN)]
         self.grants = grants
-        return [Leave(None, name) for name in self.streams if not _may_watch(grants, name)]
+        return [e.Leave(None, name) for name in self.streams if not _may_watch(grants, name)]
 
     def _may(self, action: Action, request: Any) -> Stream:
         return self._may_with(action, request.stream, request.id)
@@ -333,7 +215,7 @@ class Member(_Session):
         for name in request.seqs or [request.stream or ""]:
             self._may_with("subscribe", name, request.id)
 
-    def _handle(self, request: m.AnyRequest) -> list[MemberEffect | Effect]:  # noqa: PLR0912 - one branch an op
+    def _handle(self, request: m.AnyRequest) -> list[e.MemberEffect | e.Effect]:  # noqa: PLR0912 - one branch an op
         match request:
             case m.Subscribe():
                 stream = None if request.stream == OVERVIEW else self._may("subscribe", request)
@@ -345,47 +227,47 @@ class Member(_Session):
                     raise m.BadRequest("bad_request", "You are subscribed to this already.", request.id)
                 if len(self.streams) >= self.rules.max_subscriptions:
                     limit = f"One connection may watch {self.rules.max_subscriptions} streams."
-                    return [Send(m.render(m.error("limit_reached", limit, request_id=request.id)))]
-                return [Oversee(request) if stream is None else Watch(request, stream)]
+                    return [e.Send(m.render(m.error("limit_reached", limit, request_id=request.id)))]
+                return [e.Oversee(request) if stream is None else e.Watch(request, stream)]
             case m.Unsubscribe():
                 if request.stream not in self.streams:
                     raise m.BadRequest("not_found", "You are not subscribed to this.", request.id)
-                return [Leave(request.id, request.stream)]
+                return [e.Leave(request.id, request.stream)]
             case m.Publish():
                 stream = self._may("publish", request)
                 if stream.kind is Kind.BROADCAST and request.type is None:
                     raise m.BadRequest("invalid_event", "A broadcast event needs a type.", request.id)
-                return [Post(request, stream)]
+                return [e.Post(request, stream)]
             case m.History():
                 stream = self._may("history", request)
                 given = sum(one is not None for one in (request.before, request.after, request.around))
                 alone = request.around is not None and request.replies_to is not None
                 if alone or (given != 1 and (given or request.replies_to is None)):
                     raise m.BadRequest("bad_request", "Give before, after or around, one.", request.id)
-                return [ReadPast(request, stream)]
+                return [e.ReadPast(request, stream)]
             case m.Ack():
                 self._check_ack(request)
-                return [Remember(request)]
+                return [e.Remember(request)]
             case talk.Read() | talk.Typing():
                 self._may("subscribe" if isinstance(request, talk.Read) else "publish", request)
-                return [Converse(request)]
+                return [e.Converse(request)]
             case talk.Sync() | talk.Inbox():
-                return [Converse(request)]
+                return [e.Converse(request)]
             case m.Presence():
                 self._may("subscribe", request)
-                return [CountViewers(request)]
+                return [e.CountViewers(request)]
             case m.Room():
-                return [DoInRoom(request)]
+                return [e.DoInRoom(request)]
             case n.Nearby() | n.Locate() | n.Around():
-                return [AskNearby(request)]
+                return [e.AskNearby(request)]
             case f.Feed():
-                return [AskFeed(request)]
+                return [e.AskFeed(request)]
             case c.React() | c.Vote():
-                return [TakePart(request, self._may("subscribe", request))]
+                return [e.TakePart(request, self._may("subscribe", request))]
             case m.Auth():
-                return [Verify(request.id, request.token)]
+                return [e.Verify(request.id, request.token)]
             case m.Ping():
-                return [Send(m.render(m.Pong(id=request.id)))]
+                return [e.Send(m.render(m.Pong(id=request.id)))]
             case _:
                 assert_never(request)
 

@@ -11,18 +11,19 @@ from websockets.protocol import Protocol as Wire
 
 from consumers.delivery.events import Events
 from consumers.delivery.subscription import Subscription
+from consumers.protocol import effects as e
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
 from consumers.service.refusals import refusal
 from consumers.service.service import Service
-from consumers.transport.frames import PING, close_frame, text_frame
+from consumers.transport.frames import PING, text_frame
 from consumers.transport.incoming import Incoming
+from consumers.transport.outgoing import Outgoing
 from control.rooms.state import is_room
-from kernel.close_codes import CLOSES, Close, close_label
+from kernel.close_codes import Close
 from kernel.errors import TouchlineError
 from kernel.fairness.fair import WHOSE
 from kernel.log.positions import Stream
-from kernel.process.metrics import CLOSED
 
 #: What one viewer may have under way at once: an event counts one for each 8 KiB, all else that takes time 8.
 MAX_UNDER_WAY: Final = 256
@@ -30,14 +31,10 @@ _UNIT: Final = 8 * 1024
 _REQUEST: Final = 8
 
 
-class ViewerConnection(asyncio.Protocol):
+class ViewerConnection(Outgoing):
     """One viewer."""
 
-    __slots__ = (
-        *("__weakref__", "_gone", "_incoming", "_service", "_size", "_stalled_since", "_transport"),
-        *("_under_way", "_unsent", "_waiting", "address", "device", "id", "paused", "session", "socket"),
-        "write",
-    )
+    __slots__ = ("__weakref__", "_incoming", "_size", "_under_way", "address", "device", "id", "session")
 
     def __init__(
         self,
@@ -49,21 +46,12 @@ class ViewerConnection(asyncio.Protocol):
         address: str,
         device: str,
     ) -> None:
-        self._service, self._transport = service, transport
+        super().__init__(service, transport)
         self.id, self.session, self.address, self.device = session_id, session, address, device
-        self.write = transport.write
         self._incoming: Incoming | None = None
         self._under_way = 0
-        #: Pages that the socket has not taken yet.
-        self._waiting: tuple[asyncio.Future[None], ...] = ()
-        self._gone = False
         #: Bytes of the frame that is being looked at.
         self._size = 0
-        self._stalled_since = 0.0
-        self._unsent = 0
-        near = None if transport.get_extra_info("sslcontext") else transport.get_extra_info("socket")
-        self.socket: int | None = None if near is None else near.fileno()
-        self.paused = self.socket is not None and transport.get_write_buffer_size() > 0
 
     # ── from the transport ───────────────────────────────────────────────────────────────────────────
 
@@ -89,13 +77,12 @@ class ViewerConnection(asyncio.Protocol):
         # Whoever does not read is not read from: what they ask for has to wait somewhere.
         if not self._transport.is_closing():
             self._transport.pause_reading()
-        self._pause()
+        self.pause()
 
     def resume_writing(self) -> None:
         if self._transport.is_closing():
             return
-        self.paused = False
-        self._wake()
+        self.takes_more()
         self._read_on()
         self.session.alive(self._service.clock.monotonic())
         for subscription in list(self.subscriptions):
@@ -104,10 +91,9 @@ class ViewerConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self._incoming = None
-        self._gone = True
-        self._wake()
+        super().connection_lost(exc)
         self._service.admission.gone(self)
         if isinstance(self.session, s.Member):
             self._service.messenger.left(self, self.session)
@@ -134,11 +120,6 @@ class ViewerConnection(asyncio.Protocol):
         of = self.session
         return [*of.streams.values(), *of.followed.values()] if isinstance(of, s.Member) else []
 
-    def send(self, message: m.AnyReply) -> None:
-        if self._transport.is_closing():
-            return
-        self.write(text_frame(m.render(message)))
-
     def refused(self, subscription: Subscription, error: TouchlineError) -> None:
         request, member = subscription.request, self.session
         if subscription.follows and isinstance(member, s.Member):
@@ -158,113 +139,103 @@ class ViewerConnection(asyncio.Protocol):
         # Who reads slowly may be paused at every look: the token ends all the same.
         ended = isinstance(session, s.Member) and session.expired(now_s) and not self._transport.is_closing()
         if self.paused and not ended:
-            self._watch_stall(now)
+            self.watch_stall(now)
             return
         self.perform(session.tick(now, now_s) if isinstance(session, s.Member) else session.tick(now))
 
-    def end(self, code: Close) -> None:
-        """Close, saying why. Who does not read does not get to hear it."""
-        if self._transport.is_closing():
-            return
-        self._count_close(code)
-        self.write(close_frame(code, CLOSES[code]))
-        if self.paused:
-            self._transport.abort()
-        else:
-            self._close()
+    def pause(self) -> None:
+        super().pause()
+        for subscription in self.subscriptions:
+            subscription.pause()
 
-    def perform(self, effects: Iterable[s.Effect]) -> None:
+    def perform(self, effects: Iterable[e.Effect]) -> None:
         """Do what a session asks for in either state."""
         for effect in effects:
             if not self._do(effect):
                 return
 
-    def perform_for(self, member: s.Member, effects: Iterable[s.MemberEffect | s.Effect]) -> None:
+    def perform_for(self, member: s.Member, effects: Iterable[e.MemberEffect | e.Effect]) -> None:
         """Do what this member asks for."""
         for effect in effects:
             if not self._do_for(member, effect):
                 return
 
-    def _do_for(self, member: s.Member, effect: s.MemberEffect | s.Effect) -> bool:  # noqa: PLR0912
+    def _do_for(self, member: s.Member, effect: e.MemberEffect | e.Effect) -> bool:  # noqa: PLR0912
         """The same for one thing; whether anything may follow."""
         subscriptions, messenger = self._service.subscriptions, self._service.messenger
         match effect:
-            case s.Watch(request, stream):
+            case e.Watch(request, stream):
                 messenger.watches(request, self)
                 whom, closing = (self, member, request, stream), self._transport.is_closing
                 if is_room(stream):
                     self._start(request.id, subscriptions.watch_room(*whom, gone=closing))
                 else:
                     self._reply(subscriptions.watch(*whom))
-            case s.Oversee(request):
+            case e.Oversee(request):
                 subscriptions.oversee(self, member, request)
-            case s.Leave(request_id, name):
+            case e.Leave(request_id, name):
                 messenger.leaves(name, member, self)
                 subscriptions.leave(member, name)
                 self._reply(None if request_id is None else m.Ok(id=request_id))
-            case s.Post(posted, stream):
+            case e.Post(posted, stream):
                 work = self._service.publishing.publish(posted, stream, member, self, self._size)
                 self._start(posted.id, work, -(-self._size // _UNIT))
-            case s.ReadPast(asked, stream):
+            case e.ReadPast(asked, stream):
                 self._start(asked.id, self._read_past(asked, stream, member))
-            case s.DoInRoom(asked_for):
+            case e.DoInRoom(asked_for):
                 self._start(asked_for.id, self._service.rooms.do(asked_for, member))
-            case s.AskNearby(near):
+            case e.AskNearby(near):
                 self._start(near.id, self._service.nearby.do(near, member, self, self._size))
-            case s.AskFeed(feed):
+            case e.AskFeed(feed):
                 self._start(feed.id, self._service.feeds.do(feed, member, self))
-            case s.TakePart(part, stream):
+            case e.TakePart(part, stream):
                 crowd = self._service.crowd
                 if not crowd.applauds(part, stream, member, self, self._size):
                     self._start(part.id, crowd.do(part, stream, member, self._size))
-            case s.CountViewers(asked) if asked.members:
+            case e.CountViewers(asked) if asked.members:
                 self._start(asked.id, messenger.presence(asked, member))
-            case s.CountViewers(asked):
+            case e.CountViewers(asked):
                 self._reply(self._service.requests.presence(asked, member))
-            case s.Remember(ack):
+            case e.Remember(ack):
                 places = self._service.places
                 if not places.acked(ack, member, self.device):
                     self._start(ack.id, places.ack(ack, member, self.device))
                 elif ack.id is not None:
                     self.send(m.Ok(id=ack.id))
-            case s.Converse(said):
+            case e.Converse(said):
                 self._start(said.id, messenger.do(said, member, self))
             case _:
                 return self._do(effect)
         return True
 
-    def _do(self, effect: s.Effect) -> bool:
+    def _do(self, effect: e.Effect) -> bool:
         """Whether anything may follow."""
         match effect:
-            case s.Send(payload):
+            case e.Send(payload):
                 self.write(text_frame(payload))
-            case s.Verify(request_id, token):
+            case e.Verify(request_id, token):
                 self._start(request_id, self._authenticate(request_id, token))
-            case s.SendPing():
+            case e.SendPing():
                 self.write(PING)
-            case s.End(code):
+            case e.End(code):
                 self.end(code)
                 return False
         return True
 
     # ── for what has come (it is its Owner) ──────────────────────────────────────────────────────────
 
-    @property
-    def closing(self) -> bool:
-        return self._transport.is_closing()
-
     def count_frame(self, *, bad: bool) -> None:
         self.perform(self.session.count_frame(self._service.clock.monotonic(), bad=bad))
 
-    def receive(self, text: str, size: int) -> Iterator[s.MemberEffect | s.Effect]:
+    def receive(self, text: str, size: int) -> Iterator[e.MemberEffect | e.Effect]:
         self._size = size
         return self.session.receive(text, self._service.clock.monotonic())
 
-    def do(self, asked: s.MemberEffect | s.Effect) -> None:
+    def do(self, asked: e.MemberEffect | e.Effect) -> None:
         if isinstance(self.session, s.Member):
             self._do_for(self.session, asked)
         else:
-            self._do(cast("s.Effect", asked))
+            self._do(cast("e.Effect", asked))
 
     def over(self) -> bool:
         return self._service.turns.over()
@@ -274,8 +245,8 @@ class ViewerConnection(asyncio.Protocol):
             if out:
                 self.write(out)
             else:
-                self._count_close(wire.close_sent.code if wire.close_sent else 1006)
-                self._close()
+                self.count_close(wire.close_sent.code if wire.close_sent else 1006)
+                self.close()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -337,22 +308,10 @@ class ViewerConnection(asyncio.Protocol):
         try:
             async with requests.page(member):
                 self.send(await requests.history(asked, stream, member))
-                await self._taken()
+                await self.taken()
         except TouchlineError as error:
             return refusal(error, asked.id)
         return None
-
-    async def _taken(self) -> None:
-        """Wait until the socket takes more, or is gone."""
-        if not self.paused or self._gone:
-            return
-        self._waiting = (*self._waiting, taken := asyncio.get_running_loop().create_future())
-        await taken
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, ()
-        for taken in (one for one in waiting if not one.done()):
-            taken.set_result(None)
 
     async def _authenticate(self, request_id: int | None, token: str) -> m.AnyReply | None:
         """A guest's token that is no good ends the connection; a member's leaves it as it was."""
@@ -375,26 +334,3 @@ class ViewerConnection(asyncio.Protocol):
                 return m.error("unauthorized", error.message, request_id=request_id)
             return None
         return m.Ok(id=request_id, user=grants.user)
-
-    def _pause(self) -> None:
-        self.paused = True
-        self._stalled_since = self._service.clock.monotonic()
-        self._unsent = self._transport.get_write_buffer_size()
-        for subscription in self.subscriptions:
-            subscription.pause()
-
-    def _close(self) -> None:
-        """Nothing follows a close frame: whoever is to be closed is not live any more."""
-        self._pause()
-        self._transport.close()
-
-    def _watch_stall(self, now: float) -> None:
-        unsent = self._transport.get_write_buffer_size()
-        if unsent < self._unsent:
-            self._unsent, self._stalled_since = unsent, now
-        elif now - self._stalled_since >= self._service.edge.slow_timeout_s:
-            # Closing already: not even the close frame is taken.
-            self._transport.abort() if self._transport.is_closing() else self.end(Close.TOO_SLOW)
-
-    def _count_close(self, code: int) -> None:
-        CLOSED.labels(close_label(code)).inc()

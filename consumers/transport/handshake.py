@@ -13,8 +13,9 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from consumers.protocol.effects import Verify
 from consumers.protocol.messages import SUBPROTOCOL, render
-from consumers.protocol.session import Guest, Member, Verify
+from consumers.protocol.session import Guest, Member
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.frames import close_frame, text_frame

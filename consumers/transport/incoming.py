@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as Wire
 
-from consumers.protocol import session as s
+from consumers.protocol import effects as e
 
 WIRE_LOG: Final = logging.getLogger("touchline.websockets")
 WIRE_LOG.setLevel(logging.WARNING)  # `websockets` logs each connection at info
@@ -22,7 +22,7 @@ _PIECE: Final = 1024
 _AT_ONCE: Final = 256
 _ASKED: Final = 16
 
-Asked = s.MemberEffect | s.Effect
+Asked = e.MemberEffect | e.Effect
 
 
 class Owner(Protocol):

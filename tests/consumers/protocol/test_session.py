@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from consumers.protocol import effects as e
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
 from kernel.access.tokens import Grants, everything
@@ -31,11 +32,11 @@ def text(**fields: Any) -> str:
     return json.dumps(fields)
 
 
-def replies(effects: Sequence[s.MemberEffect | s.Effect]) -> list[dict[str, Any]]:
-    return [json.loads(effect.payload) for effect in effects if isinstance(effect, s.Send)]
+def replies(effects: Sequence[e.MemberEffect | e.Effect]) -> list[dict[str, Any]]:
+    return [json.loads(effect.payload) for effect in effects if isinstance(effect, e.Send)]
 
 
-def codes(effects: Sequence[s.MemberEffect | s.Effect]) -> list[str]:
+def codes(effects: Sequence[e.MemberEffect | e.Effect]) -> list[str]:
     return [reply["code"] for reply in replies(effects) if reply["op"] == "error"]
 
 
@@ -63,13 +64,13 @@ def test_a_guest_has_no_way_to_subscribe() -> None:
 
 def test_a_guest_authenticates_and_is_a_member() -> None:
     someone = guest()
-    assert list(someone.receive(text(op="auth", id=1, token="t"), 0.0)) == [s.Verify(1, "t")]
+    assert list(someone.receive(text(op="auth", id=1, token="t"), 0.0)) == [e.Verify(1, "t")]
     assert someone.admit(ONLY_FINAL, 0.0).user == "ana"
 
 
 def test_a_guest_who_does_not_authenticate_is_sent_away() -> None:
     assert guest().tick(9.9) == []
-    assert guest().tick(10.0) == [s.End(Close.BAD_TOKEN)]
+    assert guest().tick(10.0) == [e.End(Close.BAD_TOKEN)]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_what_may_not_or_cannot_be_done_is_refused_by_code(request_fields: dict[
 
 def test_a_grant_on_a_channel_holds_for_its_lanes() -> None:
     (effect,) = list(member(ONLY_FINAL).receive(text(op="subscribe", stream="chat:final~3"), 0.0))
-    assert isinstance(effect, s.Watch)
+    assert isinstance(effect, e.Watch)
 
 
 def test_several_requests_may_come_in_one_frame() -> None:
@@ -120,7 +121,7 @@ def test_a_bad_request_costs_an_error_and_ten_in_a_row_the_connection() -> None:
     list(someone.receive(text(op="ping"), 0.0))
     for _ in range(9):
         assert codes(list(someone.receive("nonsense", 0.0))) == ["bad_request"]
-    assert list(someone.receive("nonsense", 0.0))[-1] == s.End(Close.ABUSE)
+    assert list(someone.receive("nonsense", 0.0))[-1] == e.End(Close.ABUSE)
 
 
 def test_who_sends_too_much_is_told_then_closed_and_may_go_on_after_a_rest() -> None:
@@ -131,7 +132,7 @@ def test_who_sends_too_much_is_told_then_closed_and_may_go_on_after_a_rest() -> 
     assert codes(list(someone.receive(ping, 0.0))) == ["rate_limited"]
     assert codes(list(someone.receive(ping, 1.0))) == []
     effects = [effect for _ in range(400) for effect in list(someone.receive(ping, 1.0))]
-    assert effects[-1] == s.End(Close.RATE_LIMIT)
+    assert effects[-1] == e.End(Close.RATE_LIMIT)
 
 
 def test_subscriptions_are_limited() -> None:
@@ -144,29 +145,29 @@ def test_who_is_silent_is_pinged_once_and_dropped_when_he_stays_silent() -> None
     """§2.4: a half-open connection is found within two heartbeats."""
     someone = member()
     assert someone.tick(24.9, 0) == []
-    assert someone.tick(25.0, 0) == [s.SendPing()]
+    assert someone.tick(25.0, 0) == [e.SendPing()]
     assert someone.tick(30.0, 0) == []
     someone.alive(40.0)
     assert someone.tick(50.0, 0) == []
-    assert someone.tick(65.0, 0) == [s.SendPing()]
-    assert someone.tick(90.0, 0) == [s.End(Close.TOO_SLOW)]
+    assert someone.tick(65.0, 0) == [e.SendPing()]
+    assert someone.tick(90.0, 0) == [e.End(Close.TOO_SLOW)]
 
 
 def test_an_edge_that_was_stopped_for_minutes_asks_before_it_takes_anybody_for_dead() -> None:
     someone = member()
-    assert someone.tick(300.0, 0) == [s.SendPing()]
+    assert someone.tick(300.0, 0) == [e.SendPing()]
     assert someone.tick(324.9, 0) == []
     someone.alive(325.0)
     assert someone.tick(326.0, 0) == []
-    assert someone.tick(350.0, 0) == [s.SendPing()]
-    assert someone.tick(375.0, 0) == [s.End(Close.TOO_SLOW)]
+    assert someone.tick(350.0, 0) == [e.SendPing()]
+    assert someone.tick(375.0, 0) == [e.End(Close.TOO_SLOW)]
 
 
 def test_a_token_that_runs_out_ends_the_connection_and_a_new_one_keeps_it() -> None:
     """§2.2"""
     someone = member(Grants(user="ana", can={}, expires_s=100.0))
     assert someone.tick(1.0, 99.9) == []
-    assert someone.tick(1.0, 100.0) == [s.End(Close.RENEW_TOKEN)]
+    assert someone.tick(1.0, 100.0) == [e.End(Close.RENEW_TOKEN)]
     assert someone.renew(Grants(user="ana", can={}, expires_s=200.0)) == []
     assert someone.tick(1.0, 100.0) == []
 
@@ -174,11 +175,11 @@ def test_a_token_that_runs_out_ends_the_connection_and_a_new_one_keeps_it() -> N
 def test_a_new_token_takes_away_what_it_does_not_allow() -> None:
     someone = member(everything("ana"))
     someone.streams.update({"chat:final": None, "chat:other": None})
-    assert someone.renew(ONLY_FINAL) == [s.Leave(None, "chat:other")]
+    assert someone.renew(ONLY_FINAL) == [e.Leave(None, "chat:other")]
 
 
 def test_a_new_token_cannot_make_another_user_of_one() -> None:
-    assert member().renew(everything("eve")) == [s.End(Close.FORBIDDEN)]
+    assert member().renew(everything("eve")) == [e.End(Close.FORBIDDEN)]
 
 
 junk = st.recursive(
@@ -212,7 +213,7 @@ def test_whatever_is_sent_each_line_has_one_answer_or_effect_and_nothing_breaks(
         assert len(effects) <= line.count("\n") + 2
         for reply in replies(effects):
             assert reply["op"] in {"error", "pong"}
-        if effects and isinstance(effects[-1], s.End):
+        if effects and isinstance(effects[-1], e.End):
             return
 
 
@@ -235,11 +236,11 @@ def test_the_operators_figures_want_admin_of_everything() -> None:
     for can in ({"subscribe": ("*",)}, {"admin": ("chat:*",)}, {"admin": ("ops:overview",)}):
         assert codes(list(member(Grants(user="ana", can=can)).receive(asked, 0.0))) == ["forbidden"]
     (effect,) = list(member(Grants(user="ana", can={"admin": ("*",)})).receive(asked, 0.0))
-    assert isinstance(effect, s.Oversee)
+    assert isinstance(effect, e.Oversee)
 
 
 def test_a_new_token_without_admin_leaves_the_operators_figures() -> None:
     someone = member()
     someone.streams["ops:overview"] = object()
     assert someone.renew(everything("ana")) == []
-    assert someone.renew(Grants(user="ana", can={"subscribe": ("*",)})) == [s.Leave(None, "ops:overview")]
+    assert someone.renew(Grants(user="ana", can={"subscribe": ("*",)})) == [e.Leave(None, "ops:overview")]
