@@ -1,62 +1,31 @@
-"""An edge's process: puts the parts together, takes viewers when the rings are warm, leaves when asked to."""
+"""An edge's process: takes viewers when the rings are warm, moves them on, leaves when asked to."""
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
+from consumers.assembly import parts_of
 from consumers.cluster.control import ControlTopics
 from consumers.cluster.departure import depart
-from consumers.cluster.heartbeat import Heartbeat
-from consumers.cluster.partitions import Partition, ServedPartitions
-from consumers.cluster.places import PlaceBook
+from consumers.cluster.partitions import Partition
 from consumers.cluster.reader import Reader
 from consumers.cluster.readers import start_readers
-from consumers.delivery.backfill import Backfill
 from consumers.delivery.broadcast import WRITE_MODE
-from consumers.delivery.hub import Hub, Raw
-from consumers.delivery.records import reader_for
+from consumers.delivery.hub import Raw
 from consumers.delivery.taking_back import TakingBack
 from consumers.feeds.feeds import History
-from consumers.feeds.reading import feeds_of, looks_of
-from consumers.messenger.messenger import Messenger
-from consumers.messenger.signals import Signals
-from consumers.nearby.looking import Looking
-from consumers.nearby.positions import Positions
-from consumers.service.admission import Admission
-from consumers.service.attachments import AskAttachments
-from consumers.service.ops.crowd import CrowdRequests
-from consumers.service.ops.nearby import NearbyRequests
-from consumers.service.ops.places import PlaceRequests
-from consumers.service.ops.publishing import Publishing
-from consumers.service.ops.requests import Requests
-from consumers.service.ops.rooms import RoomRequests
-from consumers.service.ops.subscriptions import Subscriptions
-from consumers.service.poster import KafkaPoster
-from consumers.service.service import Service
-from consumers.service.tasks import Tasks, contained, regularly
-from consumers.service.tokens import tokens_of
-from consumers.transport.handshake import PATH
+from consumers.service.tasks import contained, regularly
 from consumers.transport.listener import listen
 from consumers.transport.routes import fallback_routes, plain_routes
-from control.commands.answers import Answers
-from control.commands.sending import CommandSender
 from control.edges.presence import BEAT_S
-from control.edges.shares import SAY_S, DoorShares
+from control.edges.shares import SAY_S
 from control.entity.tables import Tables
 from control.following.follower import TableThread
 from control.state import ControlState
 from history.taken_back import TakenBack
-from kernel.access.hosts import loopback_origins
-from kernel.access.signing import Signer
-from kernel.access.tokens import is_loopback
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.fairness.budgets import DoorBudgets
-from kernel.fairness.slots import Slots
-from kernel.fairness.turns import Turns
 from kernel.log.first_write import PRODUCER
 from kernel.log.kafka import wait_for_kafka
 from kernel.log.positions import OVERVIEW_SHARD, Kind, Shard
@@ -65,7 +34,6 @@ from kernel.process.health import Health
 from kernel.process.logs import get_logger
 from kernel.process.metrics import DELIVERED, EDGE_LATENCY, RING_BYTES, SLOW_VIEWERS
 from kernel.settings.reading import Settings
-from schemas.registry import codec_for
 
 _log = get_logger("touchline.edge")
 
@@ -88,124 +56,20 @@ class Edge:
         self.health = Health("kafka", "rings", "tables", "channels", PRODUCER)
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
-        names = self._names = topic_names(settings)
-        decode = reader_for(settings)
-        rings = {"ring_events": edge.ring_events, "ring_bytes": edge.ring_bytes}
-        self._hub = Hub(decode, **rings, selective=names.fanout_location)
-        positions = Positions.of_hub(self._hub, clock, settings.nearby.inactive_s)
-        now_ms = state.presence.broker_ms
-        self._looking = Looking(settings.nearby, clock, state.consent, positions, decode, now_ms=now_ms)
-        self._poster = KafkaPoster(settings, self._loop)
-        self._answers = Answers(settings)
-        self._attachments = AskAttachments(settings, clock)
-        self._heartbeat = Heartbeat(
-            edge=self.name,
-            cell=edge.cell or self.name,
-            url=edge.public_url or f"{'wss' if edge.tls_cert else 'ws'}://{edge.host}:{edge.port}{PATH}",
-            hub=self._hub,
-            clock=clock,
-            codec=codec_for(settings, "presence"),
-            presence=state.presence,
-        )
-        self._served = ServedPartitions(names, self._heartbeat.owner)
-        acks, write = codec_for(settings, "ack"), partial(self._poster.post_soon, names.acks)
-        self._places = PlaceBook(clock, acks, write, state.rooms.inboxes, state.rooms.erased_at)
+        self._names = topic_names(settings)
+        parts = parts_of(settings, clock, self.name, history=history, state=state)
+        self.service, self._hub, self._looking = parts.service, parts.hub, parts.looking
+        self._poster, self._answers, self._attachments = parts.poster, parts.answers, parts.attachments
+        self._heartbeat, self._served = parts.heartbeat, parts.served
+        self._places, self._shares = parts.places, parts.shares
         self._leave_all = leave  # of processes that share the port: asks for all of them to leave
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
         self._recovery: asyncio.Task[None] | None = None
-        budgets = DoorBudgets(settings.limits, clock)
-        shares = self._shares = DoorShares(budgets, clock, codec_for(settings, "share"))
-        admission = Admission(
-            edge,
-            tokens_of(settings, clock, state.revocations, new_id=partial(secrets.token_urlsafe, 12)),
-            name=self.name,
-            cell=self._heartbeat.cell,
-            on_loopback=is_loopback(edge.host),
-            clock=clock,
-            pages=loopback_origins(settings.gateway.port),
-            elsewhere=partial(shares.elsewhere, "connections"),
-        )
-        subscriptions = Subscriptions(
-            self._hub,
-            Backfill(history),
-            state,
-            self._served,
-            most_of_a_user=edge.max_subscriptions_per_user,
-            elsewhere=partial(shares.elsewhere, "subscriptions"),
-            now_ms=clock.now_ms,
-        )
-        requests = Requests(
-            history=history,
-            readers=state.readers,
-            rooms=state.rooms,
-            counts=self._heartbeat,
-            budgets=budgets,
-            pages=Slots.of_pages(settings.limits),
-            page_bytes=settings.limits.page_bytes,
-        )
-        rooms = RoomRequests(
-            state.rooms,
-            poster=self._poster,
-            answers=self._answers,
-            commands=CommandSender(settings, clock),
-            history=history,
-            budgets=budgets,
-            clock=clock,
-            most=settings.limits.rooms_of_a_user,
-        )
-        places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=self._places)
-        tasks = Tasks()
-        feeds = feeds_of(settings, decode, state, history=history, budgets=budgets, tasks=tasks)
-        signals = Signals(
-            clock, codec_for(settings, "signal"), partial(self._poster.post_soon, names.signals)
-        )
-        publishing = Publishing(
-            poster=self._poster,
-            history=history,
-            channels=state,
-            answers=self._answers,
-            new_id=partial(secrets.token_urlsafe, 12),
-            budgets=budgets,
-            attachments=self._attachments,
-            signer=Signer(settings.auth),
-        )
-        self.service = Service(
-            edge,
-            clock,
-            admission,
-            subscriptions,
-            publishing,
-            requests,
-            Turns(clock),
-            rooms,
-            places,
-            Messenger(
-                door=rooms.door,
-                history=history,
-                book=self._places,
-                places=places,
-                requests=requests,
-                subscriptions=subscriptions,
-                admission=admission,
-                signals=signals,
-                looks=looks_of(settings, state, feeds.broadcasts, tasks),
-                viewers=self._heartbeat.viewers,
-                crowd=state.crowd,
-                clock=clock,
-                tasks=tasks,
-            ),
-            NearbyRequests(settings.nearby, self._looking, publishing, state.consent, budgets),
-            feeds,
-            CrowdRequests(
-                *(settings, clock, state, history), by=(self._poster, self._answers), budgets=budgets
-            ),
-            tasks,
-        )
-        shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
-        shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)
         self._on_disk = on_disk
-        self._control = ControlTopics(settings, clock, self.service, state, shares=shares, signals=signals)
+        self._control = ControlTopics(
+            settings, clock, self.service, state, shares=parts.shares, signals=parts.signals
+        )
         self.taking_back = TakingBack(
             *(self._hub, self.service.subscriptions.backfill, TakenBack(state.moderation)),
             self._loop.call_later,

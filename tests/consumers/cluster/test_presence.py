@@ -147,7 +147,7 @@ def test_however_fast_they_come_and_go_they_are_told_at_most_once_in_two_seconds
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     poster = Unheard()
-    monkeypatch.setattr("consumers.edge.KafkaPoster", lambda *_: poster)
+    monkeypatch.setattr("consumers.assembly.KafkaPoster", lambda *_: poster)
 
     async def run() -> None:
         settings, loop = Settings(), asyncio.get_running_loop()
