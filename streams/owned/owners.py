@@ -1,4 +1,4 @@
-"""All that a worker owns beside the streams: whose input a record is, and what partitions bring to each owner."""
+"""All that a worker owns beside the streams: whose input a record is, and what partitions bring to whom."""
 
 import asyncio
 from collections.abc import Callable, Mapping
