@@ -23,18 +23,21 @@ from kernel.log.positions import MAX_SEQ, Kind, Stream
 _MOST_PAGES: Final = 8
 
 
-class _Page(Protocol):
-    @property
-    def events(self) -> list[bytes]: ...
+class ReadPage(Protocol):
+    """Events oldest first, as JSON objects, and whether there are more in the direction of reading."""
 
     @property
-    def more(self) -> bool: ...
+    def events(self) -> list[bytes]: ...
 
     @property
     def seqs(self) -> list[int]: ...
 
     @property
-    def degraded(self) -> bool: ...
+    def more(self) -> bool: ...
+
+    @property
+    def degraded(self) -> bool:
+        """Only a part of what is kept was asked, because a server does not answer."""
 
 
 class Reader(Protocol):
@@ -48,7 +51,7 @@ class Reader(Protocol):
         before: int | None = None,
         limit: int,
         replies_to: str = "",
-    ) -> _Page: ...
+    ) -> ReadPage: ...
 
     async def replies(
         self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL
@@ -172,7 +175,7 @@ async def _visible(
     return Page([], more=True, seqs=[], degraded=degraded), ALL
 
 
-def _all(page: _Page) -> Page:
+def _all(page: ReadPage) -> Page:
     return Page(page.events, page.more, page.seqs, page.degraded)
 
 

@@ -30,6 +30,7 @@ from kernel.log.positions import Kind, Stream
 from kernel.log.records import Partition, Record
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
+from kernel.process.lifecycle import unless
 from kernel.process.logs import get_logger
 from kernel.process.ops_port import OpsServer
 from kernel.settings.reading import Settings
@@ -231,7 +232,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     try:
         await wait_for_registry(settings, stop, health)
         async with AsyncExitStack() as stack:
-            await _unless(stop, wait_for_kafka(settings))
+            await unless(stop, wait_for_kafka(settings))
             if not stop.is_set():
                 await _serve(settings, clock, stop, health, stack)
     finally:
@@ -263,7 +264,7 @@ async def _serve(
     )
     tables.start()
     stack.push_async_callback(tables.stop)
-    await _unless(stop, _first_of(known.wait(), failed))
+    await unless(stop, _first_of(known.wait(), failed))
     if stop.is_set():
         return
     taken_back = TakenBack(state.moderation)
@@ -284,15 +285,3 @@ async def _serve(
 async def _first_of(*waiting: Any) -> None:
     tasks = [asyncio.ensure_future(one) for one in waiting]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, Any]) -> None:
-    """Await, unless we are asked to stop first."""
-    work, stopped = asyncio.create_task(waiting), asyncio.create_task(stop.wait())
-    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if work.done():
-        work.result()
-    else:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from elasticsearch import ApiError, TransportError
@@ -14,6 +14,7 @@ from kernel.log.first_write import PRODUCER
 from kernel.log.kafka import wait_for_kafka, watch_kafka
 from kernel.log.topics import indexer_group
 from kernel.process.health import Health
+from kernel.process.lifecycle import unless
 from kernel.process.logs import get_logger
 from kernel.process.ops_port import OpsServer
 from kernel.settings.reading import Settings
@@ -46,12 +47,12 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     client = elastic_client(settings, timeout_s=60, connections=settings.indexer.parallel_requests + 4)
     try:
         await wait_for_registry(settings, stop, health)
-        await _unless(stop, wait_for_kafka(settings))
+        await unless(stop, wait_for_kafka(settings))
         if stop.is_set():
             return
         source = EventSource(settings, clock, group=indexer_group(settings), health=health)
         indexer = Indexer(settings, clock, client, source, health=health)
-        await _unless(stop, indexer.open())
+        await unless(stop, indexer.open())
         if not stop.is_set():
             health.ok("elasticsearch")
             source.subscribe()
@@ -78,16 +79,3 @@ async def _regularly(sweep: Callable[[], Awaitable[object]]) -> None:
         with contextlib.suppress(ApiError, TransportError):
             await sweep()
         await asyncio.sleep(_SWEEP_S)
-
-
-async def _unless(stop: asyncio.Event, waiting: Coroutine[object, object, None]) -> None:
-    """Await, unless we are asked to stop first."""
-    work, stopped = asyncio.create_task(waiting), asyncio.create_task(stop.wait())
-    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if work.done():
-        work.result()
-    else:
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work

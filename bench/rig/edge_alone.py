@@ -16,7 +16,7 @@ import uvloop
 
 from bench.rig.known import KnownByHand
 from consumers.cluster.places import PlaceBook
-from consumers.delivery.backfill import Backfill, History, HistoryPage
+from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.feeds.feeds import FeedRequests
@@ -41,6 +41,7 @@ from consumers.transport.handshake import Handshake
 from control.commands.answers import Question
 from control.numbering import Placed
 from control.state import ControlState
+from history.visible import ReadPage
 from kernel.access.hosts import loopback_origins
 from kernel.access.jwks import JwksKeys
 from kernel.access.tokens import StaticKeys, Verifier
@@ -114,7 +115,7 @@ class _Nothing:
     async def send(self, about: str, command: str, arguments: Any, *, actor: str | None = None) -> None:
         raise NotImplementedError
 
-    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> ReadPage:
         raise NotImplementedError(stream)
 
     async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:

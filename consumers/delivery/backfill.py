@@ -6,14 +6,13 @@ lowest cursor that waits, and its page serves everybody whose cursor lies in it.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 from consumers.delivery.hub import Feed
 from consumers.delivery.subscription import Page
 from consumers.transport.frames import event_frame
-from control.rooms.membership import ALL, Spans
-from history.visible import members_at
+from history.visible import Reader, ReadPage, members_at
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ, Stream, split_lane
 from kernel.process.logs import get_logger
@@ -30,39 +29,8 @@ V = TypeVar("V")
 Wake = Callable[[TouchlineError | None], None]
 
 
-class HistoryPage(Protocol):
-    """Events oldest first, as JSON objects, and whether there are more in the direction of reading."""
-
-    @property
-    def events(self) -> list[bytes]: ...
-
-    @property
-    def seqs(self) -> list[int]: ...
-
-    @property
-    def more(self) -> bool: ...
-
-    @property
-    def degraded(self) -> bool:
-        """Only a part of what is kept was asked, because a server does not answer."""
-
-
-class History(Protocol):
+class History(Reader, Protocol):
     """Reading a stream's past, complete up to its head."""
-
-    async def read(
-        self,
-        stream: Stream,
-        *,
-        after: int | None = None,
-        before: int | None = None,
-        limit: int,
-        replies_to: str = "",
-    ) -> HistoryPage: ...
-
-    async def replies(
-        self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL
-    ) -> dict[str, int]: ...
 
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None: ...
 
@@ -222,7 +190,7 @@ class Backfill:
         reads.pages = [entry for entry in reads.pages if entry not in served]
         return [wake for _, wake in served]
 
-    async def _lags(self, reads: _Reads, found: HistoryPage, after: int = 0) -> bool:
+    async def _lags(self, reads: _Reads, found: ReadPage, after: int = 0) -> bool:
         """Whether the log lacks what has come by here and was not kept: then it is to be asked again.
 
         It lags behind the fan-out, by milliseconds, and for as long as a broker is away by seconds. Retention
@@ -241,7 +209,7 @@ class Backfill:
         reads.fruitless = feed.passed = 0
         return False
 
-    async def _missing_below(self, feed: Feed, stream: Stream, after: int, found: HistoryPage) -> int:
+    async def _missing_below(self, feed: Feed, stream: Stream, after: int, found: ReadPage) -> int:
         """Up to where events above `after` may be gone: retention takes the oldest first.
 
         So they are not gone if anything up to `after` is still there (§5.4).
@@ -284,7 +252,7 @@ def _not_yet() -> TouchlineError:
     return TouchlineError("unavailable", "The log does not hold yet what has been fanned out.")
 
 
-def _page(feed: Feed, start: int, found: HistoryPage, *, reaches: int, missing_below: int = 0) -> Page:
+def _page(feed: Feed, start: int, found: ReadPage, *, reaches: int, missing_below: int = 0) -> Page:
     """Frames of a page. The first event does not say what came before it: that was not read."""
     seqs = found.seqs
     prevs = [0, *seqs] if feed.ring.chained else [0] * len(seqs)

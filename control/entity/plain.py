@@ -38,10 +38,34 @@ def plain_type(
     check: Callable[[P], P] = lambda state: state,
 ) -> EntityType[P]:
     """The type of such an entity; `check` raises for what is in no state."""
-    codec = codec_for(settings, schema)
     replace: Callable[..., P] = msgspec.structs.replace
+    return written_type(
+        *(settings, name, topic, schema, kind),
+        stamp_of=lambda state: Stamp(state.revision, state.places),
+        with_stamp=lambda state, stamp: replace(state, revision=stamp.revision, places=dict(stamp.places)),
+        entity_of=entity_of,
+        flags=flags,
+        check=check,
+    )
 
-    def make(read: dict[str, Any]) -> P:
+
+def written_type(
+    settings: Settings,
+    name: str,
+    topic: str,
+    schema: str,
+    kind: type[T],
+    *,
+    stamp_of: Callable[[T], Stamp],
+    with_stamp: Callable[[T, Stamp], T] = lambda state, _: state,
+    entity_of: Callable[[bytes], bytes] = whole_key,
+    flags: Callable[[bytes, T], int] | None = None,
+    check: Callable[[T], T] = lambda state: state,
+) -> EntityType[T]:
+    """The type of an entity that is a struct, written field by field, and says by itself how new it is."""
+    codec = codec_for(settings, schema)
+
+    def make(read: dict[str, Any]) -> T:
         return check(msgspec.convert(read, kind))
 
     return EntityType(
@@ -49,8 +73,8 @@ def plain_type(
         topic=topic,
         encode=lambda state: codec.encode(msgspec.to_builtins(state, builtin_types=(bytes,))),
         decode=lambda value: read_state(make, codec.decode(value)),
-        stamp_of=lambda state: Stamp(state.revision, state.places),
-        with_stamp=lambda state, stamp: replace(state, revision=stamp.revision, places=dict(stamp.places)),
+        stamp_of=stamp_of,
+        with_stamp=with_stamp,
         entity_of=entity_of,
         flags=flags,
     )

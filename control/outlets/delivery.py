@@ -4,15 +4,12 @@ Of a partition that is read up to an offset, all events before it were delivered
 there is no record. Who takes a partition over reads each record's receiver from where it is.
 """
 
-from typing import Any
-
 import msgspec
 
-from control.entity.plain import read_state
+from control.entity.plain import written_type
 from control.entity.types import EntityType, Stamp, pair_key
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
-from schemas.registry import codec_for
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,16 +31,8 @@ def delivery_key(receiver: str, topic: str, partition: int) -> bytes:
 
 def delivery_type(settings: Settings) -> EntityType[Delivery]:
     """Of two records of a key the later one holds: whoever has the partition writes it."""
-    codec = codec_for(settings, "delivery")
-
-    def make(read: dict[str, Any]) -> Delivery:
-        return msgspec.convert(read, Delivery)
-
-    return EntityType(
-        name="deliveries",
-        topic=topic_names(settings).deliveries,
-        encode=lambda delivery: codec.encode(msgspec.to_builtins(delivery)),
-        decode=lambda value: read_state(make, codec.decode(value)),
+    return written_type(
+        *(settings, "deliveries", topic_names(settings).deliveries, "delivery", Delivery),
         stamp_of=lambda delivery: Stamp(delivery.revision),
         with_stamp=lambda delivery, stamp: msgspec.structs.replace(delivery, revision=stamp.revision),
     )

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
@@ -55,3 +55,15 @@ def run_role(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
         log.exception("stopped by an unexpected error")
         return 1
     return 0
+
+
+async def unless(stop: asyncio.Event, waiting: Coroutine[Any, Any, object]) -> None:
+    """Await, unless we are asked to stop first: then it is cancelled. What it raises is raised."""
+    work, stopped = asyncio.create_task(waiting), asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if work.done():
+        work.result()
+    else:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)

@@ -1,5 +1,6 @@
 """A role ends well when it is asked to, and says in one line why it ends when it was not."""
 
+import asyncio
 import json
 import os
 import signal
@@ -9,6 +10,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
+from kernel.errors import TouchlineError
+from kernel.process.lifecycle import unless
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,3 +68,34 @@ def test_an_unexpected_error_ends_the_process_and_is_logged_with_its_place() -> 
     assert process.returncode == 1
     assert line["level"] == "error"
     assert "RuntimeError: a bug" in line["exception"]
+
+
+async def test_what_is_waited_for_ends_when_the_role_is_asked_to_stop() -> None:
+    stop, begun, cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    waiting = asyncio.create_task(unless(stop, forever()))
+    await begun.wait()
+    stop.set()
+    await waiting
+    assert cancelled.is_set()
+
+
+async def test_what_is_waited_for_may_come_or_fail_before_that() -> None:
+    async def comes() -> None:
+        came.set()
+
+    async def fails() -> None:
+        raise TouchlineError("unavailable", "Kafka does not answer.")
+
+    came, stop = asyncio.Event(), asyncio.Event()
+    await unless(stop, comes())
+    assert came.is_set()
+    with pytest.raises(TouchlineError):
+        await unless(stop, fails())

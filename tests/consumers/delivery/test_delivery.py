@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from msgspec import UNSET, UnsetType
 
-from consumers.delivery.backfill import Backfill, HistoryPage
+from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import FanoutRecord
 from consumers.delivery.subscription import Subscription
 from consumers.protocol.messages import Gap, Subscribe, Subscribed
+from history.visible import ReadPage
 from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Stream
 from tests.consumers.delivery.viewers import SHARD, STREAM, Log, Socket, decode, hub, join, raw
 
@@ -221,7 +222,7 @@ def test_what_follows_is_counted_over_all_lanes() -> None:
 class NoHistory:
     """Whoever asks it has made a mistake."""
 
-    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> ReadPage:
         raise AssertionError(stream)
 
     async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bench.rig.edge_alone import bare_service
-from consumers.delivery.backfill import HistoryPage
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from history.feed import FeedPage
+from history.visible import ReadPage
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from schemas.codec import Codec
@@ -26,7 +26,7 @@ SSE = b"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Away:
     """History whose servers do not answer."""
 
-    async def read(self, stream: Stream, **_: Any) -> HistoryPage:
+    async def read(self, stream: Stream, **_: Any) -> ReadPage:
         raise TouchlineError("unavailable", f"The log does not answer: {stream} cannot be read.")
 
     async def replies(self, stream: Stream, events: Any, spans: Any = None) -> dict[str, int]:
