@@ -19,7 +19,7 @@ from consumers.service.tasks import contained, regularly
 from consumers.transport.listener import listen
 from consumers.transport.routes import fallback_routes, plain_routes
 from control.edges.presence import BEAT_S
-from control.edges.shares import SAY_S
+from control.edges.shares import PUBLISH_S
 from control.entity.tables import Tables
 from control.following.follower import TableThread
 from control.state import ControlState
@@ -90,7 +90,7 @@ class Edge:
                 self.service.messenger.run(),
                 self.beat(),
                 self._send_places(),
-                regularly(SAY_S, "what users took", self._say_shares),
+                regularly(PUBLISH_S, "what users took", self._publish_shares),
                 self._looking.sweep_forever(),
             )
         ]
@@ -139,19 +139,19 @@ class Edge:
             await asyncio.sleep(BEAT_S)
             if self.service.admission.open or self._heartbeat.leaving:
                 # Each of them by itself: what fails now is tried again in two seconds, and all else goes on.
-                await contained("the heartbeat", self._say_all())
-                await contained("the viewers' numbers", self._tell_all())
+                await contained("the heartbeat", self._publish_heartbeat())
+                await contained("the viewers' numbers", self._notify_of_numbers())
                 RING_BYTES.set(self._hub.bytes)
                 SLOW_VIEWERS.set(sum(1 for viewer in self.service.admission.viewers() if viewer.paused))
                 if self._changed:
                     self._changed = self.service.subscriptions.move(self._serves, self._elsewhere) > 0
 
-    async def _say_all(self) -> None:
+    async def _publish_heartbeat(self) -> None:
         for key, value in self._heartbeat.parts(self._served.partitions()):
             self._publish(self._names.presence, key, value)
             await asyncio.sleep(0)
 
-    async def _tell_all(self) -> None:
+    async def _notify_of_numbers(self) -> None:
         for _ in self._heartbeat.push():
             await asyncio.sleep(0)
 
@@ -166,8 +166,8 @@ class Edge:
     def _elsewhere(self, shard: Shard) -> str | None:
         return self._served.elsewhere(shard.key)
 
-    async def _say_shares(self) -> None:
-        for key, value in self._shares.say():
+    async def _publish_shares(self) -> None:
+        for key, value in self._shares.records():
             self._publish(self._names.shares, key, value)
             await asyncio.sleep(0)
 

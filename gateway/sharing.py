@@ -2,7 +2,7 @@
 
 import asyncio
 
-from control.edges.shares import SAY_S, DoorShares
+from control.edges.shares import PUBLISH_S, DoorShares
 from control.following.table import TopicTable
 from gateway.context import Context
 from kernel.clock import Clock
@@ -30,9 +30,9 @@ async def share(context: Context, shares: DoorShares) -> None:
     """For as long as it runs."""
     topic = topic_names(context.settings).shares
     while True:
-        await asyncio.sleep(SAY_S)
+        await asyncio.sleep(PUBLISH_S)
         try:
-            said: list[Record] = [(topic, key.encode(), value) for key, value in shares.say()]
+            said: list[Record] = [(topic, key.encode(), value) for key, value in shares.records()]
             if said:
                 await context.producer.submit_many(said, lambda record: record, patience_s=_PATIENCE_S)
         except TouchlineError as error:

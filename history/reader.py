@@ -37,7 +37,7 @@ from history.sources.tail import Tail
 from history.taken_back import TakenBack, head_of, shown_by
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.fairness.fair import Places
+from kernel.fairness.fair import FairSemaphore
 from kernel.log.kafka import admin_client, client_config, unreachable
 from kernel.log.positions import MAX_SEQ, Kind, Stream, lanes_of, may_hold, partition_of, time_of_id
 from kernel.log.records import Partition
@@ -101,7 +101,7 @@ class History:
         self._broadcasts, self._feeds = codecs[Kind.BROADCAST], KnownPages()
         #: Makes what reads the log, when it is first needed, and again after a failure.
         self.new_reader: Callable[[], LogReader] = lambda: LogReader(settings, codecs)
-        self._places = Places(READERS)
+        self._places = FairSemaphore(READERS)
         #: Readers that nobody uses; more are made when they are needed.
         self._idle: list[LogReader] = []
         self._topics: dict[Kind, tuple[float, _Topic]] = {}

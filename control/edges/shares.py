@@ -19,7 +19,7 @@ from kernel.fairness.budgets import DoorBudgets
 from schemas.codec import Codec
 
 #: How often a door looks whether there is something to say: within a second the others know.
-SAY_S: Final = 0.25
+PUBLISH_S: Final = 0.25
 #: How often it says what users hold.
 _HELD_S: Final = 2.0
 #: Users of one budget in a record, and records at a time. With the longest names a record is half of what
@@ -52,7 +52,7 @@ class DoorShares:
         """Users hold something here, of which each may have so many over all doors."""
         self._holds[what] = (by_user, limit)
 
-    def say(self) -> Iterator[tuple[str, bytes]]:
+    def records(self) -> Iterator[tuple[str, bytes]]:
         """What there is to say now, as records: often nothing."""
         for _ in range(_RECORDS):
             taken = [

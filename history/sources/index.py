@@ -12,7 +12,7 @@ from history.replies import FIELD, counting
 from history.sources import names
 from history.sources.elastic import documents_of, search_whole
 from kernel.clock import Clock
-from kernel.fairness.fair import Places
+from kernel.fairness.fair import FairSemaphore
 from kernel.log.positions import Kind, Stream
 
 #: For how long a watermark is used before it is asked for again. An old one is as right as a new one: the
@@ -82,7 +82,7 @@ class StreamIndex:
         self._client, self._prefix, self._clock = client, prefix, clock
         self._live: tuple[float, int] = (float("-inf"), 0)
         self._watermarks: dict[str, tuple[float, Watermark]] = {}
-        self._reading, self._sizes = Places(_READS), _Sizes()
+        self._reading, self._sizes = FairSemaphore(_READS), _Sizes()
 
     async def complete(
         self, kind: Kind, partition: int, topic_id: str, read: Read

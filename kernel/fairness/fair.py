@@ -12,7 +12,7 @@ from typing import Final
 WHOSE: Final[ContextVar[str]] = ContextVar("whose", default="")
 
 
-class Places:
+class FairSemaphore:
     """So many places. The last one that is free is only for those who have none."""
 
     def __init__(self, number: int) -> None:

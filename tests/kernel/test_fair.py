@@ -1,12 +1,12 @@
-"""Places that are shared: who has fewest gets the next one, and nobody has all."""
+"""FairSemaphore that are shared: who has fewest gets the next one, and nobody has all."""
 
 import asyncio
 from contextvars import copy_context
 
-from kernel.fairness.fair import WHOSE, Places
+from kernel.fairness.fair import WHOSE, FairSemaphore
 
 
-def asking(places: Places, who: str) -> "asyncio.Task[str]":
+def asking(places: FairSemaphore, who: str) -> "asyncio.Task[str]":
     """Somebody who wants a place."""
     context = copy_context()
     context.run(WHOSE.set, who)
@@ -19,7 +19,7 @@ async def turns(number: int = 3) -> None:
 
 
 async def test_the_last_place_is_for_those_who_have_none() -> None:
-    places = Places(3)
+    places = FairSemaphore(3)
     ana = [asking(places, "ana") for _ in range(5)]
     await turns()
     assert sum(task.done() for task in ana) == 2
@@ -38,7 +38,7 @@ async def test_the_last_place_is_for_those_who_have_none() -> None:
 
 
 async def test_who_has_fewest_is_next() -> None:
-    places = Places(2)
+    places = FairSemaphore(2)
     ana, ben = asking(places, "ana"), asking(places, "ben")
     await turns()
     waiting = [asking(places, who) for who in ("ana", "ana", "cleo")]
@@ -55,7 +55,7 @@ async def test_who_has_fewest_is_next() -> None:
 
 
 async def test_who_is_gone_takes_no_place_along() -> None:
-    places = Places(1)
+    places = FairSemaphore(1)
     ana = asking(places, "ana")
     await turns()
     ben, cleo = asking(places, "ben"), asking(places, "cleo")
