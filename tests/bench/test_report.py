@@ -36,7 +36,7 @@ def test_where_runs_do_not_pair_the_reference_is_its_median() -> None:
     assert ours.ratio == Spread(2, (90 + 45) / 2 / 100, 0.45, 0.9)
 
 
-def test_who_has_nobody_beside_him_has_no_ratio() -> None:
+def test_who_has_nobody_beside_them_has_no_ratio() -> None:
     (alone,) = summarise([Sample("rate", "ours", 1)], {"rate": RATE})
     assert alone.ratio is None
 

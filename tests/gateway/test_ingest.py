@@ -267,7 +267,7 @@ async def test_other_methods_and_paths_are_problems_too(http: ClientSession, ing
         assert (response.status, (await response.json(content_type=None))["code"]) == (404, "not_found")
 
 
-async def test_a_client_who_leaves_in_the_middle_of_his_body_is_nothing_of_note(
+async def test_a_client_who_leaves_in_the_middle_of_a_body_is_nothing_of_note(
     http: ClientSession, ingesting: Pipeline
 ) -> None:
     host, _, port = ingesting.gateway_url.removeprefix("http://").partition(":")

@@ -156,7 +156,7 @@ def test_patterns(pattern: str, stream: str, covered: bool) -> None:
         (Auth(anonymous="off"), True, False),
     ],
 )
-def test_nobody_needs_a_token_on_his_own_machine_and_everybody_elsewhere(
+def test_nobody_needs_a_token_on_their_own_machine_and_everybody_elsewhere(
     auth: Auth, on_loopback: bool, allowed: bool
 ) -> None:
     assert anonymous_allowed(auth, on_loopback=on_loopback) is allowed

@@ -338,7 +338,7 @@ async def test_a_change_in_the_same_batch_as_its_target_counts(
     await until(searcher, Search(channels=("quick",)), 1)
 
 
-async def test_nobody_finds_what_his_grants_do_not_cover(indexing: Pipeline, searcher: Searcher) -> None:
+async def test_nobody_finds_what_their_grants_do_not_cover(indexing: Pipeline, searcher: Searcher) -> None:
     channels = ["room-a", "room-a~3", "room-ab", "room-b"]
     write(indexing.settings, Kind.CHAT, [chat(c, next(_offsets), "secretword") for c in channels])
     await until(searcher, Search(q="secretword"), 4)

@@ -35,7 +35,7 @@ def test_as_shipped_a_user_may_post_200_messages_at_once_and_20_a_second_after_t
     assert not fold(judge, *later).rejected
 
 
-def test_who_sends_too_much_is_refused_until_the_time_that_he_is_told() -> None:
+def test_who_sends_too_much_is_refused_until_the_time_that_they_are_told() -> None:
     judge = judge_with(user_events=1.0)
     outcome = fold(judge, *(post(n) for n in range(12)))
     assert (outcome.accepted.total(), outcome.rejected) == (10, {"rate_limited": 2})

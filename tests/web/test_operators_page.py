@@ -164,9 +164,7 @@ def test_the_operators_page_lives_on_the_stream_and_by_http_while_the_edge_is_aw
     page.close()
 
 
-def test_a_viewer_who_reads_nothing_is_shown_as_slow_until_he_is_gone(
-    browser: Browser, pipeline: Pipeline
-) -> None:
+def test_a_viewer_who_reads_nothing_is_shown_as_slow_until_gone(browser: Browser, pipeline: Pipeline) -> None:
     page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
     page.until(shows("td", "edge"))
     # The page itself is slow for a moment: it takes the figures of three minutes.

@@ -27,7 +27,7 @@ async def leaving(service: Service, health: Health, seconds: float) -> asyncio.T
     return task
 
 
-def test_each_viewer_is_told_a_time_of_his_own_and_all_have_a_third_of_the_time_to_arrive() -> None:
+def test_each_viewer_is_told_a_time_of_their_own_and_all_have_a_third_of_the_time_to_arrive() -> None:
     async def run() -> None:
         service = bare_service()
         viewers = [opened(service, HANDSHAKE) for _ in range(40)]

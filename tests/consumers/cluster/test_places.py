@@ -117,7 +117,7 @@ def come(service: Service, user: str, device: str) -> Transport:
     return opened(service, HANDSHAKE.replace(b"/v1/ws", path, 1))
 
 
-async def test_what_a_viewer_acknowledges_is_written_for_his_user_and_device(log: Log) -> None:
+async def test_what_a_viewer_acknowledges_is_written_for_their_user_and_device(log: Log) -> None:
     clock = ManualClock()
     service = edge(book := PlaceBook(clock, CODEC, log.write, Inboxes(Settings())), clock)
     said = [("ana", "phone", 5), ("ana", "tv", 7), ("ben", "phone", 9), ("eve", "", 2)]

@@ -105,7 +105,7 @@ async def test_a_position_that_came_by_before_the_log_showed_it_is_not_missed(
     await past.close()
 
 
-async def test_where_the_log_lags_for_long_he_is_told_to_come_again() -> None:
+async def test_where_the_log_lags_for_long_the_viewer_is_told_to_come_again() -> None:
     edge, log, past = locations()
     log.seqs, log.shown = [1, 2], 1
     edge.take("location", [moved(1), moved(2)])

@@ -89,7 +89,7 @@ async def test_a_subscription_that_needs_it_is_refused_and_may_be_asked_for_agai
 
 
 @pytest.mark.parametrize("head", [HANDSHAKE, SSE], ids=["WebSocket", "SSE"])
-async def test_who_has_fallen_behind_the_ring_is_closed_with_4104_and_comes_back_with_his_cursors(
+async def test_who_has_fallen_behind_the_ring_is_closed_with_4104_and_comes_back_with_cursors(
     head: bytes,
 ) -> None:
     service = edge(whole=True)

@@ -141,7 +141,7 @@ def test_subscriptions_are_limited() -> None:
     assert codes(list(someone.receive(text(op="subscribe", stream="chat:c"), 0.0))) == ["limit_reached"]
 
 
-def test_who_is_silent_is_pinged_once_and_dropped_when_he_stays_silent() -> None:
+def test_who_is_silent_is_pinged_once_and_dropped_when_still_silent() -> None:
     """§2.4: a half-open connection is found within two heartbeats."""
     someone = member()
     assert someone.tick(24.9, 0) == []

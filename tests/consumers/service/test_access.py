@@ -65,7 +65,7 @@ async def test_tokens_decide_where_keys_are_set(kafka_servers: str, tmp_path: Pa
             await asyncio.to_thread(urllib.request.urlopen, request)
 
 
-async def test_revoking_a_users_tokens_ends_his_connections_and_lets_new_tokens_in(
+async def test_revoking_a_users_tokens_ends_their_connections_and_lets_new_tokens_in(
     kafka_servers: str, tmp_path: Path
 ) -> None:
     """§2.6"""

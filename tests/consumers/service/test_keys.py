@@ -41,7 +41,7 @@ async def come_by_sse(service: Service, token: str) -> Transport:
     return source
 
 
-async def test_the_first_who_comes_by_sse_is_let_in_by_a_key_that_is_fetched_for_him(issuer: Issuer) -> None:
+async def test_the_first_who_comes_by_sse_is_let_in_by_a_key_that_is_fetched_for_them(issuer: Issuer) -> None:
     service = edge(issuer, ManualClock(NOW_S * 1000))
     source = await come_by_sse(service, issuer.token("one", CAN))
     assert source.written.startswith(b"HTTP/1.1 200")

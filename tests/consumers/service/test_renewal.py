@@ -128,7 +128,7 @@ class Full(Transport):
         return self.waiting
 
 
-async def test_who_reads_too_slowly_to_be_told_does_not_outstay_his_token() -> None:
+async def test_who_reads_too_slowly_to_be_told_does_not_outstay_the_token() -> None:
     place = Place()
     viewer = place.come(place.token("ana", 60), Full())
     assert viewer.protocol is not None
