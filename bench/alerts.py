@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings

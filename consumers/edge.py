@@ -21,8 +21,8 @@ from consumers.transport.routes import fallback_routes, plain_routes
 from control.edges.presence import BEAT_S
 from control.edges.shares import PUBLISH_S
 from control.entity.tables import Tables
-from control.following.follower import TableThread
 from control.state import ControlState
+from control.topic_tables.follower import TableThread
 from history.taken_back import TakenBack
 from kernel.clock import Clock
 from kernel.errors import TouchlineError

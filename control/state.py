@@ -14,7 +14,6 @@ from control.edges.presence import Presence
 from control.entity.tables import Tables
 from control.entity.types import AnyType
 from control.feeds.feeds import Feeds
-from control.following.table import Learn, Row, TopicTable
 from control.moderation.moderation import Moderation
 from control.nearby.consent import Consent
 from control.numbering import Numbering
@@ -23,6 +22,7 @@ from control.revocations import Revocations
 from control.rooms.membership import Spans
 from control.rooms.rooms import Rooms
 from control.schedule.schedule import Schedule
+from control.topic_tables.table import Learn, Row, TopicTable
 from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -54,7 +54,7 @@ class ControlState:
     """Channels with their readers and retention, who watches what, which tokens are revoked.
 
     It is fed by a table on disk (`on_disk`) and by `tables`, which somebody follows
-    (`control.following.follower`); all else asks.
+    (`control.topic_tables.follower`); all else asks.
     """
 
     def __init__(

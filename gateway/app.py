@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from control.channels.lists import CLOSED
 from control.commands.sending import CommandSender
-from control.following.follower import TableThread
 from control.state import ControlState
+from control.topic_tables.follower import TableThread
 from gateway import schema_registry
 from gateway.attachments import api as attachments
 from gateway.attachments.opening import open_attachments
@@ -24,7 +24,7 @@ from gateway.http import openapi, reference
 from gateway.http.access import Access
 from gateway.http.bodies import BODY_TIMEOUT_S
 from gateway.http.connections import Connections
-from gateway.http.neighbours import same_site
+from gateway.http.guards import same_site
 from gateway.http.operations import Operation
 from gateway.http.origins import Origins
 from gateway.http.problems import as_problems
@@ -36,7 +36,7 @@ from gateway.outlets import notifications, webhooks
 from gateway.pages import demo, pages, walk
 from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search, suggest
-from gateway.sharing import share, shares_of
+from gateway.shares import share, shares_of
 from history import History
 from history.taken_back import TakenBack
 from kernel.clock import Clock

@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from control.commands.sending import CommandSender
-from control.following.follower import TableThread
 from control.state import ControlState
+from control.topic_tables.follower import TableThread
 from gateway.attachments.service import AttachmentService
 from gateway.http.access import Access
 from history import History

@@ -10,13 +10,13 @@ from confluent_kafka import KafkaException
 from control.channels.lists import CLOSED
 from control.commands.sending import CommandSender
 from control.entity.tables import Tables
-from control.following.follower import TableThread
 from control.outlets.delivery import delivery_type
 from control.outlets.notifying import Notifying
 from control.outlets.secrets import Secrets
 from control.outlets.vapid import read_vapid
 from control.outlets.webhooks import Webhook
 from control.state import ControlState
+from control.topic_tables.follower import TableThread
 from history import History
 from history.taken_back import TakenBack
 from kernel.access.outward import Outward

@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from control.channels.acl import ChannelAcl
-from control.following.follower import TableReader
-from control.following.table import Row, TopicTable
+from control.topic_tables.follower import TableReader
+from control.topic_tables.table import Row, TopicTable
 from kernel.access.tokens import Grants
 from kernel.access.tokens import matches as covers
 from kernel.access.users import ALERT as PREFIX

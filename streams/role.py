@@ -9,9 +9,9 @@ from typing import Any, Final, NoReturn, cast
 
 from control.channels.lists import SPREAD
 from control.counts import count_type
-from control.following.follower import TableThread
 from control.nearby.inside import inside_type
 from control.state import ControlState
+from control.topic_tables.follower import TableThread
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.first_write import PRODUCER

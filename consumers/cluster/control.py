@@ -9,9 +9,9 @@ from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
 from control.channels.table import ChannelTable
 from control.edges.shares import DoorShares
-from control.following.follower import TableThread
-from control.following.table import Row, TopicTable
 from control.state import ControlState
+from control.topic_tables.follower import TableThread
+from control.topic_tables.table import Row, TopicTable
 from kernel.access.users import ALERT, audit_channel
 from kernel.clock import Clock
 from kernel.log.topics import topic_names

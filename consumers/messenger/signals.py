@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from schemas.codec import Codec

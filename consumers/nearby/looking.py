@@ -11,9 +11,9 @@ from typing import Final, Protocol
 import msgspec
 
 from consumers.delivery.records import Decode, UnreadableRecord
-from consumers.nearby.crowd import Crowd
 from consumers.nearby.neighbours import Neighbours, Person, Position, Watch
 from consumers.nearby.positions import Positions
+from consumers.nearby.strangers import Crowd
 from consumers.transport.frames import text_frame
 from control.entity.types import PAIR
 from control.nearby.consent import AT_ONCE, Consent

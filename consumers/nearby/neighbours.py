@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from control.geo.columns import Columns
+from control.geo.distances import metres
 from control.nearby.sharing import Sharing
-from control.places.columns import Columns
-from control.places.distances import metres
 
 Reason = Literal["left", "inactive", "unfriended", "stopped"]
 Pairs = npt.NDArray[np.int64]

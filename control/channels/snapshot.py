@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from control.channels.channel import EPOCHS_KEY, ChannelRecord, epochs_from_avro, from_avro
 from control.channels.epochs import Epoch
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.log.positions import split_lane
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from control.edges.heartbeats import StreamSums
 from control.edges.presence import DEAD_AFTER_S
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.fairness.budgets import DoorBudgets

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.context import Context
 from gateway.http.exports import FORMAT, Batch, Form, Wanted, export, format_of, rows_of
-from gateway.http.neighbours import answer
+from gateway.http.guards import answer
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
 from gateway.outlets.door import looks_of
 from history.pages import MAX_LIMIT

@@ -6,7 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from gateway.context import Context
-from gateway.http.neighbours import answer
+from gateway.http.guards import answer
 from gateway.http.operations import Operation, Parameter, Reply
 from gateway.rooms.door import bound_of, who_asks
 from history.following import followed_by

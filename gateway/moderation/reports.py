@@ -12,7 +12,7 @@ from control.rooms.membership import ALL
 from control.rooms.state import is_room
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
-from gateway.http.neighbours import answer
+from gateway.http.guards import answer
 from gateway.http.operations import CHANNEL, Operation, Parameter, Reply
 from gateway.moderation.leading import must_lead
 from gateway.rooms.door import bound_of, who_asks

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from aiohttp import web
 
-from control.following.follower import TableThread
-from control.following.table import Row, TopicTable
+from control.topic_tables.follower import TableThread
+from control.topic_tables.table import Row, TopicTable
 from gateway.context import Context
 from gateway.http.operations import Operation, Parameter, Reply, number_of
 from gateway.operators.telling import EVERY_MS, LAG

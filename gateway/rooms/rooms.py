@@ -12,7 +12,7 @@ from control.rooms.door import MAX_PAGE, Alter, Create, Members, Who
 from control.rooms.state import MAX_MEMBERS, History
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
-from gateway.http.neighbours import answer
+from gateway.http.guards import answer
 from gateway.http.operations import Operation, Parameter, Reply
 from gateway.rooms.door import bound_of, room_door, who_asks
 from history.rooms import rows_of

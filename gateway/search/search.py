@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gateway.context import Context
 from gateway.http.access import Scope
 from gateway.http.exports import FORMAT, format_of
-from gateway.http.neighbours import answer
+from gateway.http.guards import answer
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from gateway.search.exporting import export_hits
 from gateway.search.hits import as_of_hits, count_replies

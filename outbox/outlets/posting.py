@@ -15,8 +15,8 @@ from kernel.access.outward import Outward, is_address
 from kernel.clock import Clock, to_rfc3339
 from kernel.settings.outbox import Outbox
 from kernel.version import VERSION
-from outbox.outlets.names import CheckedResolver
 from outbox.outlets.outlet import DONE, Item, Outcome
+from outbox.outlets.resolver import CheckedResolver
 
 #: Of an answer's body so much is taken, so that the connection can be used again.
 _ANSWER_BYTES: Final = 64 * 1024

@@ -15,8 +15,8 @@ from confluent_kafka import (
 )
 
 from control.channels.lists import EXPIRING
-from control.following.follower import TableReader
 from control.state import ControlState
+from control.topic_tables.follower import TableReader
 from history.pages import Watermark
 from history.sources.names import day_of, index_name
 from kernel.clock import Clock
@@ -35,8 +35,8 @@ from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
 from search_indexer.alerts import AlertBook
 from search_indexer.indexing.documents import Change, Indexable, indexable, source_of
-from search_indexer.indexing.outlet import Outlet
 from search_indexer.indexing.progress import Partition
+from search_indexer.indexing.writer import Outlet
 from search_indexer.text.folding import Folding
 
 _log = get_logger("touchline.index")

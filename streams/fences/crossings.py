@@ -10,10 +10,10 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from control.geo.cells import Grid
 from control.nearby.consent import Consent
 from control.nearby.fences import Fence, fence_channel
 from control.nearby.inside import Inside
-from control.places.cells import Grid
 from streams.fences.index import FenceIndex
 from streams.fold.checks.moves import Moved
 

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from control.geo.cells import Grid, boxes_around
+from control.geo.columns import Columns
+from control.geo.distances import Floats
 from control.nearby.fences import Fence
-from control.places.cells import Grid, boxes_around
-from control.places.columns import Columns
-from control.places.distances import Floats
 from streams.fences.shapes import Polygon, beyond_circles, box_of
 
 Slots = npt.NDArray[np.int64]

@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
+from control.geo.cells import Box, box_around
+from control.geo.distances import EARTH_M, Floats, metres
 from control.nearby.fences import Fence
-from control.places.cells import Box, box_around
-from control.places.distances import EARTH_M, Floats, metres
 
 _DEGREE_M: Final = EARTH_M * float(np.pi) / 180
 

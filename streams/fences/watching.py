@@ -9,11 +9,11 @@ from control.entity.known import Known
 from control.entity.tables import Tables
 from control.entity.types import Stamp
 from control.entity.writer import Writer
+from control.geo.cells import Grid
 from control.nearby.consent import Consent
 from control.nearby.fences import Fence, is_listing
 from control.nearby.inside import Inside, inside_type
 from control.nearby.sharing import Sharing
-from control.places.cells import Grid
 from kernel.access.signing import Signer
 from kernel.access.users import USER
 from kernel.clock import Clock, to_rfc3339

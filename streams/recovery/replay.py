@@ -13,7 +13,7 @@ from control.channels.channel import known_since
 from control.channels.epochs import Epochs
 from control.channels.snapshot import Snapshot
 from control.counts import Count
-from control.following.looking import read_channels, read_counts
+from control.topic_tables.looking import read_channels, read_counts
 from kernel.access.signing import Signer
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError

@@ -15,7 +15,7 @@ from chaos.parts.walkers.judging import (
     shown_as_the_oracle_says,
 )
 from chaos.parts.walkers.oracle import Change, Circle, Spot, World, metres, stretches
-from control.places import distances
+from control.geo import distances
 
 METRE = 1 / 111_195
 LATE, END = 5_000, 100_000

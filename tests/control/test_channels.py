@@ -9,7 +9,7 @@ from control.channels.epochs import Epoch
 from control.channels.lists import CLOSED, EXPIRING, SPREAD
 from control.channels.snapshot import Snapshot
 from control.channels.table import channel_type
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.access.tokens import Grants
 from kernel.clock import ManualClock
 from kernel.settings.reading import Settings as Deployment

@@ -13,7 +13,7 @@ from control.channels.channel import (
     with_shards,
 )
 from control.channels.snapshot import Snapshot
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.errors import TouchlineError
 from streams.recovery.replay import refuse_what_was_forgotten
 

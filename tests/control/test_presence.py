@@ -10,7 +10,7 @@ from control.edges.presence import (
     heartbeat,
     totals,
 )
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.clock import ManualClock
 
 

@@ -11,8 +11,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 from prometheus_client import REGISTRY
 
-from control.following.follower import TableReader, TableThread
-from control.following.table import End, Row, TopicTable
+from control.topic_tables.follower import TableReader, TableThread
+from control.topic_tables.table import End, Row, TopicTable
 from kernel.clock import SystemClock
 from kernel.log.kafka import apply_topics, client_config
 from kernel.log.topics import Topic

@@ -2,7 +2,7 @@
 
 from control.channels.channel import ChannelRecord, ChannelVersion
 from control.edges.presence import Beat, Slot, beat_of, heartbeat
-from control.following.table import Row
+from control.topic_tables.table import Row
 from gateway.channels.audience import MOST_CHANNELS, by_channel
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
-from control.following.table import Row
+from control.topic_tables.table import Row
 from gateway.operators.past import Past
 from gateway.operators.telling import EVERY_MS, look_of
 from kernel.log.kafka import client_config

@@ -11,8 +11,8 @@ from consumers.protocol import nearby as n
 from consumers.protocol.session import Member
 from consumers.service.ops.publishing import Publishing
 from consumers.service.refusals import refusal
+from control.geo.distances import FARTHEST_M, metres
 from control.nearby.consent import Consent
-from control.places.distances import FARTHEST_M, metres
 from control.rooms.door import Who
 from kernel.access.users import user_channel
 from kernel.distances import metres_of

@@ -12,7 +12,7 @@ from consumers.cluster.heartbeat import Heartbeat
 from consumers.delivery.hub import Hub
 from consumers.edge import Edge
 from control.edges.presence import Presence, Slot, heartbeat
-from control.following.table import Row
+from control.topic_tables.table import Row
 from kernel.clock import ManualClock
 from kernel.log.positions import Kind, Shard, Stream
 from kernel.log.topics import topic_names

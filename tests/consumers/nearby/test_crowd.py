@@ -2,10 +2,10 @@
 
 import pytest
 
-from consumers.nearby.crowd import Crowd
 from consumers.nearby.neighbours import Person, Position
+from consumers.nearby.strangers import Crowd
+from control.geo.distances import FARTHEST_M
 from control.nearby.sharing import Sharing
-from control.places.distances import FARTHEST_M
 
 AT = {"near": (51.5, -0.1), "town": (51.6, -0.1), "far": (-33.9, 151.2)}
 

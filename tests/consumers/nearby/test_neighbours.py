@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.nearby.neighbours import Neighbours, Person, Position, Watch
+from control.geo.distances import metres
 from control.nearby.sharing import Sharing
-from control.places.distances import metres
 
 ACTIVE_MS = 60_000
 USERS, VIEWERS, RADIUS = 6, 3, 500.0

@@ -14,9 +14,9 @@ from consumers.delivery.records import reader_for
 from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.transport.frames import payload_of
+from control.geo.distances import metres
 from control.nearby.friends import Friend, friend_key
 from control.nearby.sharing import Sharing
-from control.places.distances import metres
 from kernel.clock import ManualClock
 from kernel.settings.reading import Nearby, Settings
 from producers.posts import Location

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from control.geo.cells import Grid
+from control.geo.distances import metres
 from control.nearby.fences import Fence, FenceRequest, read_fence
 from control.nearby.inside import Inside
-from control.places.cells import Grid
-from control.places.distances import metres
 from kernel.errors import TouchlineError
 from streams.fences.crossings import crossings
 from streams.fences.index import FenceIndex

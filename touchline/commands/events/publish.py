@@ -185,8 +185,8 @@ async def _delivered(
     producer: "Producer", asked: _Shared, items: Iterator[bytes], settings: "Settings", *, look: bool
 ) -> tuple[int, dict[str, Any]]:
     """Send and wait until Kafka holds all; how many, and of one event also where it will be, if asked for."""
-    from control.following.looking import read_channels
     from control.numbering import Numbering, Placed
+    from control.topic_tables.looking import read_channels
     from kernel.clock import SystemClock
     from kernel.log.topics import topic_names
     from producers.posts import Record

@@ -152,7 +152,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _read(settings: Settings, channel: str) -> "ChannelRecord":
-    from control.following.looking import read_channel
+    from control.topic_tables.looking import read_channel
     from kernel.clock import SystemClock
 
     record = read_channel(settings, SystemClock(), channel)
@@ -176,7 +176,7 @@ def _command(
     from control.channels.channel import ChannelRecord
     from control.commands.checks import check_change, check_command
     from control.commands.sending import send_command
-    from control.following.looking import read_channel
+    from control.topic_tables.looking import read_channel
     from kernel.clock import SystemClock
 
     clock = SystemClock()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.places.cells import Box, Boxes, Grid, box_around, boxes_around
-from control.places.distances import EARTH_M, metres
+from control.geo.cells import Box, Boxes, Grid, box_around, boxes_around
+from control.geo.distances import EARTH_M, metres
 
 PLACES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 #: Lengths of geodesics on WGS 84, in metres (as GeographicLib's GeodSolve has them).

@@ -1,6 +1,6 @@
 """A compacted topic as a table in memory: how far it is read, and what each record changes. Pure.
 
-`control.following.follower` reads such topics from Kafka: in a thread for an event loop, or step by step.
+`control.topic_tables.follower` reads such topics from Kafka: in a thread for an event loop, or step by step.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 import asyncio
 
 from control.edges.shares import PUBLISH_S, DoorShares
-from control.following.table import TopicTable
+from control.topic_tables.table import TopicTable
 from gateway.context import Context
 from kernel.clock import Clock
 from kernel.errors import TouchlineError

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from consumers.nearby.neighbours import Person
-from control.places.cells import Grid, box_around
-from control.places.distances import FARTHEST_M, metres
+from control.geo.cells import Grid, box_around
+from control.geo.distances import FARTHEST_M, metres
 
 #: How far it is looked at first, and how much farther then: as many cells as people are not looked at.
 _FIRST_M: Final = 2000.0

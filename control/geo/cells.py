@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from control.places.distances import EARTH_M, Floats
+from control.geo.distances import EARTH_M, Floats
 
 Ids = npt.NDArray[np.int64]
 

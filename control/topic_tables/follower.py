@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from control.following.table import End, Row, TopicTable
+from control.topic_tables.table import End, Row, TopicTable
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.kafka import check_read_error, client_config, unreachable

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from control.channels.channel import EPOCHS_KEY, ChannelRecord
 from control.channels.snapshot import Snapshot
 from control.counts import Count
-from control.following.follower import TableReader
-from control.following.table import Row, TopicTable
+from control.topic_tables.follower import TableReader
+from control.topic_tables.table import Row, TopicTable
 from kernel.clock import Clock
 from kernel.log.positions import split_lane
 from kernel.log.topics import topic_names
