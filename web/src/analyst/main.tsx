@@ -9,6 +9,7 @@ import { useEffect } from "preact/hooks";
 
 import { namedUser, type PageConfig, storedToken } from "../shared/config.ts";
 import { SignIn } from "../shared/signin.tsx";
+import { onSlash } from "../shared/slash.ts";
 import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Who } from "../shared/who.tsx";
@@ -40,23 +41,16 @@ function Page({ config }: { config: PageConfig }) {
     const back = () => model.value?.fromAddress();
     const again = () => { if (model.value?.problem.value) void model.value.run(); };
     const shown = () => { if (document.visibilityState === "visible") void watching.value?.look(); };
-    const key = (event: KeyboardEvent) => {
-      const writing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
-      if (event.key !== "/" || writing || event.metaKey || event.ctrlKey || event.altKey) return;
-      event.preventDefault();
-      document.getElementById("q")?.focus();
-    };
     addEventListener("popstate", back);
     addEventListener("online", again);
-    addEventListener("keydown", key);
     document.addEventListener("visibilitychange", shown);
     return () => {
       removeEventListener("popstate", back);
       removeEventListener("online", again);
-      removeEventListener("keydown", key);
       document.removeEventListener("visibilitychange", shown);
     };
   }, []);
+  useEffect(() => onSlash(() => document.getElementById("q")?.focus()), []);
   useSignalEffect(() => { document.title = [model.value?.wanted.value.q, "Search · Touchline"].filter(Boolean).join(" · "); });
   const [here, alerts] = [model.value, watching.value];
   if (!here || !alerts) return null;

@@ -4,16 +4,18 @@ import "../shared/theme.css";
 import "./home.css";
 
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { render } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { addressOf, homeOf, loadConfig, namedUser, type PageConfig } from "../shared/config.ts";
+import { addressOf, homeOf, namedUser, type PageConfig } from "../shared/config.ts";
 import { DemoButton } from "../shared/demo.tsx";
 import { Flag } from "../shared/flag.tsx";
 import { LanguageChoice } from "../shared/language.tsx";
 import { SignIn } from "../shared/signin.tsx";
+import { onSlash } from "../shared/slash.ts";
+import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { language, many, speak, t } from "../shared/tongue.ts";
+import { UserField } from "../shared/user.tsx";
 import { Card, LatelyRow, SoonRow } from "./cards.tsx";
 import { Finding } from "./finding.ts";
 import type { Order } from "./listing.ts";
@@ -22,24 +24,17 @@ import { Results } from "./results.tsx";
 import { Home } from "./source.ts";
 
 const TYPING_MS = 250;
-const MAX_USER = 128;
 
 function Page({ config }: { config: PageConfig }) {
   const home = useMemo(() => new Home(config.channel), []);
   const finding = useMemo(() => new Finding(), []);
   const words = useSignal(new URLSearchParams(location.search).get("q") ?? "");
   useEffect(() => home.start(), []);
+  useEffect(() => onSlash(() => document.getElementById("q")?.focus()), []);
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const writing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
-      if (event.key !== "/" || writing || event.metaKey || event.ctrlKey || event.altKey) return;
-      event.preventDefault();
-      document.getElementById("q")?.focus();
-    };
     const onOnline = () => void finding.ask(words.value.trim());
-    addEventListener("keydown", onKey);
     addEventListener("online", onOnline);
-    return () => { removeEventListener("keydown", onKey); removeEventListener("online", onOnline); };
+    return () => removeEventListener("online", onOnline);
   }, []);
   useSignalEffect(() => {
     const q = words.value.trim();
@@ -72,7 +67,7 @@ function Page({ config }: { config: PageConfig }) {
           <label class="sr-only" for="q">{t("Search everything")}</label>
           <input class="field" id="q" type="search" autocomplete="off" placeholder={t("Search channels, and what was said in them")} value={words.value} onInput={(event) => (words.value = event.currentTarget.value)} />
         </form>
-        {config.names && <UserField />}
+        {config.names && <UserField user={namedUser()} onUser={(user) => location.assign(homeOf(user))} />}
       </header>
       {home.refused.value && <SignIn reason={home.refused.value} onToken={() => void home.load()} />}
       <main id="main" tabIndex={-1}>
@@ -128,35 +123,4 @@ function Lists({ home, config }: { home: Home; config: PageConfig }) {
   );
 }
 
-/** Without keys whoever is here says who they are. */
-function UserField() {
-  const user = namedUser();
-  const typed = useSignal(user);
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const wanted = typed.value.trim();
-    if (wanted !== user) location.assign(homeOf(wanted));
-  };
-  return (
-    <form class="who" onSubmit={submit}>
-      <label for="user">{t("You are")}</label>
-      <input id="user" value={typed.value} maxLength={MAX_USER} placeholder={t("anybody")} spellcheck={false} autocomplete="off" autocapitalize="off" onInput={(event) => (typed.value = event.currentTarget.value)} />
-      {typed.value.trim() !== user && <button type="submit">{t("Go")}</button>}
-    </form>
-  );
-}
-
-function Failed({ reason }: { reason: string }) {
-  return <p class="empty failed" role="alert"><strong>{t("The page cannot start")}</strong>{reason} {t("Load it again in a moment.")}</p>;
-}
-
-const app = document.getElementById("app");
-if (app) {
-  Promise.all([loadConfig(), speak()]).then(
-    ([config]) => {
-      render(<Page config={config} />, app);
-      performance.mark("interactive");
-    },
-    (error: unknown) => render(<Failed reason={error instanceof Error ? error.message : t("The gateway does not answer.")} />, app),
-  );
-}
+start((config) => <Page config={config} />, speak());

@@ -6,8 +6,9 @@ import "./moderate.css";
 import { signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
-import { addressOf, type PageConfig, storedToken, storeToken } from "../shared/config.ts";
+import { addressOf, type PageConfig } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
+import { SignIn } from "../shared/signin.tsx";
 import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { plural, sayStatus } from "../shared/words.ts";
@@ -151,25 +152,9 @@ function Where({ here, config }: { here: Desk; config: PageConfig }) {
 }
 
 function Trouble({ here, config }: { here: Desk; config: PageConfig }) {
-  const token = useSignal(storedToken());
   const { text, wantsToken } = here.problem.value ?? { text: "", wantsToken: false };
-  const submit = (event: Event) => {
-    event.preventDefault();
-    storeToken(token.value.trim());
-    open(config);
-  };
-  return (
-    <form class="notice trouble" onSubmit={submit}>
-      <p role="alert">{text}</p>
-      {wantsToken && !config.names && (
-        <>
-          <label class="sr-only" for="token">Moderator’s token</label>
-          <input class="field" id="token" type="password" autocomplete="off" spellcheck={false} placeholder="Moderator’s token" value={token.value} onInput={(event) => (token.value = event.currentTarget.value)} />
-          <button class="button" type="submit">Go on</button>
-        </>
-      )}
-    </form>
-  );
+  if (wantsToken && !config.names) return <SignIn reason={text} onToken={() => open(config)} />;
+  return <p class="notice trouble" role="alert">{text}</p>;
 }
 
 start((config) => {

@@ -3,12 +3,17 @@
 import { type ComponentChild, render } from "preact";
 
 import { loadConfig, type PageConfig } from "./config.ts";
+import { t } from "./tongue.ts";
 
-export function start(begin: (config: PageConfig) => ComponentChild): void {
+/** `ready` is waited for, too: a page that speaks several languages waits for its own. */
+export function start(begin: (config: PageConfig) => ComponentChild, ready: Promise<void> = Promise.resolve()): void {
   const app = document.getElementById("app");
   if (!app) return;
-  loadConfig().then(
-    (config) => render(begin(config), app),
-    (error: unknown) => render(<p class="empty failed" role="alert"><strong>The page cannot start</strong>{error instanceof Error ? error.message : "The gateway does not answer."} Load it again in a moment.</p>, app),
+  Promise.all([loadConfig(), ready]).then(
+    ([config]) => {
+      render(begin(config), app);
+      performance.mark("interactive");
+    },
+    (error: unknown) => render(<p class="empty failed" role="alert"><strong>{t("The page cannot start")}</strong>{error instanceof Error ? error.message : t("The gateway does not answer.")} {t("Load it again in a moment.")}</p>, app),
   );
 }

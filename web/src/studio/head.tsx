@@ -6,8 +6,9 @@ import { homeOf } from "../shared/config.ts";
 import { ThemeButton } from "../shared/theme.tsx";
 import { plural, sayStatus } from "../shared/words.ts";
 import { Kit } from "../shared/kit.tsx";
+import { UserField } from "../shared/user.tsx";
 import { matchClock } from "../viewer/match.ts";
-import { ChannelPicker, UserField } from "../viewer/scoreboard.tsx";
+import { ChannelPicker } from "../viewer/scoreboard.tsx";
 import type { Model } from "./model.ts";
 
 interface Given {

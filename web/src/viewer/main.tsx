@@ -4,14 +4,15 @@ import "../shared/theme.css";
 import "./viewer.css";
 
 import { effect, signal, useSignal } from "@preact/signals";
-import { render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { addressOf, homeOf, loadConfig, namedUser, type PageConfig } from "../shared/config.ts";
+import { addressOf, homeOf, namedUser, type PageConfig } from "../shared/config.ts";
 import { DemoButton } from "../shared/demo.tsx";
 import { CHANNEL } from "../shared/generated.ts";
 import { spelled } from "../shared/names.ts";
 import { SignIn } from "../shared/signin.tsx";
+import { onSlash } from "../shared/slash.ts";
+import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { speak, t } from "../shared/tongue.ts";
 import { Chat } from "./chat.tsx";
@@ -81,17 +82,13 @@ function Page({ config }: { config: PageConfig }) {
     };
     toPlace();
     const onBack = () => { open(nameInAddress(), config); toPlace(); };
-    const onKey = (event: KeyboardEvent) => {
-      const writing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
-      if (event.key !== "/" || writing || event.metaKey || event.ctrlKey || event.altKey) return;
-      event.preventDefault();
-      show("search");
-      requestAnimationFrame(() => document.getElementById("q")?.focus());
-    };
     addEventListener("popstate", onBack);
-    addEventListener("keydown", onKey);
-    return () => { removeEventListener("popstate", onBack); removeEventListener("keydown", onKey); };
+    return () => removeEventListener("popstate", onBack);
   }, []);
+  useEffect(() => onSlash(() => {
+    show("search");
+    requestAnimationFrame(() => document.getElementById("q")?.focus());
+  }), []);
 
   const here = room.value;
   const unseen = useUnseen(here, view);
@@ -140,18 +137,7 @@ function NoChannel({ name }: { name: string }) {
   );
 }
 
-function Failed({ reason }: { reason: string }) {
-  return <p class="empty failed" role="alert"><strong>{t("The page cannot start")}</strong>{reason} {t("Load it again in a moment.")}</p>;
-}
-
-const app = document.getElementById("app");
-if (app) {
-  Promise.all([loadConfig(), speak()]).then(
-    ([config]) => {
-      open(nameInAddress(), config);
-      render(<Page config={config} />, app);
-      performance.mark("interactive");
-    },
-    (error: unknown) => render(<Failed reason={error instanceof Error ? error.message : t("The gateway does not answer.")} />, app),
-  );
-}
+start((config) => {
+  open(nameInAddress(), config);
+  return <Page config={config} />;
+}, speak());

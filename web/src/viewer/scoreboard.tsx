@@ -6,6 +6,7 @@ import { useEffect } from "preact/hooks";
 import { Flag } from "../shared/flag.tsx";
 import { CHANNEL, CHANNEL_PATTERN, MAX_CHANNEL } from "../shared/generated.ts";
 import { fromNow, language, many, t } from "../shared/tongue.ts";
+import { UserField } from "../shared/user.tsx";
 import { sayStatus } from "../shared/words.ts";
 import { BellAndFollow } from "./bell.tsx";
 import { type Match, matchClock } from "./match.ts";
@@ -85,26 +86,6 @@ export function ChannelPicker({ channel, home, onChannel }: { channel: string; h
   );
 }
 
-/** Without keys whoever is here says who they are; nobody in particular may do everything. */
-export function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {
-  const typed = useSignal(user);
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const wanted = typed.value.trim();
-    if (wanted !== user) onUser(wanted);
-    else typed.value = user;
-  };
-  return (
-    <form class="who" onSubmit={submit}>
-      <label for="user">{t("You are")}</label>
-      <input id="user" aria-label={t("You are")} value={typed.value} maxLength={MAX_USER} placeholder={t("anybody")} spellcheck={false} autocomplete="off" autocapitalize="off"
-        title={t("Your user's name; as anybody you may do everything here")} onInput={(event) => (typed.value = event.currentTarget.value)} />
-      {typed.value.trim() !== user && <button type="submit">{t("Go")}</button>}
-    </form>
-  );
-}
-
-const MAX_USER = 128;
 const RECENT = "touchline.channels";
 
 export function recentChannels(): string[] {
