@@ -56,3 +56,18 @@ def test_a_metric_that_is_named_exists(page: Path) -> None:
     known = names | {f"{n}_{suffix}" for n in names for suffix in ("total", "bucket", "count", "sum")}
     for name in re.findall(r"`(touchline_[a-z_]+)`", page.read_text("utf-8")):
         assert name in known, name
+
+
+#: Decisions, changes and profiles name what there was when they were written.
+OF_THEN = {"CHANGELOG.md", "performance.md"}
+OF_TODAY = [page for page in PAGES if "decisions" not in page.parts and page.name not in OF_THEN]
+FOLDERS = "|".join(sorted(file.parent.name for file in ROOT.glob("[a-z]*/__init__.py")))
+
+
+@pytest.mark.parametrize("page", OF_TODAY, ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_that_is_named_is_where_it_is_said_to_be(page: Path) -> None:
+    for path in re.findall(
+        rf"(?<![\w./-])((?:{FOLDERS}|bench|web|clients)/[\w/.]*(?:\.\w+|/))(?![\w*<{{])",
+        page.read_text("utf-8"),
+    ):
+        assert (ROOT / path.rstrip(".")).exists(), path
