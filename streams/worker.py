@@ -107,6 +107,7 @@ class Worker:
             of_rooms=self._members.owner,
             refuse=self._refuse,
             partitions=lambda: self.partitions,
+            has=self._has,
         )
         self._inboxes.writes_late(self.write)
         self._moderators = Moderators(state.moderation, self._forget)
@@ -261,7 +262,7 @@ class Worker:
             traces=self._settings.traces.sample > 0,
             auditing=self._auditing,
             rooms=self._rooms if kind is Kind.CHAT else None,
-            tallies=self._inboxes.tallies if kind is Kind.CHAT else None,
+            tallies=self._inboxes.tallies,
         )
 
     def _new_memory(self, kind: Kind) -> Memory:

@@ -82,7 +82,6 @@ class Messenger:
             history=history,
             book=book,
             here=self.here,
-            broadcasts=looks.broadcasts,
             clock=clock,
             spawn=tasks.spawn,
         )
