@@ -1,7 +1,7 @@
 """The op `inbox`: a page of a user's rooms, then the rows that have changed, at most twice a second."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from control.entity.view import View
+from control.inbox.places import Places
 from control.inbox.rows import row_of
 from control.inbox.tally import Tally
 from control.inbox.unread import ReadUpTo
@@ -28,6 +29,7 @@ from kernel.errors import TouchlineError
 EVERY_S: Final = 0.5
 #: Beside rooms' ids, of which none is empty: the number of notifications.
 NOTIFICATIONS: Final = ""
+_ROOMS: Final = stream_of("")
 
 
 class Holder(Protocol):
@@ -51,6 +53,7 @@ class InboxFeed:
         #: What was told of each room last, and how far the user was in it.
         self._shown: dict[str, bytes] = {}
         self._upto: dict[str, Upto] = {}
+        self._places: Sequence[Places] = ()
         #: How many notifications were told to be unread, and up to where they were read then.
         self._unread = -1
         self._noted = ReadUpTo()
@@ -63,6 +66,7 @@ class InboxFeed:
     def begin(self, rooms: list[UserRoom]) -> None:
         """What changes from now on is told."""
         self._upto = {one.room: self._place(one.room) for one in rooms}
+        self._places = self._inbox.rooms.inboxes.of_user(self._user).records
         self._inbox.tallies.watch(notify_channel(self._user), self._told)
 
     def end(self) -> None:
@@ -97,9 +101,15 @@ class InboxFeed:
         self.touch(room)
 
     def moved(self) -> None:
-        for one in self._inbox.rooms.open_to(self._user):
-            if self.covers(one.room) and self._place(one.room) != self._upto.get(one.room):
-                self.touch(one.room)
+        before, self._places = self._places, self._inbox.rooms.inboxes.of_user(self._user).records
+        # One record of them has changed, of a user in very many rooms.
+        for record in (*before, *self._places):
+            if any(record is one for one in before) and any(record is one for one in self._places):
+                continue
+            for stream in record.by_stream:
+                room = stream.removeprefix(_ROOMS)
+                if room in self._upto and self._place(room) != self._upto[room]:
+                    self.touch(room)
         if self._inbox.read_notifications(self._user) != self._noted:
             self.touch(NOTIFICATIONS)
 
