@@ -20,10 +20,10 @@ from kernel.log.records import Record, Write
 from kernel.log.topics import TopicNames
 from kernel.settings.reading import Auth, Settings
 from streams.fold.channels import Channels
+from streams.fold.checks.repeats import Repeats
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory
-from streams.fold.repeats import Repeats
-from streams.fold.tallies import TalliesFold
+from streams.fold.outputs.tallies import TalliesFold
 
 SIGNER = Signer(Auth(internal_secret="s" * 32))
 TYPE = tally_type(Settings())
