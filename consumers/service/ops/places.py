@@ -87,7 +87,7 @@ class PlaceRequests:
             if refused is not None:
                 return refused
             if not member.grants.anonymous and request.seq:
-                # Of notifications it is no more than a short cut: they may be older than what is kept of them.
+                # Of notifications it is a short cut: they may be older than what is kept of them.
                 wanted = is_room(stream) or self._tallied_head(stream) >= request.seq
                 n = await self._number_at(stream, request.seq) if wanted else 0
                 self._book.read(member.user, device, request.stream, ReadUpTo(request.seq, n))
