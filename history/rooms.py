@@ -98,7 +98,7 @@ async def rows_of(
 def upto_of(rooms: Rooms, user: str, stream: str) -> Upto:
     """As the user's records have it."""
     known = rooms.inboxes.of_user(user)
-    return Upto(known.read.get(stream, ReadUpTo()), known.delivered(stream))
+    return Upto(known.read(stream), known.delivered(stream))
 
 
 def _row(rooms: Rooms, user: str, entry: Entry, place_of: PlaceOf | None) -> Row | None:

@@ -172,7 +172,7 @@ class Worker:
             traces=self._settings.traces.sample > 0,
             auditing=self._owners.auditing,
             rooms=self._owners.members.fold if kind is Kind.CHAT else None,
-            tallies=self._owners.inboxes.tallies if kind is Kind.CHAT else None,
+            tallies=self._owners.inboxes.tallies,
         )
 
     def _new_memory(self, kind: Kind) -> Memory:

@@ -83,7 +83,8 @@ class Phone(asyncio.Protocol):
             if not self.ready.done():
                 self.ready.set_result(None)
             return
-        elif b'"id":' in line[:120] and not line.startswith(b'{"op":"gap"'):
+        elif (b'"id":' in line[:120] or b'"id":' in line[-30:]) and not line.startswith(b'{"op":"gap"'):
+            # What a reply is about may be long, as an inbox is: its `id` comes last.
             message = msgspec.json.decode(line)
             future = self._answers.pop(message.get("id"), None)
             if future is not None and not future.done():

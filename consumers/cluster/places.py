@@ -174,9 +174,8 @@ class PlaceBook:
         here = {} if of_user is None else of_user.acked.get(device, {})
         known = self._inboxes.of_user(user)
         found = known.device(device)
-        number, acked = (0, {}) if found is None else (found.number, known.acked)
         for stream in streams:
-            there = of_stream.get(number, 0) if (of_stream := acked.get(stream)) else 0
+            there = 0 if found is None else known.acked(stream, found.number)
             yield max(here.get(stream, 0), there) or None
 
     def synced(self, user: str, device: str) -> bool:
@@ -185,11 +184,18 @@ class PlaceBook:
         found = self._inboxes.of_user(user).device(device)
         return (of_user is not None and device in of_user.begins) or (found is not None and found.synced)
 
+    def known_as(self, user: str, device: str) -> tuple[object, ...]:
+        """What a device is here: another one once it was signed out, or its user's data were erased."""
+        known = self._inboxes.of_user(user)
+        found = known.device(device)
+        number = None if found is None else found.number
+        return number, known.gone.get(device, 0), self._erased_at(user)
+
     def read_upto(self, user: str, stream: str) -> ReadUpTo:
         """Up to where a user has read a stream."""
         of_user = self._held(user)
         here = ReadUpTo() if of_user is None else of_user.read.get(stream, ReadUpTo())
-        there = self._inboxes.of_user(user).read.get(stream, ReadUpTo())
+        there = self._inboxes.of_user(user).read(stream)
         return here if here.seq > there.seq else there
 
     def delivered(self, user: str, stream: str) -> int:

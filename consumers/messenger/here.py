@@ -1,14 +1,23 @@
 """Users who have asked an edge for all of their rooms, found by user and by channel.
 
 What changes somewhere concerns few of them: a room's tally, a user's places, the rooms that a user is in.
-Nothing here grows with rooms of which nobody is here.
+Nothing here grows with rooms of which nobody is here. Who was here a moment ago and is in many rooms is kept
+for a while, with what changes: then nobody looks through all of them when they are back (decision 0138).
 """
 
-from typing import Protocol
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, Protocol
 
 from control.rooms.rooms import Rooms
 from control.rooms.users import UserRoom, key_of
 from kernel.access.users import ROOM
+
+#: Who is in fewer rooms is not kept: to look through these takes a moment; and so many rooms of others are.
+MANY: Final = 50
+_MOST_KEPT: Final = 50_000
+#: Devices of one user of which it is kept what they have found.
+_DEVICES: Final = 4
 
 
 class Feed(Protocol):
@@ -33,15 +42,57 @@ class Feed(Protocol):
         """The same of one room."""
 
 
+class Looked(NamedTuple):
+    """What a device has found when it looked through all rooms, once it has left."""
+
+    #: How many changes there had been.
+    mark: int
+    #: What it rests on: with anything else it is worth nothing.
+    rests_on: Any
+    #: Stream -> from where on it was followed; and the rooms where there was news.
+    starts: dict[str, int]
+    news: frozenset[str]
+
+
 class UserHere:
     """A user, with the rooms that they are in as it was told last."""
 
-    __slots__ = ("feeds", "rooms", "user")
+    __slots__ = ("_changed", "_left", "changes", "feeds", "rooms", "user")
 
     def __init__(self, user: str) -> None:
         self.user = user
         self.rooms: dict[str, UserRoom] = {}
         self.feeds: dict[Feed, None] = {}
+        #: Rooms in the order in which something last happened there, each with the number of that change.
+        self._changed: dict[str, int] = {}
+        self.changes = 0
+        #: Device -> what it knew when it left, the last one last.
+        self._left: dict[str, Looked] = {}
+
+    def note(self, room: str) -> None:
+        """Something has happened in a room."""
+        self.changes += 1
+        self._changed.pop(room, None)
+        self._changed[room] = self.changes
+
+    def changed_since(self, mark: int) -> Iterator[str]:
+        """The rooms in which something has happened since there were so many changes."""
+        for room, number in reversed(self._changed.items()):
+            if number <= mark:
+                return
+            yield room
+
+    def leaves(self, device: str, looked: Looked) -> None:
+        """A device goes, that may be back in a moment."""
+        if device:
+            self._left.pop(device, None)
+            self._left[device] = looked
+            if len(self._left) > _DEVICES:
+                del self._left[next(iter(self._left))]
+
+    def back(self, device: str) -> Looked | None:
+        """What it knew, for once."""
+        return self._left.pop(device, None)
 
     def told(self, feed: Feed) -> list[UserRoom]:
         """The rooms of which one of them is told."""
@@ -59,6 +110,11 @@ class Here:
         self._rooms = rooms
         self._users: dict[bytes, UserHere] = {}
         self._channels: dict[str, dict[UserHere, None]] = {}
+        #: Who has left, the one who left longest ago first; and the number of their rooms.
+        self._kept: OrderedDict[bytes, UserHere] = OrderedDict()
+        self._rooms_kept = 0
+        #: Who is in so many rooms is kept.
+        self.many = MANY
         if rooms.followed:
             inboxes = rooms.inboxes
             inboxes.tallies.on_forget = lambda key: self.channel_changed(key.decode("utf-8", "replace"))
@@ -73,8 +129,11 @@ class Here:
         found = self._users.get(name)
         if found is None:
             found = self._users[name] = UserHere(user)
+        self._unkeep(name)
         found.feeds[feed] = None
-        self._look(found, told=False)
+        # Of whoever is here all is heard but that a ban's time is over.
+        if len(found.rooms) != self._rooms.number_open_at_most(user):
+            self._look(found, told=False)
         return found
 
     def discard(self, user: str, feed: Feed) -> None:
@@ -83,7 +142,21 @@ class Here:
         found = self._users.get(name)
         if found is None or found.feeds.pop(feed, found) is found or found.feeds:
             return
-        del self._users[name]
+        if len(found.rooms) >= self.many:
+            self._kept[name] = found
+            self._rooms_kept += len(found.rooms)
+            while self._rooms_kept > _MOST_KEPT:
+                self._leave(next(iter(self._kept)))
+        else:
+            self._leave(name)
+
+    def _unkeep(self, name: bytes) -> None:
+        if (found := self._kept.pop(name, None)) is not None:
+            self._rooms_kept -= len(found.rooms)
+
+    def _leave(self, name: bytes) -> None:
+        self._unkeep(name)
+        found = self._users.pop(name)
         for room in found.rooms:
             self._without(ROOM + room, found)
 
@@ -113,6 +186,8 @@ class Here:
         if channel not in self._channels:
             return
         head = self._rooms.inboxes.heads([channel]).get(channel)  # from now on its next change is told, too
+        for user in self._channels[channel]:
+            user.note(channel.removeprefix(ROOM))
         for feed in self.feeds_of(channel):
             feed.news(channel, 0 if head is None else head.seq)
 
@@ -134,13 +209,18 @@ class Here:
     def _look(self, user: UserHere, *, told: bool) -> None:
         now = {one.room: one for one in self._rooms.open_to(user.user)}
         before, user.rooms = user.rooms, now
+        if self._kept.get(key_of(user.user).encode()) is user:
+            self._rooms_kept += len(now) - len(before)
         for room in before.keys() - now.keys():
+            user.note(room)
             self._without(ROOM + room, user)
             for feed in user.feeds_of(room) if told else ():
                 feed.gone(room)
         for room, one in now.items():
             if room not in before:
                 self._channels.setdefault(ROOM + room, {})[user] = None
+            if before.get(room) != one:
+                user.note(room)
             if told and before.get(room) != one:
                 for feed in user.feeds_of(room):
                     feed.came(one)

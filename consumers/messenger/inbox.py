@@ -1,19 +1,22 @@
 """The op `inbox`: a page of a user's rooms, then the rows that have changed, at most twice a second."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import UNSET
 
 from consumers.cluster.places import PlaceBook
-from consumers.feeds.heard import Broadcasts, Heard
 from consumers.messenger.here import Here
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
+from control.entity.view import View
+from control.inbox.places import Places
 from control.inbox.rows import row_of
+from control.inbox.tally import Tally
+from control.inbox.unread import ReadUpTo
 from control.rooms.door import RoomDoor, Who
 from control.rooms.state import stream_of
 from control.rooms.users import UserRoom
@@ -26,6 +29,7 @@ from kernel.errors import TouchlineError
 EVERY_S: Final = 0.5
 #: Beside rooms' ids, of which none is empty: the number of notifications.
 NOTIFICATIONS: Final = ""
+_ROOMS: Final = stream_of("")
 
 
 class Holder(Protocol):
@@ -49,9 +53,10 @@ class InboxFeed:
         #: What was told of each room last, and how far the user was in it.
         self._shown: dict[str, bytes] = {}
         self._upto: dict[str, Upto] = {}
+        self._places: Sequence[Places] = ()
         #: How many notifications were told to be unread, and up to where they were read then.
         self._unread = -1
-        self._noted = 0
+        self._noted = ReadUpTo()
 
     def shown(self, rows: list[dict[str, Any]]) -> None:
         """These rows were told."""
@@ -61,21 +66,24 @@ class InboxFeed:
     def begin(self, rooms: list[UserRoom]) -> None:
         """What changes from now on is told."""
         self._upto = {one.room: self._place(one.room) for one in rooms}
+        self._places = self._inbox.rooms.inboxes.of_user(self._user).records
+        self._inbox.tallies.watch(notify_channel(self._user), self._told)
 
     def end(self) -> None:
         """Nothing is told any more."""
         self._over = True
+        self._inbox.tallies.unwatch(notify_channel(self._user), self._told)
         if self._timer is not None:
             self._timer.cancel()
 
-    def hear(self, event: Heard) -> None:  # noqa: ARG002 - an Ear
-        """The user is told something."""
+    def _told(self, key: bytes, tally: Tally | None) -> None:  # noqa: ARG002 - a View calls it
         self.touch(NOTIFICATIONS)
 
     async def notifications(self) -> int:
         """How many the user has not read."""
         self._noted = self._inbox.read_notifications(self._user)
-        self._unread = await unread_notifications(self._inbox.history, self._user, self._noted)
+        tally = self._inbox.tallies.get(notify_channel(self._user))
+        self._unread = await unread_notifications(self._inbox.history, self._user, tally, self._noted)
         return self._unread
 
     # ── from Here (it is its Feed) ───────────────────────────────────────────────────────────────────
@@ -93,9 +101,15 @@ class InboxFeed:
         self.touch(room)
 
     def moved(self) -> None:
-        for one in self._inbox.rooms.open_to(self._user):
-            if self.covers(one.room) and self._place(one.room) != self._upto.get(one.room):
-                self.touch(one.room)
+        before, self._places = self._places, self._inbox.rooms.inboxes.of_user(self._user).records
+        # One record of them has changed, of a user in very many rooms.
+        for record in (*before, *self._places):
+            if any(record is one for one in before) and any(record is one for one in self._places):
+                continue
+            for stream in record.by_stream:
+                room = stream.removeprefix(_ROOMS)
+                if room in self._upto and self._place(room) != self._upto[room]:
+                    self.touch(room)
         if self._inbox.read_notifications(self._user) != self._noted:
             self.touch(NOTIFICATIONS)
 
@@ -176,21 +190,24 @@ class Inbox:
         history: Reader,
         book: PlaceBook,
         here: Here,
-        broadcasts: Broadcasts,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self.rooms, self.history, self.clock, self.spawn = door.rooms, history, clock, spawn
         self._door, self._book, self._here = door, book, here
-        self._broadcasts = broadcasts
+
+    @property
+    def tallies(self) -> View[Tally]:
+        """What streams have come to, as this edge knows it."""
+        return self.rooms.inboxes.tallies
 
     def place_of(self, user: str, stream: str) -> Upto:
         """How far a user is, as it is known here."""
         return Upto(self._book.read_upto(user, stream), self._book.delivered(user, stream))
 
-    def read_notifications(self, user: str) -> int:
+    def read_notifications(self, user: str) -> ReadUpTo:
         """Up to where a user has read what they are told."""
-        return self._book.read_upto(user, str(notify_stream(user))).seq
+        return self._book.read_upto(user, str(notify_stream(user)))
 
     async def page(
         self, request: talk.Inbox, member: Member, holder: Holder, feed: InboxFeed | None
@@ -199,9 +216,7 @@ class Inbox:
         who = Who(member.grants)
         user = who.named()
         if feed is None:
-            await self._broadcasts.ready()
             feed = InboxFeed(self, member, user, holder)
-            self._broadcasts.listen(notify_channel(user), feed)
             here = self._here.add(user, feed)
             feed.begin(here.told(feed))
         page = await rows_of(
@@ -226,5 +241,4 @@ class Inbox:
     def end(self, user: str, feed: InboxFeed) -> None:
         """No more of it."""
         feed.end()
-        self._broadcasts.ignore(notify_channel(user), feed)
         self._here.discard(user, feed)

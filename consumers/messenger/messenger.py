@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from consumers.cluster.places import PlaceBook
@@ -25,7 +26,7 @@ from consumers.service.refusals import refusal
 from consumers.service.tasks import Tasks
 from control.crowd.crowd import Crowd
 from control.rooms.door import RoomDoor, Who
-from control.rooms.state import is_room, stream_of
+from control.rooms.state import is_room
 from control.rooms.users import key_of
 from history.rooms import Reader
 from history.unread import notify_stream
@@ -82,7 +83,6 @@ class Messenger:
             history=history,
             book=book,
             here=self.here,
-            broadcasts=looks.broadcasts,
             clock=clock,
             spawn=tasks.spawn,
         )
@@ -163,7 +163,7 @@ class Messenger:
         )
 
     async def _begin_sync(self, request: talk.Sync, member: Member, connection: Any) -> m.AnyReply | None:
-        user = Who(member.grants).named()
+        Who(member.grants).named()
         feeds = self._feeds_of(connection)
         self._requests.count_read(member)
         await self._rooms.fresh()  # who was let in a moment ago finds the room
@@ -173,8 +173,12 @@ class Messenger:
             self._sync.end(feeds.sync)
         feeds.sync = self._sync.feed(member, connection)
         synced = await self._sync.begin(request, feeds.sync)
-        self.names.changed_of({stream_of(one.room): None for one in self._rooms.open_to(user)})
+        self.names.changed_of(partial(self._is_in, member.user))
         return synced
+
+    def _is_in(self, user: str, stream: str) -> bool:
+        channel = stream.partition(":")[2]
+        return self._rooms.of_user_in(user, channel.removeprefix(ROOM)) is not None
 
     async def _page(self, request: talk.Inbox, member: Member, connection: Any) -> m.AnyReply | None:
         user, feeds = Who(member.grants).named(), self._feeds_of(connection)
@@ -267,8 +271,7 @@ class Messenger:
                 self._telling.leaves(stream, connection)
             if feeds.sync is not None:
                 self._sync.end(feeds.sync)
-                rooms = self._rooms.open_to(member.user)
-                self.names.changed_of({stream_of(one.room): None for one in rooms})
+                self.names.changed_of(partial(self._is_in, member.user))
         name = key_of(member.user).encode()
         of_user = self._devices.get(name)
         if of_user is not None:

@@ -98,10 +98,11 @@ class Names:
             self._due.add(stream)
             asyncio.get_running_loop().call_later(_SOON_S, self._look, stream)
 
-    def changed_of(self, streams: Mapping[str, Any]) -> None:
-        """The same of many."""
-        for stream in {*self._told, *self._wanted} & streams.keys():
-            self.changed(stream)
+    def changed_of(self, concerns: Callable[[str], bool]) -> None:
+        """The same of many: of those that concern who has come or left."""
+        for stream in {*self._told, *self._wanted}:
+            if concerns(stream):
+                self.changed(stream)
 
     def tick(self) -> None:
         """Time passes: what is wanted is asked for again, and what nobody says any more is forgotten."""

@@ -1,7 +1,8 @@
 """The op `sync`: a device follows all rooms of its user from what it has acknowledged.
 
 What it costs follows from the rooms that have news: of the others the latest event is looked up, all at once,
-and a subscription begins when something happens there.
+and a subscription begins when something happens there. A device that was here a moment ago and is in many
+rooms looks only where something has happened since it looked last, and where there was news for it then.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from consumers.cluster.places import PlaceBook
-from consumers.messenger.here import Here, UserHere
+from consumers.messenger.here import Here, Looked, UserHere
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
@@ -55,6 +56,10 @@ class SyncFeed:
         self._sent_on: set[str] = set()
         self._working = 0
         self._over = False
+        self._here: UserHere | None = None
+        #: How many changes there had been when it looked, what that rests on, and where there was news.
+        self._mark, self._news = 0, set[str]()
+        self._rests_on: tuple[object, ...] = ()
 
     @property
     def member(self) -> Member:
@@ -66,7 +71,7 @@ class SyncFeed:
         sync, user, device = self._sync, self._member.user, self.connection.device
         first = not sync.book.synced(user, device)
         begins: dict[str, int] = {}
-        names, behind = [one.room for one in here.told(self)], 0
+        names, behind = self._to_look_at(here, first=first), 0
         for at in range(0, len(names), _A_TURN):
             if at:
                 await asyncio.sleep(0)
@@ -76,7 +81,9 @@ class SyncFeed:
             some = {
                 stream: here.rooms[name]
                 for name in names[at : at + _A_TURN]
-                if name in here.rooms and (stream := stream_of(name)) not in self._starts
+                if name in here.rooms
+                and (stream := stream_of(name)) not in self._starts
+                and self.covers(name)
             }
             heads = sync.rooms.inboxes.heads([ROOM + one.room for one in some.values()])
             places = sync.book.places(user, device, list(some))
@@ -90,15 +97,36 @@ class SyncFeed:
                     tally = sync.rooms.inboxes.tally(ROOM + one.room)
                     behind += 0 if tally is None else tally.events_after(start)
                     self._waiting[stream] = None
+                    self._news.add(one.room)
+        else:
+            self._here = here  # it has looked at all of them
         if first and not (self._over or self._member.grants.anonymous):
             sync.book.begins(user, device, begins)
         # Once it is answered how many come.
         asyncio.get_running_loop().call_soon(self._work_on)
-        return len(here.told(self)), behind
+        return len(self._starts), behind
+
+    def _to_look_at(self, here: UserHere, *, first: bool) -> list[str]:
+        """The rooms in which there may be something: all of them, or those that have changed since this
+        device looked last and those in which it found something then. What it knows of the others holds."""
+        user, device = self._member.user, self.connection.device
+        self._mark = here.changes
+        self._rests_on = (self._member.grants.can, self._sync.book.known_as(user, device))
+        left = here.back(device)
+        if first or left is None or left.rests_on != self._rests_on:
+            return list(here.rooms)
+        names = [*{**dict.fromkeys(left.news), **dict.fromkeys(here.changed_since(left.mark))}]
+        self._starts = left.starts
+        for name in names:
+            self._starts.pop(stream_of(name), None)
+        return names
 
     def end(self) -> None:
         """Follow nothing any more."""
         self._over = True
+        if self._here is not None:
+            looked = Looked(self._mark, self._rests_on, self._starts, frozenset(self._news))
+            self._here.leaves(self.connection.device, looked)
 
     def follows_here(self, channel: str) -> bool:
         """Whether a room's stream comes from this edge, now or once something happens there."""
@@ -160,6 +188,7 @@ class SyncFeed:
     def narrow(self) -> None:
         """The token is another one: what it does not cover is followed no more."""
         covers = self._member.grants.allows
+        self._here = None  # what it has looked at was by the other one
         for stream in [one for one in self._starts if not covers("subscribe", one)]:
             del self._starts[stream]
             self._waiting.pop(stream, None)

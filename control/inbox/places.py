@@ -6,6 +6,7 @@ each; devices are in the first of them, and have numbers by which the others nam
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -64,7 +65,7 @@ class ReadPosition(msgspec.Struct, frozen=True):
     acked: tuple[PlaceOfDevice, ...] = ()
 
 
-class Places(msgspec.Struct, frozen=True, kw_only=True):
+class Places(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The value of a record in touchline.places."""
 
     devices: tuple[Device, ...] = ()
@@ -73,6 +74,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[ReadPosition, ...] = ()
     revision: int = 0
     places: dict[str, int] = {}
+
+    @cached_property
+    def by_stream(self) -> Mapping[str, ReadPosition]:
+        """The streams by their names."""
+        return {one.stream: one for one in self.streams}
 
 
 class AckedByDevice(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from control.entity.plain import plain_type, read_state
 from control.entity.tables import Tables
 from control.entity.types import AnyType, EntityType, Stamp, entity_of_pair
 from control.entity.view import View
-from control.inbox.places import DAYS, Device, Places, places_key
+from control.inbox.places import DAYS, Device, Places, ReadPosition, places_key
 from control.inbox.tally import Tally
 from control.inbox.unread import ReadUpTo
 from control.rooms.users import key_of
@@ -62,13 +62,32 @@ def _sound(tally: Tally) -> Tally:
 
 
 class UserPlaces(NamedTuple):
-    """All of a user's places, put together."""
+    """All of a user's places: looked up record by record, so that one that changes costs itself alone."""
 
     devices: tuple[Device, ...]
     gone: Mapping[str, int]
-    read: Mapping[str, ReadUpTo]
-    #: Stream -> number of a device -> seq.
-    acked: Mapping[str, Mapping[int, int]]
+    records: Sequence[Places]
+
+    def streams(self) -> list[str]:
+        """All of which something is known."""
+        return sorted({stream for record in self.records for stream in record.by_stream})
+
+    def place(self, stream: str) -> ReadPosition | None:
+        """What is known of one of them."""
+        for record in self.records:
+            if (found := record.by_stream.get(stream)) is not None:
+                return found
+        return None
+
+    def read(self, stream: str) -> ReadUpTo:
+        """Up to where the user has read it."""
+        place = self.place(stream)
+        return ReadUpTo() if place is None else ReadUpTo(place.read, place.n)
+
+    def acked(self, stream: str, number: int) -> int:
+        """Up to where the device of this number has it; 0: it has acknowledged nothing."""
+        place = self.place(stream)
+        return next((one.seq for one in place.acked if one.device == number), 0) if place else 0
 
     def device(self, name: str) -> Device | None:
         """A device of this name."""
@@ -76,19 +95,14 @@ class UserPlaces(NamedTuple):
 
     def delivered(self, stream: str) -> int:
         """The highest of all devices."""
-        return max(self.acked.get(stream, {}).values(), default=0)
+        place = self.place(stream)
+        return max((one.seq for one in place.acked), default=0) if place else 0
 
 
 def put_together(records: Sequence[Places]) -> UserPlaces:
     """What a user's records say."""
     first = records[0] if records else Places()
-    places = [place for record in records for place in record.streams]
-    return UserPlaces(
-        first.devices,
-        {one.device: one.at for one in first.gone},
-        {place.stream: ReadUpTo(place.read, place.n) for place in places if place.read},
-        {place.stream: {one.device: one.seq for one in place.acked} for place in places if place.acked},
-    )
+    return UserPlaces(first.devices, {one.device: one.at for one in first.gone}, records)
 
 
 class OfUsers(Generic[S, T]):

@@ -1,8 +1,9 @@
-"""What a room's stream has come to: all that counts of unread messages rest on, whoever reads. Pure.
+"""What a stream has come to: all that counts of unread messages rest on, whoever reads. Pure.
 
-One record a room, moved on by each event of its stream, and none a member: 2,000 messages a second to rooms
-of fifty write 2,000 records at most. It goes out with its events; after a crash an event that is in it
-already changes nothing, so it is exact whichever of both was lost.
+Of a room's stream, and of what a user is told, there no more than numbers. One record a stream, moved on by
+each event of it, and none a member: 2,000 messages a second to rooms of fifty write 2,000 records at most. It
+goes out with its events; after a crash an event that is in it already changes nothing, so it is exact
+whichever of both was lost.
 """
 
 from bisect import bisect_right, insort
@@ -142,6 +143,11 @@ def said_of(event: Mapping[str, Any], about: int, body: bytes) -> RoomEvent:
         about,
         body,
     )
+
+
+def numbered_of(event: Mapping[str, Any]) -> RoomEvent:
+    """An event of which nothing matters but that it is there: its text is its user's alone."""
+    return RoomEvent(event["seq"], event["server_ts"], "", None, event["n"], "", 0, b"")
 
 
 def after(tally: Tally, said: RoomEvent, room: Room | None) -> Tally:

@@ -178,6 +178,10 @@ class Rooms:
         """The rooms that a user is in."""
         return [] if self._tables is None else list(self.of_users.of(user).values())
 
+    def number_open_at_most(self, user: str) -> int:
+        """How many rooms are open to a user, bans left aside."""
+        return 0 if self._tables is None else len(self.of_users.of(user))
+
     def number_of(self, user: str) -> int:
         """How many rooms a user is in."""
         if self._tables is None:

@@ -27,10 +27,11 @@ def devices_and_places(known: UserPlaces) -> Iterator[dict[str, Any]]:
     names = {one.number: one.device for one in known.devices}
     for one in known.devices:
         yield {"what": "device", "device": one.device, "last_active": to_rfc3339(one.at)}
-    for stream in sorted(known.read.keys() | known.acked.keys()):
-        read, acked = known.read.get(stream), known.acked.get(stream, {})
-        has = {names[number]: seq for number, seq in acked.items() if number in names}
-        yield {"what": "place", "stream": stream, "read": 0 if read is None else read.seq, "acked": has}
+    for stream in known.streams():
+        place = known.place(stream)
+        acked = () if place is None else place.acked
+        has = {names[one.device]: one.seq for one in acked if one.device in names}
+        yield {"what": "place", "stream": stream, "read": known.read(stream).seq, "acked": has}
 
 
 def alerts_of(alerts: Iterable[Alert], user: str) -> Iterator[dict[str, Any]]:

@@ -41,6 +41,8 @@ class Channel(NamedTuple):
     numbered: bool = False
     #: Whether it is counted what is said there.
     counted: bool = False
+    #: Whether it is kept what it has come to: what is unread of it is asked for again and again.
+    tallied: bool = False
 
 
 def make_channel(
@@ -76,6 +78,7 @@ def make_channel(
         # What is unread of it is counted by its numbers.
         numbered=settings.numbered or room or name.startswith(NOTIFY),
         counted=settings.counters and kind is Kind.CHAT,
+        tallied=room or (kind is Kind.BROADCAST and name.startswith(NOTIFY)),
     )
 
 

@@ -200,7 +200,7 @@ class Judge:
         outcome.writes += writes
         if decided is not None and self._rooms is not None:
             outcome.writes += self._rooms.writes(channel.name, decided)
-        if channel.room and self._tallies is not None:
+        if channel.tallied and self._tallies is not None:
             self._tallies.note(event, headers, None if decided is None else decided.room)
         if self._is_chat and concerns(event):
             outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]

@@ -1,11 +1,11 @@
-"""What a worker owns of inboxes: users' places, by their own inputs; and tallies, by their rooms' streams."""
+"""What a worker owns of inboxes: users' places, by their own inputs; and tallies, by the streams' events."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from control.entity.fold import EntityFold
+from control.entity.fold import EntityFold, Written
 from control.entity.known import Known
 from control.entity.owner import Owner, Refuse
 from control.entity.tables import Tables
@@ -13,8 +13,9 @@ from control.inbox.places import Ack, fold_places, of_old_cursor
 from control.rooms.rooms import Rooms
 from control.rooms.users import key_of
 from kernel.access.signing import Signer
+from kernel.access.users import NOTIFY
 from kernel.errors import TouchlineError
-from kernel.log.positions import partition_of
+from kernel.log.positions import Kind, Stream, partition_of
 from kernel.log.records import Record, Write
 from kernel.log.topics import TopicNames
 from kernel.process.logs import get_logger
@@ -38,10 +39,12 @@ class InboxOwner:
         of_rooms: Owner,
         refuse: Refuse,
         partitions: Callable[[], Mapping[str, int]],
+        has: Callable[[Stream], bool],
     ) -> None:
-        """`of_rooms` owns rooms, and tallies with them; `partitions`: topic -> their number, as it is now."""
+        """`of_rooms` owns rooms, and tallies with them; `partitions`: topic -> their number, as it is now;
+        `has` says whether a stream's partition is this worker's."""
         inboxes = rooms.inboxes
-        self._names, self._partitions = names, partitions
+        self._names, self._partitions, self._has = names, partitions, has
         self._ack, self._cursor = codec_for(settings, "ack"), codec_for(settings, "cursor")
         how = EntityFold(type=inboxes.places.type, fold=fold_places)
         self.places = Owner(names.acks, tables, decode=self._ack.decode, route=lambda _: how, refuse=refuse)
@@ -67,9 +70,17 @@ class InboxOwner:
             write(self.places.rewrite(self._places_view.type, key, known))
 
         def tally(key: bytes, known: Known[Any]) -> None:
-            write(self._of_rooms.rewrite(self._tallies_view.type, key, known))
+            write(self._tally_again(key, known))
 
         self._places_view.on_stale, self._tallies_view.on_stale = places, tally
+
+    def _tally_again(self, key: bytes, known: Known[Any]) -> list[Write]:
+        type_ = self._tallies_view.type
+        if not key.startswith(NOTIFY.encode()):
+            return self._of_rooms.rewrite(type_, key, known)
+        if known.state is None or not self._has(Stream(Kind.BROADCAST, key.decode("utf-8", "replace"))):
+            return []
+        return self._of_rooms.write(type_, Written(key, known, type_.encode(known.state)))
 
     def erased(self, users: Iterable[str]) -> list[Write]:
         """These users' data were erased: how far they were is forgotten, by an input of their own."""

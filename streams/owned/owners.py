@@ -73,6 +73,7 @@ class Owners:
             of_rooms=self.members.owner,
             refuse=self._refuse,
             partitions=partitions,
+            has=has,
         )
         self.inboxes.writes_late(write)
         self.moderators = Moderators(state.moderation, forget)

@@ -227,3 +227,34 @@ async def test_a_rooms_list_and_reports_show_no_text(ruled: Pipeline) -> None:
     # As a member who comes later sees it, too; with the room's change as of which it counts.
     await ok(ruled, "POST", f"/v1/rooms/{room}/members", "ana", {"add": ["cat"]})
     assert SECRET not in json.dumps(await past(ruled, f"room-{room}", "cat"))
+
+
+async def test_a_device_that_follows_all_rooms_is_given_no_text(ruled: Pipeline) -> None:
+    """What was taken back while it was away comes with its place alone; and an inbox forgets it at once."""
+    room = await create(ruled, "ana", "bob")
+    async with person(ruled, "bob", "phone") as bob, person(ruled, "bob", "laptop") as laptop:
+        assert (await bob.ask("sync"))["op"] == "synced"
+        await laptop.ask("inbox")
+        target = await posted(ruled, "ana", f"room-{room}", SECRET)
+        await bob.event(SECRET)
+        await laptop.until(lambda m: m["op"] == "inbox" and "id" not in m and SECRET in json.dumps(m))
+        await retract(ruled, "ana", f"room-{room}", target)
+        await laptop.until(
+            lambda m: m["op"] == "inbox" and m["rooms"] and (m["rooms"][0]["last"] or {})["type"] == "retract"
+        )
+
+        async def forgotten() -> bool:
+            return SECRET not in json.dumps(await laptop.ask("inbox"))
+
+        await soon(forgotten)
+
+    async def blank() -> bool:
+        for device in ("phone", "new"):
+            async with person(ruled, "bob", device) as bob:
+                await bob.ask("sync")
+                event = await bob.until(lambda m: m["op"] == "event" and m["id"] == target)
+                if not is_blank(event) or SECRET in json.dumps(bob.heard):
+                    return False
+        return True
+
+    await soon(blank)

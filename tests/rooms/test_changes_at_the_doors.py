@@ -202,6 +202,20 @@ async def test_who_is_blocked_adds_nobody_to_rooms(roomy: Pipeline) -> None:
     assert await refused(roomy, "PUT", "/v1/blocks/eve", "eve") == (400, "bad_request")
 
 
+async def test_a_cursor_of_somebody_else_shows_ones_own_rooms_alone(roomy: Pipeline) -> None:
+    theirs = [await create(roomy, "lea") for _ in range(3)]
+    mine = [await create(roomy, "max") for _ in range(2)]
+    theirs.append(await create(roomy, "lea"))  # later than all of the others
+    cursor = (await ok(roomy, "GET", "/v1/rooms?limit=1", "lea"))["next"]
+    page = await ok(roomy, "GET", f"/v1/rooms?cursor={cursor}", "max")
+    assert [row["room"] for row in page["rooms"]] == mine[::-1]
+    assert await ok(roomy, "GET", f"/v1/rooms?cursor={cursor}", "nobody's") == {"rooms": [], "next": None}
+    async with person(roomy, "max") as max_:
+        assert [row["room"] for row in (await max_.ask("inbox", cursor=cursor))["rooms"]] == mine[::-1]
+        assert (await max_.ask("inbox", cursor=cursor[1:]))["code"] == "bad_request"
+        assert not set(theirs) & {row["room"] for row in (await max_.ask("room", do="list"))["rooms"]}
+
+
 async def test_pages_of_rooms_hold_each_once(roomy: Pipeline) -> None:
     made = [await create(roomy, "many rooms") for _ in range(5)]
     found: list[str] = []

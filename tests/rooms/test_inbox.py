@@ -1,8 +1,11 @@
 """What is unread, on each device and after crashes; rows that are pushed; devices that follow all rooms."""
 
 import asyncio
+import time
 from typing import Any
 
+from kernel.log.positions import Kind
+from tests.accepted import event, write
 from tests.pipeline import Pipeline
 from tests.rooms.people import (
     Person,
@@ -126,6 +129,32 @@ async def test_rows_are_pushed_and_reading_on_the_phone_takes_the_badge_from_the
         await change_members(roomy, "una", room, remove=["dan"])
         await laptop.until(pushed(laptop, room, gone=True))
         assert (await laptop.ask("inbox", off=True))["op"] == "ok"
+
+
+async def test_an_inbox_reads_no_log_however_much_others_were_told(roomy: Pipeline) -> None:
+    """Without the index too: who has no notifications is not looked for in those of all others."""
+    room = await create(roomy, "una", "ivy")
+    await said(roomy, "una", room, "hello")
+    told = (
+        event(Kind.BROADCAST, f"notify-other{n % 16}", n, {"by": "una"}, type_="mention")
+        for n in range(1, 200_001)
+    )
+    await asyncio.to_thread(write, roomy.settings, Kind.BROADCAST, told)
+    async with person(roomy, "ivy", "phone") as ivy:
+        page = await ivy.ask("inbox")
+        assert ([row["room"] for row in page["rooms"]], page["notifications"]) == ([room], 0)
+
+        async def quickest(op: str, times: int, **fields: Any) -> float:
+            took = []
+            for _ in range(times):
+                began = time.perf_counter()
+                assert (await ivy.ask(op, **fields))["op"] == op
+                took.append(time.perf_counter() - began)
+            return min(took)
+
+        # What looking for it costs: all of a partition is read.
+        looking = await quickest("history", 3, stream="broadcast:notify-ivy", before=2**52, limit=1)
+        assert await quickest("inbox", 20) < looking / 3
 
 
 async def test_a_device_follows_all_rooms_from_what_it_acknowledged(roomy: Pipeline) -> None:

@@ -80,16 +80,16 @@ class PlaceRequests:
         """The user has read a stream up to here, on whatever device."""
         stream = Stream.parse(request.stream)
         try:
-            if not is_room(stream) and not (
-                stream.kind is Kind.BROADCAST and stream.channel.startswith(NOTIFY)
-            ):
+            if not _is_tallied(stream):
                 sentence = "What is read is kept of rooms, and of one's notifications."
                 return m.error("bad_request", sentence, request_id=request.id)
             refused = await self._check(request.id, request.stream, request.seq, member)
             if refused is not None:
                 return refused
             if not member.grants.anonymous and request.seq:
-                n = await self._number_at(stream, request.seq) if is_room(stream) else 0
+                # Of notifications it is a short cut: they may be older than what is kept of them.
+                wanted = is_room(stream) or self._tallied_head(stream) >= request.seq
+                n = await self._number_at(stream, request.seq) if wanted else 0
                 self._book.read(member.user, device, request.stream, ReadUpTo(request.seq, n))
         except TouchlineError as error:
             return refusal(error, request.id)
@@ -112,7 +112,7 @@ class PlaceRequests:
         """Wait until the tally has an event that is on the log. Raises `unavailable`."""
         try:
             async with asyncio.timeout(WITHIN_S):
-                while self._head_of_room(stream) < seq:  # noqa: ASYNC110
+                while self._tallied_head(stream) < seq:  # noqa: ASYNC110
                     await asyncio.sleep(_STEP_S)
         except TimeoutError:
             raise TouchlineError("unavailable", "This is not counted yet: try again in a moment.") from None
@@ -121,9 +121,9 @@ class PlaceRequests:
         """Whether an event comes to be counted that the fold may just have accepted."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_JUST_NOW_S):
-                while self._head_of_room(stream) < seq:  # noqa: ASYNC110
+                while self._tallied_head(stream) < seq:  # noqa: ASYNC110
                     await asyncio.sleep(_STEP_S)
-        return self._head_of_room(stream) >= seq
+        return self._tallied_head(stream) >= seq
 
     # ── how far streams go ───────────────────────────────────────────────────────────────────────────
 
@@ -136,9 +136,9 @@ class PlaceRequests:
             return not_a_reader(request_id, stream)
         if seq <= self._known_head(parsed, member):
             return None
-        if is_room(parsed):
+        if _is_tallied(parsed):
             await self._rooms.fresh()
-            if seq <= self._head_of_room(parsed):
+            if seq <= self._tallied_head(parsed):
                 return None
         page = await self._history.read(parsed, before=MAX_SEQ, limit=1)
         if page.seqs:
@@ -146,18 +146,23 @@ class PlaceRequests:
             self._heads.move_to_end(stream)
             if len(self._heads) > MAX_HEADS:
                 self._heads.popitem(last=False)
-        if seq <= self._heads.get(stream, 0) or (is_room(parsed) and await self._comes(parsed, seq)):
+        if seq <= self._heads.get(stream, 0) or (_is_tallied(parsed) and await self._comes(parsed, seq)):
             return None
         sentence = f"{stream} has no event {seq} yet: nobody has it."
         return m.error("bad_request", sentence, request_id=request_id)
 
     def _known_head(self, stream: Stream, member: Member) -> int:
-        head = self._head_of_room(stream) if is_room(stream) else 0
+        head = self._tallied_head(stream) if _is_tallied(stream) else 0
         return max(head, self._heads.get(str(stream), 0), _seen(member, stream))
 
-    def _head_of_room(self, stream: Stream) -> int:
+    def _tallied_head(self, stream: Stream) -> int:
         tally = self._rooms.inboxes.tally(stream.channel)
         return 0 if tally is None else tally.seq
+
+
+def _is_tallied(stream: Stream) -> bool:
+    """Whether it is kept what a stream has come to: a room's, and what a user is told."""
+    return is_room(stream) or (stream.kind is Kind.BROADCAST and stream.channel.startswith(NOTIFY))
 
 
 class _Event(msgspec.Struct):

@@ -1,4 +1,5 @@
-"""What rooms' streams have come to, moved on by each of their events: a record a room and turn. Pure.
+"""What streams have come to of which unread events are counted (rooms', and what users are told), moved on by
+each of their events: a record a stream and turn. Pure.
 
 See `control.inbox.tally`: an event that is in a tally already changes nothing, so it may be folded again.
 """
@@ -10,9 +11,10 @@ from control.entity.fold import Written
 from control.entity.known import Known
 from control.entity.types import Stamp
 from control.inbox.about import about_of
-from control.inbox.tally import Tally, after, said_of
+from control.inbox.tally import Tally, after, numbered_of, said_of
 from control.rooms.state import Room
 from kernel.access.signing import Signer
+from kernel.access.users import ROOM
 from kernel.log.records import Headers, Write
 from schemas.checks import CHANGES
 
@@ -24,7 +26,7 @@ class Table(Protocol):
 
 
 class TalliesFold:
-    """Those of one worker's rooms."""
+    """Those of one worker's streams."""
 
     def __init__(
         self,
@@ -40,12 +42,16 @@ class TalliesFold:
         self._now: dict[str, Tally] = {}
 
     def note(self, event: Mapping[str, Any], headers: Headers | None, room: Room | None) -> None:
-        """An event of a room was accepted, with its JSON as `body`; `room` is what it made of the room."""
+        """An event was accepted, with its JSON as `body`; `room` is what it made of the room, where it is one
+        of a room's."""
         channel, about = event["channel"], 0
-        if event["type"] in CHANGES:
-            about = about_of(headers, self._signer, channel, event["data"]["target"] or "")
         before = self._now.get(channel) or self._table.known(channel.encode()).state or Tally(channel=channel)
-        now = after(before, said_of(event, about, event["body"]), room or self._room(channel))
+        if not channel.startswith(ROOM):
+            now = after(before, numbered_of(event), None)
+        else:
+            if event["type"] in CHANGES:
+                about = about_of(headers, self._signer, channel, event["data"]["target"] or "")
+            now = after(before, said_of(event, about, event["body"]), room or self._room(channel))
         if now is not before:
             self._now[channel] = now
 

@@ -19,15 +19,16 @@ from control.entity.fold import EntityFold, Input, fold_input
 from control.entity.known import Known
 from control.inbox.places import Ack, fold_places
 from control.inbox.tables import places_type, tally_type
+from control.inbox.tally import Recent, Tally
 from control.rooms.membership import ALL, Spans
 from control.rooms.rooms import Rooms
 from control.rooms.table import room_type, user_rooms_type
-from control.rooms.users import UserRoom, UserRooms, key_of, memberships, rooms_key
+from control.rooms.users import MOST, UserRoom, UserRooms, key_of, memberships, rooms_key
 from control.state import LISTS, ControlState
 from history.pages import Page
 from kernel.access.tokens import Verifier
 from kernel.clock import Clock, SystemClock
-from kernel.log.positions import Kind, Stream
+from kernel.log.positions import MAX_SEQ, Kind, Stream
 from kernel.settings.reading import Settings
 from schemas.codec import Codec
 from schemas.rendering import render
@@ -57,7 +58,11 @@ class _Served:
 class ByHand:
     """One room, `study`, and whoever comes."""
 
-    def __init__(self, clock: Clock | None = None, verifier: Verifier | None = None) -> None:
+    def __init__(
+        self, clock: Clock | None = None, verifier: Verifier | None = None, *, many: int | None = None
+    ) -> None:
+        """`many`: who is in so many rooms is kept when they leave."""
+        self._many = many
         clock, settings = clock or SystemClock(), Settings()
         self.directory = Path(tempfile.mkdtemp(prefix="touchline-inbox-"))
         self.world, rooms, self._verifier = World(), Rooms(settings), verifier
@@ -96,6 +101,8 @@ class ByHand:
             partitions=self.partitions,
         )
         self.service.subscriptions.hub.whole.clear()
+        if self._many is not None:
+            self.service.messenger.here.many = self._many
 
     async def die(self, *, sent: bool) -> None:
         """The edge dies, and another begins; what it had not sent of places is gone."""
@@ -151,14 +158,27 @@ class ByHand:
         subscriptions.move(lambda *_: False, lambda _: to)
 
     def _tell_user(self, one: Any) -> None:
-        rooms: tuple[UserRoom, ...] = ()
-        if one.since is not None:
-            rooms = (UserRoom(room=one.room, at=one.at, since=one.since, ranges=one.ranges, whole=one.whole),)
         key = rooms_key(one.user, 0)
         before = self.tables.view(self._users).get(key)
+        rooms = tuple(room for room in before.rooms if room.room != one.room) if before else ()
+        if one.since is not None:
+            now = UserRoom(room=one.room, at=one.at, since=one.since, ranges=one.ranges, whole=one.whole)
+            rooms = (now, *rooms)
         if before is None or before.rooms != rooms:
             revision = 1 if before is None else before.revision + 1
             self.tables.put(self._users, key, self._users.encode(UserRooms(rooms=rooms, revision=revision)))
+
+    def let_in(self, user: str, rooms: int) -> None:
+        """A user is in so many other rooms, in each of which something was said once."""
+        mine = [UserRoom(room=f"quiet{n}", at=1, since=1, ranges=(1, MAX_SEQ)) for n in range(rooms)]
+        known = [one for one in self.rooms.of_user(user) if one.room == "study"]
+        for number, at in enumerate(range(0, len(mine) + 1, MOST)):
+            some = (*known, *mine)[at : at + MOST]
+            key, value = rooms_key(user, number), UserRooms(rooms=tuple(some), revision=100)
+            self.tables.put(self._users, key, self._users.encode(value))
+        for one in mine:
+            tally = Tally(channel=f"room-{one.room}", seq=9, at=1, n=1, recent=(Recent(9, 1),))
+            self.tables.put(self._tally, tally.channel.encode(), self._tally.encode(tally))
 
     def fold(self) -> None:
         """What the edge has sent of places is folded."""

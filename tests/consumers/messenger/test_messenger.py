@@ -1,9 +1,11 @@
 """All rooms of a user at an edge, told by hand what workers would write: what is pushed, and when."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
+from control.inbox.tables import Head
 from kernel.access.tokens import StaticKeys, Verifier, sign
 from kernel.clock import SystemClock
 from kernel.settings.reading import Auth
@@ -52,6 +54,79 @@ async def test_a_device_follows_from_what_it_acknowledged_and_hears_what_comes()
         assert (await quiet.ask("sync"))["behind"] == 20
         for one in (again, quiet):
             one.leave()
+
+
+async def test_a_device_that_is_back_looks_only_where_something_has_happened() -> None:
+    async with ByHand() as edge:
+        edge.let_in("bob", 300)
+        bob = Someone(edge, "bob")
+        assert (await bob.ask("sync"))["rooms"] == 301
+        last = edge.world.log[-1]["seq"]
+        assert (await bob.ask("ack", stream=STREAM, seq=last))["op"] == "ok"
+        for number in range(300):
+            edge.book.acked("bob", "phone", f"chat:room-quiet{number}", 9)
+        bob.leave()
+        edge.book.flush(all_of_it=True)
+        edge.fold()
+        look, asked = edge.rooms.inboxes.heads, list[str]()
+
+        def counting(channels: Sequence[str]) -> dict[str, Head]:
+            asked.extend(channels)
+            return look(channels)
+
+        edge.rooms.inboxes.heads = counting  # type: ignore[method-assign]
+        for number in range(3):
+            new = edge.say("ana", f"new {number}")
+            asked.clear()
+            bob = Someone(edge, "bob")
+            synced = await bob.ask("sync")
+            assert (synced["rooms"], synced["behind"]) == (301, number + 1), "none of it is acknowledged"
+            await bob.until(lambda m, new=new: m["op"] == "event" and m["seq"] == new)
+            # Those of the first time, of which it has all by now, are looked at once more.
+            assert len(set(asked)) < (310 if number == 0 else 10)
+            bob.leave()
+        tv = Someone(edge, "bob", "tv")
+        assert (await tv.ask("sync"))["rooms"] == 301
+        assert len(set(asked)) > 300, "another device looks at all of them"
+        tv.leave()
+
+
+async def test_what_is_kept_of_a_device_that_left_hides_nothing_from_it() -> None:
+    async with ByHand(many=1) as edge:
+
+        async def back(*texts: str, device: str = "phone") -> Someone:
+            """It is back, and gets these."""
+            someone = Someone(edge, "bob", device)
+            assert (await someone.ask("sync"))["rooms"] == 1
+            await someone.until(lambda _: set(texts) <= set(someone.texts))
+            return someone
+
+        async def has_all(someone: Someone) -> None:
+            assert (await someone.ask("ack", stream=STREAM, seq=edge.world.log[-1]["seq"]))["op"] == "ok"
+            someone.leave()
+            edge.book.flush(all_of_it=True)
+            edge.fold()
+
+        edge.say("ana", "one")
+        await has_all(await back("one"))
+        await has_all(await back())
+        edge.say("ana", "two")
+        await has_all(await back("two"))
+        edge.post(changes("ana", "removed", users=["bob"]))
+        edge.post(changes("ana", "added", users=["bob"]))
+        edge.say("ana", "three")
+        bob = await back("three")
+        await has_all(bob)
+        assert "two" not in bob.texts
+        await has_all(await back())
+        edge.sign_out("bob", "phone")
+        (await back("one", "two", "three")).leave()
+        edge.erase("bob")
+        (await back("one", "two", "three")).leave()
+        edge.post(changes("ana", "removed", users=["bob"]))
+        bob = Someone(edge, "bob")
+        assert (await bob.ask("sync"))["rooms"] == 0
+        bob.leave()
 
 
 async def test_who_asks_again_gets_again_what_is_not_acknowledged() -> None:

@@ -32,6 +32,9 @@ class Device:
 class Devices(stateful.RuleBasedStateMachine):
     """Each rule is a thing that happens."""
 
+    #: Whom the edge keeps when they leave: nobody who is in one room.
+    many = 2
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
@@ -42,7 +45,7 @@ class Devices(stateful.RuleBasedStateMachine):
         return self.loop.run_until_complete(work)
 
     async def _begin(self) -> ByHand:
-        edge = ByHand()
+        edge = ByHand(many=self.many)
         await edge.__aenter__()
         return edge
 
@@ -204,5 +207,13 @@ class Devices(stateful.RuleBasedStateMachine):
         return room is not None and room.member(user) is not None
 
 
+class KeptDevices(Devices):
+    """The same where everybody is kept who leaves."""
+
+    many = 1
+
+
+TestKeptDevices = KeptDevices.TestCase
+TestKeptDevices.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
 TestDevices = Devices.TestCase
 TestDevices.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)

@@ -13,7 +13,6 @@ from control.entity.known import Known
 from control.inbox import places
 from control.inbox.places import Ack, AckedByDevice, Places, ReadStream, fold_places, of_old_cursor
 from control.inbox.tables import UserPlaces, places_type, put_together
-from control.inbox.unread import ReadUpTo
 from kernel.errors import TouchlineError
 from kernel.log.topics import DAY_MS
 from kernel.settings.reading import Settings
@@ -54,7 +53,7 @@ class Owner:
 
     def acked(self, device: str, stream: str) -> int:
         found = self.known.device(device)
-        return 0 if found is None else self.known.acked.get(stream, {}).get(found.number, 0)
+        return 0 if found is None else self.known.acked(stream, found.number)
 
 
 def ack(device: str = "phone", acked: Mapping[str, int] | None = None, **more: int) -> Ack:
@@ -89,7 +88,7 @@ def test_the_highest_holds_in_whatever_order_and_however_often(said: list[Any], 
         name = f"chat:{stream}"
         reads = [seq for _, s, seq, read in said if read and s == stream]
         for owner in (one, other):
-            assert owner.known.read.get(name, ReadUpTo()).seq == max(reads, default=0)
+            assert owner.known.read(name).seq == max(reads, default=0)
             for device in ("phone", "tv", ""):
                 acked = [seq for d, s, seq, read in said if not read and (d, s) == (device, stream)]
                 assert owner.acked(device, name) == max(acked, default=0)
