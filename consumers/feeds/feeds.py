@@ -163,8 +163,14 @@ class FeedRequests:
         if feed.following is not None:
             feed.following.end()
 
-    def _shows(self, feed: FeedOf, event: Heard) -> bool:
-        """Whether somebody's feed shows an event now."""
+    def _shows(self, feed: FeedOf, event: Heard, gone: dict[Heard, bool]) -> bool:
+        """Whether somebody's feed shows an event now. `gone`: what is known to be taken back, or not."""
+        away = gone.get(event)
+        if away is None:
+            id_ = _id_of(event.body).id
+            away = gone[event] = self._state.moderation.retracted(event.channel, id_)
+        if away:
+            return False
         shown = in_feed(self._state, feed.member.grants, event.channel, self._clock.now_ms())
         return shown is not None and event.type in shown.types
 
@@ -186,6 +192,7 @@ class FeedRequests:
     async def _tell_all(self) -> None:
         """All that waits, to all for whom it does, with room for others in between."""
         feeds, self._due = list(self._due), {}
+        gone = dict[Heard, bool]()
         until, again = self._clock.monotonic() + _TURN_S, False
         for feed in feeds:
             if self._feeds.get(feed.holder) is not feed or not feed.waiting:
@@ -194,7 +201,7 @@ class FeedRequests:
                 self._due[feed] = None
                 again = True
                 continue
-            events = [event for event in reversed(feed.waiting) if self._shows(feed, event)]
+            events = [event for event in reversed(feed.waiting) if self._shows(feed, event, gone)]
             more, feed.waiting, feed.left_out = feed.left_out, [], False
             if events:
                 newest = [msgspec.Raw(event.body) for event in events]
