@@ -13,6 +13,7 @@ from consumers.protocol import feed as f
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import refusal
+from consumers.transport.frames import text_frame
 from control.rooms.door import Who
 from control.state import ControlState
 from history.feed import FeedPage, Followed
@@ -50,7 +51,7 @@ class Holder(Protocol):
     @property
     def closing(self) -> bool: ...
 
-    def send(self, message: m.AnyReply) -> None: ...
+    def write(self, data: bytes, /) -> object: ...
 
 
 class History(StreamHistory, Protocol):
@@ -192,7 +193,7 @@ class FeedRequests:
     async def _tell_all(self) -> None:
         """All that waits, to all for whom it does, with room for others in between."""
         feeds, self._due = list(self._due), {}
-        gone = dict[Heard, bool]()
+        gone, frames = dict[Heard, bool](), dict[tuple[bool | Heard, ...], bytes]()
         until, again = self._clock.monotonic() + _TURN_S, False
         for feed in feeds:
             if self._feeds.get(feed.holder) is not feed or not feed.waiting:
@@ -203,11 +204,15 @@ class FeedRequests:
                 continue
             events = [event for event in reversed(feed.waiting) if self._shows(feed, event, gone)]
             more, feed.waiting, feed.left_out = feed.left_out, [], False
-            if events:
-                newest = [msgspec.Raw(event.body) for event in events]
-                feed.holder.send(
-                    f.FeedReply(events=newest, more=True) if more else f.FeedReply(events=newest)
-                )
+            if events and not feed.holder.closing:
+                # Thousands are told the same: it is made once.
+                same = (more, *events)
+                frame = frames.get(same)
+                if frame is None:
+                    newest = [msgspec.Raw(event.body) for event in events]
+                    reply = f.FeedReply(events=newest, more=True) if more else f.FeedReply(events=newest)
+                    frame = frames[same] = text_frame(m.render(reply))
+                feed.holder.write(frame)
             if self._clock.monotonic() >= until:
                 await asyncio.sleep(0)
                 until = self._clock.monotonic() + _TURN_S
