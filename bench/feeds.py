@@ -20,8 +20,8 @@ from aiohttp import ClientSession, web
 from confluent_kafka import Consumer, Producer, TopicPartition
 from websockets.asyncio.client import connect
 
-from bench.figures import quantile, sample
-from bench.generator import build, load
+from bench.report.figures import quantile, sample
+from bench.rig.generator import build, load
 from control.entity.types import Stamp
 from control.entity.writer import partition_of_key
 from control.feeds.follows import Follow, count_key, follow_key, followers_prefix, share_of

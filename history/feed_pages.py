@@ -8,10 +8,10 @@ from typing import Protocol, TypeVar
 from elasticsearch import ApiError, TransportError
 
 from history.feed import FeedPage, FeedTail, Followed, Range, indexed, is_past, page_of
-from history.index import StreamIndex
 from history.known_pages import Ends, EndsOf, KnownPages, newest
-from history.log import Deadline, LogReader, event_of
 from history.pages import Bound, Watermark
+from history.sources.index import StreamIndex
+from history.sources.log import Deadline, LogReader, event_of
 from kernel.clock import Clock
 from kernel.log.positions import Kind
 from kernel.log.records import Partition

@@ -7,7 +7,7 @@ import json
 import pytest
 from aiohttp import ClientSession
 
-from consumers.client.nearby import Nearby
+from consumers.client.requests.nearby import Nearby
 from kernel.errors import TouchlineError
 from tests.pipeline import Pipeline
 from tests.rooms.people import http, ok, refused
