@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from aiohttp import ClientSession, web
 from confluent_kafka import Consumer, Producer, TopicPartition
 from websockets.asyncio.client import connect
@@ -68,8 +69,9 @@ def late(values: list[float]) -> str:
     return f"p50 {cut[49] * 1000:.1f} ms, p99 {cut[98] * 1000:.1f} ms"
 
 
-async def pages(http: ClientSession, url: str) -> None:
+async def pages(http: ClientSession, pipeline: Pipeline) -> None:
     """A feed of a hundred channels."""
+    url, gateway = pipeline.gateway_url, psutil.Process(pipeline.pid("gateway"))
     user = {"Touchline-User": "bench"}
     for number in range(_CHANNELS):
         async with http.put(f"{url}/v1/follows/feed-{number}", headers=user) as response:
@@ -78,7 +80,7 @@ async def pages(http: ClientSession, url: str) -> None:
     await asyncio.sleep(3)
     for what in ("first look", "looked again", "further back"):
         took: list[float] = []
-        before = ""
+        before, spent = "", sum(gateway.cpu_times()[:2])
         for number in range(_PAGES):
             if what == "first look":  # nobody has asked for this page, which is the newest one
                 before = f"&before={_FAR + number}"
@@ -89,7 +91,12 @@ async def pages(http: ClientSession, url: str) -> None:
             took.append(time.perf_counter() - began)
             if what == "further back":
                 before = f"&before={page['events'][-1]['id']}" if page["more"] else ""
-        print(f"feed page (50) of {_CHANNELS} channels, {what}: {late(took[20:])}")
+        spent = (sum(gateway.cpu_times()[:2]) - spent) / _PAGES
+        print(
+            f"feed page (50) of {_CHANNELS} channels, {what}: {late(took[20:])};"
+            f" {spent * 1000:.1f} ms of the gateway's processor",
+            flush=True,
+        )
         for share in (0.5, 0.99):
             sample(f"feed page p{share * 100:.0f}", what, quantile(took[20:], share) * 1000)
 
@@ -112,8 +119,10 @@ async def posts(http: ClientSession, url: str) -> None:
         await asyncio.sleep(0.05)
     took = time.perf_counter() - began
     ordered = all(seqs == sorted(seqs) for seqs in receiver.order.values())
-    print(f"posts to one receiver: {_EVENTS / took:,.0f} a second, in order per channel: {ordered}")
-    sample("webhook posts", "to one receiver", _EVENTS / took)
+    print(
+        f"posts to one receiver: {_EVENTS / took:,.0f} a second, in order per channel: {ordered}", flush=True
+    )
+    sample("webhook posts", "to one receiver", rate)
     sent: dict[str, float] = {}
     for tick in range(_PACED_S * 10):
         at = time.time()
@@ -122,7 +131,7 @@ async def posts(http: ClientSession, url: str) -> None:
         await asyncio.sleep(max(0.0, 0.1 - (time.time() - at)))
     await asyncio.sleep(2)
     took_s = [receiver.came[id_] - at for id_, at in sent.items() if id_ in receiver.came]
-    print(f"event to receiver at {_PACED_PER_S}/s: {late(took_s)}")
+    print(f"event to receiver at {_PACED_PER_S}/s: {late(took_s)}", flush=True)
     sample("webhook late", "p99", quantile(took_s, 0.99) * 1000)
     await runner.cleanup()
 
@@ -238,7 +247,7 @@ async def measure(pipeline: Pipeline, given: argparse.Namespace) -> None:
         for part in given.parts or PARTS:
             match part:
                 case "pages":
-                    await pages(http, pipeline.gateway_url)
+                    await pages(http, pipeline)
                 case "posts":
                     await posts(http, pipeline.gateway_url)
                 case _:
