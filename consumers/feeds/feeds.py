@@ -193,7 +193,7 @@ class FeedRequests:
     async def _tell_all(self) -> None:
         """All that waits, to all for whom it does, with room for others in between."""
         feeds, self._due = list(self._due), {}
-        gone, frames = dict[Heard, bool](), dict[tuple[bool | Heard, ...], bytes]()
+        gone, frames = dict[Heard, bool](), dict[tuple[object, ...], bytes]()
         until, again = self._clock.monotonic() + _TURN_S, False
         for feed in feeds:
             if self._feeds.get(feed.holder) is not feed or not feed.waiting:
