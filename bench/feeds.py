@@ -1,6 +1,6 @@
 """Feeds and webhooks: pages of a hundred channels, posts to one receiver, a channel that a million follow.
 
-    python -m bench.feeds [pages] [posts] [giant] [--followers 1000000] [--connected 1000]
+    python -m bench.feeds [pages] [posts] [giant] [--followers 1000000] [--connected 10000]
 
 It runs each role as a process against a Kafka and an Elasticsearch, as the tests do. The followers of the
 giant are written as the states that their commands would have made.
@@ -16,11 +16,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from aiohttp import ClientSession, web
 from confluent_kafka import Consumer, Producer, TopicPartition
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from bench.report.figures import quantile, sample
+from bench.rig.generator import build, load
 from control.entity.types import Stamp
 from control.entity.writer import partition_of_key
 from control.feeds.follows import Follow, count_key, follow_key, followers_prefix, share_of
@@ -35,6 +37,8 @@ from tests.pipeline import Pipeline, running
 _CHANNELS: Final = 100
 _EVENTS: Final = 20_000
 _PAGES: Final = 400
+#: An id of the year 2500.
+_FAR: Final = 16_725_225_600_000 << 38
 _PACED_PER_S: Final = 200
 _PACED_S: Final = 10
 
@@ -65,25 +69,34 @@ def late(values: list[float]) -> str:
     return f"p50 {cut[49] * 1000:.1f} ms, p99 {cut[98] * 1000:.1f} ms"
 
 
-async def pages(http: ClientSession, url: str) -> None:
+async def pages(http: ClientSession, pipeline: Pipeline) -> None:
     """A feed of a hundred channels."""
+    url, gateway = pipeline.gateway_url, psutil.Process(pipeline.pid("gateway"))
     user = {"Touchline-User": "bench"}
     for number in range(_CHANNELS):
         async with http.put(f"{url}/v1/follows/feed-{number}", headers=user) as response:
             assert response.status == 200, await response.text()
         await post(http, url, f"feed-{number}", 50)
     await asyncio.sleep(3)
-    for what in ("newest", "further back"):
+    for what in ("first look", "looked again", "further back"):
         took: list[float] = []
-        before = ""
-        for _ in range(_PAGES):
+        before, spent = "", sum(gateway.cpu_times()[:2])
+        for number in range(_PAGES):
+            if what == "first look":  # nobody has asked for this page, which is the newest one
+                before = f"&before={_FAR + number}"
             began = time.perf_counter()
             async with http.get(f"{url}/v1/feed?limit=50{before}", headers=user) as response:
+                assert response.status == 200, await response.text()
                 page = await response.json()
             took.append(time.perf_counter() - began)
-            if what != "newest":
+            if what == "further back":
                 before = f"&before={page['events'][-1]['id']}" if page["more"] else ""
-        print(f"feed page (50) of {_CHANNELS} channels, {what}: {late(took[20:])}")
+        spent = (sum(gateway.cpu_times()[:2]) - spent) / _PAGES
+        print(
+            f"feed page (50) of {_CHANNELS} channels, {what}: {late(took[20:])};"
+            f" {spent * 1000:.1f} ms of the gateway's processor",
+            flush=True,
+        )
         for share in (0.5, 0.99):
             sample(f"feed page p{share * 100:.0f}", what, quantile(took[20:], share) * 1000)
 
@@ -106,7 +119,9 @@ async def posts(http: ClientSession, url: str) -> None:
         await asyncio.sleep(0.05)
     took = time.perf_counter() - began
     ordered = all(seqs == sorted(seqs) for seqs in receiver.order.values())
-    print(f"posts to one receiver: {_EVENTS / took:,.0f} a second, in order per channel: {ordered}")
+    print(
+        f"posts to one receiver: {_EVENTS / took:,.0f} a second, in order per channel: {ordered}", flush=True
+    )
     sample("webhook posts", "to one receiver", _EVENTS / took)
     sent: dict[str, float] = {}
     for tick in range(_PACED_S * 10):
@@ -116,7 +131,7 @@ async def posts(http: ClientSession, url: str) -> None:
         await asyncio.sleep(max(0.0, 0.1 - (time.time() - at)))
     await asyncio.sleep(2)
     took_s = [receiver.came[id_] - at for id_, at in sent.items() if id_ in receiver.came]
-    print(f"event to receiver at {_PACED_PER_S}/s: {late(took_s)}")
+    print(f"event to receiver at {_PACED_PER_S}/s: {late(took_s)}", flush=True)
     sample("webhook late", "p99", quantile(took_s, 0.99) * 1000)
     await runner.cleanup()
 
@@ -160,23 +175,6 @@ async def live(http: ClientSession, url: str, channel: str) -> tuple[str, float]
     return str(answer["results"][0]["id"]), time.perf_counter() - began
 
 
-class Follower:
-    """One who is there, and has asked for the feed."""
-
-    def __init__(self, wire: ClientConnection) -> None:
-        self._wire = wire
-        self.came: dict[str, float] = {}
-        self.reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        async for frame in self._wire:
-            at = time.time()
-            for line in str(frame).splitlines():
-                message = json.loads(line)
-                for event in message["events"] if message["op"] == "feed" else ():
-                    self.came.setdefault(event["id"], at)
-
-
 def written(settings: Settings) -> int:
     """Records of all ingest topics of broadcasts, so far: notifications are such."""
     topic = topic_names(settings).ingest[Kind.BROADCAST]
@@ -209,25 +207,24 @@ async def giant(http: ClientSession, pipeline: Pipeline, followers: int, connect
         f" {followers:,}; notifications written while nobody looks: {more}"
     )
     sample("live accepted", f"{followers:,} followers", large * 1000)
-    step = max(1, followers // connected)
-    there: list[Follower] = []
-    for number in range(connected):
-        wire = await connect(
-            f"{pipeline.edge_url}?user=f{number * step}", compression=None, ping_interval=None
-        )
-        await wire.send('{"id":1,"op":"feed","limit":1}')
-        there.append(Follower(wire))
-    await asyncio.sleep(5)
-    id_, _ = await live(http, url, "giant")
-    accepted = time.time()
-    async with asyncio.timeout(30):
-        while not all(id_ in one.came for one in there):  # noqa: ASYNC110 - it is looked at
-            await asyncio.sleep(0.01)
-    last = max(one.came[id_] for one in there) - accepted
-    print(f"live_started on the screens of {connected:,} followers who are there: {last * 1000:.0f} ms")
-    sample("live told", f"{connected:,} there", last * 1000)
-    for one in there:
-        one.reading.cancel()
+    command = ("/v1/ws?user=f{i}", "--first-frame", '{"id":1,"op":"feed","limit":1}', "--arrival")
+    told = ("--ready-match", '"more"', "--stamp", '"server_ts":"', "--connect-rate", "400")
+    pids = [pipeline.pid("edge")]
+    with load(connected, pids, *command, *told, port=settings.edge.port) as there:
+        await asyncio.to_thread(there.ready, connected)
+        await asyncio.sleep(5)
+        there.say("poll 0")
+        there.say("reset")
+        id_, _ = await live(http, url, "giant")
+        report = await asyncio.to_thread(there.wait_for, connected)
+    assert report["msgs"] == connected, report
+    last = report["maxlat"]
+    print(
+        f"live_started on the screens of {connected:,} followers who are there: {last:,.0f} ms after it was"
+        f" appended (p50 {report['p50']:,.0f}, in their sockets p99 {report['came_p99']:,.0f}); the edge took"
+        f" {report['srv_cpu']:.2f} s, they {report['load_cpu']:.2f} s"
+    )
+    sample("live told", f"{connected:,} there", last)
     later = f"f{followers - 1}"
     began = time.perf_counter()
     async with connect(f"{pipeline.edge_url}?user={later}", compression=None) as wire:
@@ -250,7 +247,7 @@ async def measure(pipeline: Pipeline, given: argparse.Namespace) -> None:
         for part in given.parts or PARTS:
             match part:
                 case "pages":
-                    await pages(http, pipeline.gateway_url)
+                    await pages(http, pipeline)
                 case "posts":
                     await posts(http, pipeline.gateway_url)
                 case _:
@@ -261,15 +258,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all, if none is named")
     parser.add_argument("--followers", type=int, default=1_000_000)
-    parser.add_argument("--connected", type=int, default=1000)
+    parser.add_argument("--connected", type=int, default=10_000)
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"There is no {', '.join(sorted(unknown))}.")
+    build()
     with tempfile.TemporaryDirectory() as directory:
         logs = Path(directory)
         with sharing.shared("kafka", logs) as kafka, sharing.shared("elasticsearch", logs) as elasticsearch:
             roles = ("stream", "index", "edge", "gateway", "outbox")
-            limits = {"TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_ADDRESS": "20000"}
+            limits = {
+                "TOUCHLINE_LIMITS_READS_PER_S": "1000",
+                "TOUCHLINE_EDGE_MAX_CONNECTIONS": "20000",
+                "TOUCHLINE_EDGE_MAX_CONNECTIONS_PER_ADDRESS": "20000",
+            }
             with running(kafka, elasticsearch, logs, *roles, **limits) as pipeline:
                 asyncio.run(measure(pipeline, given))
 

@@ -4,9 +4,10 @@
 
 Kafka, a worker and an edge, each a process; friendships lie in their topic before these start. People live
 about a city as wide as London and look 5 miles around. An update carries the time at which it was due, so
-that a sender that lags counts as latency. Then somebody with 5,000 friends looks and moves each second, and
-what that costs the others is compared; and before all of it, how long the first page takes of somebody with
-400 friends, of whom a tenth is there.
+that a sender that lags counts as latency; how late it was is told, and so is up to when an update was in a
+friend's socket: what comes then is the friend's, who shares the processors too. Then somebody with 5,000
+friends looks and moves each second, and what that costs the others is compared; and before all of it, how
+long the first page takes of somebody with 400 friends, of whom a tenth is there.
 Needs a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS).
 """
 
@@ -29,7 +30,7 @@ import psutil
 from confluent_kafka import Producer
 from websockets.sync.client import ClientConnection, connect
 
-from bench.report.figures import sample
+from bench.report.figures import quantile, sample
 from bench.rig.generator import Load, Report, build, load
 from control.entity.types import EntityType, Stamp
 from control.entity.writer import partition_of_key
@@ -57,6 +58,7 @@ _ASKS: Final = (
     *("--ready-match", '"more"'),
     *("--stamp", '"at":"'),
     *("--sample", "1"),
+    "--arrival",
 )
 
 
@@ -120,21 +122,22 @@ def post(people: int, rate: float, seconds: float) -> None:
     random, where = np.random.default_rng(int(time.time())), homes(people)
     steps = random.normal(0, 0.0005, (people, 2)).tolist()
     keys = [user_channel(f"u{n}").encode() for n in range(people)]
-    offset, ready = int(random.integers(0, people)), []
-    # All of it is made before it begins: making it takes the cores that are measured.
-    start = time.time() + 0.5 + rate * seconds * 40e-6
+    offset, late = int(random.integers(0, people)), list[float]()
+    start = time.time() + 0.5
     for number in range(int(rate * seconds)):
+        due = start + number / rate
         user = (number + offset) % people
         (lat, lon), (north, east) = where[user], steps[(number * 7) % people]
         data = {"lat": lat + north, "lon": lon + east, "accuracy": None, "heading": None, "speed": None}
         event = {"type": "position", "key": None, "sender": f"u{user}", "data": {**data, "extra": None}}
-        ready.append((encode(event | {"client_ts": int((start + number / rate) * 1000)}), keys[user]))
-    for number, (value, key) in enumerate(ready):
-        while (wait := start + number / rate - time.time()) > 0:
+        value = encode(event | {"client_ts": int(due * 1000)})
+        while (wait := due - time.time()) > 0:
             producer.poll(0)
             time.sleep(min(wait, 0.005))
-        producer.produce(topic, value, key)
+        producer.produce(topic, value, keys[user])
+        late.append(-wait * 1000)
     producer.flush(30)
+    print(json.dumps({"late_p50": quantile(late, 0.5), "late_p99": quantile(late, 0.99)}))
 
 
 def ask(connection: ClientConnection, **given: Any) -> dict[str, Any]:
@@ -187,18 +190,22 @@ class Bench:
     def __init__(self, pipeline: Pipeline, generator: Load, people: int) -> None:
         self._pipeline, self._generator, self._people = pipeline, generator, people
 
-    def post(self, rate: float, seconds: float) -> None:
+    def post(self, rate: float, seconds: float) -> Report:
+        """How late the sender was, in ms."""
         command = [sys.executable, "-m", "bench.walkers", "--post", "--people", str(self._people)]
         command += ["--rate", str(rate), "--seconds", str(seconds)]
-        subprocess.run(command, env={**os.environ, **self._pipeline.environment}, check=True)
+        environment = {**os.environ, **self._pipeline.environment}
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+        late: Report = json.loads(done.stdout)
+        return late
 
     def run(self, rate: float, seconds: float) -> Report:
         """Post at this rate; what came of it."""
         worker = psutil.Process(self._pipeline.pid("stream"))
         self._generator.say("reset")
         before = sum(worker.cpu_times()[:2])
-        self.post(rate, seconds)
-        report = self._generator.wait_for(1 << 60)
+        late = self.post(rate, seconds)
+        report = self._generator.wait_for(1 << 60) | late
         assert report["msgs"], "nobody was told of anything"
         report["worker_cpu"] = sum(worker.cpu_times()[:2]) - before
         return report
@@ -244,11 +251,16 @@ def show(report: Report, rate: float, seconds: float) -> Report:
     print(
         f"{rate:,.0f} updates/s, {rate * _FRIENDS:,.0f} looks/s: {pushes:,.0f} pushes/s,"
         f" p50 {report['p50']:.1f} ms, p99 {report['p99']:.1f} ms; edge {edge:.0%} of a core, {held:.0f} MB;"
-        f" worker {worker:.0%}",
+        f" worker {worker:.0%}\n"
+        f"  the sender was late by {report['late_p50']:.1f} ms (p50) and {report['late_p99']:.1f} (p99);"
+        f" in the friends' sockets after {report['came_p50']:.1f} and {report['came_p99']:.1f} ms;"
+        f" their own processor {report['load_cpu'] / seconds:.0%}",
         flush=True,
     )
     sample("nearby p50", "touchline", report["p50"], rate)
     sample("nearby p99", "touchline", report["p99"], rate)
+    sample("nearby socket p50", "touchline", report["came_p50"], rate)
+    sample("nearby socket p99", "touchline", report["came_p99"], rate)
     sample("nearby edge", "touchline", 100 * edge, rate)
     sample("nearby worker", "touchline", 100 * worker, rate)
     sample("nearby held", "touchline", held, rate)

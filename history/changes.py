@@ -1,7 +1,8 @@
 """Who may change what was said: an edit or a retraction is its author's, or an administrator's.
 
 The doors (edges and gateway) ask here before they post one: they know who speaks, and the log knows who
-wrote what is to be changed. Whoever writes to Kafka directly is trusted, as with everything else.
+wrote what is to be changed. What people vote on nobody edits. Whoever writes to Kafka directly is trusted,
+as with everything else.
 """
 
 from typing import Any, Final, Protocol
@@ -9,8 +10,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from kernel.errors import TouchlineError
-from kernel.log.positions import Kind, Stream
-from schemas.checks import CHANGES
+from kernel.log.positions import Kind, Stream, split_lane
+from schemas.checks import CHANGES, RETRACT, is_id
 
 
 class Finder(Protocol):
@@ -19,6 +20,13 @@ class Finder(Protocol):
     async def find(self, stream: Stream, event_id: str, lanes: int = 0) -> bytes | None:
         """The event's JSON object, as it was accepted; None where there is none. With `lanes` it may be on
         any of them."""
+
+
+class Polls(Protocol):
+    """Knows what is voted on."""
+
+    def poll(self, stream: Stream, poll: str, /) -> object | None:
+        """The poll of that event; None where it is none."""
 
 
 class _Head(msgspec.Struct):
@@ -49,3 +57,12 @@ async def check_change(
     if said.sender != user and not anybodys:
         raise TouchlineError("forbidden", "Only who has said it, or administers the channel, may change it.")
     return said.n
+
+
+def check_no_poll(polls: Polls, stream: Stream, type_: str | None, target: Any) -> None:
+    """Raise `bad_request` where an edit is about a poll: it stays as it was when people voted."""
+    if not is_change(stream, type_) or type_ == RETRACT or not is_id(target):
+        return
+    base = Stream(stream.kind, split_lane(stream.channel)[0])
+    if polls.poll(base, target) is not None:
+        raise TouchlineError("bad_request", "A poll cannot be edited: take it back, and ask another one.")

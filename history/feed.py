@@ -5,8 +5,7 @@ An event's id says when it was appended, in which partition and where in it, so 
 order, and a page before or after an id is complete.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from history.pages import MAX_LIMIT, Bound, Entry, Watermark
@@ -21,9 +20,6 @@ _CHUNK: Final = 2_000
 _LARGEST: Final = 50_000
 #: An event that was appended so long ago has been through the workers.
 _SETTLED_MS: Final = 60_000
-#: How long pages of the past are kept, and how much of them: retention and erasures go on meanwhile.
-_KNOWN_S: Final = 30.0
-_KNOWN_BYTES: Final = 16 * 1024 * 1024
 #: Ids have so many digits until the year 2085.
 _DIGITS: Final = 40
 
@@ -195,32 +191,6 @@ class FeedTail:
             return 0
         body = found[id_] = self._render(event)
         return len(body)
-
-
-class KnownPages:
-    """Pages of the past that were read lately. Nothing comes before an id that is a minute old."""
-
-    def __init__(self) -> None:
-        self._pages: OrderedDict[Hashable, tuple[float, int, FeedPage]] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, key: Hashable, now: float) -> FeedPage | None:
-        """The page, where it is known and was read lately."""
-        at, _, page = self._pages.get(key, (float("-inf"), 0, None))
-        if page is None or now - at > _KNOWN_S:
-            return None
-        self._pages.move_to_end(key)
-        return page
-
-    def put(self, key: Hashable, page: FeedPage, now: float) -> None:
-        """Keep it for a while."""
-        size = sum(map(len, page.events)) + 1024
-        _, old, _ = self._pages.pop(key, (0.0, 0, None))
-        self._pages[key] = now, size, page
-        self._bytes += size - old
-        while self._bytes > _KNOWN_BYTES:
-            _, (_, gone, _) = self._pages.popitem(last=False)
-            self._bytes -= gone
 
 
 def is_past(wanted: Range, now_ms: int) -> bool:

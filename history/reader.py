@@ -6,9 +6,8 @@ answers alone.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from confluent_kafka import TopicCollection
@@ -16,22 +15,12 @@ from elasticsearch import ApiError, TransportError
 
 from control.channels.retention import Retention
 from control.rooms.membership import ALL, Spans
-from history.feed import (
-    FeedPage,
-    FeedTail,
-    Followed,
-    KnownPages,
-    Range,
-    check_limit,
-    indexed,
-    is_past,
-    page_of,
-    range_of,
-)
+from history.feed import FeedPage, Followed, check_limit, range_of
+from history.feed_pages import FeedPages
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
 from history.sources.elastic import elastic_client, is_away
 from history.sources.index import Read, StreamIndex
-from history.sources.log import Deadline, GoneError, LogReader, event_of, log_ends
+from history.sources.log import Deadline, GoneError, LogReader, log_ends
 from history.sources.names import day_of
 from history.sources.tail import Tail
 from history.taken_back import TakenBack, head_of, shown_by
@@ -45,7 +34,6 @@ from kernel.log.topics import topic_names
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
-from schemas.rendering import render
 
 _log = get_logger("touchline.history")
 READERS: Final = 4
@@ -98,7 +86,16 @@ class History:
         #: Describes topics; another takes its place when it has failed.
         self.admin = admin_client(client_config(settings))
         codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
-        self._broadcasts, self._feeds = codecs[Kind.BROADCAST], KnownPages()
+        self._feeds = FeedPages(
+            clock=clock,
+            codec=codecs[Kind.BROADCAST],
+            index=self._index,
+            partitions=self._partitions_of_broadcasts,
+            reading=self._with_reader,
+            ends=lambda places: log_ends(self.admin, places),
+            index_answers=lambda: self._clock.monotonic() >= self._index_at,
+            index_failed=self._index_failed,
+        )
         #: Makes what reads the log, when it is first needed, and again after a failure.
         self.new_reader: Callable[[], LogReader] = lambda: LogReader(settings, codecs)
         self._places = FairSemaphore(READERS)
@@ -164,48 +161,15 @@ class History:
         wanted, bound = range_of(before, after), Bound(check_limit(limit), self._settings.limits.page_bytes)
         if not followed:
             return FeedPage([], more=False, ids=[])
-        key = (wanted, limit, tuple(sorted((name, one.types) for name, one in followed.items())))
-        page = self._feeds.get(key, self._clock.monotonic())
-        if page is None:
-            page = await self._feed(followed, wanted, bound)
-            if is_past(wanted, self._clock.now_ms()) and not page.degraded:
-                self._feeds.put(key, page, self._clock.monotonic())
-        return page._replace(events=[self._shown(body) for body in page.events])
+        page = await self._feeds.read(followed, wanted, bound)
+        if self._taken_back is None:
+            return page
+        return page._replace(events=self._taken_back.shown_of_many(page.events))
 
-    async def _feed(self, followed: Mapping[str, Followed], wanted: Range, bound: Bound) -> FeedPage:
+    async def _partitions_of_broadcasts(self, channels: Iterable[str]) -> tuple[str, set[Partition]]:
+        """Their topic's id, and where in it events of these channels lie."""
         topic = await self._topic(Kind.BROADCAST)
-        places = sorted({place for channel in followed for place in topic.partitions_of(channel)})
-        event, shown = partial(event_of, self._broadcasts), partial(render, Kind.BROADCAST)
-
-        def tail(marks: Mapping[int, Watermark]) -> FeedTail:
-            of_places = {place: marks[place.partition] for place in places}
-            ends = partial(log_ends, self.admin)
-            return FeedTail(followed, of_places, wanted, bound, decode=event, render=shown, ends=ends)
-
-        async def both(generation: int, marks: Mapping[int, Watermark]) -> dict[int, bytes]:
-            # At once: the log from the watermarks on has what came since, whatever the index has of it.
-            older = indexed(self._index, generation, followed, wanted, bound)
-            found, newer = await asyncio.gather(older, self._with_reader(tail(marks).read))
-            return {**found, **newer}
-
-        numbers, found = [place.partition for place in places], None
-        if self._clock.monotonic() >= self._index_at:
-            try:
-                found = await self._index.complete_all(Kind.BROADCAST, numbers, topic.id, both)
-            except (ApiError, TransportError) as error:
-                self._index_failed(error)
-        if found is None:
-            alone = await self._with_reader(tail(dict.fromkeys(numbers, Watermark())).read)
-            away = self._clock.monotonic() < self._index_at
-            return page_of(alone, wanted, bound, degraded=away)
-        return page_of(found, wanted, bound, degraded=False)
-
-    def _shown(self, body: bytes) -> bytes:
-        """A broadcast of a feed as it may be shown now."""
-        if self._taken_back is None or not self._taken_back.moderation.erases:
-            return body
-        head = head_of(body)
-        return body if head is None else shown_by(self._taken_back, Stream.parse(head.stream), [body])[0]
+        return topic.id, {place for channel in channels for place in topic.partitions_of(channel)}
 
     async def replies(self, stream: Stream, events: Sequence[bytes], spans: Spans = ALL) -> dict[str, int]:
         """How many replies each of these events has, of those that have some; retracted ones not counted.

@@ -16,8 +16,12 @@ from kernel.log.positions import Kind, Stream, time_of_id
 
 #: What was posted by people says something; changes of a room are no words of anybody.
 _KEPT: Final = frozenset({"retract", "room"})
+#: What can be taken back: words, and no places where somebody was.
+_WORDS: Final = frozenset({Kind.CHAT, Kind.BROADCAST})
 #: Types of events that are about another one, and where they say so: with that one they go.
 _ABOUT: Final = MappingProxyType({"edit": "target", "poll_closed": "poll"})
+_BROADCAST: Final = f"{Kind.BROADCAST}:"
+_SIDES, _MOST_SCORED = 2, 999
 #: The type of the events that hold copies of others.
 ALERTED: Final = "alert"
 
@@ -107,8 +111,22 @@ class TakenBack:
         """Whether anything of a stream may be gone: mostly nothing is, and its events need not be read."""
         return self._retracts(stream) or self.moderation.erases
 
+    def shown_of_many(self, events: Sequence[bytes]) -> list[bytes]:
+        """The same of events of many streams."""
+        shown, of_streams = list(events), dict[str, list[tuple[int, Head]]]()
+        for at, body in enumerate(events):
+            if (head := head_of(body)) is not None:
+                of_streams.setdefault(head.stream, []).append((at, head))
+        for name, theirs in of_streams.items():
+            stream = Stream.parse(name)
+            if self.asks_about(stream):
+                gone = self.gone_of(stream, [head for _, head in theirs])
+                for at in (at for (at, _), away in zip(theirs, gone, strict=True) if away):
+                    shown[at] = blanked(shown[at])
+        return shown
+
     def _retracts(self, stream: Stream) -> bool:
-        return stream.kind is Kind.CHAT and self.moderation.retracts_in(stream.channel)
+        return stream.kind in _WORDS and self.moderation.retracts_in(stream.channel)
 
     def gone_of(self, stream: Stream, heads: Sequence[Head | None]) -> list[bool]:
         """Which of a stream's events are not to be shown any more."""
@@ -118,9 +136,9 @@ class TakenBack:
 
     def is_gone(self, stream: Stream, head: Head) -> bool:
         """Whether one event is not to be shown any more."""
-        chat = stream.kind is Kind.CHAT
+        words = stream.kind in _WORDS
         return self._is_gone(
-            stream, head, lambda id_: chat and self.moderation.retracted(stream.channel, id_)
+            stream, head, lambda id_: words and self.moderation.retracted(stream.channel, id_)
         )
 
     def copies_gone(self, body: bytes) -> bool:
@@ -155,7 +173,8 @@ class TakenBack:
 
 
 def blanked(body: bytes) -> bytes:
-    """An event without what was said; of an edit it is still told what it was of."""
+    """An event without what was said; of an edit it is still told what it was of, of a broadcast how it
+    stood then: what was told later rests on that."""
     event: dict[str, Any] = _decode(body)
     return _encode(_without(event))
 
@@ -168,11 +187,22 @@ def blanked_copy(body: bytes) -> bytes:
 
 
 def _without(event: dict[str, Any]) -> dict[str, Any]:
-    data = event.get("data")
-    target = data.get("target") if event.get("type") == "edit" and isinstance(data, dict) else None
-    event["data"] = {} if target is None else {"target": target}
+    data = event["data"] if isinstance(event.get("data"), dict) else {}
+    kept = {"target": data["target"]} if event.get("type") == "edit" and data.get("target") else {}
+    if str(event.get("stream")).startswith(_BROADCAST) and _is_score(data.get("score")):
+        kept["score"] = data["score"]
+    event["data"] = kept
     event["retracted"] = True
     return event
+
+
+def _is_score(given: Any) -> bool:
+    """Two numbers, and no words."""
+    return (
+        isinstance(given, list)
+        and len(given) == _SIDES
+        and all(one is None or (type(one) is int and 0 <= one <= _MOST_SCORED) for one in given)
+    )
 
 
 def shown_by(taken_back: TakenBack | None, stream: Stream, events: Sequence[bytes]) -> list[bytes]:

@@ -34,6 +34,11 @@ _LOCATION: Final = frozenset({"lat", "lon", "accuracy", "heading", "speed"})
 _CHAT: Final = frozenset({"text", "target"})
 
 
+def is_id(given: Any) -> bool:
+    """Whether this may be the id of an event."""
+    return isinstance(given, str) and _ID(given) is not None
+
+
 def invalid(sentence: str) -> TouchlineError:
     """The error for an event that has not the shape that its kind asks for."""
     return TouchlineError("invalid_event", sentence)

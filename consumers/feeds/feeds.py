@@ -13,6 +13,7 @@ from consumers.protocol import feed as f
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.refusals import refusal
+from consumers.transport.frames import text_frame
 from control.rooms.door import Who
 from control.state import ControlState
 from history.feed import FeedPage, Followed
@@ -50,7 +51,7 @@ class Holder(Protocol):
     @property
     def closing(self) -> bool: ...
 
-    def send(self, message: m.AnyReply) -> None: ...
+    def write(self, data: bytes, /) -> object: ...
 
 
 class History(StreamHistory, Protocol):
@@ -163,8 +164,14 @@ class FeedRequests:
         if feed.following is not None:
             feed.following.end()
 
-    def _shows(self, feed: FeedOf, event: Heard) -> bool:
-        """Whether somebody's feed shows an event now."""
+    def _shows(self, feed: FeedOf, event: Heard, gone: dict[Heard, bool]) -> bool:
+        """Whether somebody's feed shows an event now. `gone`: what is known to be taken back, or not."""
+        away = gone.get(event)
+        if away is None:
+            id_ = _id_of(event.body).id
+            away = gone[event] = self._state.moderation.retracted(event.channel, id_)
+        if away:
+            return False
         shown = in_feed(self._state, feed.member.grants, event.channel, self._clock.now_ms())
         return shown is not None and event.type in shown.types
 
@@ -186,6 +193,7 @@ class FeedRequests:
     async def _tell_all(self) -> None:
         """All that waits, to all for whom it does, with room for others in between."""
         feeds, self._due = list(self._due), {}
+        gone, frames = dict[Heard, bool](), dict[tuple[object, ...], bytes]()
         until, again = self._clock.monotonic() + _TURN_S, False
         for feed in feeds:
             if self._feeds.get(feed.holder) is not feed or not feed.waiting:
@@ -194,13 +202,17 @@ class FeedRequests:
                 self._due[feed] = None
                 again = True
                 continue
-            events = [event for event in reversed(feed.waiting) if self._shows(feed, event)]
+            events = [event for event in reversed(feed.waiting) if self._shows(feed, event, gone)]
             more, feed.waiting, feed.left_out = feed.left_out, [], False
-            if events:
-                newest = [msgspec.Raw(event.body) for event in events]
-                feed.holder.send(
-                    f.FeedReply(events=newest, more=True) if more else f.FeedReply(events=newest)
-                )
+            if events and not feed.holder.closing:
+                # Thousands are told the same: it is made once.
+                same = (more, *events)
+                frame = frames.get(same)
+                if frame is None:
+                    newest = [msgspec.Raw(event.body) for event in events]
+                    reply = f.FeedReply(events=newest, more=True) if more else f.FeedReply(events=newest)
+                    frame = frames[same] = text_frame(m.render(reply))
+                feed.holder.write(frame)
             if self._clock.monotonic() >= until:
                 await asyncio.sleep(0)
                 until = self._clock.monotonic() + _TURN_S

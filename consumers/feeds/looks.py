@@ -13,8 +13,10 @@ from kernel.errors import TouchlineError
 from kernel.process.lines import Lines
 
 _lines = Lines("touchline.feeds")
-#: Over how long the looks are spread that one event sets off.
+#: Over how long the looks are spread that one event sets off: each is a command, and a page for the outbox.
+#: Who is here sees the event in their feed before that.
 _SPREAD_S: Final = 0.5
+_A_SECOND: Final = 2000
 
 
 class _Here:
@@ -76,7 +78,8 @@ class LooksHere:
         """Say that the user looks; not of all at the same moment."""
         if not here.waits:
             here.waits = True
-            wait_s = random.uniform(0, _SPREAD_S) if len(self._users) > 100 else 0  # noqa: S311
+            spread_s = max(_SPREAD_S, len(self._users) / _A_SECOND)
+            wait_s = random.uniform(0, spread_s) if len(self._users) > 100 else 0  # noqa: S311
             asyncio.get_running_loop().call_later(wait_s, lambda: self._tasks.spawn(self._say(here)))
 
     async def _say(self, here: _Here) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.http.access import Caller
-from history.changes import Finder, check_change, is_change
+from history.changes import Finder, Polls, check_change, check_no_poll, is_change
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 
@@ -31,6 +31,13 @@ class Numbers:
     def __init__(self, *, anybodys: bool) -> None:
         self.anybodys = anybodys
         self.of: dict[str, int] = {}
+
+
+class _Change(NamedTuple):
+    """What is to be changed, and how."""
+
+    target: Any
+    type: str | None
 
 
 class _ChangeRequest(msgspec.Struct):
@@ -68,14 +75,34 @@ def looking(
         return None
 
     async def look(items: Iterable[Item]) -> Refusals:
-        targets = {number: change[0] for number, value in items if (change := _target(stream, value))}
+        changes = {number: change for number, value in items if (change := _change_of(stream, value))}
+        targets = {number: change.target for number, change in changes.items()}
         found = await asyncio.gather(*map(refusal, targets.values()))
         return {number: error for number, error in zip(targets, found, strict=True) if error is not None}
 
     return Look(_MARKS, look)
 
 
-def _target(stream: Stream, value: bytes) -> tuple[Any] | None:
+def looking_for_polls(polls: Polls, stream: Stream) -> Look | None:
+    """How edits of polls are found, whoever posts them."""
+    if stream.kind is not Kind.CHAT:
+        return None
+
+    async def look(items: Iterable[Item]) -> Refusals:
+        found: Refusals = {}
+        for number, value in items:
+            change = _change_of(stream, value)
+            try:
+                if change is not None:
+                    check_no_poll(polls, stream, change.type, change.target)
+            except TouchlineError as error:
+                found[number] = error
+        return found
+
+    return Look(_MARKS, look)
+
+
+def _change_of(stream: Stream, value: bytes) -> _Change | None:
     """What an event is about, if it is about another one."""
     if not any(mark in value for mark in _MARKS):
         return None
@@ -85,10 +112,10 @@ def _target(stream: Stream, value: bytes) -> tuple[Any] | None:
         return None  # refused when it is made ready
     if not is_change(stream, posted.type):
         return None
-    return (posted.data.get("target") if isinstance(posted.data, dict) else None,)
+    return _Change(posted.data.get("target") if isinstance(posted.data, dict) else None, posted.type)
 
 
 def target_of(stream: Stream, value: bytes) -> str | None:
     """The id of the event that an event changes; None where it changes none."""
-    found = _target(stream, value)
-    return found[0] if found is not None and isinstance(found[0], str) else None
+    found = _change_of(stream, value)
+    return found.target if found is not None and isinstance(found.target, str) else None

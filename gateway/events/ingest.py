@@ -13,7 +13,7 @@ from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import positions, replies, sending
-from gateway.events.changes import Item, Look, Numbers, Refusals, looking
+from gateway.events.changes import Item, Look, Numbers, Refusals, looking, looking_for_polls
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
 from gateway.events.sending import Prepare, Send, Sent
@@ -72,6 +72,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             looking(context.history, stream, caller, lanes, numbers=numbers),
             doors.looking(context.attachments, stream, caller),
             replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
+            looking_for_polls(context.control_state.crowd, stream),
         )
         asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set())
         # The fold's own answer is the first one's.

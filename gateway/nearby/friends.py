@@ -25,6 +25,8 @@ _MAX_LINE: Final = 1024
 #: Friendships of one body that are on their way at once, and refusals that are told of.
 _AT_ONCE: Final = 200
 _TOLD: Final = 1000
+#: After so many it is waited until they are in force: what others say stands behind them in the same queues.
+_AHEAD: Final = 1000
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "unavailable", "rate_limited")
 _CHANGING: Final = (*_ERRORS, "not_delivered")
 _STATE: Final[dict[str, Any]] = {
@@ -129,7 +131,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         administrator(who)
         refused: list[dict[str, Any]] = []
         last: deque[_Pair] = deque(maxlen=_AT_ONCE)
-        number = accepted = 0
+        number = accepted = in_force = 0
         room = door.room()
 
         async def one(line: int, text: bytes) -> None:
@@ -145,20 +147,27 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
             accepted += 1
             last.append(pair)
 
+        async def settled() -> None:
+            nonlocal in_force
+            for pair in last:
+                await door.joined(pair.a, pair.b)
+            in_force = accepted
+
         async def all_of(lines: Sequence[bytes]) -> None:
             nonlocal number
             for start in range(0, len(lines), _AT_ONCE):
                 part = lines[start : start + _AT_ONCE]
                 await asyncio.gather(*(one(number + i, text) for i, text in enumerate(part, 1)))
                 number += len(part)
+                if accepted - in_force >= _AHEAD:
+                    await settled()
 
         if content_type_of(request) in NDJSON:
             async for lines in lines_of(request, _MAX_LINE, context.settings.gateway.max_lines):
                 await all_of(lines)
         else:
             await all_of([await whole(request, _MAX_LINE)])
-        for pair in last:
-            await door.joined(pair.a, pair.b)
+        await settled()
         return web.json_response({"accepted": accepted, "refused": refused})
 
     return [

@@ -35,6 +35,7 @@ class _Live(msgspec.Struct):
     stream: str
     seq: int
     sender: str | None = None
+    retracted: bool = False
 
 
 class _Told(msgspec.Struct):
@@ -69,7 +70,8 @@ class Live:
             page = await self._history.feed(followed, after=after, limit=_PAGE)
             found += [msgspec.json.decode(body, type=_Live) for body in reversed(page.events)]
             after, more = page.ids[0] if page.ids else after, page.more and bool(page.ids)
-        due = [one for one in found if int(one.id) >> 38 >= since.get(_channel(one), 1 << 62)]
+        due = [one for one in found if not one.retracted]
+        due = [one for one in due if int(one.id) >> 38 >= since.get(_channel(one), 1 << 62)]
         if due:  # some may have been told when they came, as the user's notifications lead out
             known = await self._known(user)
             due = [one for one in due if one.id not in known]

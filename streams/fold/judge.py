@@ -37,7 +37,7 @@ from streams.fold.outputs.answering import Answering
 from streams.fold.outputs.attaching import Attaching, concerns
 from streams.fold.outputs.auditing import Auditing
 from streams.fold.outputs.crowding import Crowding
-from streams.fold.outputs.retracting import Retracting
+from streams.fold.outputs.retracting import Retracting, taken_back_by
 from streams.fold.outputs.tallies import TalliesFold
 
 #: Room for the key, headers and framing of a record.
@@ -203,11 +203,14 @@ class Judge:
         if channel.tallied and self._tallies is not None:
             self._tallies.note(event, headers, None if decided is None else decided.room)
         if self._is_chat and concerns(event):
-            outcome.writes += [*self._attaching.writes(event), *self._retracting.writes(event)]
+            outcome.writes += self._attaching.writes(event)
             if event["type"] == RETRACT and self._auditing is not None:
                 outcome.writes += self._auditing.retraction(event, headers)
         if event["type"] in _FOR_CROWDS:
-            outcome.writes += self._crowding.writes(self.kind, event)
+            outcome.writes += [
+                *self._retracting.writes(self.kind, event),
+                *self._crowding.writes(self.kind, event),
+            ]
         if channel.counted and event["type"] not in CHANGES:
             outcome.said.append(self._heard(event, append_ms, offset))
         outcome.accepted[channel.key] += 1
@@ -259,7 +262,7 @@ class Judge:
             event.setdefault("members_at", None)
         plain = n is None and not channel.room
         value = self._encode_event(event) if plain else self._encode_numbered(event)
-        about = event["data"]["target"] if self._is_chat else None
+        about = event["data"]["target"] if self._is_chat else taken_back_by(self.kind, event)
         body = event["body"] = render(self.kind, event)
         fanout = self._encode_fanout(
             self._stream + channel.name, seq, append_ms, event["type"], event["sender"], n, about, body

@@ -54,6 +54,28 @@ async def test_a_poll_is_voted_on_and_closed_by_its_maker(crowded: Pipeline, kin
         assert sum(m["op"] == "event" and m["type"] == "poll_closed" for m in bob.heard) == 1
 
 
+async def test_what_people_vote_on_is_not_edited_by_anybody(crowded: Pipeline) -> None:
+    stream = new_stream()
+    id_ = await begin(crowded, stream, "eve")
+    await ok(crowded, "PUT", path_of(stream, f"polls/{id_}/vote"), "cat", {"option": 1})
+    data = {"target": id_, "text": "Who loses?"}
+    for user in ("eve", None):
+        status, answer = await http(
+            crowded, "POST", path_of(stream, "events"), user, {"type": "edit", "data": data}
+        )
+        assert (status, answer["code"]) == (400, "bad_request")
+    async with person(crowded, "eve") as eve:
+        answer = await eve.ask("publish", stream=stream, type="edit", data=data)
+        assert (answer["code"], "poll" in answer["message"]) == ("bad_request", True)
+        assert (await eve.ask("publish", stream=stream, data={"text": "said"}))["op"] == "published"
+        said = await say(crowded, stream, "as it was", sender="eve")
+        edit = {"target": said, "text": "as it is"}
+        assert (await eve.ask("publish", stream=stream, type="edit", data=edit))["op"] == "published"
+        assert (await eve.ask("publish", stream=stream, type="retract", data={"target": id_}))[
+            "op"
+        ] == "published"
+
+
 async def test_a_poll_closes_by_itself(crowded: Pipeline) -> None:
     stream = new_stream()
     async with person(crowded, "ana") as ana:

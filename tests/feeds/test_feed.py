@@ -8,6 +8,7 @@ from consumers.client.requests.feeds import watch_feed
 from consumers.client.viewer import Viewer
 from producers.producer import Producer
 from tests.feeds.following import feed, follow, new, post, texts_of
+from tests.moderation.test_sanctions import until
 from tests.pipeline import Pipeline
 from tests.rooms.people import Person, ok, person, refused
 
@@ -141,6 +142,27 @@ def texts(wire: Person) -> list[str]:
 
 async def told(wire: Person, text: str) -> dict[str, Any]:
     return await wire.until(lambda m: m["op"] == "feed" and "id" not in m and text in texts(wire), within=5)
+
+
+async def test_what_was_taken_back_is_on_no_page(feeding: Pipeline) -> None:
+    ana, one = new("ana", "one")
+    await follow(feeding, ana, one)
+    first, second = await post(feeding, one, "a secret", "and more")
+    assert await texts_of(feeding, ana) == ["and more", "a secret"]
+    path = f"/v1/streams/broadcast/{one}/events?wait=accepted"
+    await ok(feeding, "POST", path, None, {"type": "retract", "data": {"target": first}})
+
+    async def blank() -> bool:
+        return "a secret" not in str(await feed(feeding, ana))
+
+    await until(blank)
+    found = (await feed(feeding, ana))["events"]
+    assert [(e["id"], e["data"], e.get("retracted", False)) for e in found] == [
+        (second, {"text": "and more"}, False),
+        (first, {}, True),
+    ]
+    async with person(feeding, ana) as wire:
+        assert "a secret" not in str(await wire.ask("feed"))
 
 
 async def test_what_is_no_feed_is_refused(feeding: Pipeline) -> None:

@@ -67,7 +67,25 @@ def test_a_message_and_its_edits_keep_their_places_and_lose_their_texts() -> Non
         retract,
     ]
     assert shown(known, Stream(Kind.CHAT, "elsewhere"), said) == [said]
-    assert shown(known, Stream(Kind.BROADCAST, "talk"), said) == [said]
+    assert shown(known, Stream(Kind.LOCATION, "talk"), said) == [said]
+
+
+def test_a_broadcast_keeps_how_it_stood_and_loses_its_words() -> None:
+    known, ticker = Known({("talk", id_(AT))}), Stream(Kind.BROADCAST, "talk")
+    for score, kept in (
+        ([2, None], {"score": [2, None]}),
+        (["a word", 0], {}),
+        ("2-1", {}),
+        ([1, 2, 3], {}),
+        ([True, 1], {}),
+    ):
+        said = event(AT, stream="broadcast:talk", type="goal", data={"player": "Ana", "score": score})
+        assert shown(known, ticker, said) == [{**said, "data": kept, "retracted": True}]
+    bodies = [
+        msgspec.json.encode(event(AT, stream=f"broadcast:{name}")) for name in ("talk", "other", "talk")
+    ]
+    feed = [msgspec.json.decode(body) for body in TakenBack(known).shown_of_many(bodies)]
+    assert [one.get("retracted", False) for one in feed] == [True, False, True]
 
 
 def test_what_somebody_posted_before_they_were_erased_is_gone_and_nothing_else() -> None:

@@ -1,11 +1,14 @@
 """Friends and consent over HTTP: what is said is in force when it is answered."""
 
+import asyncio
 import itertools
 import json
 
 import pytest
 from aiohttp import ClientSession
 
+from consumers.client.requests.nearby import Nearby
+from kernel.errors import TouchlineError
 from tests.pipeline import Pipeline
 from tests.rooms.people import http, ok, refused
 
@@ -78,6 +81,27 @@ async def test_administrators_make_many_friends(walking: Pipeline) -> None:
     await ok(walking, "DELETE", f"/v1/users/{others[7]}/friends/{ana}", None)
     assert await friends_of(walking, others[7]) == {}
     assert others[7] not in await friends_of(walking, ana)
+
+
+async def test_many_are_in_force_when_it_is_answered_and_nobody_waits_for_them(
+    walking: Pipeline,
+) -> None:
+    names = somebody(*(f"many{n}" for n in range(80)))
+    (ana,) = somebody("ana")
+    circle = names + names
+    pairs = [(circle[at], circle[at + far]) for at in range(80) for far in range(1, 19)]
+    making = asyncio.create_task(Nearby(walking.gateway_url).join_many(pairs))
+    said = 0
+    while not making.done() and said < 9:  # who says something meanwhile is answered in time: else `ok` fails
+        said += 1
+        await ok(walking, "PUT", "/v1/sharing", ana, {"on": said % 2 == 1})
+    await making
+    for at in (40, 79):
+        friends = [*circle[at - 18 : at], *circle[at + 1 : at + 19]]
+        assert await friends_of(walking, circle[at], limit=100) == dict.fromkeys(friends, "friends")
+    with pytest.raises(TouchlineError) as refusal:
+        await Nearby(walking.gateway_url).join_many([(ana, ana)])
+    assert refusal.value.code == "bad_request"
 
 
 @pytest.mark.parametrize("path", ["/v1/users/ana/friends/bob", "/v1/friendships"])

@@ -28,7 +28,7 @@ async def walk(
     gateway = gateway_url(settings)
     pairs = friendships(number, friends, seed)
     click.echo(f"Making {len(pairs)} friendships of {number} walkers …", err=True)
-    await _befriend(Nearby(gateway), pairs)
+    await Nearby(gateway).join_many(pairs)
     await _share(gateway, number)
     click.echo("Walking (Ctrl-C ends it): touchline nearby 51.556,-0.2796 --user walker0", err=True)
 
@@ -46,13 +46,7 @@ async def walk(
     return {"walkers": number, "friendships": len(pairs), "delivered": played.delivered}
 
 
-async def _befriend(operator: Nearby, pairs: list[tuple[str, str]]) -> None:
-    for start in range(0, len(pairs), _AT_ONCE):
-        await asyncio.gather(*(operator.join(a, b) for a, b in pairs[start : start + _AT_ONCE]))
-
-
 async def _share(gateway: str, number: int) -> None:
-
     for start in range(0, number, _AT_ONCE):
         walkers = range(start, min(start + _AT_ONCE, number))
         await asyncio.gather(*(Nearby(gateway, user=f"walker{n}").share(public=n % 10 == 0) for n in walkers))

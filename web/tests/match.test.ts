@@ -107,6 +107,18 @@ describe("corrections", () => {
     expect(sayMatch(ticker.match)).toBe("Home 0–3 Away");
   });
 
+  test("who comes later has the score that others have, of a goal that history says was taken back", () => {
+    const [goal, later] = [first(), second()];
+    const taken = event("retract", { target: goal.id });
+    const there = new Ticker(10);
+    there.append([goal, later, taken]);
+    const late = new Ticker(10);
+    late.append([{ ...goal, data: { score: goal.data["score"] }, retracted: true }, later]);
+    expect(say(late)[0]).toBe("Home 2–0 Away");
+    late.append([taken]);
+    expect(say(late)).toEqual(say(there));
+  });
+
   test("an edit changes what is said, whose goal it was, and the score after it", () => {
     const ticker = new Ticker(10);
     const goal = first();

@@ -68,3 +68,29 @@ pub fn watch(epoll: i32, operation: i32, fd: i32, id: u64, events: u32) {
     let mut event = libc::epoll_event { events, u64: id };
     unsafe { libc::epoll_ctl(epoll, operation, fd, &mut event) };
 }
+
+/// Reads like `recv`, and says when the last of it was in the socket, in nanoseconds since 1970.
+pub fn arrived(fd: i32, into: &mut [u8]) -> (isize, Option<i64>) {
+    let mut part = libc::iovec { iov_base: into.as_mut_ptr() as _, iov_len: into.len() };
+    let mut said = [0u64; 16];
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = said.as_mut_ptr() as _;
+        message.msg_controllen = std::mem::size_of_val(&said) as _;
+        let size = libc::recvmsg(fd, &mut message, 0);
+        if size <= 0 {
+            return (size, None);
+        }
+        let mut one = libc::CMSG_FIRSTHDR(&message);
+        while !one.is_null() {
+            if (*one).cmsg_level == libc::SOL_SOCKET && (*one).cmsg_type == libc::SO_TIMESTAMPNS {
+                let at = std::ptr::read_unaligned(libc::CMSG_DATA(one) as *const libc::timespec);
+                return (size, Some(at.tv_sec * 1_000_000_000 + at.tv_nsec));
+            }
+            one = libc::CMSG_NXTHDR(&message, one);
+        }
+        (size, None)
+    }
+}

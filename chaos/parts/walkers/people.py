@@ -28,6 +28,8 @@ _TRY_S: Final = 20.0
 _TRIES: Final = 6
 _AGAIN_S: Final = 0.5
 _AT_ONCE: Final = 50
+#: Of one request: where it has to be said again, it is not all of a large company that is.
+_FRIENDS_AT_ONCE: Final = 1000
 #: Between two changes of mind; every so many walkers change theirs.
 _MIND_S: Final = 2.0
 _FICKLE: Final = 5
@@ -80,7 +82,11 @@ class People:
 
     async def _make_friends(self, http: ClientSession) -> None:
         """Asked for again where it is not in force in time: all has just been started on few cores."""
-        lines = b"".join(msgspec.json.encode({"a": a, "b": b}) + b"\n" for a, b in self.pairs)
+        for start in range(0, len(self.pairs), _FRIENDS_AT_ONCE):
+            await self._make_some(http, self.pairs[start : start + _FRIENDS_AT_ONCE])
+
+    async def _make_some(self, http: ClientSession, pairs: Sequence[tuple[str, str]]) -> None:
+        lines = b"".join(msgspec.json.encode({"a": a, "b": b}) + b"\n" for a, b in pairs)
         headers = {"Content-Type": "application/x-ndjson"}
         for attempt in range(_TRIES):
             async with http.post(f"{self._gateway}/v1/friendships", data=lines, headers=headers) as response:

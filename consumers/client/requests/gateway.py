@@ -1,7 +1,7 @@
 """How the SDK's classes ask a gateway: a request, its JSON, and refusals as TouchlineError."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
@@ -33,13 +33,20 @@ class Asking:
         self._headers = {name: value for name, value in given.items() if value is not None}
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return await asyncio.to_thread(self._ask_now, method, path, body)
-
-    def _ask_now(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        headers, data = dict(self._headers), None
+        data = None
         if body is not None:
-            headers["Content-Type"] = "application/json"
             data = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+        return await asyncio.to_thread(self._ask_now, method, path, data, "application/json")
+
+    async def _ask_of_many(self, method: str, path: str, lines: Sequence[Any]) -> dict[str, Any]:
+        """One request about many things, a line each."""
+        data = msgspec.json.Encoder().encode_lines(lines)
+        return await asyncio.to_thread(self._ask_now, method, path, data, "application/x-ndjson")
+
+    def _ask_now(self, method: str, path: str, data: bytes | None, type_: str) -> dict[str, Any]:
+        headers = dict(self._headers)
+        if data is not None:
+            headers["Content-Type"] = type_
         with closing(self._connection()) as connection:
             try:
                 connection.request(method, f"{self._path}{path}", data, headers)

@@ -18,8 +18,11 @@ from urllib.parse import quote
 from consumers.client.machine.host import Live
 from consumers.client.requests.gateway import Asking
 from consumers.client.viewer import Viewer
+from kernel.errors import TouchlineError
 
 _PAGE: Final = 200
+#: Friendships of one request: it is answered when all of them are in force.
+_AT_ONCE: Final = 1000
 _PUSHES: Final = ("near", "away")
 
 
@@ -37,6 +40,14 @@ class Nearby(Asking):
     async def join(self, user: str, friend: str) -> None:
         """Make two others friends at once: an administrator does."""
         await self._ask("PUT", f"/v1/users/{_quoted(user)}/friends/{_quoted(friend)}")
+
+    async def join_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Make friends of many pairs: an administrator does. Raises for the first that is refused."""
+        for start in range(0, len(pairs), _AT_ONCE):
+            part = [{"a": a, "b": b} for a, b in pairs[start : start + _AT_ONCE]]
+            answer = await self._ask_of_many("POST", "/v1/friendships", part)
+            for one in answer["refused"]:
+                raise TouchlineError(one["code"], one["message"])
 
     async def friends(self) -> AsyncIterator[dict[str, Any]]:
         """Friends, whom one has asked (`asked`), and who asks one (`asking`)."""

@@ -20,7 +20,7 @@ from control.numbering import Numbering, Placed, Position
 from control.rooms.membership import ALL
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
-from history.changes import check_change, is_change
+from history.changes import Polls, check_change, check_no_poll, is_change
 from history.replies import FIELD as REPLY_TO
 from history.replies import check_reply
 from kernel.access.signing import Signer
@@ -50,6 +50,10 @@ class Channels(Protocol):
     numbering: Numbering
     rooms: Rooms
     moderation: Moderation
+
+    @property
+    def crowd(self) -> Polls:
+        """What is voted on."""
 
     def layout(self, name: str) -> Layout:
         """How a channel is spread."""
@@ -123,6 +127,7 @@ class Publishing:
                 )
                 await check_reply(self._history, stream, reply_to, lanes=lanes, readable=spans)
             if is_change(stream, request.type):
+                check_no_poll(self._channels.crowd, stream, request.type, request.data.get("target"))
                 headers += await self._about(request, stream, member, lanes)
             if stream.kind is Kind.CHAT and (attached := request.data.get("attachments")):
                 speaks = member.grants.allows("admin", request.stream)

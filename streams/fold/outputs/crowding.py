@@ -12,6 +12,7 @@ from control.entity.writer import partition_of_key
 from kernel.access.signing import Signer
 from kernel.log.positions import Kind, Stream, split_lane
 from kernel.log.records import Write
+from streams.fold.outputs.retracting import taken_back_by
 
 
 class Crowding:
@@ -31,8 +32,8 @@ class Crowding:
         if event["type"] == OPENED:
             extra = read_extra(kind, event["data"])
             said = made(stream, POLL, target=event["id"], user=event["sender"], extra=extra)
-        elif event["type"] == RETRACT and kind is Kind.CHAT:
-            said = made(stream, RETRACT, target=event["data"]["target"])
+        elif (target := taken_back_by(kind, event)) is not None:
+            said = made(stream, RETRACT, target=target)
         else:
             return []
         value, key = self._encode(said), stream.channel.encode()

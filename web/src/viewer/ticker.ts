@@ -14,6 +14,8 @@ interface Told {
   corrected: boolean;
   /** It was taken back: its place is shown, and nothing of what it said. */
   gone: boolean;
+  /** It came as one that was taken back since: what it counted it counts up to the retraction. */
+  readonly blank: boolean;
 }
 
 const NOBODY: Score = [null, null];
@@ -32,7 +34,7 @@ export class Ticker {
   append(events: readonly StreamEvent[]): readonly Entry[] {
     const fresh: Told[] = [];
     for (const event of events) {
-      if (event.retracted) continue;
+      if (event.retracted && event.type === "edit") continue;
       const target = event.data["target"];
       if ((event.type === "retract" || event.type === "edit") && typeof target === "string") this.correct(event, target);
       else fresh.push(this.tell(event));
@@ -50,7 +52,7 @@ export class Ticker {
     const before = scoreOf(this.match);
     this.match = fold(this.match, event);
     this.sheet = sheetWith(this.sheet, event.data);
-    const told = { event, before, after: scoreOf(this.match), corrected: false, gone: false };
+    const told = { event, before, after: scoreOf(this.match), corrected: false, gone: false, blank: event.retracted === true };
     this.told.push(told);
     return told;
   }
@@ -113,14 +115,14 @@ export class Ticker {
   }
 }
 
-function shown({ event, before, after, corrected, gone }: Told, match: Match): Entry | null {
+function shown({ event, before, after, corrected, gone, blank }: Told, match: Match): Entry | null {
   if (event.type === "correction" || event.type === "clock") return null; // they say nothing of their own
   const [home, away] = [0, 1].map((n) => (after[n] ?? 0) - (before[n] ?? 0));
   const scorer = home && !away ? match.home.name : away && !home ? match.away.name : "";
   const told = entryOf(event, withScore(match, after), corrected, scorer);
   // Points of other sports are goals, too, where they can be told from a score that was missed.
   const entry = told.score === "" && before[0] !== null && (home || away) ? { ...told, score: sayScore(after) } : told;
-  if (!gone) return entry;
+  if (!gone) return blank ? null : entry;
   // A note that is gone is not missed; of a goal or a card people talk.
   return entry.moment === "note" ? null : { ...entry, moment: "note", title: t("{what} taken back", { what: titleOf(event.type) }), text: "", score: "", corrected: true };
 }

@@ -1,10 +1,11 @@
 // fanload: WebSocket fan-out receiver. Single thread, raw epoll.
 // Counts frames and messages (occurrences of `"t":` in data payloads), reads the
 // ns timestamp after `"t":` (or the time after `--stamp`) for a latency histogram, keeps a count per connection.
+// With `--arrival` there is a second one, up to when the kernel had the data: the rest is this client's own wait.
 use memchr::memmem::Finder;
 use std::collections::HashMap;
 use std::io::Write;
-use touchline_load::{address, allow_files, frame, now_ns, switch_on, watch};
+use touchline_load::{address, allow_files, arrived, frame, now_ns, switch_on, watch};
 
 struct Hist {
     b: Vec<u64>,
@@ -105,6 +106,8 @@ struct G {
     t_first: i64,
     t_last: i64,
     hist: Hist,
+    /// The same up to when it was in the socket.
+    came: Hist,
     sample: u64,
     sctr: u64,
     t_reset: i64,
@@ -130,7 +133,7 @@ fn rfc3339_ns(p: &[u8]) -> Option<i64> {
 }
 
 #[inline]
-fn scan(p: &[u8], fnd: &Finder, now: i64, g: &mut G) -> u64 {
+fn scan(p: &[u8], fnd: &Finder, now: i64, came: i64, g: &mut G) -> u64 {
     let mut o = 0;
     let mut n = 0;
     while let Some(i) = fnd.find(&p[o..]) {
@@ -141,7 +144,8 @@ fn scan(p: &[u8], fnd: &Finder, now: i64, g: &mut G) -> u64 {
             g.sctr = 0;
             if p.get(o).is_some_and(|c| *c == b'2') && p.get(o + 4) == Some(&b'-') {
                 if let Some(at) = rfc3339_ns(&p[o..]) {
-                    g.hist.add(now - at)
+                    g.hist.add(now - at);
+                    g.came.add(came - at)
                 }
                 continue;
             }
@@ -160,7 +164,8 @@ fn scan(p: &[u8], fnd: &Finder, now: i64, g: &mut G) -> u64 {
                 }
             }
             if d == 19 {
-                g.hist.add(now - v)
+                g.hist.add(now - v);
+                g.came.add(came - v)
             }
         }
     }
@@ -173,7 +178,7 @@ fn main() {
     let mut i = 0;
     while i < a.len() {
         let k = a[i].trim_start_matches("--").to_string();
-        if ["interactive", "spin", "deflate"].contains(&k.as_str()) {
+        if ["interactive", "spin", "deflate", "arrival"].contains(&k.as_str()) {
             o.entry(k).or_default().push("1".into());
             i += 1
         } else {
@@ -198,6 +203,7 @@ fn main() {
     let inter = o.contains_key("interactive");
     let spin = o.contains_key("spin");
     let defl = o.contains_key("deflate");
+    let arrival = o.contains_key("arrival");
     let rest = url.strip_prefix("ws://").expect("ws:// url");
     let (hp, path) = match rest.find('/') {
         Some(i) => (&rest[..i], rest[i..].to_string()),
@@ -218,6 +224,7 @@ fn main() {
         t_first: 0,
         t_last: 0,
         hist: Hist::new(),
+        came: Hist::new(),
         sample: get("sample", "1").parse().unwrap(),
         sctr: 0,
         t_reset: now_ns(),
@@ -268,6 +275,7 @@ fn main() {
             g.t_first = 0;
             g.t_last = 0;
             g.hist = Hist::new();
+            g.came = Hist::new();
             g.t_reset = now_ns();
             for (i, p) in pids.iter().enumerate() {
                 g.cpu0[i] = proc_cpu(*p)
@@ -280,9 +288,9 @@ fn main() {
         let cpu: f64 = pids.iter().enumerate().map(|(i, p)| proc_cpu(*p) - g.cpu0[i]).sum();
         let rss: u64 = pids.iter().map(|p| proc_rss(*p)).sum();
         let el = (now_ns() - g.t_reset) as f64 / 1e9; let span = (g.t_last - g.t_first) as f64 / 1e9;
-        format!("{{\"conns\":{},\"open\":{},\"ready\":{},\"dead\":{},\"elapsed\":{:.3},\"frames\":{},\"msgs\":{},\"bytes\":{},\"reads\":{},\"deflated\":{},\"span\":{:.3},\"min\":{},\"max\":{},\"p50\":{:.3},\"p99\":{:.3},\"p999\":{:.3},\"maxlat\":{:.3},\"mean\":{:.3},\"samples\":{},\"srv_cpu\":{:.3},\"srv_rss\":{},\"load_cpu\":{:.3}}}",
+        format!("{{\"conns\":{},\"open\":{},\"ready\":{},\"dead\":{},\"elapsed\":{:.3},\"frames\":{},\"msgs\":{},\"bytes\":{},\"reads\":{},\"deflated\":{},\"span\":{:.3},\"min\":{},\"max\":{},\"p50\":{:.3},\"p99\":{:.3},\"p999\":{:.3},\"maxlat\":{:.3},\"mean\":{:.3},\"samples\":{},\"srv_cpu\":{:.3},\"srv_rss\":{},\"load_cpu\":{:.3},\"came_p50\":{:.3},\"came_p99\":{:.3}}}",
             conns, opened, ready, dead, el, g.frames, g.msgs, g.bytes, g.reads, g.deflated, span, mn, mx, g.hist.q(0.5), g.hist.q(0.99), g.hist.q(0.999), g.hist.max as f64 / 1000.0,
-            if g.hist.n > 0 { g.hist.sum as f64 / g.hist.n as f64 / 1000.0 } else { 0.0 }, g.hist.n, cpu, rss, proc_cpu(me) - g.self0)
+            if g.hist.n > 0 { g.hist.sum as f64 / g.hist.n as f64 / 1000.0 } else { 0.0 }, g.hist.n, cpu, rss, proc_cpu(me) - g.self0, g.came.q(0.5), g.came.q(0.99))
     }}}
     'main: loop {
         let mut to = if spin { 0 } else { 200 };
@@ -293,6 +301,9 @@ fn main() {
                     let fd = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0);
                     assert!(fd >= 0, "socket: out of fds");
                     switch_on(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY);
+                    if arrival {
+                        switch_on(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
+                    }
                     let sa = address(ip, port);
                     libc::connect(fd, &sa as *const _ as _, 16);
                     add(fd, cs.len() as u64, libc::EPOLLOUT as u32);
@@ -402,7 +413,11 @@ fn main() {
                 buf[..pre].copy_from_slice(&c.carry);
                 c.carry.clear()
             }
-            let r = unsafe { libc::recv(fd, buf.as_mut_ptr().add(pre) as _, rd, 0) };
+            let (r, at) = if arrival {
+                arrived(fd, &mut buf[pre..pre + rd])
+            } else {
+                (unsafe { libc::recv(fd, buf.as_mut_ptr().add(pre) as _, rd, 0) }, None)
+            };
             if r <= 0 {
                 if r < 0 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock {
                     if pre > 0 {
@@ -421,6 +436,7 @@ fn main() {
                 continue;
             }
             let now = now_ns();
+            let came = at.unwrap_or(now);
             g.reads += 1;
             g.bytes += r as u64;
             let end = pre + r as usize;
@@ -502,7 +518,7 @@ fn main() {
                             let mut inb = pl.to_vec();
                             inb.extend([0, 0, 255, 255]);
                             let _ = d.decompress_vec(&inb, &mut out, flate2::FlushDecompress::Sync);
-                            cnt = scan(&out, &fnd, now, &mut g);
+                            cnt = scan(&out, &fnd, now, came, &mut g);
                         }
                         c.msgs += cnt;
                         g.msgs += cnt;
@@ -511,7 +527,7 @@ fn main() {
                         }
                         g.t_last = now;
                     } else {
-                        let cnt = scan(pl, &fnd, now, &mut g);
+                        let cnt = scan(pl, &fnd, now, came, &mut g);
                         if cnt > 0 {
                             g.frames += 1;
                             c.msgs += cnt;
