@@ -47,6 +47,8 @@ _SHARE: Final = 10
 _SECRET_BYTES: Final = 32
 _NO_USERS: Final = "Users have no webhooks of their own here."
 _ALLOWS_USERS: Final = "TOUCHLINE_OUTBOX_USER_WEBHOOKS=true allows them."
+_NO_PUSH: Final = "Nothing is pushed to browsers here: there is no VAPID key."
+_KEY_FOR_PUSH: Final = "TOUCHLINE_OUTBOX_VAPID_KEY names the file of one, for gateways and outboxes."
 
 
 class OutletDoor:
@@ -70,7 +72,7 @@ class OutletDoor:
         self._outward.check(wanted.url)
         before = self._state.outlets.webhook(id_)
         if before is not None:
-            self._must_have(who, before)
+            self._must_have_made(who, before)
         else:
             self._check_room_for(who)
         told: dict[str, Any] = {}
@@ -87,8 +89,8 @@ class OutletDoor:
             streams=tuple(dict.fromkeys(wanted.streams)),
             users=tuple(dict.fromkeys(wanted.users)),
             types=tuple(dict.fromkeys(wanted.types)),
-            maker=who.user,
-            own=own,
+            maker=who.user if before is None else before.maker,
+            own=own or (before is not None and before.own and before.streams == wanted.streams),
         )
         await self._say(SET_WEBHOOK, webhook, who, after=before)
         return {**shown(webhook), **told}, before is None
@@ -137,7 +139,10 @@ class OutletDoor:
 
         def in_force() -> bool:
             now = self._state.outlets.webhook(webhook.id)
-            return now is None if command == REMOVE_WEBHOOK else now is not None and now.revision > revision
+            if command == REMOVE_WEBHOOK or now is None:
+                return now is None and command == REMOVE_WEBHOOK
+            # Two may have made one of this id at once: the fold has taken the first.
+            return now.revision > revision and now.maker == webhook.maker
 
         await self._state.rooms.until(in_force)
 
@@ -151,6 +156,17 @@ class OutletDoor:
     def _must_have(self, who: Who, webhook: Webhook) -> None:
         if not self._has(who, webhook):
             raise TouchlineError("forbidden", f"The webhook {webhook.id} is of what you do not administer.")
+
+    def _must_have_made(self, who: Who, webhook: Webhook) -> None:
+        """Raise `forbidden` where a webhook is somebody else's: whoever administers the same streams may look
+        at it and remove it, and not have its events posted elsewhere."""
+        self._must_have(who, webhook)
+        if webhook.maker != who.user and not who.grants.allows("admin", "*"):
+            raise TouchlineError(
+                "forbidden",
+                f"The webhook {webhook.id} was made by somebody else: only they change it.",
+                hint="Make one of your own, or remove this one.",
+            )
 
     def _must_own(self, who: Who, wanted: Wanted) -> None:
         """Raise `forbidden` where these are not all streams of alerts that somebody has made."""
@@ -218,6 +234,8 @@ class OutletDoor:
         if wanted["push"] is None:
             return replace(wishes, push="")
         subscription: Subscription = read_subscription(wanted["push"])
+        if self._vapid is None:
+            raise TouchlineError("forbidden", _NO_PUSH, hint=_KEY_FOR_PUSH)
         self._outward.check(subscription.endpoint)
         text = msgspec.json.encode(subscription).decode()
         return replace(wishes, push=self._secrets.seal(text, secret_about(wishes.user)))

@@ -39,7 +39,8 @@ class _ChangeRequest(msgspec.Struct):
 
 
 #: With an escape any word may be written otherwise.
-_MARKS: Final = (b"edit", b"retract", b"\\u")
+RETRACTS: Final = (b"retract", b"\\u")
+_MARKS: Final = (b"edit", *RETRACTS)
 _change: Final = msgspec.json.Decoder(_ChangeRequest).decode
 
 
