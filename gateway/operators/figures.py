@@ -101,14 +101,13 @@ class Figures:
         return role
 
 
-async def _some(channels: ChannelTable) -> list[ChannelRecord]:
-    """As many as are shown, a few at a time: their settings may be long to read."""
+def _some(channels: ChannelTable) -> list[ChannelRecord]:
+    """As many as are shown, a few at a time. For a thread: they are on disk, and may be long to read."""
     found: list[ChannelRecord] = []
     after, more = "", True
     while more and len(found) < MOST_CHANNELS:
         page, after = channels.page(after, _AT_A_TIME)
         found, more = found + page, bool(after)
-        await asyncio.sleep(0)
     return found[:MOST_CHANNELS]
 
 
@@ -139,7 +138,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         latest = await figures.latest(context.clock.monotonic())
         state = context.control_state
         # Of channels without viewers no more are looked at than are shown.
-        known = await _some(state.channels) if state.known else []
+        known = await asyncio.to_thread(_some, state.channels) if state.known else []
         record_of = state.channel if state.known else default_record
         return {
             "at_ms": context.clock.now_ms(),

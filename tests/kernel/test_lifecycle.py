@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from kernel.process.lifecycle import SWITCH_S
+
 ROOT = Path(__file__).parents[2]
 
 
-def role(body: str) -> subprocess.Popen[str]:
+def role(body: str, given: str = "") -> subprocess.Popen[str]:
     """A process that runs a role with this body, and prints `ready` when it is."""
     program = (
         textwrap.dedent("""
@@ -26,7 +28,7 @@ def role(body: str) -> subprocess.Popen[str]:
             print("ready", flush=True)
         """)
         + textwrap.indent(textwrap.dedent(body), "    ")
-        + "\nsys.exit(run_role(main))\n"
+        + f"\nsys.exit(run_role(main{given}))\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", program],
@@ -64,3 +66,12 @@ def test_an_unexpected_error_ends_the_process_and_is_logged_with_its_place() -> 
     assert process.returncode == 1
     assert line["level"] == "error"
     assert "RuntimeError: a bug" in line["exception"]
+
+
+def test_threads_beside_a_loop_give_it_the_interpreter_soon() -> None:
+    """As Python comes, a loop waits 5 ms for each of them at each callback, and has many a turn."""
+    body = "print(sys.getswitchinterval(), flush=True)"
+    for given, expected in (("", 0.005), (", has_threads=True", SWITCH_S)):
+        process = role(body, given)
+        out, _ = process.communicate(timeout=20)
+        assert float(out.split()[1]) == pytest.approx(expected)
