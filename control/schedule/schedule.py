@@ -1,11 +1,10 @@
 """What a role asks of scheduled posts, by its tables; and what doors do with them."""
 
-import asyncio
 import secrets
-from collections import Counter
 from typing import Final
 
 from control.commands.sealed import seal
+from control.entity.shares import Shares
 from control.entity.tables import Tables
 from control.entity.types import AnyType, prefix_of
 from control.entity.view import View
@@ -34,9 +33,6 @@ from kernel.log.positions import Kind, Stream
 from kernel.settings.reading import Settings
 
 _KEY_BYTES: Final = 12
-#: So long a count of everybody's posts holds; what is let through meanwhile is added to it.
-_HOLDS_S: Final = 10.0
-_PAGE: Final = 1000
 
 
 class Schedule:
@@ -64,15 +60,6 @@ class Schedule:
         rows = self.posts.scan(prefix_of(stream.channel) + f"{stream.kind}:".encode(), limit=2 * MOST)
         return sorted((post for _, post in rows), key=lambda post: (post.at, post.id))
 
-    def count_by_user(self) -> Counter[str | None]:
-        """How many each user has scheduled. Reads all there are: not for a loop."""
-        found: Counter[str | None] = Counter()
-        after = b""
-        while page := self.posts.scan(b"", after=after, limit=_PAGE):
-            after = page[-1][0]
-            found.update(post.sender for _, post in page)
-        return found
-
 
 class ScheduleDoor:
     """Scheduled posts as those have them who may publish. All raises TouchlineError.
@@ -88,8 +75,7 @@ class ScheduleDoor:
     ) -> None:
         self._schedule, self._rooms, self._command = schedule, rooms, command
         self._clock, self._signer = clock, signer
-        #: What everybody has scheduled, as of then.
-        self._counted: tuple[float, Counter[str | None]] = (float("-inf"), Counter())
+        self._shares = Shares(lambda: schedule.posts, lambda post: post.sender)
 
     async def put(
         self, stream: Stream, id_: str, wanted: Wanted, *, user: str | None, leads: bool
@@ -158,15 +144,10 @@ class ScheduleDoor:
 
     async def _check_share(self, user: str) -> None:
         """Raise `limit_reached` where somebody has too many of all there may be."""
-        now = self._clock.monotonic()
-        if now - self._counted[0] >= _HOLDS_S:
-            self._counted = (now, self._counted[1])  # one reads: others go by what was known until then
-            self._counted = (now, await asyncio.to_thread(self._schedule.count_by_user))
-        if self._counted[1][user] >= MOST_OF_USER:
+        if await self._shares.of(user) >= MOST_OF_USER:
             raise TouchlineError(
-                "limit_reached", f"You have about {MOST_OF_USER:,} posts scheduled, as many as one may have."
+                "limit_reached", f"You have {MOST_OF_USER:,} posts scheduled, as many as one may have."
             )
-        self._counted[1][user] += 1
 
     async def _say(self, command: str, stream: Stream, post: Scheduled, user: str | None) -> None:
         said = seal(command, stream.channel, said_of(post), self._signer)

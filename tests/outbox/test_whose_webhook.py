@@ -28,7 +28,7 @@ STREAMS = ["chat:final"]
 @pytest.fixture(scope="module")
 def ruled(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     logs: Path = tmp_path_factory.mktemp("ruled")
-    given = {"TOUCHLINE_AUTH_SECRET": SECRET}
+    given = {"TOUCHLINE_AUTH_SECRET": SECRET, "TOUCHLINE_OUTBOX_MAX_WEBHOOKS": "30"}
     with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway", **given) as pipeline:
         yield pipeline
 
@@ -61,6 +61,20 @@ async def test_another_administrator_looks_at_a_webhook_and_removes_it_and_leads
     assert (await ask(ruled, "ben", "PUT", path, body))[0] == 403
     assert (await ask(ruled, "ben", "DELETE", path))[0] == 200
     assert (await ask(ruled, "ben", "PUT", path, body))[0] == 201
+
+
+@pytest.mark.servers
+async def test_one_has_a_tenth_of_all_that_there_may_be_and_room_again_once_one_is_gone(
+    ruled: Pipeline,
+) -> None:
+    body = {"url": URL, "streams": STREAMS}
+    for turn in range(2):
+        codes = [(await ask(ruled, "cat", "PUT", f"/v1/webhooks/c{n}", body))[0] for n in range(4)]
+        assert codes == ([201] * 3 if not turn else [200, 200, 201]) + [429], turn
+        assert (await ask(ruled, "dan", "PUT", f"/v1/webhooks/d{turn}", body))[0] == 201
+        assert (await ask(ruled, "cat", "DELETE", "/v1/webhooks/c2"))[0] == 200
+    mine = (await ask(ruled, "cat", "GET", "/v1/webhooks"))[1]["webhooks"]
+    assert {one["id"] for one in mine} >= {"c0", "c1", "d0", "d1"}
 
 
 @pytest.mark.servers
