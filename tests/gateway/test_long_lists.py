@@ -1,0 +1,61 @@
+"""Lists of what others have made, as long as they may be, hold no loop of the gateway."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from aiohttp import ClientSession
+
+from chaos.siege.watch import long_stalls
+from kernel.access.tokens import sign
+from tests.gateway.conftest import NO_ELASTICSEARCH
+from tests.pipeline import Pipeline, running
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+SECRET = secrets.token_hex(32)
+AT_ONCE, CHANNELS, WEBHOOKS = 10, 100, 150
+
+
+@pytest.fixture(scope="module")
+def full(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    logs: Path = tmp_path_factory.mktemp("full")
+    given = {"TOUCHLINE_AUTH_SECRET": SECRET}
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway", **given) as pipeline:
+        yield pipeline
+
+
+async def test_a_hundred_channels_with_large_settings_and_webhooks_of_fifty_patterns(full: Pipeline) -> None:
+    token = sign("root", {"admin": ("*",)}, expires_s=2**31, key=SECRET)
+    places = asyncio.Semaphore(AT_ONCE)
+
+    def stalls() -> float:
+        with urlopen(full.health("gateway").replace("/healthz", "/metrics"), timeout=20) as answer:
+            return long_stalls(answer.read().decode())
+
+    async with ClientSession(full.gateway_url, headers={"Authorization": f"Bearer {token}"}) as http:
+
+        async def put(path: str, body: Any) -> None:
+            async with places, http.put(path, json=body) as answer:
+                assert answer.status < 300, await answer.text()
+
+        async def listed(what: str) -> int:
+            async with http.get(f"/v1/{what}") as answer:
+                return len((await answer.json())[what.partition("?")[0]])
+
+        large = {"readers": [f"reader-{number:04d}" for number in range(4000)]}
+        await asyncio.gather(*(put(f"/v1/channels/large-{n}", large) for n in range(CHANNELS)))
+        patterns = [f"chat:{'p' * 110}-{number}" for number in range(50)]
+        hook = {"url": "https://93.184.216.34/", "streams": patterns}
+        await asyncio.gather(*(put(f"/v1/webhooks/w{n}", hook) for n in range(WEBHOOKS)))
+        async with asyncio.timeout(60):
+            while await listed("channels?limit=200&prefix=large-") < CHANNELS:  # noqa: ASYNC110 - of others
+                await asyncio.sleep(0.1)
+        before = stalls()
+        for _ in range(5):
+            assert await listed("channels?limit=200&prefix=large-") == CHANNELS
+            assert await listed("webhooks") == WEBHOOKS
+    assert stalls() == before
