@@ -12,7 +12,6 @@ from aiohttp import ClientSession
 
 from chaos.siege.watch import long_stalls
 from kernel.access.tokens import sign
-from tests.gateway.conftest import NO_ELASTICSEARCH
 from tests.pipeline import Pipeline, running
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
@@ -21,10 +20,12 @@ AT_ONCE, CHANNELS, WEBHOOKS = 10, 100, 150
 
 
 @pytest.fixture(scope="module")
-def full(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def full(
+    kafka_servers: str, elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
     logs: Path = tmp_path_factory.mktemp("full")
     given = {"TOUCHLINE_AUTH_SECRET": SECRET}
-    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway", **given) as pipeline:
+    with running(kafka_servers, elasticsearch_url, logs, "stream", "gateway", **given) as pipeline:
         yield pipeline
 
 
