@@ -176,6 +176,44 @@ def retracting(channel: str) -> Sequence[Step]:
     ]
 
 
+def answering(channel: str) -> Sequence[Step]:
+    """Edits of, and answers to, thousands of events, each of which is looked up; reports of large ones."""
+    path, reports = f"/v1/streams/chat/{channel}/events", f"/v1/streams/chat/{channel}/reports"
+    edits = [{"type": "edit", "data": {"target": nowhere(n), "text": "x"}} for n in range(3000)]
+    answers = [{"data": {"reply_to": nowhere(n), "text": "x"}} for n in range(3000)]
+    large = [
+        step
+        for n in range(12)
+        for step in (
+            post(channel, {"text": f"{n} " * 400_000}, keeps=EVENT),
+            send("POST", reports, {"target": held(EVENT), "reason": "large"}),
+        )
+    ]
+    return [
+        *large,
+        Request(path=f"{reports}?limit=50", times=20, at_once=10),
+        Request(path=f"{reports}?limit=50", times=12, at_once=12, unread=True),
+        *(
+            Request(
+                method="POST",
+                path=path,
+                body=b"\n".join(map(body, lines)),
+                headers=NDJSON,
+                times=2,
+                at_once=2,
+            )
+            for lines in (edits, answers)
+        ),
+        Frames(
+            texts=[
+                say("publish", n, stream=f"chat:{channel}", data={"reply_to": nowhere(n), "text": "x"})
+                for n in range(1, 190)
+            ],
+            connections=6,
+        ),
+    ]
+
+
 def tracing(channel: str) -> Sequence[Step]:
     """Headers of traces without end, and such as are none."""
     right = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -250,6 +288,7 @@ DESKS: Final[Sequence[Attacker]] = (
     Attacker(name="telling", way="http", case=0, steps=telling, can=_TOLD),
     Attacker(name="starring", way="http", case=0, admin=True, steps=starring, can=_TOLD),
     Attacker(name="retracting", way="http", case=0, admin=True, steps=retracting, can={**MAY, **_ALL}),
+    Attacker(name="answering", way="http", case=0, admin=True, steps=answering),
     Attacker(name="tracing", way="http", case=0, steps=tracing),
     Attacker(name="prying-on", way="http", case=0, refused=True, steps=prying_on),
 )

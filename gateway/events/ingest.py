@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -66,11 +67,14 @@ async def routes(context: Context) -> Sequence[Operation]:
         if caller.user is not None:
             context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         lanes = context.control_state.layout(stream.channel).lanes
+        take = partial(context.budgets.take_read, context.budgets.bound(caller.bound, admin=False))
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         looks = (
-            looking(context.history, stream, caller, lanes, numbers=numbers),
+            looking(context.history, stream, caller, lanes, take=take, numbers=numbers),
             doors.looking(context.attachments, stream, caller),
-            replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
+            replies.looking(
+                context.history, stream, lanes, await _readable(context, request, stream), take=take
+            ),
         )
         asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set())
         # The fold's own answer is the first one's.
@@ -92,9 +96,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             body = await whole(request, context.settings.gateway.max_body_bytes)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
             send = way(context, stream, _preparing(context, asked, several=several), lanes, headers_of)
-            if not several:
-                context.budgets.take_event(caller.bound, len(body))
-            items = paced(parts_of(items_of(body, limit)), context, caller) if several else parts_of([body])
+            items = _items(context, caller, body, limit) if several else _one(context, caller, body)
             parts = _looked(items, looks, refusals)
             return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
@@ -120,6 +122,15 @@ async def routes(context: Context) -> Sequence[Operation]:
             ),
         )
     ]
+
+
+def _items(context: Context, caller: Caller, body: bytes, limit: int) -> AsyncIterator[list[bytes]]:
+    return paced(parts_of(items_of(body, limit)), context, caller)
+
+
+def _one(context: Context, caller: Caller, body: bytes) -> AsyncIterator[list[bytes]]:
+    context.budgets.take_event(caller.bound, len(body))
+    return parts_of([body])
 
 
 async def _readable(context: Context, request: web.Request, stream: Stream) -> Spans:
