@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession
 
 from chaos.siege.watch import long_stalls
+from gateway.moderation.orders import MOST_BANS
 from kernel.access.tokens import sign
 from tests.pipeline import Pipeline, running
 
@@ -60,3 +61,23 @@ async def test_a_hundred_channels_with_large_settings_and_webhooks_of_fifty_patt
             assert await listed("channels?limit=200&prefix=large-") == CHANNELS
             assert await listed("webhooks") == WEBHOOKS
     assert stalls() == before
+
+
+async def test_nobody_bans_a_user_from_more_channels_than_their_searches_can_bear(full: Pipeline) -> None:
+    def headers(user: str) -> dict[str, str]:
+        token = sign(user, {"admin": (f"{user}-*",)}, expires_s=2**31, key=SECRET)
+        return {"Authorization": f"Bearer {token}"}
+
+    async with ClientSession(full.gateway_url) as http:
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def ban(by: str, number: int, do: str = "ban", user: str = "victim") -> int:
+            path, order = f"/v1/channels/{by}-{number}/moderation", {"do": do, "user": user}
+            async with places, http.post(path, json=order, headers=headers(by)) as answer:
+                return answer.status
+
+        assert set(await asyncio.gather(*(ban("mal", n) for n in range(MOST_BANS)))) == {200}
+        assert await ban("mal", MOST_BANS) == 429
+        assert await ban("mal", 0) == 200, "who is banned there already may be so for longer"
+        assert (await ban("mal", MOST_BANS, user="other"), await ban("ana", 1)) == (200, 200)
+        assert (await ban("mal", 7, "unban"), await ban("mal", MOST_BANS)) == (200, 200)
