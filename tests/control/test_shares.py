@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from control.entity.shares import Shares
-from control.entity.store import Row, Store
-from control.entity.stores import open_store
+from control.entity.stores.opening import open_store
+from control.entity.stores.store import Row, Store
 from control.entity.view import View
 from tests.control.notes import Note, note_type
 

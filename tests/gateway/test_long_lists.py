@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 from aiohttp import ClientSession
 
-from chaos.siege.watch import long_stalls
+from chaos.siege.watching.roles import long_stalls
 from gateway.moderation.orders import MOST_BANS
 from kernel.access.tokens import sign
 from tests.pipeline import Pipeline, running

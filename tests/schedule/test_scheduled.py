@@ -13,15 +13,15 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from chaos.changing import read_whole
-from chaos.siege.watch import long_stalls
+from chaos.parts.changing import read_whole
+from chaos.siege.watching.roles import long_stalls
 from control.commands.sending import send_command
 from control.schedule.scheduled import SCHEDULE, Scheduled, said_of
 from kernel.clock import SystemClock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from schemas.registry import codec_for
-from streams.scheduled import Due, next_of
+from streams.owned.scheduled import Due, next_of
 from tests.crowd.conftest import NO_ELASTICSEARCH
 from tests.docs.examples import example
 from tests.pipeline import Pipeline, eventually, running
