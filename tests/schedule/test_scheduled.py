@@ -158,7 +158,7 @@ def test_of_more_than_are_posted_at_once_each_sender_has_as_many() -> None:
 
 def test_the_dearest_posts_at_one_moment_hold_no_loop(pipeline: Pipeline) -> None:
     """A hundred of 16 kB, of as many values as go into that: making and showing them takes 0.1 s and more."""
-    dear = {"at": at(20), "type": "note", "data": {f"f{n}": {"g": [n] * 3} for n in range(640)}}
+    dear = {"at": at(20), "type": "note", "data": {f"f{n}": {"g": [n] * 3} for n in range(600)}}
     loops = {role: pipeline.health(role).replace("/healthz", "/metrics") for role in ("stream", "gateway")}
 
     def stalls() -> dict[str, float]:
