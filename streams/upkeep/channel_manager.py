@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -46,13 +47,19 @@ class Sums(NamedTuple):
     streams: Counter[str]
     channels: dict[str, int]
     versions: dict[str, Counter[int]]
+    #: The channels, those with most viewers first.
+    order: list[str]
 
 
 async def summed(viewers: Mapping[Slot, int]) -> Sums:
     """Of all slots."""
-    return await _beside(
-        len(viewers), lambda: Sums(by_stream(viewers), by_channel(viewers), by_version(viewers))
-    )
+
+    def sum_up() -> Sums:
+        channels = by_channel(viewers)
+        order = sorted(filter(is_channel, channels), key=lambda name: (-channels[name], name))
+        return Sums(by_stream(viewers), channels, by_version(viewers), order)
+
+    return await _beside(len(viewers), sum_up)
 
 
 async def _beside(slots: int, make: Callable[[], T]) -> T:
@@ -98,16 +105,12 @@ class ChannelManager:
 
     async def _reshard(self, sums: Sums) -> None:
         now_ms = self._audiences.broker_ms()
-        registry, audiences = self._worker.registry, sums.channels
-        names = [
-            name
-            for name in set(audiences) | set(registry.names_listed(SPREAD))
-            if is_channel(name) and self._worker.owns(name)
-        ]
-        self._spreads.only(names)
+        registry, audiences, kept = self._worker.registry, sums.channels, set[str]()
+        others = [name for name in registry.names_listed(SPREAD) if name not in audiences]
         until = self._clock.monotonic() + _READ_S
         # The largest audiences first: whose record was not read yet, and finds no time, has its turn later.
-        async for name in self._in_turns(sorted(names, key=lambda name: (-audiences.get(name, 0), name))):
+        async for name in self._in_turns(chain(sums.order, filter(is_channel, others))):
+            kept.add(name)
             spread = self._spreads.of(name, read=self._clock.monotonic() < until)
             watching = audiences.get(name, 0)
             of_versions: Mapping[int, int] = sums.versions.get(name, {})
@@ -117,6 +120,7 @@ class ChannelManager:
             after = self._changed(before, watching, of_versions, now_ms)
             if after is not before:
                 self._worker.write(registry.write(after))
+        self._spreads.only(kept)
 
     async def _in_turns(self, names: Iterable[str]) -> AsyncIterator[str]:
         """Those that are still this worker's when their turn comes."""
@@ -149,8 +153,8 @@ class ChannelManager:
         self._worker.write(await self._totals(viewers))
         before, published = self._published, dict[str, int]()
         # Who has nobody left is published so, once.
-        left = {name for name, n in before.items() if n and name not in sums.channels}
-        async for name in self._in_turns(sorted({*filter(is_channel, sums.channels), *left})):
+        left = [name for name, n in before.items() if n and name not in sums.channels]
+        async for name in self._in_turns(chain(sums.order, left)):
             count = published[name] = sums.channels.get(name, 0)
             if before.get(name) != count:
                 kinds = {kind: sums.streams[str(Stream(kind, name))] for kind in Kind}

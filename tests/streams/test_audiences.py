@@ -12,4 +12,5 @@ async def test_sixty_thousand_audiences_take_nothing_of_the_loop() -> None:
     sums = await summed(viewers)
     assert time.thread_time() - used < 0.02, "on the loop it is 0.1 s and more"
     assert (sums.channels["c7"], sums.streams["chat:c7~2"], sums.versions["c7"]) == (2, 2, {1: 3})
-    assert len(sums.channels) == 60_000
+    assert len(sums.channels) == len(sums.order) == 60_000
+    assert sums.order[:2] == ["c7", "c0"]
