@@ -210,7 +210,7 @@ def by_office(stream: Stream, headers: Headers | None) -> HeadersOf:
     the fold knows it by that, lets it pass and tells moderators."""
     if stream.kind is not Kind.CHAT:
         return of_all(headers)
-    official = [*(headers or ()), (OFFICE, b"gateway")]
+    official: Headers = [*(headers or ()), (OFFICE, b"gateway")]
 
     def headers_of(items: Sequence[Item]) -> Headers | None:
         return official if any(mark in value for _, value in items for mark in RETRACTS) else headers

@@ -157,7 +157,7 @@ class ChannelManager:
         async for name in self._in_turns(chain(sums.order, left)):
             count = published[name] = sums.channels.get(name, 0)
             if before.get(name) != count:
-                kinds = {kind: sums.streams[str(Stream(kind, name))] for kind in Kind}
+                kinds: dict[str, int] = {kind: sums.streams[str(Stream(kind, name))] for kind in Kind}
                 self._worker.write([self._post(name, "audience", {"viewers": count, **kinds})])
         self._published = published
 

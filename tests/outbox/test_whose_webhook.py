@@ -94,6 +94,7 @@ def test_of_two_who_make_one_at_once_the_fold_takes_the_first() -> None:
         said = seal(SET_WEBHOOK, "one", said_of(Webhook(id="one", url=url, maker=maker)), signer)
         given = Input(b"one", {"command": SET_WEBHOOK, "arguments": msgspec.json.encode(said)}, 1, "1", 1)
         for change in fold_webhooks(signer)(given, states.get):
+            assert change.state is not None
             states[change.key] = change.state
 
     say("ana", URL)
