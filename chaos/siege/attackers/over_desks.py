@@ -20,12 +20,10 @@ def scheduling(channel: str) -> Sequence[Step]:
     """Hundreds of posts as large as may be, all due at one moment; at times that never come; others'."""
     now_ms = SystemClock().now_ms()
     soon = {"at": now_ms + 6000, "type": "note", "data": _DEAR}
+    never: list[object] = [now_ms - _DAY_MS, now_ms + 400 * _DAY_MS, 2**63, -1, 1e308, "9" * 5000, None, []]
+    never += ["9999-12-31T23:59:60Z", "2026-02-30T00:00:00Z", "+1e9m"]
     wrong: list[object] = [
-        *(
-            {**soon, "at": at}
-            for at in (now_ms - _DAY_MS, now_ms + 400 * _DAY_MS, 2**63, -1, 1e308, "9" * 5000)
-        ),
-        *({**soon, "at": at} for at in ("9999-12-31T23:59:60Z", "2026-02-30T00:00:00Z", "+1e9m", None, [])),
+        *({**soon, "at": at} for at in never),
         {**soon, "data": {"a": "x" * 30_000}},
         {**soon, "data": {"\0": [[[[[[[[]]]]]]]] * 500}},
         {**soon, "type": "poll"},
