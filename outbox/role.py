@@ -1,7 +1,7 @@
 """The outbox's process: put together, run until asked to stop."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from kernel.access.outward import Outward
 from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fairness.turns import TURN_S
 from kernel.log.cluster import Cluster
 from kernel.log.first_write import PRODUCER
 from kernel.log.kafka import wait_for_kafka, watch_kafka
@@ -135,10 +136,7 @@ class Outboxes:
                 if source.pending is not None:
                     await self._open_patiently(source, source.pending)
                     continue
-                for place, record in batch:
-                    self._read[place] = record.offset + 1
-                    if place.topic in self._events.topics:
-                        receivers.take(place, record)
+                await self._take(batch, receivers)
                 if batch:
                     await self._batches.put(batch)
         finally:
@@ -146,6 +144,17 @@ class Outboxes:
                 task.cancel()
             await asyncio.gather(*work, writing, return_exceptions=True)
             await self._end(source)
+
+    async def _take(self, batch: Sequence[tuple[Partition, Record]], receivers: Receivers) -> None:
+        """Offer what came to those whom it is for; what is posted meanwhile has turns in between."""
+        ends = self._clock.monotonic() + TURN_S
+        for place, record in batch:
+            self._read[place] = record.offset + 1
+            if place.topic in self._events.topics:
+                receivers.take(place, record)
+            if self._clock.monotonic() >= ends:
+                await asyncio.sleep(0)
+                ends = self._clock.monotonic() + TURN_S
 
     async def _open_patiently(self, source: EventSource, asked: list[Partition]) -> None:
         try:

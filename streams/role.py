@@ -167,7 +167,7 @@ async def _look(app: BatchApp, worker: Worker, channel_manager: ChannelManager) 
     consumer, gauge = cast("Consumer", app.consumer), LagGauge()
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
-        channel_manager.look()
+        await channel_manager.look()
         worker.look()
         lags: dict[str, dict[int, int | None]] = {topic: {} for topic in worker.topics}
         for place, position in worker.positions.items():

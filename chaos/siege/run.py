@@ -143,7 +143,7 @@ async def besiege(
             phase.deaths = dict(watchman.deaths - before)
             now = await asyncio.to_thread(watchman.stalls)
             phase.stalls = {role: n - stalls.get(role, 0.0) for role, n in now.items()}
-            stalls = now
+            stalls = {**stalls, **now}  # of one that did not say what it last said holds
             report.phases.append(phase)
             for line in msgspec.structs.replace(report, phases=[phase]).lines()[1:]:
                 tell(line)

@@ -25,7 +25,7 @@ from control.entity.fold import Change, EntityFold, Input, Written
 from control.entity.known import Known
 from control.entity.types import MAX_STATE_BYTES, EntityType, Stamp
 from control.entity.view import View
-from kernel.log.positions import split_lane
+from kernel.log.positions import is_channel, split_lane
 from kernel.log.records import Write
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
@@ -177,6 +177,12 @@ class ChannelTable:
         states = [self._view.known(key).state for key in keys]
         found = [state for state in states if isinstance(state, ChannelRecord)]
         return found, keys[-1].decode("utf-8", "replace") if more else ""
+
+    def names(self, after: str, limit: int) -> tuple[list[str], str]:
+        """The same with names alone: of those that are listed nothing is read."""
+        keys, more = self._view.keys(after=after.encode(), limit=limit)
+        found = [key.decode("utf-8", "replace") for key in keys]
+        return [name for name in found if is_channel(name)], found[-1] if more else ""
 
     def channel(self, name: str) -> ChannelRecord:
         """The record of a channel, or of the one that it is a lane of; the defaults where there is none."""

@@ -123,6 +123,15 @@ class Moderation:
             after = page[-1][0]
         return found
 
+    def bans_by(self, user: str, by: str) -> int:
+        """From how many channels somebody has banned a user."""
+        prefix, now_ms = bans_of(user), self._clock.now_ms()
+        found, after = 0, b""
+        while page := self.sanctions.scan(prefix, after=after, limit=_PAGE):
+            found += sum(one.by == by and one.banned_at(now_ms) for _, one in page)
+            after = page[-1][0]
+        return found
+
     def sanctioned(self, channel: str, *, after: str, limit: int) -> list[Sanction]:
         """Who is muted or banned in a channel now, in the order of their keys, after somebody."""
         now_ms, prefix = self._clock.now_ms(), head_key(channel)

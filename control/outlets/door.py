@@ -4,6 +4,7 @@ A door asks by its own tables whether it can be done, gives the command, sealed,
 have it.
 """
 
+import asyncio
 import secrets as random
 from base64 import b64encode
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from standardwebhooks import Webhook as Signing
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from control.commands.sealed import seal
+from control.entity.shares import Shares
 from control.outlets.notifying import SET_NOTIFYING, Notifying, off_of, read_quiet
 from control.outlets.notifying import said_of as said_of_wishes
 from control.outlets.notifying import shown as wishes_shown
@@ -44,9 +46,13 @@ from kernel.settings.reading import Settings
 MAX_SECRET: Final = 256
 #: Who administers a part only has at most this part of all webhooks that there may be.
 _SHARE: Final = 10
+#: Webhooks that are looked through for one read.
+_IN_A_READ: Final = 20
 _SECRET_BYTES: Final = 32
 _NO_USERS: Final = "Users have no webhooks of their own here."
 _ALLOWS_USERS: Final = "TOUCHLINE_OUTBOX_USER_WEBHOOKS=true allows them."
+_NO_PUSH: Final = "Nothing is pushed to browsers here: there is no VAPID key."
+_KEY_FOR_PUSH: Final = "TOUCHLINE_OUTBOX_VAPID_KEY names the file of one, for gateways and outboxes."
 
 
 class OutletDoor:
@@ -57,6 +63,7 @@ class OutletDoor:
         self._signer, self._secrets = Signer(settings.auth), Secrets(settings.auth)
         self._outward, self._outbox = Outward(settings), settings.outbox
         self._vapid = read_vapid(settings)
+        self._shares = Shares(lambda: state.outlets.webhooks, lambda webhook: webhook.maker)
 
     # ── webhooks ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -70,9 +77,9 @@ class OutletDoor:
         self._outward.check(wanted.url)
         before = self._state.outlets.webhook(id_)
         if before is not None:
-            self._must_have(who, before)
+            self._must_have_made(who, before)
         else:
-            self._check_room_for(who)
+            await self._check_room_for(who)
         told: dict[str, Any] = {}
         if wanted.secret is not None or before is None:
             secret = new_secret() if wanted.secret is None else check_secret(wanted.secret)
@@ -87,19 +94,20 @@ class OutletDoor:
             streams=tuple(dict.fromkeys(wanted.streams)),
             users=tuple(dict.fromkeys(wanted.users)),
             types=tuple(dict.fromkeys(wanted.types)),
-            maker=who.user,
-            own=own,
+            maker=who.user if before is None else before.maker,
+            own=own or (before is not None and before.own and before.streams == wanted.streams),
         )
         await self._say(SET_WEBHOOK, webhook, who, after=before)
         return {**shown(webhook), **told}, before is None
 
-    def _check_room_for(self, who: Who) -> None:
+    async def _check_room_for(self, who: Who) -> None:
         most = self._outbox.max_webhooks
         if self._state.outlets.webhooks.count() >= most:
             raise TouchlineError("limit_reached", f"There are {most} webhooks, as many as there may be.")
         share = max(1, most // _SHARE)
-        of_theirs = sum(1 for one in self._state.outlets.all_webhooks() if one.maker == who.user)
-        if of_theirs >= share and not who.grants.allows("admin", "*"):
+        if who.user is None or who.grants.allows("admin", "*"):
+            return
+        if await self._shares.of(who.user) >= share:
             raise TouchlineError(
                 "limit_reached",
                 f"You have {share} webhooks, as many as one may have of the {most} that there may be.",
@@ -114,8 +122,16 @@ class OutletDoor:
         self._must_have(who, found)
         return found
 
-    def webhooks(self, who: Who) -> list[dict[str, Any]]:
+    @property
+    def cost(self) -> float:
+        """How many reads it is to look through all webhooks: there may be a thousand of 7 kB each."""
+        return 1.0 + self._state.outlets.webhooks.count() / _IN_A_READ
+
+    async def webhooks(self, who: Who) -> list[dict[str, Any]]:
         """All that somebody administers, or has of their own."""
+        return await asyncio.to_thread(self._webhooks, who)
+
+    def _webhooks(self, who: Who) -> list[dict[str, Any]]:
         return [shown(one) for one in self._state.outlets.all_webhooks() if self._has(who, one)]
 
     async def remove_webhook(self, who: Who, id_: str) -> dict[str, Any]:
@@ -137,7 +153,10 @@ class OutletDoor:
 
         def in_force() -> bool:
             now = self._state.outlets.webhook(webhook.id)
-            return now is None if command == REMOVE_WEBHOOK else now is not None and now.revision > revision
+            if command == REMOVE_WEBHOOK or now is None:
+                return now is None and command == REMOVE_WEBHOOK
+            # Two may have made one of this id at once: the fold has taken the first.
+            return now.revision > revision and now.maker == webhook.maker
 
         await self._state.rooms.until(in_force)
 
@@ -151,6 +170,17 @@ class OutletDoor:
     def _must_have(self, who: Who, webhook: Webhook) -> None:
         if not self._has(who, webhook):
             raise TouchlineError("forbidden", f"The webhook {webhook.id} is of what you do not administer.")
+
+    def _must_have_made(self, who: Who, webhook: Webhook) -> None:
+        """Raise `forbidden` where a webhook is somebody else's: whoever administers the same streams may look
+        at it and remove it, and not have its events posted elsewhere."""
+        self._must_have(who, webhook)
+        if webhook.maker != who.user and not who.grants.allows("admin", "*"):
+            raise TouchlineError(
+                "forbidden",
+                f"The webhook {webhook.id} was made by somebody else: only they change it.",
+                hint="Make one of your own, or remove this one.",
+            )
 
     def _must_own(self, who: Who, wanted: Wanted) -> None:
         """Raise `forbidden` where these are not all streams of alerts that somebody has made."""
@@ -218,6 +248,8 @@ class OutletDoor:
         if wanted["push"] is None:
             return replace(wishes, push="")
         subscription: Subscription = read_subscription(wanted["push"])
+        if self._vapid is None:
+            raise TouchlineError("forbidden", _NO_PUSH, hint=_KEY_FOR_PUSH)
         self._outward.check(subscription.endpoint)
         text = msgspec.json.encode(subscription).decode()
         return replace(wishes, push=self._secrets.seal(text, secret_about(wishes.user)))

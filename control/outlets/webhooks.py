@@ -118,6 +118,9 @@ def fold_webhooks(signer: Signer) -> Callable[[Input, StateOf], Sequence[Change[
             raise TouchlineError("bad_request", "The command is about another webhook than it says.")
         before = state(given.key)
         if command == SET_WEBHOOK:
+            # Doors have asked, by tables that may be a moment behind.
+            if before is not None and before.maker != said.webhook.maker:
+                raise TouchlineError("forbidden", f"The webhook {key} was made by somebody else.")
             # One that is changed goes on where it is; one that was ended begins anew.
             goes_on = before is not None and not before.gone
             since = before.since if goes_on and before is not None else given.append_ms

@@ -28,6 +28,9 @@ MAX_ID: Final = 100
 #: Of a channel, and of all channels together.
 MOST: Final = 100
 MOST_OF_ALL: Final = 50_000
+#: Of one user: in a chat, where everybody may; and on all channels together.
+MOST_IN_CHAT: Final = 20
+MOST_OF_USER: Final = MOST_OF_ALL // 10
 MAX_DATA_BYTES: Final = 16 * 1024
 MAX_AHEAD_MS: Final = 30 * 24 * 3600 * 1000
 #: So much earlier than now is taken for now: clocks differ, and requests take a moment.

@@ -1,6 +1,5 @@
 """Attachments that messages name: looked at before a message is taken, here and for the edges, which ask."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from aiohttp import web
 from control.attachments.asking import ASK_PATH, SIGNATURE, Question, fresh, question_parts
 from gateway.attachments.service import AttachmentService
 from gateway.context import Context
-from gateway.events.changes import Item, Look, Refusals
+from gateway.events.changes import Item, Look, Refusals, refusals_of
 from gateway.http.access import Caller
 from gateway.http.bodies import JSON, whole
 from kernel.access.presigned import UrlSigner
@@ -50,8 +49,7 @@ def looking(service: AttachmentService, stream: Stream, caller: Caller) -> Look 
 
     async def look(items: Iterable[Item]) -> Refusals:
         named = {number: ids for number, value in items if (ids := _named(value))}
-        found = await asyncio.gather(*map(refusal, named.values()))
-        return {number: error for number, error in zip(named, found, strict=True) if error is not None}
+        return await refusals_of(named, refusal)
 
     return Look(_MARKS, look)
 

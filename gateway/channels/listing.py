@@ -1,6 +1,7 @@
 """GET /v1/channels: the channels that somebody may read: by name, by viewers, by what happened last."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from control.channels.acl import CLOSED
-from control.edges.presence import by_channel
+from control.edges.presence import Slot, by_channel
 from gateway.context import Context
 from gateway.http.access import Scope
 from gateway.http.operations import Operation, Parameter, Reply
@@ -24,7 +25,7 @@ _LIMIT: Final = 50
 _MOST: Final = 200
 #: Channels of a page that are looked at: of many nobody in particular may read any.
 _LOOKED_AT: Final = 2000
-_A_TURN: Final = 100
+_A_PAGE: Final = 100
 #: What is no older counts as lately.
 _LATELY_MS: Final = 7 * 24 * 3_600_000
 _SORTS: Final = ("name", "viewers", "activity")
@@ -91,21 +92,21 @@ class Listing:
         context, wanted = self._context, read_wanted(request.query)
         scope, grants = await context.access.scope(request, "subscribe"), await context.access.grants(request)
         context.budgets.take_read(context.budgets.bound(scope.bound, admin=False), 2.0)
-        viewers, following = by_channel(self._state.presence.viewers()), ""
+        slots = self._state.presence.viewers()
+        ranked = wanted.sort == "viewers" or wanted.live
+        viewers, order = await asyncio.to_thread(_summed, slots, ranked=ranked, by_name=wanted.sort == "name")
+        following = ""
         if wanted.sort == "activity":
             last = await self._latest(scope, wanted)
-            found = await self._readable(last, scope, grants, wanted, viewers)
-        elif wanted.sort == "viewers" or wanted.live:
-            if wanted.sort == "name":
-                ordered = sorted(channel for channel in viewers if channel > wanted.cursor)
-            else:
-                ordered = sorted(viewers, key=lambda channel: (-viewers[channel], channel))
-            found = await self._readable(ordered, scope, grants, wanted, viewers)
+            found = await asyncio.to_thread(self._readable, last, scope, grants, wanted, viewers)
+        elif ranked:
+            later = order[bisect_right(order, wanted.cursor) :] if wanted.sort == "name" else order
+            found = await asyncio.to_thread(self._readable, later, scope, grants, wanted, viewers)
             if wanted.sort == "name" and len(found) == wanted.limit:
                 following = found[-1]
             last = await self._activity.of(found)
         else:
-            found, following = await self._by_name(scope, grants, wanted)
+            found, following = await asyncio.to_thread(self._by_name, scope, grants, wanted)
             last = await self._activity.of(found)
         rows = [
             {
@@ -122,14 +123,16 @@ class Listing:
         count = _LOOKED_AT if wanted.prefix or wanted.live else 2 * wanted.limit
         return await self._activity.latest(scope.patterns, scope.seen, since_ms=since, count=count)
 
-    async def _by_name(self, scope: Scope, grants: Grants, wanted: Wanted) -> tuple[list[str], str]:
+    # Both in a thread: what settings say is on disk, and a channel's may take a millisecond to read.
+
+    def _by_name(self, scope: Scope, grants: Grants, wanted: Wanted) -> tuple[list[str], str]:
         """A page of all there are, and the name to go on behind."""
         found: list[str] = []
         # The names that begin so lie side by side: the page begins right before the first of them.
         after, looked_at = max(wanted.cursor, _before(wanted.prefix)), 0
         while looked_at < _LOOKED_AT:
-            page, following = self._state.channels.page(after, _A_TURN)
-            for channel in (record.channel for record in page):
+            page, following = self._state.channels.names(after, _A_PAGE)
+            for channel in page:
                 if not channel.startswith(wanted.prefix):
                     if channel > wanted.prefix:
                         return found, ""
@@ -140,8 +143,7 @@ class Listing:
                         return found, channel
             if not following:
                 return found, ""
-            after, looked_at = following, looked_at + _A_TURN
-            await asyncio.sleep(0)
+            after, looked_at = following, looked_at + _A_PAGE
         return found, after
 
     def _may_see(self, channel: str, scope: Scope, grants: Grants) -> bool:
@@ -151,7 +153,7 @@ class Listing:
         covered = any(matches(p, f"{kind}:{channel}") for p in scope.patterns for kind in Kind)
         return covered and (scope.user is None or self._state.may_read(grants, channel))
 
-    async def _readable(
+    def _readable(
         self,
         channels: Iterable[str],
         scope: Scope,
@@ -160,14 +162,12 @@ class Listing:
         viewers: Mapping[str, int],
     ) -> list[str]:
         found: list[str] = []
-        for number, channel in enumerate(channels, 1):
+        for channel in channels:
             lives = not wanted.live or viewers.get(channel, 0) > 0
             if lives and channel.startswith(wanted.prefix) and self._may_see(channel, scope, grants):
                 found.append(channel)
                 if len(found) == wanted.limit:
                     break
-            if number % _A_TURN == 0:
-                await asyncio.sleep(0)
         return found
 
 
@@ -187,6 +187,15 @@ async def routes(context: Context) -> Sequence[Operation]:
             errors=("bad_request", "unauthorized", "rate_limited", "unavailable"),
         )
     ]
+
+
+def _summed(slots: Mapping[Slot, int], *, ranked: bool, by_name: bool) -> tuple[dict[str, int], list[str]]:
+    """Viewers by channel; and the channels, where they are listed by that: by name, or the most first. In a
+    thread: there may be as many as viewers."""
+    viewers = by_channel(slots)
+    if not ranked:
+        return viewers, []
+    return viewers, sorted(viewers) if by_name else sorted(viewers, key=lambda name: (-viewers[name], name))
 
 
 def read_wanted(query: Any) -> Wanted:

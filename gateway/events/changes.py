@@ -1,8 +1,8 @@
 """Edits and retractions that are posted: each is checked against who wrote what it is about."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -11,6 +11,7 @@ from history.changes import Finder, Polls, check_change, check_no_poll, is_chang
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 
+T = TypeVar("T")
 #: An event's number in the request, and its JSON.
 Item = tuple[int, bytes]
 #: The events of a part that may not be posted, by their number.
@@ -23,6 +24,23 @@ class Look(NamedTuple):
 
     marks: tuple[bytes, ...]
     through: Callable[[Iterable[Item]], Awaitable[Refusals]]
+
+
+#: Takes a read from its user's budget. Raises RateLimitedError.
+Take = Callable[[], None]
+
+
+async def refusals_of(
+    asked: Mapping[int, T], refusal: Callable[[T], Awaitable[TouchlineError | None]]
+) -> Refusals:
+    """Why events may not be posted, by what is asked about each; a few at once: each may be read whole."""
+    found: Refusals = {}
+    numbers = list(asked)
+    for first in range(0, len(numbers), _AT_ONCE):
+        some = numbers[first : first + _AT_ONCE]
+        errors = await asyncio.gather(*(refusal(asked[number]) for number in some))
+        found |= {number: error for number, error in zip(some, errors, strict=True) if error is not None}
+    return found
 
 
 class Numbers:
@@ -45,16 +63,25 @@ class _ChangeRequest(msgspec.Struct):
     data: Any = None
 
 
+#: Events that are looked up at once: each may be of a megabyte.
+_AT_ONCE: Final = 8
 #: With an escape any word may be written otherwise.
-_MARKS: Final = (b"edit", b"retract", b"\\u")
+RETRACTS: Final = (b"retract", b"\\u")
+_MARKS: Final = (b"edit", *RETRACTS)
 _change: Final = msgspec.json.Decoder(_ChangeRequest).decode
 
 
 def looking(
-    finder: Finder, stream: Stream, caller: Caller, lanes: int, *, numbers: Numbers | None = None
+    finder: Finder,
+    stream: Stream,
+    caller: Caller,
+    lanes: int,
+    *,
+    take: Take,
+    numbers: Numbers | None = None,
 ) -> Look | None:
     """How the events of a request are looked through; None where its sender may change everything. What they
-    are about may be on any of the channel's lanes.
+    are about may be on any of the channel's lanes: to look there is a read of their sender's (`take`).
 
     `numbers` is for a room: it takes the numbers of the messages that are changed. Who leads the room, or
     speaks for others, changes all of them."""
@@ -67,6 +94,7 @@ def looking(
 
     async def refusal(target: Any) -> TouchlineError | None:
         try:
+            take()
             n = await check_change(finder, stream, target, user, lanes, anybodys=anybodys)
         except TouchlineError as error:
             return error
@@ -75,10 +103,8 @@ def looking(
         return None
 
     async def look(items: Iterable[Item]) -> Refusals:
-        changes = {number: change for number, value in items if (change := _change_of(stream, value))}
-        targets = {number: change.target for number, change in changes.items()}
-        found = await asyncio.gather(*map(refusal, targets.values()))
-        return {number: error for number, error in zip(targets, found, strict=True) if error is not None}
+        targets = {n: change.target for n, value in items if (change := _change_of(stream, value))}
+        return await refusals_of(targets, refusal)
 
     return Look(_MARKS, look)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,10 +14,10 @@ from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import positions, replies, sending
-from gateway.events.changes import Item, Look, Numbers, Refusals, looking, looking_for_polls
+from gateway.events.changes import RETRACTS, Item, Look, Numbers, Refusals, looking, looking_for_polls
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
-from gateway.events.sending import Prepare, Send, Sent
+from gateway.events.sending import HeadersOf, Prepare, Send, Sent, of_all
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
@@ -31,7 +32,6 @@ from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from kernel.process.tracing import TRACEPARENT, header_of, open_tracing
 from producers.posts import Record, read_post
-from schemas.checks import RETRACT
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
@@ -67,36 +67,37 @@ async def routes(context: Context) -> Sequence[Operation]:
         if caller.user is not None:
             context.control_state.moderation.check_may_publish(stream.channel, caller.user)
         lanes = context.control_state.layout(stream.channel).lanes
+        take = partial(context.budgets.take_read, context.budgets.bound(caller.bound, admin=False))
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         looks = (
-            looking(context.history, stream, caller, lanes, numbers=numbers),
+            looking(context.history, stream, caller, lanes, take=take, numbers=numbers),
             doors.looking(context.attachments, stream, caller),
-            replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
             looking_for_polls(context.control_state.crowd, stream),
+            replies.looking(
+                context.history, stream, lanes, await _readable(context, request, stream), take=take
+            ),
         )
         asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set())
         # The fold's own answer is the first one's.
         again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
+        anybodys = looks[0] is None or (numbers is not None and numbers.anybodys)
         # Whoever may speak for others decides what is traced.
         asked_to, trusted = request.headers.get(TRACEPARENT), caller.bound is None
         span = tracing.begin(f"publish {stream.kind}", asked_to, trusted=trusted) if tracing else None
         if span is not None:
             headers = [*(headers or ()), header_of(span)]
+        headers_of = by_office(stream, headers) if anybodys else of_all(headers)
         try:
             if content_type_of(request) in NDJSON:
-                send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
+                send = way(context, stream, _preparing(context, asked, several=True), lanes, headers_of)
                 parts = _looked(paced(lines_of(request, limit, max_lines), context, caller), looks, refusals)
                 return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
-            if looks[0] is None or (numbers is not None and numbers.anybodys):
-                headers = by_office(stream, body, headers)
             several = body.lstrip(b" \t\r\n")[:1] == b"["
-            send = way(context, stream, _preparing(context, asked, several=several), lanes, headers)
-            if not several:
-                context.budgets.take_event(caller.bound, len(body))
-            items = paced(parts_of(items_of(body, limit)), context, caller) if several else parts_of([body])
+            send = way(context, stream, _preparing(context, asked, several=several), lanes, headers_of)
+            items = _items(context, caller, body, limit) if several else _one(context, caller, body)
             parts = _looked(items, looks, refusals)
             return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
@@ -122,6 +123,15 @@ async def routes(context: Context) -> Sequence[Operation]:
             ),
         )
     ]
+
+
+def _items(context: Context, caller: Caller, body: bytes, limit: int) -> AsyncIterator[list[bytes]]:
+    return paced(parts_of(items_of(body, limit)), context, caller)
+
+
+def _one(context: Context, caller: Caller, body: bytes) -> AsyncIterator[list[bytes]]:
+    context.budgets.take_event(caller.bound, len(body))
+    return parts_of([body])
 
 
 async def _readable(context: Context, request: web.Request, stream: Stream) -> Spans:
@@ -196,11 +206,17 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
     return response
 
 
-def by_office(stream: Stream, body: bytes, headers: Headers | None) -> Headers | None:
-    """The headers of events of somebody who may change what others have said: the fold tells moderators."""
-    if stream.kind is not Kind.CHAT or RETRACT.encode() not in body:
-        return headers
-    return [*(headers or ()), (OFFICE, b"gateway")]
+def by_office(stream: Stream, headers: Headers | None) -> HeadersOf:
+    """The headers of events of somebody who may change what others have said: where one may be a retraction,
+    the fold knows it by that, lets it pass and tells moderators."""
+    if stream.kind is not Kind.CHAT:
+        return of_all(headers)
+    official: Headers = [*(headers or ()), (OFFICE, b"gateway")]
+
+    def headers_of(items: Sequence[Item]) -> Headers | None:
+        return official if any(mark in value for _, value in items for mark in RETRACTS) else headers
+
+    return headers_of
 
 
 class _Shared(NamedTuple):

@@ -32,7 +32,14 @@ class Sent(NamedTuple):
 
 
 Send = Callable[[list[Item]], Awaitable["asyncio.Future[Sent]"]]
-Way = Callable[[Context, Stream, Prepare, int, Headers | None], Send]
+#: The headers of events that are sent together.
+HeadersOf = Callable[[Sequence[Item]], Headers | None]
+Way = Callable[[Context, Stream, Prepare, int, HeadersOf], Send]
+
+
+def of_all(headers: Headers | None) -> HeadersOf:
+    """The same headers for all of them."""
+    return lambda _: headers
 
 
 def way_of(wait: Sequence[str]) -> Way:
@@ -44,9 +51,7 @@ def way_of(wait: Sequence[str]) -> Way:
     return accepting
 
 
-def delivering(
-    context: Context, stream: Stream, prepare: Prepare, lanes: int, headers: Headers | None
-) -> Send:
+def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int, headers_of: HeadersOf) -> Send:
     """Until all in-sync replicas have them."""
     located = Located.IN_CHANNELS if lanes else Located.IN_CHANNEL
     producer, patience_s = context.producer, context.settings.gateway.patience_s
@@ -61,7 +66,7 @@ def delivering(
         return Sent(failures, positions.lines(numbering, stream, batch.runs(), count))
 
     async def send(items: list[Item]) -> "asyncio.Future[Sent]":
-        batch = producer.batch(prepare, located, headers)
+        batch = producer.batch(prepare, located, headers_of(items))
         done = await producer.submit_batch(batch, items, patience_s=patience_s)
         return asyncio.ensure_future(settled(batch, len(items), done))
 
@@ -73,10 +78,8 @@ def in_room(signer: Signer, numbers: Mapping[str, int]) -> Way:
 
     `numbers`: of messages that are changed, by their ids, as they are once an event is looked up."""
 
-    def signed(
-        context: Context, stream: Stream, prepare: Prepare, lanes: int, headers: Headers | None
-    ) -> Send:
-        return accepting(context, stream, prepare, lanes, headers, signer=signer, numbers=numbers)
+    def signed(context: Context, stream: Stream, prepare: Prepare, lanes: int, headers_of: HeadersOf) -> Send:
+        return accepting(context, stream, prepare, lanes, headers_of, signer=signer, numbers=numbers)
 
     return signed
 
@@ -86,14 +89,15 @@ def accepting(
     stream: Stream,
     prepare: Prepare,
     lanes: int,  # noqa: ARG001 - a Way
-    headers: Headers | None,
+    headers_of: HeadersOf,
     *,
     signer: Signer | None = None,
     numbers: Mapping[str, int] = MappingProxyType({}),
 ) -> Send:
     """Until the workers have accepted or refused each of them."""
 
-    def headers_of(record: Record, item: Item) -> Headers | None:
+    def headers_with(record: Record, item: Item) -> Headers | None:
+        headers = headers_of([item])
         if signer is None:
             return headers
         mac = signer.headers(stream.kind, stream.channel, record[2]) or []
@@ -104,7 +108,7 @@ def accepting(
     async def one(index: int, item: Item) -> bytes | Failure:
         try:
             record = prepare(item)
-            delivered = await context.producer.accepted(record, headers_of(record, item))
+            delivered = await context.producer.accepted(record, headers_with(record, item))
         except TouchlineError as error:
             return Failure(index, item, error)
         position = Position(delivered.seq or 0, delivered.id or "")

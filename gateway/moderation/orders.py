@@ -6,9 +6,10 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from control.moderation.moderation import Moderation
 from control.moderation.orders import MODERATE, Do, Order, read_order, read_span
 from control.moderation.sanctions import FOREVER, Sanction, end_of, shown
-from control.rooms.door import MAX_PAGE
+from control.rooms.door import MAX_PAGE, Who
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, Operation, Reply, channel_of
@@ -22,6 +23,8 @@ from kernel.errors import TouchlineError
 _MAX_BYTES: Final = 16 * 1024
 #: By so much the broker's clock may differ from ours before it is not known any more which order holds.
 _NEAR_MS: Final = 15_000
+#: Channels from which one moderator bans a user.
+MOST_BANS: Final = 200
 _USER: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": MAX_USER}
 _SANCTION: Final[dict[str, Any]] = {
     "type": "object",
@@ -68,6 +71,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         order = read_order(channel, {"do": wanted.do, "user": check_user(wanted.user), "for_ms": span})
         await must_lead(context, who, channel, over=order.user)
         context.budgets.take_command(bound_of(context, who))
+        check_bans(moderation, order, channel, who)
         at_ms = context.clock.now_ms()
         await context.commands.send(channel, MODERATE, msgspec.to_builtins(order), actor=who.user)
         await rooms.until(lambda: _holds(order, moderation.of(channel, order.user), at_ms, now()))
@@ -104,7 +108,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 }
             },
             replies={200: Reply("It is in force.", _SANCTION)},
-            errors=(*_ERRORS, "too_large", "unsupported_media_type", "not_delivered"),
+            errors=(*_ERRORS, "too_large", "unsupported_media_type", "not_delivered", "limit_reached"),
         ),
         Operation(
             method="GET", path="/v1/channels/{channel}/moderation", handler=listed, name="listSanctions",
@@ -112,6 +116,19 @@ async def routes(context: Context) -> Sequence[Operation]:
             parameters=(CHANNEL, LIMIT, CURSOR), replies={200: _PAGE}, errors=_ERRORS,
         ),
     ]  # fmt: skip
+
+
+def check_bans(moderation: Moderation, order: Order, channel: str, who: Who) -> None:
+    """Raise `limit_reached` where somebody has banned a user from many channels: each is a name in the filter
+    of the user's searches, and whoever administers channels by a pattern may make as many as they like."""
+    if order.do != "ban" or who.user is None or who.grants.allows("admin", "*"):
+        return
+    if not moderation.banned(order.user, channel) and moderation.bans_by(order.user, who.user) >= MOST_BANS:
+        raise TouchlineError(
+            "limit_reached",
+            f"You have banned {order.user[:80]} from {MOST_BANS} channels, as many as one may.",
+            hint="Close channels to all but their readers, or ask an operator.",
+        )
 
 
 def _holds(order: Order, one: Sanction | None, at_ms: int, now_ms: int) -> bool:

@@ -24,6 +24,8 @@ from kernel.log.positions import Kind, Stream, split_lane
 
 _MAX_BYTES: Final = 16 * 1024
 _PAGE: Final = 50
+#: Messages that are looked up at once: each may be of a megabyte.
+_AT_ONCE: Final = 8
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "not_found", "unavailable", "rate_limited")
 _ROWS: Final = Reply(
     "A page of reports, the latest first. `event` is the message as it may be shown now.",
@@ -72,7 +74,7 @@ _OPEN: Final = Parameter("open", "query", "Only those that wait for a moderator.
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     board, history = context.control_state, context.history
-    moderation = board.moderation
+    moderation, most_bytes = board.moderation, context.settings.limits.page_bytes
 
     async def post(request: web.Request) -> web.Response:
         stream = chat_of(request)
@@ -107,14 +109,12 @@ async def routes(context: Context) -> Sequence[Operation]:
             return None  # the report is shown all the same
         return None if body is None else msgspec.Raw(body)
 
-    async def nothing() -> None:
-        return None
-
     async def listed(request: web.Request) -> web.StreamResponse:
         stream, who = chat_of(request), await who_asks(context, request)
         channel = split_lane(stream.channel)[0]
         await must_lead(context, who, channel, action="history")
-        context.budgets.take_read(bound_of(context, who))
+        user = bound_of(context, who)
+        context.budgets.take_read(user)
         limit, before = limit_of(request, _PAGE), _number(request.query.get("cursor"))
         waiting = request.query.get("open") == "true"
         found = [
@@ -122,13 +122,25 @@ async def routes(context: Context) -> Sequence[Operation]:
             for one in moderation.reported(channel)
             if (before is None or one.number < before) and not (waiting and one.settled_at)
         ]
-        page = found[:limit]
         # Of a message from before somebody came they are told that it was reported, and not what it said.
         theirs = board.rooms.readable(who.grants, channel) if is_room(stream) else ALL
-        events = await asyncio.gather(*(event_of(one) if one.seq in theirs else nothing() for one in page))
-        rows = [_row(one, event) for one, event in zip(page, events, strict=True)]
-        next_ = str(page[-1].number) if len(found) > limit else None
-        return await answer(request, msgspec.json.encode({"reports": rows, "next": next_}))
+
+        async def shown_to_them(one: Report) -> msgspec.Raw | None:
+            return await event_of(one) if one.seq in theirs else None
+
+        async with context.pages.slot(user):
+            rows, size, page = list[dict[str, Any]](), 0, found[:limit]
+            while len(rows) < len(page) and size <= most_bytes:
+                some = page[len(rows) : len(rows) + _AT_ONCE]
+                for one, event in zip(some, await asyncio.gather(*map(shown_to_them, some)), strict=True):
+                    size += 0 if event is None else len(bytes(event))
+                    if rows and size > most_bytes:  # the next page begins with this one
+                        break
+                    rows.append(_row(one, event))
+            next_ = str(rows[-1]["report"]) if len(rows) < len(found) else None
+            body = msgspec.json.encode({"reports": rows, "next": next_})
+            context.budgets.count_read(user, len(body))
+            return await answer(request, body)
 
     return [
         Operation(

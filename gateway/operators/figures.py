@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from control.channels.channel import ChannelRecord, default_record
 from control.channels.table import ChannelTable
+from control.edges.presence import Beat
 from gateway.channels.audience import MOST_CHANNELS, Audiences
 from gateway.context import Context
 from gateway.http.bodies import json_object
@@ -101,23 +102,28 @@ class Figures:
         return role
 
 
-async def _some(channels: ChannelTable) -> list[ChannelRecord]:
-    """As many as are shown, a few at a time: their settings may be long to read."""
+def _some(channels: ChannelTable) -> list[ChannelRecord]:
+    """As many as are shown, a few at a time. For a thread: they are on disk, and may be long to read."""
     found: list[ChannelRecord] = []
     after, more = "", True
     while more and len(found) < MOST_CHANNELS:
         page, after = channels.page(after, _AT_A_TIME)
         found, more = found + page, bool(after)
-        await asyncio.sleep(0)
     return found[:MOST_CHANNELS]
 
 
 async def _rows(
-    audiences: Audiences, known: Sequence[ChannelRecord], record_of: Callable[[str], ChannelRecord]
+    beats: Sequence[Beat], known: Sequence[ChannelRecord], record_of: Callable[[str], ChannelRecord]
 ) -> list[dict[str, Any]]:
-    """Of the largest audiences, one by one."""
+    """Of the largest audiences, one by one. To sum up sixty thousand takes a quarter of a second."""
     records, rows = {record.channel: record for record in known}, []
-    for name in audiences.largest(records):
+
+    def sum_up() -> tuple[Audiences, list[str]]:
+        audiences = Audiences(beats)
+        return audiences, audiences.largest(records)
+
+    audiences, largest = await asyncio.to_thread(sum_up)
+    for name in largest:
         rows.append(audiences.row(records.get(name) or record_of(name)))
         await asyncio.sleep(0)
     return rows
@@ -139,12 +145,12 @@ async def routes(context: Context) -> Sequence[Operation]:
         latest = await figures.latest(context.clock.monotonic())
         state = context.control_state
         # Of channels without viewers no more are looked at than are shown.
-        known = await _some(state.channels) if state.known else []
+        known = await asyncio.to_thread(_some, state.channels) if state.known else []
         record_of = state.channel if state.known else default_record
         return {
             "at_ms": context.clock.now_ms(),
             "roles": latest,
-            "channels": await _rows(Audiences(state.presence.beats()), known, record_of),
+            "channels": await _rows(state.presence.beats(), known, record_of),
             "thresholds": thresholds,
         }
 

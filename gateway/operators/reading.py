@@ -25,6 +25,7 @@ _TIME_S: Final = 5.0
 _ANSWER_S: Final = 5.0
 #: With a key most records are another's: so many of each partition are read at once.
 _CHUNK: Final = 2000
+_TOO_DEEP: Final = "It is nested too deep to be shown."
 #: What a role proves by it that it wrote a record is nobody's to see.
 _SECRET: Final = frozenset({"touchline-signed"})
 
@@ -196,6 +197,8 @@ def shown_value(value: bytes | None, catalog: Catalog, codecs: dict[str, Codec])
             text = json.dumps(decoded, ensure_ascii=False, allow_nan=False, default=_plain)
         except ValueError:  # NaN, which no JSON has
             text = str(decoded)
+        except RecursionError:
+            told["problem"], text = _TOO_DEEP, _text(value[: MAX_TEXT + 1])
         else:
             if len(text) <= MAX_TEXT:
                 return {**told, "value": msgspec.Raw(text.encode()), "text": None, "cut": False}
@@ -211,6 +214,8 @@ def _decoded(value: bytes, catalog: Catalog, codecs: dict[str, Codec]) -> tuple[
             return "JSON", msgspec.json.decode(value), None
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None, None, "It is neither Avro with a header nor JSON."
+        except RecursionError:
+            return None, None, _TOO_DEEP
     number = int.from_bytes(value[1:5], "big")
     version = catalog.by_id(number)
     if version is None:
@@ -229,7 +234,7 @@ def _plain(value: Any) -> Any:
         return str(value)
     try:
         return msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _text(value)
 
 

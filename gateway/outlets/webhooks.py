@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from control.outlets.webhooks import MAX_PATTERNS, MAX_TYPES, MAX_USERS, Wanted, shown
@@ -80,8 +81,9 @@ async def routes(context: Context) -> Sequence[Operation]:
 
     async def show_all(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
-        context.budgets.take_read(bound_of(context, who))
-        return web.json_response({"webhooks": door.webhooks(who)})
+        context.budgets.take_read(bound_of(context, who), door.cost)
+        body = {"webhooks": await door.webhooks(who)}
+        return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
     async def remove(request: web.Request) -> web.Response:
         who = await who_asks(context, request)

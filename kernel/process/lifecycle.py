@@ -15,6 +15,8 @@ from kernel.process.stalls import StallWatch
 
 #: What has been made until then stays: all that a start makes, however long it takes.
 _STARTED_S: Final = (5.0, 10.0, 20.0, 40.0, 80.0)
+#: So soon a thread that works gives the interpreter to a loop that waits for it (decision 0134).
+SWITCH_S: Final = 0.001
 
 
 async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -34,13 +36,17 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> Non
         watch.stop()
 
 
-def run_role(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
+def run_role(main: Callable[[asyncio.Event], Awaitable[None]], *, has_threads: bool = False) -> int:
     """Run a role until `stop` is set by SIGTERM or SIGINT; 0 if it ended well, 1 if not.
+
+    `has_threads`: beside its loop threads work for its users.
 
     An unexpected error ends the process: the supervisor starts it again, and it goes on from the log.
     That is safer than going on with a state that nobody has thought about.
     """
     log = get_logger("touchline.lifecycle")
+    if has_threads:
+        sys.setswitchinterval(SWITCH_S)
     try:
         if sys.platform == "win32":
             asyncio.run(_with_signals(main))

@@ -28,6 +28,7 @@ from history.sources.log import Deadline, GoneError, LogReader
 from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fairness.turns import TURN_S
 from kernel.log.positions import Kind, Stream
 from kernel.log.records import Partition, Record
 from kernel.log.topics import topic_names
@@ -36,7 +37,7 @@ from kernel.process.metrics import GIVEN_UP, OUTBOX_LAG, OUTBOX_WAITING, POST_LA
 from kernel.settings.reading import Settings
 from outbox.events import Events
 from outbox.forwarding.dead_letters import DeadLetters, sender_of
-from outbox.forwarding.lanes import Receiver, Spawn, Told
+from outbox.forwarding.lanes import Lane, Receiver, Spawn, Told
 from outbox.forwarding.receivers import OF_USER, Receivers
 from outbox.outlets.outlet import Item
 from outbox.source import EventSource
@@ -154,33 +155,47 @@ class Forwarding:
             return
         lane.reading = True
         try:
-            while lane.behind_from is not None and not receiver.full and self._is(receiver, place):
+            while lane.behind_from is not None and not receiver.full and self._is(receiver, place, lane):
                 start, stop = lane.behind_from, self._receivers.positions[place]
                 if start >= stop:
                     lane.behind_from = None
                     break
                 records = await self._read(place, start, min(stop, start + _CHUNK))
-                if self._is(receiver, place) and receiver.lanes.get(place) is lane:
-                    self._put(receiver, place, records, min(stop, start + _CHUNK))
+                await self._put_in_turns(receiver, place, lane, (records, min(stop, start + _CHUNK)))
         finally:
             lane.reading = False
 
-    def _is(self, receiver: Receiver, place: Partition) -> bool:
-        return place in self._receivers.positions and self._receivers.get(receiver.id) is receiver
+    def _is(self, receiver: Receiver, place: Partition, lane: Lane) -> bool:
+        here = place in self._receivers.positions and receiver.lanes.get(place) is lane
+        return here and self._receivers.get(receiver.id) is receiver
 
-    def _put(self, receiver: Receiver, place: Partition, records: list[Record], stop: int) -> None:
-        lane, kind = receiver.lane(place), self._events.kind(place.topic)
-        for record in records:
-            if receiver.full:
-                lane.behind_from = record.offset
+    async def _put_in_turns(
+        self, receiver: Receiver, place: Partition, lane: Lane, read: tuple[list[Record], int]
+    ) -> None:
+        """Hand on what was read, up to there. Others have turns in between: it may be theirs after one."""
+        (records, stop), kind = read, self._events.kind(place.topic)
+        after = records[::-1]
+        while self._is(receiver, place, lane):
+            ends = self._clock.monotonic() + TURN_S
+            while after and self._clock.monotonic() < ends:
+                if receiver.full:
+                    lane.behind_from = after[-1].offset
+                    return
+                self._put(receiver, kind, place, after.pop())
+            if not after:
+                lane.behind_from = stop
                 return
-            if self._receivers.waits_for(receiver.id, kind, record.key or b""):
-                event = self._events.decoded(kind, record)
-                item = None if event is None else self._events.item(place, record, event)
-                if item is not None and self._receivers.wants(receiver.id, item.type, item.at_ms):
-                    lane.behind_from = record.offset + 1
-                    receiver.put(item)
-        lane.behind_from = stop
+            lane.behind_from = after[-1].offset
+            await asyncio.sleep(0)
+
+    def _put(self, receiver: Receiver, kind: Kind, place: Partition, record: Record) -> None:
+        if not self._receivers.waits_for(receiver.id, kind, record.key or b""):
+            return
+        event = self._events.decoded(kind, record)
+        item = None if event is None else self._events.item(place, record, event)
+        if item is not None and self._receivers.wants(receiver.id, item.type, item.at_ms):
+            receiver.lane(place).behind_from = record.offset + 1
+            receiver.put(item)
 
     async def _read(self, place: Partition, start: int, stop: int) -> list[Record]:
         async with self._reading:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from control.outlets.notifying import Notifying
 from control.outlets.outlets import Outlets
 from control.outlets.webhooks import Webhook
-from kernel.access.users import NOTIFY, name_in_channel
+from kernel.access.users import NOTIFY
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
@@ -15,6 +15,7 @@ from kernel.log.records import Partition, Record
 from kernel.process.logs import get_logger
 from kernel.settings.outbox import Outbox
 from outbox.events import Events
+from outbox.forwarding.covering import Covering
 from outbox.forwarding.lanes import Receiver, Spawn, Told
 from outbox.outlets.outlet import Outlet
 
@@ -52,7 +53,7 @@ class Receivers:
         self._outlets, self._events, self._ways = outlets, events, ways
         self._settings, self._clock, self._spawn = settings, clock, spawn
         self._owner_of = owner_of
-        self._webhooks: dict[str, Webhook] = {}
+        self._webhooks = Covering()
         self._receivers: dict[str, Receiver] = {}
         #: Users who have outlets of their own, by their names in channels.
         self._reached: dict[str, str] = {}
@@ -81,7 +82,7 @@ class Receivers:
 
     def reached(self) -> list[str]:
         """Users whose notifications lead out: by outlets of their own, or by a webhook of theirs."""
-        of_webhooks = {user for webhook in self._webhooks.values() for user in webhook.users}
+        of_webhooks = {user for webhook in self._webhooks for user in webhook.users}
         return list({*self._reached.values(), *of_webhooks})
 
     def get(self, id_: str) -> Receiver | None:
@@ -126,29 +127,25 @@ class Receivers:
         """Whether a receiver waits for events of a channel."""
         if id_.startswith(OF_USER):
             return kind is Kind.BROADCAST and key == _NOTIFY + id_.partition(":")[2].encode()
-        return id_ in self._remember(kind, key)
+        ids = self._waiting_for.get((kind, key))
+        return id_ in (self._remember(kind, key) if ids is None else ids)
 
     def _remember(self, kind: Kind, key: bytes) -> tuple[str, ...]:
         channel = key.decode("utf-8", "replace")
-        stream = f"{kind}:{channel}"
         found = tuple(
             id_
-            for id_, webhook in self._webhooks.items()
-            if id_ in self._receivers
-            and (webhook.covers(stream) or self._is_of(webhook, kind, key))
-            and (not webhook.own or self._owner_of(channel) == webhook.maker)
+            for id_ in self._webhooks.about(kind, channel)
+            if id_ in self._receivers and self._is_its_makers(id_, channel)
         )
         self._waiting_for[kind, key] = found
         if len(self._waiting_for) > _REMEMBERED:
             self._waiting_for.popitem(last=False)
         return found
 
-    @staticmethod
-    def _is_of(webhook: Webhook, kind: Kind, key: bytes) -> bool:
-        if kind is not Kind.BROADCAST or not key.startswith(_NOTIFY) or not webhook.users:
-            return False
-        name = key.removeprefix(_NOTIFY).decode("utf-8", "replace")
-        return any(name_in_channel(user) == name for user in webhook.users)
+    def _is_its_makers(self, id_: str, channel: str) -> bool:
+        """Of alerts of one's own only while they are."""
+        webhook = self._webhooks.get(id_)
+        return webhook is not None and (not webhook.own or self._owner_of(channel) == webhook.maker)
 
     def alert_changed(self) -> None:
         """An alert may be somebody else's now, or no more."""
@@ -158,12 +155,12 @@ class Receivers:
 
     def _changed(self, key: bytes, webhook: Webhook | None) -> None:
         id_ = key.decode("utf-8", "replace")
-        before = self._webhooks.pop(id_, None)
+        before = self._webhooks.drop(id_)
         self._waiting_for.clear()
         if webhook is None or webhook.gone:
             self._close(id_)
             return
-        self._webhooks[id_] = webhook
+        self._webhooks.put(webhook)
         if before is not None and before.url == webhook.url and before.secret == webhook.secret:
             receiver = self._receivers.get(id_)
             if receiver is not None and webhook.again > before.again:
@@ -222,7 +219,7 @@ class Receivers:
 
     def end(self, id_: str) -> None:
         """It wants nothing any more."""
-        self._webhooks.pop(id_, None)
+        self._webhooks.drop(id_)
         self._waiting_for.clear()
         self._close(id_)
 

@@ -166,7 +166,7 @@ class Judge:
                 ):
                     check_post(channel.name, sender, event["type"])
                 if channel.guard is not None:
-                    channel.guard.check(event, append_ms, memory.paces)
+                    channel.guard.check(event, append_ms, memory.paces, headers)
                 if channel.kept and self._is_location:
                     memory.moves.check(channel.name, move_of(event, append_ms))
             decided = self._judge_room(record, channel, event) if channel.room else None
@@ -232,7 +232,7 @@ class Judge:
         seq = make_seq(self._epochs.of(record.offset), record.offset)
         decided = self._rooms.judge(event, channel.name, seq, record.append_ms, settled=settled)
         if decided is None and not settled and channel.guard is not None:
-            channel.guard.check(event, record.append_ms, self.memory.paces)
+            channel.guard.check(event, record.append_ms, self.memory.paces, record.headers)
         return decided
 
     def _counts_already(self, offset: int, append_ms: int, keys: tuple[str, ...]) -> bool:
@@ -340,7 +340,7 @@ class Judge:
         try:
             check_post(channel.name, event["sender"], event["type"])
             if channel.guard is not None:
-                channel.guard.check(event, record.append_ms, self.memory.paces)
+                channel.guard.check(event, record.append_ms, self.memory.paces, record.headers)
         except TouchlineError as error:
             return self._answers.refused(asker, error)
         return []

@@ -7,8 +7,9 @@ ingest log itself is asked whether the event is on it (decision 0117).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Final
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from control.schedule.scheduled import WAITS, Scheduled, event_of, folds
 from kernel.access.signing import Signer
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fairness.turns import TURN_S
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream, partition_of
 from kernel.log.records import Partition, Write
@@ -39,6 +41,28 @@ _AT_ONCE: Final = 500
 _SURE: Final = 0.5
 #: Brokers' clocks and ours may differ by so much.
 _SLACK_MS: Final = 60_000
+
+
+class Due(NamedTuple):
+    """When a post is due, and whose it is."""
+
+    at: int
+    sender: str | None
+    key: bytes
+
+
+def next_of(due: Iterable[Due], most: int) -> list[bytes]:
+    """What is posted next of what is due, the earliest first. Where there is more than that each sender has
+    as many of them: who has thousands due at one moment keeps nobody else's waiting. Pure."""
+    ordered = sorted(due, key=lambda one: (one.at, one.key))
+    if len(ordered) > most:
+        of_sender: Counter[str | None] = Counter()
+        ranked: list[tuple[int, int, Due]] = []
+        for place, one in enumerate(ordered):
+            ranked.append((of_sender[one.sender], place, one))
+            of_sender[one.sender] += 1
+        ordered = [one for _, _, one in sorted(sorted(ranked)[:most], key=lambda found: found[1])]
+    return [one.key for one in ordered]
 
 
 class Posting:
@@ -63,29 +87,29 @@ class Posting:
         self.folds: Mapping[str, EntityFold[Scheduled]] = folds(view.type, Signer(settings.auth))
         view.on_stale = lambda key, known: written_again(write, changes, view.type, key, known)
         #: When each is due, of all channels.
-        self._due: dict[bytes, int] = {}
+        self._due: dict[bytes, Due] = {}
         view.watch_all(self._changed)
 
     def opening(self) -> None:
         """Whose channels are whose is known anew. What is scheduled is told from here on."""
-        self._due |= {key: post.at for key, post in self._view.listed(WAITS)}
+        self._due |= {key: Due(post.at, post.sender, key) for key, post in self._view.listed(WAITS)}
 
     def _changed(self, key: bytes, post: Scheduled | None) -> None:
         if post is None:
             self._due.pop(key, None)
         else:
-            self._due[key] = post.at
+            self._due[key] = Due(post.at, post.sender, key)
 
     async def run(self, check_awake: Callable[[], None], barrier: Callable[[], Awaitable[None]]) -> None:
         """Post what is due, again and again. `barrier` waits until all that was written is on the log."""
         while True:
             await asyncio.sleep(_EVERY_S)
             now_ms = self._clock.now_ms()
-            due = sorted((at, key) for key, at in list(self._due.items()) if at <= now_ms and self._owns(key))
+            due = [one for one in list(self._due.values()) if one.at <= now_ms and self._owns(one.key)]
             if due:
                 check_awake()
                 try:
-                    await self._post([key for _, key in due[:_AT_ONCE]], check_awake, barrier)
+                    await self._post(next_of(due, _AT_ONCE), check_awake, barrier)
                 except KafkaException as error:
                     _log.warning("what is scheduled waits for Kafka", reason=str(error)[:300])
 
@@ -106,18 +130,36 @@ class Posting:
             if self._view.get(key) is None:
                 self._due.pop(key, None)
         done = await self._done_before(keys)
-        begun = [(key, post) for key, post in self._mine(keys) if key not in done]
-        self._write(
-            [w for key, post in begun for w in self._state(key, replace(post, tried=self._clock.now_ms()))]
-        )
+        begun: list[bytes] = []
+        posted: list[bytes] = []
+
+        # Others have turns in between: each is looked at as it is when it is written.
+        def beginning() -> Iterator[list[Write]]:
+            for key, post in self._mine([key for key in keys if key not in done]):
+                begun.append(key)
+                yield self._state(key, replace(post, tried=self._clock.now_ms()))
+
+        def posting() -> Iterator[list[Write]]:
+            for key, post in self._mine(begun):
+                posted.append(key)
+                yield self._events(post)
+
+        await self._in_turns(beginning())
         await barrier()
         check_awake()
-        posted = [key for key, _ in self._mine([key for key, _ in begun])]
-        self._write([write for _, post in self._mine(posted) for write in self._events(post)])
+        await self._in_turns(posting())
         await barrier()
         check_awake()
-        gone = [key for key, _ in self._mine([*posted, *done])]
-        self._write([write for key in gone for write in self._state(key, None)])
+        await self._in_turns(self._state(key, None) for key, _ in self._mine([*posted, *done]))
+
+    async def _in_turns(self, each: Iterable[list[Write]]) -> None:
+        """Write what is made one after the other: of events of 16 kB five hundred would hold the loop."""
+        ends = self._clock.monotonic() + TURN_S
+        for writes in each:
+            self._write(writes)
+            if self._clock.monotonic() >= ends:
+                await asyncio.sleep(0)
+                ends = self._clock.monotonic() + TURN_S
 
     async def _done_before(self, keys: list[bytes]) -> set[bytes]:
         """Those that a worker before this one has posted so long ago that nobody remembers their keys."""

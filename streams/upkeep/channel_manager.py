@@ -1,8 +1,11 @@
 """Reshards channels as their audiences grow and shrink, publishes audiences, and reports hot partitions."""
 
+import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -11,6 +14,7 @@ from control.channels.lists import SPREAD
 from control.edges.presence import TOTAL_KEY, Slot, by_channel, by_stream, by_version, totals
 from kernel.access.signing import Signer
 from kernel.clock import Clock
+from kernel.fairness.turns import TURN_S
 from kernel.log.positions import Kind, Stream, is_channel, partition_of
 from kernel.log.records import Write
 from kernel.log.topics import topic_names
@@ -22,6 +26,7 @@ from streams.upkeep.hot import Hot
 from streams.upkeep.sharding import Policy, is_due, reshard_due, retirable
 from streams.worker import Worker
 
+T = TypeVar("T")
 _log = get_logger("touchline.channels")
 
 #: What concerns operators is published on this channel, too: `touchline watch broadcast:touchline-ops`.
@@ -30,8 +35,36 @@ OPS_CHANNEL = "touchline-ops"
 _HOT_WINDOW_S = 10.0
 #: For so long records are read in a look: of those that are as large as may be some twenty.
 _READ_S = 0.02
+#: So many slots are summed up on the loop.
+_QUICK = 2000
 #: A hot partition is published again after so long.
 _TELL_AGAIN_S = 60.0
+
+
+class Sums(NamedTuple):
+    """What viewers come to: of each stream, of each channel, and of its versions."""
+
+    streams: Counter[str]
+    channels: dict[str, int]
+    versions: dict[str, Counter[int]]
+    #: The channels, those with most viewers first.
+    order: list[str]
+
+
+async def summed(viewers: Mapping[Slot, int]) -> Sums:
+    """Of all slots."""
+
+    def sum_up() -> Sums:
+        channels = by_channel(viewers)
+        order = sorted(filter(is_channel, channels), key=lambda name: (-channels[name], name))
+        return Sums(by_stream(viewers), channels, by_version(viewers), order)
+
+    return await _beside(len(viewers), sum_up)
+
+
+async def _beside(slots: int, make: Callable[[], T]) -> T:
+    """Beside the loop, where it is about many: sixty thousand took it a tenth of a second and more."""
+    return await asyncio.to_thread(make) if slots > _QUICK else make()
 
 
 class ChannelManager:
@@ -59,36 +92,45 @@ class ChannelManager:
         self._looked = clock.monotonic()
         self._hot_told: dict[tuple[str, int], float] = {}
 
-    def look(self) -> None:
-        """Look after everything once."""
+    async def look(self) -> None:
+        """Look after everything once, in turns: there may be as many audiences as viewers."""
         now = self._clock.monotonic()
         viewers = self._audiences.viewers()
         EDGES.set(self._audiences.edges())
         AUDIENCE.set(viewers.total())
-        self._worker.write([*self._reshard(viewers), *self._publish_audience(viewers, now), *self._hot(now)])
+        sums = await summed(viewers)
+        await self._reshard(sums)
+        await self._publish_audience(viewers, sums, now)
+        self._worker.write(self._hot(now))
 
-    def _reshard(self, viewers: Mapping[Slot, int]) -> list[Write]:
+    async def _reshard(self, sums: Sums) -> None:
         now_ms = self._audiences.broker_ms()
-        registry, audiences, versions = self._worker.registry, by_channel(viewers), by_version(viewers)
-        names = [
-            name
-            for name in set(audiences) | set(registry.names_listed(SPREAD))
-            if is_channel(name) and self._worker.owns(name)
-        ]
-        self._spreads.only(names)
-        writes, until = [], self._clock.monotonic() + _READ_S
+        registry, audiences, kept = self._worker.registry, sums.channels, set[str]()
+        others = [name for name in registry.names_listed(SPREAD) if name not in audiences]
+        until = self._clock.monotonic() + _READ_S
         # The largest audiences first: whose record was not read yet, and finds no time, has its turn later.
-        for name in sorted(names, key=lambda name: (-audiences.get(name, 0), name)):
+        async for name in self._in_turns(chain(sums.order, filter(is_channel, others))):
+            kept.add(name)
             spread = self._spreads.of(name, read=self._clock.monotonic() < until)
             watching = audiences.get(name, 0)
-            of_versions: Mapping[int, int] = versions.get(name, {})
+            of_versions: Mapping[int, int] = sums.versions.get(name, {})
             if spread is None or not is_due(spread, watching, of_versions, now_ms, self._policy):
                 continue
             before = registry.channel(name)
             after = self._changed(before, watching, of_versions, now_ms)
             if after is not before:
-                writes += registry.write(after)
-        return writes
+                self._worker.write(registry.write(after))
+        self._spreads.only(kept)
+
+    async def _in_turns(self, names: Iterable[str]) -> AsyncIterator[str]:
+        """Those that are still this worker's when their turn comes."""
+        ends = self._clock.monotonic() + TURN_S
+        for name in names:
+            if self._clock.monotonic() >= ends:
+                await asyncio.sleep(0)
+                ends = self._clock.monotonic() + TURN_S
+            if self._worker.owns(name):
+                yield name
 
     def _changed(
         self, record: ChannelRecord, viewers: int, by_version_: Mapping[int, int], now_ms: int
@@ -104,39 +146,28 @@ class ChannelManager:
             record = with_retired(record, version, now_ms + LEAD_MS)
         return record
 
-    def _publish_audience(self, viewers: Mapping[Slot, int], now: float) -> list[Write]:
+    async def _publish_audience(self, viewers: Mapping[Slot, int], sums: Sums, now: float) -> None:
         if not self._audience_every_s or now < self._published_at + self._audience_every_s:
-            return []
+            return
         self._published_at = now
-        streams = by_stream(viewers)
-        writes = self._publish_totals(viewers)
-        published = {
-            name: n for name, n in by_channel(viewers).items() if is_channel(name) and self._worker.owns(name)
-        }
+        self._worker.write(await self._totals(viewers))
+        before, published = self._published, dict[str, int]()
         # Who has nobody left is published so, once.
-        published |= {
-            name: 0
-            for name, n in self._published.items()
-            if n and name not in published and self._worker.owns(name)
-        }
-        writes += [
-            self._post(
-                name,
-                "audience",
-                {"viewers": count, **{kind: streams[str(Stream(kind, name))] for kind in Kind}},
-            )
-            for name, count in sorted(published.items())
-            if self._published.get(name) != count
-        ]
+        left = [name for name, n in before.items() if n and name not in sums.channels]
+        async for name in self._in_turns(chain(sums.order, left)):
+            count = published[name] = sums.channels.get(name, 0)
+            if before.get(name) != count:
+                kinds: dict[str, int] = {kind: sums.streams[str(Stream(kind, name))] for kind in Kind}
+                self._worker.write([self._post(name, "audience", {"viewers": count, **kinds})])
         self._published = published
-        return writes
 
-    def _publish_totals(self, viewers: Mapping[Slot, int]) -> list[Write]:
+    async def _totals(self, viewers: Mapping[Slot, int]) -> list[Write]:
         """All viewers, on touchline.presence: by one worker, and only where something has changed."""
         if viewers == self._published_totals or not self._worker.owns(OPS_CHANNEL):
             return []
         self._published_totals = Counter(viewers)
-        value = self._presence.encode(totals(viewers, self._audiences.broker_ms()))
+        at_ms = self._audiences.broker_ms()
+        value = await _beside(len(viewers), lambda: self._presence.encode(totals(viewers, at_ms)))
         return [Write(self._presence_topic, value, TOTAL_KEY.encode(), 0)]
 
     def _hot(self, now: float) -> list[Write]:

@@ -132,6 +132,14 @@ def test_what_the_machine_is_later_by_is_nobodys_doing() -> None:
     ]
 
 
+def test_a_loop_that_had_no_core_did_not_stand_still_for_longer_than_the_machine_did() -> None:
+    late = Phase(delay_p99_ms=60, slowest_ms={"edge": 1080}, machine_ms=120)
+    before = msgspec.structs.replace(PEACE, machine_ms=20)
+    assert broken(late, before, Bounds()) == []
+    later = msgspec.structs.replace(late, slowest_ms={"edge": 1120})
+    assert broken(later, before, Bounds()) == ["the loop of edge stood still: /healthz took 1120 ms"]
+
+
 def test_what_is_work_takes_as_many_times_as_long_as_on_a_machine_that_has_nothing_else_to_do() -> None:
     before, later = msgspec.structs.replace(PEACE, machine_ms=20), Phase(delay_p99_ms=60, machine_ms=60)
     slow = msgspec.structs.replace(later, request_p99_ms={"search": 40 * 3 + 99})

@@ -12,12 +12,15 @@ from confluent_kafka import Producer
 
 from control.topic_tables.table import Row
 from gateway.operators.past import Past
+from gateway.operators.reading import shown_value
 from gateway.operators.telling import EVERY_MS, look_of
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
+from kernel.settings.reading import Settings
 from schemas.codec import Codec
+from schemas.registry import catalog_for
 from tests.accepted import chat, write
 from tests.gateway.asking import ask, token
 from tests.gateway.conftest import NO_ELASTICSEARCH, SECRET
@@ -185,3 +188,17 @@ async def test_a_refused_record_is_shown_in_full_and_what_cannot_be_read_is_not_
     assert (await ask(kept, "/v1/rejections?place=none/0/1", OPERATOR))[0] == 404
     again: dict[str, Any] = {"json": {"places": list(place.values())}, "method": "POST"}
     assert (await ask(kept, "/v1/rejections/retry", OPERATOR, **again))[1]["code"] == "bad_request"
+
+
+@pytest.mark.parametrize("levels", [900, 1500, 100_000])
+def test_what_is_nested_without_end_is_shown_as_text_and_ends_no_page(levels: int) -> None:
+    deep, catalog = b'{"a":' + b"[" * levels + b"]" * levels + b"}", catalog_for(Settings())
+    by_itself = shown_value(deep, catalog, {})
+    assert (by_itself["text"] is None) == (levels == 900)
+    refused = {
+        **{"reason": "undecodable", "message": "m", "topic": "t", "partition": 0, "offset": 1},
+        **{"append_ts": 1_767_225_600_000, "record_key": b"k", "value": deep, "sender": None, "key": None},
+    }
+    inside = shown_value(Codec("rejection", catalog).encode(refused), catalog, {})
+    assert inside["schema"] == "rejection/v1"
+    assert inside["value"] is not None or inside["cut"]

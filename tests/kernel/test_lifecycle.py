@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from kernel.errors import TouchlineError
-from kernel.process.lifecycle import unless
+from kernel.process.lifecycle import SWITCH_S, unless
 
 ROOT = Path(__file__).parents[2]
 
 
-def role(body: str) -> subprocess.Popen[str]:
+def role(body: str, given: str = "") -> subprocess.Popen[str]:
     """A process that runs a role with this body, and prints `ready` when it is."""
     program = (
         textwrap.dedent("""
@@ -30,7 +30,7 @@ def role(body: str) -> subprocess.Popen[str]:
             print("ready", flush=True)
         """)
         + textwrap.indent(textwrap.dedent(body), "    ")
-        + "\nsys.exit(run_role(main))\n"
+        + f"\nsys.exit(run_role(main{given}))\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", program],
@@ -99,3 +99,12 @@ async def test_what_is_waited_for_may_come_or_fail_before_that() -> None:
     assert came.is_set()
     with pytest.raises(TouchlineError):
         await unless(stop, fails())
+
+
+def test_threads_beside_a_loop_give_it_the_interpreter_soon() -> None:
+    """As Python comes, a loop waits 5 ms for each of them at each callback, and has many a turn."""
+    body = "print(sys.getswitchinterval(), flush=True)"
+    for given, expected in (("", 0.005), (", has_threads=True", SWITCH_S)):
+        process = role(body, given)
+        out, _ = process.communicate(timeout=20)
+        assert float(out.split()[1]) == pytest.approx(expected)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+from aiohttp import ClientSession
+
 from tests.moderation.test_reports import posted
 from tests.moderation.test_sanctions import moderate, new_channel
 from tests.pipeline import Pipeline
@@ -45,6 +48,28 @@ async def test_what_moderators_do_is_told_to_them_alone(ruled: Pipeline) -> None
     assert (await http(ruled, "POST", path, "bob", body))[0] in (400, 403)
     answer = await ok(ruled, "GET", f"/v1/search?q=rude&channel=touchline-audit-{channel}", None)
     assert answer["total"] == 0
+
+
+@pytest.mark.parametrize("type_", ['"retract"', '"r\\u0065tract"'])
+@pytest.mark.parametrize("form", ["application/x-ndjson", "application/json"])
+async def test_whatever_way_somebody_takes_back_what_others_said_it_is_done_and_told(
+    ruled: Pipeline, form: str, type_: str
+) -> None:
+    """Also in a channel where they do not publish."""
+    channel = new_channel()
+    await ok(ruled, "PUT", f"/v1/channels/{channel}", None, {"publishers": ["eve"]})
+    rude = [await posted(ruled, "eve", channel, f"rude {n}") for n in range(2)]
+    events = [b'{"type":%b,"data":{"target":"%b"}}' % (type_.encode(), one.encode()) for one in rude]
+    body = b"\n".join(events) if "nd" in form else b"[%b]" % b",".join(events)
+    async with (
+        ClientSession(headers={"Content-Type": form}) as session,
+        session.post(
+            f"{ruled.gateway_url}/v1/streams/chat/{channel}/events?wait=accepted", data=body
+        ) as answer,
+    ):
+        assert answer.status == 202, await answer.text()
+    found = await told(ruled, channel, None, 3)
+    assert [one["target"] for one in found if one["do"] == "retract"] == rude
 
 
 async def test_of_a_room_its_leaders_read_it_while_they_lead(ruled: Pipeline) -> None:

@@ -118,3 +118,20 @@ async def test_words_are_tried_out_before_they_are_set(ruled: Pipeline) -> None:
     assert await refused(ruled, "POST", path, "bob", body) == (403, "forbidden")
     assert await refused(ruled, "POST", path, None, {"texts": ["x"] * 201}) == (400, "bad_request")
     assert await refused(ruled, "POST", path, None, {"texts": ["x"], "blocked": [""]}) == (400, "bad_request")
+
+
+async def test_a_page_of_what_is_large_ends_at_a_size(ruled: Pipeline) -> None:
+    channel = new_channel()
+    path = f"/v1/streams/chat/{channel}/reports"
+    for number in range(6):
+        id_ = await posted(ruled, "eve", channel, f"{number} " * 450_000)
+        await ok(ruled, "POST", path, "bob", {"target": id_, "reason": str(number)})
+    reasons, cursor, pages = list[str](), "", 0
+    while pages < 6:
+        page = await ok(ruled, "GET", f"{path}?limit=50{cursor}", None)
+        assert sum(len(row["event"]["data"]["text"]) for row in page["reports"]) <= 4_000_000
+        reasons, pages = reasons + [row["reason"] for row in page["reports"]], pages + 1
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert (pages, reasons) == (2, list("543210"))

@@ -14,12 +14,14 @@ from urllib.request import Request, urlopen
 import pytest
 
 from chaos.parts.changing import read_whole
+from chaos.siege.watching.roles import long_stalls
 from control.commands.sending import send_command
 from control.schedule.scheduled import SCHEDULE, Scheduled, said_of
 from kernel.clock import SystemClock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from schemas.registry import codec_for
+from streams.owned.scheduled import Due, next_of
 from tests.crowd.conftest import NO_ELASTICSEARCH
 from tests.docs.examples import example
 from tests.pipeline import Pipeline, eventually, running
@@ -121,12 +123,58 @@ def test_what_can_be_no_post_is_refused(pipeline: Pipeline, path: str, body: Any
     assert ask(pipeline, "PUT", path, body)[1]["code"] == code
 
 
-def test_of_a_channel_there_are_at_most_a_hundred(pipeline: Pipeline) -> None:
+def test_of_a_channel_there_are_at_most_a_hundred_and_in_a_chat_twenty_of_a_user(pipeline: Pipeline) -> None:
+    body = {"at": at(3600), "data": {"text": "later"}}
     for number in range(100):
-        body = {"at": at(3600), "data": {"text": f"{number}"}}
-        assert ask(pipeline, "PUT", f"chat/full/scheduled/{number}", body)[0] == 201
-    status, problem = ask(pipeline, "PUT", "chat/full/scheduled/more", {"at": at(60), "data": {"text": "x"}})
-    assert (status, problem["code"]) == (422, "too_many")
+        user, path = f"u{number // 20}", f"chat/full/scheduled/{number}"
+        assert ask(pipeline, "PUT", path, body, user=user)[0] == 201
+        if number in (20, 99):
+            assert ask(pipeline, "PUT", "chat/full/scheduled/more", body, user="u0")[1]["code"] == "too_many"
+    assert ask(pipeline, "PUT", "chat/full/scheduled/more", body, user="new")[1]["code"] == "too_many"
+
+
+def test_in_a_chat_everybody_has_their_own_alone(pipeline: Pipeline) -> None:
+    """Where everybody may publish, nobody reads, changes or takes away what others are going to say."""
+    one, body = "chat/everybody/scheduled/one", {"at": at(3600), "data": {"text": "a secret"}}
+    assert ask(pipeline, "PUT", one, body)[0] == 201
+    assert ask(pipeline, "GET", one, user="eve")[0] == 404
+    assert ask(pipeline, "GET", "chat/everybody/scheduled", user="eve")[1] == {"scheduled": []}
+    assert ask(pipeline, "DELETE", one, user="eve")[0] == 404
+    status, problem = ask(pipeline, "PUT", one, body | {"data": {"text": "spoiled"}}, user="eve")
+    assert (status, problem["code"]) == (403, "forbidden")
+    assert ask(pipeline, "GET", one)[1]["data"] == {"text": "a secret"}
+    assert ask(pipeline, "DELETE", one)[0] == 200
+
+
+def test_of_more_than_are_posted_at_once_each_sender_has_as_many() -> None:
+    many = [Due(1, "mal", b"m%03d" % number) for number in range(900)]
+    few = [Due(2, "ana", b"a1"), Due(3, "ana", b"a2"), Due(4, None, b"n1")]
+    found = next_of([*many, *few], 500)
+    assert len(found) == 500
+    assert {b"a1", b"a2", b"n1"} <= set(found)
+    assert found[:2] == [b"m000", b"m001"], "of one sender the earliest first"
+    assert next_of([few[1], few[0], *many[:3]], 500) == [b"m000", b"m001", b"m002", b"a1", b"a2"]
+
+
+def test_the_dearest_posts_at_one_moment_hold_no_loop(pipeline: Pipeline) -> None:
+    """A hundred of 16 kB, of as many values as go into that: making and showing them takes 0.1 s and more."""
+    dear = {"at": at(20), "type": "note", "data": {f"f{n}": {"g": [n] * 3} for n in range(600)}}
+    loops = {role: pipeline.health(role).replace("/healthz", "/metrics") for role in ("stream", "gateway")}
+
+    def stalls() -> dict[str, float]:
+        found = {}
+        for role, url in loops.items():
+            with urlopen(url, timeout=20) as answer:
+                found[role] = long_stalls(answer.read().decode())
+        return found
+
+    for number in range(100):
+        assert ask(pipeline, "PUT", f"broadcast/dear/scheduled/{number}", dear)[0] == 201
+    before = stalls()
+    for _ in range(3):
+        assert len(ask(pipeline, "GET", "broadcast/dear/scheduled")[1]["scheduled"]) == 100
+    eventually("all are posted", lambda: len(of(pipeline, "dear")) == 100, within=60)
+    assert stalls() == before
 
 
 def test_what_the_docs_show(pipeline: Pipeline) -> None:

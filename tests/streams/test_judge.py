@@ -7,7 +7,7 @@ import pytest
 
 from control.channels.channel import ChannelVersion, PastSettings, Settings
 from kernel.log.positions import Kind, make_id, make_seq, partition_of
-from kernel.log.records import ORIGIN, Record
+from kernel.log.records import OFFICE, ORIGIN, Headers, Record
 from kernel.log.topics import MAX_RECORD_BYTES
 from schemas.codec import Codec
 from schemas.registry import RegistryAway
@@ -141,6 +141,17 @@ def test_the_channels_settings_are_kept(settings: Settings, reason: str) -> None
     assert (rejection["sender"], rejection["key"]) == ("bob", "k")
     allowed = json.dumps({"sender": "ana", "data": {"text": "hi"}}).encode()
     assert fold(judge, Record(2, APPEND, b"final", allowed)).accepted == {b"final": 1}
+
+
+def test_what_an_administrator_takes_back_is_though_they_are_none_of_those_who_publish() -> None:
+    settings = Settings(publishers=("ana",), members_only=True, members=("ana",), slow_s=60.0)
+    judge, office = make_judge(settings=settings), Headers([(OFFICE, b"gateway")])
+    retraction = {"type": "retract", "sender": "root", "data": {"target": "1" * 24}}
+    value = json.dumps(retraction).encode()
+    assert fold(judge, Record(1, APPEND, b"final", value)).rejected == {"forbidden": 1}
+    assert fold(judge, Record(2, APPEND, b"final", value, office)).accepted == {b"final": 1}
+    said = json.dumps({"sender": "root", "data": {"text": "no retraction"}}).encode()
+    assert fold(judge, Record(3, APPEND, b"final", said, office)).rejected == {"forbidden": 1}
 
 
 def test_a_record_is_judged_by_the_settings_of_its_own_time() -> None:

@@ -125,10 +125,11 @@ class Publishing:
                 spans = (
                     self._channels.rooms.readable(member.grants, stream.channel) if is_room(stream) else ALL
                 )
+                self._budgets.take_read(bound)
                 await check_reply(self._history, stream, reply_to, lanes=lanes, readable=spans)
             if is_change(stream, request.type):
                 check_no_poll(self._channels.crowd, stream, request.type, request.data.get("target"))
-                headers += await self._about(request, stream, member, lanes)
+                headers += await self._about(request, stream, member, lanes, bound)
             if stream.kind is Kind.CHAT and (attached := request.data.get("attachments")):
                 speaks = member.grants.allows("admin", request.stream)
                 await self._attachments.check(attached, stream, member.user, anybodys=speaks)
@@ -149,12 +150,15 @@ class Publishing:
             event_id=UNSET if position is None else position.id,
         )
 
-    async def _about(self, request: m.Publish, stream: Stream, member: Member, lanes: int) -> Headers:
-        """Look up what is to be changed. Of a room's message the fold is told which one it is."""
+    async def _about(
+        self, request: m.Publish, stream: Stream, member: Member, lanes: int, bound: str | None
+    ) -> Headers:
+        """Look up what is to be changed: a read of `bound`. The fold is told which one of a room it is."""
         anybodys, target = self._changes_all(member, stream), request.data.get("target")
         office: Headers = [(OFFICE, b"edge")] if anybodys and request.type == RETRACT else []
         if anybodys and not is_room(stream):
             return office
+        self._budgets.take_read(bound)
         n = await check_change(self._history, stream, target, member.user, lanes=lanes, anybodys=anybodys)
         about = about_header(self._signer, stream.channel, str(target), n) if is_room(stream) and n else []
         return [*about, *office]

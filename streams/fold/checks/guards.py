@@ -11,7 +11,8 @@ from control.moderation.words import MAX_LOOKED_AT, Blocked, blocked_words
 from kernel.errors import TouchlineError
 from kernel.fairness.paces import Paces
 from kernel.log.positions import Kind
-from schemas.checks import CHANGES
+from kernel.log.records import OFFICE, Headers
+from schemas.checks import CHANGES, RETRACT
 
 #: A year: what a rate of nearly nothing comes to.
 _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
@@ -19,6 +20,11 @@ _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
 SanctionOf = Callable[[str], Sanction | None]
 #: A rate allows for a burst of so many seconds' worth.
 _BURST_S: Final = 2.0
+
+
+def of_office(headers: Headers | None) -> bool:
+    """Whether a door has let somebody post this who may change what others have said."""
+    return any(name == OFFICE for name, _ in headers or ())
 
 
 def _above_0(value: float) -> bool:
@@ -63,9 +69,13 @@ class Guard:
             or self._sanction_of is not None
         )
 
-    def check(self, event: Mapping[str, Any], append_ms: int, paces: Paces) -> None:
+    def check(
+        self, event: Mapping[str, Any], append_ms: int, paces: Paces, headers: Headers | None = None
+    ) -> None:
         """Raise `muted`, `forbidden`, `moderated`, `too_large` or `rate_limited` where the event is not
-        allowed."""
+        allowed. What an administrator takes back is: they need not be one of those who publish there."""
+        if event["type"] == RETRACT and of_office(headers):
+            return
         sender = event["sender"]
         if self._sanction_of is not None and sender is not None:
             one = self._sanction_of(sender)

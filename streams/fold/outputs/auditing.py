@@ -18,7 +18,8 @@ from kernel.access.signing import Signer
 from kernel.access.users import audit_channel
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, partition_of, split_lane
-from kernel.log.records import OFFICE, Headers, Record, Write
+from kernel.log.records import Headers, Record, Write
+from streams.fold.checks.guards import of_office
 
 #: The type of its events.
 TYPE: Final = "moderation"
@@ -34,7 +35,7 @@ class Auditing:
 
     def retraction(self, event: Mapping[str, Any], headers: Headers | None) -> list[Write]:
         """Of an accepted retraction; nothing where it is its author's."""
-        if not any(name == OFFICE for name, _ in headers or ()):
+        if not of_office(headers):
             return []
         what = {"do": "retract", "target": event["data"]["target"], "by": event["sender"]}
         return self._write(split_lane(event["channel"])[0], event["id"], what)

@@ -23,4 +23,4 @@ def command() -> int:
     async def main(stop: asyncio.Event) -> None:
         await serve(settings, SystemClock(), stop)
 
-    return run_role(main)
+    return run_role(main, has_threads=True)

@@ -26,4 +26,4 @@ def command(ctx: click.Context) -> None:
     async def main(stop: asyncio.Event) -> None:
         await serve(settings, SystemClock(), stop)
 
-    ctx.exit(run_role(main))
+    ctx.exit(run_role(main, has_threads=True))
