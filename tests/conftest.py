@@ -24,6 +24,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 hypothesis.settings.register_profile("touchline", deadline=None)
 hypothesis.settings.load_profile("touchline")
 
+#: As many processes as `make test` has may look for free ports at the same time.
+PARTS = 4
 #: A test that asks for one of these is marked `servers`, whether or not its author thought of it.
 SERVER_FIXTURES = frozenset({"kafka_servers", "elasticsearch_url", "make_servers"})
 
@@ -36,8 +38,9 @@ def pytest_configure() -> None:
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     # A port that is free now is listened on seconds later: no process of a run may be given another's.
     if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")).removeprefix("gw").isdigit():
-        part, whole = int(worker.removeprefix("gw")) % 3, ports.free_ports
-        ports.free_ports = range(whole.start + part * 3000, whole.start + (part + 1) * 3000)
+        part, whole = int(worker.removeprefix("gw")) % PARTS, ports.free_ports
+        each = len(whole) // PARTS
+        ports.free_ports = range(whole.start + part * each, whole.start + (part + 1) * each)
 
 
 def pytest_report_header() -> str:
