@@ -1,10 +1,12 @@
 """What tests of the pages do again and again: visit, write, post events, wait for words, keep pictures."""
 
 import json
+import time
 import urllib.request
 from typing import Any
 
-from tests.pipeline import Pipeline
+from control.channels.channel import LEAD_MS
+from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser, Page
 
 CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
@@ -36,6 +38,15 @@ def ask(pipeline: Pipeline, method: str, path: str, user: str | None, body: Any 
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
+
+
+def govern(pipeline: Pipeline, channel: str, **settings: Any) -> None:
+    """Give a channel these settings, and return once they hold, a while after they are known."""
+    path = f"/v1/channels/{channel}"
+    assert send(pipeline, "PUT", path, settings) == 202
+    eventually("known", lambda: ask(pipeline, "GET", path, None)["settings"].items() >= settings.items())
+    known = time.monotonic()
+    eventually("in force", lambda: time.monotonic() - known > LEAD_MS / 1000)
 
 
 def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
