@@ -1,11 +1,11 @@
 """What tests of the pages do again and again: visit, write, post events, wait for words, keep pictures."""
 
 import json
-import time
 import urllib.request
 from typing import Any
 
-from control.channels.channel import LEAD_MS
+from control.following.looking import read_channels
+from kernel.clock import SystemClock
 from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser, Page
 
@@ -41,12 +41,16 @@ def ask(pipeline: Pipeline, method: str, path: str, user: str | None, body: Any 
 
 
 def govern(pipeline: Pipeline, channel: str, **settings: Any) -> None:
-    """Give a channel these settings, and return once they hold, a while after they are known."""
-    path = f"/v1/channels/{channel}"
-    assert send(pipeline, "PUT", path, settings) == 202
-    eventually("known", lambda: ask(pipeline, "GET", path, None)["settings"].items() >= settings.items())
-    known = time.monotonic()
-    eventually("in force", lambda: time.monotonic() - known > LEAD_MS / 1000)
+    """Give a channel these settings, and return once they hold: a while after they are known."""
+    clock = SystemClock()
+    began = clock.now_ms()
+    assert send(pipeline, "PUT", f"/v1/channels/{channel}", settings) == 202
+
+    def in_force() -> bool:
+        record = read_channels(pipeline.settings, clock).channel(channel)
+        return began < record.settings_since < clock.now_ms()
+
+    eventually("the settings hold", in_force)
 
 
 def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:
