@@ -48,9 +48,9 @@ down: setup ## stop it
 status: setup ## a line for each process
 	@$(BIN)/touchline status
 
-# Three processes: servers that start, and conditions that are waited for, leave a processor idle in two.
+# Four processes: servers that start, and conditions that are waited for, leave two processors idle in fewer.
 test: setup ## run all tests, with real servers and, where there is a Chromium, the pages in it
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 browser: setup ## run only the pages' tests in a Chromium; pictures go to build/screenshots
 	@$(BIN)/python -m pytest -m browser $(ARGS)

@@ -13,6 +13,8 @@ from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from schemas.codec import Codec
 
+#: Of the topics of a test's pipeline: two are more than one, and there are forty topics, each of which costs.
+PARTITIONS = 2
 #: An hour ago: Kafka drops records, and the indexer drops indices, whose time is past their retention.
 START_MS = SystemClock().now_ms() - 3_600_000
 
@@ -26,7 +28,7 @@ def event(
     type_: str | None = None,
     sender: str | None = "ana",
     at: int | None = None,
-    partitions: int = 4,
+    partitions: int = PARTITIONS,
     epoch: int = 1,
 ) -> dict[str, Any]:
     """An event of the schema `event-<kind>`, from the ingest record at this offset."""

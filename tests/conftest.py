@@ -24,6 +24,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 hypothesis.settings.register_profile("touchline", deadline=None)
 hypothesis.settings.load_profile("touchline")
 
+#: As many processes as `make test` has may look for free ports at the same time.
+PARTS = 4
 #: A test that asks for one of these is marked `servers`, whether or not its author thought of it.
 SERVER_FIXTURES = frozenset({"kafka_servers", "elasticsearch_url", "make_servers"})
 
@@ -36,8 +38,9 @@ def pytest_configure() -> None:
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     # A port that is free now is listened on seconds later: no process of a run may be given another's.
     if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")).removeprefix("gw").isdigit():
-        part, whole = int(worker.removeprefix("gw")) % 3, ports.free_ports
-        ports.free_ports = range(whole.start + part * 3000, whole.start + (part + 1) * 3000)
+        part, whole = int(worker.removeprefix("gw")) % PARTS, ports.free_ports
+        each = len(whole) // PARTS
+        ports.free_ports = range(whole.start + part * each, whole.start + (part + 1) * each)
 
 
 def pytest_report_header() -> str:
@@ -49,9 +52,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
-    # What takes long comes first, so that of two processes neither waits for a long one at the end.
+    # What takes long comes first, so that at the end no process waits for another. Folders, which work, and
+    # slow files, which mostly wait, come in turns: where all do the same, processors are idle, or too few.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: 0 if is_whole(item.path.parent) else 1 if item.path in slow else 2)
+    turns: dict[tuple[bool, Path], int] = {}
+
+    def turn(item: pytest.Item) -> tuple[int, bool]:
+        whole = is_whole(item.path.parent)
+        if not whole and item.path not in slow:
+            return sys.maxsize, whole
+        place = (whole, item.path.parent if whole else item.path)
+        before = sum(other is whole for other, _ in turns if other is whole)
+        return turns.setdefault(place, before), whole
+
+    items.sort(key=turn)
 
 
 def is_whole(folder: Path) -> bool:
@@ -73,24 +87,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder | N
     return ByFolder(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-def of_the_run(factory: pytest.TempPathFactory) -> Path:
-    """A directory of this test process. Its servers are its own: tests change settings of a whole cluster.
-
-    Whoever runs some tests again and again names a directory, and keeps its servers (CONTRIBUTING.md).
-    """
+def of_this_process(factory: pytest.TempPathFactory) -> Path:
+    """A directory of this test process; or what one has named who runs some tests again and again."""
     return Path(os.environ.get("TESTS_SERVERS") or factory.getbasetemp())
+
+
+def of_the_run(factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of this run have; pytest-xdist gives each worker one below it."""
+    own = of_this_process(factory)
+    return own.parent if own == factory.getbasetemp() and "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
 def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Bootstrap servers of a real Kafka, shared by all tests: use topics and groups of your own."""
-    with sharing.shared("kafka", of_the_run(tmp_path_factory)) as bootstrap_servers:
+    """Bootstrap servers of a real Kafka, this process's own: use topics and groups of your own."""
+    with sharing.shared("kafka", of_this_process(tmp_path_factory)) as bootstrap_servers:
         yield bootstrap_servers
 
 
 @pytest.fixture(scope="session")
 def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a real Elasticsearch, shared by all tests: use indexes of your own."""
+    """URL of a real Elasticsearch, shared by the whole run: use indexes of your own.
+
+    None is as dear to start and to warm up. A test that changes a setting of the cluster has its own.
+    """
     with sharing.shared("elasticsearch", of_the_run(tmp_path_factory)) as url:
         yield url
 

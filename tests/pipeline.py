@@ -21,6 +21,7 @@ from kernel.log.kafka import apply_topics
 from kernel.log.topics import topics
 from kernel.process.probe import answers
 from kernel.settings.reading import PREFIX, Settings, as_environment, load_settings
+from tests.accepted import PARTITIONS
 
 ROOT = Path(__file__).parents[1]
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Pipeline:
                 "TOUCHLINE_ELASTICSEARCH_URL": elasticsearch,
                 "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": self.name,
                 "TOUCHLINE_TOPICS_PREFIX": self.name,
-                "TOUCHLINE_TOPICS_PARTITIONS": "4",
+                "TOUCHLINE_TOPICS_PARTITIONS": str(PARTITIONS),
                 "TOUCHLINE_STREAM_PORT": str(stream),
                 "TOUCHLINE_EDGE_PORT": str(edge),
                 "TOUCHLINE_AUTH_INTERNAL_SECRET": INTERNAL_SECRET,

@@ -36,7 +36,7 @@ def messages(documents: int) -> Iterator[dict[str, Any]]:
     rng, since = random.Random(5), SystemClock().now_ms() - documents
     for n in range(1, documents + 1):
         text = " ".join(rng.choices(WORDS, k=18))
-        yield chat(f"room-q{rng.randrange(_ROOMS)}", n, text, sender="maker", at=since + n)
+        yield chat(f"room-q{rng.randrange(_ROOMS)}", n, text, sender="maker", at=since + n, partitions=4)
 
 
 async def run(documents: int) -> None:

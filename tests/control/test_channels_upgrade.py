@@ -36,7 +36,7 @@ def held(pipeline: Pipeline) -> Settings:
 
 @pytest.mark.slow
 def test_channels_with_settings_set_before_are_in_force(kafka_servers: str, tmp_path: Path) -> None:
-    with running(kafka_servers, "http://127.0.0.1:9", tmp_path) as pipeline:
+    with running(kafka_servers, "http://127.0.0.1:9", tmp_path, TOUCHLINE_TOPICS_PARTITIONS="4") as pipeline:
         names, codec = topic_names(pipeline.settings), codec_for(pipeline.settings, "channel")
         # As the version before has written it: all in the first partition, with a place on touchline.control.
         old = ChannelRecord(channel=NAME, settings=Settings(slow_s=5), lanes=3, revision=7, commands={"2": 1})

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from embedded.backends.servers import Servers
 from kernel.log.kafka import admin_client, client_config
 from kernel.settings.reading import load_settings
-from tests.servers import data_directory, servers_dir, wait_until
+from tests.servers import data_directory, embedded_servers, servers_dir, wait_until
 
 
 def produce(bootstrap_servers: str, topic: str, value: bytes) -> None:
@@ -82,28 +82,44 @@ def test_a_group_of_the_new_protocol_gets_its_partitions(kafka_servers: str) -> 
     consumer.close()
 
 
-@pytest.mark.slow
-def test_three_brokers_go_on_while_one_is_dead(make_servers: Callable[..., Servers]) -> None:
-    servers = make_servers(brokers=3, with_elasticsearch=False)
-    servers.start()
-    create(servers.bootstrap_servers, "replicated", replicas=3)
-    produce(servers.bootstrap_servers, "replicated", b"one")
-    servers.kafka.brokers[0].kill()
-    produce(servers.bootstrap_servers, "replicated", b"two")
-    servers.kafka.start()
-    assert read_all(servers.bootstrap_servers, "replicated", 2) == [b"one", b"two"]
+@pytest.fixture(scope="module")
+def of_three() -> Iterator[Servers]:
+    """Three brokers, of which a test may kill some."""
+    with data_directory() as directory:
+        servers = embedded_servers(directory, brokers=3, with_elasticsearch=False)
+        try:
+            yield servers
+        finally:
+            servers.kill()
 
 
+@pytest.fixture
+def three(of_three: Servers) -> Servers:
+    """All of them run."""
+    of_three.start()
+    return of_three
+
+
+@pytest.mark.servers
 @pytest.mark.slow
-def test_whoever_asks_leaders_rests_while_one_is_dead(make_servers: Callable[..., Servers]) -> None:
+def test_three_brokers_go_on_while_one_is_dead(three: Servers) -> None:
+    create(three.bootstrap_servers, "replicated", replicas=3)
+    produce(three.bootstrap_servers, "replicated", b"one")
+    three.kafka.brokers[0].kill()
+    produce(three.bootstrap_servers, "replicated", b"two")
+    three.kafka.start()
+    assert read_all(three.bootstrap_servers, "replicated", 2) == [b"one", b"two"]
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_whoever_asks_leaders_rests_while_one_is_dead(three: Servers) -> None:
     """librdkafka did not: each role of a pipeline took a core, and the broker had none to come back with."""
-    servers = make_servers(brokers=3, with_elasticsearch=False)
-    servers.start()
-    create(servers.bootstrap_servers, "led-by-all", partitions=6, replicas=3)
-    settings = load_settings({"TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers})
+    create(three.bootstrap_servers, "led-by-all", partitions=6, replicas=3)
+    settings = load_settings({"TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": three.bootstrap_servers})
     admin = admin_client(client_config(settings))
     wait_until(lambda: ends(admin, "led-by-all", 6) == [0] * 6, what="an answer of every leader")
-    servers.kafka.brokers[0].kill()
+    three.kafka.brokers[0].kill()
     spent = time.process_time()
     wait_until(lambda: None not in ends(admin, "led-by-all", 6), what="other leaders")
     assert time.process_time() - spent < 0.5

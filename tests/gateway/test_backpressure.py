@@ -93,9 +93,10 @@ class Slow:
         )
         found: Counter[str] = Counter()
         try:
-            consumer.assign([TopicPartition(topic, number, 0) for number in range(4)])
+            partitions = self.pipeline.settings.topics.partitions
+            consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
             ended = 0
-            while ended < 4:
+            while ended < partitions:
                 message = consumer.poll(10)
                 assert message is not None
                 if message.error():

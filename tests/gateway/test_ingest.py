@@ -45,9 +45,10 @@ def posted(pipeline: Pipeline, channel: str, kind: Kind = Kind.CHAT) -> list[dic
     consumer = Consumer(client_config(pipeline.settings, group_id="tests", enable_partition_eof=True))
     found = []
     try:
-        consumer.assign([TopicPartition(topic, n, 0) for n in range(4)])
+        partitions = pipeline.settings.topics.partitions
+        consumer.assign([TopicPartition(topic, n, 0) for n in range(partitions)])
         ended = 0
-        while ended < 4:
+        while ended < partitions:
             message = consumer.poll(10)
             assert message is not None
             if message.error():

@@ -49,6 +49,11 @@ async def test_history_over_http_and_websocket_has_its_place_and_no_text(ruled: 
     target = await posted(ruled, "eve", channel, f"{SECRET} one")
     await edit(ruled, "eve", channel, target, f"{SECRET} edited")
     await posted(ruled, "eve", channel, "other")
+
+    async def whole() -> bool:
+        return len(await past(ruled, channel)) == 3
+
+    await soon(whole)
     before = await past(ruled, channel)
     await retract(ruled, "eve", channel, target)
 

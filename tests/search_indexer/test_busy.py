@@ -1,8 +1,9 @@
 """An Elasticsearch that takes nothing for a while: the log waits, nothing is refused, and it goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,26 @@ from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from search_indexer.indexing.state import IndexState
 from tests.accepted import START_MS, chat, event, write
-from tests.pipeline import Pipeline, eventually
+from tests.pipeline import Pipeline, eventually, running
+from tests.search_indexer.conftest import QUICK
 from tests.search_indexer.reading import complete, documents, records
+from tests.servers import data_directory, running_elasticsearch
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 _offsets = count(1)
 DAY_MS = 24 * 60 * 60 * 1000
+
+
+@pytest.fixture(scope="module")
+def indexing(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """An indexer whose Elasticsearch is its own: a setting of the whole cluster is changed."""
+    logs: Path = tmp_path_factory.mktemp("busy")
+    with (
+        data_directory() as data,
+        running_elasticsearch(data) as url,
+        running(kafka_servers, url, logs, "index", **QUICK) as started,
+    ):
+        yield started
 
 
 @pytest.fixture

@@ -30,13 +30,17 @@ SIZE = 50
 @pytest.fixture
 def members(kafka_servers: str, elasticsearch_url: str, tmp_path: Path) -> Iterator[list[Pipeline]]:
     """Three who would index for the same deployment; none runs yet."""
-    first = Pipeline(kafka_servers, elasticsearch_url, tmp_path, **QUICK)
+    for_all = {**QUICK, "TOUCHLINE_TOPICS_PARTITIONS": "4"}
+    first = Pipeline(kafka_servers, elasticsearch_url, tmp_path, **for_all)
     same = {
         "TOUCHLINE_TOPICS_PREFIX": first.name,
         "TOUCHLINE_ELASTICSEARCH_INDEX_PREFIX": first.name,
         "TOUCHLINE_INDEXER_GROUP": indexer_group(first.settings),
     }
-    made = [first, *(Pipeline(kafka_servers, elasticsearch_url, tmp_path, **QUICK, **same) for _ in range(2))]
+    made = [
+        first,
+        *(Pipeline(kafka_servers, elasticsearch_url, tmp_path, **for_all, **same) for _ in range(2)),
+    ]
     yield made
     for each in made:
         each.close()
@@ -47,7 +51,7 @@ async def test_indexers_come_and_go(members: list[Pipeline]) -> None:
     settings, calm = one.settings, asyncio.Event()
     offsets = count(1)
     turns = [
-        [chat(channel, next(offsets), "said") for channel in CHANNELS for _ in range(SIZE)]
+        [chat(channel, next(offsets), "said", partitions=4) for channel in CHANNELS for _ in range(SIZE)]
         for _ in range(TURNS)
     ]
     everything = [event for turn in turns for event in turn]

@@ -56,7 +56,8 @@ def test_each_accepted_event_is_seen_once_in_order_whatever_crashes(
     rng, posting = random.Random(SEED), random.Random(SEED + 1)
     servers = make_servers(with_elasticsearch=False)
     servers.start()
-    pipeline = Pipeline(servers.bootstrap_servers, "http://127.0.0.1:9", tmp_path)
+    for_all = {"TOUCHLINE_TOPICS_PARTITIONS": str(WORKERS + 1)}
+    pipeline = Pipeline(servers.bootstrap_servers, "http://127.0.0.1:9", tmp_path, **for_all)
     log, crew = Log(pipeline.settings), Crew(pipeline, tmp_path, WORKERS)
     blows = [*BLOWS] * ROUNDS
     rng.shuffle(blows)

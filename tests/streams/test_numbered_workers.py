@@ -27,7 +27,7 @@ CLOCK = SystemClock()
 CHANNELS = 12
 SEED = int(os.environ.get("CRASH_SEED", str(random.SystemRandom().randrange(10_000))))
 #: Far less than what passes between two blows: numbers do not rest on what is recalled.
-GIVEN = {"TOUCHLINE_STREAM_REPEAT_WINDOW_S": "0.5"}
+GIVEN = {"TOUCHLINE_STREAM_REPEAT_WINDOW_S": "0.5", "TOUCHLINE_TOPICS_PARTITIONS": "4"}
 
 
 @pytest.fixture

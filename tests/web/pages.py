@@ -4,7 +4,9 @@ import json
 import urllib.request
 from typing import Any
 
-from tests.pipeline import Pipeline
+from control.following.looking import read_channels
+from kernel.clock import SystemClock
+from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser, Page
 
 CAUGHT_UP = "document.querySelector('.state').textContent === 'Live, caught up'"
@@ -36,6 +38,19 @@ def ask(pipeline: Pipeline, method: str, path: str, user: str | None, body: Any 
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
+
+
+def govern(pipeline: Pipeline, channel: str, **settings: Any) -> None:
+    """Give a channel these settings, and return once they hold: a while after they are known."""
+    clock = SystemClock()
+    began = clock.now_ms()
+    assert send(pipeline, "PUT", f"/v1/channels/{channel}", settings) == 202
+
+    def in_force() -> bool:
+        record = read_channels(pipeline.settings, clock).channel(channel)
+        return began < record.settings_since < clock.now_ms()
+
+    eventually("the settings hold", in_force)
 
 
 def post(pipeline: Pipeline, kind: str, channel: str, events: list[dict[str, Any]]) -> None:

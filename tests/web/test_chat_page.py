@@ -7,7 +7,20 @@ import pytest
 
 from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser
-from tests.web.pages import DESKTOP, PHONE, ask, in_all_lights, post, reads, say, send, shows, visit, write
+from tests.web.pages import (
+    DESKTOP,
+    PHONE,
+    ask,
+    govern,
+    in_all_lights,
+    post,
+    reads,
+    say,
+    send,
+    shows,
+    visit,
+    write,
+)
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -92,9 +105,8 @@ def test_what_is_refused_is_written_anew_or_let_go_and_edits_wait_for_nobody(
     browser: Browser, pipeline: Pipeline
 ) -> None:
     channel = "unhurried"
-    assert send(pipeline, "PUT", f"/v1/channels/{channel}", {"slow_s": 60, "blocked": ["spoiler"]}) == 202
+    govern(pipeline, channel, slow_s=60, blocked=["spoiler"])
     page = visit(browser, pipeline, f"{channel}&user=ana", **DESKTOP)
-    eventually("slow", lambda: ask(pipeline, "GET", f"/v1/channels/{channel}", None)["settings"]["slow_s"])
     last = "[...document.querySelectorAll('.line')].at(-1)"
     write(page, "A spoiler")
     page.until(shows(".line .problem", "does not allow"))

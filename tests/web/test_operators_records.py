@@ -91,8 +91,8 @@ def test_values_of_a_moment_are_shown_by_pointer_and_keyboard_and_hours_are_kept
     page.picture("operators-moment")
     page.press("Escape")
     page.until("document.querySelector('.when') === null")
-    page.evaluate(POINT)
-    page.until("document.querySelectorAll('.when').length === 4")
+    # A hand is never quite still: figures that come in the same moment may take what it points at away.
+    page.until(f"{POINT} ?? document.querySelectorAll('.when').length === 4")
     page.click(".ranges button:nth-of-type(2)")
     page.until(shows(".ranges [role=status]", "Kept on the log for 24 hours"))
     page.until(f"{LABEL} === 'Figures of the last 60 minutes'")
