@@ -1,6 +1,7 @@
 """What a producer posts: one type for each kind of event."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -128,32 +129,37 @@ class _JsonLocation(msgspec.Struct, forbid_unknown_fields=True):
 
 _chat: Final = msgspec.json.Decoder(_JsonChat).decode
 _location: Final = msgspec.json.Decoder(_JsonLocation).decode
+_NOT_USUAL: Final = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 def read_post(stream: Stream, value: bytes) -> AnyPost:
-    """An event in JSON, as the protocol has it. Raises TouchlineError: `undecodable` or `invalid_event`.
+    """An event in JSON, as the protocol has it. Raises TouchlineError: `undecodable` or `invalid_event`."""
+    return reading(stream)(value)
+
+
+def reading(stream: Stream) -> Callable[[bytes], AnyPost]:
+    """How events of this stream are read from JSON; raises as `read_post`.
 
     The usual message and position are read straight into their types, in a third of the time. Whatever is not
     of that shape is read in the general way, which also knows what is wrong with it.
     """
-    try:
-        if stream.kind is Kind.CHAT:
+    channel = stream.channel
+
+    def chat(value: bytes) -> AnyPost:
+        try:
             said = _chat(value)
-            return Chat(
-                stream.channel,
-                said.data.text,
-                said.sender,
-                said.key,
-                said.type,
-                said.data.target,
-                None,
-                None if said.client_ts is None else read_time(said.client_ts),
-            )
-        if stream.kind is Kind.LOCATION:
+            at, data = said.client_ts, said.data
+            at = None if at is None else read_time(at)
+            return Chat(channel, data.text, said.sender, said.key, said.type, data.target, None, at)
+        except _NOT_USUAL:
+            return read_any(stream, value)
+
+    def location(value: bytes) -> AnyPost:
+        try:
             seen = _location(value)
             at, data = seen.client_ts, seen.data
             return Location(
-                stream.channel,
+                channel,
                 data.lat,
                 data.lon,
                 data.accuracy,
@@ -165,9 +171,16 @@ def read_post(stream: Stream, value: bytes) -> AnyPost:
                 None,
                 None if at is None else read_time(at),
             )
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        pass
-    return read_any(stream, value)
+        except _NOT_USUAL:
+            return read_any(stream, value)
+
+    match stream.kind:
+        case Kind.CHAT:
+            return chat
+        case Kind.LOCATION:
+            return location
+        case _:
+            return partial(read_any, stream)
 
 
 def read_any(stream: Stream, value: bytes) -> Post:

@@ -101,6 +101,28 @@ def compile_flat_encoder(schema: Any, prefix: bytes) -> Callable[..., bytes] | N
     return built
 
 
+def compile_joining_encoder(schema: Any, prefix: bytes, rest: Any) -> Callable[..., bytes] | None:
+    """The encoder of a record whose last fields are those of `rest`; None where they are not.
+
+    Its arguments are the fields before them, and then a value of `rest` as bytes: they are joined as they are.
+    """
+    own = len(schema["fields"]) - len(rest["fields"])
+    if own < 0 or _shape({"fields": schema["fields"][own:]}) != _shape(rest):
+        return None
+    leaves: list[tuple[str, Any]] = []
+    _walk({"fields": schema["fields"][:own]}, "v", [], leaves)
+    leaves.append(("rest", _AS_IT_IS))
+    built: Callable[..., bytes] | None = _encoder(", ".join(name for name, _ in leaves), [], leaves, prefix)
+    return built
+
+
+def _shape(schema: Any) -> Any:
+    """What tells a schema's bytes from another's: names and types of its fields."""
+    if not isinstance(schema, dict) or "fields" not in schema:
+        return schema
+    return [(field["name"], _shape(field["type"])) for field in schema["fields"]]
+
+
 def compile_decoder(schema: Any, start: int, reader: Any = None) -> Decode | None:
     """The decoder for a record at `start`; None if straight code does not handle the schema.
 
@@ -212,7 +234,9 @@ def _encoder(arguments: str, heads: list[str], leaves: list[tuple[str, Any]], pr
 
 #: The code that makes bytes of a value, and what of it is joined: the length by itself, because to put it in
 #: front of the text would copy that once more.
+_AS_IT_IS: Final = "as it is"
 _ENCODE: Final = {
+    _AS_IT_IS: ("pass", "{0}"),
     "string": ("{0} = {0}.encode()", "LENGTH[len({0})], {0}"),
     "bytes": ("pass", "LENGTH[len({0})], {0}"),
     "long": ("{0} = long({0})", "{0}"),

@@ -41,6 +41,8 @@ class Channel(NamedTuple):
     numbered: bool = False
     #: Whether it is counted what is said there.
     counted: bool = False
+    #: Whether it is none of these, and nothing is forbidden: as nearly all are.
+    plain: bool = True
 
 
 def make_channel(
@@ -68,14 +70,17 @@ def make_channel(
     targets = tuple(Target(key.encode(), partition_of(key, fanout)) for key in keys)
     guard = Guard(kind, record.channel, settings, sanction_of)
     since, until = horizon(record, append_ms)
-    room = kind is Kind.CHAT and name.startswith(ROOM)
+    room, kept = kind is Kind.CHAT and name.startswith(ROOM), name.startswith(KEPT)
+    # What is unread of it is counted by its numbers.
+    numbered = settings.numbered or room or name.startswith(NOTIFY)
+    counted = settings.counters and kind is Kind.CHAT
     return Channel(
         *(name, name.encode(), partition_of(name, ingest), targets),
-        *(None if guard.idle else guard, since, until, name.startswith(KEPT)),
+        *(None if guard.idle else guard, since, until, kept),
         room=room,
-        # What is unread of it is counted by its numbers.
-        numbered=settings.numbered or room or name.startswith(NOTIFY),
-        counted=settings.counters and kind is Kind.CHAT,
+        numbered=numbered,
+        counted=counted,
+        plain=guard.idle and not (kept or room or numbered or counted),
     )
 
 
