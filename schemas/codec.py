@@ -60,8 +60,8 @@ class Codec:
         self.straight: Final = self._decoders.get(self.prefix)
 
     def joining(self, rest: "Codec") -> Callable[..., bytes] | None:
-        """Encodes the fields before those of `rest`, given one by one, and joins what `rest` has encoded, without
-        its prefix. None where this schema does not end as that one; any of UNUSUAL from it: use `encode`."""
+        """Encodes the fields before those of `rest`, given one by one, and joins what `rest` has encoded, but
+        for its prefix. None where this schema does not end as that one; any of UNUSUAL from it: `encode`."""
         return compile_joining_encoder(self._fields, self.prefix, rest._fields)
 
     def _plain(self, version: Version) -> Any:

@@ -104,7 +104,7 @@ def compile_flat_encoder(schema: Any, prefix: bytes) -> Callable[..., bytes] | N
 def compile_joining_encoder(schema: Any, prefix: bytes, rest: Any) -> Callable[..., bytes] | None:
     """The encoder of a record whose last fields are those of `rest`; None where they are not.
 
-    Its arguments are the fields before them, and then a value of `rest` as bytes: they are joined as they are.
+    Its arguments are the fields before them, and then a value of `rest` as bytes, joined as they are.
     """
     own = len(schema["fields"]) - len(rest["fields"])
     if own < 0 or _shape({"fields": schema["fields"][own:]}) != _shape(rest):
@@ -232,9 +232,10 @@ def _encoder(arguments: str, heads: list[str], leaves: list[tuple[str, Any]], pr
     return _built("encode", source, PREFIX=prefix)
 
 
+#: For what is bytes already.
+_AS_IT_IS: Final = "as it is"
 #: The code that makes bytes of a value, and what of it is joined: the length by itself, because to put it in
 #: front of the text would copy that once more.
-_AS_IT_IS: Final = "as it is"
 _ENCODE: Final = {
     _AS_IT_IS: ("pass", "{0}"),
     "string": ("{0} = {0}.encode()", "LENGTH[len({0})], {0}"),
