@@ -219,9 +219,8 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
     stream, caller, idempotency_key, lanes, refusals, recent, again = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
-    quick, posted_before = make.quick, recent.again
-    signs, kept, read = is_room(stream), stream.channel.startswith(KEPT), reading(stream)
-    of_kind, where, user = f"{stream.kind}:", str(stream), caller.user
+    signs, kept, user = is_room(stream), stream.channel.startswith(KEPT), caller.user
+    read, posted_before, of_kind, here = reading(stream), recent.again, f"{stream.kind}:", str(stream)
 
     def prepare(item: Item) -> Record:
         number, value = item
@@ -244,10 +243,9 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
             key = post.key = f"{idempotency_key}/{number}" if several else idempotency_key
         if lanes:
             post.channel = spread(stream, lanes, sender=sender, key=key, turn=number).channel
-        if key is not None and posted_before(of_kind + post.channel if lanes else where, key):
+        if key is not None and posted_before(of_kind + post.channel if lanes else here, key):
             again.add(number)
-        way = quick.get(type(post))
-        return (None if way is None else way(post)) or make(post)
+        return make(post)
 
     return prepare
 

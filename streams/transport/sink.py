@@ -26,10 +26,10 @@ _AT_ONCE: Final = 1000
 class Sink:
     """Idempotent producers. The order in each partition is kept, and a lost output ends the worker.
 
-    Each group of topics that are `apart` has a producer of its own, with connections of its own: brokers do the
-    requests of one connection one after the other, so what somebody waits for does not wait for the rest. And
-    a producer looks at each partition that it has heard of, thousands of times a second: what is written for
-    each event shares none with the many topics that are written now and then.
+    Each group of topics that are `apart` has a producer of its own, with connections of its own: brokers do
+    the requests of one connection one after the other, so what somebody waits for does not wait for the rest.
+    And a producer looks at each partition that it has heard of, thousands of times a second: what is written
+    for each event shares none with the many topics that are written now and then.
     """
 
     def __init__(
