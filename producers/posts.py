@@ -98,12 +98,15 @@ class Location(msgspec.Struct):
 AnyPost = Post | Broadcast | Chat | Location
 
 
-class _ChatData(msgspec.Struct, forbid_unknown_fields=True):
+# Many are there at a time, and none leads back to itself: the garbage collector need not look at them.
+class _ChatData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     text: str
     target: str | None = None
 
 
-class _JsonChat(msgspec.Struct, forbid_unknown_fields=True):
+class JsonChat(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The usual chat event as JSON has it: it says no more than a text, and what that is about."""
+
     data: _ChatData
     type: str = DEFAULT_TYPE[Kind.CHAT]
     key: str | None = None
@@ -127,9 +130,10 @@ class _JsonLocation(msgspec.Struct, forbid_unknown_fields=True):
     client_ts: str | int | None = None
 
 
-_chat: Final = msgspec.json.Decoder(_JsonChat).decode
+#: Reads it; any of NOT_USUAL from it: `read_post`.
+read_json_chat: Final = msgspec.json.Decoder(JsonChat).decode
 _location: Final = msgspec.json.Decoder(_JsonLocation).decode
-_NOT_USUAL: Final = (msgspec.DecodeError, ValueError, RecursionError)
+NOT_USUAL: Final = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 def read_post(stream: Stream, value: bytes) -> AnyPost:
@@ -147,11 +151,11 @@ def reading(stream: Stream) -> Callable[[bytes], AnyPost]:
 
     def chat(value: bytes) -> AnyPost:
         try:
-            said = _chat(value)
+            said = read_json_chat(value)
             at, data = said.client_ts, said.data
             at = None if at is None else read_time(at)
             return Chat(channel, data.text, said.sender, said.key, said.type, data.target, None, at)
-        except _NOT_USUAL:
+        except NOT_USUAL:
             return read_any(stream, value)
 
     def location(value: bytes) -> AnyPost:
@@ -171,7 +175,7 @@ def reading(stream: Stream) -> Callable[[bytes], AnyPost]:
                 None,
                 None if at is None else read_time(at),
             )
-        except _NOT_USUAL:
+        except NOT_USUAL:
             return read_any(stream, value)
 
     match stream.kind:

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from kernel.log.positions import Kind
 from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
-from producers.posts import Chat, Location, Record
+from producers.posts import Chat, JsonChat, Location, Record
 from schemas.catalog import Catalog
 from schemas.checks import EARLIEST_MS, LATEST_MS, MAX_KEY, MAX_SENDER
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
+from schemas.ingest import read_time
 
 Quick = Callable[[Any], Record | None]
 _FARTHEST: Final = 1e9
@@ -45,6 +46,35 @@ def _chat(encode: Callable[..., bytes], topic: str, keys: Mapping[str, bytes]) -
                 value = encode("message", key, sender, at, text, None, None)
                 if len(value) <= MAX_EVENT_BYTES:
                     return topic, keys[post.channel], value
+        except UNUSUAL:
+            pass
+        return None
+
+    return quick
+
+
+def json_chat_way(
+    names: TopicNames, catalog: Catalog | None, keys: Mapping[str, bytes]
+) -> Callable[[JsonChat, str], Record | None]:
+    """The way of a message that came as JSON to this channel: it never becomes a `Chat`."""
+    encode, topic = Codec(f"ingest-{Kind.CHAT}", catalog).encode_flat, names.ingest[Kind.CHAT]
+
+    def quick(said: JsonChat, channel: str) -> Record | None:
+        key, sender, at, data = said.key, said.sender, said.client_ts, said.data
+        text = data.text
+        try:
+            if (
+                said.type == "message"
+                and text
+                and data.target is None
+                and (key is None or 0 < len(key) <= MAX_KEY)
+                and (sender is None or 0 < len(sender) <= MAX_SENDER)
+                and (at is None or EARLIEST_MS <= (at := read_time(at) or 0) < LATEST_MS)
+                and encode is not None
+            ):
+                value = encode("message", key, sender, at, text, None, None)
+                if len(value) <= MAX_EVENT_BYTES:
+                    return topic, keys[channel], value
         except UNUSUAL:
             pass
         return None

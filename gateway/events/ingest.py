@@ -13,10 +13,10 @@ from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import positions, replies, sending
-from gateway.events.changes import Item, Look, Numbers, Refusals, looking
+from gateway.events.changes import Line, Look, Numbers, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
-from gateway.events.sending import Prepare, Send, Sent
+from gateway.events.sending import Item, Prepare, SendNumbered, Sent, T
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
@@ -30,8 +30,9 @@ from kernel.log.recent import RecentKeys
 from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from kernel.process.tracing import TRACEPARENT, header_of, open_tracing
-from producers.posts import Record, reading
+from producers.posts import NOT_USUAL, JsonChat, Record, read_json_chat, reading
 from schemas.checks import RETRACT
+from schemas.ingest import DEFAULT_TYPE
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
@@ -39,6 +40,7 @@ _PART_BYTES: Final = 64 * 1024
 #: Parts of a long body that are on their way to Kafka at once.
 _WINDOWS: Final = 64
 _MAX_KEY: Final = 128
+_MESSAGE: Final = DEFAULT_TYPE[Kind.CHAT]
 
 
 async def routes(context: Context) -> Sequence[Operation]:
@@ -86,7 +88,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         try:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
-                parts = _looked(paced(lines_of(request, limit, max_lines), context, caller), looks, refusals)
+                lines = paced(lines_of(request, limit, max_lines), context, caller)
+                parts = _looked(lines, stream, looks, refusals)
                 return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             if looks[0] is None or (numbers is not None and numbers.anybodys):
@@ -96,7 +99,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if not several:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(parts_of(items_of(body, limit)), context, caller) if several else parts_of([body])
-            parts = _looked(items, looks, refusals)
+            parts = _looked(items, stream, looks, refusals)
             return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
             results.close()
@@ -134,8 +137,8 @@ async def many(
     request: web.Request,
     of: str,
     *,
-    send: Send,
-    parts: AsyncIterator[list[bytes]],
+    send: SendNumbered[T],
+    parts: AsyncIterator[list[T]],
     results: Results,
     again: set[int] | None = None,
 ) -> web.StreamResponse:
@@ -223,12 +226,12 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     read, posted_before, of_kind, here = reading(stream), recent.again, f"{stream.kind}:", str(stream)
 
     def prepare(item: Item) -> Record:
-        number, value = item
+        number, (value, said) = item
         if number in refusals:
             raise refusals.pop(number)
         if len(value) > limit:
             raise TouchlineError("too_large", f"The event has more than {limit} bytes.")
-        post = read(value)
+        post = said if said is not None else read(value)
         sender = post.sender
         if user is not None and sender != user:
             if sender is not None and not caller.speaks_for_others:
@@ -237,14 +240,20 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
         # Asked here first: a call costs as much as all three.
         if kept or post.type in TYPES or (sender is not None and sender.startswith(SENDERS)):
             check_post(stream.channel, sender, post.type, signs=signs)
-        key = post.key
+        key, channel = post.key, stream.channel
         if key is None and idempotency_key is not None:
             # Events that came together need keys of their own: with one key they would be one event.
             key = post.key = f"{idempotency_key}/{number}" if several else idempotency_key
         if lanes:
-            post.channel = spread(stream, lanes, sender=sender, key=key, turn=number).channel
-        if key is not None and posted_before(of_kind + post.channel if lanes else here, key):
+            channel = spread(stream, lanes, sender=sender, key=key, turn=number).channel
+        if key is not None and posted_before(of_kind + channel if lanes else here, key):
             again.add(number)
+        if said is not None:
+            if (record := make.json_chat(said, channel)) is not None:
+                return record
+            post = read(value)
+            post.sender, post.key = sender, key
+        post.channel = channel
         return make(post)
 
     return prepare
@@ -269,20 +278,44 @@ async def paced(
 
 
 async def _looked(
-    parts: AsyncIterator[list[bytes]], looks: Iterable[Look | None], refusals: Refusals
-) -> AsyncIterator[list[bytes]]:
-    """The parts, once it is known which of their events may not be posted."""
+    parts: AsyncIterator[list[bytes]], stream: Stream, looks: Iterable[Look | None], refusals: Refusals
+) -> AsyncIterator[list[Line]]:
+    """The parts, read as far as that is usual, once it is known which of their events may not be posted.
+
+    A message that has a text and nothing else is about no other event: nobody need look for that in it.
+    """
     asked = [look for look in looks if look is not None]
-    # A byte is looked for ten times as fast as a word, and hardly any text has a backslash.
-    marks = {(mark[:1], mark) for look in asked for mark in look.marks}
+    marks = {mark for look in asked for mark in look.marks}
     number = 0
     async for part in parts:
-        together = b"\n".join(part)
-        if any(first in together and mark in together for first, mark in marks):
-            for look in asked:
-                refusals.update(await look.through(enumerate(part, number)))
+        posts = _usual(stream, part)
+        if asked:
+            unusual = [
+                v for v, said in zip(part, posts, strict=True) if said is None or said.type != _MESSAGE
+            ]
+            together = b"\n".join(unusual)
+            if any(mark in together for mark in marks):
+                for look in asked:
+                    refusals.update(await look.through(enumerate(part, number)))
         number += len(part)
-        yield part
+        yield list(zip(part, posts, strict=True))
+
+
+def _usual(stream: Stream, part: list[bytes]) -> Sequence[JsonChat | None]:
+    """What each of these says, where that is the usual."""
+    if stream.kind is not Kind.CHAT:
+        return [None] * len(part)
+    try:
+        return [read_json_chat(value) for value in part]
+    except NOT_USUAL:
+        return [_usual_or_none(value) for value in part]
+
+
+def _usual_or_none(value: bytes) -> JsonChat | None:
+    try:
+        return read_json_chat(value)
+    except NOT_USUAL:
+        return None
 
 
 async def parts_of(items: Iterable[bytes]) -> AsyncIterator[list[bytes]]:
