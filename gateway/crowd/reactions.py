@@ -15,7 +15,7 @@ from gateway.events.changes import Item
 from gateway.events.ingest import many, paced, parts_of
 from gateway.events.ingest_api import REPLIES
 from gateway.events.results import Results
-from gateway.events.sending import SendNumbered, Sent
+from gateway.events.sending import Send, Sent
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
@@ -149,7 +149,7 @@ def _bound(context: Context, caller: Caller) -> str | None:
     return context.budgets.bound(caller.bound, admin=False)
 
 
-def _sending(door: CrowdDoor, stream: Stream, by: By, *, speaks: bool) -> SendNumbered[bytes]:
+def _sending(door: CrowdDoor, stream: Stream, by: By, *, speaks: bool) -> Send:
     """How the reactions of a part are sent: lines that are alike are read once."""
 
     async def one(line: bytes, numbers: list[int]) -> list[Failure]:

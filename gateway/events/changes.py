@@ -10,12 +10,9 @@ from gateway.http.access import Caller
 from history.changes import Finder, check_change, is_change
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
-from producers.posts import JsonChat
 
 #: An event's number in the request, and its JSON.
 Item = tuple[int, bytes]
-#: An event's JSON, and what it says where that is the usual.
-Line = tuple[bytes, JsonChat | None]
 #: The events of a part that may not be posted, by their number.
 Refusals = dict[int, TouchlineError]
 

@@ -13,10 +13,10 @@ from control.rooms.state import is_room
 from gateway.attachments import doors
 from gateway.context import Context
 from gateway.events import positions, replies, sending
-from gateway.events.changes import Line, Look, Numbers, Refusals, looking
+from gateway.events.changes import Item, Look, Numbers, Refusals, looking
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.results import Results
-from gateway.events.sending import Item, Prepare, SendNumbered, Sent, T
+from gateway.events.sending import Prepare, Send, Sent
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
@@ -75,7 +75,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             doors.looking(context.attachments, stream, caller),
             replies.looking(context.history, stream, lanes, await _readable(context, request, stream)),
         )
-        asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set())
+        asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set(), {})
         # The fold's own answer is the first one's.
         again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
@@ -89,7 +89,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if content_type_of(request) in NDJSON:
                 send = way(context, stream, _preparing(context, asked, several=True), lanes, headers)
                 lines = paced(lines_of(request, limit, max_lines), context, caller)
-                parts = _looked(lines, stream, looks, refusals)
+                parts = _looked(lines, asked, looks)
                 return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
             body = await whole(request, context.settings.gateway.max_body_bytes)
             if looks[0] is None or (numbers is not None and numbers.anybodys):
@@ -99,7 +99,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if not several:
                 context.budgets.take_event(caller.bound, len(body))
             items = paced(parts_of(items_of(body, limit)), context, caller) if several else parts_of([body])
-            parts = _looked(items, stream, looks, refusals)
+            parts = _looked(items, asked, looks)
             return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
             results.close()
@@ -137,8 +137,8 @@ async def many(
     request: web.Request,
     of: str,
     *,
-    send: SendNumbered[T],
-    parts: AsyncIterator[list[T]],
+    send: Send,
+    parts: AsyncIterator[list[bytes]],
     results: Results,
     again: set[int] | None = None,
 ) -> web.StreamResponse:
@@ -216,21 +216,24 @@ class _Shared(NamedTuple):
     recent: RecentKeys
     #: Events that were posted here before: what lies where their records do never becomes one.
     again: set[int]
+    #: Of the part that is on its way now: what events say, where that is the usual.
+    usual: dict[int, JsonChat | None]
 
 
 def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
     """How an item of this request becomes a record."""
-    stream, caller, idempotency_key, lanes, refusals, recent, again = asked
+    stream, caller, idempotency_key, lanes, refusals, recent, again, usual = asked
     limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
     signs, kept, user = is_room(stream), stream.channel.startswith(KEPT), caller.user
     read, posted_before, of_kind, here = reading(stream), recent.again, f"{stream.kind}:", str(stream)
 
     def prepare(item: Item) -> Record:
-        number, (value, said) = item
+        number, value = item
         if number in refusals:
             raise refusals.pop(number)
         if len(value) > limit:
             raise TouchlineError("too_large", f"The event has more than {limit} bytes.")
+        said = usual.get(number)
         post = said if said is not None else read(value)
         sender = post.sender
         if user is not None and sender != user:
@@ -278,33 +281,31 @@ async def paced(
 
 
 async def _looked(
-    parts: AsyncIterator[list[bytes]], stream: Stream, looks: Iterable[Look | None], refusals: Refusals
-) -> AsyncIterator[list[Line]]:
-    """The parts, read as far as that is usual, once it is known which of their events may not be posted.
+    parts: AsyncIterator[list[bytes]], asked: _Shared, looks: Iterable[Look | None]
+) -> AsyncIterator[list[bytes]]:
+    """The parts, once it is known which of their events may not be posted; they are read as far as is usual.
 
     A message that has a text and nothing else is about no other event: nobody need look for that in it.
     """
-    asked = [look for look in looks if look is not None]
-    marks = {mark for look in asked for mark in look.marks}
-    number = 0
+    through = [look for look in looks if look is not None]
+    marks = {mark for look in through for mark in look.marks}
+    is_chat, usual, number = asked.stream.kind is Kind.CHAT, asked.usual, 0
     async for part in parts:
-        posts = _usual(stream, part)
-        if asked:
-            unusual = [
-                v for v, said in zip(part, posts, strict=True) if said is None or said.type != _MESSAGE
-            ]
-            together = b"\n".join(unusual)
+        posts = _read(part) if is_chat else []
+        usual.clear()
+        usual.update(enumerate(posts, number))
+        if through:
+            read = zip(part, posts, strict=True)
+            together = b"\n".join([v for v, said in read if said is None or said.type != _MESSAGE])
             if any(mark in together for mark in marks):
-                for look in asked:
-                    refusals.update(await look.through(enumerate(part, number)))
+                for look in through:
+                    asked.refusals.update(await look.through(enumerate(part, number)))
         number += len(part)
-        yield list(zip(part, posts, strict=True))
+        yield part
 
 
-def _usual(stream: Stream, part: list[bytes]) -> Sequence[JsonChat | None]:
+def _read(part: list[bytes]) -> Sequence[JsonChat | None]:
     """What each of these says, where that is the usual."""
-    if stream.kind is not Kind.CHAT:
-        return [None] * len(part)
     try:
         return [read_json_chat(value) for value in part]
     except NOT_USUAL:

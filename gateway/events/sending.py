@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from control.inbox.about import about_header
 from control.numbering import Position
 from gateway.context import Context
 from gateway.events import positions
-from gateway.events.changes import Line, target_of
+from gateway.events.changes import Item, target_of
 from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
@@ -21,8 +21,6 @@ from producers.sending.delivery import Failure, SomeNotDelivered
 #: So many events wait for the fold's answer at once.
 _ASKED_AT_ONCE: Final = 500
 
-#: A line, and its number in the request.
-Item = tuple[int, Line]
 Prepare = Callable[[Item], Record]
 
 
@@ -33,10 +31,7 @@ class Sent(NamedTuple):
     told: bytes | Mapping[int, bytes]
 
 
-T = TypeVar("T")
-#: Sends what came in a part, each with its number in the request.
-SendNumbered = Callable[[list[tuple[int, T]]], Awaitable["asyncio.Future[Sent]"]]
-Send = SendNumbered[Line]
+Send = Callable[[list[Item]], Awaitable["asyncio.Future[Sent]"]]
 Way = Callable[[Context, Stream, Prepare, int, Headers | None], Send]
 
 
@@ -102,7 +97,7 @@ def accepting(
         if signer is None:
             return headers
         mac = signer.headers(stream.kind, stream.channel, record[2]) or []
-        target = target_of(stream, item[1][0]) if numbers else None
+        target = target_of(stream, item[1]) if numbers else None
         about = about_header(signer, stream.channel, target, numbers.get(target)) if target else []
         return [*(headers or ()), *mac, *about]
 
