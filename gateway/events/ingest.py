@@ -30,7 +30,7 @@ from kernel.log.recent import RecentKeys
 from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from kernel.process.tracing import TRACEPARENT, header_of, open_tracing
-from producers.posts import NOT_USUAL, JsonChat, Record, read_json_chat, reading
+from producers.posts import NOT_USUAL, AnyPost, JsonChat, Record, read_json_chat, reading
 from schemas.checks import RETRACT
 from schemas.ingest import DEFAULT_TYPE
 
@@ -234,7 +234,7 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
         if len(value) > limit:
             raise TouchlineError("too_large", f"The event has more than {limit} bytes.")
         said = usual.get(number)
-        post = said if said is not None else read(value)
+        post: AnyPost | JsonChat = read(value) if said is None else said
         sender = post.sender
         if user is not None and sender != user:
             if sender is not None and not caller.speaks_for_others:
@@ -251,9 +251,9 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
             channel = spread(stream, lanes, sender=sender, key=key, turn=number).channel
         if key is not None and posted_before(of_kind + channel if lanes else here, key):
             again.add(number)
-        if said is not None:
-            if (record := make.json_chat(said, channel)) is not None:
-                return record
+        if said is not None and (record := make.json_chat(said, channel)) is not None:
+            return record
+        if isinstance(post, JsonChat):  # it is not so usual after all
             post = read(value)
             post.sender, post.key = sender, key
         post.channel = channel
