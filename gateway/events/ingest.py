@@ -229,7 +229,7 @@ def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
 
     def prepare(item: Item) -> Record:
         number, value = item
-        if number in refusals:
+        if refusals and number in refusals:
             raise refusals.pop(number)
         if len(value) > limit:
             raise TouchlineError("too_large", f"The event has more than {limit} bytes.")
