@@ -59,6 +59,10 @@ class Codec:
         #: Decodes what begins with `prefix`; None, or any of UNUSUAL from it: use `decode`.
         self.straight: Final = self._decoders.get(self.prefix)
 
+    def flat(self, fixed: Mapping[str, Any]) -> Callable[..., bytes] | None:
+        """As `encode_flat`, for values that have these fields in common: they are no arguments."""
+        return compile_flat_encoder(self._fields, self.prefix, fixed)
+
     def joining(self, rest: "Codec") -> Callable[..., bytes] | None:
         """Encodes the fields before those of `rest`, given one by one, and joins what `rest` has encoded, but
         for its prefix. None where this schema does not end as that one; any of UNUSUAL from it: `encode`."""

@@ -5,6 +5,7 @@ What needs a second look (an edit, more fields, anything that may be wrong) give
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from kernel.log.positions import Kind
@@ -18,13 +19,20 @@ from schemas.ingest import read_time
 
 Quick = Callable[[Any], Record | None]
 _FARTHEST: Final = 1e9
+#: What nearly all events of a kind have in common.
+_USUAL: Final[Mapping[Kind, Mapping[str, Any]]] = MappingProxyType(
+    {
+        Kind.CHAT: {"type": "message", "target": None, "extra": None},
+        Kind.LOCATION: {"type": "position", "extra": None},
+    }
+)
 
 
 def quick_ways(names: TopicNames, catalog: Catalog | None, keys: Mapping[str, bytes]) -> Mapping[type, Quick]:
     """A way for each type that has one; `keys` are the channels that have been seen, as Kafka's keys."""
     ways: dict[type, Quick] = {}
     for type_, kind, make in ((Chat, Kind.CHAT, _chat), (Location, Kind.LOCATION, _location)):
-        encode = Codec(f"ingest-{kind}", catalog).encode_flat
+        encode = Codec(f"ingest-{kind}", catalog).flat(_USUAL[kind])
         if encode is not None:
             ways[type_] = make(encode, names.ingest[kind], keys)
     return ways
@@ -43,7 +51,7 @@ def _chat(encode: Callable[..., bytes], topic: str, keys: Mapping[str, bytes]) -
                 and (sender is None or 0 < len(sender) <= MAX_SENDER)
                 and (at is None or EARLIEST_MS <= at < LATEST_MS)
             ):
-                value = encode("message", key, sender, at, text, None, None)
+                value = encode(key, sender, at, text)
                 if len(value) <= MAX_EVENT_BYTES:
                     return topic, keys[post.channel], value
         except UNUSUAL:
@@ -57,7 +65,7 @@ def json_chat_way(
     names: TopicNames, catalog: Catalog | None, keys: Mapping[str, bytes]
 ) -> Callable[[JsonChat, str], Record | None]:
     """The way of a message that came as JSON to this channel: it never becomes a `Chat`."""
-    encode, topic = Codec(f"ingest-{Kind.CHAT}", catalog).encode_flat, names.ingest[Kind.CHAT]
+    encode, topic = Codec(f"ingest-{Kind.CHAT}", catalog).flat(_USUAL[Kind.CHAT]), names.ingest[Kind.CHAT]
 
     def quick(said: JsonChat, channel: str) -> Record | None:
         key, sender, at, data = said.key, said.sender, said.client_ts, said.data
@@ -72,7 +80,7 @@ def json_chat_way(
                 and (at is None or EARLIEST_MS <= (at := read_time(at) or 0) < LATEST_MS)
                 and encode is not None
             ):
-                value = encode("message", key, sender, at, text, None, None)
+                value = encode(key, sender, at, text)
                 if len(value) <= MAX_EVENT_BYTES:
                     return topic, keys[channel], value
         except UNUSUAL:
@@ -99,7 +107,7 @@ def _location(encode: Callable[..., bytes], topic: str, keys: Mapping[str, bytes
                 and (sender is None or 0 < len(sender) <= MAX_SENDER)
                 and (at is None or EARLIEST_MS <= at < LATEST_MS)
             ):
-                value = encode("position", key, sender, at, lat, lon, accuracy, heading, speed, None)
+                value = encode(key, sender, at, lat, lon, accuracy, heading, speed)
                 return topic, keys[post.channel], value
         except UNUSUAL:
             pass

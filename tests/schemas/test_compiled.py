@@ -103,6 +103,18 @@ def test_what_was_posted_is_joined_to_an_event_as_it_stands(kind: str, data: st.
     assert joined == event.encode(value)
 
 
+@patient
+@given(values(PLAIN["ingest-chat"]), st.booleans(), st.booleans())
+def test_fields_that_are_fixed_are_no_arguments(value: Any, of_type: bool, of_data: bool) -> None:
+    codec, data = Codec("ingest-chat"), value["data"]
+    leaves = {**value, **data}
+    del leaves["data"]
+    chosen = {"type": of_type, "extra": of_data, "target": of_data, "key": False}
+    encode = codec.flat({name: leaves[name] for name, fixed in chosen.items() if fixed})
+    assert encode is not None
+    assert encode(*(part for name, part in leaves.items() if not chosen.get(name))) == codec.encode(value)
+
+
 def test_a_schema_that_does_not_end_as_the_other_is_not_joined() -> None:
     assert Codec("event-chat").joining(Codec("ingest-location")) is None
     assert Codec("ingest-chat").joining(Codec("event-chat")) is None
