@@ -1,6 +1,7 @@
 """What a producer posts: one type for each kind of event."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -97,12 +98,15 @@ class Location(msgspec.Struct):
 AnyPost = Post | Broadcast | Chat | Location
 
 
-class _ChatData(msgspec.Struct, forbid_unknown_fields=True):
+# Many are there at a time, and none leads back to itself: the garbage collector need not look at them.
+class _ChatData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     text: str
     target: str | None = None
 
 
-class _JsonChat(msgspec.Struct, forbid_unknown_fields=True):
+class JsonChat(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The usual chat event as JSON has it: it says no more than a text, and what that is about."""
+
     data: _ChatData
     type: str = DEFAULT_TYPE[Kind.CHAT]
     key: str | None = None
@@ -126,34 +130,40 @@ class _JsonLocation(msgspec.Struct, forbid_unknown_fields=True):
     client_ts: str | int | None = None
 
 
-_chat: Final = msgspec.json.Decoder(_JsonChat).decode
+#: Reads it; any of NOT_USUAL from it: `read_post`.
+read_json_chat: Final = msgspec.json.Decoder(JsonChat).decode
 _location: Final = msgspec.json.Decoder(_JsonLocation).decode
+NOT_USUAL: Final = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 def read_post(stream: Stream, value: bytes) -> AnyPost:
-    """An event in JSON, as the protocol has it. Raises TouchlineError: `undecodable` or `invalid_event`.
+    """An event in JSON, as the protocol has it. Raises TouchlineError: `undecodable` or `invalid_event`."""
+    return reading(stream)(value)
+
+
+def reading(stream: Stream) -> Callable[[bytes], AnyPost]:
+    """How events of this stream are read from JSON; raises as `read_post`.
 
     The usual message and position are read straight into their types, in a third of the time. Whatever is not
     of that shape is read in the general way, which also knows what is wrong with it.
     """
-    try:
-        if stream.kind is Kind.CHAT:
-            said = _chat(value)
-            return Chat(
-                stream.channel,
-                said.data.text,
-                said.sender,
-                said.key,
-                said.type,
-                said.data.target,
-                None,
-                None if said.client_ts is None else read_time(said.client_ts),
-            )
-        if stream.kind is Kind.LOCATION:
+    channel = stream.channel
+
+    def chat(value: bytes) -> AnyPost:
+        try:
+            said = read_json_chat(value)
+            at, data = said.client_ts, said.data
+            at = None if at is None else read_time(at)
+            return Chat(channel, data.text, said.sender, said.key, said.type, data.target, None, at)
+        except NOT_USUAL:
+            return read_any(stream, value)
+
+    def location(value: bytes) -> AnyPost:
+        try:
             seen = _location(value)
             at, data = seen.client_ts, seen.data
             return Location(
-                stream.channel,
+                channel,
                 data.lat,
                 data.lon,
                 data.accuracy,
@@ -165,9 +175,16 @@ def read_post(stream: Stream, value: bytes) -> AnyPost:
                 None,
                 None if at is None else read_time(at),
             )
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        pass
-    return read_any(stream, value)
+        except NOT_USUAL:
+            return read_any(stream, value)
+
+    match stream.kind:
+        case Kind.CHAT:
+            return chat
+        case Kind.LOCATION:
+            return location
+        case _:
+            return partial(read_any, stream)
 
 
 def read_any(stream: Stream, value: bytes) -> Post:

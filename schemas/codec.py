@@ -16,6 +16,7 @@ from schemas.compiled import (
     compile_encoder,
     compile_flat_encoder,
     compile_head,
+    compile_joining_encoder,
 )
 
 _HEADER: Final = struct.Struct(">BI")
@@ -42,18 +43,30 @@ class Codec:
         latest = self._latest_version = self._catalog.latest(name)
         written = latest if version is None else Version(name, version)
         self.schema_id: Final = self._catalog.id_of(written)
-        self._prefix: Final = _HEADER.pack(0, self.schema_id)
+        self.prefix: Final = _HEADER.pack(0, self.schema_id)
         plain, newest = self._plain(written), self._plain(latest)
+        self._fields = plain
         self._latest = fastavro.parse_schema(newest)
         self._written = self._latest if written == latest else fastavro.parse_schema(plain)
-        self._encode = compile_encoder(plain, self._prefix)
+        self._encode = compile_encoder(plain, self.prefix)
         #: For callers who have a value in no dicts; None, or any of UNUSUAL from it: use `encode`.
-        self.encode_flat: Final = compile_flat_encoder(plain, self._prefix)
+        self.encode_flat: Final = compile_flat_encoder(plain, self.prefix)
         self._decoders: dict[bytes, Decode] = {}
         self._writers: dict[int, Any] = {}
         for number, known in self._catalog.ids.items():
             if known.name == name:
                 self._learn(number, known, newest)
+        #: Decodes what begins with `prefix`; None, or any of UNUSUAL from it: use `decode`.
+        self.straight: Final = self._decoders.get(self.prefix)
+
+    def flat(self, fixed: Mapping[str, Any]) -> Callable[..., bytes] | None:
+        """As `encode_flat`, for values that have these fields in common: they are no arguments."""
+        return compile_flat_encoder(self._fields, self.prefix, fixed)
+
+    def joining(self, rest: "Codec") -> Callable[..., bytes] | None:
+        """Encodes the fields before those of `rest`, given one by one, and joins what `rest` has encoded, but
+        for its prefix. None where this schema does not end as that one; any of UNUSUAL from it: `encode`."""
+        return compile_joining_encoder(self._fields, self.prefix, rest._fields)
 
     def _plain(self, version: Version) -> Any:
         return without_logical_types(self._catalog.schemas[version])
@@ -75,7 +88,7 @@ class Codec:
                 pass  # fastavro knows what it is
         # A fresh buffer a call: cheaper than clearing one, and two threads may share the codec.
         out = BytesIO()
-        out.write(self._prefix)
+        out.write(self.prefix)
         fastavro.schemaless_writer(out, self._written, value)
         return out.getvalue()
 

@@ -7,9 +7,9 @@ so it never decides that a value is wrong, and what it gives is what fastavro wo
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any, Final
 
 Encode = Callable[[Mapping[str, Any]], bytes]
@@ -93,12 +93,53 @@ def compile_encoder(schema: Any, prefix: bytes) -> Encode | None:
     return built
 
 
-def compile_flat_encoder(schema: Any, prefix: bytes) -> Callable[..., bytes] | None:
-    """The same for a value that is in no dicts yet: its arguments are the fields, inner records' in place."""
+def compile_flat_encoder(
+    schema: Any, prefix: bytes, fixed: Mapping[str, Any] = MappingProxyType({})
+) -> Callable[..., bytes] | None:
+    """The same for a value that is in no dicts yet: its arguments are the fields, inner records' in place.
+
+    Fields that are `fixed` have this value always, and are no arguments.
+    """
     leaves: list[tuple[str, Any]] = []
     _walk(schema, "v", [], leaves)
+    known = {
+        name: fixed[field] for (name, _), field in zip(leaves, _fields(schema), strict=True) if field in fixed
+    }
+    arguments = ", ".join(name for name, _ in leaves if name not in known)
+    built: Callable[..., bytes] | None = _encoder(arguments, [], leaves, prefix, known)
+    return built
+
+
+def _fields(schema: Any) -> Iterator[str]:
+    """The names of a record's leaves."""
+    for field in schema["fields"]:
+        kind = field["type"]
+        if isinstance(kind, dict) and kind["type"] == "record":
+            yield from _fields(kind)
+        else:
+            yield field["name"]
+
+
+def compile_joining_encoder(schema: Any, prefix: bytes, rest: Any) -> Callable[..., bytes] | None:
+    """The encoder of a record whose last fields are those of `rest`; None where they are not.
+
+    Its arguments are the fields before them, and then a value of `rest` as bytes, joined as they are.
+    """
+    own = len(schema["fields"]) - len(rest["fields"])
+    if own < 0 or _shape({"fields": schema["fields"][own:]}) != _shape(rest):
+        return None
+    leaves: list[tuple[str, Any]] = []
+    _walk({"fields": schema["fields"][:own]}, "v", [], leaves)
+    leaves.append(("rest", _AS_IT_IS))
     built: Callable[..., bytes] | None = _encoder(", ".join(name for name, _ in leaves), [], leaves, prefix)
     return built
+
+
+def _shape(schema: Any) -> Any:
+    """What tells a schema's bytes from another's: names and types of its fields."""
+    if not isinstance(schema, dict) or "fields" not in schema:
+        return schema
+    return [(field["name"], _shape(field["type"])) for field in schema["fields"]]
 
 
 def compile_decoder(schema: Any, start: int, reader: Any = None) -> Decode | None:
@@ -187,9 +228,26 @@ def _walk(schema: Any, value: str, heads: list[str], leaves: list[tuple[str, Any
             leaves.append((name, kind))
 
 
-def _encoder(arguments: str, heads: list[str], leaves: list[tuple[str, Any]], prefix: bytes) -> Any:
-    lines, parts = list(heads), ["PREFIX"]
+def _encoder(
+    arguments: str,
+    heads: list[str],
+    leaves: list[tuple[str, Any]],
+    prefix: bytes,
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    lines = list(heads)
+    #: Names and calls; and bytes that are always the same, which become one where they touch.
+    parts: list[str | bytes] = [prefix]
     for name, kind in leaves:
+        if name in known:
+            alone = _encoder(name, [], [(name, kind)], b"")
+            if alone is None:
+                return None
+            always: bytes = alone(known[name])
+            if isinstance(parts[-1], bytes):
+                always = parts.pop() + always
+            parts.append(always)
+            continue
         if isinstance(kind, list):
             if not _is_optional(kind, _ENCODE_IN_UNION):
                 return None
@@ -205,14 +263,17 @@ def _encoder(arguments: str, heads: list[str], leaves: list[tuple[str, Any]], pr
     source = [
         f"def encode({arguments}):",
         *(f"    {line}" for line in lines),
-        f"    return JOIN(({', '.join(parts)}))",
+        f"    return JOIN(({', '.join(part if isinstance(part, str) else repr(part) for part in parts)},))",
     ]
-    return _built("encode", source, PREFIX=prefix)
+    return _built("encode", source)
 
 
+#: For what is bytes already.
+_AS_IT_IS: Final = "as it is"
 #: The code that makes bytes of a value, and what of it is joined: the length by itself, because to put it in
 #: front of the text would copy that once more.
 _ENCODE: Final = {
+    _AS_IT_IS: ("pass", "{0}"),
     "string": ("{0} = {0}.encode()", "LENGTH[len({0})], {0}"),
     "bytes": ("pass", "LENGTH[len({0})], {0}"),
     "long": ("{0} = long({0})", "{0}"),

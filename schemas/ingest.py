@@ -13,6 +13,7 @@ from kernel.log.positions import Kind
 from kernel.log.topics import MAX_EVENT_BYTES
 from schemas.checks import check_depth, check_ingest, invalid, too_deep
 from schemas.codec import Codec, Undecodable
+from schemas.compiled import UNUSUAL
 
 DEFAULT_TYPE: Final[Mapping[Kind, str]] = MappingProxyType({Kind.CHAT: "message", Kind.LOCATION: "position"})
 _AVRO: Final = 0
@@ -39,14 +40,33 @@ def decode_ingest(kind: Kind, value: bytes, codec: Codec | None = None) -> dict[
 
     Raises Undecodable (`undecodable`, `unknown_schema`), or TouchlineError `invalid_event` or `too_large`.
     """
+    return read_ingest(kind, value, codec or _CODECS[kind])[0]
+
+
+def read_ingest(kind: Kind, value: bytes, codec: Codec) -> tuple[dict[str, Any], bool]:
+    """As `decode_ingest`, and whether the value is as the codec itself writes it: its bytes may go on as they
+    are."""
     if len(value) > MAX_EVENT_BYTES:
         raise TouchlineError(
             "too_large", f"The event has {len(value)} bytes; at most {MAX_EVENT_BYTES} are allowed."
         )
+    straight = codec.straight
+    if straight is not None and value.startswith(codec.prefix):
+        try:
+            event: dict[str, Any] = straight(value)
+        except UNUSUAL:
+            pass
+        else:
+            check_ingest(kind, event)
+            return event, True
+    return _unusual(kind, value, codec), False
+
+
+def _unusual(kind: Kind, value: bytes, codec: Codec) -> dict[str, Any]:
     if not value:
         raise Undecodable("undecodable", "The value is empty.")
     if value[0] == _AVRO:
-        event = (codec or _CODECS[kind]).decode(value)
+        event = codec.decode(value)
         check_ingest(kind, event)
         return event
     if value.lstrip(_SPACE)[:1] != b"{":

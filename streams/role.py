@@ -76,7 +76,8 @@ async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.
     names, config = topic_names(settings), client_config(settings)
     stream = settings.stream
     # Viewers wait for the fan-out, and some for answers; the log of events may be a moment behind it.
-    apart = {names.fanout(kind) for kind in Kind} | {names.answers, names.attachments, names.retractions}
+    waited_for = {names.fanout(kind) for kind in Kind} | {names.answers, names.attachments, names.retractions}
+    apart = (waited_for, set(names.events.values()))
     sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
     known = asyncio.Event()
 

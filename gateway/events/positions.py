@@ -32,13 +32,17 @@ def lines(numbering: Numbering, stream: Stream, runs: Iterable[Run], count: int)
     """The results of so many events: all of them, where it is known where each lies; else by number, without
     those of which it is not known."""
     texts: list[tuple[Sequence[int], str]] = []
+    #: So many are told of from the first on, without a gap.
+    known = 0
     for numbers, key, partition, append_ms, offsets in runs:
         heads = numbering.heads(stream.kind, key.decode(), partition, append_ms, offsets)
         if heads is not None:
             texts.append((numbers, _text(_head(stream, key), *heads, offsets)))
-    places = [number for numbers, _ in texts for number in numbers]
-    if places == list(range(count)):
+            if numbers[0] == known and numbers[-1] - known + 1 == len(numbers):
+                known += len(numbers)
+    if known == count:
         return "".join([text for _, text in texts]).encode()
+    places = [number for numbers, _ in texts for number in numbers]
     split = [line for _, text in texts for line in text.encode().splitlines()]
     return dict(zip(places, split, strict=True))
 
@@ -64,8 +68,9 @@ def _text(head: str, seq: int, id_: int, offsets: Sequence[int]) -> str:
         # As far as only the last digits of both change.
         (high, first), (id_high, id_first) = divmod(seq | at, _STEP), divmod(id_ | at & _LOW, _STEP)
         count = min(end - at, _STEP - first, _STEP - id_first, _LOW + 1 - (at & _LOW))
-        before, middle = f"{head}{high}", f',"id":"{id_high}'
-        ends = zip(_DIGITS[first : first + count], _DIGITS[id_first : id_first + count], strict=True)
-        found += [f'{before}{digits}{middle}{id_digits}"}}\n' for digits, id_digits in ends]
+        some = [f"{head}{high}", "", f',"id":"{id_high}', "", '"}\n'] * count
+        some[1::5] = _DIGITS[first : first + count]
+        some[3::5] = _DIGITS[id_first : id_first + count]
+        found += some
         at += count
     return "".join(found)

@@ -3,7 +3,7 @@
 It waits for nothing: both producers fill it in their own way, and share what is quick about it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import partial
 from itertools import islice
@@ -41,7 +41,7 @@ class Located(Enum):
 class Run(NamedTuple):
     """Events that were appended at once to one partition."""
 
-    numbers: list[int]
+    numbers: Sequence[int]
     key: bytes
     partition: int
     append_ms: int
@@ -89,7 +89,7 @@ class Batch(Generic[Item]):
         # One callback for a whole part: one for each event would cost as much as encoding it.
         part = self._part()
         # Names of this function, for the sake of speed: the rest of this loop is Kafka's client.
-        prepare, on_delivery = self._prepare, part.report
+        prepare, on_delivery = self._prepare, part.reporting()
         remember, remember_value = part.items.append, part.values.append
         index, sent, end = self._next, 0, self._next + limit
         try:
@@ -177,10 +177,14 @@ class _Part(Generic[Item]):
         self.items: list[Item] = []
         self.values: list[bytes] = []
 
+    def reporting(self) -> OnDelivery:
+        """What hears of each event that was put."""
+        return self._report
+
     def not_put(self) -> None:
         """Kafka's client did not take the last one."""
 
-    def report(self, error: Any, message: Any) -> None:
+    def _report(self, error: Any, message: Any) -> None:
         if error is None:
             self._batch.delivered += 1
             return
@@ -207,31 +211,42 @@ class _Located(_Part[Item]):
         self._offsets: list[int] = []
         #: Where a run of events begins that lie in one partition and were appended at once.
         self._runs: list[tuple[int, bytes, int, tuple[int, int]]] = []
-        self._last: Any = None
 
     def not_put(self) -> None:
         self.values[-1] = b""
         if self.keys:
             self.keys.pop()
 
-    def report(self, error: Any, message: Any) -> None:
-        if error is not None:
-            self._failed = True
-            super().report(error, message)
-            return
-        stamp = (message.timestamp(), message.key()) if self.keys else message.timestamp()
-        if stamp != self._last:
-            self._last = stamp
-            self._runs.append((len(self._offsets), message.key(), message.partition(), message.timestamp()))
-        self._offsets.append(message.offset())
-        # Last: whoever waits may look as soon as the count is right.
-        self._batch.delivered += 1
+    def reporting(self) -> OnDelivery:
+        # Names of this function, for the sake of speed.
+        batch, keys, offsets, runs, failed = self._batch, self.keys, self._offsets, self._runs, self._report
+        last: Any = None
+
+        def report(error: Any, message: Any) -> None:
+            nonlocal last
+            if error is not None:
+                self._failed = True
+                failed(error, message)
+                return
+            stamp = at = message.timestamp()
+            if keys:
+                stamp = (at, message.key())
+            if stamp != last:
+                last = stamp
+                runs.append((len(offsets), message.key(), message.partition(), at))
+            offsets.append(message.offset())
+            # Last: whoever waits may look as soon as the count is right.
+            batch.delivered += 1
+
+        return report
 
     def runs(self) -> Iterator[Run]:
         """Nothing where one has failed: what was not confirmed may lie anywhere between the others."""
         if self._failed or not self._runs:
             return
-        put = [number for number, value in enumerate(self.values, self._start) if value]
+        put: Sequence[int] = range(self._start, self._start + len(self.values))
+        if not all(self.values):
+            put = [number for number, value in zip(put, self.values, strict=True) if value]
         waiting: dict[bytes, Iterator[int]] = {}
         if self.keys:
             for key in set(self.keys):

@@ -7,7 +7,7 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
 from producers.posts import AnyPost, Record
-from producers.sending.quick import quick_ways
+from producers.sending.quick import json_chat_way, quick_ways
 from schemas.catalog import Catalog
 from schemas.checks import check_channel, check_ingest, invalid
 from schemas.codec import Codec
@@ -25,6 +25,8 @@ class Preparing:
         }
         self._keys: Final[dict[str, bytes]] = {}
         self.quick = quick_ways(names, catalog, self._keys)
+        #: None from it: read it in the general way, and call this.
+        self.json_chat: Final = json_chat_way(names, catalog, self._keys)
         self._control: Final = (names.changes, Codec("control", catalog).encode)
 
     def __call__(self, post: AnyPost) -> Record:

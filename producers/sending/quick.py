@@ -5,25 +5,34 @@ What needs a second look (an edit, more fields, anything that may be wrong) give
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from kernel.log.positions import Kind
 from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
-from producers.posts import Chat, Location, Record
+from producers.posts import Chat, JsonChat, Location, Record
 from schemas.catalog import Catalog
 from schemas.checks import EARLIEST_MS, LATEST_MS, MAX_KEY, MAX_SENDER
 from schemas.codec import Codec
 from schemas.compiled import UNUSUAL
+from schemas.ingest import read_time
 
 Quick = Callable[[Any], Record | None]
 _FARTHEST: Final = 1e9
+#: What nearly all events of a kind have in common.
+_USUAL: Final[Mapping[Kind, Mapping[str, Any]]] = MappingProxyType(
+    {
+        Kind.CHAT: {"type": "message", "target": None, "extra": None},
+        Kind.LOCATION: {"type": "position", "extra": None},
+    }
+)
 
 
 def quick_ways(names: TopicNames, catalog: Catalog | None, keys: Mapping[str, bytes]) -> Mapping[type, Quick]:
     """A way for each type that has one; `keys` are the channels that have been seen, as Kafka's keys."""
     ways: dict[type, Quick] = {}
     for type_, kind, make in ((Chat, Kind.CHAT, _chat), (Location, Kind.LOCATION, _location)):
-        encode = Codec(f"ingest-{kind}", catalog).encode_flat
+        encode = Codec(f"ingest-{kind}", catalog).flat(_USUAL[kind])
         if encode is not None:
             ways[type_] = make(encode, names.ingest[kind], keys)
     return ways
@@ -42,9 +51,38 @@ def _chat(encode: Callable[..., bytes], topic: str, keys: Mapping[str, bytes]) -
                 and (sender is None or 0 < len(sender) <= MAX_SENDER)
                 and (at is None or EARLIEST_MS <= at < LATEST_MS)
             ):
-                value = encode("message", key, sender, at, text, None, None)
+                value = encode(key, sender, at, text)
                 if len(value) <= MAX_EVENT_BYTES:
                     return topic, keys[post.channel], value
+        except UNUSUAL:
+            pass
+        return None
+
+    return quick
+
+
+def json_chat_way(
+    names: TopicNames, catalog: Catalog | None, keys: Mapping[str, bytes]
+) -> Callable[[JsonChat, str], Record | None]:
+    """The way of a message that came as JSON to this channel: it never becomes a `Chat`."""
+    encode, topic = Codec(f"ingest-{Kind.CHAT}", catalog).flat(_USUAL[Kind.CHAT]), names.ingest[Kind.CHAT]
+
+    def quick(said: JsonChat, channel: str) -> Record | None:
+        key, sender, at, data = said.key, said.sender, said.client_ts, said.data
+        text = data.text
+        try:
+            if (
+                said.type == "message"
+                and text
+                and data.target is None
+                and (key is None or 0 < len(key) <= MAX_KEY)
+                and (sender is None or 0 < len(sender) <= MAX_SENDER)
+                and (at is None or EARLIEST_MS <= (at := read_time(at) or 0) < LATEST_MS)
+                and encode is not None
+            ):
+                value = encode(key, sender, at, text)
+                if len(value) <= MAX_EVENT_BYTES:
+                    return topic, keys[channel], value
         except UNUSUAL:
             pass
         return None
@@ -69,7 +107,7 @@ def _location(encode: Callable[..., bytes], topic: str, keys: Mapping[str, bytes
                 and (sender is None or 0 < len(sender) <= MAX_SENDER)
                 and (at is None or EARLIEST_MS <= at < LATEST_MS)
             ):
-                value = encode("position", key, sender, at, lat, lon, accuracy, heading, speed, None)
+                value = encode(key, sender, at, lat, lon, accuracy, heading, speed)
                 return topic, keys[post.channel], value
         except UNUSUAL:
             pass

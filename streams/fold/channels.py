@@ -43,6 +43,8 @@ class Channel(NamedTuple):
     counted: bool = False
     #: Whether it is kept what it has come to: what is unread of it is asked for again and again.
     tallied: bool = False
+    #: Whether it is none of these, and nothing is forbidden: as nearly all are.
+    plain: bool = True
 
 
 def make_channel(
@@ -70,15 +72,18 @@ def make_channel(
     targets = tuple(Target(key.encode(), partition_of(key, fanout)) for key in keys)
     guard = Guard(kind, record.channel, settings, sanction_of)
     since, until = horizon(record, append_ms)
-    room = kind is Kind.CHAT and name.startswith(ROOM)
+    room, kept = kind is Kind.CHAT and name.startswith(ROOM), name.startswith(KEPT)
+    # What is unread of it is counted by its numbers.
+    numbered = settings.numbered or room or name.startswith(NOTIFY)
+    counted = settings.counters and kind is Kind.CHAT
     return Channel(
         *(name, name.encode(), partition_of(name, ingest), targets),
-        *(None if guard.idle else guard, since, until, name.startswith(KEPT)),
+        *(None if guard.idle else guard, since, until, kept),
         room=room,
-        # What is unread of it is counted by its numbers.
-        numbered=settings.numbered or room or name.startswith(NOTIFY),
-        counted=settings.counters and kind is Kind.CHAT,
         tallied=room or (kind is Kind.BROADCAST and name.startswith(NOTIFY)),
+        numbered=numbered,
+        counted=counted,
+        plain=guard.idle and not (kept or room or numbered or counted),
     )
 
 

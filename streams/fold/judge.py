@@ -5,7 +5,7 @@ append times and offsets. So a record that is read again, by this worker or the 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from control.channels.epochs import Epochs
@@ -23,8 +23,7 @@ from kernel.settings.reading import Auth
 from schemas.catalog import Catalog
 from schemas.checks import CHANGES, RETRACT
 from schemas.codec import Codec
-from schemas.compiled import UNUSUAL
-from schemas.ingest import decode_ingest
+from schemas.ingest import DEFAULT_TYPE, read_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
 from streams.crowd.counting import Heard
@@ -37,6 +36,7 @@ from streams.fold.outputs.answering import Answering
 from streams.fold.outputs.attaching import Attaching, concerns
 from streams.fold.outputs.auditing import Auditing
 from streams.fold.outputs.crowding import Crowding
+from streams.fold.outputs.encoding import event_encoder, fanout_encoder
 from streams.fold.outputs.retracting import Retracting, taken_back_by
 from streams.fold.outputs.tallies import TalliesFold
 
@@ -85,9 +85,10 @@ class Judge:
         self._posted, event = Codec(f"ingest-{kind}", catalog), Codec(f"event-{kind}", catalog)
         self._encode_numbered, self.decode_event = event.encode, event.decode
         # As it was before there were numbers: roles that are not upgraded yet read it, too.
-        self._encode_event = Codec(f"event-{kind}", catalog, version=1).encode
-        self._encode_fanout = _fanout_encoder(Codec("fanout", catalog))
+        self._encode_event = event_encoder(Codec(f"event-{kind}", catalog, version=1), self._posted)
+        self._encode_fanout = fanout_encoder(Codec("fanout", catalog))
         self._stream, self._is_chat = f"{kind}:", kind is Kind.CHAT
+        self._usual_type = DEFAULT_TYPE.get(kind)
         self._is_location = kind is Kind.LOCATION
         self._rejections = Rejections(names.rejected, catalog)
         encode_answer = Codec("answer", catalog).encode
@@ -143,38 +144,43 @@ class Judge:
     # Asked for each event: a call costs as much as some of its branches.
     def _judge(self, record: Record, channel: Channel, outcome: Outcome) -> None:  # noqa: PLR0912, PLR0915
         offset, append_ms, _, value, headers = record
-        memory = self.memory
-        event = decode_ingest(self.kind, value or b"", self._posted)
-        sender = event["sender"]
-        shared = headers is not None and came_by_a_door(headers)
-        signed = bool(headers) and self._signer.signed(self.kind, channel.name, value or b"", headers)
-        keys = repeat_keys(channel.name, event["key"], origin_of(headers) if headers else None)
-        asker = asker_of(headers) if headers else None
+        memory, plain = self.memory, channel.plain
+        event, as_it_is = read_ingest(self.kind, value or b"", self._posted)
+        sender, type_ = event["sender"], event["type"]
+        # Nearly all are: there is nothing about them that more than one event in a hundred has.
+        usual = type_ == self._usual_type and event["data"]["extra"] is None
+        shared = signed = False
+        origin = asker = decided = None
+        if headers:
+            shared, origin, asker = came_by_a_door(headers), origin_of(headers), asker_of(headers)
+            signed = self._signer.signed(self.kind, channel.name, value or b"", headers)
+        keys = repeat_keys(channel.name, event["key"], origin)
+        by_user, fresh = not signed or type_ == OPENED, offset >= memory.decided_until
         try:
             if self._counts_already(offset, append_ms, keys):
                 outcome.repeated += 1
                 if asker is not None:
                     outcome.writes += self._what_counts(asker, record, channel, event, keys)
                 return
-            if self._is_chat and offset >= memory.decided_until:
+            if fresh and not usual and self._is_chat:
                 check_reply(event, append_ms)
-            by_user = not signed or event["type"] == OPENED
-            if offset >= memory.decided_until and by_user:
+            if fresh and by_user:
                 # Asked here first: a call costs as much as all three.
                 if not signed and (
-                    channel.kept or event["type"] in TYPES or (sender and sender.startswith(SENDERS))
+                    channel.kept or (not usual and type_ in TYPES) or (sender and sender.startswith(SENDERS))
                 ):
-                    check_post(channel.name, sender, event["type"])
+                    check_post(channel.name, sender, type_)
                 if channel.guard is not None:
                     channel.guard.check(event, append_ms, memory.paces, headers)
                 if channel.kept and self._is_location:
                     memory.moves.check(channel.name, move_of(event, append_ms))
-            decided = self._judge_room(record, channel, event) if channel.room else None
-            if sender is None and channel.kept and channel.name.startswith(USER):
-                sender = event["sender"] = _owner(channel.name)
-            writes = self._accept(record, channel, event, shared=shared)
-            size = len(writes[0].value or b"")
-            if shared and offset >= memory.decided_until:
+            if not plain:
+                decided = self._judge_room(record, channel, event) if channel.room else None
+                if sender is None and channel.kept and channel.name.startswith(USER):
+                    sender = event["sender"] = _owner(channel.name)
+            writes = self._accept(record, channel, event, shared=shared, as_it_is=as_it_is and plain)
+            size = len(writes[0].value or b"") if shared else 0
+            if shared and fresh:
                 memory.shares.check(self.kind, channel.name, sender, size, append_ms)
         except FAULTS:
             raise
@@ -189,30 +195,30 @@ class Judge:
             return
         for key in keys:
             memory.repeats.remember(key, append_ms, offset)
-        if channel.guard is not None and (by_user or channel.room):
-            channel.guard.count(sender, append_ms, memory.paces, changes=event["type"] in CHANGES)
         if shared:
             memory.shares.count(self.kind, channel.name, sender, size, append_ms)
-        if channel.kept and self._is_location:
-            outcome.moved.append(memory.moves.take(channel.name, event, append_ms, offset))
         if (n := event["n"]) is not None:
             memory.counts.put(channel.name, self._count(channel.name).after(n, event["seq"]), offset)
         outcome.writes += writes
-        if decided is not None and self._rooms is not None:
-            outcome.writes += self._rooms.writes(channel.name, decided)
-        if channel.tallied and self._tallies is not None:
-            self._tallies.note(event, headers, None if decided is None else decided.room)
-        if self._is_chat and concerns(event):
-            outcome.writes += self._attaching.writes(event)
-            if event["type"] == RETRACT and self._auditing is not None:
-                outcome.writes += self._auditing.retraction(event, headers)
-        if event["type"] in _FOR_CROWDS:
-            outcome.writes += [
-                *self._retracting.writes(self.kind, event),
-                *self._crowding.writes(self.kind, event),
-            ]
-        if channel.counted and event["type"] not in CHANGES:
-            outcome.said.append(self._heard(event, append_ms, offset))
+        if not plain:
+            if channel.guard is not None and (by_user or channel.room):
+                channel.guard.count(sender, append_ms, memory.paces, changes=type_ in CHANGES)
+            if channel.kept and self._is_location:
+                outcome.moved.append(memory.moves.take(channel.name, event, append_ms, offset))
+            if decided is not None and self._rooms is not None:
+                outcome.writes += self._rooms.writes(channel.name, decided)
+            if channel.tallied and self._tallies is not None:
+                self._tallies.note(event, headers, None if decided is None else decided.room)
+            if channel.counted and type_ not in CHANGES:
+                outcome.said.append(self._heard(event, append_ms, offset))
+        if not usual:
+            if self._is_chat and concerns(event):
+                outcome.writes += self._attaching.writes(event)
+                if type_ == RETRACT and self._auditing is not None:
+                    outcome.writes += self._auditing.retraction(event, headers)
+            if type_ in _FOR_CROWDS:
+                outcome.writes += self._retracting.writes(self.kind, event)
+                outcome.writes += self._crowding.writes(self.kind, event)
         outcome.accepted[channel.key] += 1
         if asker is not None:
             outcome.writes += self._answers.accepted(asker, event["seq"], event["id"])
@@ -246,9 +252,9 @@ class Judge:
         return False
 
     def _accept(
-        self, record: Record, channel: Channel, event: dict[str, Any], *, shared: bool
+        self, record: Record, channel: Channel, event: dict[str, Any], *, shared: bool, as_it_is: bool
     ) -> list[Write]:
-        offset, append_ms, _, _, given = record
+        offset, append_ms, _, posted, given = record
         partition = self.partition
         seq = make_seq(self._epochs.of(offset), offset)
         event["channel"] = channel.name
@@ -260,8 +266,10 @@ class Judge:
         if channel.numbered or offset < self.memory.decided_until:
             n = event["n"] = self._number(offset, channel, event["type"])
             event.setdefault("members_at", None)
-        plain = n is None and not channel.room
-        value = self._encode_event(event) if plain else self._encode_numbered(event)
+        if n is not None or channel.room:
+            value = self._encode_numbered(event)
+        else:
+            value = self._encode_event(event, posted if as_it_is else None)
         about = event["data"]["target"] if self._is_chat else taken_back_by(self.kind, event)
         body = event["body"] = render(self.kind, event)
         fanout = self._encode_fanout(
@@ -344,24 +352,6 @@ class Judge:
         except TouchlineError as error:
             return self._answers.refused(asker, error)
         return []
-
-
-_FANOUT: Final = ("stream", "seq", "server_ts", "type", "sender", "n", "target", "body")
-
-
-def _fanout_encoder(codec: Codec) -> Callable[..., bytes]:
-    """The fields of a fan-out record to its bytes, by way of a dict only where straight code gives way."""
-    flat, encode = codec.encode_flat, codec.encode
-
-    def encode_fanout(*values: Any) -> bytes:
-        if flat is not None:
-            try:
-                return flat(*values)
-            except UNUSUAL:
-                pass
-        return encode(dict(zip(_FANOUT, values, strict=True)))
-
-    return encode_fanout
 
 
 def _owner(channel: str) -> str | None:

@@ -26,8 +26,10 @@ _AT_ONCE: Final = 1000
 class Sink:
     """Idempotent producers. The order in each partition is kept, and a lost output ends the worker.
 
-    What goes to the topics `apart` has a producer of its own, and with it connections of its own: brokers do
+    Each group of topics that are `apart` has a producer of its own, with connections of its own: brokers do
     the requests of one connection one after the other, so what somebody waits for does not wait for the rest.
+    And a producer looks at each partition that it has heard of, thousands of times a second: what is written
+    for each event shares none with the many topics that are written now and then.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class Sink:
         linger_ms: float,
         clock: Clock,
         max_queued: int = _MAX_QUEUED,
-        apart: Collection[str] = (),
+        apart: Sequence[Collection[str]] = (),
     ) -> None:
         self._max_queued, self._monotonic = max_queued, clock.monotonic
         self._error: KafkaError | None = None
@@ -46,9 +48,12 @@ class Sink:
         #: What belongs to no slice and found no room.
         self._late: list[Write] = []
         self._confirmed = 0
-        self._producers = [self._producer(config, linger_ms) for _ in range(2 if apart else 1)]
-        self._shared = self._producers[0].produce
-        self._apart = dict.fromkeys(apart, self._producers[-1].produce)
+        self._rest, *own = self._producers = [
+            self._producer(config, linger_ms) for _ in range(1 + len(apart))
+        ]
+        self._owner = {topic: owner for owner, topics in zip(own, apart, strict=True) for topic in topics}
+        self._shared = self._rest.produce
+        self._apart = {topic: owner.produce for topic, owner in self._owner.items()}
 
     def _producer(self, config: Mapping[str, Any], linger_ms: float) -> Producer:
         return Producer(
@@ -73,9 +78,9 @@ class Sink:
 
     async def learn(self, topics: Collection[str]) -> None:
         """Ask which partitions these topics have: what was added lately is refused as unknown otherwise."""
-        for producer in self._producers:
-            for topic in topics:
-                await asyncio.to_thread(producer.list_topics, topic, timeout=_ANSWER_S)
+        for topic in topics:
+            writer = self._owner.get(topic, self._rest)
+            await asyncio.to_thread(writer.list_topics, topic, timeout=_ANSWER_S)
 
     async def ready(self) -> None:
         """Wait for room. To be awaited before each slice of outputs; raises once any output was lost."""
@@ -96,19 +101,21 @@ class Sink:
         a wait they did not count any more (`counts`), and the rest is left to who has the partitions now.
         """
         apart, shared = self._apart.get, self._shared
-        for number, (topic, value, key, partition, timestamp, headers) in enumerate(writes):
-            if number and not number % _AT_ONCE:
+        # Arguments by name would cost a third more. The two that are None: nobody is told of each output.
+        for start in range(0, len(writes), _AT_ONCE):
+            if start:
                 await self.ready()
                 if not counts():
                     return False
-            while True:
-                try:
-                    apart(topic, shared)(topic, value, key, partition, timestamp=timestamp, headers=headers)
-                    break
-                except BufferError:
-                    await self._some_room()
-                    if not counts():
-                        return False
+            for topic, value, key, partition, timestamp, headers in writes[start : start + _AT_ONCE]:
+                while True:
+                    try:
+                        apart(topic, shared)(topic, value, key, partition, None, None, timestamp, headers)
+                        break
+                    except BufferError:
+                        await self._some_room()
+                        if not counts():
+                            return False
         return True
 
     async def _some_room(self) -> None:
@@ -123,7 +130,7 @@ class Sink:
         """Write these, in this order. Only after `ready`, with no await in between; not many."""
         apart, shared = self._apart.get, self._shared
         for topic, value, key, partition, timestamp, headers in writes:
-            apart(topic, shared)(topic, value, key, partition, timestamp=timestamp, headers=headers)
+            apart(topic, shared)(topic, value, key, partition, None, None, timestamp, headers)
 
     def write_apart(self, writes: Iterable[Write]) -> None:
         """Write what belongs to no slice, and was not waited for with `ready`; it may be late."""

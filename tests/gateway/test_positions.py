@@ -42,6 +42,21 @@ def test_many_are_told_what_each_would_be(first: int, sizes: list[int], gap: boo
         assert json.loads(text) == shown
 
 
+def test_with_a_gap_each_is_told_by_its_number() -> None:
+    def told(*runs: Run, count: int) -> bytes | dict[int, bytes]:
+        return lines(numbering(), STREAM, runs, count)
+
+    def run(numbers: list[int], offsets: list[int], partition: int = HERE) -> Run:
+        return Run(numbers, b"final", partition, APPEND, offsets)
+
+    whole = told(run([0, 1], [7, 8]), run([2], [9]), count=3)
+    assert isinstance(whole, bytes)
+    first, second, third = whole.splitlines()
+    assert told(run([0, 1], [7, 8]), count=3) == {0: first, 1: second}
+    assert told(run([0, 2], [7, 9]), run([1], [8]), count=3) == {0: first, 1: second, 2: third}
+    assert told(run([0], [7]), run([1], [8], HERE ^ 1), run([2], [9]), count=3) == {0: first, 2: third}
+
+
 @pytest.mark.parametrize(
     ("at", "known"),
     [

@@ -13,7 +13,7 @@ from kernel.log.positions import Kind, Stream
 from kernel.log.topics import topic_names
 from kernel.settings.reading import load_settings
 from producers import Chat, Location
-from producers.posts import AnyPost, Post, read_any, read_post
+from producers.posts import NOT_USUAL, AnyPost, Post, read_any, read_json_chat, read_post
 from producers.sending.preparing import Preparing
 
 TEXTS = some.one_of(
@@ -125,6 +125,15 @@ def read_in_both_ways(ways: tuple[Preparing, Preparing], kind: Kind, value: byte
     )
 
 
+def from_json(quick: Preparing, value: bytes) -> Any:
+    """What comes of a message that never becomes a `Chat`; None: it is left to the others."""
+    try:
+        said = read_json_chat(value)
+    except NOT_USUAL:
+        return None
+    return outcome(lambda it: quick.json_chat(it, "final"), said)
+
+
 @settings(max_examples=600, deadline=None)
 @given(kind=some.sampled_from(Kind), fields=JSON, more=DATA)
 def test_json_is_read_alike_in_both_ways(
@@ -132,8 +141,11 @@ def test_json_is_read_alike_in_both_ways(
 ) -> None:
     if fields["data"] == {}:
         fields = {**fields, "data": {**USUAL_DATA[kind], **more}}
-    straight, general = read_in_both_ways(ways, kind, json.dumps(fields).encode())
+    value = json.dumps(fields).encode()
+    straight, general = read_in_both_ways(ways, kind, value)
     assert straight == general
+    if kind is Kind.CHAT:
+        assert from_json(ways[0], value) in (None, general)
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'"x"', b'{"data":{"text":"\xff"}}', b'{"data":' * 5000])
@@ -148,3 +160,12 @@ def test_the_usual_json_is_read_straight() -> None:
     assert isinstance(read_post(Stream(Kind.CHAT, "a"), b'{"data":{"text":"x"}}'), Chat)
     assert isinstance(read_post(Stream(Kind.LOCATION, "a"), b'{"data":{"lat":1,"lon":2}}'), Location)
     assert isinstance(read_post(Stream(Kind.CHAT, "a"), b'{"data":{"text":"x","mood":1}}'), Post)
+
+
+def test_the_usual_message_becomes_a_record_straight_from_json(ways: tuple[Preparing, Preparing]) -> None:
+    quick, general = ways
+    usual = {"sender": "ana", "key": "k", "client_ts": WHEN, "data": {"text": "Olé"}}
+    value = json.dumps(usual).encode()
+    assert from_json(quick, value) == general(read_any(Stream(Kind.CHAT, "final"), value))
+    edit = json.dumps({"type": "edit", "data": {"text": "Olé", "target": "12"}}).encode()
+    assert from_json(quick, edit) is None

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalog import Version, built_in, without_logical_types
+from schemas.codec import Codec
 from schemas.compiled import UNUSUAL, compile_decoder, compile_encoder, compile_head, varint
 
 PLAIN = {
@@ -85,6 +86,38 @@ def test_it_encodes_and_decodes_as_fastavro_does(name: str, data: st.DataObject)
     expected = slow_encode(name, value)
     assert encode(value) == expected
     assert decode(expected) == slow_decode(name, expected) == value
+
+
+@pytest.mark.parametrize("kind", ["chat", "location", "broadcast"])
+@patient
+@given(st.data())
+def test_what_was_posted_is_joined_to_an_event_as_it_stands(kind: str, data: st.DataObject) -> None:
+    event, posted = Codec(f"event-{kind}", version=1), Codec(f"ingest-{kind}")
+    joining = event.joining(posted)
+    assert joining is not None
+    plain = without_logical_types(built_in().schemas[Version(f"event-{kind}", 1)])
+    value = data.draw(values(plain))
+    own = ("channel", "seq", "id", "server_ts", "partition")
+    rest = posted.encode({name: part for name, part in value.items() if name not in own})
+    joined = joining(*(value[name] for name in own), rest[len(posted.prefix) :])
+    assert joined == event.encode(value)
+
+
+@patient
+@given(values(PLAIN["ingest-chat"]), st.booleans(), st.booleans())
+def test_fields_that_are_fixed_are_no_arguments(value: Any, of_type: bool, of_data: bool) -> None:
+    codec, data = Codec("ingest-chat"), value["data"]
+    leaves = {**value, **data}
+    del leaves["data"]
+    chosen = {"type": of_type, "extra": of_data, "target": of_data, "key": False}
+    encode = codec.flat({name: leaves[name] for name, fixed in chosen.items() if fixed})
+    assert encode is not None
+    assert encode(*(part for name, part in leaves.items() if not chosen.get(name))) == codec.encode(value)
+
+
+def test_a_schema_that_does_not_end_as_the_other_is_not_joined() -> None:
+    assert Codec("event-chat").joining(Codec("ingest-location")) is None
+    assert Codec("ingest-chat").joining(Codec("event-chat")) is None
 
 
 OLDER = [version for name in COMPILED for version in built_in().versions(name)[:-1]]

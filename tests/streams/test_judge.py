@@ -42,6 +42,16 @@ def test_avro_and_json_of_one_event_come_out_the_same() -> None:
     assert fold(make_judge(), avro).writes == fold(make_judge(), chat(1)).writes
 
 
+def test_what_no_encoder_writes_is_written_anew() -> None:
+    """A number in more bytes than others read: what is on the log is as our own encoder has it."""
+    event = {"type": "message", "key": None, "sender": None, "client_ts": None}
+    usual = Codec("ingest-chat").encode({**event, "data": {"text": "a", "target": None, "extra": None}})
+    assert usual.endswith(b"\x02a\0\0")
+    longer = usual[:-4] + b"\x82" + b"\x80" * 10 + b"\0a\0\0"
+    written, _ = fold(make_judge(), Record(1, APPEND, b"final", longer)).writes
+    assert written == fold(make_judge(), Record(1, APPEND, b"final", usual)).writes[0]
+
+
 def test_every_shard_of_every_live_version_gets_the_event() -> None:
     writes = fold(make_judge(versions=(ChannelVersion(1, 1, 0), ChannelVersion(2, 3, 0))), chat(1)).writes
     assert [w.key for w in writes if w.topic == "t.fanout.live"] == [
