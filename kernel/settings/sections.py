@@ -49,7 +49,8 @@ class Elasticsearch(Section, frozen=True):
         str,
         Meta(
             description="whose endings search ignores: a language that Snowball knows, or several, with"
-            " commas (told apart message by message; needs the extra `languages`)"
+            " commas (told apart message by message; needs the extra `languages`); `korean` and `japanese`"
+            " besides, whose words are taken apart (the extras of these names)"
         ),
     ] = "english"
 

@@ -10,6 +10,8 @@ from elasticsearch import AsyncElasticsearch
 from history import names
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
+from search_indexer.text.languages import languages_of
+from search_indexer.text.morphemes import analysers_of
 
 #: Fields that indices made before they were thought of lack.
 BASE, NUMBER, REPLY, MARKS = "base", "n", "reply_to", "marks"
@@ -62,7 +64,11 @@ WORDS: Final = 2
 
 def made_with(settings: Settings) -> dict[str, Any]:
     """What decides which words a document is found by."""
-    return {"language": settings.elasticsearch.language, "words": WORDS}
+    language = settings.elasticsearch.language
+    made: dict[str, Any] = {"language": language, "words": WORDS}
+    if analysers := analysers_of(languages_of(language)):
+        made["analysers"] = analysers
+    return made
 
 
 def template(settings: Settings, kind: Kind, generation: int, *, live: bool) -> dict[str, Any]:
