@@ -34,6 +34,7 @@ from control.outlets.webhooks import (
 )
 from control.rooms.door import Command, Who
 from control.state import ControlState
+from kernel.access.mailboxes import is_mail, mailbox_of
 from kernel.access.outward import Outward
 from kernel.access.signing import Signer
 from kernel.access.users import name_in_channel
@@ -67,7 +68,10 @@ class OutletDoor:
         own = not self._administers(who, wanted.streams, wanted.users)
         if own:
             self._must_own(who, wanted)
-        self._outward.check(wanted.url)
+        if is_mail(wanted.url):
+            mailbox_of(wanted.url, who.user, self._outbox, own=own)
+        else:
+            self._outward.check(wanted.url)
         before = self._state.outlets.webhook(id_)
         if before is not None:
             self._must_have(who, before)
@@ -162,7 +166,8 @@ class OutletDoor:
                     "forbidden",
                     f"A webhook of {pattern} needs admin on it; without, one is of your own alerts.",
                 )
-        if not self._outbox.user_webhooks:
+        # To whom e-mail may go is a setting of its own.
+        if not self._outbox.user_webhooks and not is_mail(wanted.url):
             raise TouchlineError("forbidden", _NO_USERS, hint=_ALLOWS_USERS)
 
     # ── what users want to be told ───────────────────────────────────────────────────────────────────
