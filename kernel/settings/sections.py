@@ -53,6 +53,10 @@ class Elasticsearch(Section, frozen=True):
             " besides, whose words are taken apart (the extras of these names)"
         ),
     ] = "english"
+    meaning: Annotated[
+        bool,
+        Meta(description="find texts by what they mean too, with `sort=meaning` (needs the extra `meaning`)"),
+    ] = False
 
 
 class Topics(Section, frozen=True):

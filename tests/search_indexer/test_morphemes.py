@@ -195,22 +195,25 @@ def test_the_index_says_which_analysers_made_its_words() -> None:
 async def test_elasticsearch_finds_what_matching_finds(
     kafka_servers: str, elasticsearch_url: str, tmp_path: Path
 ) -> None:
-    """With the packages of both extras, through indexer and searcher."""
-    asian = {**QUICK, "TOUCHLINE_ELASTICSEARCH_LANGUAGE": "english,korean,japanese"}
+    """With the packages of both extras, through indexer and searcher; and across languages told apart."""
+    languages = "english,spanish,korean,japanese"
+    folding, asked = Folding(languages), [*SPELT, ("jugador", "los jugadores no quieren salir del campo")]
+    asian = {**QUICK, "TOUCHLINE_ELASTICSEARCH_LANGUAGE": languages}
     with running(kafka_servers, elasticsearch_url, tmp_path, "index", **asian) as started:
-        said = [chat("asia", at, text) for at, (_, text) in enumerate(SPELT, 1)]
+        said = [chat("asia", at, text) for at, (_, text) in enumerate(asked, 1)]
         write(started.settings, Kind.CHAT, said)
         async with elastic_client(started.settings) as client:
             searcher = Searcher(client, started.settings, SystemClock())
             async with asyncio.timeout(60):
                 while True:
-                    if (await searcher.search(Search(channels=("asia",)), Page())).total == len(SPELT):
+                    if (await searcher.search(Search(channels=("asia",)), Page())).total == len(asked):
                         break
                     await asyncio.sleep(0.05)
-            for q, _ in SPELT:
+            for q, _ in asked:
                 found = await searcher.search(Search(q=q, channels=("asia",)), Page(limit=100))
                 texts = {msgspec.json.decode(hit.event)["data"]["text"] for hit in found.hits}
-                query = parse(q, WORDS)
-                assert texts == {text for _, text in SPELT if matches(query, text_of(text, WORDS))}, q
+                query = parse(q, folding)
+                assert texts == {text for _, text in asked if matches(query, text_of(text, folding))}, q
+                assert q == "引っ越し" or texts, q
             marks = await searcher.watermarks()
             assert marks.made_with == marks.as_set
