@@ -174,7 +174,8 @@ async def test_whoever_made_an_alert_is_mailed_seldom_and_all_of_it(posting: Pip
     assert await refused(posting, "PUT", path, ana, to_bob) == (403, "forbidden")
     twice = body | {"url": f"mailto:{ana}@example.com?cc={bob}@example.com"}
     assert await refused(posting, "PUT", path, ana, twice) == (400, "bad_request")
-    assert (await ok(posting, "PUT", path, ana, body))["active"]
+    made = await ok(posting, "PUT", path, ana, body)
+    assert (made["active"], "secret" in made) == (True, False)
 
     producer = Producer(client_config(posting.settings, partitioner="murmur2_random"))
     key = f"alert-{alert}"
