@@ -15,10 +15,10 @@ from statistics import median
 from elasticsearch import Elasticsearch
 from msgspec.structs import replace
 
-from bench.corpus import clean, deployment, messages
-from bench.figures import quantile, sample
 from bench.indexer import index_all
-from history.elastic import elastic_client
+from bench.report.figures import quantile, sample
+from bench.rig.corpus import clean, deployment, messages
+from history.sources.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings

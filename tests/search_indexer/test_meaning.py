@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from history.elastic import elastic_client
+from history.sources.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
