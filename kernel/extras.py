@@ -33,6 +33,9 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "s3": ("aiobotocore", "botocore"),
         "rocksdb": ("rocksdict",),
         "languages": ("py3langid",),
+        "meaning": ("wordllama",),
+        "korean": ("kiwipiepy", "kiwipiepy_model"),
+        "japanese": ("sudachidict_small", "sudachipy"),
         "traces": ("opentelemetry",),
     }
 )
@@ -44,6 +47,9 @@ IMPLIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "s3": ("server", "registry"),
         "rocksdb": ("server", "registry"),
         "languages": ("server", "registry"),
+        "meaning": ("server", "registry"),
+        "korean": ("server", "registry"),
+        "japanese": ("server", "registry"),
     }
 )
 

@@ -19,6 +19,7 @@ from control.state import ControlState
 from control.topic_tables.follower import TableThread
 from history import History
 from history.taken_back import TakenBack
+from kernel.access.mailboxes import is_mail, mailbox_of
 from kernel.access.outward import Outward
 from kernel.access.signing import Signer
 from kernel.clock import Clock
@@ -40,6 +41,7 @@ from outbox.forwarding.forwarding import Forwarding
 from outbox.forwarding.receivers import Receivers, Ways
 from outbox.notifying.live import Live
 from outbox.notifying.notifier import Notifier
+from outbox.outlets.mailing import Mailer, MailOutlet
 from outbox.outlets.outlet import Item, Outlet
 from outbox.outlets.personal import ways_of_users
 from outbox.outlets.posting import Poster, Signed, WebhookOutlet
@@ -65,6 +67,7 @@ class Outboxes:
         self._health, self._names = health, topic_names(settings)
         self._events, self._cluster = Events(settings), Cluster(settings)
         self._writer = LogWriter(settings)
+        self._mailer = Mailer(settings.outbox, clock) if settings.outbox.mail_server else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._batches: asyncio.Queue[Batch] = asyncio.Queue(_BATCHES)
@@ -82,13 +85,6 @@ class Outboxes:
         def shown_now(item: Item) -> bytes:
             return shown.shown(Stream.parse(item.stream), [item.body])[0]
 
-        secrets, outward = Secrets(settings.auth), Outward(settings)
-
-        def of_webhook(webhook: Webhook) -> WebhookOutlet:
-            outward.check(webhook.url)
-            secret = secrets.open(webhook.secret, webhook.id)
-            return WebhookOutlet(webhook.url, Signed(secret, self._clock), poster, shown_now)
-
         key = read_vapid(settings)
         push: Callable[[Notifying, str], Outlet] | None = None
         if key is not None:
@@ -97,7 +93,9 @@ class Outboxes:
             def push(wishes: Notifying, subscription: str) -> Outlet:
                 return BrowserPush(wishes, subscription, vapid, poster)
 
-        ways = Ways(of_webhook, ways_of_users(settings, self._clock, poster, push=push))
+        ways = Ways(
+            self._ways_of_webhooks(poster, shown_now), ways_of_users(settings, self._clock, poster, push=push)
+        )
         receivers = Receivers(
             *(state.outlets, self._events, ways, settings.outbox, self._clock),
             spawn=self._spawn,
@@ -156,6 +154,24 @@ class Outboxes:
                 await asyncio.sleep(0)
                 ends = self._clock.monotonic() + TURN_S
 
+    def _ways_of_webhooks(
+        self, poster: Poster, shown_now: Callable[[Item], bytes]
+    ) -> Callable[[Webhook], Outlet]:
+        """To a mailbox, or to an address."""
+        settings, mailer = self._settings, self._mailer
+        secrets, outward = Secrets(settings.auth), Outward(settings)
+
+        def way(webhook: Webhook) -> Outlet:
+            if is_mail(webhook.url) and mailer is not None:
+                # As the settings are now, not as they were when it was set.
+                to = mailbox_of(webhook.url, webhook.maker, settings.outbox, own=webhook.own)
+                return MailOutlet(to, webhook.id, mailer, shown_now)
+            outward.check(webhook.url)
+            secret = secrets.open(webhook.secret, webhook.id)
+            return WebhookOutlet(webhook.url, Signed(secret, self._clock), poster, shown_now)
+
+        return way
+
     async def _open_patiently(self, source: EventSource, asked: list[Partition]) -> None:
         try:
             await self._open(source, asked)
@@ -210,6 +226,8 @@ class Outboxes:
             self._settled |= changed
 
     async def _end(self, source: EventSource) -> None:
+        if self._mailer is not None:
+            self._mailer.close()
         try:
             if source.pending is None:
                 await self._settle(source)

@@ -36,6 +36,7 @@ from control.outlets.webhooks import (
 )
 from control.rooms.door import Command, Who
 from control.state import ControlState
+from kernel.access.mailboxes import is_mail, mailbox_of
 from kernel.access.outward import Outward
 from kernel.access.signing import Signer
 from kernel.access.users import name_in_channel
@@ -74,7 +75,10 @@ class OutletDoor:
         own = not self._administers(who, wanted.streams, wanted.users)
         if own:
             self._must_own(who, wanted)
-        self._outward.check(wanted.url)
+        if is_mail(wanted.url):
+            mailbox_of(wanted.url, who.user, self._outbox, own=own)
+        else:
+            self._outward.check(wanted.url)
         before = self._state.outlets.webhook(id_)
         if before is not None:
             self._must_have_made(who, before)
@@ -84,7 +88,8 @@ class OutletDoor:
         if wanted.secret is not None or before is None:
             secret = new_secret() if wanted.secret is None else check_secret(wanted.secret)
             sealed = self._secrets.seal(secret, id_)
-            told = {"secret": secret} if wanted.secret is None else {}
+            # Nobody verifies an e-mail by it.
+            told = {"secret": secret} if wanted.secret is None and not is_mail(wanted.url) else {}
         else:
             sealed = before.secret
         webhook = Webhook(
@@ -192,7 +197,8 @@ class OutletDoor:
                     "forbidden",
                     f"A webhook of {pattern} needs admin on it; without, one is of your own alerts.",
                 )
-        if not self._outbox.user_webhooks:
+        # To whom e-mail may go is a setting of its own.
+        if not self._outbox.user_webhooks and not is_mail(wanted.url):
             raise TouchlineError("forbidden", _NO_USERS, hint=_ALLOWS_USERS)
 
     # ── what users want to be told ───────────────────────────────────────────────────────────────────

@@ -26,7 +26,7 @@ async def export_hits(
     own, taken_back = {"token", "format", "limit"}, TakenBack(context.control_state.moderation)
     given = [(name, value) for name, value in request.query.items() if name not in own]
     search, page = searcher.read(given if "sort" in request.query else [*given, ("sort", "oldest")])
-    if search.sort == "relevance" or page.counts is not None:
+    if search.sort in {"relevance", "meaning"} or page.counts is not None:
         raise TouchlineError("bad_request", "A stream of all hits is by time, and nothing is counted in it.")
     user = context.budgets.bound((await context.access.scope(request, "search")).bound, admin=False)
     context.budgets.take_read(user)

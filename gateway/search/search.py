@@ -59,8 +59,9 @@ _PARAMETERS: Final = (
     _query("within", "How far around it, with m, km, mi, ft or yd.", {"type": "string", "default": "5km"}),
     _query(
         "sort",
-        "By default relevance where there is a q, else newest.",
-        {"type": "string", "enum": ["relevance", "newest", "oldest"]},
+        "By default relevance where there is a q, else newest. meaning: by words and by what they mean, where"
+        " the index has that; 100 hits of each, and `total` is of words.",
+        {"type": "string", "enum": ["relevance", "newest", "oldest", "meaning"]},
     ),
     _query(
         "limit",
@@ -153,7 +154,8 @@ async def routes(context: Context) -> Sequence[Operation]:
         scope = await context.access.scope(request, "search")
         search, page = searcher.read((n, v) for n, v in request.query.items() if n != "token")
         user = context.budgets.bound(scope.bound, admin=False)
-        context.budgets.take_read(user, 1.0 if page.counts is None else 1.0 + page.counts.cost)
+        cost = 1.0 if page.counts is None else 1.0 + page.counts.cost
+        context.budgets.take_read(user, cost + (search.sort == "meaning"))
         async with context.pages.slot(user):
             found = await searcher.search(
                 search, page, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
@@ -167,7 +169,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 found = await searcher.search(
                     search, page, patterns=scope.patterns, seen=seen, taken_back=taken_back
                 )
-            if not found.total and page.cursor is None:
+            if not found.total and not found.hits and page.cursor is None:
                 with suppress(RateLimitedError):
                     context.budgets.take_read(user)
                     found.did_you_mean = await meant(search, scope)

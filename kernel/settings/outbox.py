@@ -1,4 +1,4 @@
-"""The settings of what leads out to other systems: webhooks, Web Push."""
+"""The settings of what leads out to other systems: webhooks, Web Push, e-mail."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from kernel.settings.section import Count, Port, Seconds, Section
 
 
 class Outbox(Section, frozen=True):
-    """What leads out: notifications, webhooks, Web Push."""
+    """What leads out: notifications, webhooks, Web Push, e-mail."""
 
     group: Annotated[
         str, Meta(description="consumer group of these roles; empty: `-outbox` after the topics' prefix")
@@ -43,3 +43,23 @@ class Outbox(Section, frozen=True):
     vapid_contact: Annotated[
         str, Meta(description="how push services reach you: a mailto: or https: address")
     ] = ""
+    mail_server: Annotated[
+        str,
+        Meta(
+            description="where e-mail is handed in: smtps://host:port, or smtp://host:port, which has to know"
+            " STARTTLS unless it is on loopback; empty: none is sent"
+        ),
+    ] = ""
+    mail_user: Annotated[str, Meta(description="who hands it in there; empty: nobody in particular")] = ""
+    mail_password: Annotated[str, Meta(description="and their password")] = ""
+    mail_from: Annotated[str, Meta(description="the address that e-mail is from")] = ""
+    mail_to: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="addresses that administrators may have e-mail sent to; `{user}@example.com` is each"
+            " user's own"
+        ),
+    ] = ()
+    mail_every_s: Annotated[
+        Seconds, Meta(description="how often an e-mail goes out to one receiver at most")
+    ] = 60.0

@@ -49,9 +49,14 @@ class Elasticsearch(Section, frozen=True):
         str,
         Meta(
             description="whose endings search ignores: a language that Snowball knows, or several, with"
-            " commas (told apart message by message; needs the extra `languages`)"
+            " commas (told apart message by message; needs the extra `languages`); `korean` and `japanese`"
+            " besides, whose words are taken apart (the extras of these names)"
         ),
     ] = "english"
+    meaning: Annotated[
+        bool,
+        Meta(description="find texts by what they mean too, with `sort=meaning` (needs the extra `meaning`)"),
+    ] = False
 
 
 class Topics(Section, frozen=True):

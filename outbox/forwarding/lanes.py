@@ -171,7 +171,7 @@ class Receiver:
                 self._resting = True
                 self._later(min(wait_s, _MAX_WAIT_S), self._rested)
             return
-        most = 1 if self.failures >= _DOWN else self._settings.connections
+        most = 1 if self.failures >= _DOWN else self.outlet.at_once or self._settings.connections
         while self._ready and len(self._running) < most:
             channel = self._ready.popleft()
             if not self._channels.get(channel):

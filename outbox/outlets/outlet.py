@@ -44,6 +44,8 @@ class Outlet(Protocol):
 
     #: Whether many events that wait may go out as one message.
     digests: bool
+    #: Of how many channels it takes some at once; 0: of as many as the settings say.
+    at_once: int
 
     async def deliver(self, items: Sequence[Item]) -> Outcome:
         """Hand these over, which are of one channel and in order; more than one only where it digests.

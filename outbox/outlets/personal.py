@@ -28,6 +28,7 @@ class Personal:
     """What all of a user's ways out have in common."""
 
     digests = True
+    at_once = 0
 
     def __init__(self, wishes: Notifying) -> None:
         try:

@@ -122,6 +122,7 @@ class WebhookOutlet:
     """A webhook: each event by itself."""
 
     digests = False
+    at_once = 0
 
     def __init__(self, url: str, signed: Signed, poster: Poster, shown: Callable[[Item], bytes]) -> None:
         """`shown`: an event as it may be shown now, whatever it was when it came."""

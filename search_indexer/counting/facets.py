@@ -1,5 +1,6 @@
 """Counts of hits as they are shown, from what Elasticsearch answers of one query, or of its several parts."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,6 +111,17 @@ def words_of(answer: Mapping[str, Any]) -> list[Word]:
     """The words that stand out."""
     found = answer.get("aggregations", {}).get("standout", {}).get("words", {})
     return [
-        Word(one["key"], one["doc_count"], found["doc_count"], one["bg_count"], found["bg_count"])
+        Word(
+            unicodedata.normalize("NFC", one["key"]),
+            one["doc_count"],
+            found["doc_count"],
+            one["bg_count"],
+            found["bg_count"],
+        )
         for one in found.get("buckets", [])
     ]
+
+
+def _whole(word: str) -> str:
+    """Korean words lie in the index letter by letter."""
+    return unicodedata.normalize("NFC", word)

@@ -8,15 +8,18 @@ from elasticsearch import AsyncElasticsearch
 from history.sources.elastic import documents_of
 from history.sources.names import day_of, index_name
 from kernel.log.positions import Kind, time_of_id
-from search_indexer.indexing.documents import Change, Document, changed, source_of
+from search_indexer.indexing.documents import Change, Document, changed, source_of, with_meaning
 from search_indexer.text.folding import Folding
+from search_indexer.text.meaning import Meanings
 
 
 class Changes:
     """Applies changes to documents that are in the index."""
 
-    def __init__(self, client: AsyncElasticsearch, prefix: str, folding: Folding) -> None:
-        self._client, self._prefix, self._folding = client, prefix, folding
+    def __init__(
+        self, client: AsyncElasticsearch, prefix: str, folding: Folding, meanings: Meanings | None = None
+    ) -> None:
+        self._client, self._prefix, self._folding, self._meanings = client, prefix, folding, meanings
 
     async def lines(self, generation: int, changes: Sequence[Change]) -> list[bytes]:
         """Bulk lines with the documents as the changes leave them. Targets that are not there have none.
@@ -44,5 +47,6 @@ class Changes:
             for change in wanted[found["_id"]]:
                 after = changed(after, change, self._folding)
             if after != before:
+                after = with_meaning(after, after.edited or "", self._meanings)
                 lines.append(source_of(found["_index"], found["_id"], after))
         return lines

@@ -14,6 +14,7 @@ from schemas.rendering import render
 from search_indexer.query.syntax import ATTACHMENT, EDITED, REPLY
 from search_indexer.text.folding import Folding
 from search_indexer.text.marks import marks_of
+from search_indexer.text.meaning import Meanings, as_hex
 
 #: Text of one event that is searched; what lies behind it is shown, not found.
 MAX_TEXT: Final = 100_000
@@ -51,6 +52,8 @@ class Document(msgspec.Struct, omit_defaults=True):
     reply_to: str | None = None
     #: What its text has, and what became of it (search_indexer/query/syntax.py).
     marks: list[str] = []
+    #: What the text is about, where that is set: signed bytes, as hex.
+    meaning: str | None = None
     #: After an edit: the `seq` of the last one, and the text that counts.
     edit: int = 0
     edited: str | None = None
@@ -164,6 +167,14 @@ def shallow(value: Any, depth: int = MAX_DATA_DEPTH) -> Any:
     return value
 
 
+def with_meaning(document: Document, source: str, meanings: Meanings | None) -> Document:
+    """The document with what its text is about, which is made anew with each text."""
+    if meanings is not None:
+        vector = meanings.of(source[:MAX_TEXT]) if source and not document.hidden else None
+        document.meaning = None if vector is None else as_hex(vector)
+    return document
+
+
 def changed(target: Document, change: Change, folding: Folding) -> Document:
     """The document after a change. In whatever order changes are read (again), the result is the same.
 
@@ -175,7 +186,15 @@ def changed(target: Document, change: Change, folding: Folding) -> Document:
     if change.text is None:
         retract = max(change.seq, target.retract)
         return msgspec.structs.replace(
-            target, retract=retract, hidden=True, text="", words="", edit=0, edited=None, marks=[]
+            target,
+            retract=retract,
+            hidden=True,
+            text="",
+            words="",
+            edit=0,
+            edited=None,
+            marks=[],
+            meaning=None,
         )
     if target.retract or change.seq <= target.edit or change.sender != target.sender:
         return target

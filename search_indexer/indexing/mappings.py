@@ -10,9 +10,14 @@ from elasticsearch import AsyncElasticsearch
 from history.sources import names
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
+from search_indexer.text.languages import languages_of
+from search_indexer.text.meaning import DIMENSIONS, model_name
+from search_indexer.text.morphemes import analysers_of
 
 #: Fields that indices made before they were thought of lack.
 BASE, NUMBER, REPLY, MARKS = "base", "n", "reply_to", "marks"
+#: What a text is about, where that is set: a vector of signed bytes (search_indexer/text/meaning.py).
+MEANING: Final = "meaning"
 _KEYWORD: Final = {"type": "keyword", "ignore_above": 512}
 #: Kept in the document, not indexed.
 _KEPT: Final = {"type": "keyword", "index": False, "doc_values": False}
@@ -56,13 +61,34 @@ _FIELDS: Final[dict[str, Any]] = {
 }
 
 
+_MEANING: Final = {
+    "type": "dense_vector",
+    "dims": DIMENSIONS,
+    "element_type": "byte",
+    "similarity": "cosine",
+    "index": True,
+    "index_options": {"type": "hnsw"},
+}
+
+
+def fields(settings: Settings) -> dict[str, Any]:
+    """All that is kept of an event."""
+    return {**_FIELDS, MEANING: _MEANING} if settings.elasticsearch.meaning else _FIELDS
+
+
 #: Raised when words or marks are made otherwise than before: older documents lack what is new.
 WORDS: Final = 2
 
 
 def made_with(settings: Settings) -> dict[str, Any]:
     """What decides which words a document is found by."""
-    return {"language": settings.elasticsearch.language, "words": WORDS}
+    language = settings.elasticsearch.language
+    made: dict[str, Any] = {"language": language, "words": WORDS}
+    if analysers := analysers_of(languages_of(language)):
+        made["analysers"] = analysers
+    if settings.elasticsearch.meaning:
+        made["meaning"] = model_name()
+    return made
 
 
 def template(settings: Settings, kind: Kind, generation: int, *, live: bool) -> dict[str, Any]:
@@ -85,7 +111,7 @@ def template(settings: Settings, kind: Kind, generation: int, *, live: bool) -> 
                 "max_result_window": 10_000,
                 "mapping.total_fields.limit": 50,
             },
-            "mappings": {"dynamic": False, "properties": _FIELDS},
+            "mappings": {"dynamic": False, "properties": fields(settings)},
         },
     }
 
@@ -98,12 +124,14 @@ async def put_templates(
     client: AsyncElasticsearch, settings: Settings, generation: int, *, live: bool
 ) -> None:
     """Make the templates of a generation what they are here."""
+    known = fields(settings)
+    new = (BASE, NUMBER, REPLY, MARKS, *([MEANING] if MEANING in known else []))
     for kind in Kind:
         made = template(settings, kind, generation, live=live)
         # Indices that are there already learn them; what they hold is without them (searching/scope.py).
         await client.indices.put_mapping(
             index=made["index_patterns"],
-            properties={name: _FIELDS[name] for name in (BASE, NUMBER, REPLY, MARKS)},
+            properties={name: known[name] for name in new},
             ignore_unavailable=True,
             allow_no_indices=True,
         )

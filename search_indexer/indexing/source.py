@@ -34,10 +34,11 @@ from kernel.settings.reading import Settings
 from schemas.codec import Codec, Undecodable
 from schemas.registry import codec_for
 from search_indexer.alerts import AlertBook
-from search_indexer.indexing.documents import Change, Indexable, indexable, source_of
+from search_indexer.indexing.documents import Change, Indexable, indexable, source_of, with_meaning
 from search_indexer.indexing.progress import Partition
 from search_indexer.indexing.writer import Outlet
 from search_indexer.text.folding import Folding
+from search_indexer.text.meaning import meanings_of
 
 _log = get_logger("touchline.index")
 _lines = Lines("touchline.index")
@@ -139,6 +140,7 @@ class EventSource:
         self._lag_told = float("-inf")
         self._codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
         self._folding = Folding(settings.elasticsearch.language)
+        self._meanings = meanings_of(settings)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
         self._member = group is not None
         self._traces = self._member and settings.traces.sample > 0
@@ -268,7 +270,7 @@ class EventSource:
         prefix = self._settings.elasticsearch.index_prefix
         index = index_name(prefix, kind, batch.generation, day_of(made.document.at))
         batch.indices.add(index)
-        line = source_of(index, made.id, made.document)
+        line = source_of(index, made.id, with_meaning(made.document, made.source, self._meanings))
         batch.size += len(line)
         batch.lines.append(line)
         batch.records.append(message)

@@ -73,7 +73,19 @@ class IndexState:
                     raise
                 generation = found
         await put_templates(self._client, self._settings, generation, live=True)
+        await self._tell_mismatch()
         return generation
+
+    async def _tell_mismatch(self) -> None:
+        """Say where the index was made with other words than documents would be made with now."""
+        found = await self._client.options(ignore_status=404).get(index=self._index, id=names.LIVE)
+        said, wanted = found.get("_source", {}).get("made_with"), made_with(self._settings)
+        if said is not None and said != wanted:
+            _log.warning(
+                "the index was made with other settings: run touchline index --rebuild",
+                made_with=said,
+                as_set=wanted,
+            )
 
     async def make_days(self, generation: int) -> None:
         """Have the indices of today and tomorrow: a day's first event does not wait until one is made."""

@@ -204,4 +204,5 @@ def found_in(query: Query, words: Sequence[Word]) -> list[Word]:
                         for i, w in enumerate(words)
                         if w.stem == stem or (term.forgiving and one_typo(word, w.word))
                     )
-    return [words[i] for i in sorted(marked)]
+    # A further reading of a text stands behind its words.
+    return sorted((words[i] for i in marked), key=lambda word: (word.start, word.end))

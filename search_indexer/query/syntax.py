@@ -1,5 +1,6 @@
 """What a query says, as types: clauses that must all hold, each of alternatives, or a negation."""
 
+import unicodedata
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -24,6 +25,9 @@ class AnyForm(NamedTuple):
     @property
     def forgiving(self) -> bool:
         """Whether a typo is forgiven: not in short words, where it makes another word, nor in numbers."""
+        if "\u1100" <= self.word < "\u1200":
+            # Korean words come letter by letter (search_indexer/text/morphemes.py): syllables are counted.
+            return not self.strict and len(unicodedata.normalize("NFC", self.word)) >= 3
         return not self.strict and len(self.word) >= 5 and self.word.isalpha()
 
 

@@ -15,6 +15,8 @@ SORTS: Final[dict[str, list[dict[str, str]]]] = {
     "relevance": [{"_score": "desc"}, *_NEWEST],
     "newest": _NEWEST,
     "oldest": [{"at": "asc"}, {"seq": "asc"}, {"place": "asc"}],
+    # What words find, before it is put together with what is near (searching/meaning.py).
+    "meaning": [{"_score": "desc"}, *_NEWEST],
 }
 
 
@@ -33,7 +35,7 @@ def request_body(
     filters = [*allowed["filter"], *_fields(search), *_times(search), *asked["filter"]]
     must_not = [*asked["must_not"], *allowed["must_not"]]
     boolean: dict[str, Any] = {"filter": filters, "must_not": must_not}
-    if search.sort == "relevance":
+    if search.sort in {"relevance", "meaning"}:
         boolean["must"] = asked["must"]
     else:  # no scores where nobody looks at them
         filters += asked["must"]
@@ -43,7 +45,7 @@ def request_body(
         "size": page.limit,
         "track_total_hits": True,
         "source_includes": ["*"],
-        "source_excludes": ["words", "text", "data"],
+        "source_excludes": ["words", "text", "data", "meaning"],
     }
     if page.counts is not None:
         body["aggregations"] = aggregations(page.counts)

@@ -13,6 +13,7 @@ MOST_RANGES: Final = 500
 #: Of sorts, which of their values fall.
 _FALL: Final[Mapping[str, tuple[bool, ...]]] = {
     "relevance": (True, True, True, True),
+    "meaning": (True, True, True, True),
     "newest": (True, True, True),
     "oldest": (False, False, False),
 }

@@ -14,10 +14,10 @@ from search_indexer.counting.counts import Counts, read_counts
 from search_indexer.query.operators import Reading, near_of
 from search_indexer.query.syntax import Near
 
-Sort = Literal["relevance", "newest", "oldest"]
+Sort = Literal["relevance", "newest", "oldest", "meaning"]
 MAX_LIMIT: Final = 100
 MAX_VALUES: Final = 50
-_SORTS: Final = ("relevance", "newest", "oldest")
+_SORTS: Final = ("relevance", "newest", "oldest", "meaning")
 NAMES: Final = (
     *("q", "kind", "channel", "sender", "type", "since", "until", "zone", "near", "within", "sort"),
     *("limit", "cursor", *COUNTING),
@@ -70,7 +70,7 @@ def read_search(given: Iterable[tuple[str, str]], now_ms: int = 0) -> tuple[Sear
         raise _wrong("until is before since: the first moment comes first.")
     sort = once["sort"] or ("relevance" if (once["q"] or "").strip() else "newest")
     if sort not in _SORTS:
-        raise _wrong(f"sort is {sort[:40]!r}: it is relevance, newest or oldest.")
+        raise _wrong(f"sort is {sort[:40]!r}: it is relevance, newest, oldest or meaning.")
     search = Search(
         q=once["q"] or "",
         kinds=tuple(_kind(value) for value in _several("kind", values)),

@@ -21,6 +21,7 @@ from search_indexer.indexing.mappings import made_with
 from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
+from search_indexer.searching import meaning
 from search_indexer.searching.asking import background, request_body
 from search_indexer.searching.cursors import Cursors, fingerprint
 from search_indexer.searching.gone import Gone
@@ -28,6 +29,7 @@ from search_indexer.searching.parts import Hits, Part, merged, parts_of, total_o
 from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen
 from search_indexer.text.folding import Folding
+from search_indexer.text.meaning import meanings_of
 
 #: How often a page is asked for anew without what was taken back.
 _TRIES: Final = 3
@@ -112,6 +114,7 @@ class Searcher:
     def __init__(self, client: AsyncElasticsearch, settings: Settings, clock: Clock) -> None:
         self._client, self._settings, self._clock = client, settings, clock
         self._folding = Folding(settings.elasticsearch.language)
+        self._meanings = meanings_of(settings)
         self._cursors = Cursors(settings)
         self._prefix = settings.elasticsearch.index_prefix
 
@@ -138,9 +141,13 @@ class Searcher:
         Raises `bad_request` or `unavailable`.
         """
         begun = self._clock.monotonic()
+        if search.sort == "meaning":
+            meaning.check(search.q, made=self._meanings is not None)
         asked = self._asked(search, page, list(patterns), seen, taken_back)
         try:
-            answers, (found, full) = await self._found(asked)
+            answers, (found, full) = await (
+                self._by_meaning(asked) if search.sort == "meaning" else self._found(asked)
+            )
             last = found[-1] if found else None
             found = asked.gone.without(found)
             facets = None if page.counts is None else await self._counted(asked, page.counts, answers)
@@ -198,7 +205,10 @@ class Searcher:
         ]
         for body in bodies:
             body["query"]["bool"]["must_not"] += gone.erased()
-            if page.cursor:
+            if search.sort == "meaning":
+                # Later pages are of the same list: what came since would move its ranks.
+                body["query"]["bool"]["filter"].append({"range": {"at": {"lte": now_ms}}})
+            elif page.cursor:
                 body["search_after"] = self._cursors.read(page.cursor, search, len(body["sort"]))
         return Asked(search, page, query, now_ms, bodies, gone, patterns, seen, parts)
 
@@ -213,6 +223,30 @@ class Searcher:
                 body["query"]["bool"]["must_not"].append({"ids": {"values": ids}})
             answers, hits = await self._page(asked, first)
         return answers, hits
+
+    async def _by_meaning(self, asked: Asked) -> tuple[list[dict[str, Any]], Hits]:
+        """The answers by words, and a page of what words and meaning find, put together."""
+        cursor = asked.page.cursor
+        begun = int(self._cursors.read(cursor, asked.search, 1)[0]) if cursor else 0
+        vector = await asyncio.to_thread(self._vector, meaning.words_of(asked.search.q))
+        words = asked._replace(page=replace(asked.page, limit=meaning.WINDOW, cursor=None))
+        answers, by_words = await self._found(words, first=meaning.WINDOW)
+        near = []
+        if vector is not None:
+            # As `_found` left them: without what is taken back.
+            bodies = [meaning.near(body, vector) for body in asked.bodies]
+            found = await asyncio.gather(*(self._ask(asked.kinds, body) for body in bodies))
+            near = sorted(
+                asked.gone.without([hit for answer in found for hit in answer["hits"]["hits"]]),
+                key=lambda hit: -hit["_score"],
+            )
+        hits = meaning.fused(by_words.hits, near[: meaning.WINDOW])
+        end = begun + asked.page.limit
+        some = [{**hit, "sort": [begun + at]} for at, hit in enumerate(hits[begun:end], 1)]
+        return answers, Hits(some, more=end < len(hits))
+
+    def _vector(self, text: str) -> list[int] | None:
+        return None if self._meanings is None else self._meanings.of(text)
 
     def _unreachable(self, error: Exception) -> Exception:
         return unreachable(self._settings, error) if is_away(error) else error

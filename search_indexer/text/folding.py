@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import snowballstemmer
 
 from schemas.marks import bounded
-from search_indexer.text.languages import detector, languages_of
+from search_indexer.text.languages import detector, languages_of, stemmed_of
+from search_indexer.text.morphemes import readers_of
 
 #: Scripts written without spaces (and Korean, whose endings stick to its words): found by pairs of letters.
 _CJK: Final = (
@@ -34,6 +35,8 @@ _LONGEST: Final = 100
 #: Of a longer word no more is looked at, nor remembered: letters of it may come with marks.
 _LOOKED_AT: Final = 4 * _LONGEST
 _ASCII_WORD: Final = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+#: Between a text's words and each further reading of it: nobody can ask for it, so no phrase goes across.
+_GAP: Final = "|"
 
 
 class Word(NamedTuple):
@@ -78,22 +81,38 @@ def _folded(language: str) -> Folded:
 
 
 class Folding:
-    """Words of a language, or of several: of each text those of the one that it is in.
+    """Words of a language, or of several: of each text those of the one that it is in; and the further
+    readings that Korean and Japanese have.
 
     Safe to share between threads: what it caches never changes."""
 
     def __init__(self, language: str = "english") -> None:
-        """`language`: one that Snowball knows, or several with commas between them."""
-        languages = languages_of(language)
+        """`language`: one that Snowball knows, or several with commas between them; `korean`, `japanese`."""
+        languages = stemmed_of(language)
         self._by_language = {name: _folded(name) for name in languages}
         self._detect = detector(languages)
+        self._readers = readers_of(languages_of(language))
 
     def _of(self, text: str) -> Folded:
         return self._by_language[self._detect(text)]
 
     def words(self, text: str) -> list[Word]:
         """The words of a text, in order. Positions are those in `normalised(text)`."""
-        return _words(text, self._of(text))
+        words = _words(text, self._of(text))
+        for reading in self._readings(text):
+            words += [Word(_GAP, _GAP, len(text), len(text)), *reading]
+        return words
+
+    def _readings(self, text: str) -> list[list[Word]]:
+        """What Korean and Japanese words of the text are besides pairs."""
+        if not self._readers or text.isascii():
+            return []
+        text = normalised(text)
+        return [
+            [Word(part.spelt, part.lemma, part.start, part.end) for part in reading]
+            for read in self._readers
+            for reading in read(text)
+        ]
 
     def variants(self, text: str) -> list[list[Word]]:
         """The words of (part of) a query as texts of each language may have them, without repetitions."""
@@ -101,6 +120,10 @@ class Folding:
         for folded in self._by_language.values():
             words = _words(text, folded)
             found.setdefault(tuple(word.stem for word in words), words)
+        # Of what has other words too, a phrase of pairs has all of it; a reading would leave these out.
+        if all(word.pair for words in found.values() for word in words):
+            for words in self._readings(text):
+                found.setdefault(tuple(word.stem for word in words), words)
         return list(found.values())
 
     def fields(self, text: str) -> tuple[str, str]:
@@ -109,7 +132,7 @@ class Folding:
         if text.isascii():
             pairs = [folded(raw) for raw in _ASCII_WORD.findall(text)]
             return " ".join([word for word, _ in pairs]), " ".join([stem for _, stem in pairs])
-        words = _words(text, folded)
+        words = _words(text, folded) if not self._readers else self.words(text)
         return " ".join(index_words(words)), " ".join([w.stem for w in words])
 
 
@@ -133,6 +156,8 @@ def index_words(words: list[Word]) -> list[str]:
     """What the field `words` gets. Pairs hide the last character of a run: it is added, to be found alone."""
     made = []
     for i, word in enumerate(words):
+        if word.word == _GAP:
+            continue
         made.append(word.word)
         ends = i + 1 == len(words) or not words[i + 1].pair or words[i + 1].start >= word.end
         if word.pair and ends and len(word.word) > 1:

@@ -8,6 +8,8 @@ from typing import Final
 from kernel import extras
 from kernel.errors import TouchlineError
 
+#: Languages whose words are taken apart instead (search_indexer/text/morphemes.py).
+TAKEN_APART: Final = frozenset({"korean", "japanese"})
 #: Of a long text so much is looked at.
 _LOOKED_AT: Final = 500
 #: Languages that Snowball has endings of -> as ISO 639 calls them.
@@ -26,6 +28,11 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
 def languages_of(setting: str) -> tuple[str, ...]:
     """`english,spanish` as a list; the first counts where a text has no words to tell by."""
     return tuple(dict.fromkeys(name.strip() for name in setting.split(",") if name.strip())) or ("english",)
+
+
+def stemmed_of(setting: str) -> tuple[str, ...]:
+    """Those of the setting's languages whose words have endings of Snowball's; English where it has none."""
+    return tuple(name for name in languages_of(setting) if name not in TAKEN_APART) or ("english",)
 
 
 @cache

@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import ClientSession
+from click.shell_completion import ShellComplete
 
 from consumers.client.requests.search import Search
 from kernel.log.positions import Kind
 from tests.accepted import chat, write
 from tests.gateway.asking import OFFSETS, ask, token
 from tests.pipeline import Pipeline, eventually
+from touchline.cli import cli
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 NUMBER = 2300
@@ -216,8 +218,21 @@ async def test_suggestions_come_from_what_one_may_find(
     assert await suggested("number lighth") == ["number lighthouse"]
     assert await suggested("passw") == []
     assert await suggested("") == []
-    completed = asked.run("search", "x", "--url", "http://127.0.0.1:9", "--token", ANA, check=False)
-    assert completed.returncode == 1
+
+
+async def test_the_tab_key_has_them_too(asked: Pipeline, exported: list[dict[str, Any]]) -> None:
+    shell = ShellComplete(cli, {}, "touchline", "_TOUCHLINE_COMPLETE")
+
+    async def completed(typed: str, url: str) -> set[str]:
+        given = ["search", "--url", url, "--token", ANA]
+        return {one.value for one in await asyncio.to_thread(shell.get_completions, given, typed)}
+
+    fans = {"goal -from:fan-0", "goal -from:fan-1", "goal -from:fan-2"}
+    assert await completed("goal -from:FAN", asked.gateway_url) == fans
+    assert await completed("number lighth", asked.gateway_url) == {"number lighthouse"}
+    assert await completed("fro", "http://127.0.0.1:9") == set()
+    failed = asked.run("search", "x", "--url", "http://127.0.0.1:9", "--token", ANA, check=False)
+    assert failed.returncode == 1
 
 
 @pytest.mark.parametrize(

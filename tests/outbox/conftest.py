@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.outbox.mailserver import Mails, mail_server
 from tests.pipeline import Pipeline, running
 
 #: Nothing listens there: history comes from the log.
@@ -12,7 +13,14 @@ NO_ELASTICSEARCH = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="package")
-def posting(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def mails() -> Iterator[Mails]:
+    """What is e-mailed."""
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def posting(kafka_servers: str, mails: Mails, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """They run, without Elasticsearch."""
     logs: Path = tmp_path_factory.mktemp("posting")
     given = {
@@ -20,6 +28,10 @@ def posting(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "TOUCHLINE_OUTBOX_TIMEOUT_S": "1",
         "TOUCHLINE_OUTBOX_GIVE_UP_S": "4",
         "TOUCHLINE_OUTBOX_USER_WEBHOOKS": "true",
+        "TOUCHLINE_OUTBOX_MAIL_SERVER": mails.url,
+        "TOUCHLINE_OUTBOX_MAIL_FROM": "touchline@example.com",
+        "TOUCHLINE_OUTBOX_MAIL_TO": "{user}@example.com",
+        "TOUCHLINE_OUTBOX_MAIL_EVERY_S": "2",
     }
     roles = ("stream", "gateway", "edge", "outbox")
     with running(kafka_servers, NO_ELASTICSEARCH, logs, *roles, **given) as pipeline:

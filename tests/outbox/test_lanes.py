@@ -25,7 +25,7 @@ class Way:
     """An outlet that answers as a test says."""
 
     def __init__(self, answer: Callable[[Item], Outcome] = lambda _: DONE, *, digests: bool = False) -> None:
-        self.digests, self.answer = digests, answer
+        self.digests, self.answer, self.at_once = digests, answer, 0
         self.sent: list[int] = []
         self.messages = self.under_way = self.most_under_way = 0
         self.hold = 0
@@ -190,6 +190,18 @@ async def test_who_is_gone_and_who_never_takes_it() -> None:
             await asyncio.sleep(0.005)
     await late.until_idle()
     assert late.receiver.lane(PLACE).place is None
+
+
+async def test_who_takes_one_at_a_time_gets_no_other_channel_beside_it() -> None:
+    way = Way()
+    way.at_once, way.hold = 1, 1 << 60
+    watched = Watched(way)
+    for offset in range(6):
+        watched.receiver.offer(item(offset)._replace(channel=f"channel-{offset % 3}"))
+    way.hold = 0
+    watched.receiver.again()
+    await watched.until_idle()
+    assert (sorted(way.sent), way.most_under_way) == (list(range(6)), 1)
 
 
 @pytest.mark.parametrize("number", [1, 3, 30])

@@ -55,7 +55,7 @@ def test_reads_what_is_given() -> None:
         ("near", "nan,nan", "latitude and longitude"),
         ("near", "91,0", "not on the earth"),
         ("within", "5mi", "without near"),
-        ("sort", "best", "relevance, newest or oldest"),
+        ("sort", "best", "relevance, newest, oldest or meaning"),
         ("limit", "0", "from 1 to 100"),
         ("limit", "101", "from 1 to 100"),
         ("limit", "１", "from 1 to 100"),

@@ -34,7 +34,7 @@ _ANSWER_S: Final = 60.0
 @click.option("--zone", help="Time zone of times that name none, like Europe/Paris; default: this machine's.")
 @click.option("--near", help="Around a place: lat,lon.")
 @click.option("--within", help="How far around it, like 5mi or 800m.")
-@click.option("--sort", help="relevance, newest or oldest.")
+@click.option("--sort", help="relevance, newest, oldest or meaning.")
 @click.option("--limit", "-n", help="Hits to show: 1 to 100; with --csv or --ndjson any number.")
 @click.option("--cursor", help="Go on where a page ended: the `next` that it gave.")
 @click.option(

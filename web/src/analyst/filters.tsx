@@ -37,6 +37,7 @@ export function Filters({ model }: { model: Model }) {
           <option value="">{wanted.value.q ? "best first" : "newest first"}</option>
           {wanted.value.q && <option value="newest">newest first</option>}
           <option value="oldest">oldest first</option>
+          {wanted.value.q && (model.meaning.value || wanted.value.sort === "meaning") && <option value="meaning">by meaning too</option>}
         </select></label>
         <button class="button plain" type="submit">Set</button>
       </form>

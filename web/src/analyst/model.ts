@@ -25,10 +25,14 @@ export class Model {
   readonly wantsToken = signal(false);
   /** The hit that is looked at in its context, `stream@seq`; empty: none. */
   readonly opened = signal("");
+  /** Whether the index can be asked by meaning. */
+  readonly meaning = signal(false);
   private running: AbortController | null = null;
 
   constructor() {
     this.fromAddress();
+    // Who may not ask gets told by the search itself.
+    void ask<{ as_set: Record<string, unknown> }>("/v1/index").then((index) => { this.meaning.value = "meaning" in index.as_set; }, () => undefined);
   }
 
   /** In which zone times are written. */

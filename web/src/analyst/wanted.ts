@@ -5,12 +5,12 @@ export type Field = (typeof FIELDS)[number];
 /** Those of them that a search takes as filters. */
 export const FILTERS = ["kind", "channel", "sender", "type"] as const;
 export type Filter = (typeof FILTERS)[number];
-export type Sort = "" | "relevance" | "newest" | "oldest";
+export type Sort = "" | "relevance" | "newest" | "oldest" | "meaning";
 
 export const COLUMNS = ["time", "stream", "sender", "type", "text", "data", "seq", "id", "score"] as const;
 const USUAL: readonly string[] = ["time", "stream", "sender", "text"];
 const MOST_COLUMNS = 20;
-const SORTS: readonly string[] = ["relevance", "newest", "oldest"];
+const SORTS: readonly string[] = ["relevance", "newest", "oldest", "meaning"];
 
 export interface Wanted extends Readonly<Record<Filter, readonly string[]>> {
   readonly q: string;
@@ -87,7 +87,7 @@ export function toCounts(wanted: Wanted, zone: string, limit: number): URLSearch
 /** All hits: by time, as a stream of them is. */
 export function toExport(wanted: Wanted, zone: string, form: "ndjson" | "csv", cursor: string): URLSearchParams {
   const made = toSearch(wanted, zone);
-  if (made.get("sort") === "relevance") made.delete("sort");
+  if (["relevance", "meaning"].includes(made.get("sort") ?? "")) made.delete("sort");
   made.set("format", form);
   if (cursor) made.set("cursor", cursor);
   return made;
