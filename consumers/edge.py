@@ -19,6 +19,7 @@ from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader_for
 from consumers.delivery.taking_back import TakingBack
+from consumers.delivery.traces import TracedBook, open_traces
 from consumers.feeds.feeds import History
 from consumers.feeds.reading import feeds_of, looks_of
 from consumers.messenger.messenger import Messenger
@@ -83,21 +84,21 @@ class Edge:
         on_disk: Tables | None = None,
         leave: Callable[[], None] | None = None,
     ) -> None:
-        self._settings, self._clock, edge = settings, clock, settings.edge
+        self._settings, self._clock, self._on_disk, edge = settings, clock, on_disk, settings.edge
         self.name = edge.name or f"{edge.host}:{edge.port}"
         self.health = Health("kafka", "rings", "tables", "channels", PRODUCER)
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         names = self._names = topic_names(settings)
-        decode = reader_for(settings)
+        decode, tasks = reader_for(settings), Tasks()
+        traces = self._traces = open_traces(settings, clock, decode)
         rings = {"ring_events": edge.ring_events, "ring_bytes": edge.ring_bytes}
         self._hub = Hub(decode, **rings, selective=names.fanout_location)
         positions = Positions.of_hub(self._hub, clock, settings.nearby.inactive_s)
         now_ms = state.presence.broker_ms
         self._looking = Looking(settings.nearby, clock, state.consent, positions, decode, now_ms=now_ms)
         self._poster = KafkaPoster(settings, self._loop)
-        self._answers = Answers(settings)
-        self._attachments = AskAttachments(settings, clock)
+        self._answers, self._attachments = Answers(settings), AskAttachments(settings, clock)
         self._heartbeat = Heartbeat(
             edge=self.name,
             cell=edge.cell or self.name,
@@ -154,8 +155,8 @@ class Edge:
             clock=clock,
             most=settings.limits.rooms_of_a_user,
         )
-        places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=self._places)
-        tasks = Tasks()
+        book = self._places if traces is None else TracedBook(self._places, traces)
+        places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=book)
         feeds = feeds_of(settings, decode, state, history=history, budgets=budgets, tasks=tasks)
         signals = Signals(
             clock, codec_for(settings, "signal"), partial(self._poster.post_soon, names.signals)
@@ -165,10 +166,10 @@ class Edge:
             history=history,
             channels=state,
             answers=self._answers,
-            new_id=partial(secrets.token_urlsafe, 12),
             budgets=budgets,
             attachments=self._attachments,
             signer=Signer(settings.auth),
+            tracing=None if traces is None else traces.tracing,
         )
         self.service = Service(
             edge,
@@ -204,7 +205,6 @@ class Edge:
         )
         shares.holds("connections", self.service.admission.users, edge.max_connections_per_user)
         shares.holds("subscriptions", self.service.subscriptions.of_users, edge.max_subscriptions_per_user)
-        self._on_disk = on_disk
         self._control = ControlTopics(settings, clock, self.service, state, shares=shares, signals=signals)
         self.taking_back = TakingBack(
             *(self._hub, self.service.subscriptions.backfill, TakenBack(state.moderation)),
@@ -253,7 +253,7 @@ class Edge:
 
     def _read(self) -> None:
         self._readers = start_readers(
-            self._settings, name=self.name, listener=self, loop=self._loop, clock=self._clock
+            self._settings, self._traces, name=self.name, listener=self, loop=self._loop, clock=self._clock
         )
         self._tables = self._control.follow(self.name, self.health, self._tables_read)
         if self._on_disk is not None:
