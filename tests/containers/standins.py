@@ -81,12 +81,15 @@ def provide(daemon: Daemon, images: list[str], say: Callable[[str], None]) -> fr
 def plan(daemon: Daemon, images: list[str], say: Callable[[str], None]) -> tuple[list[Job], frozenset[str]]:
     """What there is to do for `provide`, and what cannot be had at all."""
     wanted = os.environ.get(VARIABLE, "")
-    missing = [image for image in images if not _has(daemon, image)]
+    missing = [image for image in images if not _has(daemon, image, published=True)]
     if wanted == "0":
         return [], frozenset()  # whoever needs an image pulls it
     if wanted != "1":
-        if not missing or _pulled(daemon, missing[0]):
+        if not missing:
             return [], frozenset()
+        if _pulled(daemon, missing[0]):  # in the place of one that stood in, too
+            pulls = [Job(image, (), partial(_pulled, daemon, image)) for image in missing[1:]]
+            return pulls, frozenset()
         say(
             f"{missing[0]} cannot be pulled: what stands in for such images is made of packages "
             f"(deploy/standins; {VARIABLE}=0 refuses that)"
@@ -101,8 +104,12 @@ def plan(daemon: Daemon, images: list[str], say: Callable[[str], None]) -> tuple
     return jobs, frozenset(missing) - known.keys()
 
 
-def _has(daemon: Daemon, image: str) -> bool:
-    return bool(daemon.docker("image", "ls", "--quiet", image).strip())
+def _has(daemon: Daemon, image: str, *, published: bool = False) -> bool:
+    """Whether it is there; `published`: and none that stands in, whose recipe may have changed."""
+    if not daemon.docker("image", "ls", "--quiet", image).strip():
+        return False
+    labels = '{{index .Config.Labels "touchline.standin"}}'
+    return not (published and daemon.docker("image", "inspect", "--format", labels, image).strip())
 
 
 def _pulled(daemon: Daemon, image: str) -> bool:

@@ -39,7 +39,7 @@ def record(seq: int, *, trace: str = TRACE, flags: str = "01") -> Message:
         {"stream": STREAM, "seq": seq, "server_ts": 1, "type": "message", "body": b"{}"}
         | {"sender": None, "n": None, "target": None}
     )
-    headers = [(TRACEPARENT, f"00-{trace}-{'b' * 16}-{flags}".encode())]
+    headers: list[tuple[str, str | bytes | None]] = [(TRACEPARENT, f"00-{trace}-{'b' * 16}-{flags}".encode())]
     return Message(
         topic="t", partition=0, offset=seq, key=b"k", value=value, headers=headers, timestamp=(1, 1)
     )
@@ -72,7 +72,12 @@ def test_an_ack_is_of_each_traced_event_before_it_and_of_each_device_once(
 def test_of_a_crowd_the_first_ten_are_told(received: Receiver, at: tuple[EdgeTraces, ManualClock]) -> None:
     traces, _ = at
     traces.read([record(1)])
-    acks(received, 10, traces, lambda: [traces.acked(f"fan-{n}", "phone", STREAM, 1) for n in range(50)])
+
+    def say() -> None:
+        for number in range(50):
+            traces.acked(f"fan-{number}", "phone", STREAM, 1)
+
+    acks(received, 10, traces, say)
 
 
 def test_who_comes_after_a_minute_is_not(received: Receiver, at: tuple[EdgeTraces, ManualClock]) -> None:
