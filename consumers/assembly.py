@@ -11,6 +11,7 @@ from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Hub
 from consumers.delivery.records import reader_for
+from consumers.delivery.traces import TracedBook, Traces, open_traces
 from consumers.feeds.feeds import History
 from consumers.feeds.reading import feeds_of, looks_of
 from consumers.messenger.messenger import Messenger
@@ -61,12 +62,15 @@ class Parts(NamedTuple):
     places: PlaceBook
     shares: DoorShares
     signals: Signals
+    #: None where nothing is traced.
+    traces: EdgeTraces | None
 
 
 def parts_of(settings: Settings, clock: Clock, name: str, *, history: History, state: ControlState) -> Parts:
     """The parts of the edge of this name. Nothing reads or listens yet."""
     edge, names = settings.edge, topic_names(settings)
     decode = reader_for(settings)
+    traces = open_traces(settings, clock, decode)
     rings = {"ring_events": edge.ring_events, "ring_bytes": edge.ring_bytes}
     hub = Hub(decode, **rings, selective=names.fanout_location)
     positions = Positions.of_hub(hub, clock, settings.nearby.inactive_s)
@@ -127,7 +131,8 @@ def parts_of(settings: Settings, clock: Clock, name: str, *, history: History, s
         clock=clock,
         most=settings.limits.rooms_of_a_user,
     )
-    places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=book)
+    acked = book if traces is None else TracedBook(book, traces)
+    places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=acked)
     tasks = Tasks()
     feeds = feeds_of(settings, decode, state, history=history, budgets=budgets, tasks=tasks)
     signals = Signals(clock, codec_for(settings, "signal"), partial(poster.post_soon, names.signals))
@@ -136,10 +141,10 @@ def parts_of(settings: Settings, clock: Clock, name: str, *, history: History, s
         history=history,
         channels=state,
         answers=answers,
-        new_id=partial(secrets.token_urlsafe, 12),
         budgets=budgets,
         attachments=attachments,
         signer=Signer(settings.auth),
+        tracing=None if traces is None else traces.tracing,
     )
     service = Service(
         edge,
@@ -175,5 +180,5 @@ def parts_of(settings: Settings, clock: Clock, name: str, *, history: History, s
     shares.holds("subscriptions", service.subscriptions.of_users, edge.max_subscriptions_per_user)
     return Parts(
         *(service, hub, looking, poster, answers, attachments),
-        *(heartbeat, served, book, shares, signals),
+        *(heartbeat, served, book, shares, signals, traces),
     )

@@ -51,7 +51,7 @@ class Edge:
         on_disk: Tables | None = None,
         leave: Callable[[], None] | None = None,
     ) -> None:
-        self._settings, self._clock, edge = settings, clock, settings.edge
+        self._settings, self._clock, self._on_disk, edge = settings, clock, on_disk, settings.edge
         self.name = edge.name or f"{edge.host}:{edge.port}"
         self.health = Health("kafka", "rings", "tables", "channels", PRODUCER)
         self._loop = asyncio.get_running_loop()
@@ -61,7 +61,7 @@ class Edge:
         self.service, self._hub, self._looking = parts.service, parts.hub, parts.looking
         self._poster, self._answers, self._attachments = parts.poster, parts.answers, parts.attachments
         self._heartbeat, self._served = parts.heartbeat, parts.served
-        self._places, self._shares = parts.places, parts.shares
+        self._places, self._shares, self._traces = parts.places, parts.shares, parts.traces
         self._leave_all = leave  # of processes that share the port: asks for all of them to leave
         #: Whether partitions came or went since the last look at who has to move.
         self._changed = False
@@ -117,7 +117,7 @@ class Edge:
 
     def _read(self) -> None:
         self._readers = start_readers(
-            self._settings, name=self.name, listener=self, loop=self._loop, clock=self._clock
+            self._settings, self._traces, name=self.name, listener=self, loop=self._loop, clock=self._clock
         )
         self._tables = self._control.follow(self.name, self.health, self._tables_read)
         if self._on_disk is not None:

@@ -9,6 +9,6 @@ body='{"name": "touchline", "role_descriptors": {"touchline": {
   "indices": [{"names": ["'"$prefix"'-*"], "privileges": ["all"]}]}}}'
 # COMPOSE: another way to call it, where you have one.
 answer=$(${COMPOSE:-docker compose --file docker-compose.yml --file deploy/secure.yml} exec -T elasticsearch bash -c \
-  'curl -fsS --cacert config/tls/ca.pem --user "elastic:$ELASTIC_PASSWORD" -H "Content-Type: application/json" \
+  'curl -sS --fail-with-body --cacert config/tls/ca.pem --user "elastic:$ELASTIC_PASSWORD" -H "Content-Type: application/json" \
    -X POST https://localhost:9200/_security/api_key -d "$0"' "$body")
 sed -E 's/.*"encoded":"([^"]+)".*/ELASTICSEARCH_API_KEY=\1/' <<<"$answer"

@@ -142,6 +142,13 @@ MEASUREMENTS: Final = (
         ),
     ),
     Measurement(
+        "traces", "What traces cost",
+        ("bench.traces",),
+        ("--turns", "2", "--seconds", "3"),
+        "Processor time of a worker, an edge without viewers, an indexer and a gateway, by event: two pipelines side by side, in turn, of one with traces off. The share would be smaller with viewers.",
+        (Figure("traces", "CPU of all roles by event", "us", "off", aims=(Aim("1% traced", "at most", 1.03, ratio=True),)),),
+    ),
+    Measurement(
         "memory", "Memory of viewers",
         ("bench.edges", "memory"),
         ("--rates", "1000,5000", "--runs", "1"),

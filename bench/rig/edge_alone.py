@@ -207,7 +207,6 @@ def bare_service(
         answers=answers or nothing,
         budgets=budgets,
         attachments=nothing,
-        new_id=lambda: "key",
     )
     positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
     looking = Looking(settings.nearby, clock, registry.consent, positions, decode)

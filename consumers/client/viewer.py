@@ -22,6 +22,7 @@ from kernel.access.users import check_user
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ
+from kernel.process.tracing import current
 from schemas.events import Event
 
 __all__ = [
@@ -258,7 +259,8 @@ class Viewer:
         With `wait="accepted"` it returns when the workers have accepted the event; it raises what they refuse
         it for, or `unavailable` where they say nothing within two seconds.
         """
-        given = {"type": event_type, "client_ts": client_ts, "wait": wait}
+        given: dict[str, Any] = {"type": event_type, "client_ts": client_ts, "wait": wait}
+        given |= {name: value.decode() for name, value in current() or () if isinstance(value, bytes)}
         post = {"op": "publish", "stream": stream, "key": key or uuid.uuid4().hex, "data": data}
         reply = await self.request(post | {name: value for name, value in given.items() if value is not None})
         return Published(

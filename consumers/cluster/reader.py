@@ -9,18 +9,17 @@ import sys
 import threading
 from collections.abc import Callable
 from time import thread_time
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.cluster.assignment import Assign
 from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
+from consumers.delivery.traces import EdgeTraces
 from kernel.clock import Clock
 from kernel.log.lag import LagGauge, lags
-from kernel.log.records import Headers
 from kernel.process.logs import get_logger
-from kernel.process.tracing import Tracing
 
 _log = get_logger("touchline.reader")
 MAX_BATCH: Final = 2000
@@ -66,12 +65,12 @@ class Reader(threading.Thread):
         listener: Listener,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
-        tracing: Tracing | None = None,
+        traces: EdgeTraces | None = None,
     ) -> None:
         super().__init__(name="fanout-reader", daemon=True)
         self._config, self._assign, self._tick_s = config, assign, tick_s
         self._listener, self._loop, self._clock = listener, loop, clock
-        self._tracing = tracing
+        self._traces = traces
         self._stopping = threading.Event()
         self._written = threading.Event()
         #: What the loop has spent on the round, in processor time: waiting for one is no reason to rest.
@@ -148,6 +147,7 @@ class Reader(threading.Thread):
                 continue
             quiet = 0
             messages += consumer.consume(MAX_BATCH - 1, max(rest_until - monotonic(), 0.0))
+            followed = [] if self._traces is None or self._ends else self._traces.read(messages)
             self._spent_s = 0.0
             batches: dict[str, list[Raw]] = {}
             size = 0
@@ -165,8 +165,8 @@ class Reader(threading.Thread):
                     self._hand_over(batches)
                     batches, size = {}, 0
             self._hand_over(batches)
-            if self._tracing is not None:
-                _trace(self._tracing, messages)
+            if self._traces is not None and followed:
+                self._traces.written(followed)
             rest_until = monotonic() + rest_after(self._spent_s, self._tick_s)
             if self._ends:
                 self._look_whether_filled(consumer)
@@ -213,14 +213,6 @@ class Reader(threading.Thread):
     def _notify(self, call: Callable[..., object], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
-
-
-def _trace(tracing: Tracing, messages: list[Message]) -> None:
-    """They are written to their viewers."""
-    for message in messages:
-        if message.error() is None and (headers := message.headers()):
-            at = (cast("Headers", headers), message.offset() or 0, message.timestamp()[1])
-            tracing.records("deliver", message.topic() or "", message.partition() or 0, [at])
 
 
 def rest_after(spent_s: float, tick_s: float) -> float:

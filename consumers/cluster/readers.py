@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from consumers.cluster.assignment import Assign, all_of, share_of
 from consumers.cluster.reader import Listener, Reader
+from consumers.delivery.traces import EdgeTraces
 from kernel.clock import Clock
 from kernel.log.kafka import client_config
 from kernel.log.topics import cell_group, topic_names
-from kernel.process.tracing import open_tracing
 from kernel.settings.reading import Settings
 
 #: How many records of each partition an edge reads back when it starts.
@@ -22,11 +22,16 @@ OVERVIEW_FILL: Final = 600
 
 
 def start_readers(
-    settings: Settings, *, name: str, listener: Listener, loop: asyncio.AbstractEventLoop, clock: Clock
+    settings: Settings,
+    traces: EdgeTraces | None,
+    *,
+    name: str,
+    listener: Listener,
+    loop: asyncio.AbstractEventLoop,
+    clock: Clock,
 ) -> list[Reader]:
     """Of a cell the live topic's partitions are shared out; all else every edge reads whole."""
     edge, names = settings.edge, topic_names(settings)
-    tracing = open_tracing(settings, "edge", clock)
 
     def start(assign: Assign, **properties: Any) -> Reader:
         config = {
@@ -47,7 +52,7 @@ def start_readers(
             listener=listener,
             loop=loop,
             clock=clock,
-            tracing=tracing,
+            traces=traces,
         )
         reader.start()
         return reader

@@ -66,6 +66,9 @@ class Publish(Request, frozen=True, tag="publish"):
     type: EventType | None = None
     key: Key | None = None
     client_ts: ClientTime | None = None
+    traceparent: (
+        Annotated[str, Meta(max_length=128, description="W3C: the trace that the event belongs to")] | None
+    ) = None
     wait: (
         Annotated[Literal["accepted"], Meta(description="answer when it is accepted or refused, within 2 s")]
         | None

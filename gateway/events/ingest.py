@@ -32,7 +32,6 @@ from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from kernel.process.tracing import TRACEPARENT, header_of, open_tracing
 from producers.posts import NOT_USUAL, AnyPost, JsonChat, Record, read_json_chat, reading
-from schemas.checks import RETRACT
 from schemas.ingest import DEFAULT_TYPE
 
 #: Events of a part, and bytes: after each part others have their turn.

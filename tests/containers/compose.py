@@ -29,6 +29,13 @@ def compose_program(daemon: Daemon) -> tuple[str, ...]:
     return ("docker", "compose")
 
 
+def compose_images() -> list[str]:
+    """The published images that docker-compose.yml names."""
+    lines = (ROOT / "docker-compose.yml").read_text("utf-8").splitlines()
+    named = {line.split()[1] for line in lines if line.strip().startswith("image: ")}
+    return sorted(named - {IMAGE})
+
+
 class Compose:
     """One project of docker-compose.yml. Its names, ports and volumes are nobody else's."""
 
@@ -94,11 +101,6 @@ class Compose:
     def services(self) -> list[str]:
         """All that run for good, but for what cannot be had."""
         return [name for name, image in self._images.items() if image not in self.without]
-
-    @property
-    def images(self) -> list[str]:
-        """The published images that it names."""
-        return sorted({image for image in self._images.values() if image != IMAGE})
 
     def __call__(self, *arguments: str, timeout: float = 300, env: Mapping[str, str] | None = None) -> str:
         """`docker compose …`: what it prints. `env`: instead of the variables of this project."""

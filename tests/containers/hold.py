@@ -12,10 +12,12 @@ from typing import Any, Final
 from urllib.request import urlopen
 
 from chaos.run import AWAY
-from tests.containers.compose import IMAGE, ROOT, Compose
+from tests.containers.alarms import try_alerts
+from tests.containers.compose import IMAGE, ROOT, Compose, compose_images, compose_program
 from tests.containers.daemon import Daemon, daemon
+from tests.containers.jobs import Job, do
 from tests.containers.people import People
-from tests.containers.standins import build, dockerfile_images, provide
+from tests.containers.standins import build, dockerfile_images, plan
 
 #: The image carries all that runs, and no server that is another's.
 MOST_MB: Final = 250
@@ -27,21 +29,20 @@ class NotHeldError(Exception):
     """Something that must hold does not; with the sentence that says what."""
 
 
-def hold(tell: Tell, *, minutes: float, secure: bool) -> None:
+def hold(tell: Tell, *, minutes: float = 0.0, secure: bool = False, alerts: bool = False) -> None:
     """All of it. Raises where something does not hold; nothing is left running."""
     with daemon() as docker, tempfile.TemporaryDirectory(prefix="touchline-containers-") as name:
         tell(f"a Docker daemon {'of our own is ready' if docker.own else 'answers'} ({docker.host})")
         compose = Compose(docker, Path(name), secure=secure)
         with _told(tell, "images"):
-            compose.without = provide(docker, [*dockerfile_images(), *compose.images], tell)
-            build(docker, IMAGE, ROOT)
+            compose.without = images(docker, tell)
         for image in sorted(compose.without):
             tell(f"{image} can neither be pulled nor be made: what runs it is left out")
         _check_image(docker, tell)
         _check_env(compose)
         tell("a wrong .env is told in a sentence")
         try:
-            asyncio.run(_run(compose, tell, minutes))
+            asyncio.run(_run(compose, tell, minutes, alerts=alerts))
         except BaseException:
             tell(compose.logs())
             raise
@@ -49,6 +50,14 @@ def hold(tell: Tell, *, minutes: float, secure: bool) -> None:
             compose.down(volumes=True)
             if docker.own:  # copies of states, of containers that were replaced
                 docker.docker("volume", "prune", "--force")
+
+
+def images(docker: Daemon, tell: Tell) -> frozenset[str]:
+    """All images, and the program that drives them; what cannot be had is handed back."""
+    jobs, without = plan(docker, [*dockerfile_images(), *compose_images()], tell)
+    own = Job(IMAGE, dockerfile_images(), lambda: build(docker, IMAGE, ROOT))
+    do([Job("Compose 2", (), lambda: compose_program(docker)), *jobs, own], tell)
+    return without
 
 
 def _check_image(docker: Daemon, tell: Tell) -> None:
@@ -73,7 +82,7 @@ def _check_env(compose: Compose) -> None:
         raise NotHeldError(f"Without {name} compose says nothing.")
 
 
-async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
+async def _run(compose: Compose, tell: Tell, minutes: float, *, alerts: bool) -> None:
     with _told(tell, "up"):
         if compose.secure:
             await asyncio.to_thread(compose.give_key)
@@ -88,7 +97,9 @@ async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
         tell(f"100 events were posted in {took:.1f} s through the balancer, and are watched")
         await _check_prometheus(compose, tell)
         await _check_canary(compose, tell)
-        if not compose.secure:
+        if alerts:
+            await try_alerts(compose, people, tell)
+        elif not compose.secure:
             await _shake(compose, people, tell)
         until = time.monotonic() + 60 * minutes
         while time.monotonic() < until:
@@ -100,7 +111,7 @@ async def _run(compose: Compose, tell: Tell, minutes: float) -> None:
         raise NotHeldError("\n".join(wrong))
     tell(f"{people.acknowledged} events acknowledged, {people.shown} shown to viewers: {', '.join(findings)}")
     _check_memory(compose)
-    if compose.secure:
+    if compose.secure or alerts:
         return
     before = await people.past()
     with _told(tell, "down and up"):

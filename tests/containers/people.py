@@ -5,6 +5,7 @@ import contextlib
 import random
 import ssl
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,6 +86,16 @@ class People:
                 raise AssertionError(f"{events} events were not taken within {within_s:.0f} s")
             await asyncio.sleep(0.05)
         return loop.time() - begun
+
+    async def flood(self, events: int) -> None:
+        """Post so many at once, into a channel that nobody watches."""
+        body = b"".join(b'{"data": {"text": "flood %d"}}\n' % n for n in range(events))
+        headers = {"Content-Type": "application/x-ndjson"}
+        url = f"{self.url}/v1/streams/chat/flood/events"
+        async with self.session() as http:
+            timeout = ClientTimeout(total=_REST_S)
+            async with http.post(url, data=body, headers=headers, timeout=timeout) as answer:
+                assert answer.status == HTTPStatus.ACCEPTED, await answer.text()
 
     async def findings(self) -> dict[str, list[str]]:
         """Post no more, let everybody arrive, and compare: what is wrong, by promise."""

@@ -31,6 +31,7 @@ TOOLS: Final = {
         "-X github.com/docker/compose/v2/internal.Version=v2.40.3",
     ),
     "helm": Tool("helm.sh/helm/v3", "v3.22.0", "./cmd/helm"),
+    "jaeger": Tool("github.com/jaegertracing/jaeger", "v1.76.0", "./cmd/all-in-one"),
     "actionlint": Tool("github.com/rhysd/actionlint", "v1.7.12", "./cmd/actionlint"),
 }
 

@@ -1,5 +1,7 @@
 """Traces of single events, through every role, as a receiver of OTLP gets them."""
 
+import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ import pytest
 from aiohttp import ClientSession
 from opentelemetry.sdk.trace import TracerProvider
 
+from consumers.client.viewer import Viewer
 from kernel.clock import ManualClock
 from kernel.log.positions import Kind
 from kernel.log.records import Headers
@@ -72,6 +75,28 @@ async def test_a_trace_that_a_client_began_goes_through_all_roles(
     assert {one.trace for one in received.spans if one.service == "touchline-gateway"} == {trace}, (
         "what was not chosen is not traced"
     )
+
+
+async def test_what_is_posted_by_a_websocket_is_traced_up_to_who_acknowledges_it(
+    traced_pipeline: Pipeline, received: Receiver
+) -> None:
+    tracer, stream = TracerProvider().get_tracer("a page"), "chat:traced-at-the-edge"
+    async with Viewer(traced_pipeline.edge_url, user="ana") as ana, Viewer(traced_pipeline.edge_url) as page:
+        with tracer.start_as_current_span("a press of a button") as mine:
+            await page.publish(stream, {"text": "offside"})
+        async with asyncio.timeout(30), contextlib.aclosing(ana.stream(stream, last=1)) as events:
+            seq = (await anext(events)).seq
+        for _ in range(2):
+            await ana.request({"op": "ack", "stream": stream, "seq": seq})
+    trace = f"{mine.get_span_context().trace_id:032x}"
+    wanted = ROLES | {("touchline-edge", "publish chat"), ("touchline-edge", "ack")}
+    eventually("all roles have told of it", lambda: received.of(trace).keys() >= wanted)
+    spans = received.of(trace)
+    door = spans["touchline-edge", "publish chat"]
+    assert door.parent == f"{mine.get_span_context().span_id:016x}"
+    assert {spans[one].parent for one in wanted - {("touchline-edge", "publish chat")}} == {door.id}
+    acks = [one for one in received.spans if one.trace == trace and one.name == "ack"]
+    assert len(acks) == 1, "a device has an event once"
 
 
 async def test_the_span_of_a_program_that_posts_is_gone_on_with(

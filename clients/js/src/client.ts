@@ -64,6 +64,8 @@ export interface Publish {
   readonly key?: string;
   /** When it happened: RFC 3339, or milliseconds since 1970. */
   readonly clientTs?: string | number;
+  /** W3C trace context: the trace that the event belongs to. */
+  readonly traceparent?: string;
   /** Resolve when the workers have accepted the event; rejects with what they refuse it for, or after two seconds. */
   readonly wait?: "accepted";
 }
@@ -189,10 +191,11 @@ export class Client {
   /** Resolves once Kafka holds the event on all in-sync replicas. Repeated by itself, under one key, where a connection is lost. */
   async publish(stream: string, data: Readonly<Record<string, unknown>>, options: Publish = {}): Promise<Published> {
     const key = options.key ?? this.makeKey();
-    const { type, clientTs, wait } = options;
+    const { type, clientTs, traceparent, wait } = options;
     const asked = {
       ...(type === undefined ? {} : { type }),
       ...(clientTs === undefined ? {} : { client_ts: clientTs }),
+      ...(traceparent === undefined ? {} : { traceparent }),
       ...(wait === undefined ? {} : { wait }),
     };
     const told = await this.ask(stream, { op: "publish", stream, ...asked, key, data });

@@ -216,8 +216,8 @@ describe("requests", () => {
   test("tells where the event went, and asks for what the caller wants to wait for", async () => {
     const { environment, client } = live({ user: "ana maria", device: "phone" });
     expect(environment.socket.url).toBe("ws://edge/v1/ws?user=ana+maria&device=phone");
-    const published = client.publish(CHAT, { text: "hi" }, { key: "k", clientTs: 5, wait: "accepted" });
-    expect(environment.socket.sent.at(-1)).toMatchObject({ op: "publish", client_ts: 5, wait: "accepted" });
+    const published = client.publish(CHAT, { text: "hi" }, { key: "k", clientTs: 5, traceparent: "00-a-b-01", wait: "accepted" });
+    expect(environment.socket.sent.at(-1)).toMatchObject({ op: "publish", client_ts: 5, traceparent: "00-a-b-01", wait: "accepted" });
     environment.socket.answer("publish", { op: "published", stream: `${CHAT}~3`, key: "k", seq: 7, event_id: "9" });
     expect(await published).toEqual({ key: "k", stream: `${CHAT}~3`, seq: 7, id: "9" });
   });

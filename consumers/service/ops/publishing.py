@@ -1,8 +1,9 @@
 """What viewers publish: on which lane, in whose name, what they are told, and what is refused later."""
 
 import asyncio
+import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 from weakref import ref
 
@@ -30,6 +31,7 @@ from kernel.fairness.budgets import DoorBudgets
 from kernel.log.positions import Kind, Stream, spread
 from kernel.log.recent import RecentKeys
 from kernel.log.records import OFFICE, VIA, Headers
+from kernel.process.tracing import Tracing, header_of
 from kernel.settings.reading import Auth
 from schemas.checks import RETRACT
 from schemas.ingest import make_ingest, read_time
@@ -89,15 +91,15 @@ class Publishing:
         history: History,
         channels: Channels,
         answers: Asking,
-        new_id: Callable[[], str],
         budgets: DoorBudgets,
         attachments: Attachments,
         signer: Signer | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        self._budgets, self._attachments = budgets, attachments
+        self._budgets, self._attachments, self._tracing = budgets, attachments, tracing
         self._signer = signer or Signer(Auth())
         self._poster, self._history, self._channels = poster, history, channels
-        self._answers, self._new_id = answers, new_id
+        self._answers = answers
         self._recent = RecentKeys()
         #: Who published what lately, if still here.
         self._posted: OrderedDict[tuple[str, str, str], ref[Sender]] = OrderedDict()
@@ -108,16 +110,21 @@ class Publishing:
         self, request: m.Publish, stream: Stream, member: Member, connection: Sender, size: int = 0
     ) -> m.AnyReply:
         """Post an event of this size for the member; the reply comes when Kafka has it, or it is accepted."""
-        key = request.key or self._new_id()
+        key = request.key or secrets.token_urlsafe(12)
         lanes = self._channels.layout(stream.channel).lanes
         target = spread(stream, lanes, sender=member.user, key=key)
         admin = member.grants.allows("admin", "*")
+        span = None
         try:
             bound = self._budgets.bound(member.user, admin=admin)
             self._budgets.take_event(bound, size)
             # Of a user who has a share of the pipeline, which the workers keep to.
             headers: Headers = [] if bound is None else [(VIA, b"edge")]
             event = _event(request, stream, member, key)
+            if self._tracing is not None:  # whoever may speak for others decides what is traced
+                asked, trusted = request.traceparent, bound is None
+                span = self._tracing.begin(f"publish {stream.kind}", asked, trusted=trusted)
+                headers += [] if span is None else [header_of(span)]
             if is_room(stream):  # whoever is not in it is told of no room
                 await self._channels.rooms.writable(member.user, stream.channel)
             self._channels.moderation.check_may_publish(stream.channel, member.user)
@@ -142,6 +149,9 @@ class Publishing:
             return refusal_of_the_fold(refused, request.id)
         except TouchlineError as error:
             return refusal(error, request.id)
+        finally:
+            if span is not None:
+                span.end()
         return m.Published(
             id=request.id,
             stream=str(target),
