@@ -11,7 +11,7 @@ from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Hub
 from consumers.delivery.records import reader_for
-from consumers.delivery.traces import TracedBook, Traces, open_traces
+from consumers.delivery.traces import EdgeTraces, TracedBook, open_traces
 from consumers.feeds.feeds import History
 from consumers.feeds.reading import feeds_of, looks_of
 from consumers.messenger.messenger import Messenger

@@ -41,8 +41,8 @@ from outbox.forwarding.forwarding import Forwarding
 from outbox.forwarding.receivers import Receivers, Ways
 from outbox.notifying.live import Live
 from outbox.notifying.notifier import Notifier
+from outbox.outlets.mailing import Mailer, MailOutlet
 from outbox.outlets.outlet import Item, Outlet
-from outbox.outlets.outlet.mailing import Mailer, MailOutlet
 from outbox.outlets.personal import ways_of_users
 from outbox.outlets.posting import Poster, Signed, WebhookOutlet
 from outbox.outlets.pushing import BrowserPush, Vapid

@@ -244,8 +244,9 @@ def _encoder(
             if alone is None:
                 return None
             always: bytes = alone(known[name])
-            if isinstance(parts[-1], bytes):
-                always = parts.pop() + always
+            if isinstance(last := parts[-1], bytes):
+                always = last + always
+                parts.pop()
             parts.append(always)
             continue
         if isinstance(kind, list):

@@ -15,7 +15,7 @@ from kernel.log.records import Partition, Record
 from kernel.process.logs import get_logger
 from kernel.settings.outbox import Outbox
 from outbox.events import Events
-from outbox.forwarding.forwarding.covering import Covering
+from outbox.forwarding.covering import Covering
 from outbox.forwarding.lanes import Receiver, Spawn, Told
 from outbox.outlets.outlet import Outlet
 

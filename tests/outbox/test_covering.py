@@ -4,11 +4,11 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
-from outbox.forwarding.forwarding.covering import Covering
 
 from control.outlets.webhooks import Webhook
 from kernel.access.users import name_in_channel
 from kernel.log.positions import Kind
+from outbox.forwarding.covering import Covering
 
 parts = st.lists(st.sampled_from(["chat", "*", ":", "a", "b", "~1", "notify-"]), min_size=1, max_size=6)
 hooks = st.lists(

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 from confluent_kafka import Producer
-from outbox.outlets.outlet.mailing import Mailer, MailOutlet, message_of
 
 from kernel.access.mailboxes import mailbox_of
 from kernel.access.signing import Signer
@@ -22,6 +21,7 @@ from kernel.log.positions import Kind
 from kernel.log.records import Partition
 from kernel.log.topics import topic_names
 from kernel.settings.outbox import Outbox
+from outbox.outlets.mailing import Mailer, MailOutlet, message_of
 from outbox.outlets.outlet import Item, Outlet
 from tests.feeds.following import new
 from tests.outbox.mailserver import Mails, mail_server

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from chaos.siege.attackers.attack import Attacker
-from chaos.siege.attackers.by_name.over_desks import DESKS
 from chaos.siege.attackers.on_the_log import LOG
 from chaos.siege.attackers.over_crowds import CROWDS
+from chaos.siege.attackers.over_desks import DESKS
 from chaos.siege.attackers.over_http import HTTP
 from chaos.siege.attackers.over_people import PEOPLE
 from chaos.siege.attackers.over_sockets import SOCKETS
