@@ -31,7 +31,7 @@ def full(
 
 
 async def test_a_hundred_channels_with_large_settings_and_webhooks_of_fifty_patterns(full: Pipeline) -> None:
-    token = sign("root", {"admin": ("*",)}, expires_s=2**31, key=SECRET)
+    token = sign("root", {"admin": ("*",), "subscribe": ("*",)}, expires_s=2**31, key=SECRET)
     places = asyncio.Semaphore(AT_ONCE)
 
     def stalls() -> float:
