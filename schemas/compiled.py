@@ -244,10 +244,10 @@ def _encoder(
             if alone is None:
                 return None
             always: bytes = alone(known[name])
-            if isinstance(last := parts[-1], bytes):
-                always = last + always
-                parts.pop()
-            parts.append(always)
+            if isinstance(before := parts[-1], bytes):
+                parts[-1] = before + always
+            else:
+                parts.append(always)
             continue
         if isinstance(kind, list):
             if not _is_optional(kind, _ENCODE_IN_UNION):
