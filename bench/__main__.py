@@ -21,10 +21,11 @@ from typing import Final
 
 import psutil
 
-from bench import peers, report
-from bench.figures import VARIABLE, collected
-from bench.measurements import MEASUREMENTS, Measurement
-from bench.report import RESULTS, ROOT, Result, Results
+from bench.peers import installing
+from bench.report import page
+from bench.report.figures import VARIABLE, collected
+from bench.report.measurements import MEASUREMENTS, Measurement
+from bench.report.page import RESULTS, ROOT, Result, Results
 from embedded.backends.servers import Servers
 from kernel.settings.reading import load_settings
 
@@ -92,10 +93,10 @@ def machine() -> str:
 def run(chosen: Sequence[Measurement], *, quick: bool) -> Iterator[Results]:
     """Measure, on servers of its own; gives what there is after each measurement."""
     # Not one of the pipeline's settings: those would refuse it.
-    for setting in (peers.CENTRIFUGO, peers.TILE38):
+    for setting in (installing.CENTRIFUGO, installing.TILE38):
         if path := os.environ.pop(setting, ""):
             os.environ[setting.removeprefix("TOUCHLINE_")] = path
-    absent = peers.absent()
+    absent = installing.absent()
     for name, why in absent.items():
         print(f"{name} will not run: {why}")
     embedded = load_settings().embedded
@@ -122,16 +123,16 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=[m.name for m in MEASUREMENTS])
     parser.add_argument("--report", action="store_true", help="only make the page anew, from the results")
     given = parser.parse_args()
-    old = report.read() if RESULTS.exists() else None
+    old = page.read() if RESULTS.exists() else None
     if given.report:
         if old is None:
             sys.exit(f"There are no results in {RESULTS.relative_to(ROOT)}: run make bench.")
-        report.keep(old)
+        page.keep(old)
         return 0
     chosen = [each for each in MEASUREMENTS if not given.only or each.name in given.only]
     failed, begun = False, time.monotonic()
     for new in run(chosen, quick=given.quick):  # what is measured is kept, whatever ends the run later
-        report.keep(report.merged(old, new) if given.only else new)
+        page.keep(page.merged(old, new) if given.only else new)
         failed = any(result.exit_code for result in new.results)
     print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes in all")
     return 1 if failed else 0

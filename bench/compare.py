@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.figures import VARIABLE, collected
-from bench.report import ROOT
+from bench.report.figures import VARIABLE, collected
+from bench.report.page import ROOT
 from embedded.backends.servers import Servers
 from kernel.settings.reading import load_settings
 

@@ -23,7 +23,7 @@ from aiohttp import ClientSession
 from confluent_kafka import Producer
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.figures import sample
+from bench.report.figures import sample
 from control.crowd.reactions import REACT, VOTE, made
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream, make_id

@@ -20,8 +20,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final, NamedTuple, TextIO
 
-from bench import centrifugo, peers
-from bench.fan_kafka import (
+from bench.peers import centrifugo, installing
+from bench.report.figures import sample
+from bench.rig.edge_alone import STREAM
+from bench.rig.edge_on_kafka import (
     PYTHON,
     SECRET,
     SIZE,
@@ -35,9 +37,7 @@ from bench.fan_kafka import (
     token_path,
     wait_ready,
 )
-from bench.fan_servers import STREAM
-from bench.figures import sample
-from bench.generator import (
+from bench.rig.generator import (
     BINARIES,
     CONTROL,
     PORT,
@@ -68,14 +68,14 @@ def direct_peers() -> dict[str, Peer]:
     """All that can be had here; the bare server, with which the others are compared, comes first."""
     found = {
         BARE: Peer((str(BINARIES / "rawfan"),), "/ch/0"),
-        EDGE: Peer((*PYTHON, "bench.fan_servers", "--secret", SECRET), token_path(), tuple(SUBSCRIBE)),
-        BROADCAST: Peer((*PYTHON, "bench.fan_peers", "broadcast")),
+        EDGE: Peer((*PYTHON, "bench.rig.edge_alone", "--secret", SECRET), token_path(), tuple(SUBSCRIBE)),
+        BROADCAST: Peer((*PYTHON, "bench.peers.fan_out", "broadcast")),
     }
-    if "picows" not in peers.absent():
-        found["picows"] = Peer((*PYTHON, "bench.fan_peers", "picows"))
-    if "Socket.IO and ws" not in peers.absent():
-        script = (str(peers.node()), str(peers.ROOT / "bench" / "fan_node.mjs"))
-        modules = ("--modules", str(peers.node_modules()))
+    if "picows" not in installing.absent():
+        found["picows"] = Peer((*PYTHON, "bench.peers.fan_out", "picows"))
+    if "Socket.IO and ws" not in installing.absent():
+        script = (str(installing.node()), str(installing.ROOT / "bench" / "peers" / "fan_out.mjs"))
+        modules = ("--modules", str(installing.node_modules()))
         hello = ("--first-frame", "40", "--ready-match", '40{"sid"')
         found["ws (Node)"] = Peer((*script, "ws", *modules))
         found["Socket.IO"] = Peer(
@@ -147,7 +147,7 @@ def kafka_servers() -> dict[str, tuple[Callable[[], AbstractContextManager[Serve
         BROADCAST: (partial(kafka_peer, "broadcast"), Peer(())),
         EDGE: (kafka_edge, Peer((), token_path(), tuple(SUBSCRIBE))),
     }
-    if "Centrifugo" not in peers.absent():
+    if "Centrifugo" not in installing.absent():
         found["Centrifugo"] = (kafka_centrifugo, Peer((), centrifugo.PATH, centrifugo.ASKS))
     return found
 

@@ -27,7 +27,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from bench.figures import sample
+from bench.report.figures import sample
 from control.channels.channel import ChannelRecord, to_avro
 from control.channels.channel import Settings as ChannelSettings
 from embedded.backends.servers import Servers

@@ -21,9 +21,9 @@ from urllib.parse import urlencode
 import psutil
 import uvloop
 
-from bench.corpus import CHANNELS, clean, deployment, messages
-from bench.figures import quantile, sample
 from bench.indexer import index_all
+from bench.report.figures import quantile, sample
+from bench.rig.corpus import CHANNELS, clean, deployment, messages
 from embedded.ports import find_free
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind

@@ -20,7 +20,7 @@ from aiohttp import ClientSession, web
 from confluent_kafka import Consumer, Producer, TopicPartition
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.figures import quantile, sample
+from bench.report.figures import quantile, sample
 from control.entity.types import Stamp
 from control.entity.writer import partition_of_key
 from control.feeds.follows import Follow, count_key, follow_key, followers_prefix, share_of

@@ -29,10 +29,10 @@ import uvloop
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
-from bench.corpus import clean, deployment, messages
-from bench.figures import quantile, sample
-from history import names
-from history.elastic import elastic_client
+from bench.report.figures import quantile, sample
+from bench.rig.corpus import clean, deployment, messages
+from history.sources import names
+from history.sources.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind
 from kernel.process.health import Health

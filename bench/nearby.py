@@ -16,9 +16,9 @@ import click
 import numpy as np
 import psutil
 
-from bench import peers, tile38
-from bench.figures import sample
-from bench.generator import memory
+from bench.peers import installing, tile38
+from bench.report.figures import sample
+from bench.rig.generator import memory
 from consumers.delivery.hub import Raw
 from consumers.nearby.neighbours import Neighbours, Person, Position, Watch
 from consumers.nearby.positions import Positions
@@ -29,7 +29,7 @@ from kernel.clock import SystemClock
 from schemas.codec import Codec
 from streams.fences.crossings import crossings
 from streams.fences.index import FenceIndex
-from streams.fold.moves import Moved
+from streams.fold.checks.moves import Moved
 
 #: A city: what is near and what is not.
 _LAT, _LON, _WIDE = 51.5, -0.12, 0.25
@@ -198,7 +198,7 @@ def fences(number: int, users: int = 5000, updates: int = 30_000, batch: int = 2
 def beside(number: int = 23_000, users: int = 5000, updates: int = 30_000) -> dict[str, float]:
     """Tile38, with the same fences and positions, where the setting names its binary."""
     try:
-        peers.tile38()
+        installing.tile38()
     except FileNotFoundError:
         return {}
     places = circles(number)

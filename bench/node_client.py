@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from bench.figures import sample
+from bench.report.figures import sample
 from consumers.protocol.messages import SUBPROTOCOL
 from tests.web.test_javascript import ROOT, load_build
 

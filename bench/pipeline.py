@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.figures import sample
-from bench.generator import Report, build, load
+from bench.report.figures import sample
+from bench.rig.generator import Report, build, load
 from kernel.settings.reading import load_settings
 from producers import Broadcast, Producer
 from tests.pipeline import running

@@ -21,9 +21,9 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from bench import peers
-from bench.figures import quantile, sample
-from bench.producers_peers import CHANNELS, TEXTS, aiokafka, bare, faststream, performance, posts
+from bench.peers import installing
+from bench.peers.producers import CHANNELS, TEXTS, aiokafka, bare, faststream, performance, posts
+from bench.report.figures import quantile, sample
 from kernel.log.kafka import apply_topics
 from kernel.log.positions import Kind, Stream
 from kernel.log.topics import topics
@@ -156,7 +156,7 @@ def main() -> None:
         "HTTP NDJSON": (http, 1),
     }
     if given.peers:
-        if "ProducerPerformance" not in peers.absent():
+        if "ProducerPerformance" not in installing.absent():
             ways["ProducerPerformance (JVM)"] = (performance, 5)
         ways |= {"aiokafka": (aiokafka, 0.25), "FastStream": (faststream, 0.05)}
     process = gateway(settings)

@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from bench import streams_load
-from bench.fan_kafka import kafka_edge, publisher, token_path
-from bench.generator import SUBSCRIBE, build, load
-from bench.report import ROOT, Hot, Profile, keep_profiles
+from bench.report.page import ROOT, Hot, Profile, keep_profiles
+from bench.rig import workers
+from bench.rig.edge_on_kafka import kafka_edge, publisher, token_path
+from bench.rig.generator import SUBSCRIBE, build, load
 from embedded.backends.servers import Servers
 from kernel.settings.reading import load_settings
 
@@ -88,7 +88,7 @@ def edge(seconds: float) -> Profile:
     ):
         generator.ready(viewers)
         publisher(server.environment)(20, 1)
-        command = [sys.executable, "-m", "bench.fan_kafka", "--rate", str(per_s)]
+        command = [sys.executable, "-m", "bench.rig.edge_on_kafka", "--rate", str(per_s)]
         command += ["--seconds", str(seconds + 3)]
         with subprocess.Popen(["taskset", "-c", "1", *command], env=server.environment):
             time.sleep(1)  # it is at its rate
@@ -98,12 +98,12 @@ def edge(seconds: float) -> Profile:
 
 
 def worker(seconds: float) -> Profile:
-    settings = streams_load.prepare(load_settings().kafka.bootstrap_servers)
+    settings = workers.prepare(load_settings().kafka.bootstrap_servers)
     with contextlib.ExitStack() as stack:
-        stack.callback(streams_load.drop, settings)
-        streams_load.Poster(settings).post(int(45_000 * (seconds + 4)))
-        process = streams_load.start("touchline", settings)
-        stack.callback(streams_load.end, process)
+        stack.callback(workers.drop, settings)
+        workers.Poster(settings).post(int(45_000 * (seconds + 4)))
+        process = workers.start("touchline", settings)
+        stack.callback(workers.end, process)
         time.sleep(4)  # it has its partitions, and is at work
         return record(process.pid, seconds, "a worker: chat events, as many as it can do")
 

@@ -25,11 +25,12 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from bench.corpus import CHANNELS, PARTITIONS, clean, deployment, messages
-from bench.figures import quantile, sample
 from bench.indexer import index_all
-from history import History, names
-from history.elastic import elastic_client
+from bench.report.figures import quantile, sample
+from bench.rig.corpus import CHANNELS, PARTITIONS, clean, deployment, messages
+from history import History
+from history.sources import names
+from history.sources.elastic import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream, make_seq

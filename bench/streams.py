@@ -5,7 +5,7 @@
     python -m bench.streams --servers 127.0.0.1:19092 --workers 1 2
     python -m bench.streams --servers 127.0.0.1:19092 --memory 600
 
-NAMES: touchline, and those of bench/streams_peers.py. Each run has topics of its own.
+NAMES: touchline, and those of bench/peers/streams.py. Each run has topics of its own.
 
 Rates: the topic is filled first, and the rate is taken at the fan-out topic between a tenth and nine tenths
 of the events: starting up doesn't count. Latency is from ingest append to fan-out append, both as the broker
@@ -25,7 +25,7 @@ from typing import NamedTuple
 import psutil
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.streams_load import (
+from bench.rig.workers import (
     PARTITIONS,
     Poster,
     Written,

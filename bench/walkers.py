@@ -29,8 +29,8 @@ import psutil
 from confluent_kafka import Producer
 from websockets.sync.client import ClientConnection, connect
 
-from bench.figures import sample
-from bench.generator import Load, Report, build, load
+from bench.report.figures import sample
+from bench.rig.generator import Load, Report, build, load
 from control.entity.types import EntityType, Stamp
 from control.entity.writer import partition_of_key
 from control.nearby.friends import Friend, friend_key

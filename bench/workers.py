@@ -4,14 +4,15 @@
     python -m bench.workers latency [--rates 500,2500,…] [--seconds 10] [--runs 3] [--warm-up 60]
     python -m bench.workers scaling [--events 200000] [--runs 3] [--most 2]
 
-Needs a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). WHO: touchline, and those of bench/streams_peers.py.
+Needs a Kafka (TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS). WHO: touchline, and those of bench/peers/streams.py.
 """
 
 import argparse
 import math
 
-from bench import peers, streams
-from bench.figures import sample
+from bench import streams
+from bench.peers import installing
+from bench.report.figures import sample
 from kernel.settings.reading import load_settings
 
 #: What the figures call them.
@@ -22,7 +23,7 @@ WARM_UP = 2500
 
 def rate(servers: str, who: list[str], events: int, runs: int, figure: str) -> None:
     """Events a second of one process each, in turn."""
-    if "quix" in who and "Quix Streams" in peers.absent():
+    if "quix" in who and "Quix Streams" in installing.absent():
         who.remove("quix")
     for run in range(runs):
         for name in who:

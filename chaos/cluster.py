@@ -14,9 +14,9 @@ from typing import Final
 
 import psutil
 
+from chaos.faults.links import BROKERS, EDGES, ROLES, SEARCHERS, WIRES, Behaviour, behaviour, wires
+from chaos.faults.proxy import Proxies
 from chaos.invariants import Size
-from chaos.links import BROKERS, EDGES, ROLES, SEARCHERS, WIRES, Behaviour, behaviour, wires
-from chaos.proxy import Proxies
 from embedded import ports
 from embedded.backends.servers import Servers
 from embedded.supervision import probe
@@ -39,7 +39,7 @@ _SETTINGS_OF: Final = (
 
 
 class Cluster:
-    """All processes by the names of chaos.schedule."""
+    """All processes by the names of chaos.faults.schedule."""
 
     def __init__(
         self,

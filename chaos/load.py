@@ -13,7 +13,7 @@ from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings
 from producers.posts import AnyPost, Broadcast, Chat
 from producers.producer import Producer
-from producers.simulation import match
+from producers.simulation.match import match
 
 #: At true pace somebody speaks, and somebody moves, about twice a minute; then a sixth of all events are told
 #: by the match itself. How fast it is played is what the rate of the posters says.

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from chaos.changing import read_whole
 from chaos.invariants import Log, Missing, Piece, Seen, Viewing
+from chaos.parts.changing import read_whole
 from consumers.client.viewer import Gap, Start, Viewer
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream

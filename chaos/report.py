@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from chaos.schedule import Blow
+from chaos.faults.schedule import Blow
 
 
 class Walked(msgspec.Struct, frozen=True):

@@ -12,17 +12,17 @@ from confluent_kafka import KafkaException
 
 from chaos import invariants
 from chaos.cluster import Cluster
-from chaos.faults import Faults, Tell
+from chaos.faults.injecting import Faults, Tell
+from chaos.faults.schedule import Blow
 from chaos.invariants import Log, Seen, Size, Standing, Watched
 from chaos.load import HTTP_SHARE, HttpPoster, KafkaPoster, Poster, streams
-from chaos.loads import ChannelChanges, Crowd, Following
-from chaos.parts import Part
+from chaos.parts.part import Part
+from chaos.parts.rooms.recount import STREAM
+from chaos.parts.rooms.work import RoomsAtWork
+from chaos.parts.smaller import ChannelChanges, Crowd, Following
+from chaos.parts.walkers.company import Company
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
-from chaos.rooms.recount import STREAM
-from chaos.rooms.work import RoomsAtWork
-from chaos.schedule import Blow
-from chaos.walkers.company import Company
 from consumers.delivery.hub import LOCATION_RING
 from kernel.access.users import AUDIT, NOTIFY
 from kernel.errors import TouchlineError
@@ -57,7 +57,7 @@ class Plan(NamedTuple):
     walkers: int = 60
     walk_every_s: float = 5.0
     onlookers: int = 12
-    #: Which systems take part, beside viewers and their events (chaos/parts.py).
+    #: Which systems take part, beside viewers and their events (chaos/parts/part.py).
     parts: Sequence[str] = ("channels", "crowd", "following", "rooms", "walkers")
     #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
     before: Path | None = None

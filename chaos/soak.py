@@ -16,9 +16,9 @@ import msgspec
 from chaos.cluster import Cluster
 from chaos.flatness import Bound, drift, not_flat
 from chaos.load import KafkaPoster, streams
+from chaos.parts.rooms.work import RoomsAtWork
+from chaos.parts.walkers.people import Onlooker, People
 from chaos.recorders import Watcher
-from chaos.rooms.work import RoomsAtWork
-from chaos.walkers.people import Onlooker, People
 from consumers.client.viewer import Viewer
 from embedded.supervision import probe
 from kernel.clock import from_rfc3339

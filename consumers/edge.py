@@ -28,15 +28,15 @@ from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
-from consumers.service.crowd import CrowdRequests
-from consumers.service.nearby import NearbyRequests
-from consumers.service.places import PlaceRequests
+from consumers.service.ops.crowd import CrowdRequests
+from consumers.service.ops.nearby import NearbyRequests
+from consumers.service.ops.places import PlaceRequests
+from consumers.service.ops.publishing import Publishing
+from consumers.service.ops.requests import Requests
+from consumers.service.ops.rooms import RoomRequests
+from consumers.service.ops.subscriptions import Subscriptions
 from consumers.service.poster import KafkaPoster
-from consumers.service.publishing import Publishing
-from consumers.service.requests import Requests
-from consumers.service.rooms import RoomRequests
 from consumers.service.service import Service
-from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks, contained, regularly
 from consumers.service.tokens import tokens_of
 from consumers.transport.handshake import PATH

@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from history.index import StreamIndex
-from history.log import Deadline, GoneError, LogReader
 from history.pages import MAX_LIMIT, Bound, Entry, Watermark
+from history.sources.index import StreamIndex
+from history.sources.log import Deadline, GoneError, LogReader
 from kernel.errors import TouchlineError
 from kernel.log.records import Partition
 

@@ -16,7 +16,6 @@ from elasticsearch import ApiError, TransportError
 
 from control.channels.retention import Retention
 from control.rooms.membership import ALL, Spans
-from history.elastic import elastic_client, is_away
 from history.feed import (
     FeedPage,
     FeedTail,
@@ -29,11 +28,12 @@ from history.feed import (
     page_of,
     range_of,
 )
-from history.index import Read, StreamIndex
-from history.log import Deadline, GoneError, LogReader, event_of, log_ends
-from history.names import day_of
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
-from history.tail import Tail
+from history.sources.elastic import elastic_client, is_away
+from history.sources.index import Read, StreamIndex
+from history.sources.log import Deadline, GoneError, LogReader, event_of, log_ends
+from history.sources.names import day_of
+from history.sources.tail import Tail
 from history.taken_back import TakenBack, head_of, shown_by
 from kernel.clock import Clock
 from kernel.errors import TouchlineError

@@ -8,7 +8,7 @@ from kernel.log.positions import Kind
 from kernel.log.records import Partition, Record
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
-from outbox.outlets import Item
+from outbox.outlets.outlet import Item
 from schemas.registry import codec_for
 from schemas.rendering import render
 

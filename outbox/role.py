@@ -34,14 +34,14 @@ from kernel.process.logs import get_logger
 from kernel.process.ops_port import OpsServer
 from kernel.settings.reading import Settings
 from outbox.events import Events
-from outbox.forwarding import Forwarding
-from outbox.live import Live
-from outbox.notifier import Notifier
-from outbox.outlets import Item, Outlet
-from outbox.personal import ways_of_users
-from outbox.posting import Poster, Signed, WebhookOutlet
-from outbox.pushing import BrowserPush, Vapid
-from outbox.receivers import Receivers, Ways
+from outbox.forwarding.forwarding import Forwarding
+from outbox.forwarding.receivers import Receivers, Ways
+from outbox.notifying.live import Live
+from outbox.notifying.notifier import Notifier
+from outbox.outlets.outlet import Item, Outlet
+from outbox.outlets.personal import ways_of_users
+from outbox.outlets.posting import Poster, Signed, WebhookOutlet
+from outbox.outlets.pushing import BrowserPush, Vapid
 from outbox.source import EventSource
 from outbox.writer import LogWriter
 from schemas.registry import wait_for_registry

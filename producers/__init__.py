@@ -1,8 +1,8 @@
 """The Python SDK for producers: `Producer` for asyncio, `SyncProducer` for threads; and what they send."""
 
-from producers.delivery import Delivered, Failure, SomeNotDelivered
 from producers.posts import Broadcast, Chat, Location, Post
 from producers.producer import Producer
+from producers.sending.delivery import Delivered, Failure, SomeNotDelivered
 from producers.sync import SyncProducer
 
 __all__ = [

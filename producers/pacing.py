@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from kernel.clock import Clock
-from producers.delivery import SomeNotDelivered
 from producers.posts import AnyPost
 from producers.producer import Producer
+from producers.sending.delivery import SomeNotDelivered
 
 _LOT = 1000
 

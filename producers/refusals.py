@@ -11,8 +11,8 @@ from kernel.log.records import ORIGIN
 from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
 from kernel.settings.reading import Settings
-from producers.delivery import failed
-from producers.outbox import properties
+from producers.sending.delivery import failed
+from producers.sending.outbox import properties
 from schemas.codec import Undecodable
 from schemas.registry import codec_for
 

@@ -14,12 +14,12 @@ from kernel.log.records import Headers
 from kernel.log.topics import topic_names
 from kernel.process.tracing import current
 from kernel.settings.reading import Settings, load_settings
-from producers.batch import Batch, Filled
-from producers.delivery import Delivered, Wait, where
-from producers.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
 from producers.posts import AnyPost, Record
-from producers.preparing import Preparing
-from producers.send_methods import SendMethods
+from producers.sending.batch import Batch, Filled
+from producers.sending.delivery import Delivered, Wait, where
+from producers.sending.outbox import OnDelivery, Outbox, closed, left_behind, queue_full
+from producers.sending.preparing import Preparing
+from producers.sending.send_methods import SendMethods
 from schemas.catalog import Catalog
 from schemas.registry import catalog_for
 

@@ -30,24 +30,24 @@ from kernel.process.metrics import ACCEPTED, COMMANDS_REFUSED, REJECTED, REPEATE
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
-from streams.counting import Counting
 from streams.crowd.owner import CrowdOwner
-from streams.feeds import FeedsOwner
 from streams.fences.watching import Watching
-from streams.fold.auditing import Auditing
 from streams.fold.channels import Channels
+from streams.fold.checks.moves import Moves
+from streams.fold.checks.repeats import Repeats
+from streams.fold.checks.shares import Shares, rates_of
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
-from streams.fold.moves import Moves
-from streams.fold.repeats import Repeats
-from streams.fold.shares import Shares, rates_of
-from streams.inboxes import InboxOwner
-from streams.members import Members
-from streams.moderators import Moderators, erased_in
-from streams.nearby import NearbyOwner
+from streams.fold.outputs.auditing import Auditing
+from streams.owned.counting import Counting
+from streams.owned.feeds import FeedsOwner
+from streams.owned.inboxes import InboxOwner
+from streams.owned.members import Members
+from streams.owned.moderators import Moderators, erased_in
+from streams.owned.nearby import NearbyOwner
+from streams.owned.scheduled import Posting
 from streams.recovery.agreeing import agree_on_epochs
 from streams.recovery.restore import restore
-from streams.scheduled import Posting
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
 from streams.upkeep.hot import Traffic

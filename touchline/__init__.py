@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any, Final
 from kernel.version import VERSION as __version__  # noqa: N811
 
 if TYPE_CHECKING:
-    from consumers.client.attachments import Attachment as Attachment
-    from consumers.client.attachments import Attachments as Attachments
-    from consumers.client.crowd import Crowd as Crowd
-    from consumers.client.crowd import applaud as applaud
-    from consumers.client.crowd import react as react
-    from consumers.client.crowd import vote as vote
-    from consumers.client.crowd import watch_crowd as watch_crowd
-    from consumers.client.feeds import Feeds as Feeds
-    from consumers.client.feeds import watch_feed as watch_feed
-    from consumers.client.moderation import Moderation as Moderation
-    from consumers.client.nearby import Nearby as Nearby
-    from consumers.client.nearby import around as around
-    from consumers.client.nearby import locate as locate
-    from consumers.client.nearby import watch_nearby as watch_nearby
-    from consumers.client.rooms import Rooms as Rooms
-    from consumers.client.schedule import Schedule as Schedule
-    from consumers.client.search import Search as Search
+    from consumers.client.requests.attachments import Attachment as Attachment
+    from consumers.client.requests.attachments import Attachments as Attachments
+    from consumers.client.requests.crowd import Crowd as Crowd
+    from consumers.client.requests.crowd import applaud as applaud
+    from consumers.client.requests.crowd import react as react
+    from consumers.client.requests.crowd import vote as vote
+    from consumers.client.requests.crowd import watch_crowd as watch_crowd
+    from consumers.client.requests.feeds import Feeds as Feeds
+    from consumers.client.requests.feeds import watch_feed as watch_feed
+    from consumers.client.requests.moderation import Moderation as Moderation
+    from consumers.client.requests.nearby import Nearby as Nearby
+    from consumers.client.requests.nearby import around as around
+    from consumers.client.requests.nearby import locate as locate
+    from consumers.client.requests.nearby import watch_nearby as watch_nearby
+    from consumers.client.requests.rooms import Rooms as Rooms
+    from consumers.client.requests.schedule import Schedule as Schedule
+    from consumers.client.requests.search import Search as Search
     from consumers.client.viewer import Closed as Closed
     from consumers.client.viewer import Connecting as Connecting
     from consumers.client.viewer import Gap as Gap
@@ -60,25 +60,25 @@ def _viewer() -> ModuleType:
 
 
 def _rooms() -> ModuleType:
-    import consumers.client.rooms as home  # noqa: PLC0415
+    import consumers.client.requests.rooms as home  # noqa: PLC0415
 
     return home
 
 
 def _nearby() -> ModuleType:
-    import consumers.client.nearby as home  # noqa: PLC0415
+    import consumers.client.requests.nearby as home  # noqa: PLC0415
 
     return home
 
 
 def _feeds() -> ModuleType:
-    import consumers.client.feeds as home  # noqa: PLC0415
+    import consumers.client.requests.feeds as home  # noqa: PLC0415
 
     return home
 
 
 def _attachments() -> ModuleType:
-    import consumers.client.attachments as home  # noqa: PLC0415
+    import consumers.client.requests.attachments as home  # noqa: PLC0415
 
     return home
 
@@ -96,25 +96,25 @@ def _events() -> ModuleType:
 
 
 def _moderation() -> ModuleType:
-    import consumers.client.moderation as home  # noqa: PLC0415
+    import consumers.client.requests.moderation as home  # noqa: PLC0415
 
     return home
 
 
 def _schedule() -> ModuleType:
-    import consumers.client.schedule as home  # noqa: PLC0415
+    import consumers.client.requests.schedule as home  # noqa: PLC0415
 
     return home
 
 
 def _search() -> ModuleType:
-    import consumers.client.search as home  # noqa: PLC0415
+    import consumers.client.requests.search as home  # noqa: PLC0415
 
     return home
 
 
 def _crowd() -> ModuleType:
-    import consumers.client.crowd as home  # noqa: PLC0415
+    import consumers.client.requests.crowd as home  # noqa: PLC0415
 
     return home
 

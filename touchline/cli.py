@@ -13,7 +13,7 @@ import click
 from kernel import extras
 from kernel.errors import TouchlineError
 from kernel.version import VERSION
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 #: Command -> its module in touchline.commands and its line in `touchline --help`, in the order shown.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(

@@ -45,7 +45,7 @@ def complete_query(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     import asyncio  # noqa: PLC0415 - only a shell that completes needs these
     from contextlib import suppress  # noqa: PLC0415
 
-    from consumers.client.search import Search  # noqa: PLC0415
+    from consumers.client.requests.search import Search  # noqa: PLC0415
     from kernel.errors import TouchlineError  # noqa: PLC0415
     from touchline import asking  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from bench.figures import sample
+from bench.report.figures import sample
 from bench.rooms.phones import Phone, close, connected, note_seq, synced
 from bench.rooms.roles import Roles, deployment
 from bench.rooms.traffic import arrived

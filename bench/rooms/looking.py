@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.figures import quantile, sample
+from bench.report.figures import quantile, sample
 from bench.rooms.phones import Phone, close, connected, note_seq
 from bench.rooms.roles import Roles, deployment
 from bench.rooms.world import Made, World

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 
-from bench.figures import quantile, sample
+from bench.report.figures import quantile, sample
 from bench.rooms.phones import connected
 from bench.rooms.roles import Roles, deployment
 from bench.rooms.world import Made, World

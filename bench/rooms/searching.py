@@ -8,9 +8,9 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from bench.corpus import WORDS
-from bench.figures import quantile, sample
 from bench.indexer import index_all
+from bench.report.figures import quantile, sample
+from bench.rig.corpus import WORDS
 from bench.rooms.roles import deployment
 from bench.rooms.world import Made, World
 from kernel.clock import SystemClock

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Sequence
 
-from bench.figures import quantile, sample
+from bench.report.figures import quantile, sample
 from bench.rooms.phones import Phone, connected, note_seq, synced
 from bench.rooms.roles import deployment
 from bench.rooms.world import Made, World, town

@@ -12,15 +12,15 @@ from typing import Final, NamedTuple
 import msgspec
 
 from chaos.cluster import Cluster
-from chaos.faults import Faults
-from chaos.schedule import plan as plan_faults
-from chaos.siege.attackers import ATTACKERS
-from chaos.siege.canaries import Canaries
-from chaos.siege.machine import Meter, Taken
-from chaos.siege.onlooker import Onlooker
+from chaos.faults.injecting import Faults
+from chaos.faults.schedule import plan as plan_faults
+from chaos.siege.attackers.by_name import ATTACKERS
 from chaos.siege.report import Bounds, Phase, Report, p99
 from chaos.siege.strike import Orders, Outcome, Target
-from chaos.siege.watch import Ground, Watchman
+from chaos.siege.watching.canaries import Canaries
+from chaos.siege.watching.machine import Meter, Taken
+from chaos.siege.watching.onlooker import Onlooker
+from chaos.siege.watching.roles import Ground, Watchman
 from kernel.settings.reading import PREFIX
 
 Tell = Callable[[str], None]

@@ -23,9 +23,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from yarl import URL
 
-from chaos.siege.attack import Attacker, Frames, Put, Raw, Request, Step, filled
-from chaos.siege.attackers import ATTACKERS
-from chaos.siege.machine import apart
+from chaos.siege.attackers.attack import Attacker, Frames, Put, Raw, Request, Step, filled
+from chaos.siege.attackers.by_name import ATTACKERS
+from chaos.siege.watching.machine import apart
 from kernel.access.tokens import sign
 from kernel.log.topics import MAX_RECORD_BYTES
 

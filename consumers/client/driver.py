@@ -14,9 +14,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
-from consumers.client.core import Core
-from consumers.client.host import Closed, Gap, Live, Refused, Status
-from consumers.client.timing import CONNECT_MS
+from consumers.client.machine.core import Core
+from consumers.client.machine.host import Closed, Gap, Live, Refused, Status
+from consumers.client.machine.timing import CONNECT_MS
 from consumers.protocol.messages import SUBPROTOCOL
 from kernel.clock import Clock
 from kernel.errors import TouchlineError

@@ -16,8 +16,8 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from consumers.client.driver import Driver, Reader, Token
-from consumers.client.host import Closed, Connecting, Gap, Live, Offline, Refused, Status, Waiting
-from consumers.client.subscription import Start
+from consumers.client.machine.host import Closed, Connecting, Gap, Live, Offline, Refused, Status, Waiting
+from consumers.client.machine.subscription import Start
 from kernel.access.users import check_user
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 from consumers.cluster.partitions import Partition
 from consumers.delivery.hub import Raw
 from consumers.delivery.records import Decode, UnreadableRecord
-from history.log import readable
+from history.sources.log import readable
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, split_lane
 from kernel.process.lines import Lines

@@ -18,10 +18,10 @@ from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.admission import Admission
-from consumers.service.places import PlaceRequests
+from consumers.service.ops.places import PlaceRequests
+from consumers.service.ops.requests import Requests
+from consumers.service.ops.subscriptions import Subscriptions
 from consumers.service.refusals import refusal
-from consumers.service.requests import Requests
-from consumers.service.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
 from control.crowd.crowd import Crowd
 from control.rooms.door import RoomDoor, Who

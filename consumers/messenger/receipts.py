@@ -13,7 +13,7 @@ from consumers.messenger.sync import SyncFeed
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
-from consumers.service.subscriptions import Subscriptions
+from consumers.service.ops.subscriptions import Subscriptions
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from kernel.clock import Clock

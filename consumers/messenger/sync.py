@@ -13,8 +13,8 @@ from consumers.messenger.here import Here, UserHere
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
+from consumers.service.ops.subscriptions import Subscriptions
 from consumers.service.refusals import not_a_reader
-from consumers.service.subscriptions import Subscriptions
 from control.inbox.tables import Head
 from control.rooms.rooms import Rooms
 from control.rooms.state import stream_of

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 
-from control.entity.store import Row, Store
-from control.entity.stores import is_damage
+from control.entity.stores.opening import is_damage
+from control.entity.stores.store import Row, Store
 from control.entity.types import STAMP, AnyType
 from kernel.clock import Clock
 from kernel.errors import TouchlineError

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Generic, NamedTuple
 
-from control.entity.store import Row
+from control.entity.stores.store import Row
 from control.entity.types import EntityType, S, Stamp
 from kernel.errors import TouchlineError
 from kernel.process.lines import Lines

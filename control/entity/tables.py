@@ -10,10 +10,10 @@ from typing import Any, Final, cast
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from control.entity.files import own_file
 from control.entity.follower import Follower
-from control.entity.store import Store
-from control.entity.stores import check_store, open_store
+from control.entity.stores.files import own_file
+from control.entity.stores.opening import check_store, open_store
+from control.entity.stores.store import Store
 from control.entity.types import AnyType, EntityType, S
 from control.entity.view import REMEMBERED, View
 from kernel.clock import Clock

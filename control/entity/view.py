@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Final, Generic
 
 from control.entity.known import Known, newest
-from control.entity.store import Store
+from control.entity.stores.store import Store
 from control.entity.types import PAIR, EntityType, S, prefix_of
 from kernel.errors import TouchlineError
 

@@ -8,7 +8,7 @@ from kernel.access.signing import Signer
 from kernel.log.positions import Stream
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
-from producers.delivery import SomeNotDelivered
+from producers.sending.delivery import SomeNotDelivered
 from schemas.registry import codec_for
 
 

@@ -22,7 +22,7 @@ from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, 
 from kernel.access.users import check_user
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
-from producers.delivery import Failure
+from producers.sending.delivery import Failure
 from schemas.ingest import read_time
 
 _MAX_BYTES: Final = 4096

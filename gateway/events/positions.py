@@ -9,7 +9,7 @@ from typing import Final
 
 from control.numbering import Numbering, Position
 from kernel.log.positions import ID_BITS, Stream
-from producers.batch import Run
+from producers.sending.batch import Run
 
 _LOW: Final = (1 << ID_BITS) - 1
 _STEP: Final = 10_000

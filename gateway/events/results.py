@@ -15,7 +15,7 @@ from aiohttp import web
 
 from gateway.http.problems import CONTENT_TYPE, STATUS, head_of
 from kernel.errors import TouchlineError
-from producers.delivery import Failure
+from producers.sending.delivery import Failure
 
 _IN_MEMORY: Final = 1024 * 1024
 _PIECE: Final = 256 * 1024

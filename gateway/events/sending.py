@@ -14,9 +14,9 @@ from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
 from kernel.log.records import Headers
-from producers.batch import Batch, Located
-from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Record
+from producers.sending.batch import Batch, Located
+from producers.sending.delivery import Failure, SomeNotDelivered
 
 #: So many events wait for the fold's answer at once.
 _ASKED_AT_ONCE: Final = 500

@@ -31,7 +31,7 @@ from gateway.outlets.door import known_of as wishes_of
 from gateway.outlets.door import outlet_door
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import USER
-from history.elastic import elastic_client
+from history.sources.elastic import elastic_client
 from history.taken_back import TakenBack
 from kernel.access.users import check_user
 from kernel.clock import to_rfc3339

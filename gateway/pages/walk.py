@@ -17,8 +17,8 @@ from gateway.rooms.door import who_asks
 from kernel.access.tokens import has_keys, without_admin
 from kernel.errors import TouchlineError
 from kernel.process.logs import get_logger
-from producers.simulation import STADIUM
-from producers.walking import walks
+from producers.simulation.match import STADIUM
+from producers.simulation.walking import walks
 
 _log = get_logger("touchline.gateway")
 #: They walk for so long, and each says where they are every so often.

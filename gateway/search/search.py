@@ -16,7 +16,7 @@ from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from gateway.search.exporting import export_hits
 from gateway.search.hits import as_of_hits, count_replies
 from gateway.search.suggest import scope_of
-from history.elastic import elastic_client
+from history.sources.elastic import elastic_client
 from history.taken_back import TakenBack
 from kernel.fairness.budgets import RateLimitedError
 from kernel.log.positions import Kind

@@ -9,7 +9,7 @@ from aiohttp import web
 from gateway.context import Context
 from gateway.http.access import Scope as Caller
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
-from history.elastic import elastic_client
+from history.sources.elastic import elastic_client
 from history.taken_back import TakenBack
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind

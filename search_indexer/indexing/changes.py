@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 from elasticsearch import AsyncElasticsearch
 
-from history.elastic import documents_of
-from history.names import day_of, index_name
+from history.sources.elastic import documents_of
+from history.sources.names import day_of, index_name
 from kernel.log.positions import Kind, time_of_id
 from search_indexer.indexing.documents import Change, Document, changed, source_of
 from search_indexer.text.folding import Folding

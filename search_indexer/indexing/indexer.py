@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from history.elastic import is_away, is_passing
+from history.sources.elastic import is_away, is_passing
 from kernel.clock import Clock
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch
 
-from history import names
+from history.sources import names
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 

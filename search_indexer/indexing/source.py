@@ -17,8 +17,8 @@ from confluent_kafka import (
 from control.channels.lists import EXPIRING
 from control.following.follower import TableReader
 from control.state import ControlState
-from history.names import day_of, index_name
 from history.pages import Watermark
+from history.sources.names import day_of, index_name
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.kafka import admin_client, client_config

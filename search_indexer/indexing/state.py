@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from elasticsearch import AsyncElasticsearch, BadRequestError, ConflictError, NotFoundError, TransportError
 
-from history import names
-from history.elastic import documents_of
 from history.pages import Watermark
+from history.sources import names
+from history.sources.elastic import documents_of
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind

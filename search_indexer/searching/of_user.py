@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from history import names
-from history.elastic import is_away, search_whole, unreachable
+from history.sources import names
+from history.sources.elastic import is_away, search_whole, unreachable
 from history.taken_back import TakenBack
 from kernel.log.positions import Kind, Stream
 from kernel.settings.reading import Settings

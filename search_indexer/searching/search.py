@@ -8,8 +8,8 @@ import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from msgspec.structs import replace
 
-from history import names
-from history.elastic import is_away, search_whole, unreachable
+from history.sources import names
+from history.sources.elastic import is_away, search_whole, unreachable
 from history.taken_back import TakenBack
 from kernel.clock import Clock, to_rfc3339
 from kernel.log.positions import Kind

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from history import names
-from history.elastic import is_away, search_whole, unreachable
+from history.sources import names
+from history.sources.elastic import is_away, search_whole, unreachable
 from history.taken_back import TakenBack
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind

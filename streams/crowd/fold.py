@@ -41,8 +41,8 @@ from kernel.log.records import VIA, Headers, Partition, Record, Write
 from schemas.rejections import FAULTS, Rejections, unexpected
 from streams.crowd.slots import Slot
 from streams.crowd.voices import VoiceBook
-from streams.fold.answering import Answers
-from streams.fold.guards import SanctionOf
+from streams.fold.checks.guards import SanctionOf
+from streams.fold.outputs.answering import Answers
 
 #: Slots that are held while nothing changes in them, and voices in them.
 _MOST_SLOTS: Final = 50_000

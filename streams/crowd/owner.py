@@ -36,8 +36,8 @@ from streams.crowd.ends import Ends
 from streams.crowd.fold import CrowdFold, Kept, Surroundings
 from streams.crowd.slots import Slot
 from streams.crowd.voices import PartWrite
-from streams.fold.answering import Answers
-from streams.members import written_again
+from streams.fold.outputs.answering import Answers
+from streams.owned.members import written_again
 from streams.upkeep.crowd_sweep import CrowdSweep
 
 #: How often what has changed is written; and of its time at most this part is spent on it.

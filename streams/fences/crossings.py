@@ -15,7 +15,7 @@ from control.nearby.fences import Fence, fence_channel
 from control.nearby.inside import Inside
 from control.places.cells import Grid
 from streams.fences.index import FenceIndex
-from streams.fold.moves import Moved
+from streams.fold.checks.moves import Moved
 
 #: Fences that one user is told to be in: their record has so much room.
 MOST_AT_ONCE: Final = 400

@@ -24,7 +24,7 @@ from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
 from streams.fences.crossings import Crossing, crossings, told, watches
 from streams.fences.index import FenceIndex
-from streams.fold.moves import Moved
+from streams.fold.checks.moves import Moved
 from streams.fold.states import States
 
 _log = get_logger("touchline.fences")

@@ -7,7 +7,7 @@ from control.channels.channel import ChannelRecord, horizon, settings_at, versio
 from kernel.access.users import KEPT, NOTIFY, ROOM
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Shard, is_channel, partition_of, split_lane
-from streams.fold.guards import Guard, SanctionOf
+from streams.fold.checks.guards import Guard, SanctionOf
 
 #: Channels remembered at a time; a lookup that misses costs a hash and a few allocations.
 _REMEMBERED: Final = 200_000

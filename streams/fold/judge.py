@@ -28,17 +28,17 @@ from schemas.ingest import decode_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
 from streams.crowd.counting import Heard
-from streams.fold.answering import Answering
-from streams.fold.attaching import Attaching, concerns
-from streams.fold.auditing import Auditing
 from streams.fold.channels import Channel, Channels
-from streams.fold.crowding import Crowding
+from streams.fold.checks.moves import move_of
+from streams.fold.checks.replying import check_reply
+from streams.fold.checks.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.memory import AcceptedEvent, Memory, Outcome
-from streams.fold.moves import move_of
-from streams.fold.replying import check_reply
-from streams.fold.retracting import Retracting
-from streams.fold.rooms import Decided, RoomsFold, Unchanged
-from streams.fold.tallies import TalliesFold
+from streams.fold.outputs.answering import Answering
+from streams.fold.outputs.attaching import Attaching, concerns
+from streams.fold.outputs.auditing import Auditing
+from streams.fold.outputs.crowding import Crowding
+from streams.fold.outputs.retracting import Retracting
+from streams.fold.outputs.tallies import TalliesFold
 
 #: Room for the key, headers and framing of a record.
 _MAX_BODY: Final = MAX_RECORD_BYTES - 1024

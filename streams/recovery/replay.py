@@ -24,11 +24,11 @@ from kernel.log.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from streams.fold.channels import Channels
+from streams.fold.checks.moves import Moves
+from streams.fold.checks.repeats import Repeats
+from streams.fold.checks.shares import Shares, rates_of
 from streams.fold.judge import Judge
 from streams.fold.memory import AcceptedEvent, Memory
-from streams.fold.moves import Moves
-from streams.fold.repeats import Repeats
-from streams.fold.shares import Shares, rates_of
 from streams.fold.states import States
 from streams.recovery.restore import read_between, restore
 

@@ -20,9 +20,9 @@ from kernel.process.logs import get_logger
 from kernel.process.metrics import SKIPPED
 from schemas.checks import CHANGES, MAX_KEY, MAX_SENDER
 from schemas.rejections import FAULTS
+from streams.fold.checks.moves import move_of
 from streams.fold.judge import Judge, came_by_a_door, origin_of
 from streams.fold.memory import AcceptedEvent
-from streams.fold.moves import move_of
 
 _log = get_logger("touchline.restore")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from control.attachments.marks import Facts, Mark, Marks, fetched_key, mark_type
-from control.entity.sqlite import SqliteStore
-from control.entity.store import Row
+from control.entity.stores.sqlite import SqliteStore
+from control.entity.stores.store import Row
 from control.entity.view import View
 from gateway.attachments.directory import Directory
 from gateway.attachments.service import AttachmentService

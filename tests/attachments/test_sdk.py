@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.client.attachments import Attachments
+from consumers.client.requests.attachments import Attachments
 from kernel.errors import TouchlineError
 from tests.attachments.people import Person
 from tests.attachments.test_attachments import room

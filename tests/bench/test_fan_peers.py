@@ -6,7 +6,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from bench.fan_peers import block, frames
+from bench.peers.fan_out import block, frames
 
 
 @pytest.mark.parametrize("sizes", [[0], [1, 125], [126, 65535], [65536], [200] * 50])

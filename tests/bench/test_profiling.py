@@ -1,7 +1,7 @@
 """What py-spy saw is told by function, with its hottest line, and without this machine's folders."""
 
 from bench.profiling import reduced
-from bench.report import ROOT, Hot, profiles
+from bench.report.page import ROOT, Hot, profiles
 
 OURS = f"{ROOT}/kernel/clock.py"
 RAW = f"""run (/usr/lib/python3.11/asyncio/runners.py:118);now_ms ({OURS}:1) 30

@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.figures import Aim, Figure, Sample, Spread, judge, quantile, summarise
-from bench.measurements import FIGURES, MEASUREMENTS
-from bench.plots import PLOTS, decades, draw, ticks
-from bench.report import Result, Results, keep_pictures, merged, page
+from bench.report.figures import Aim, Figure, Sample, Spread, judge, quantile, summarise
+from bench.report.measurements import FIGURES, MEASUREMENTS
+from bench.report.page import Result, Results, keep_pictures, merged, page
+from bench.report.plots import PLOTS, decades, draw, ticks
 
 RATE = Figure(
     "rate",

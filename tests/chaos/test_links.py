@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.links import LINKS, ROLES, WIRES, Behaviour, behaviour, whose, wires
+from chaos.faults.links import LINKS, ROLES, WIRES, Behaviour, behaviour, whose, wires
 
 CUT, SLOW, HALF_OPEN, PASS = Behaviour("cut"), Behaviour("slow", 100), Behaviour("half_open"), Behaviour()
 

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from chaos.faults.schedule import Blow
 from chaos.page import PAGE, made, marked, ranges, runs, siege, soak, spoken
 from chaos.report import Report
-from chaos.schedule import Blow
 from chaos.siege.report import Phase
 from chaos.siege.report import Report as Siege
 

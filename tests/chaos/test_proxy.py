@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaos.proxy import Proxies
+from chaos.faults.proxy import Proxies
 from embedded.ports import find_free
 
 

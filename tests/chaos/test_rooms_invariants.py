@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from chaos.invariants import Missing
-from chaos.rooms import invariants as i
-from chaos.rooms.invariants import Held, Shown
-from chaos.rooms.recount import Count, Recounted, Rooms, Said, recounted
+from chaos.parts.rooms import invariants as i
+from chaos.parts.rooms.invariants import Held, Shown
+from chaos.parts.rooms.recount import Count, Recounted, Rooms, Said, recounted
 
 R = "chat:room-r"
 

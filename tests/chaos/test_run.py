@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.faults.schedule import plan
 from chaos.run import Plan, run
-from chaos.schedule import plan
 from tests.servers import data_directory, servers_dir
 
 #: By this one all sorts of faults come in forty seconds, against 18 targets: a broker is away for ten, and

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chaos.links import BROKERS, LINKS
-from chaos.schedule import FAULTS, TO_UPGRADE, Blow, plan, plan_upgrade, read, write
+from chaos.faults.links import BROKERS, LINKS
+from chaos.faults.schedule import FAULTS, TO_UPGRADE, Blow, plan, plan_upgrade, read, write
 from kernel.errors import TouchlineError
 
 

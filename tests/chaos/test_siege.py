@@ -11,14 +11,14 @@ import msgspec
 import psutil
 import pytest
 
-from chaos.siege.attack import Put
-from chaos.siege.attackers import ATTACKERS
-from chaos.siege.machine import Meter
-from chaos.siege.on_the_log import TOPICS
+from chaos.siege.attackers.attack import Put
+from chaos.siege.attackers.by_name import ATTACKERS
+from chaos.siege.attackers.on_the_log import TOPICS
 from chaos.siege.report import Bounds, Phase, Report, broken, p99
 from chaos.siege.run import Plan, besiege, faster, phases, shares
 from chaos.siege.strike import topic_of
-from chaos.siege.watch import long_stalls
+from chaos.siege.watching.machine import Meter
+from chaos.siege.watching.roles import long_stalls
 from kernel.log.positions import Kind
 from kernel.log.topics import TopicNames, topics
 from kernel.settings.reading import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chaos.walkers.judging import (
+from chaos.parts.walkers.judging import (
     FenceEvent,
     Onlooking,
     Told,
@@ -14,7 +14,7 @@ from chaos.walkers.judging import (
     right_at_rest,
     shown_as_the_oracle_says,
 )
-from chaos.walkers.oracle import Change, Circle, Spot, World, metres, stretches
+from chaos.parts.walkers.oracle import Change, Circle, Spot, World, metres, stretches
 from control.places import distances
 
 METRE = 1 / 111_195

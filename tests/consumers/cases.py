@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from consumers.client.core import Core
-from consumers.client.host import Closed, Gap, Status
-from consumers.client.subscription import Start
+from consumers.client.machine.core import Core
+from consumers.client.machine.host import Closed, Gap, Status
+from consumers.client.machine.subscription import Start
 from kernel.errors import TouchlineError
 from schemas.events import Event
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from bench.known import KnownByHand
+from bench.rig.known import KnownByHand
 from control.channels.channel import ChannelRecord, ChannelVersion, Settings, to_avro
 from control.channels.epochs import Epoch
 from control.channels.lists import CLOSED, EXPIRING, SPREAD

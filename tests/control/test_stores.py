@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from control.entity.store import Row, Store
-from control.entity.stores import check_store, open_store
+from control.entity.stores.opening import check_store, open_store
+from control.entity.stores.store import Row, Store
 from kernel.errors import TouchlineError
 from kernel.settings.reading import load_settings
 

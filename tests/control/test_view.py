@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.entity.store import Row, Store
-from control.entity.stores import open_store
+from control.entity.stores.opening import open_store
+from control.entity.stores.store import Row, Store
 from control.entity.view import View
 from tests.control.notes import LISTED, Note, note_type
 

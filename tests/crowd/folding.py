@@ -11,7 +11,7 @@ from kernel.settings.reading import Auth
 from schemas.codec import Codec
 from schemas.rejections import Rejections
 from streams.crowd.fold import CrowdFold, Kept, Surroundings
-from streams.fold.answering import Answers
+from streams.fold.outputs.answering import Answers
 
 SIGNER = Signer(Auth(internal_secret="s" * 32))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chaos import invariants
-from chaos.clapping import Clapper, recount, shown
 from chaos.invariants import Place
+from chaos.parts.clapping import Clapper, recount, shown
 from tests.crowd.conftest import NO_ELASTICSEARCH
 from tests.crowd.people import begin, new_stream, poll, totals
 from tests.pipeline import Pipeline, running

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from control.crowd.totals import OPEN, VOTES, PollState, Total, total_key, total_type
-from control.entity.store import Row, Store
-from control.entity.stores import open_store
+from control.entity.stores.opening import open_store
+from control.entity.stores.store import Row, Store
 from control.entity.types import Stamp
 from control.entity.view import View
 from kernel.log.positions import Stream

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.peers import CENTRIFUGO, TILE38
+from bench.peers.installing import CENTRIFUGO, TILE38
 from kernel.process.metrics import registry
 from kernel.settings.reading import PREFIX, SECTIONS
 from touchline.cli import COMMANDS

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from chaos.siege.attack import Put
-from chaos.siege.on_the_log import TOPICS, hostile_channels, hostile_commands, junk
+from chaos.siege.attackers.attack import Put
+from chaos.siege.attackers.on_the_log import TOPICS, hostile_channels, hostile_commands, junk
 from chaos.siege.strike import topic_of
 from kernel.log.kafka import client_config
 from kernel.log.topics import MAX_RECORD_BYTES

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.peers import HOME, ROOT
+from bench.peers.installing import HOME, ROOT
 from embedded.datadir import DataDirectory
 from kernel.errors import TouchlineError
 from kernel.settings.reading import load_settings

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-from consumers.client.feeds import watch_feed
+from consumers.client.requests.feeds import watch_feed
 from consumers.client.viewer import Viewer
 from producers.producer import Producer
 from tests.feeds.following import feed, follow, new, post, texts_of

@@ -26,7 +26,7 @@ from tests.pipeline import Pipeline, eventually
 ROOM = 50
 PATIENCE_S = 0.3
 TIMEOUT_S = 6.0
-#: From then on a Kafka that has said nothing counts as away (producers.outbox).
+#: From then on a Kafka that has said nothing counts as away (producers.sending.outbox).
 SILENT_S = 3.0
 
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from aiohttp import ClientSession
 
-from consumers.client.search import Search
+from consumers.client.requests.search import Search
 from kernel.log.positions import Kind
 from tests.accepted import chat, write
 from tests.gateway.asking import OFFSETS, ask, token

@@ -11,7 +11,7 @@ from control.numbering import Numbering, Placed
 from gateway.events.positions import line, lines, without
 from kernel.log.positions import Kind, Stream, make_id, make_seq, partition_of
 from kernel.log.topics import TopicNames
-from producers.batch import Run
+from producers.sending.batch import Run
 
 APPEND = 1_767_225_600_000
 STREAM = Stream(Kind.CHAT, "final")

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from bench.known import KnownByHand
+from bench.rig.known import KnownByHand
 from gateway.context import Context
 from gateway.http.access import Access
 from gateway.http.problems import as_problems

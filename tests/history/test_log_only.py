@@ -7,8 +7,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from msgspec.structs import replace
 
-from history import History, Page, log, reader, tail
-from history.log import LogReader
+from history import History, Page, reader
+from history.sources import log, tail
+from history.sources.log import LogReader
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream, make_seq, split_seq

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from history.pages import Bound, Entry, Page, first_page, joined, last_page, merged, place_of
-from history.tail import Last
+from history.sources.tail import Last
 
 
 def test_a_page_has_at_most_limit_events_and_says_whether_there_are_more() -> None:

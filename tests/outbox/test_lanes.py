@@ -9,8 +9,8 @@ import pytest
 from kernel.clock import SystemClock
 from kernel.log.records import Partition
 from kernel.settings.outbox import Outbox
-from outbox.lanes import Receiver, Told
-from outbox.outlets import DONE, Item, Outcome
+from outbox.forwarding.lanes import Receiver, Told
+from outbox.outlets.outlet import DONE, Item, Outcome
 
 PLACE = Partition("t.events.chat", 0)
 QUICK = Outbox(first_retry_s=0.01, max_retry_s=0.05, connections=4, queued=50)

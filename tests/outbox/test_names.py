@@ -11,7 +11,7 @@ import pytest
 from kernel.access.outward import Outward
 from kernel.clock import SystemClock
 from kernel.settings.reading import Settings
-from outbox.names import THREADS, CheckedResolver, NotAllowedError
+from outbox.outlets.names import THREADS, CheckedResolver, NotAllowedError
 
 PUBLIC = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443))]
 PRIVATE = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443))]

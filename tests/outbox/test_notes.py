@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from control.nearby.friends import Friend
-from outbox.notes import MOST_MENTIONED, Note, answers, may_tell, note_of_friend, notes_of
+from outbox.notifying.notes import MOST_MENTIONED, Note, answers, may_tell, note_of_friend, notes_of
 
 
 def chat(text: str, *, sender: str | None = "bob", type_: str = "message", **extra: Any) -> dict[str, Any]:

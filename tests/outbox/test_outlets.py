@@ -27,10 +27,10 @@ from kernel.errors import TouchlineError
 from kernel.log.records import Partition
 from kernel.settings.outbox import Outbox
 from kernel.settings.reading import Settings
-from outbox.outlets import Item, Outcome, Outlet
-from outbox.personal import UserWebhook
-from outbox.posting import Poster, Signed, WebhookOutlet, outcome_of
-from outbox.pushing import BrowserPush, Vapid
+from outbox.outlets.outlet import Item, Outcome, Outlet
+from outbox.outlets.personal import UserWebhook
+from outbox.outlets.posting import Poster, Signed, WebhookOutlet, outcome_of
+from outbox.outlets.pushing import BrowserPush, Vapid
 from tests.outbox.receiver import SECRET
 
 SETTINGS = Settings(outbox=Outbox(timeout_s=0.5))

@@ -80,7 +80,7 @@ def test_an_import_of_a_folder_leads_inside(here: str, there: str) -> None:
         "import kernel.nowhere",
         "from touchline.nowhere import x",
         "from tests.pipeline import running",
-        "import bench.peers",
+        "import bench.peers.installing",
         "from . import clock",
         "from .clock import Clock",
         'x = "kernel.clock"',

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from itertools import islice
 
-from producers.conversations import Doing, Planned, people, rooms, talk
+from producers.simulation.conversations import Doing, Planned, people, rooms, talk
 
 PEOPLE = people(150)
 

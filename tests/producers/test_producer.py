@@ -224,7 +224,7 @@ async def test_flush_waits_for_what_was_submitted(producer_settings: Settings) -
 
 
 def test_the_client_neither_loses_doubles_nor_reorders_by_its_properties(producer_settings: Settings) -> None:
-    from producers.outbox import properties
+    from producers.sending.outbox import properties
 
     assert {"enable.idempotence": True, "acks": "all", "partitioner": "murmur2_random"}.items() <= properties(
         producer_settings

@@ -14,7 +14,7 @@ from kernel.log.topics import topic_names
 from kernel.settings.reading import load_settings
 from producers import Chat, Location
 from producers.posts import AnyPost, Post, read_any, read_post
-from producers.preparing import Preparing
+from producers.sending.preparing import Preparing
 
 TEXTS = some.one_of(
     some.sampled_from([None, "", "k" * 128, "k" * 129, 5]), some.text(min_size=1, max_size=140)

@@ -6,8 +6,8 @@ from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from producers.posts import Broadcast
-from producers.preparing import Preparing
-from producers.simulation import Beat, match
+from producers.sending.preparing import Preparing
+from producers.simulation.match import Beat, match
 
 
 def played(seed: int = 1, speed: float = 60.0) -> list[Beat]:

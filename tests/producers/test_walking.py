@@ -3,8 +3,8 @@
 from itertools import islice
 
 from producers.posts import Location
-from producers.walking import friendships, walks
-from streams.fold.moves import Move, Moves
+from producers.simulation.walking import friendships, walks
+from streams.fold.checks.moves import Move, Moves
 
 
 def test_nobody_goes_where_nobody_can_go() -> None:

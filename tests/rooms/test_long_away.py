@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from bench.rooms.world import Made, World
-from chaos.changing import read_whole
+from chaos.parts.changing import read_whole
 from control.inbox.places import Device, PlaceOfDevice, Places, ReadPosition, places_key
 from control.inbox.tables import places_type, tally_type
 from control.inbox.tally import Tally, after, said_of

@@ -20,7 +20,7 @@ from aiohttp import ClientError
 from hypothesis import HealthCheck, Phase, settings, stateful
 from hypothesis import strategies as st
 
-from chaos.rooms.invariants import (
+from chaos.parts.rooms.invariants import (
     Held,
     Shown,
     counts_are_recounts,
@@ -29,8 +29,8 @@ from chaos.rooms.invariants import (
     reading_is_everywhere,
     what_was_taken_back_is_gone,
 )
-from chaos.rooms.recount import Rooms, recounted
-from chaos.rooms.work import read_rooms
+from chaos.parts.rooms.recount import Rooms, recounted
+from chaos.parts.rooms.work import read_rooms
 from tests.pipeline import Pipeline, running
 from tests.rooms.conftest import NO_ELASTICSEARCH
 from tests.rooms.people import Person, http, person, shown, stream_of

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from chaos.changing import read_whole
+from chaos.parts.changing import read_whole
 from control.commands.sending import send_command
 from control.schedule.scheduled import SCHEDULE, Scheduled, said_of
 from kernel.clock import SystemClock, to_rfc3339

@@ -6,7 +6,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from history import names
+from history.sources import names
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings

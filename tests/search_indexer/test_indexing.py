@@ -10,8 +10,8 @@ import pytest
 from elasticsearch import AsyncElasticsearch
 
 from history import History
-from history.elastic import elastic_client
-from history.names import alias, day_of, index_name
+from history.sources.elastic import elastic_client
+from history.sources.names import alias, day_of, index_name
 from kernel.access.signing import Signer
 from kernel.clock import ManualClock, SystemClock
 from kernel.errors import TouchlineError

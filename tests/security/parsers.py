@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import zstandard
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.protocol.messages import BadRequest, parse_request
 from consumers.protocol.session import Guest, Member
 from consumers.transport.oneway import read_cursors

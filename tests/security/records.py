@@ -42,7 +42,7 @@ from control.rooms.membership import Spans
 from control.rooms.users import UserRooms, key_of
 from control.schedule.scheduled import event_of, scheduled_type
 from control.schedule.scheduled import shown as scheduled_shown
-from history.log import readable
+from history.sources.log import readable
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from kernel.log.records import Record

@@ -36,9 +36,9 @@ from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
 from kernel.process.metrics import FAILED
 from schemas.codec import Codec
 from streams.fold.channels import Channels
+from streams.fold.checks.repeats import Repeats
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory
-from streams.fold.repeats import Repeats
 from tests.security.parsers import service
 
 NAMES = TopicNames("t")

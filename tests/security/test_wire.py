@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.protocol.session import Guest
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.handshake import Handshake

@@ -10,9 +10,9 @@ from kernel.log.positions import Kind, partition_of
 from kernel.log.records import Record
 from kernel.log.topics import TopicNames
 from streams.fold.channels import Channels
+from streams.fold.checks.repeats import Repeats
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
-from streams.fold.repeats import Repeats
 
 NAMES = TopicNames("t")
 PARTITIONS = 8

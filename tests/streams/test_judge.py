@@ -11,7 +11,7 @@ from kernel.log.records import ORIGIN, Record
 from kernel.log.topics import MAX_RECORD_BYTES
 from schemas.codec import Codec
 from schemas.registry import RegistryAway
-from streams.fold.guards import Guard
+from streams.fold.checks.guards import Guard
 from streams.fold.memory import Outcome
 from tests.streams.judging import APPEND, HERE, PARTITIONS, chat, fold, make_judge
 

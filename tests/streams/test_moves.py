@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.errors import TouchlineError
-from streams.fold.moves import Move, Moves
+from streams.fold.checks.moves import Move, Moves
 
 AT = 1_767_225_600_000
 DEGREE_M = 111_195

@@ -16,9 +16,9 @@ from kernel.log.topics import TopicNames
 from schemas.catalog import Version, built_in
 from schemas.codec import Codec
 from streams.fold.channels import Channels
+from streams.fold.checks.repeats import Repeats
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
-from streams.fold.repeats import Repeats
 from streams.fold.states import States
 
 NAMES = TopicNames("t")

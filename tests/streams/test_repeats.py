@@ -1,6 +1,6 @@
 """A key within the window is one event; a record that is read again is not a repeat of itself."""
 
-from streams.fold.repeats import Repeats
+from streams.fold.checks.repeats import Repeats
 
 WINDOW = 600_000
 

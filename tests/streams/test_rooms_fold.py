@@ -21,11 +21,11 @@ from kernel.log.topics import TopicNames
 from kernel.settings.reading import Auth
 from schemas.codec import Codec
 from streams.fold.channels import Channels
+from streams.fold.checks.repeats import Repeats
+from streams.fold.checks.rooms import RoomsFold
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
-from streams.fold.repeats import Repeats
-from streams.fold.rooms import RoomsFold
-from streams.fold.tallies import TalliesFold
+from streams.fold.outputs.tallies import TalliesFold
 
 NAMES = TopicNames("t")
 PARTITIONS = 8

@@ -7,8 +7,8 @@ import pytest
 
 from control.channels.channel import ChannelRecord, Settings
 from control.channels.table import ChannelTable, State, channel_type
-from control.entity.store import Row, Store
-from control.entity.stores import open_store
+from control.entity.stores.opening import open_store
+from control.entity.stores.store import Row, Store
 from control.entity.view import View
 from kernel.settings.reading import Settings as Deployment
 from streams.upkeep.spreads import Spreads

@@ -8,9 +8,9 @@ from kernel.log.positions import Kind, make_id, make_seq
 from kernel.log.records import Record
 from schemas.codec import Codec
 from streams.fold.channels import Channels
+from streams.fold.checks.repeats import Repeats
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
-from streams.fold.repeats import Repeats
 from tests.streams.judging import APPEND, HERE, NAMES, PARTITIONS, chat, fold
 
 

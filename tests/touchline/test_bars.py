@@ -2,7 +2,7 @@
 
 import pytest
 
-from touchline.bars import duration, histogram
+from touchline.terminal.bars import duration, histogram
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.printable import printable, printable_json
+from touchline.terminal.printable import printable, printable_json
 
 
 @pytest.mark.parametrize(

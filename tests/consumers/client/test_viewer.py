@@ -9,7 +9,7 @@ import pytest
 
 from consumers.client import driver
 from consumers.client.driver import Reader
-from consumers.client.timing import back_off, renew_in
+from consumers.client.machine.timing import back_off, renew_in
 from schemas.events import Event
 from tests.consumers.cases import Runner
 

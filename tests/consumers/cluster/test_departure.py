@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.cluster.departure import depart
 from consumers.service.service import Service
 from consumers.transport.handshake import Handshake

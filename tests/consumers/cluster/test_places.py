@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.cluster import places
 from consumers.cluster.places import PlaceBook
 from consumers.delivery.hub import Raw

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from bench.fan_servers import bare_service
-from bench.known import KnownByHand
+from bench.rig.edge_alone import bare_service
+from bench.rig.known import KnownByHand
 from consumers.cluster.heartbeat import Heartbeat
 from consumers.delivery.hub import Hub
 from consumers.edge import Edge

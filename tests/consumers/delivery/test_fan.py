@@ -14,7 +14,7 @@ import uvloop
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.delivery import broadcast as fan
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from bench.fan_servers import bare_service
-from bench.known import KnownByHand
+from bench.rig.edge_alone import bare_service
+from bench.rig.known import KnownByHand
 from consumers.service.service import Service
 from control.channels.acl import ChannelAcl
 from control.channels.channel import ChannelRecord

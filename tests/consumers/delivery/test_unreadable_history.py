@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.delivery.backfill import HistoryPage
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from bench.fan_servers import bare_service
-from bench.known import TablesByHand
+from bench.rig.edge_alone import bare_service
+from bench.rig.known import TablesByHand
 from consumers.cluster.places import PlaceBook
 from consumers.delivery.hub import Raw
 from control.channels.table import ChannelTable, channel_type

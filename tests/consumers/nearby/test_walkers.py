@@ -20,7 +20,7 @@ from control.places.distances import metres
 from kernel.clock import ManualClock
 from kernel.settings.reading import Nearby, Settings
 from producers.posts import Location
-from producers.walking import friendships, walks
+from producers.simulation.walking import friendships, walks
 from schemas.codec import Codec
 
 WALKERS, VIEWERS, WITHIN_M = 200, 30, 700.0

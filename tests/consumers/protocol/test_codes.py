@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.service.poster import KafkaPoster
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Kafka, Settings
-from producers.delivery import Failure, SomeNotDelivered
 from producers.posts import Post, read_post
-from producers.preparing import Preparing
+from producers.sending.delivery import Failure, SomeNotDelivered
+from producers.sending.preparing import Preparing
 from schemas.ingest import decode_ingest
 from tests.consumers.heard import messages
 from tests.consumers.protocol.test_one_frame import ask, lose, opened

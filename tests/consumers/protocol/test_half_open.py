@@ -14,8 +14,8 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from bench.fan_servers import bare_service
-from chaos.proxy import Proxies
+from bench.rig.edge_alone import bare_service
+from chaos.faults.proxy import Proxies
 from consumers.delivery.subscription import Subscription
 from consumers.protocol.session import Member
 from consumers.transport.connection import ViewerConnection

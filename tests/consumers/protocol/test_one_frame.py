@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.fan_servers import bare_service
-from bench.known import KnownByHand
+from bench.rig.edge_alone import bare_service
+from bench.rig.known import KnownByHand
 from consumers.service.service import Service
 from consumers.transport.connection import ViewerConnection
 from consumers.transport.handshake import Handshake

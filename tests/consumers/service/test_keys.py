@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.service.service import Service
 from kernel.access.jwks import JwksKeys
 from kernel.access.tokens import StaticKeys, Verifier

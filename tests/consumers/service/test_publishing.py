@@ -4,7 +4,7 @@ import asyncio
 import gc
 from typing import Any
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.protocol.messages import Rejected
 from consumers.protocol.session import Member
 from consumers.service.service import Service

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
+from consumers.service.ops.subscriptions import Partitions
 from consumers.service.service import Service
-from consumers.service.subscriptions import Partitions
 from consumers.transport.connection import ViewerConnection
 from kernel.access.tokens import StaticKeys, Verifier, sign
 from kernel.clock import ManualClock

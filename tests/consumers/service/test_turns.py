@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from kernel.clock import ManualClock
 from kernel.fairness.turns import TURN_S, Turns
 from tests.consumers.protocol.test_one_frame import ANA, KNOWS_ANA, lose, opened, subscribe

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bench.fan_servers import bare_service
+from bench.rig.edge_alone import bare_service
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from kernel.log.positions import Kind

@@ -21,7 +21,7 @@ from kernel.log.positions import make_seq
 from kernel.log.records import Record, Write
 from kernel.settings.reading import Settings
 from streams.fold.judge import Judge
-from streams.fold.tallies import TalliesFold
+from streams.fold.outputs.tallies import TalliesFold
 from tests.streams.test_rooms_fold import SIGNER, Table, changes, events, make_judge, record, says
 
 TYPE = tally_type(Settings())

@@ -9,7 +9,7 @@ from control.inbox.places import Ack, AckedByDevice, Places, ReadStream, fold_pl
 from control.moderation.orders import EVERYWHERE
 from kernel.log.records import Record
 from schemas.codec import Codec
-from streams.moderators import erased_in
+from streams.owned.moderators import erased_in
 
 
 def test_places_of_an_erased_user_and_their_devices_are_forgotten() -> None:

@@ -16,7 +16,7 @@ from kernel.errors import TouchlineError
 from streams.fences.crossings import crossings
 from streams.fences.index import FenceIndex
 from streams.fences.shapes import Polygon
-from streams.fold.moves import Moved
+from streams.fold.checks.moves import Moved
 
 HYSTERESIS = 20.0
 CELLS = Grid(1000.0)

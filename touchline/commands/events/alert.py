@@ -9,8 +9,8 @@ from kernel.access.users import check_user
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.settings.reading import load_settings
-from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand
+from touchline.terminal.printable import printable, printable_json
 
 
 def _checked(_: click.Context, __: click.Parameter, name: str | None) -> str | None:

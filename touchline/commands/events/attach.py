@@ -11,7 +11,7 @@ import click
 
 from touchline.asking import gateway_of
 from touchline.commands.events.publish import StreamName
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
     from kernel.log.positions import Stream
@@ -58,8 +58,8 @@ async def _attach(
     user: str | None,
     as_json: bool,
 ) -> None:
-    from consumers.client.attachments import Attachments
-    from touchline.progress import shown
+    from consumers.client.requests.attachments import Attachments
+    from touchline.terminal.progress import shown
 
     attachments = Attachments(gateway_of(gateway), token=token, user=user)
     ids = []

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from touchline import asking
-from touchline.results import write_table
-from touchline.zones import zone_here
+from touchline.terminal.results import write_table
+from touchline.terminal.zones import zone_here
 
 if TYPE_CHECKING:
-    from consumers.client.search import Search
+    from consumers.client.requests.search import Search
 
 _LAST: Final = 50
 
@@ -57,7 +57,7 @@ def command(
              touchline history chat:wc26-final --since yesterday
              touchline history chat:wc26-final --json --after 8796093022208
     """
-    from consumers.client.search import Search, given_of, history_path
+    from consumers.client.requests.search import Search, given_of, history_path
 
     if sum(one is not None for one in (last, after, since, around)) > 1:
         raise click.UsageError("Give one of --last, --after, --since and --around.")
@@ -94,8 +94,8 @@ async def _first(search: "Search", stream: str, since: str) -> int | None:
 
 
 def _shown(*, as_json: bool, raw: bool) -> Callable[[dict[str, Any]], None]:
-    from touchline.lines import event_line
-    from touchline.printable import printable, printable_json
+    from touchline.terminal.lines import event_line
+    from touchline.terminal.printable import printable, printable_json
 
     fit: Callable[[str], str] = str if raw else printable_json if as_json else printable
 

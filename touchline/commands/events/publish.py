@@ -125,9 +125,9 @@ class _Shared:
 
 async def _send(asked: _Shared, items: Iterator[bytes], *, as_json: bool) -> None:
     from kernel.settings.reading import load_settings
-    from producers.delivery import SomeNotDelivered
     from producers.producer import Producer
-    from touchline.progress import shown
+    from producers.sending.delivery import SomeNotDelivered
+    from touchline.terminal.progress import shown
 
     settings = load_settings()
     async with Producer(settings) as producer:
@@ -162,7 +162,7 @@ async def _accepted(
     producer: "Producer", asked: _Shared, items: Iterator[bytes]
 ) -> tuple[int, dict[str, Any]]:
     """Send and wait for the workers' word; how many, and of one event also where it is."""
-    from producers.delivery import Delivered, Failure, SomeNotDelivered
+    from producers.sending.delivery import Delivered, Failure, SomeNotDelivered
 
     found: list[Delivered | Failure] = []
 
@@ -189,8 +189,8 @@ async def _delivered(
     from control.numbering import Numbering, Placed
     from kernel.clock import SystemClock
     from kernel.log.topics import topic_names
-    from producers.batch import Located
     from producers.posts import Record
+    from producers.sending.batch import Located
 
     def prepare(item: bytes) -> Record:
         return producer.prepare(producer.on_lane(asked.post(item), asked.spread))

@@ -53,7 +53,7 @@ def command(
     from producers.pacing import play
     from producers.producer import Producer
     from producers.recording import paced
-    from touchline.progress import shown
+    from touchline.terminal.progress import shown
 
     times = _speed(speed)
     bookmark = file.with_name(f".{file.name}.replayed")

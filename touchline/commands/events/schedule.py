@@ -8,15 +8,15 @@ import click
 
 from kernel.errors import TouchlineError
 from touchline.asking import gateway_of, options
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
-    from consumers.client.schedule import Schedule
+    from consumers.client.requests.schedule import Schedule
 
 
 def schedule(gateway: str | None, token: str | None, user: str | None) -> "Schedule":
     """What somebody has scheduled, at the gateway that is meant."""
-    from consumers.client.schedule import Schedule
+    from consumers.client.requests.schedule import Schedule
 
     return Schedule(gateway_of(gateway), token=token, user=user)
 

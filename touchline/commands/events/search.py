@@ -11,10 +11,10 @@ import click
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings, load_settings
 from touchline import asking
-from touchline.printable import printable, printable_json
 from touchline.queries import QueryCommand, complete_query
-from touchline.results import show, with_context, write_table
-from touchline.zones import zone_here
+from touchline.terminal.printable import printable, printable_json
+from touchline.terminal.results import show, with_context, write_table
+from touchline.terminal.zones import zone_here
 
 if TYPE_CHECKING:
     from search_indexer.searching.search import Searcher
@@ -113,7 +113,7 @@ def _export(
     raw: bool,
 ) -> None:
     """All hits, as the gateway streams them."""
-    from consumers.client.search import Search
+    from consumers.client.requests.search import Search
 
     search = Search(gateway, token=token, user=user)
     if as_csv:
@@ -127,7 +127,7 @@ def _around(
     answer: bytes, context: int, gateway: str, token: str | None, user: str | None
 ) -> list[list[dict[str, Any]]]:
     """Of each hit the events around it, as far as one may see them."""
-    from consumers.client.search import Search
+    from consumers.client.requests.search import Search
 
     search = Search(gateway, token=token, user=user)
 
@@ -204,7 +204,7 @@ async def _ask_elasticsearch(
 ) -> bytes:
     import msgspec
 
-    from history.elastic import elastic_client
+    from history.sources.elastic import elastic_client
     from kernel.clock import SystemClock
 
     async with elastic_client(settings) as client:

@@ -15,8 +15,8 @@ from kernel.log.positions import Kind
 if TYPE_CHECKING:
     from kernel.settings.reading import Settings
     from producers.producer import Producer
-    from producers.simulation import Beat
-    from touchline.spectators import Spectators
+    from producers.simulation.match import Beat
+    from touchline.simulating.spectators import Spectators
 
 _FEW: Final = 3
 _AT_ONCE: Final = 20
@@ -66,14 +66,14 @@ def command(
              touchline simulate wc26-final --rate 50 --fans 500 --viewers 200 --speed 60 --seed 7
     """
     if walkers is not None:
-        from touchline.walkers import walk
+        from touchline.simulating.walkers import walk
 
         how = {"seed": given["seed"], "seconds": given["seconds"]}
         done = asyncio.run(walk(number=walkers, friends=friends, every_s=every_s, **how))
         click.echo(json.dumps(done) if as_json else f"{done['delivered']} positions delivered")
         return
     if rooms is not None:
-        from touchline.roommates import converse
+        from touchline.simulating.roommates import converse
 
         how = {name: given[name] for name in ("rate", "viewers", "seed", "seconds")}
         done = asyncio.run(converse(number=rooms, talkers=max(2, given["fans"]), **how))
@@ -112,10 +112,10 @@ async def _play(
     from kernel.settings.reading import load_settings
     from producers.pacing import play
     from producers.producer import Producer
-    from producers.simulation import match
+    from producers.simulation.match import match
     from schemas.checks import check_channel
     from touchline.addresses import edge_url, gateway_url
-    from touchline.supporters import Supporters
+    from touchline.simulating.supporters import Supporters
 
     check_channel(channel)
     settings, watched = load_settings(), 0
@@ -154,7 +154,7 @@ async def _play(
 
 async def _go_live(producer: "Producer", settings: "Settings", channel: str, followers: int) -> None:
     """These follow the channel, which tells them that it is live."""
-    from consumers.client.feeds import Feeds
+    from consumers.client.requests.feeds import Feeds
     from producers.posts import Broadcast
     from touchline.addresses import gateway_url
 
@@ -169,7 +169,7 @@ async def _go_live(producer: "Producer", settings: "Settings", channel: str, fol
 
 async def _seated(stack: AsyncExitStack, url: str, channel: str, count: int | None) -> "Spectators | None":
     """The viewers, on their places; without being asked for them there need not be an edge."""
-    from touchline.spectators import Spectators
+    from touchline.simulating.spectators import Spectators
 
     if count == 0:
         return None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from kernel.settings.reading import load_settings
-from touchline.lines import event_line
-from touchline.printable import printable, printable_json
+from touchline.terminal.lines import event_line
+from touchline.terminal.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from consumers.client.viewer import Gap, Start, Viewer

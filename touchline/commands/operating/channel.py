@@ -57,7 +57,7 @@ def list_(
     """
     import asyncio
 
-    from consumers.client.search import Search
+    from consumers.client.requests.search import Search
 
     async def all_of_them() -> None:
         search, number = Search(asking.gateway_of(gateway), token=token, user=user), 0

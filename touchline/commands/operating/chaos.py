@@ -81,8 +81,8 @@ def command(
     """
     import msgspec
 
+    from chaos.faults.schedule import FAULTS, plan, plan_upgrade, read, write
     from chaos.run import Plan, run
-    from chaos.schedule import FAULTS, plan, plan_upgrade, read, write
     from kernel.errors import TouchlineError
     from kernel.settings.reading import load_settings
 

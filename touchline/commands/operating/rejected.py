@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from kernel.errors import TouchlineError
-from touchline.printable import printable, printable_json
+from touchline.terminal.printable import printable, printable_json
 
 _SHOWN: Final = 24
 

@@ -38,7 +38,7 @@ def command(
     """
     import msgspec
 
-    from chaos.siege.attackers import ATTACKERS
+    from chaos.siege.attackers.by_name import ATTACKERS
     from chaos.siege.run import MOST_PEACE_S, Plan, run
     from kernel.errors import TouchlineError
     from kernel.settings.reading import load_settings

@@ -8,7 +8,7 @@ import click
 
 from touchline.asking import options
 from touchline.commands.people.follow import feeds
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 
 @click.group("webhook")

@@ -9,7 +9,7 @@ import click
 
 from touchline.asking import options
 from touchline.commands.people.follow import feeds
-from touchline.printable import printable, printable_json
+from touchline.terminal.printable import printable, printable_json
 
 
 @click.command("feed")
@@ -41,7 +41,7 @@ def command(
             show(event)
 
     async def on_and_on() -> None:
-        from consumers.client.feeds import watch_feed
+        from consumers.client.requests.feeds import watch_feed
         from consumers.client.viewer import Viewer
         from kernel.settings.reading import load_settings
         from touchline.addresses import edge_url

@@ -9,7 +9,7 @@ import click
 from kernel.errors import TouchlineError
 from touchline.asking import options
 from touchline.commands.people.friend import nearby
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 
 @click.group("fence")

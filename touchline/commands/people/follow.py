@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from touchline.asking import gateway_of, options
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
-    from consumers.client.feeds import Feeds
+    from consumers.client.requests.feeds import Feeds
 
 
 def feeds(gateway: str | None, token: str | None, user: str | None) -> "Feeds":
     """What one user does, at the gateway that is meant."""
-    from consumers.client.feeds import Feeds
+    from consumers.client.requests.feeds import Feeds
 
     return Feeds(gateway_of(gateway), token=token, user=user)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from touchline.asking import gateway_of, options
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
-    from consumers.client.moderation import Moderation
+    from consumers.client.requests.moderation import Moderation
 
 
 @click.group("moderate")
@@ -26,7 +26,7 @@ def command() -> None:
 
 def asker(gateway: str | None, token: str | None, by: str | None) -> "Moderation":
     """The SDK's, at the gateway of the settings where none is named."""
-    from consumers.client.moderation import Moderation
+    from consumers.client.requests.moderation import Moderation
 
     return Moderation(gateway_of(gateway), token=token, user=by)
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from touchline.commands.people.fence import place_of
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 
 @click.command("nearby")
@@ -42,7 +42,7 @@ async def _watch(
     url: str | None,
     as_json: bool,
 ) -> None:
-    from consumers.client import nearby as near
+    from consumers.client.requests import nearby as near
     from consumers.client.viewer import Viewer
     from kernel.settings.reading import load_settings
     from touchline.addresses import edge_url

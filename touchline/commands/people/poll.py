@@ -9,7 +9,7 @@ import click
 
 from touchline.asking import options
 from touchline.commands.people.react import crowd
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 
 @click.group("poll")

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from touchline.asking import gateway_of, options
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
-    from consumers.client.crowd import Crowd
+    from consumers.client.requests.crowd import Crowd
 
 
 def crowd(gateway: str | None, token: str | None, user: str | None) -> "Crowd":
     """What one user does, at the gateway that is meant."""
-    from consumers.client.crowd import Crowd
+    from consumers.client.requests.crowd import Crowd
 
     return Crowd(gateway_of(gateway), token=token, user=user)
 

@@ -9,10 +9,10 @@ import click
 
 from kernel.errors import TouchlineError
 from touchline.asking import gateway_of, options
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:
-    from consumers.client.rooms import Rooms
+    from consumers.client.requests.rooms import Rooms
 
 _ROLES = ("owner", "moderator", "member")
 
@@ -32,7 +32,7 @@ _id = click.argument("room", metavar="ID")
 
 def rooms_of(gateway: str | None, token: str | None, user: str | None) -> "Rooms":
     """The rooms of whoever asks."""
-    from consumers.client.rooms import Rooms
+    from consumers.client.requests.rooms import Rooms
 
     return Rooms(gateway_of(gateway), token=token, user=user)
 

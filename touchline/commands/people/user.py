@@ -8,7 +8,7 @@ import click
 from touchline.asking import options
 from touchline.commands.people.moderate import asker
 from touchline.commands.people.room import rooms_of
-from touchline.printable import printable
+from touchline.terminal.printable import printable
 
 
 @click.group("user")

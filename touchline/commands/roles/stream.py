@@ -65,7 +65,7 @@ def _replay(
     from kernel.clock import SystemClock
     from kernel.times import moment_of, zone_of
     from streams.recovery.replay import replay, shadow_settings
-    from touchline.zones import zone_here
+    from touchline.terminal.zones import zone_here
 
     if since is None or until is None:
         raise click.UsageError("A replay needs both --from and --to.")

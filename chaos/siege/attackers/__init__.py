@@ -1,0 +1,1 @@
+"""All attackers, each a table of steps by one of the public ways in."""

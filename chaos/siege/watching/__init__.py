@@ -1,0 +1,1 @@
+"""What is seen of a siege meanwhile: ordinary users, roles, and the machine itself."""

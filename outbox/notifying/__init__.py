@@ -1,0 +1,1 @@
+"""Who is told what: notifications as they follow from events and friendships."""

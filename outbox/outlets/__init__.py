@@ -1,0 +1,1 @@
+"""The ways out: webhooks and Web Push, to addresses that were checked."""

@@ -1,0 +1,1 @@
+"""Believable matches, rooms and walks, each from a seed."""

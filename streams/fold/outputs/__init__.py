@@ -1,0 +1,1 @@
+"""What the fold says beside the event itself: answers, audit, tallies, retractions. Pure."""

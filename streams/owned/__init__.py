@@ -1,0 +1,1 @@
+"""What a worker owns beside the streams: states of rooms, inboxes, moderation, friends, feeds, schedules."""
