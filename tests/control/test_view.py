@@ -1,5 +1,6 @@
 """What a role holds of entities in memory: so many, so many bytes of them, and lists without reading them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +21,14 @@ def row(key: str, text: str, *, listed: bool = False, revision: int = 1, partiti
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     made = open_store("sqlite", tmp_path / "role-0.db", {"notes": "id"}, anew=False)
     rows = [row(f"large-{n}", "x" * LARGE, listed=n % 2 == 0) for n in range(40)]
     rows += [row(f"small-{n}", "x" * SMALL) for n in range(40)]
     made.load("notes", rows)
     made.finish_load({"notes": {0: len(rows)}})
-    return made
+    yield made
+    made.close()
 
 
 def view(store: Store, *, few_listed: bool = True, decoded: list[bytes] | None = None) -> View[Note]:

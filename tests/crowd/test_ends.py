@@ -1,5 +1,6 @@
 """Polls end at their time, and those that are open cost nothing each second."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,11 +30,12 @@ def row(poll: int, *, revision: int = 1, **state: int | None) -> Row:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     made = open_store("sqlite", tmp_path / "role-0.db", {"totals": "id"}, anew=False)
     made.load("totals", [row(1, closes=5000), row(2), row(3, closes=9000), row(4, closed=10)])
     made.finish_load({"totals": {0: 4}})
-    return made
+    yield made
+    made.close()
 
 
 def ends_of(store: Store, read: list[bytes], *, mine: bool = True) -> tuple[View[Total], Ends]:

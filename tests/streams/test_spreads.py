@@ -1,5 +1,6 @@
 """What is looked at of every channel with an audience is little, however much is set for it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,12 @@ def row(channel: str, **settings: object) -> Row:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     made = open_store("sqlite", tmp_path / "role-0.db", {"channels": "id"}, anew=False)
     made.load("channels", [row(f"large-{n}", min_shards=n + 1) for n in range(20)])
     made.finish_load({"channels": {0: 20}})
-    return made
+    yield made
+    made.close()
 
 
 def test_of_a_record_its_spread_is_kept_until_it_changes_though_the_record_is_forgotten(store: Store) -> None:
