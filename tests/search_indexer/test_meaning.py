@@ -217,7 +217,9 @@ async def test_pages_go_on_and_end(asking: Searcher) -> None:
         whole += [bytes(hit.event) for hit in found.hits]
         if (cursor := found.next) is None:
             break
-    assert WINDOW <= len(whole) == len(set(whole)) <= 2 * WINDOW
+    at_once = await asking.search(search, Page(limit=100))
+    assert 30 < len(whole) == len(set(whole)) <= 2 * WINDOW
+    assert whole[:100] == [bytes(hit.event) for hit in at_once.hits]
 
 
 @pytest.mark.servers
