@@ -24,7 +24,7 @@ from typing import Any, Final
 from aiohttp import ClientSession
 from confluent_kafka import Producer
 
-from bench.figures import sample
+from bench.report.figures import sample
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
