@@ -197,8 +197,8 @@ def test_a_type_checker_sees_what_a_program_imports(smallest: Environment, proje
     mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", smallest.python, "program.py"]
     env = {name: value for name, value in os.environ.items() if name != "MYPYPATH"}
     done = subprocess.run(mypy, cwd=project, env=env, capture_output=True, text=True, check=False)
-    assert "touchline.producers.delivery.Delivered" in done.stdout, done.stderr
-    assert "touchline.consumers.client.host.Closed |" in done.stdout
+    assert "touchline.producers.sending.delivery.Delivered" in done.stdout, done.stderr
+    assert "touchline.consumers.client.machine.host.Closed |" in done.stdout
     assert 'Revealed type is "int"' in done.stdout.replace("builtins.", "")
     assert "Found 2 errors" in done.stdout, "the wrong call, and nothing in Touchline itself"
 
