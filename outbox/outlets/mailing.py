@@ -69,8 +69,8 @@ class Mailer:
                 server.send_message(message, self._settings.mail_from, [to])
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()))
-            what = "gone" if code in _NO_MAILBOX else "again"
-            return Outcome(what, f"{code}: {said.decode(errors='replace')}"[:300])
+            why = f"{code}: {said.decode(errors='replace')}"[:300]
+            return Outcome("gone", why) if code in _NO_MAILBOX else Outcome("again", why)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             return Outcome("again", f"{type(error).__name__}: {error}"[:300])
         return DONE
@@ -146,7 +146,8 @@ def _event(item: Item, body: bytes) -> str:
     if isinstance(inner, dict) and "stream" in inner:
         event, data = inner, inner.get("data") or {}
     stream, who = event.get("stream", item.stream), event.get("sender")
-    text = data.get("text") if isinstance(data.get("text"), str) else msgspec.json.encode(data).decode()
+    told = data.get("text")
+    text = told if isinstance(told, str) else msgspec.json.encode(data).decode()
     said = "(taken back)" if event.get("retracted") else text
     head = f"{event.get('server_ts') or to_rfc3339(item.at_ms)}  {stream}  {event.get('type', item.type)}"
     return f"{_line(head)}\n{_line(who) + ': ' if isinstance(who, str) else ''}{_lines(said)[:_TEXT]}"
