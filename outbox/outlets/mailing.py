@@ -146,9 +146,9 @@ def _event(item: Item, body: bytes) -> str:
     if isinstance(inner, dict) and "stream" in inner:
         event, data = inner, inner.get("data") or {}
     stream, who = event.get("stream", item.stream), event.get("sender")
-    text = data.get("text")
-    words = text if isinstance(text, str) else msgspec.json.encode(data).decode()
-    said = "(taken back)" if event.get("retracted") else words
+    told = data.get("text")
+    text = told if isinstance(told, str) else msgspec.json.encode(data).decode()
+    said = "(taken back)" if event.get("retracted") else text
     head = f"{event.get('server_ts') or to_rfc3339(item.at_ms)}  {stream}  {event.get('type', item.type)}"
     return f"{_line(head)}\n{_line(who) + ': ' if isinstance(who, str) else ''}{_lines(said)[:_TEXT]}"
 

@@ -136,7 +136,7 @@ def ndcg(q: str, texts: Sequence[str]) -> float:
     """Of the first ten: what they are worth, beside the best ten that there are."""
 
     def worth(grades: Sequence[int]) -> float:
-        return math.fsum((2.0**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:10]))
+        return sum(float(2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:10]))
 
     best = sorted((grade(q, text) for text in SAID), reverse=True)
     return worth([grade(q, text) for text in texts]) / worth(best)
