@@ -193,7 +193,7 @@ class Receiver:
         self._timers.add(timer)
 
     async def _deliver(self, channel: tuple[Partition, str]) -> None:
-        """The events of a channel, one after the other, until one fails or others wait for the connection."""
+        """The events of a channel, one after the other, until one fails or has to wait."""
         try:
             queue = self._channels.get(channel)
             while queue and not self._closed:
@@ -208,8 +208,8 @@ class Receiver:
                 self._tries.pop(channel, None)
                 self._took(queue, items)
                 self._told.sent(self, items)
-                if self._ready and queue:
-                    break
+                if queue and (self._ready or self.outlet.hold_until(self._clock.now_ms())):
+                    break  # others wait for the connection, or what comes next has to wait for a while
             if not self._channels.get(channel):
                 self._channels.pop(channel, None)
                 self._busy.discard(channel)

@@ -23,6 +23,7 @@ from tests.pipeline import Pipeline, eventually, running
 from tests.servers import servers_dir
 
 NO_ELASTICSEARCH = "http://127.0.0.1:9"
+#: Enough that clients with another partitioner put records elsewhere.
 PARTITIONS = 4
 
 
@@ -30,7 +31,8 @@ PARTITIONS = 4
 def worked(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """Topics with a worker on them."""
     logs: Path = tmp_path_factory.mktemp("worker")
-    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream") as pipeline:
+    given = {"TOUCHLINE_TOPICS_PARTITIONS": str(PARTITIONS)}
+    with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", **given) as pipeline:
         yield pipeline
 
 

@@ -10,6 +10,9 @@ import { type Alert, toAlert, type Wanted } from "./wanted.ts";
 const MOST_WATCHED = 100;
 const LAST = 3;
 const KEPT = 20;
+/** An edge hears of an alert that was just saved a moment after the gateway: the stream is asked for again, ever more seldom. */
+const AGAIN_MS = 1000;
+const SELDOM_MS = 60_000;
 
 export interface News {
   /** The newest first: the events that set it off. */
@@ -28,6 +31,8 @@ export class Watching {
   readonly announcement = signal("");
   private readonly client: Client;
   private readonly unwatch = new Map<string, () => void>();
+  private again: ReturnType<typeof setTimeout> | undefined;
+  private againMs = AGAIN_MS;
   private closed = false;
 
   constructor(config: PageConfig) {
@@ -39,6 +44,7 @@ export class Watching {
 
   close(): void {
     this.closed = true;
+    clearTimeout(this.again);
     this.client.close();
   }
 
@@ -81,14 +87,19 @@ export class Watching {
   }
 
   private watch(id: string): void {
-    const forget = () => this.unwatch.delete(id);
+    const refused = () => {
+      this.unwatch.delete(id);
+      clearTimeout(this.again);
+      this.again = setTimeout(() => void this.look(), this.againMs);
+      this.againMs = Math.min(2 * this.againMs, SELDOM_MS);
+    };
     // What comes after the place at which the subscription began is news; what is read back is not.
     let begun = Infinity;
     const stop = this.client.subscribe(`broadcast:alert-${id}`, {
       last: LAST,
-      onSubscribed: ({ seq }) => (begun = Math.min(begun, seq)),
+      onSubscribed: ({ seq }) => [begun, this.againMs] = [Math.min(begun, seq), AGAIN_MS],
       onEvent: (event) => this.told(id, event, event.seq > begun),
-      onRefused: forget,
+      onRefused: refused,
     });
     this.unwatch.set(id, stop);
   }
