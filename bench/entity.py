@@ -186,7 +186,7 @@ async def change(settings: Settings, channels: int) -> dict[str, Any]:
 
 def memory(settings: Settings) -> dict[str, Any]:
     """All records decoded in a dict."""
-    from control.topic_tables.looking import read_channels
+    from control.topic_tables.snapshot import read_channels
 
     before, began = rss_mb(), time.monotonic()
     registry = read_channels(settings, CLOCK)

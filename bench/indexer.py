@@ -32,7 +32,7 @@ from elasticsearch.helpers import parallel_bulk
 from bench.report.figures import quantile, sample
 from bench.rig.corpus import clean, deployment, messages
 from history.sources import names
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind
 from kernel.process.health import Health

@@ -18,13 +18,13 @@ from msgspec.structs import replace
 from bench.indexer import index_all
 from bench.report.figures import quantile, sample
 from bench.rig.corpus import clean, deployment, messages
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 from search_indexer.searching.request import Page, Search, Sort
 from search_indexer.searching.search import Searcher
-from search_indexer.text.meaning import Meanings
+from search_indexer.text.embeddings import Meanings
 from tests.accepted import write
 
 CLOCK = SystemClock()

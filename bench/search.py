@@ -30,15 +30,15 @@ from bench.report.figures import quantile, sample
 from bench.rig.corpus import CHANNELS, PARTITIONS, clean, deployment, messages
 from history import History
 from history.sources import names
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, Stream, make_seq
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings
 from search_indexer.query.parser import parse
-from search_indexer.searching.asking import request_body
 from search_indexer.searching.request import Page, Search, Sort
+from search_indexer.searching.request_body import request_body
 from search_indexer.searching.search import Searcher
 from search_indexer.text.folding import Folding
 from tests.accepted import write

@@ -5,9 +5,9 @@ import secrets
 from functools import partial
 from typing import NamedTuple
 
+from consumers.cluster.acknowledgements import PlaceBook
 from consumers.cluster.heartbeat import Heartbeat
 from consumers.cluster.partitions import ServedPartitions
-from consumers.cluster.places import PlaceBook
 from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Hub
 from consumers.delivery.records import reader_for
@@ -16,13 +16,13 @@ from consumers.feeds.feeds import History
 from consumers.feeds.reading import feeds_of, looks_of
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
-from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
+from consumers.nearby.visibility import Looking
 from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
+from consumers.service.ops.acknowledgements import PlaceRequests
 from consumers.service.ops.crowd import CrowdRequests
 from consumers.service.ops.nearby import NearbyRequests
-from consumers.service.ops.places import PlaceRequests
 from consumers.service.ops.publishing import Publishing
 from consumers.service.ops.requests import Requests
 from consumers.service.ops.rooms import RoomRequests
@@ -34,14 +34,14 @@ from consumers.service.tokens import tokens_of
 from consumers.transport.handshake import PATH
 from control.commands.answers import Answers
 from control.commands.sending import CommandSender
-from control.edges.shares import DoorShares
+from control.edges.budget_shares import DoorShares
 from control.state import ControlState
 from kernel.access.hosts import loopback_origins
 from kernel.access.signing import Signer
 from kernel.access.tokens import is_loopback
 from kernel.clock import Clock
 from kernel.fairness.budgets import DoorBudgets
-from kernel.fairness.slots import Slots
+from kernel.fairness.concurrency import Slots
 from kernel.fairness.turns import Turns
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings

@@ -10,20 +10,20 @@ from consumers.cluster.control import ControlTopics
 from consumers.cluster.departure import depart
 from consumers.cluster.partitions import Partition
 from consumers.cluster.reader import Reader
-from consumers.cluster.readers import start_readers
+from consumers.cluster.reader_plan import start_readers
 from consumers.delivery.broadcast import WRITE_MODE
 from consumers.delivery.hub import Raw
-from consumers.delivery.taking_back import TakingBack
+from consumers.delivery.retractions import TakingBack
 from consumers.feeds.feeds import History
 from consumers.service.tasks import contained, regularly
 from consumers.transport.listener import listen
 from consumers.transport.routes import fallback_routes, plain_routes
+from control.edges.budget_shares import PUBLISH_S
 from control.edges.presence import BEAT_S
-from control.edges.shares import PUBLISH_S
 from control.entity.tables import Tables
 from control.state import ControlState
 from control.topic_tables.follower import TableThread
-from history.taken_back import TakenBack
+from history.retractions import TakenBack
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.first_write import PRODUCER

@@ -14,7 +14,7 @@ from msgspec import Meta, inspect
 from consumers.protocol import messages
 from control.channels.bounds import SETTINGS, Rule
 from gateway.channels import channels
-from gateway.operators import telling
+from gateway.operators import published_metrics
 from kernel.close_codes import BANDS, CLOSES, Close, Return
 from kernel.errors import CODES
 from kernel.log import positions
@@ -186,7 +186,7 @@ def typescript() -> str:
         *constant_of("METRICS", names),
         "",
         "export const METRIC_LABELS: Readonly<Record<string, readonly string[]>> = {",
-        *(f"  {name}: {json.dumps(labels)}," for name, labels in telling.SHOWN.items() if labels),
+        *(f"  {name}: {json.dumps(labels)}," for name, labels in published_metrics.SHOWN.items() if labels),
         "};",
     ]
     return "\n".join(lines) + "\n"

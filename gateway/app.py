@@ -15,6 +15,7 @@ from control.topic_tables.follower import TableThread
 from gateway import schema_registry
 from gateway.attachments import api as attachments
 from gateway.attachments.opening import open_attachments
+from gateway.budget_shares import share, shares_of
 from gateway.channels import channels, listing
 from gateway.context import Context
 from gateway.crowd import counters, polls, reactions
@@ -29,20 +30,19 @@ from gateway.http.operations import Operation
 from gateway.http.origins import Origins
 from gateway.http.problems import as_problems
 from gateway.http.turns import TURNS
-from gateway.moderation import data, orders, reports, settling, words
+from gateway.moderation import data, orders, report_status, reports, words
 from gateway.nearby import fences, friends, positions, sharing
-from gateway.operators import canary, figures, past, records, refusals
+from gateway.operators import canary, figures, past, records, rejections
 from gateway.outlets import notifications, webhooks
-from gateway.pages import demo, pages, walk
+from gateway.pages import demo, demo_walk, pages
 from gateway.rooms import blocks, devices, rooms
 from gateway.search import alerts, search, suggest
-from gateway.shares import share, shares_of
 from history import History
-from history.taken_back import TakenBack
+from history.retractions import TakenBack
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
-from kernel.fairness.slots import Slots
+from kernel.fairness.concurrency import Slots
 from kernel.fairness.turns import Turns
 from kernel.log.first_write import KEY, PRODUCER
 from kernel.log.kafka import watch_kafka
@@ -90,17 +90,17 @@ MODULES: Final[tuple[Routes, ...]] = (
     devices.routes,
     orders.routes,
     reports.routes,
-    settling.routes,
+    report_status.routes,
     words.routes,
     data.routes,
     schema_registry.routes,
     demo.routes,
-    walk.routes,
+    demo_walk.routes,
     figures.routes,
     past.routes,
     records.routes,
     canary.routes,
-    refusals.routes,
+    rejections.routes,
     pages.routes,
 )
 

@@ -11,7 +11,7 @@ from gateway.http.access import Access
 from history import History
 from kernel.clock import Clock
 from kernel.fairness.budgets import DoorBudgets
-from kernel.fairness.slots import Slots
+from kernel.fairness.concurrency import Slots
 from kernel.process.health import Health
 from kernel.settings.reading import Settings
 from producers.producer import Producer

@@ -18,12 +18,12 @@ from control.rooms.membership import ALL, Spans
 from history.feed import FeedPage, Followed, check_limit, range_of
 from history.feed_pages import FeedPages
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
-from history.sources.elastic import elastic_client, is_away
+from history.retractions import TakenBack, head_of, shown_by
+from history.sources.elasticsearch_client import elastic_client, is_away
 from history.sources.index import Read, StreamIndex
 from history.sources.log import Deadline, GoneError, LogReader, log_ends
 from history.sources.names import day_of
 from history.sources.tail import Tail
-from history.taken_back import TakenBack, head_of, shown_by
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.fair import FairSemaphore

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from control.rooms.membership import ALL, Spans
-from history.taken_back import head_of
+from history.retractions import head_of
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream, split_lane
 

@@ -18,7 +18,7 @@ from control.outlets.webhooks import Webhook
 from control.state import ControlState
 from control.topic_tables.follower import TableThread
 from history import History
-from history.taken_back import TakenBack
+from history.retractions import TakenBack
 from kernel.access.mailboxes import is_mail, mailbox_of
 from kernel.access.outward import Outward
 from kernel.access.signing import Signer
@@ -41,11 +41,11 @@ from outbox.forwarding.forwarding import Forwarding
 from outbox.forwarding.receivers import Receivers, Ways
 from outbox.notifying.live import Live
 from outbox.notifying.notifier import Notifier
-from outbox.outlets.mailing import Mailer, MailOutlet
+from outbox.outlets.mail import Mailer, MailOutlet
 from outbox.outlets.outlet import Item, Outlet
 from outbox.outlets.personal import ways_of_users
-from outbox.outlets.posting import Poster, Signed, WebhookOutlet
-from outbox.outlets.pushing import BrowserPush, Vapid
+from outbox.outlets.web_push import BrowserPush, Vapid
+from outbox.outlets.webhook import Poster, Signed, WebhookOutlet
 from outbox.source import EventSource
 from outbox.writer import LogWriter
 from schemas.registry import wait_for_registry

@@ -11,7 +11,7 @@ from kernel.attachment_ids import MOST as MOST_ATTACHMENTS
 from kernel.attachment_ids import is_attachment
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, is_channel
-from schemas.marks import MOST, too_many
+from schemas.combining_marks import MOST, too_many
 
 MAX_KEY: Final = 128
 MAX_SENDER: Final = 128

@@ -8,7 +8,7 @@ from typing import Final
 
 from elasticsearch import ApiError, TransportError
 
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import Clock
 from kernel.log.first_write import PRODUCER
 from kernel.log.kafka import wait_for_kafka, watch_kafka

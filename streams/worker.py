@@ -22,18 +22,18 @@ from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from streams.fences.watching import Watching
 from streams.fold.channels import Channels
+from streams.fold.checks.fair_shares import Shares, rates_of
 from streams.fold.checks.moves import Moves
 from streams.fold.checks.repeats import Repeats
-from streams.fold.checks.shares import Shares, rates_of
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
 from streams.owned.owners import Owners
-from streams.recovery.agreeing import agree_on_epochs
+from streams.recovery.epoch_agreement import agree_on_epochs
 from streams.recovery.restore import restore
 from streams.transport.batch import PartitionBatch
 from streams.transport.sink import Sink
-from streams.upkeep.hot import Traffic
-from streams.upkeep.spreads import Spreads
+from streams.upkeep.audiences import Spreads
+from streams.upkeep.hot_partitions import Traffic
 
 _log = get_logger("touchline.stream")
 #: Of the records that there may be: who posts to new channels without end leaves them to who sets something.

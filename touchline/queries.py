@@ -47,10 +47,10 @@ def complete_query(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
 
     from consumers.client.requests.search import Search  # noqa: PLC0415
     from kernel.errors import TouchlineError  # noqa: PLC0415
-    from touchline import asking  # noqa: PLC0415
+    from touchline import gateway_options  # noqa: PLC0415
 
     with suppress(TouchlineError):
-        gateway = asking.gateway_of(ctx.params.get("url"))
+        gateway = gateway_options.gateway_of(ctx.params.get("url"))
         search = Search(gateway, token=ctx.params.get("token"), user=ctx.params.get("user"))
         answer = asyncio.run(search.suggest(incomplete))
         return [

@@ -15,21 +15,21 @@ from typing import Any
 import uvloop
 
 from bench.rig.known import KnownByHand
-from consumers.cluster.places import PlaceBook
+from consumers.cluster.acknowledgements import PlaceBook
 from consumers.delivery.backfill import Backfill, History
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
+from consumers.feeds.broadcasts import Broadcasts
 from consumers.feeds.feeds import FeedRequests
-from consumers.feeds.heard import Broadcasts
 from consumers.feeds.reading import looks_of
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
-from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
+from consumers.nearby.visibility import Looking
 from consumers.service.admission import Admission
+from consumers.service.ops.acknowledgements import PlaceRequests
 from consumers.service.ops.crowd import CrowdRequests
 from consumers.service.ops.nearby import NearbyRequests
-from consumers.service.ops.places import PlaceRequests
 from consumers.service.ops.publishing import Asking, Poster, Publishing
 from consumers.service.ops.requests import Requests
 from consumers.service.ops.rooms import RoomRequests
@@ -47,7 +47,7 @@ from kernel.access.jwks import JwksKeys
 from kernel.access.tokens import StaticKeys, Verifier
 from kernel.clock import Clock, ManualClock, SystemClock
 from kernel.fairness.budgets import DoorBudgets
-from kernel.fairness.slots import Slots
+from kernel.fairness.concurrency import Slots
 from kernel.fairness.turns import Turns
 from kernel.log.positions import Stream
 from kernel.settings.reading import Auth, Edge, Settings

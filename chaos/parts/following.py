@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from chaos.parts.changing import read_whole
-from control.commands.sealed import read_sealed
+from control.commands.signed import read_sealed
 from control.feeds.follows import FOLLOW, UNFOLLOW
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind

@@ -8,7 +8,7 @@ from consumers.messenger.signals import Signals
 from consumers.protocol.messages import Rejected
 from consumers.service.service import Service
 from control.channels.table import ChannelTable
-from control.edges.shares import DoorShares
+from control.edges.budget_shares import DoorShares
 from control.state import ControlState
 from control.topic_tables.follower import TableThread
 from control.topic_tables.table import Row, TopicTable

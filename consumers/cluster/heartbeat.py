@@ -8,7 +8,7 @@ from typing import Final
 
 from consumers.delivery.hub import Hub
 from consumers.protocol.messages import PresenceReply
-from control.edges.heartbeats import part_key, parts_of
+from control.edges.heartbeat_parts import part_key, parts_of
 from control.edges.presence import Presence, Slot, heartbeat
 from kernel.clock import Clock
 from schemas.codec import Codec

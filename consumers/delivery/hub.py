@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 from consumers.delivery.broadcast import Live, broadcast
 from consumers.delivery.records import Decode, UnreadableRecord
 from consumers.delivery.ring import Ring
-from consumers.delivery.shelf import Partition, Shelf, note
+from consumers.delivery.unwatched import Partition, Shelf, note
 from consumers.protocol.messages import AnyReply, render
 from consumers.transport.frames import text_frame
 from kernel.access.users import ALERT, ROOM

@@ -7,12 +7,12 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from consumers.delivery.backfill import History as StreamHistory
+from consumers.feeds.broadcasts import Broadcasts, Heard
 from consumers.feeds.following import Following
-from consumers.feeds.heard import Broadcasts, Heard
 from consumers.protocol import feed as f
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
-from consumers.service.refusals import refusal
+from consumers.service.error_replies import refusal
 from consumers.transport.frames import text_frame
 from control.rooms.door import Who
 from control.state import ControlState

@@ -1,6 +1,6 @@
 """Hearing all channels that a user follows, for somebody who waits for what comes there."""
 
-from consumers.feeds.heard import Broadcasts, Ear
+from consumers.feeds.broadcasts import Broadcasts, Ear
 from control.entity.types import PAIR
 from control.feeds.follows import Follow
 from control.state import ControlState

@@ -8,9 +8,9 @@ from typing import Any
 from consumers.cluster.assignment import all_of
 from consumers.cluster.reader import Reader
 from consumers.delivery.records import Decode
+from consumers.feeds.broadcasts import Broadcasts
 from consumers.feeds.feeds import FeedRequests, History
-from consumers.feeds.heard import Broadcasts
-from consumers.feeds.looks import LooksHere
+from consumers.feeds.live_notices import LooksHere
 from consumers.service.tasks import Tasks
 from control.commands.sending import CommandSender
 from control.outlets.looking import Looks

@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import UNSET
 
-from consumers.cluster.places import PlaceBook
-from consumers.messenger.here import Here
+from consumers.cluster.acknowledgements import PlaceBook
+from consumers.messenger.connected_users import Here
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member

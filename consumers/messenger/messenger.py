@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from consumers.cluster.places import PlaceBook
-from consumers.crowd.telling import Telling
+from consumers.cluster.acknowledgements import PlaceBook
+from consumers.crowd.pushes import Telling
 from consumers.delivery.subscription import Subscription
-from consumers.feeds.looks import LooksHere
-from consumers.messenger.here import Here
+from consumers.feeds.live_notices import LooksHere
+from consumers.messenger.connected_users import Here
 from consumers.messenger.inbox import NOTIFICATIONS, Inbox, InboxFeed
 from consumers.messenger.names import Names
 from consumers.messenger.receipts import Occupants, Receipts
@@ -19,10 +19,10 @@ from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.admission import Admission
-from consumers.service.ops.places import PlaceRequests
+from consumers.service.error_replies import refusal
+from consumers.service.ops.acknowledgements import PlaceRequests
 from consumers.service.ops.requests import Requests
 from consumers.service.ops.subscriptions import Subscriptions
-from consumers.service.refusals import refusal
 from consumers.service.tasks import Tasks
 from control.crowd.crowd import Crowd
 from control.rooms.door import RoomDoor, Who

@@ -5,8 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from consumers.cluster.places import PlaceBook
-from consumers.messenger.here import Here
+from consumers.cluster.acknowledgements import PlaceBook
+from consumers.messenger.connected_users import Here
 from consumers.messenger.inbox import Holder
 from consumers.messenger.signals import RECEIPTS, TYPING, Signals
 from consumers.messenger.sync import SyncFeed

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
-from consumers.cluster.places import PlaceBook
-from consumers.messenger.here import Here, Looked, UserHere
+from consumers.cluster.acknowledgements import PlaceBook
+from consumers.messenger.connected_users import Here, Looked, UserHere
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
+from consumers.service.error_replies import not_a_reader
 from consumers.service.ops.subscriptions import Subscriptions
-from consumers.service.refusals import not_a_reader
 from control.inbox.tables import Head
 from control.rooms.rooms import Rooms
 from control.rooms.state import stream_of

@@ -6,12 +6,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from control.attachments.asking import ASK_PATH, SIGNATURE, Question, question_parts
+from control.attachments.remote_check import ASK_PATH, SIGNATURE, Question, question_parts
 from kernel.access.presigned import UrlSigner
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
-from kernel.problems import problem_of
+from kernel.problem_json import problem_of
 from kernel.settings.reading import Settings
 
 _TIMEOUT: Final = ClientTimeout(total=5)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from consumers.feeds.feeds import FeedRequests
 from consumers.messenger.messenger import Messenger
 from consumers.service.admission import Admission
+from consumers.service.ops.acknowledgements import PlaceRequests
 from consumers.service.ops.crowd import CrowdRequests
 from consumers.service.ops.nearby import NearbyRequests
-from consumers.service.ops.places import PlaceRequests
 from consumers.service.ops.publishing import Publishing
 from consumers.service.ops.requests import Requests
 from consumers.service.ops.rooms import RoomRequests

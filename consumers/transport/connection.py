@@ -14,7 +14,7 @@ from consumers.delivery.subscription import Subscription
 from consumers.protocol import effects as e
 from consumers.protocol import messages as m
 from consumers.protocol import session as s
-from consumers.service.refusals import refusal
+from consumers.service.error_replies import refusal
 from consumers.service.service import Service
 from consumers.transport.frames import PING, text_frame
 from consumers.transport.incoming import Incoming

@@ -20,7 +20,7 @@ from control.channels.bounds import (
 )
 from control.channels.bounds import SETTINGS as RULES
 from control.channels.channel import LEAD_MS, ChannelRecord, Settings, settings_at, with_settings, with_shards
-from control.channels.resharding import check_reshard
+from control.channels.reshard_limits import check_reshard
 from control.feeds import commands as feeds
 from control.moderation.orders import ERASE, MODERATE, read_erase, read_order
 from control.moderation.reports import REPORT, SETTLE, read_settle

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.entity.plain import plain_type
+from control.entity.structs import plain_type
 from control.entity.types import EntityType, entity_of_pair, pair_key
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings

@@ -13,6 +13,7 @@ import msgspec
 
 from control.channels.channel import ChannelRecord
 from control.crowd import polls
+from control.crowd.applause_sums import Summing
 from control.crowd.crowd import Crowd
 from control.crowd.emoji import check_reaction
 from control.crowd.reactions import (
@@ -28,7 +29,6 @@ from control.crowd.reactions import (
     no_poll,
     signed_headers,
 )
-from control.crowd.summing import Summing
 from control.crowd.totals import VOTES, Total, names_said
 from control.moderation.moderation import Moderation
 from control.rooms.door import Who

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from control.entity.plain import plain_type
+from control.entity.structs import plain_type
 from control.entity.types import EntityType, entity_of_pair, pair_key
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from control.edges.heartbeats import StreamSums, part_key, read_part_key
+from control.edges.heartbeat_parts import StreamSums, part_key, read_part_key
 from control.topic_tables.table import Row
 from kernel.clock import Clock
 from kernel.log.positions import split_lane

@@ -7,7 +7,7 @@ have it.
 import asyncio
 from typing import Any
 
-from control.commands.sealed import seal
+from control.commands.signed import seal
 from control.feeds.feeds import Feeds
 from control.feeds.follows import FOLLOW, UNFOLLOW, check_followed, follow_key, share_of, too_many
 from control.rooms.door import Command, Who

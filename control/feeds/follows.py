@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from control.commands.sealed import opened, read_sealed
+from control.commands.signed import opened, read_sealed
 from control.entity.fold import Change, Input
 from control.entity.types import entity_of_pair, pair_key, prefix_of
 from kernel.access.signing import Signer

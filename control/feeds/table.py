@@ -1,6 +1,6 @@
 """Follows, and what users want to be told, as entities: their topics, codecs and stamps."""
 
-from control.entity.plain import plain_type
+from control.entity.structs import plain_type
 from control.entity.types import EntityType
 from control.feeds.follows import Follow, share_of_key
 from kernel.log.topics import topic_names

@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from control.entity.plain import plain_type, read_state
+from control.entity.structs import plain_type, read_state
 from control.entity.tables import Tables
 from control.entity.types import AnyType, EntityType, Stamp, entity_of_pair
 from control.entity.view import View

@@ -1,6 +1,6 @@
 """Sanctions, reports and retractions as entities: their topics, codecs and stamps."""
 
-from control.entity.plain import plain_type, written_type
+from control.entity.structs import plain_type, written_type
 from control.entity.types import EntityType, Stamp, entity_of_pair
 from control.moderation.reports import Report
 from control.moderation.retractions import Retraction

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from control.commands.sealed import read_sealed
+from control.commands.signed import read_sealed
 from control.entity.fold import EntityFold
 from control.entity.types import AnyType
 from control.nearby.fences import REMOVE_FENCE, SET_FENCE, fold_fences

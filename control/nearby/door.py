@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from control.commands.sealed import seal
+from control.commands.signed import seal
 from control.nearby.bounds import FriendsRoom, check_fences_room, check_wish
 from control.nearby.consent import Consent
 from control.nearby.fences import (

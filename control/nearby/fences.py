@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from control.commands.sealed import opened
+from control.commands.signed import opened
 from control.entity.fold import Change, Input
 from control.entity.types import PAIR, pair_key, prefix_of
 from kernel.access.signing import Signer

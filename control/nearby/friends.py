@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from control.commands.sealed import opened
+from control.commands.signed import opened
 from control.entity.fold import Change, Input
 from control.entity.types import pair_key
 from kernel.access.signing import Signer

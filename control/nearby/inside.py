@@ -6,7 +6,7 @@ over knows who is where, and tells of nobody twice that they came.
 
 import msgspec
 
-from control.entity.plain import written_type
+from control.entity.structs import written_type
 from control.entity.types import EntityType, Stamp
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings

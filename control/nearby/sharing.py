@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from control.commands.sealed import opened
+from control.commands.signed import opened
 from control.entity.fold import Change, Input
 from kernel.access.signing import Signer
 from kernel.access.users import check_user, name_in_channel

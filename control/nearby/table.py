@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from control.entity.plain import plain_type
+from control.entity.structs import plain_type
 from control.entity.types import EntityType
 from control.nearby.fences import Fence, check_fence, fence_of_key
 from control.nearby.friends import Friend, pair_of_key

@@ -6,7 +6,7 @@ there is no record. Who takes a partition over reads each record's receiver from
 
 import msgspec
 
-from control.entity.plain import written_type
+from control.entity.structs import written_type
 from control.entity.types import EntityType, Stamp, pair_key
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Settings

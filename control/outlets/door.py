@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from standardwebhooks import Webhook as Signing
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from control.commands.sealed import seal
-from control.entity.shares import Shares
+from control.commands.signed import seal
+from control.entity.user_quotas import Shares
 from control.outlets.notifying import SET_NOTIFYING, Notifying, off_of, read_quiet
 from control.outlets.notifying import said_of as said_of_wishes
 from control.outlets.notifying import shown as wishes_shown
-from control.outlets.push import Subscription, read_subscription
+from control.outlets.push_subscription import Subscription, read_subscription
 from control.outlets.secrets import Secrets
 from control.outlets.vapid import read_vapid
 from control.outlets.webhooks import (

@@ -6,7 +6,7 @@ of them when they look, or while they are there.
 
 from typing import Final
 
-from control.commands.sealed import seal
+from control.commands.signed import seal
 from control.outlets.notifying import LOOK, Notifying, said_of
 from control.rooms.door import Command
 from control.state import ControlState

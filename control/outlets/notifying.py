@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec.structs import replace
 
-from control.commands.sealed import opened
+from control.commands.signed import opened
 from control.entity.fold import Change, Input
 from kernel.access.signing import Signer
 from kernel.access.users import check_user, name_in_channel

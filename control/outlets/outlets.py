@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from control.entity.plain import plain_type
+from control.entity.structs import plain_type
 from control.entity.tables import Tables
 from control.entity.types import AnyType
 from control.entity.view import View

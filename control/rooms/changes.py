@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from control.rooms.state import MAX_MEMBERS, Changed, Former, History, Member, Role, Room
 from kernel.access.users import check_user
 from kernel.errors import TouchlineError
-from schemas.marks import too_many
+from schemas.combining_marks import too_many
 
 #: The type of the events that say so.
 TYPE: Final = "room"

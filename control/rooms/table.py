@@ -2,7 +2,7 @@
 
 import msgspec
 
-from control.entity.plain import plain_type, read_state
+from control.entity.structs import plain_type, read_state
 from control.entity.types import EntityType, Stamp, entity_of_pair
 from control.rooms.state import Room, from_avro, to_avro
 from control.rooms.users import Block, UserRooms

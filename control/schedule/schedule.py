@@ -3,10 +3,10 @@
 import secrets
 from typing import Final
 
-from control.commands.sealed import seal
-from control.entity.shares import Shares
+from control.commands.signed import seal
 from control.entity.tables import Tables
 from control.entity.types import AnyType, prefix_of
+from control.entity.user_quotas import Shares
 from control.entity.view import View
 from control.rooms.door import Command
 from control.rooms.rooms import Rooms

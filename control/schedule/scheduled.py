@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from control.commands.sealed import opened, read_sealed
+from control.commands.signed import opened, read_sealed
 from control.entity.fold import Change, EntityFold, Input
-from control.entity.plain import plain_type
+from control.entity.structs import plain_type
 from control.entity.types import EntityType, entity_of_pair, pair_key
 from kernel.access.signing import Signer
 from kernel.access.users import KEPT

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from control.attachments.marks import Facts
+from control.attachments.references import Facts
 from kernel.access.tokens import parse_stream
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream, split_lane

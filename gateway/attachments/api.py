@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from control.attachments.marks import Facts, not_there
+from control.attachments.references import Facts, not_there
 from control.rooms.state import is_room
-from gateway.attachments import content, doors
+from gateway.attachments import content, message_check
 from gateway.attachments.allowance import Allowance
 from gateway.attachments.announcing import MAX_NAME, Announced, facts_of
 from gateway.attachments.store import Address
@@ -154,7 +154,7 @@ async def routes(context: Context) -> Sequence[Operation | web.RouteDef]:
             errors=(*errors, "not_delivered"),
         ),
         *content.routes(context),
-        doors.route(context),
+        message_check.route(context),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from control.attachments.marks import Facts, not_there
+from control.attachments.references import Facts, not_there
 from gateway.attachments.directory import Directory, download_parts, upload_parts
 from gateway.attachments.ranges import Range, asked, sent
 from gateway.attachments.receiving import other_bytes

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from control.attachments.marks import Facts
+from control.attachments.references import Facts
 from control.entity.stores.files import take_lock
 from gateway.attachments.receiving import LET_GO_S, Receiving, failing
 from gateway.attachments.store import LISTED, Address

@@ -7,7 +7,7 @@ them, so whoever dies in between is followed by somebody who finds the rest.
 import asyncio
 from typing import Final
 
-from control.attachments.marks import FETCHED, RETRACTED, Mark
+from control.attachments.references import FETCHED, RETRACTED, Mark
 from gateway.attachments.service import AttachmentService
 from kernel.attachment_ids import first_of, is_attachment
 from kernel.clock import Clock

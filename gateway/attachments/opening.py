@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import cast
 
-from control.attachments.marks import Marks, mark_type
+from control.attachments.references import Marks, mark_type
 from control.entity.tables import Tables
 from control.moderation.moderation import Moderation
 from control.rooms.rooms import Rooms

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, Protocol
 
-from control.attachments.marks import Facts
+from control.attachments.references import Facts
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 

@@ -15,7 +15,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from control.attachments.marks import Facts
+from control.attachments.references import Facts
 from gateway.attachments.content import disposition
 from gateway.attachments.store import LISTED, Address
 from kernel.attachment_ids import is_attachment

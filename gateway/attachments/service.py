@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from control.attachments.marks import Facts, Mark, Marks, encoded, fetched_key, not_there
+from control.attachments.references import Facts, Mark, Marks, encoded, fetched_key, not_there
 from gateway.attachments.store import Store
 from kernel.attachment_ids import made_at
 from kernel.clock import Clock

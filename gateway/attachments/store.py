@@ -8,7 +8,7 @@ order of time.
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from control.attachments.marks import Facts
+from control.attachments.references import Facts
 
 #: Ids of one look.
 LISTED: int = 1000

@@ -13,7 +13,7 @@ from control.edges.presence import Slot, by_channel
 from gateway.context import Context
 from gateway.http.access import Scope
 from gateway.http.operations import Operation, Parameter, Reply
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.access.tokens import Grants, matches
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError

@@ -15,7 +15,7 @@ from gateway.crowd.door import by_of, crowd_door
 from gateway.crowd.reactions import ERRORS
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
-from gateway.moderation.leading import must_lead
+from gateway.moderation.moderators import must_lead
 from gateway.rooms.door import who_asks
 from kernel.access.signing import Signer
 from kernel.access.users import KEPT, ROOM, check_post

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from control.rooms.membership import ALL, Spans
 from control.rooms.state import is_room
-from gateway.attachments import doors
+from gateway.attachments import message_check
 from gateway.context import Context
 from gateway.events import positions, replies, sending
 from gateway.events.changes import RETRACTS, Item, Look, Numbers, Refusals, looking, looking_for_polls
@@ -73,7 +73,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         results, refusals = Results(context.settings.gateway.max_refusals), Refusals()
         looks = (
             looking(context.history, stream, caller, lanes, take=take, numbers=numbers),
-            doors.looking(context.attachments, stream, caller),
+            message_check.looking(context.attachments, stream, caller),
             looking_for_polls(context.control_state.crowd, stream),
             replies.looking(
                 context.history, stream, lanes, await _readable(context, request, stream), take=take

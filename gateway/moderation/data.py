@@ -19,7 +19,7 @@ from gateway.context import Context
 from gateway.feeds.door import feed_door
 from gateway.feeds.door import known_of as followed_by
 from gateway.http.operations import Operation, Reply
-from gateway.moderation.known import (
+from gateway.moderation.user_export import (
     alerts_of,
     attachments_of,
     devices_and_places,
@@ -31,8 +31,8 @@ from gateway.outlets.door import known_of as wishes_of
 from gateway.outlets.door import outlet_door
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import USER
-from history.sources.elastic import elastic_client
-from history.taken_back import TakenBack
+from history.retractions import TakenBack
+from history.sources.elasticsearch_client import elastic_client
 from kernel.access.users import check_user
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError

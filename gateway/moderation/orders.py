@@ -13,7 +13,7 @@ from control.rooms.door import MAX_PAGE, Who
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, Operation, Reply, channel_of
-from gateway.moderation.leading import must_lead
+from gateway.moderation.moderators import must_lead
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
 from kernel.access.users import MAX_USER, check_user

@@ -14,7 +14,7 @@ from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.guards import answer
 from gateway.http.operations import CHANNEL, Operation, Parameter, Reply
-from gateway.moderation.leading import must_lead
+from gateway.moderation.moderators import must_lead
 from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
 from kernel.access.tokens import parse_stream

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from gateway.operators.telling import EVERY_MS, LOOK_KEY, as_event, look_of
+from gateway.operators.published_metrics import EVERY_MS, LOOK_KEY, as_event, look_of
 from kernel.clock import Clock
 from kernel.log.kafka import client_config
 from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD

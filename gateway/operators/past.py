@@ -15,7 +15,7 @@ from control.topic_tables.follower import TableThread
 from control.topic_tables.table import Row, TopicTable
 from gateway.context import Context
 from gateway.http.operations import Operation, Parameter, Reply, number_of
-from gateway.operators.telling import EVERY_MS, LAG
+from gateway.operators.published_metrics import EVERY_MS, LAG
 from kernel.log.topics import topic_names
 from kernel.process.health import Health
 from schemas.codec import Codec

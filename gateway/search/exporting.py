@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.context import Context
 from gateway.http.exports import Batch, Form, Wanted, export, rows_of
 from gateway.search.hits import as_of_hits
-from history.taken_back import TakenBack
+from history.retractions import TakenBack
 from kernel.errors import TouchlineError
 from search_indexer.searching.request import Page
 from search_indexer.searching.search import Searcher

@@ -16,8 +16,8 @@ from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
 from gateway.search.exporting import export_hits
 from gateway.search.hits import as_of_hits, count_replies
 from gateway.search.suggest import scope_of
-from history.sources.elastic import elastic_client
-from history.taken_back import TakenBack
+from history.retractions import TakenBack
+from history.sources.elasticsearch_client import elastic_client
 from kernel.fairness.budgets import RateLimitedError
 from kernel.log.positions import Kind
 from search_indexer.counting.counts import FIELDS, MAX_BARS, MAX_BY, MAX_SIZE

@@ -9,8 +9,8 @@ from aiohttp import web
 from gateway.context import Context
 from gateway.http.access import Scope as Caller
 from gateway.http.operations import CHANNEL_PATTERN, Operation, Parameter, Reply
-from history.sources.elastic import elastic_client
-from history.taken_back import TakenBack
+from history.retractions import TakenBack
+from history.sources.elasticsearch_client import elastic_client
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from search_indexer.query.parser import MAX_LENGTH

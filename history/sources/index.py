@@ -10,7 +10,7 @@ from control.rooms.membership import Spans
 from history.pages import Bound, Entry, Span, Watermark
 from history.replies import FIELD, counting
 from history.sources import names
-from history.sources.elastic import documents_of, search_whole
+from history.sources.elasticsearch_client import documents_of, search_whole
 from kernel.clock import Clock
 from kernel.fairness.fair import FairSemaphore
 from kernel.log.positions import Kind, Stream

@@ -2,7 +2,7 @@
 
 What one door lets somebody take the others have to know of: a budget says what was taken in it (`shared`),
 and is told what others have let be taken (`told`): a user has one budget over all doors
-(`control.edges.shares`).
+(`control.edges.budget_shares`).
 """
 
 import math

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from history.retractions import head_of
 from history.sources.log import Deadline, LogReader
-from history.taken_back import head_of
 from kernel.errors import TouchlineError
 from kernel.log.cluster import Cluster
 from kernel.log.records import Partition

@@ -12,8 +12,8 @@ from typing import Final
 from confluent_kafka import KafkaException
 from msgspec.structs import replace
 
-from control.commands.sealed import seal
 from control.commands.sending import CommandSender
+from control.commands.signed import seal
 from control.entity.fold import Written
 from control.entity.known import Known
 from control.entity.tables import Tables

@@ -15,8 +15,8 @@ from kernel.log.records import Partition, Record
 from kernel.process.logs import get_logger
 from kernel.settings.outbox import Outbox
 from outbox.events import Events
-from outbox.forwarding.covering import Covering
 from outbox.forwarding.lanes import Receiver, Spawn, Told
+from outbox.forwarding.pattern_index import Covering
 from outbox.outlets.outlet import Outlet
 
 _log = get_logger("touchline.outbox")

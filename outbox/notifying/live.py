@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.commands.sealed import seal
+from control.commands.signed import seal
 from control.outlets.looking import LIVE
 from control.outlets.notifying import NOTE_TOLD, Notifying, said_of
 from control.rooms.door import Command

@@ -15,7 +15,7 @@ from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings
 from outbox.forwarding.receivers import OF_USER
 from outbox.outlets.outlet import Item, Outcome, Outlet
-from outbox.outlets.posting import Poster, Signed, payload
+from outbox.outlets.webhook import Poster, Signed, payload
 
 
 def digest_of(items: Sequence[Item]) -> dict[str, Any]:

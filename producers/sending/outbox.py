@@ -16,8 +16,8 @@ from kernel.log.producing import LastingProducer
 from kernel.log.records import Headers
 from kernel.settings.reading import Settings
 from producers.posts import Record
-from producers.sending.contact import Contact
 from producers.sending.delivery import failed
+from producers.sending.reachability import Contact
 
 #: Called in the delivery thread with (KafkaError or None, Message).
 OnDelivery = Callable[[Any, Any], None]

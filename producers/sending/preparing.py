@@ -7,7 +7,7 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
 from producers.posts import AnyPost, Record
-from producers.sending.quick import json_chat_way, quick_ways
+from producers.sending.fast_path import json_chat_way, quick_ways
 from schemas.catalog import Catalog
 from schemas.checks import check_channel, check_ingest, invalid
 from schemas.codec import Codec

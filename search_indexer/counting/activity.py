@@ -6,11 +6,11 @@ from typing import Any
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from history.sources import names
-from history.sources.elastic import is_away, search_whole, unreachable
+from history.sources.elasticsearch_client import is_away, search_whole, unreachable
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 from search_indexer.indexing.mappings import BASE
-from search_indexer.searching.asking import scope_of
+from search_indexer.searching.request_body import scope_of
 from search_indexer.searching.scope import Seen
 
 

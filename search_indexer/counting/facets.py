@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from kernel.clock import to_rfc3339
 from search_indexer.counting.counts import FIELDS, MAX_BY, Counts
-from search_indexer.searching.parts import counted
+from search_indexer.searching.split_queries import counted
 
 
 class Bucket(msgspec.Struct):

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from history.sources.elastic import BUSY, is_passing
+from history.sources.elasticsearch_client import BUSY, is_passing
 from kernel.process.health import Health
 from kernel.process.logs import get_logger
 

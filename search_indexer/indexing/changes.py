@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import msgspec
 from elasticsearch import AsyncElasticsearch
 
-from history.sources.elastic import documents_of
+from history.sources.elasticsearch_client import documents_of
 from history.sources.names import day_of, index_name
 from kernel.log.positions import Kind, time_of_id
 from search_indexer.indexing.documents import Change, Document, changed, source_of, with_meaning
+from search_indexer.text.embeddings import Meanings
 from search_indexer.text.folding import Folding
-from search_indexer.text.meaning import Meanings
 
 
 class Changes:

@@ -6,15 +6,15 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from history.replies import reply_of
-from history.taken_back import ALERTED
+from history.retractions import ALERTED
 from kernel.access.users import ALERT, AUDIT, NOTIFY
 from kernel.log.positions import Kind, split_lane
 from schemas.checks import CHANGES
 from schemas.rendering import render
 from search_indexer.query.syntax import ATTACHMENT, EDITED, REPLY
+from search_indexer.text.embeddings import Meanings, as_hex
+from search_indexer.text.features import marks_of
 from search_indexer.text.folding import Folding
-from search_indexer.text.marks import marks_of
-from search_indexer.text.meaning import Meanings, as_hex
 
 #: Text of one event that is searched; what lies behind it is shown, not found.
 MAX_TEXT: Final = 100_000

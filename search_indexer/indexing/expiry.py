@@ -12,7 +12,7 @@ from elasticsearch import AsyncElasticsearch, TransportError
 
 from control.channels.retention import Retention, with_lanes
 from history.sources import names
-from history.sources.elastic import search_whole
+from history.sources.elasticsearch_client import search_whole
 from kernel.clock import Clock
 from kernel.log.positions import Kind
 from kernel.process.logs import get_logger

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from history.sources.elastic import is_away, is_passing
+from history.sources.elasticsearch_client import is_away, is_passing
 from kernel.clock import Clock
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
@@ -27,8 +27,8 @@ from search_indexer.indexing.changes import Changes
 from search_indexer.indexing.progress import Mark, Partition, Progress
 from search_indexer.indexing.source import Batch, EventSource
 from search_indexer.indexing.state import IndexState
+from search_indexer.text.embeddings import meanings_of
 from search_indexer.text.folding import Folding
-from search_indexer.text.meaning import meanings_of
 
 _log = get_logger("touchline.index")
 _lines = Lines("touchline.index")

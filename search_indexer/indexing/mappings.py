@@ -10,13 +10,13 @@ from elasticsearch import AsyncElasticsearch
 from history.sources import names
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
+from search_indexer.text.embeddings import DIMENSIONS, model_name
 from search_indexer.text.languages import languages_of
-from search_indexer.text.meaning import DIMENSIONS, model_name
 from search_indexer.text.morphemes import analysers_of
 
 #: Fields that indices made before they were thought of lack.
 BASE, NUMBER, REPLY, MARKS = "base", "n", "reply_to", "marks"
-#: What a text is about, where that is set: a vector of signed bytes (search_indexer/text/meaning.py).
+#: What a text is about, where that is set: a vector of signed bytes (search_indexer/text/embeddings.py).
 MEANING: Final = "meaning"
 _KEYWORD: Final = {"type": "keyword", "ignore_above": 512}
 #: Kept in the document, not indexed.
@@ -35,7 +35,7 @@ _FIELDS: Final[dict[str, Any]] = {
     NUMBER: {"type": "long"},
     # What it answers: replies are found, and counted, by it.
     REPLY: _KEYWORD,
-    # What its text has, what became of it, and whom it names (search_indexer/text/marks.py).
+    # What its text has, what became of it, and whom it names (search_indexer/text/features.py).
     MARKS: _KEYWORD,
     "at": {"type": "date", "format": "epoch_millis"},
     # Partition and kind in one number: with `at` and `seq` it makes the order of events total.

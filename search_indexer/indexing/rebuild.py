@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import Clock
 from kernel.log.kafka import wait_for_kafka
 from kernel.process.health import Health

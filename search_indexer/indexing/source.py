@@ -37,8 +37,8 @@ from search_indexer.alerts import AlertBook
 from search_indexer.indexing.documents import Change, Indexable, indexable, source_of, with_meaning
 from search_indexer.indexing.progress import Partition
 from search_indexer.indexing.writer import Outlet
+from search_indexer.text.embeddings import meanings_of
 from search_indexer.text.folding import Folding
-from search_indexer.text.meaning import meanings_of
 
 _log = get_logger("touchline.index")
 _lines = Lines("touchline.index")

@@ -8,7 +8,7 @@ from elasticsearch import AsyncElasticsearch, BadRequestError, ConflictError, No
 
 from history.pages import Watermark
 from history.sources import names
-from history.sources.elastic import documents_of
+from history.sources.elasticsearch_client import documents_of
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind

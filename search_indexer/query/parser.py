@@ -3,8 +3,8 @@
 from typing import Final
 
 from search_indexer.query.operators import OPERATORS, Reading
-from search_indexer.query.pieces import BadQuery, Piece, pieces_of
 from search_indexer.query.syntax import AnyForm, Clause, Phrase, Prefix, Query, Term
+from search_indexer.query.tokenizer import BadQuery, Piece, pieces_of
 from search_indexer.text.folding import Folding, Word
 
 __all__ = ["MAX_LENGTH", "MAX_TERMS", "BadQuery", "Reading", "parse"]

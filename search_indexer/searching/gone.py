@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from history.taken_back import TakenBack, head_of
+from history.retractions import TakenBack, head_of
 from kernel.access.users import user_channel
 from kernel.log.positions import Stream
 

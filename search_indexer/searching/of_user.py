@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
+from history.retractions import TakenBack
 from history.sources import names
-from history.sources.elastic import is_away, search_whole, unreachable
-from history.taken_back import TakenBack
+from history.sources.elasticsearch_client import is_away, search_whole, unreachable
 from kernel.log.positions import Kind, Stream
 from kernel.settings.reading import Settings
 from search_indexer.searching.gone import of_user

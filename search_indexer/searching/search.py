@@ -8,9 +8,9 @@ import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from msgspec.structs import replace
 
+from history.retractions import TakenBack
 from history.sources import names
-from history.sources.elastic import is_away, search_whole, unreachable
-from history.taken_back import TakenBack
+from history.sources.elasticsearch_client import is_away, search_whole, unreachable
 from kernel.clock import Clock, to_rfc3339
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
@@ -21,15 +21,15 @@ from search_indexer.indexing.mappings import made_with
 from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
-from search_indexer.searching import meaning
-from search_indexer.searching.asking import background, request_body
+from search_indexer.searching import rank_fusion
 from search_indexer.searching.cursors import Cursors, fingerprint
 from search_indexer.searching.gone import Gone
-from search_indexer.searching.parts import Hits, Part, merged, parts_of, total_of
 from search_indexer.searching.request import Page, Search, read_search
+from search_indexer.searching.request_body import background, request_body
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen
+from search_indexer.searching.split_queries import Hits, Part, merged, parts_of, total_of
+from search_indexer.text.embeddings import meanings_of
 from search_indexer.text.folding import Folding
-from search_indexer.text.meaning import meanings_of
 
 #: How often a page is asked for anew without what was taken back.
 _TRIES: Final = 3
@@ -142,7 +142,7 @@ class Searcher:
         """
         begun = self._clock.monotonic()
         if search.sort == "meaning":
-            meaning.check(search.q, made=self._meanings is not None)
+            rank_fusion.check(search.q, made=self._meanings is not None)
         asked = self._asked(search, page, list(patterns), seen, taken_back)
         try:
             answers, (found, full) = await (
@@ -228,19 +228,19 @@ class Searcher:
         """The answers by words, and a page of what words and meaning find, put together."""
         cursor = asked.page.cursor
         begun = int(self._cursors.read(cursor, asked.search, 1)[0]) if cursor else 0
-        vector = await asyncio.to_thread(self._vector, meaning.words_of(asked.search.q))
-        words = asked._replace(page=replace(asked.page, limit=meaning.WINDOW, cursor=None))
-        answers, by_words = await self._found(words, first=meaning.WINDOW)
+        vector = await asyncio.to_thread(self._vector, rank_fusion.words_of(asked.search.q))
+        words = asked._replace(page=replace(asked.page, limit=rank_fusion.WINDOW, cursor=None))
+        answers, by_words = await self._found(words, first=rank_fusion.WINDOW)
         near = []
         if vector is not None:
             # As `_found` left them: without what is taken back.
-            bodies = [meaning.near(body, vector) for body in asked.bodies]
+            bodies = [rank_fusion.near(body, vector) for body in asked.bodies]
             found = await asyncio.gather(*(self._ask(asked.kinds, body) for body in bodies))
             near = sorted(
                 asked.gone.without([hit for answer in found for hit in answer["hits"]["hits"]]),
                 key=lambda hit: -hit["_score"],
             )
-        hits = meaning.fused(by_words.hits, near[: meaning.WINDOW])
+        hits = rank_fusion.fused(by_words.hits, near[: rank_fusion.WINDOW])
         end = begun + asked.page.limit
         some = [{**hit, "sort": [begun + at]} for at, hit in enumerate(hits[begun:end], 1)]
         return answers, Hits(some, more=end < len(hits))

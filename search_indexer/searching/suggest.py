@@ -13,17 +13,17 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
+from history.retractions import TakenBack
 from history.sources import names
-from history.sources.elastic import is_away, search_whole, unreachable
-from history.taken_back import TakenBack
+from history.sources.elasticsearch_client import is_away, search_whole, unreachable
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 from search_indexer.query.operators import ALIASES, OPERATORS
-from search_indexer.query.pieces import name_of, pieces_of
 from search_indexer.query.syntax import edits
-from search_indexer.searching.asking import scope_of
+from search_indexer.query.tokenizer import name_of, pieces_of
 from search_indexer.searching.gone import Gone
+from search_indexer.searching.request_body import scope_of
 from search_indexer.searching.scope import Seen
 from search_indexer.text.folding import Folding
 

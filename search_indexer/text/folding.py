@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import snowballstemmer
 
-from schemas.marks import bounded
+from schemas.combining_marks import bounded
 from search_indexer.text.languages import detector, languages_of, stemmed_of
 from search_indexer.text.morphemes import readers_of
 

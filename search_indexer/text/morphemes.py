@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from kernel import extras
-from schemas.marks import bounded
+from schemas.combining_marks import bounded
 
 #: Of a long text so much is read so.
 LOOKED_AT: Final = 5_000

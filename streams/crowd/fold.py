@@ -39,8 +39,8 @@ from kernel.fairness.paces import Paces
 from kernel.log.positions import Stream, time_of_id
 from kernel.log.records import VIA, Headers, Partition, Record, Write
 from schemas.rejections import FAULTS, Rejections, unexpected
-from streams.crowd.slots import Slot
-from streams.crowd.voices import VoiceBook
+from streams.crowd.targets import Slot
+from streams.crowd.voters import VoiceBook
 from streams.fold.checks.guards import SanctionOf
 from streams.fold.outputs.answering import Answers
 

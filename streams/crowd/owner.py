@@ -31,11 +31,11 @@ from kernel.process.metrics import REACTIONS, REJECTED
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
-from streams.crowd.counting import ChannelCounters
-from streams.crowd.ends import Ends
+from streams.crowd.channel_counters import ChannelCounters
 from streams.crowd.fold import CrowdFold, Kept, Surroundings
-from streams.crowd.slots import Slot
-from streams.crowd.voices import PartWrite
+from streams.crowd.poll_deadlines import Ends
+from streams.crowd.targets import Slot
+from streams.crowd.voters import PartWrite
 from streams.fold.outputs.answering import Answers
 from streams.owned.members import written_again
 from streams.upkeep.crowd_sweep import CrowdSweep

@@ -26,7 +26,7 @@ from schemas.codec import Codec
 from schemas.ingest import DEFAULT_TYPE, read_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
 from schemas.rendering import render
-from streams.crowd.counting import Heard
+from streams.crowd.channel_counters import Heard
 from streams.fold.channels import Channel, Channels
 from streams.fold.checks.moves import move_of
 from streams.fold.checks.replying import check_reply
@@ -37,7 +37,7 @@ from streams.fold.outputs.attaching import Attaching, concerns
 from streams.fold.outputs.auditing import Auditing
 from streams.fold.outputs.crowding import Crowding
 from streams.fold.outputs.encoding import event_encoder, fanout_encoder
-from streams.fold.outputs.retracting import Retracting, taken_back_by
+from streams.fold.outputs.retractions import Retracting, taken_back_by
 from streams.fold.outputs.tallies import TalliesFold
 
 #: Room for the key, headers and framing of a record.

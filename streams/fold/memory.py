@@ -8,10 +8,10 @@ from typing import NamedTuple
 from control.counts import Count
 from kernel.fairness.paces import Paces
 from kernel.log.records import Write
-from streams.crowd.counting import Heard
+from streams.crowd.channel_counters import Heard
+from streams.fold.checks.fair_shares import Shares
 from streams.fold.checks.moves import Move, Moved, Moves
 from streams.fold.checks.repeats import Repeats
-from streams.fold.checks.shares import Shares
 from streams.fold.states import States
 
 

@@ -27,7 +27,7 @@ from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.crowd.owner import CrowdOwner
 from streams.fold.outputs.auditing import Auditing
-from streams.owned.counting import Counting
+from streams.owned.event_numbers import Counting
 from streams.owned.feeds import FeedsOwner
 from streams.owned.inboxes import InboxOwner
 from streams.owned.members import Members

@@ -13,7 +13,7 @@ from control.channels.channel import known_since
 from control.channels.epochs import Epochs
 from control.channels.snapshot import Snapshot
 from control.counts import Count
-from control.topic_tables.looking import read_channels, read_counts
+from control.topic_tables.snapshot import read_channels, read_counts
 from kernel.access.signing import Signer
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
@@ -24,9 +24,9 @@ from kernel.log.topics import MAX_RECORD_BYTES, TopicNames, topic_names, topics
 from kernel.settings.reading import Settings
 from schemas.registry import catalog_for
 from streams.fold.channels import Channels
+from streams.fold.checks.fair_shares import Shares, rates_of
 from streams.fold.checks.moves import Moves
 from streams.fold.checks.repeats import Repeats
-from streams.fold.checks.shares import Shares, rates_of
 from streams.fold.judge import Judge
 from streams.fold.memory import AcceptedEvent, Memory
 from streams.fold.states import States

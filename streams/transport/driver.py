@@ -22,7 +22,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.records import Partition, Write
 from kernel.process.logs import get_logger
-from streams.transport import privates
+from streams.transport import faust_internals
 from streams.transport.batch import Ledger, TopicBatch
 from streams.transport.reader import Reader
 from streams.transport.sink import Sink
@@ -53,7 +53,7 @@ Closing = Callable[[], Awaitable[None]]
 Committing = Callable[[Mapping[Partition, int]], list[Write]]
 
 
-class BatchApp(privates.App):
+class BatchApp(faust_internals.App):
     """A Faust app some of whose topics are read in batches, and where an error in a batch ends the process.
 
     Stock Faust commits what a failed agent had in hand, and starts the agent again: records are lost. Here
@@ -124,7 +124,7 @@ class BatchApp(privates.App):
         await super().crash(reason)
 
 
-class _Thread(privates.ConsumerThread):
+class _Thread(faust_internals.ConsumerThread):
     fetch_wait_ms = _FETCH_WAIT_MS
     app: "BatchApp"
 
@@ -152,7 +152,7 @@ class _Thread(privates.ConsumerThread):
             super().verify_event_path(now, tp)
 
 
-class Consumer(privates.Consumer):
+class Consumer(faust_internals.Consumer):
     """Faust's consumer, with a reader and a ledger for the batch topics."""
 
     app: BatchApp

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.commands.sealed import seal
+from control.commands.signed import seal
 from control.entity.fold import Change, EntityFold, Input
 from control.nearby.bounds import TooMany, too_many
 from control.nearby.consent import Consent

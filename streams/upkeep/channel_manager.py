@@ -22,8 +22,8 @@ from kernel.process.logs import get_logger
 from kernel.process.metrics import AUDIENCE, EDGES, HOT_PARTITION, RESHARDED
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
-from streams.upkeep.hot import Hot
-from streams.upkeep.sharding import Policy, is_due, reshard_due, retirable
+from streams.upkeep.hot_partitions import Hot
+from streams.upkeep.shard_planning import Policy, is_due, reshard_due, retirable
 from streams.worker import Worker
 
 T = TypeVar("T")

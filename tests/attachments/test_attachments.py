@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import msgspec
 import pytest
 
-from control.attachments.marks import Facts, Mark, encoded, posted_key
+from control.attachments.references import Facts, Mark, encoded, posted_key
 from control.commands.sending import send_command
 from gateway.attachments.directory import download_parts, upload_parts
 from kernel.access.presigned import UrlSigner

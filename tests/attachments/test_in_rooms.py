@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from control.attachments.marks import Facts, Mark, Marks, fetched_key, mark_type
+from control.attachments.references import Facts, Mark, Marks, fetched_key, mark_type
 from control.entity.stores.sqlite import SqliteStore
 from control.entity.stores.store import Row
 from control.entity.view import View

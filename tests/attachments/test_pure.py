@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.attachments.marks import names_key, posted_key, retracted_key
+from control.attachments.references import names_key, posted_key, retracted_key
 from control.entity.writer import partition_of_key
 from gateway.attachments.ranges import Range, asked, sent
 from kernel.access.presigned import UrlSigner

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 import pytest
 
-from control.attachments.marks import Facts, Mark, encoded, posted_key
+from control.attachments.references import Facts, Mark, encoded, posted_key
 from gateway.attachments.directory import Directory
 from gateway.attachments.s3 import Bucket
 from gateway.attachments.store import Store

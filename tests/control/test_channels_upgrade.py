@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from control.channels.channel import ChannelRecord, Settings, from_avro, to_avro
 from control.commands.sending import send_command
-from control.topic_tables.looking import read_channel
+from control.topic_tables.snapshot import read_channel
 from kernel.clock import SystemClock
 from kernel.log.positions import partition_of
 from kernel.log.topics import topic_names

@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.entity.shares import Shares
 from control.entity.stores.opening import open_store
 from control.entity.stores.store import Row, Store
+from control.entity.user_quotas import Shares
 from control.entity.view import View
 from tests.control.notes import Note, note_type
 

@@ -13,7 +13,7 @@ from control.entity.types import Stamp
 from control.entity.view import View
 from kernel.log.positions import Stream
 from kernel.settings.reading import Settings
-from streams.crowd.ends import Ends
+from streams.crowd.poll_deadlines import Ends
 
 TYPE = total_type(Settings(), listing=True)
 STREAM = Stream.parse("chat:stand")

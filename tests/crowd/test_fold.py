@@ -16,8 +16,8 @@ from kernel.log.positions import Kind, Stream, make_id
 from kernel.log.records import VIA, Headers, Record, Write
 from schemas.codec import Codec
 from streams.crowd.fold import Kept
-from streams.crowd.slots import Slot
-from streams.crowd.voices import VoiceBook
+from streams.crowd.targets import Slot
+from streams.crowd.voters import VoiceBook
 from streams.upkeep.crowd_sweep import over
 from tests.crowd.folding import SIGNER, new_fold
 

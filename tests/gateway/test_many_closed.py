@@ -9,7 +9,7 @@ import pytest
 
 from control.channels.channel import ChannelRecord, to_avro
 from control.channels.channel import Settings as ChannelSettings
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.log.kafka import apply_topics
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names, topics

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.operators.telling import as_event, summed
+from gateway.operators.published_metrics import as_event, summed
 from kernel.access.tokens import sign
 from kernel.log.positions import OVERVIEW
 from tests.consumers.bare import Bare, bare

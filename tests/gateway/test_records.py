@@ -12,8 +12,8 @@ from confluent_kafka import Producer
 
 from control.topic_tables.table import Row
 from gateway.operators.past import Past
+from gateway.operators.published_metrics import EVERY_MS, look_of
 from gateway.operators.reading import shown_value
-from gateway.operators.telling import EVERY_MS, look_of
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind
 from kernel.log.records import Headers

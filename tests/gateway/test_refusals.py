@@ -11,13 +11,13 @@ from bench.rig.known import KnownByHand
 from gateway.context import Context
 from gateway.http.access import Access
 from gateway.http.problems import as_problems
-from gateway.operators import refusals
+from gateway.operators import rejections
 from kernel.clock import ManualClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names
 from kernel.settings.reading import Auth, Settings
-from producers.refusals import may_be_retried, place_of, post_again
+from producers.rejections import may_be_retried, place_of, post_again
 
 
 def refusal(topic: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ async def test_both_ask_for_an_operators_token_and_say_what_is_wrong_with_a_requ
         access = Access(settings, KnownByHand(settings, clock), clock)
         context = cast("Context", SimpleNamespace(settings=settings, access=access))
         app = web.Application(middlewares=[as_problems])
-        app.add_routes([operation.route() for operation in await refusals.routes(context)])
+        app.add_routes([operation.route() for operation in await rejections.routes(context)])
         return TestClient(TestServer(app))
 
     retry = "/v1/rejections/retry"

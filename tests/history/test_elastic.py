@@ -6,7 +6,7 @@ import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig, ObjectApiResponse
 from elasticsearch import NotFoundError, TransportError
 
-from history.sources.elastic import documents_of, is_away, is_passing
+from history.sources.elasticsearch_client import documents_of, is_away, is_passing
 
 META = ApiResponseMeta(200, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "127.0.0.1", 9))
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from control.moderation.moderation import Moderation
-from history.taken_back import TakenBack, holds_copies, original_of
+from history.retractions import TakenBack, holds_copies, original_of
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind, Stream, make_id
 from kernel.settings.reading import Settings

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kernel.errors import TouchlineError
-from kernel.fairness.slots import Slots
+from kernel.fairness.concurrency import Slots
 from tests.consumers.hurry import in_no_time
 
 

@@ -3,11 +3,11 @@
 from types import SimpleNamespace
 from typing import Any
 
-from control.attachments.marks import Facts
+from control.attachments.references import Facts
 from control.inbox.places import Device, PlaceOfDevice, Places, ReadPosition
 from control.inbox.tables import put_together
 from control.nearby.fences import Fence
-from gateway.moderation.known import attachments_of, devices_and_places, fences_of
+from gateway.moderation.user_export import attachments_of, devices_and_places, fences_of
 from kernel.attachment_ids import new_attachment
 from kernel.clock import to_rfc3339
 

@@ -7,7 +7,7 @@ import pytest
 
 from control.rooms.door import Who
 from control.rooms.rooms import Rooms
-from gateway.moderation.leading import must_lead
+from gateway.moderation.moderators import must_lead
 from kernel.access.tokens import Action, Grants
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from control.outlets.webhooks import Webhook
 from kernel.access.users import name_in_channel
 from kernel.log.positions import Kind
-from outbox.forwarding.covering import Covering
+from outbox.forwarding.pattern_index import Covering
 
 parts = st.lists(st.sampled_from(["chat", "*", ":", "a", "b", "~1", "notify-"]), min_size=1, max_size=6)
 hooks = st.lists(

@@ -21,7 +21,7 @@ from kernel.log.positions import Kind
 from kernel.log.records import Partition
 from kernel.log.topics import topic_names
 from kernel.settings.outbox import Outbox
-from outbox.outlets.mailing import Mailer, MailOutlet, message_of
+from outbox.outlets.mail import Mailer, MailOutlet, message_of
 from outbox.outlets.outlet import Item, Outlet
 from tests.feeds.following import new
 from tests.outbox.mailserver import Mails, mail_server

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from standardwebhooks import Webhook as Verifier
 
 from control.outlets.notifying import Notifying
-from control.outlets.push import read_subscription
+from control.outlets.push_subscription import read_subscription
 from control.outlets.vapid import read_vapid
 from kernel.access.outward import Outward
 from kernel.clock import SystemClock
@@ -29,8 +29,8 @@ from kernel.settings.outbox import Outbox
 from kernel.settings.reading import Settings
 from outbox.outlets.outlet import Item, Outcome, Outlet
 from outbox.outlets.personal import UserWebhook
-from outbox.outlets.posting import Poster, Signed, WebhookOutlet, outcome_of
-from outbox.outlets.pushing import BrowserPush, Vapid
+from outbox.outlets.web_push import BrowserPush, Vapid
+from outbox.outlets.webhook import Poster, Signed, WebhookOutlet, outcome_of
 from tests.outbox.receiver import SECRET
 
 SETTINGS = Settings(outbox=Outbox(timeout_s=0.5))

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import ClientSession
 
-from control.commands.sealed import seal
+from control.commands.signed import seal
 from control.entity.fold import Input
 from control.outlets.webhooks import SET_WEBHOOK, Webhook, fold_webhooks, said_of
 from kernel.access.signing import Signer

@@ -17,7 +17,7 @@ from kernel.clock import to_rfc3339
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, partition_of
 from kernel.log.topics import topic_names
-from producers.refusals import post_again, read_refusals
+from producers.rejections import post_again, read_refusals
 from schemas.codec import Codec
 from tests.pipeline import Pipeline, eventually, running
 from tests.servers import servers_dir

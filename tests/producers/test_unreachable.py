@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from kernel.errors import TouchlineError
 from kernel.settings.reading import PREFIX, Settings, load_settings
 from producers import Chat, Producer, SomeNotDelivered, SyncProducer
-from producers.sending.contact import Contact
+from producers.sending.reachability import Contact
 from tests.pipeline import ROOT
 
 NOWHERE = {

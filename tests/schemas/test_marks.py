@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from schemas.checks import check_ingest
-from schemas.marks import KEPT, MOST, bounded, too_many
+from schemas.combining_marks import KEPT, MOST, bounded, too_many
 
 PAINT = "e" + "\u0323\u0301" * 500
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from search_indexer.searching.search import Searcher
 from tests.pipeline import Pipeline, running

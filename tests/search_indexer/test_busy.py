@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from elasticsearch import AsyncElasticsearch
 
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import ManualClock, SystemClock
 from kernel.log.positions import Kind
 from kernel.log.topics import topic_names

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind

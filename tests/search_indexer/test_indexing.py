@@ -10,7 +10,7 @@ import pytest
 from elasticsearch import AsyncElasticsearch
 
 from history import History
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from history.sources.names import alias, day_of, index_name
 from kernel.access.signing import Signer
 from kernel.clock import ManualClock, SystemClock

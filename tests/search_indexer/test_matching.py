@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from search_indexer.query import elastic
+from search_indexer.query import elasticsearch_query
 from search_indexer.query.matching import matches, text_of
 from search_indexer.query.parser import parse
 from search_indexer.text.folding import Folding
@@ -27,4 +27,4 @@ FOLDING = Folding()
 def test_typos_are_forgiven_in_what_is_wanted_never_in_what_is_not(q: str, text: str, found: bool) -> None:
     query = parse(q, FOLDING)
     assert matches(query, text_of(text, FOLDING)) is found
-    assert ("fuzzy" in json.dumps(elastic.clauses(query)["must_not"])) is False
+    assert ("fuzzy" in json.dumps(elasticsearch_query.clauses(query)["must_not"])) is False

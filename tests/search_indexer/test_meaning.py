@@ -11,18 +11,18 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from search_indexer.query.parser import parse
-from search_indexer.searching.asking import request_body
-from search_indexer.searching.meaning import WINDOW, fused, near, words_of
+from search_indexer.searching.rank_fusion import WINDOW, fused, near, words_of
 from search_indexer.searching.request import Page, Search
+from search_indexer.searching.request_body import request_body
 from search_indexer.searching.scope import Seen
 from search_indexer.searching.search import Searcher
+from search_indexer.text.embeddings import DIMENSIONS, Meanings, as_hex
 from search_indexer.text.folding import Folding
-from search_indexer.text.meaning import DIMENSIONS, Meanings, as_hex
 from tests.accepted import chat, event, write
 from tests.pipeline import Pipeline, running
 from tests.search_indexer.conftest import QUICK

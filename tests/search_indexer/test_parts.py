@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_indexer.counting.facets import bars_of
-from search_indexer.searching.parts import MOST_RANGES, Hits, counted, merged, parts_of, total_of
 from search_indexer.searching.scope import Seen
+from search_indexer.searching.split_queries import MOST_RANGES, Hits, counted, merged, parts_of, total_of
 
 
 def hit(at: int, seq: int) -> dict[str, Any]:

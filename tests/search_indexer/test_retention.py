@@ -13,7 +13,7 @@ from control.channels.channel import ChannelRecord, to_avro
 from control.channels.channel import Settings as ChannelSettings
 from control.channels.retention import Retention
 from history import History
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind, Stream, split_seq
 from kernel.log.topics import topic_names

@@ -423,7 +423,7 @@ async def test_odd_queries_are_answered_or_refused(searcher: Searcher, q: str) -
 
 
 async def test_an_elasticsearch_that_is_gone_is_said(indexing: Pipeline) -> None:
-    from history.sources.elastic import elastic_client
+    from history.sources.elasticsearch_client import elastic_client
     from kernel.settings.reading import Elasticsearch, Settings
 
     gone = Settings(elasticsearch=Elasticsearch(url="http://127.0.0.1:9"))

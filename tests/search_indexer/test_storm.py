@@ -13,7 +13,7 @@ from elasticsearch import AsyncElasticsearch
 
 from embedded.backends.servers import Servers
 from history import History
-from history.sources.elastic import elastic_client
+from history.sources.elasticsearch_client import elastic_client
 from kernel.clock import SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_SEQ, Kind, Stream, split_seq

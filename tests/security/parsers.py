@@ -36,7 +36,7 @@ from producers.posts import read_post
 from schemas.codec import Codec
 from schemas.ingest import decode_ingest
 from search_indexer.alerts import read_alert
-from search_indexer.query.elastic import clauses
+from search_indexer.query.elasticsearch_query import clauses
 from search_indexer.query.highlight import highlight
 from search_indexer.query.parser import parse
 from search_indexer.searching.cursors import Cursors

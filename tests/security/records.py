@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
-from control.attachments.marks import mark_type
+from control.attachments.references import mark_type
 from control.channels.channel import ChannelRecord, encoded, from_avro
 from control.commands.checks import carry_out
 from control.counts import count_type
@@ -51,8 +51,8 @@ from schemas.codec import Codec
 from search_indexer.alerts import Alert, ready
 from search_indexer.indexing.source import document_of
 from search_indexer.text.folding import Folding
-from streams.crowd.slots import Slot
-from streams.crowd.voices import VoiceBook
+from streams.crowd.targets import Slot
+from streams.crowd.voters import VoiceBook
 from streams.fences.index import FenceIndex
 from streams.fold.channels import make_channel
 from streams.recovery.restore import accepted_event

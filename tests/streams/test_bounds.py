@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.commands.sealed import opened
+from control.commands.signed import opened
 from control.entity.fold import Change, EntityFold, Input
 from control.nearby import bounds
 from control.nearby.bounds import FriendsRoom, too_many_friends

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from control.channels.channel import ChannelRecord
-from control.topic_tables.looking import read_channel
+from control.topic_tables.snapshot import read_channel
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind, partition_of
 from kernel.log.topics import topic_names

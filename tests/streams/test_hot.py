@@ -1,6 +1,6 @@
 """A partition with far more than its share is found, and the channel named that makes it so."""
 
-from streams.upkeep.hot import Traffic
+from streams.upkeep.hot_partitions import Traffic
 
 PARTITIONS = {"chat": 8}
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from control.commands.sending import send_command
-from control.topic_tables.looking import read_channels, read_counts
+from control.topic_tables.snapshot import read_channels, read_counts
 from kernel.clock import SystemClock, to_rfc3339
 from kernel.log.kafka import apply_topics
 from kernel.log.positions import Kind

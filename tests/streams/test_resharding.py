@@ -15,7 +15,7 @@ from control.channels.channel import (
     to_avro,
     with_retired,
 )
-from control.channels.resharding import RESHARD_EVERY_MS
+from control.channels.reshard_limits import RESHARD_EVERY_MS
 from control.commands.checks import carry_out, check_command
 from kernel.errors import TouchlineError
 

@@ -3,7 +3,7 @@
 import pytest
 
 from control.channels.channel import ChannelRecord, ChannelVersion, Settings, with_retired, with_shards
-from streams.upkeep.sharding import Policy, reshard_due, retirable, wanted_shards
+from streams.upkeep.shard_planning import Policy, reshard_due, retirable, wanted_shards
 
 POLICY = Policy(viewers_per_shard=100, max_shards=8, hold_ms=30_000)
 LATER = 1_000_000

@@ -6,7 +6,7 @@ from typing import Any
 from kernel.log.positions import Kind
 from kernel.log.records import VIA, Record
 from schemas.codec import Codec
-from streams.fold.checks.shares import Rates, Shares
+from streams.fold.checks.fair_shares import Rates, Shares
 from streams.fold.judge import Judge, came_by_a_door
 from streams.fold.memory import AcceptedEvent
 from tests.streams.judging import APPEND, fold, make_judge

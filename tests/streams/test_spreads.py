@@ -11,7 +11,7 @@ from control.entity.stores.opening import open_store
 from control.entity.stores.store import Row, Store
 from control.entity.view import View
 from kernel.settings.reading import Settings as Deployment
-from streams.upkeep.spreads import Spreads
+from streams.upkeep.audiences import Spreads
 
 TYPE = channel_type(Deployment())
 READERS = tuple(f"reader-{n:04d}" for n in range(4000))

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from control.commands.sending import send_command
-from control.topic_tables.looking import read_channel
+from control.topic_tables.snapshot import read_channel
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind, partition_of
 from tests.pipeline import Pipeline, eventually, running

@@ -4,7 +4,7 @@ import json
 import urllib.request
 from typing import Any
 
-from control.topic_tables.looking import read_channels
+from control.topic_tables.snapshot import read_channels
 from kernel.clock import SystemClock
 from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser, Page

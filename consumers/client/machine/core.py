@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from consumers.client.machine.all_rooms import RoomSync
 from consumers.client.machine.host import (
     Closed,
     Connecting,
@@ -26,7 +27,6 @@ from consumers.client.machine.pending import Pending, Request
 from consumers.client.machine.streams import Streams
 from consumers.client.machine.subscription import Start
 from consumers.client.machine.timing import back_off, renew_in
-from consumers.client.machine.together import RoomSync
 from kernel.close_codes import CLOSES, Close
 from kernel.errors import CODES, TouchlineError
 from schemas.events import Event

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from kernel.errors import TouchlineError
-from kernel.problems import read_problem
+from kernel.problem_json import read_problem
 
 _PIECE: Final = 256 * 1024
 _TIMEOUT_S: Final = 60

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from kernel.errors import TouchlineError
-from kernel.problems import problem_of
+from kernel.problem_json import problem_of
 
 _TIMEOUT_S: Final = 30
 

@@ -15,7 +15,7 @@ import msgspec
 
 from consumers.client.requests.gateway import Asking
 from kernel.errors import TouchlineError
-from kernel.problems import problem_of
+from kernel.problem_json import problem_of
 
 
 class Moderation(Asking):

@@ -18,7 +18,7 @@ import msgspec
 
 from consumers.client.requests.gateway import Asking
 from kernel.errors import TouchlineError
-from kernel.problems import problem_of
+from kernel.problem_json import problem_of
 
 _AT_ONCE: Final = 1 << 16
 #: How often in a row an export is gone on with that breaks off, and how long is waited for the first.

@@ -7,8 +7,8 @@ from typing import Protocol
 from consumers.protocol import crowd as c
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
+from consumers.service.error_replies import refusal, refusal_of_the_fold
 from consumers.service.ops.publishing import Asking
-from consumers.service.refusals import refusal, refusal_of_the_fold
 from consumers.transport.frames import text_frame
 from control.commands.answers import WITHIN_S, Refused, not_answered
 from control.crowd.door import By, CrowdDoor, Finder, React

@@ -4,13 +4,13 @@ from typing import Any
 
 from msgspec import UNSET
 
-from consumers.nearby.looking import Looking
 from consumers.nearby.neighbours import Person, Watch
+from consumers.nearby.visibility import Looking
 from consumers.protocol import messages as m
 from consumers.protocol import nearby as n
 from consumers.protocol.session import Member
+from consumers.service.error_replies import refusal
 from consumers.service.ops.publishing import Publishing
-from consumers.service.refusals import refusal
 from control.geo.distances import FARTHEST_M, metres
 from control.nearby.consent import Consent
 from control.rooms.door import Who

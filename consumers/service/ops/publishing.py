@@ -12,7 +12,7 @@ from msgspec import UNSET
 from consumers.delivery.backfill import History
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
-from consumers.service.refusals import refusal, refusal_of_the_fold
+from consumers.service.error_replies import refusal, refusal_of_the_fold
 from control.channels.channel import Layout
 from control.commands.answers import WITHIN_S, Question, Refused, not_answered
 from control.inbox.about import about_header

@@ -8,14 +8,14 @@ from msgspec import UNSET, UnsetType
 
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
-from consumers.service.refusals import not_a_reader, refusal
+from consumers.service.error_replies import not_a_reader, refusal
 from control.channels.acl import ChannelAcl
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
 from history.visible import Reader, read_around, read_visible
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
-from kernel.fairness.slots import Slots
+from kernel.fairness.concurrency import Slots
 from kernel.log.positions import Stream
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
+from consumers.service.error_replies import refusal, refusal_of_the_fold
 from consumers.service.ops.publishing import Asking, Poster
-from consumers.service.refusals import refusal, refusal_of_the_fold
 from control.commands.answers import WITHIN_S, Refused, not_answered
 from control.rooms.door import Alter, Create, Members, RoomDoor, Who
 from control.rooms.rooms import Rooms

@@ -11,7 +11,7 @@ from consumers.delivery.room_view import RoomView, members_at_of, taken_out
 from consumers.delivery.subscription import Holder, Subscription
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
-from consumers.service.refusals import not_a_reader, refusal
+from consumers.service.error_replies import not_a_reader, refusal
 from consumers.service.watchers import Watchers
 from consumers.transport.frames import payload_of
 from control.rooms.state import Room

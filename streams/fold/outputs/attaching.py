@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from control.attachments.marks import Mark, names_key, posted_key, retracted_key
+from control.attachments.references import Mark, names_key, posted_key, retracted_key
 from control.entity.writer import partition_of_key
 from kernel.log.positions import Kind, split_lane
 from kernel.log.records import Write

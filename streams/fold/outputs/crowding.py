@@ -12,7 +12,7 @@ from control.entity.writer import partition_of_key
 from kernel.access.signing import Signer
 from kernel.log.positions import Kind, Stream, split_lane
 from kernel.log.records import Write
-from streams.fold.outputs.retracting import taken_back_by
+from streams.fold.outputs.retractions import taken_back_by
 
 
 class Crowding:

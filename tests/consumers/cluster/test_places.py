@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from bench.rig.edge_alone import bare_service
-from consumers.cluster import places
-from consumers.cluster.places import PlaceBook
+from consumers.cluster.acknowledgements import PlaceBook
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
 from control.inbox.tables import Inboxes
@@ -259,7 +258,7 @@ def test_what_a_device_said_that_is_signed_out_is_not_sent(book: PlaceBook, log:
 def test_a_book_holds_so_many_and_forgets_what_it_has_not_heard_of_for_longest(
     book: PlaceBook, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "MAX_PLACES", 4)
+    monkeypatch.setattr(acknowledgements, "MAX_PLACES", 4)
     for user, seq in (("ana", 1), ("ben", 2), ("ana", 3), ("cat", 4)):
         book.acked(user, "phone", "chat:a", seq)
     assert log.acked() == {("ben", "phone"): {"chat:a": 2}}, "written before it is forgotten"

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.rig.edge_alone import bare_service
 from bench.rig.known import TablesByHand
-from consumers.cluster.places import PlaceBook
+from consumers.cluster.acknowledgements import PlaceBook
 from consumers.delivery.hub import Raw
 from control.channels.table import ChannelTable, channel_type
 from control.entity.fold import EntityFold, Input, fold_input

@@ -11,8 +11,8 @@ import pytest
 
 from consumers.delivery.hub import Raw
 from consumers.delivery.records import reader_for
-from consumers.nearby.looking import Looking
 from consumers.nearby.positions import Positions
+from consumers.nearby.visibility import Looking
 from consumers.transport.frames import payload_of
 from control.geo.distances import metres
 from control.nearby.friends import Friend, friend_key

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.commands.sealed import seal
+from control.commands.signed import seal
 from control.entity.fold import EntityFold, Input, fold_input
 from control.entity.known import Known
 from control.entity.types import Stamp

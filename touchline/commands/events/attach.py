@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from touchline.asking import gateway_of
 from touchline.commands.events.publish import StreamName
+from touchline.gateway_options import gateway_of
 from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from touchline import asking
+from touchline import gateway_options
 from touchline.terminal.results import write_table
 from touchline.terminal.zones import zone_here
 
@@ -30,7 +30,7 @@ _LAST: Final = 50
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="At most so many.")
 @click.option("--csv", "as_csv", is_flag=True, help="All of it as CSV, or what the other options leave.")
 @click.option("--raw", is_flag=True, help="Print control characters of texts and senders as they are.")
-@asking.options()
+@gateway_options.options()
 def command(
     *,
     stream: str,
@@ -61,7 +61,7 @@ def command(
 
     if sum(one is not None for one in (last, after, since, around)) > 1:
         raise click.UsageError("Give one of --last, --after, --since and --around.")
-    search, path = Search(asking.gateway_of(gateway), token=token, user=user), history_path(stream)
+    search, path = Search(gateway_options.gateway_of(gateway), token=token, user=user), history_path(stream)
     if since is not None:
         first = asyncio.run(_first(search, stream, since))
         if first is None:

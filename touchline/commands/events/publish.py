@@ -186,7 +186,7 @@ async def _delivered(
 ) -> tuple[int, dict[str, Any]]:
     """Send and wait until Kafka holds all; how many, and of one event also where it will be, if asked for."""
     from control.numbering import Numbering, Placed
-    from control.topic_tables.looking import read_channels
+    from control.topic_tables.snapshot import read_channels
     from kernel.clock import SystemClock
     from kernel.log.topics import topic_names
     from producers.posts import Record

@@ -10,7 +10,7 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings, load_settings
-from touchline import asking
+from touchline import gateway_options
 from touchline.queries import QueryCommand, complete_query
 from touchline.terminal.printable import printable, printable_json
 from touchline.terminal.results import show, with_context, write_table
@@ -89,13 +89,13 @@ def command(
         values = value if isinstance(value, tuple) else (value,)
         parameters += [(name, "1" if one is True else one) for one in values if one not in {None, False}]
     if as_csv or as_lines:
-        _export(parameters, asking.gateway_of(url), token, user, as_csv=as_csv, raw=raw)
+        _export(parameters, gateway_options.gateway_of(url), token, user, as_csv=as_csv, raw=raw)
         return
     counts = any(given[name] for name in ("facets", "facet", "size", "interval", "by", "standout", "compare"))
     if not as_json and not counts:
         parameters.append(("facets", "1"))
     answer = _ask(parameters, url, _headers(token, user))
-    around = _around(answer, context, asking.gateway_of(url), token, user) if context else []
+    around = _around(answer, context, gateway_options.gateway_of(url), token, user) if context else []
     if as_json:
         text = (with_context(answer, around) if context else answer).decode()
         click.echo(text if raw else printable_json(text))
@@ -204,7 +204,7 @@ async def _ask_elasticsearch(
 ) -> bytes:
     import msgspec
 
-    from history.sources.elastic import elastic_client
+    from history.sources.elasticsearch_client import elastic_client
     from kernel.clock import SystemClock
 
     async with elastic_client(settings) as client:

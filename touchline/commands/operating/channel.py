@@ -9,7 +9,7 @@ import click
 
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings, load_settings
-from touchline import asking
+from touchline import gateway_options
 
 if TYPE_CHECKING:
     from control.channels.channel import ChannelRecord
@@ -37,7 +37,7 @@ def command() -> None:
     help="By name, most viewers first, or where something happened last.",
 )
 @click.option("--limit", "-n", type=click.IntRange(1), help="At most so many; by default all, by name.")
-@asking.options()
+@gateway_options.options()
 def list_(
     *,
     live: bool,
@@ -60,7 +60,7 @@ def list_(
     from consumers.client.requests.search import Search
 
     async def all_of_them() -> None:
-        search, number = Search(asking.gateway_of(gateway), token=token, user=user), 0
+        search, number = Search(gateway_options.gateway_of(gateway), token=token, user=user), 0
         async for row in search.channels(live=live, prefix=prefix, sort=sort):
             number += 1
             last = row["last"] or "nothing yet"
@@ -152,7 +152,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _read(settings: Settings, channel: str) -> "ChannelRecord":
-    from control.topic_tables.looking import read_channel
+    from control.topic_tables.snapshot import read_channel
     from kernel.clock import SystemClock
 
     record = read_channel(settings, SystemClock(), channel)
@@ -176,7 +176,7 @@ def _command(
     from control.channels.channel import ChannelRecord
     from control.commands.checks import check_change, check_command
     from control.commands.sending import send_command
-    from control.topic_tables.looking import read_channel
+    from control.topic_tables.snapshot import read_channel
     from kernel.clock import SystemClock
 
     clock = SystemClock()

@@ -42,7 +42,7 @@ def command(
              touchline rejected --channel wc26-final --retry
     """
     from kernel.settings.reading import load_settings
-    from producers.refusals import place_of, post_again, read_refusals
+    from producers.rejections import place_of, post_again, read_refusals
 
     settings = load_settings()
     found = [
@@ -78,7 +78,7 @@ def _text(value: bytes | None) -> str:
 
 def _line(said: dict[str, Any], fit: Callable[[str], str]) -> str:
     from kernel.clock import to_rfc3339
-    from producers.refusals import place_of
+    from producers.rejections import place_of
 
     channel, sender = (fit(one)[:_SHOWN] for one in (_text(said["record_key"]), said["sender"] or "-"))
     again = " (put back)" if said["retried_at"] is not None else ""
@@ -102,7 +102,7 @@ def _as_json(said: dict[str, Any]) -> dict[str, Any]:
 
 def _show(said: dict[str, Any], fit: Callable[[str], str], *, raw: bool) -> None:
     from kernel.clock import to_rfc3339
-    from producers.refusals import place_of
+    from producers.rejections import place_of
 
     for name in ("reason", "message", "sender", "key"):
         if said[name]:

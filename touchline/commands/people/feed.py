@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from touchline.asking import options
 from touchline.commands.people.follow import feeds
+from touchline.gateway_options import options
 from touchline.terminal.printable import printable, printable_json
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from kernel.errors import TouchlineError
-from touchline.asking import options
 from touchline.commands.people.friend import nearby
+from touchline.gateway_options import options
 from touchline.terminal.printable import printable
 
 

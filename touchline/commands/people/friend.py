@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from touchline.asking import gateway_of, options
+from touchline.gateway_options import gateway_of, options
 from touchline.terminal.printable import printable
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ import json
 
 import click
 
-from touchline.asking import options
 from touchline.commands.people.moderate import asker
 from touchline.commands.people.room import rooms_of
+from touchline.gateway_options import options
 from touchline.terminal.printable import printable
 
 

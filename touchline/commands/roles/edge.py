@@ -34,7 +34,7 @@ def command(ctx: click.Context, *, processes: int, parent: int | None) -> int | 
     from consumers.edge import Edge
     from control.state import ControlState
     from history import History
-    from history.taken_back import TakenBack
+    from history.retractions import TakenBack
     from kernel.clock import SystemClock
     from kernel.process.health import Health
     from kernel.process.lifecycle import run_role

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kernel.errors import TouchlineError
 from search_indexer.indexing.mappings import MEANING
-from search_indexer.query.pieces import pieces_of
+from search_indexer.query.tokenizer import pieces_of
 
 #: So many hits of each order are put together: who reads on wants another question.
 WINDOW: Final = 100

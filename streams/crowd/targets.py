@@ -8,7 +8,7 @@ from control.crowd.reactions import MAX_OPTIONS
 from control.crowd.totals import ENTRY, MOST_NAMES, VOTES, PollState, Total
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
-from streams.crowd.voices import VoiceBook
+from streams.crowd.voters import VoiceBook
 
 #: Keys of applause that are remembered in a stream, and for how long.
 _MOST_KEYS: Final = 4096

@@ -4,8 +4,8 @@ import asyncio
 import random
 from typing import Any, Final
 
+from consumers.feeds.broadcasts import Broadcasts, Heard
 from consumers.feeds.following import Following
-from consumers.feeds.heard import Broadcasts, Heard
 from consumers.service.tasks import Tasks
 from control.outlets.looking import LIVE, Looks
 from control.state import ControlState

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from search_indexer.counting.counts import aggregations
-from search_indexer.query import elastic
+from search_indexer.query import elasticsearch_query
 from search_indexer.query.syntax import Query
 from search_indexer.searching.request import Page, Search
 from search_indexer.searching.scope import ALL, Seen, beyond, visible
@@ -30,7 +30,7 @@ def request_body(
     channels: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What Elasticsearch is asked; `channels`: of these only."""
-    asked = elastic.clauses(query)
+    asked = elasticsearch_query.clauses(query)
     allowed = scope_of(patterns, seen, channels=channels)
     filters = [*allowed["filter"], *_fields(search), *_times(search), *asked["filter"]]
     must_not = [*asked["must_not"], *allowed["must_not"]]
@@ -86,7 +86,7 @@ def _fields(search: Search) -> list[dict[str, Any]]:
         if values:
             found.append({"terms": {field: list(values)}})
     if search.near is not None:
-        found.append(elastic.fact(search.near))
+        found.append(elasticsearch_query.fact(search.near))
     return found
 
 

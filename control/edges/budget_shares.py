@@ -10,7 +10,7 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import Any, Final
 
-from control.edges.heartbeats import StreamSums
+from control.edges.heartbeat_parts import StreamSums
 from control.edges.presence import DEAD_AFTER_S
 from control.topic_tables.table import Row
 from kernel.access.tokens import Grants

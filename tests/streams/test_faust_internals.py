@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.transport import driver, privates
-from streams.transport.privates import FOREIGN, Foreign
+from streams.transport import driver, faust_internals
+from streams.transport.faust_internals import FOREIGN, Foreign
 
 STREAMS = Path(driver.__file__).parents[1]
 
@@ -37,7 +37,7 @@ def private_names(file: Path) -> set[str]:
 
 def test_the_list_names_all_that_the_adapter_uses() -> None:
     own = {"_replace"}
-    assert private_names(Path(privates.__file__)) - own == {foreign.name for foreign in FOREIGN}
+    assert private_names(Path(faust_internals.__file__)) - own == {foreign.name for foreign in FOREIGN}
 
 
 def test_nothing_else_uses_a_private_name_of_theirs_nor_gives_one_another_meaning() -> None:

@@ -12,7 +12,7 @@ from consumers.delivery.backfill import History
 from consumers.protocol import inbox as talk
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
-from consumers.service.refusals import not_a_reader, refusal
+from consumers.service.error_replies import not_a_reader, refusal
 from control.channels.acl import ChannelAcl
 from control.inbox.unread import ReadUpTo
 from control.rooms.rooms import WITHIN_S, Rooms

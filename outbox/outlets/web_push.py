@@ -12,12 +12,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from control.outlets.notifying import Notifying
-from control.outlets.push import Subscription, unpadded
+from control.outlets.push_subscription import Subscription, unpadded
 from control.outlets.vapid import VapidKey
 from kernel.clock import Clock, to_rfc3339
 from outbox.outlets.outlet import DONE, Item, Outcome
 from outbox.outlets.personal import Personal, digest_of
-from outbox.outlets.posting import Poster
+from outbox.outlets.webhook import Poster
 
 #: Push services take 4,096 bytes of a message; what is encrypted is a little more than what is said.
 _MOST_BYTES: Final = 3000

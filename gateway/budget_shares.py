@@ -2,7 +2,7 @@
 
 import asyncio
 
-from control.edges.shares import PUBLISH_S, DoorShares
+from control.edges.budget_shares import PUBLISH_S, DoorShares
 from control.topic_tables.table import TopicTable
 from gateway.context import Context
 from kernel.clock import Clock

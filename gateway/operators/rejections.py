@@ -16,7 +16,7 @@ from gateway.operators.records import SHOWN
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.process.logs import get_logger
-from producers.refusals import HOPELESS, Refusal, may_be_retried, place_of, post_again, read_refusals
+from producers.rejections import HOPELESS, Refusal, may_be_retried, place_of, post_again, read_refusals
 
 _log = get_logger("touchline.gateway")
 #: So many of each partition are looked at: the command line reads all of them.

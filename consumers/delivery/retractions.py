@@ -13,7 +13,7 @@ import msgspec
 from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Feed, Hub
 from control.moderation.orders import EVERYWHERE
-from history.taken_back import TakenBack, blanked, head_of
+from history.retractions import TakenBack, blanked, head_of
 from kernel.log.positions import Stream, split_lane
 
 #: When pages and rings are looked at again after a retraction, in seconds.

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.attachments.asking import ASK_PATH, SIGNATURE, Question, fresh, question_parts
+from control.attachments.remote_check import ASK_PATH, SIGNATURE, Question, fresh, question_parts
 from gateway.attachments.service import AttachmentService
 from gateway.context import Context
 from gateway.events.changes import Item, Look, Refusals, refusals_of

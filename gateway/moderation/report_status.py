@@ -10,7 +10,7 @@ from control.moderation.reports import MOST_SETTLED, SETTLE, Settle, read_settle
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, Operation, Reply
-from gateway.moderation.leading import must_lead
+from gateway.moderation.moderators import must_lead
 from gateway.moderation.reports import chat_of
 from gateway.rooms.door import bound_of, who_asks
 from kernel.log.positions import split_lane
