@@ -152,7 +152,11 @@ def bare_service(
     decode = reader(codec.schema_id, lambda _: None)  # type: ignore[arg-type,return-value]
     hub = Hub(decode, ring_events=2048, ring_bytes=1 << 28)
     hub.whole = {("live", 0)}
-    registry, past = registry or KnownByHand(settings, clock), history or nothing
+    registry = registry or KnownByHand(settings, clock)
+    # As much of each of them as is asked for here.
+    past: Any = history or nothing
+    posts: Any = poster or nothing
+    answered: Any = answers or nothing
     tokens = Tokens(
         verifier,
         jwks,
@@ -247,7 +251,7 @@ def bare_service(
         ),
         CrowdRequests(
             *(settings, clock, registry, past),
-            by=(poster or nothing, answers or nothing),
+            by=(posts, answered),
             budgets=budgets,
         ),
         tasks,

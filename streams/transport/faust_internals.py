@@ -1,7 +1,8 @@
 """What the transport uses of Faust and aiokafka that they do not promise: all of it, under names of our own.
 
 A version of theirs may move any of it without a word. `FOREIGN` lists it, and
-tests/streams/test_faust_internals.py fails for a version in which something of it is gone, or has other arguments.
+tests/streams/test_faust_internals.py fails for a version in which something of it is gone, or has other
+arguments.
 """
 
 import asyncio

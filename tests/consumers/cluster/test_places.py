@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bench.rig.edge_alone import bare_service
+from consumers.cluster import acknowledgements
 from consumers.cluster.acknowledgements import PlaceBook
 from consumers.delivery.hub import Raw
 from consumers.service.service import Service
