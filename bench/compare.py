@@ -22,21 +22,21 @@ from embedded.backends.servers import Servers
 from kernel.settings.reading import load_settings
 
 #: The servers are the same for all turns, and warm after the first.
-_WARM: Final = ("--warm-up", "10")
+_WARM: Final = ("--warm-up", "5")
 #: What is run of each, without the peers, short enough for seven turns.
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "posting": ("bench.producers", "--events", "120000", "--seconds", "2"),
-    "workers": ("bench.workers", "rate", "touchline", "--events", "200000", "--runs", "1"),
-    "latency": ("bench.workers", "latency", "--rates", "2500", "--seconds", "4", "--runs", "1", *_WARM),
+    "posting": ("bench.producers", "--events", "80000", "--seconds", "1"),
+    "workers": ("bench.workers", "rate", "touchline", "--events", "150000", "--runs", "1"),
+    "latency": ("bench.workers", "latency", "--rates", "2500", "--seconds", "3", "--runs", "1", *_WARM),
     "edges": ("bench.edges", "kafka", "--rates", "200000,1600000", "--seconds", "2", "--runs", "1", *_WARM),
     "many": (
         *("bench.edges", "kafka", "--viewers", "5000", "--rates", "1000000"),
         *("--seconds", "2", "--runs", "1", *_WARM),
     ),
-    "pipeline": ("bench.pipeline", "--seconds", "4"),
+    "pipeline": ("bench.pipeline", "--seconds", "3"),
     "comeback": ("bench.edges", "comeback", "--runs", "1"),
-    "indexing": ("bench.indexer", "rate", "--turns", "1", "--documents", "60000"),
-    "search": ("bench.search", "run", "--documents", "60000"),
+    "indexing": ("bench.indexer", "rate", "--turns", "1", "--documents", "40000"),
+    "search": ("bench.search", "run", "--documents", "40000"),
 }
 _LONGEST_S: Final = 300
 
