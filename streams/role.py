@@ -75,9 +75,10 @@ def _die() -> NoReturn:
 async def _work(settings: Settings, clock: Clock, health: Health, stop: asyncio.Event) -> None:
     names, config = topic_names(settings), client_config(settings)
     stream = settings.stream
-    # Viewers wait for the fan-out, and some for answers; the log of events may be a moment behind it.
-    waited_for = {names.fanout(kind) for kind in Kind} | {names.answers, names.attachments, names.retractions}
-    apart = (waited_for, set(names.events.values()))
+    # Viewers wait for the fan-out; the log of events may be a moment behind it. Answers go with the log: who
+    # is told that an event is accepted may look for it there.
+    waited_for = {names.fanout(kind) for kind in Kind} | {names.attachments, names.retractions}
+    apart = (waited_for, {*names.events.values(), names.answers})
     sink = Sink(config, linger_ms=stream.linger_ms, clock=clock, max_queued=stream.max_queued, apart=apart)
     known = asyncio.Event()
 

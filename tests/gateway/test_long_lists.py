@@ -41,8 +41,13 @@ async def test_a_hundred_channels_with_large_settings_and_webhooks_of_fifty_patt
     async with ClientSession(full.gateway_url, headers={"Authorization": f"Bearer {token}"}) as http:
 
         async def put(path: str, body: Any) -> None:
-            async with places, http.put(path, json=body) as answer:
-                assert answer.status < 300, await answer.text()
+            async with places, asyncio.timeout(60):
+                while True:
+                    async with http.put(path, json=body) as answer:
+                        if answer.status != 503:  # on a busy machine it may not be in force yet
+                            break
+                    await asyncio.sleep(float(answer.headers.get("Retry-After", "1")) / 10)
+                assert answer.status < 300
 
         async def listed(what: str) -> int:
             async with http.get(f"/v1/{what}") as answer:

@@ -123,7 +123,11 @@ async def test_an_erasure_takes_all_of_it_back_and_outlives_its_gateway(ruled: P
     assert all(is_blank(event) and "lat" not in event["data"] for event in places["events"])
     # They may go on, or come back: what is new is theirs.
     await posted(ruled, user, channel, "new")
-    assert (await past(ruled, channel))[-1]["data"] == {"text": "new"}
+
+    async def told() -> bool:
+        return bool((await past(ruled, channel))[-1]["data"] == {"text": "new"})
+
+    await until(told)
     lines = [line["event"] for line in await export(ruled, user, user) if line["what"] == "event"]
     assert SECRET not in json.dumps(lines)
 
