@@ -3,7 +3,7 @@ them, posted as doors post it."""
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
@@ -131,9 +131,3 @@ class World:
     def _write(self, topic: str, key: str | bytes, value: bytes, partition: int = -1) -> None:
         self._producer.produce(topic, value, key, partition)
         self._producer.poll(0)
-
-
-def one_in(rooms: Sequence[Made], number: int) -> Iterator[tuple[Made, str]]:
-    """Every so manieth room, with one of its members."""
-    for one in rooms[::number]:
-        yield one, one.members[-1]

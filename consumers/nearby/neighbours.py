@@ -197,10 +197,6 @@ class Neighbours:
         self._people.of["shown"][person.slot] = shown
         return shown
 
-    def is_shown(self, person: Person) -> bool:
-        """Whether a person is shown to friends."""
-        return bool(self._people.of["shown"][person.slot])
-
     def look(self, people: Iterable[Person], watches: Iterable[Watch] = (), reason: Reason = "left") -> None:
         """These have moved, or are shown no more, by this reason: tell whom it concerns."""
         arrays = [person.pairs for person in people]

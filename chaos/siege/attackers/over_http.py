@@ -42,14 +42,10 @@ def post(channel: str, data: object, kind: str = "chat", *, type_: str = "goal",
     )
 
 
-def packed(channel: str, raw: bytes, encoding: str) -> Request:
-    """NDJSON that was packed."""
-    return Request(
-        method="POST",
-        path=f"/v1/streams/chat/{channel}/events",
-        body=raw,
-        headers={**_NDJSON, "Content-Encoding": encoding},
-    )
+def ndjson(channel: str, raw: bytes, kind: str = "chat", *, encoding: str = "") -> Request:
+    """Events as lines, packed or not."""
+    headers = {**_NDJSON, "Content-Encoding": encoding} if encoding else _NDJSON
+    return Request(method="POST", path=f"/v1/streams/{kind}/{channel}/events", body=raw, headers=headers)
 
 
 @cache
@@ -252,10 +248,18 @@ HTTP: Final[Sequence[Attacker]] = (
         ],
     ),
     Attacker(name="blocked", way="http", case=6, admin=True, steps=blocked),
-    Attacker(name="gzip-lines", way="http", case=3, steps=lambda c: [packed(c, bomb("ones"), "gzip")]),
-    Attacker(name="gzip-blank", way="http", case=3, steps=lambda c: [packed(c, bomb("blank"), "gzip")]),
-    Attacker(name="gzip-empty", way="http", case=3, steps=lambda c: [packed(c, bomb("objects"), "gzip")]),
-    Attacker(name="zstd-bomb", way="http", case=3, steps=lambda c: [packed(c, bomb("zstd"), "zstd")]),
+    Attacker(
+        name="gzip-lines", way="http", case=3, steps=lambda c: [ndjson(c, bomb("ones"), encoding="gzip")]
+    ),
+    Attacker(
+        name="gzip-blank", way="http", case=3, steps=lambda c: [ndjson(c, bomb("blank"), encoding="gzip")]
+    ),
+    Attacker(
+        name="gzip-empty", way="http", case=3, steps=lambda c: [ndjson(c, bomb("objects"), encoding="gzip")]
+    ),
+    Attacker(
+        name="zstd-bomb", way="http", case=3, steps=lambda c: [ndjson(c, bomb("zstd"), encoding="zstd")]
+    ),
     Attacker(
         name="marks",
         way="http",
@@ -333,28 +337,14 @@ HTTP: Final[Sequence[Attacker]] = (
         way="http",
         case=0,
         rest_s=0.0,
-        steps=lambda c: [
-            Request(
-                method="POST",
-                path=f"/v1/streams/chat/{c}/events",
-                headers=_NDJSON,
-                body=b'{"data":{"text":"spam"}}\n' * 5000,
-            )
-        ],
+        steps=lambda c: [ndjson(c, b'{"data":{"text":"spam"}}\n' * 5000)],
     ),
     Attacker(
         name="walkers",
         way="http",
         case=0,
         rest_s=0.0,
-        steps=lambda c: [
-            Request(
-                method="POST",
-                path=f"/v1/streams/location/{c}/events",
-                headers=_NDJSON,
-                body=b'{"data":{"lat":1,"lon":2}}\n' * 5000,
-            )
-        ],
+        steps=lambda c: [ndjson(c, b'{"data":{"lat":1,"lon":2}}\n' * 5000, "location")],
     ),
     Attacker(
         name="broadcasts",

@@ -6,9 +6,6 @@ from typing import NoReturn
 
 from control.channels.channel import ChannelRecord
 from control.channels.epochs import Epoch, Epochs
-from control.entity.fold import Written
-from control.entity.known import Known
-from control.entity.types import Stamp
 from control.inbox.tables import tally_type
 from control.inbox.tally import RECENT, Tally
 from control.inbox.unread import ReadUpTo
@@ -16,7 +13,7 @@ from history.pages import Page
 from history.unread import unread_notifications
 from kernel.access.signing import Signer
 from kernel.log.positions import Kind, Stream, make_seq
-from kernel.log.records import Record, Write
+from kernel.log.records import Record
 from kernel.log.topics import TopicNames
 from kernel.settings.reading import Auth, Settings
 from streams.fold.channels import Channels
@@ -24,26 +21,11 @@ from streams.fold.checks.repeats import Repeats
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory
 from streams.fold.outputs.tallies import TalliesFold
+from tests.control.inbox.test_counts import Tallies
 
 SIGNER = Signer(Auth(internal_secret="s" * 32))
 TYPE = tally_type(Settings())
 AT = 1_767_225_600_000
-
-
-class Table:
-    """Tallies as they have been written."""
-
-    def __init__(self) -> None:
-        self.written: dict[bytes, bytes] = {}
-
-    def known(self, key: bytes) -> Known[Tally]:
-        value = self.written.get(key)
-        tally = None if value is None else TYPE.decode(value)
-        return Known(tally, Stamp(0 if tally is None else tally.seq))
-
-    def write(self, written: Written[Tally]) -> list[Write]:
-        self.written[written.key] = written.value or b""
-        return [Write(TYPE.topic, written.value, written.key, 0)]
 
 
 class NotToBeAsked:
@@ -67,7 +49,7 @@ class Past(NotToBeAsked):
 
 def folded(told: int, *, channel: str = "notify-ana") -> Tally | None:
     """What the worker keeps after so many notifications, with the record of the last one read twice."""
-    table = Table()
+    table = Tallies()
     tallies = TalliesFold(table, table.write, TYPE.encode, lambda _: None, SIGNER)
     judge = Judge(
         *(Kind.BROADCAST, 0),
