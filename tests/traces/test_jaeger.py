@@ -66,7 +66,8 @@ async def test_jaeger_shows_an_event_from_its_sender_to_who_acknowledges_it(
             seq = (await anext(events)).seq
         await ana.request({"op": "ack", "stream": f"chat:{channel}", "seq": seq})
     trace = f"{mine.get_span_context().trace_id:032x}"
-    door = (DOORS[way], "publish chat") if DOORS[way] else MINE
+    role = DOORS[way]
+    door = (role, "publish chat") if role else MINE
     roles = {
         ("touchline-stream", "judge"),
         ("touchline-edge", "deliver"),
