@@ -90,6 +90,9 @@ class NoPast:
     async def find(self, *_: object, **__: object) -> bytes | None:
         raise AssertionError
 
+    async def replies(self, *_: object, **__: object) -> dict[str, int]:
+        raise AssertionError
+
 
 def test_what_was_taken_back_is_shown_without_its_text_and_other_channels_are_left_alone() -> None:
     edge = Edge()
