@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from control.inbox.about import about_header
 from control.numbering import Position
 from gateway.context import Context
 from gateway.events import positions
 from gateway.events.changes import Item, target_of
+from gateway.events.preparing import Prepare
 from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
@@ -20,8 +21,6 @@ from producers.sending.delivery import Failure, SomeNotDelivered
 
 #: So many events wait for the fold's answer at once.
 _ASKED_AT_ONCE: Final = 500
-
-Prepare = Callable[[Item], Record]
 
 
 class Sent(NamedTuple):
@@ -57,7 +56,7 @@ def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int, h
     producer, patience_s = context.producer, context.settings.gateway.patience_s
     numbering = context.control_state.numbering
 
-    async def settled(batch: Batch[Item], count: int, done: "asyncio.Future[int]") -> Sent:
+    async def settled(batch: Batch[Any], count: int, done: "asyncio.Future[int]") -> Sent:
         failures: Sequence[Failure] = ()
         try:
             await done
@@ -66,8 +65,15 @@ def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int, h
         return Sent(failures, positions.lines(numbering, stream, batch.runs(), count))
 
     async def send(items: list[Item]) -> "asyncio.Future[Sent]":
-        batch = producer.batch(prepare, located, headers_of(items))
-        done = await producer.submit_batch(batch, items, patience_s=patience_s)
+        batch: Batch[Any]
+        records = prepare.together(items)
+        if records is None:
+            batch = producer.batch(prepare, located, headers_of(items))
+            done = await producer.submit_batch(batch, items, patience_s=patience_s)
+        else:  # usual messages: no headers depend on what they say
+            made: Callable[[int], Record] = records.__getitem__
+            batch = producer.batch(made, located, headers_of(()))
+            done = await producer.submit_batch(batch, range(len(records)), patience_s=patience_s)
         return asyncio.ensure_future(settled(batch, len(items), done))
 
     return send
