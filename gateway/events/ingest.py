@@ -174,11 +174,10 @@ async def many(
 
     try:
         async for part in parts:
-            items = list(enumerate(part, number))
-            number += len(items)
+            first, number = number, number + len(part)
             async with turn(request):
-                sent = await send(items)
-            windows.append((number - len(items), len(items), sent))
+                sent = await send(first, part)
+            windows.append((first, len(part), sent))
             while windows and (len(windows) > _WINDOWS or windows[0][2].done()):
                 await finish_oldest()
             results.check()

@@ -1,6 +1,6 @@
 """How the events of a request become records: what each says is read once, and the usual ones all at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from control.rooms.state import is_room
@@ -59,19 +59,17 @@ class Prepare:
             if said is None or said.type != _MESSAGE
         ]
 
-    def together(self, items: Sequence[Item]) -> list[Record] | None:
-        """The records of a part whose events are all usual messages. None where one is not: then each is
-        prepared by itself, which knows what is wrong with it."""
-        asked, posts = self._asked, self._posts
-        first = items[0][0] if items else 0
+    def together(self, part: Sequence[bytes]) -> Iterator[Record] | None:
+        """The records of the part that was read last, whose events are all usual messages. None where one is
+        not: then each is prepared by itself, which knows what is wrong with it."""
+        asked, first, posts = self._asked, self._first, self._posts
         if (
             not posts
-            or (first, len(items)) != (self._first, len(posts))
             or asked.refusals
             or asked.lanes
             or self._kept
             or None in posts
-            or max([len(value) for _, value in items]) > self._limit
+            or max(map(len, part)) > self._limit
         ):
             return None
         usual: list[JsonChat] = posts  # type: ignore[assignment]  # none of them is None
@@ -120,8 +118,8 @@ class Prepare:
         if key is not None and asked.recent.again(here, key):
             asked.again.add(number)
         if isinstance(post, JsonChat):
-            if (record := self._make.json_chats((post,), channel)) is not None:
-                return record[0]
+            if (records := self._make.json_chats((post,), channel)) is not None:
+                return next(records)
             post = self._read(value)  # it is not so usual after all
             post.sender, post.key = sender, key
         post.channel = channel

@@ -1,7 +1,7 @@
 """How the events of a request are sent: until Kafka holds them, or until the workers have accepted them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +30,8 @@ class Sent(NamedTuple):
     told: bytes | Mapping[int, bytes]
 
 
-Send = Callable[[list[Item]], Awaitable["asyncio.Future[Sent]"]]
+#: Sends the events of a part, from the number of the first one on.
+Send = Callable[[int, list[bytes]], Awaitable["asyncio.Future[Sent]"]]
 #: The headers of events that are sent together.
 HeadersOf = Callable[[Sequence[Item]], Headers | None]
 Way = Callable[[Context, Stream, Prepare, int, HeadersOf], Send]
@@ -64,17 +65,17 @@ def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int, h
             failures = some.failures
         return Sent(failures, positions.lines(numbering, stream, batch.runs(), count))
 
-    async def send(items: list[Item]) -> "asyncio.Future[Sent]":
+    async def send(first: int, part: list[bytes]) -> "asyncio.Future[Sent]":
         batch: Batch[Any]
-        records = prepare.together(items)
-        if records is None:
-            batch = producer.batch(prepare, located, headers_of(items))
-            done = await producer.submit_batch(batch, items, patience_s=patience_s)
-        else:  # usual messages: no headers depend on what they say
-            made: Callable[[int], Record] = records.__getitem__
-            batch = producer.batch(made, located, headers_of(()))
-            done = await producer.submit_batch(batch, range(len(records)), patience_s=patience_s)
-        return asyncio.ensure_future(settled(batch, len(items), done))
+        posts: Iterable[Any]
+        if (records := prepare.together(part)) is not None:
+            # Usual messages: no headers depend on what they say.
+            batch, posts = producer.batch(None, located, headers_of(())), records
+        else:
+            posts = list(enumerate(part, first))
+            batch = producer.batch(prepare, located, headers_of(posts))
+        done = await producer.submit_batch(batch, posts, patience_s=patience_s)
+        return asyncio.ensure_future(settled(batch, len(part), done))
 
     return send
 
@@ -129,7 +130,7 @@ def accepting(
         told = {number: line for number, line in enumerate(found) if not isinstance(line, Failure)}
         return Sent(failures, told)
 
-    async def send(items: list[Item]) -> "asyncio.Future[Sent]":
-        return asyncio.ensure_future(all_of(items))
+    async def send(first: int, part: list[bytes]) -> "asyncio.Future[Sent]":
+        return asyncio.ensure_future(all_of(list(enumerate(part, first))))
 
     return send

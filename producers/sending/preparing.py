@@ -1,6 +1,7 @@
 """How a post becomes a record for Kafka: checked, encoded, and sent nowhere if anything is wrong with it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 from kernel.errors import TouchlineError
@@ -58,7 +59,7 @@ class Preparing:
             )
         return topic, key, value
 
-    def json_chats(self, posts: Sequence[JsonChat], channel: str) -> list[Record] | None:
+    def json_chats(self, posts: Sequence[JsonChat], channel: str) -> Iterator[Record] | None:
         """The records of messages for this channel that came as JSON. None where one of them is not usual:
         then each is read in the general way, and this is called with it."""
         try:
@@ -69,7 +70,8 @@ class Preparing:
             return None
         topic, _ = self._encoders[Kind.CHAT]
         key = self._keys.get(channel) or self._key(channel)
-        return [(topic, key, value) for value in values]
+        # One by one, as they are sent: tuples that lie about would wake the garbage collector.
+        return zip(repeat(topic), repeat(key), values)
 
     def lanes(self, channel: str, count: int) -> Record:
         """The command that tells the workers, and so the edges, over how many lanes a channel is spread."""
