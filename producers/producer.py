@@ -144,7 +144,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         return await self.submit_batch(batch, posts, patience_s=patience_s)
 
     def batch(
-        self, prepare: Callable[[Item], Record], located: Located, headers: Headers | None = None
+        self, prepare: Callable[[Item], Record] | None, located: Located, headers: Headers | None = None
     ) -> Batch[Item]:
         """A batch for `submit_batch`, which keeps where its events lie, with these headers on each record."""
         self._open()
