@@ -17,6 +17,7 @@ from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
 from kernel.log.positions import MAX_SEQ, Kind, split_lane
 from schemas.catalog import built_in
+from search_indexer.text.by_channel import check_language
 
 _MAX_BYTES: Final = 64 * 1024
 
@@ -107,6 +108,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
+        check_language(context.settings.elasticsearch.language, wanted.get("language"))
         if split_lane(channel)[1] is None:
             record = control_state.channel(channel)
             check_change(record, "set_channel", wanted, context.clock.now_ms())
