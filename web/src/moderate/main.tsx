@@ -1,5 +1,6 @@
 // The moderator's desk: what was reported, what is said now, users, what is set, and what was done, for one channel.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "./moderate.css";
 
