@@ -26,10 +26,14 @@ _USUAL_TYPES: Final = frozenset({"message", "edit", "retract", "position"})
 _ID: Final = re.compile(r"[0-9]{1,40}").fullmatch
 _decode_json: Final = msgspec.json.Decoder().decode
 #: Chat events that are about another one, which `data.target` names.
+EDIT: Final = "edit"
 RETRACT: Final = "retract"
-CHANGES: Final = frozenset({"edit", RETRACT})
-#: What has no text of its own: what is taken back, and changes of a room.
-_SAY_NOTHING: Final = frozenset({"retract", "room"})
+PIN: Final = "pin"
+#: What moderators alone may do: the message stays in view, or does no more.
+PINS: Final = frozenset({PIN, "unpin"})
+CHANGES: Final = frozenset({EDIT, RETRACT, *PINS})
+#: What has no text of its own: what is taken back or pinned, and changes of a room.
+_SAY_NOTHING: Final = frozenset({RETRACT, "room", *PINS})
 _LOCATION: Final = frozenset({"lat", "lon", "accuracy", "heading", "speed"})
 _CHAT: Final = frozenset({"text", "target"})
 

@@ -8,6 +8,7 @@ import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from msgspec.structs import replace
 
+from control.channels.channel import default_record
 from history.retractions import TakenBack
 from history.sources import names
 from history.sources.elasticsearch_client import is_away, search_whole, unreachable
@@ -28,8 +29,8 @@ from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.request_body import background, request_body
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen
 from search_indexer.searching.split_queries import Hits, Part, merged, parts_of, total_of
+from search_indexer.text.by_channel import ChannelFoldings, RecordOf
 from search_indexer.text.embeddings import meanings_of
-from search_indexer.text.folding import Folding
 
 #: How often a page is asked for anew without what was taken back.
 _TRIES: Final = 3
@@ -111,9 +112,16 @@ class Asked(NamedTuple):
 class Searcher:
     """Answers searches from the live generation."""
 
-    def __init__(self, client: AsyncElasticsearch, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: AsyncElasticsearch,
+        settings: Settings,
+        clock: Clock,
+        record_of: RecordOf = default_record,
+    ) -> None:
+        """`record_of` a channel, which may say in which language its texts are."""
         self._client, self._settings, self._clock = client, settings, clock
-        self._folding = Folding(settings.elasticsearch.language)
+        self._foldings = ChannelFoldings(settings.elasticsearch.language, record_of)
         self._meanings = meanings_of(settings)
         self._cursors = Cursors(settings)
         self._prefix = settings.elasticsearch.index_prefix
@@ -198,7 +206,7 @@ class Searcher:
         taken_back: TakenBack | None,
     ) -> Asked:
         now_ms = search.now or self._clock.now_ms()
-        query = parse(search.q, self._folding, search.reading(now_ms))
+        query = parse(search.q, self._foldings.any, search.reading(now_ms))
         gone, parts = Gone(taken_back), parts_of(seen)
         bodies = [
             request_body(search, query, page, patterns, part.seen, channels=part.channels) for part in parts
@@ -319,7 +327,8 @@ class Searcher:
         made = []
         for hit in hits:
             document = msgspec.convert(hit["_source"], Document)
-            marked = highlight(query, _text(document), self._folding, share)
+            folding = self._foldings.of(document.channel, document.at)
+            marked = highlight(query, _text(document), folding, share)
             made.append(Hit(msgspec.Raw(shown(document)), hit.get("_score"), marked))
         return made
 

@@ -1,5 +1,6 @@
 // The analyst's desk: everything that search can do, in a page; the search itself is its address.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "../shared/head.css";
 import "./analyst.css";

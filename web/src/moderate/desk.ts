@@ -4,6 +4,7 @@ import { type Client, connect, Moderation, type Report, type Sanction, type Stat
 import { computed, signal } from "@preact/signals";
 
 import { ChatLog, type Line } from "../shared/chatlog.ts";
+import { PinnedMessage } from "../shared/pinned.ts";
 import { ask, identity, namedUser, type PageConfig, Refused } from "../shared/config.ts";
 import { plural } from "../shared/words.ts";
 import { casesOf, type Message, messageOf } from "./cases.ts";
@@ -51,6 +52,7 @@ export class Desk {
   /** What moderators have done here, the latest first. */
   readonly told = signal<readonly StreamEvent[]>([]);
   readonly deeds = new Deeds();
+  readonly pinned: PinnedMessage;
   /** Lists as they were when they were held still; null: they move. */
   readonly held = signal<{ readonly lines: readonly Line[]; readonly reports: readonly Report[] } | null>(null);
   readonly shown = computed(() => this.held.value?.lines ?? this.lines.value);
@@ -81,6 +83,7 @@ export class Desk {
     config: PageConfig,
   ) {
     this.stream = `chat:${channel}`;
+    this.pinned = new PinnedMessage(channel, (id) => this.log.find(id));
     this.client = connect({ url: config.edges, ...identity() });
     this.client.onStatus((status) => (this.status.value = status));
     this.client.subscribe(this.stream, {
@@ -106,6 +109,7 @@ export class Desk {
   close(): void {
     this.closed = true;
     this.deeds.flush();
+    this.pinned.close();
     clearInterval(this.timer);
     clearTimeout(this.soon);
     cancelAnimationFrame(this.frame);
@@ -195,6 +199,7 @@ export class Desk {
     const events = this.fresh;
     this.fresh = [];
     this.log.append(events);
+    this.pinned.take(events);
     this.lines.value = this.log.view();
     // What was taken back is seen at once, also in lists that are held still.
     const gone = new Set(events.filter(({ type }) => type === "retract").map(({ data }) => String(data["target"] ?? "")));
@@ -245,6 +250,16 @@ export class Desk {
       rest,
     );
     this.clear();
+  }
+
+  /** Keeps a message in view, or no more; undone, it is as it was before. */
+  pin(id: string, on: boolean): void {
+    const before = this.pinned.target;
+    const back = async () => {
+      if (!on || before !== "") await this.pinned.pin(on ? before : id);
+      else await this.pinned.unpin(id);
+    };
+    void this.deeds.act(on ? "A message was pinned" : "Nothing is pinned any more", async () => await (on ? this.pinned.pin(id) : this.pinned.unpin(id)), back);
   }
 
   private async takeBack(ids: readonly string[]): Promise<void> {

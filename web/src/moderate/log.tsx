@@ -52,6 +52,8 @@ export function toldWords(data: Readonly<Record<string, unknown>>): string {
     case "ban": return `banned ${user}${span}`;
     case "unban": return `let ${user} read again`;
     case "retract": return "took a message back";
+    case "pin": return "pinned a message";
+    case "unpin": return "unpinned a message";
     case "report": return "reported a message";
     case "settle": return `closed ${plural(Number(data["reports"]), "report")}`;
     case "reopen": return `opened ${plural(Number(data["reports"]), "report")} again`;

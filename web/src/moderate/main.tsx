@@ -1,5 +1,6 @@
 // The moderator's desk: what was reported, what is said now, users, what is set, and what was done, for one channel.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "./moderate.css";
 
@@ -120,7 +121,7 @@ function Bar({ here }: { here: Desk }) {
       <details class="keys">
         <summary>Keys</summary>
         <dl>
-          {[["↑ ↓ or j k", "the next message"], ["x", "choose it"], ["r", "take it back"], ["m", "mute who wrote it"], ["b", "ban them"], ["d", "leave it: nothing is wrong"], ["p", "who wrote it"], ["h", "hold the lists still"], ["u or Ctrl Z", "undo"]].map(([key, what]) => <div key={key}><dt>{key}</dt><dd>{what}</dd></div>)}
+          {[["↑ ↓ or j k", "the next message"], ["x", "choose it"], ["r", "take it back"], ["m", "mute who wrote it"], ["b", "ban them"], ["d", "leave it: nothing is wrong"], ["p", "who wrote it"], ["i", "pin it, or unpin it"], ["h", "hold the lists still"], ["u or Ctrl Z", "undo"]].map(([key, what]) => <div key={key}><dt>{key}</dt><dd>{what}</dd></div>)}
         </dl>
         <p class="quiet">Letters count where a message has the focus.</p>
       </details>

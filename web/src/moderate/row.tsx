@@ -23,6 +23,7 @@ export function MessageRow({ desk, message, current, onCurrent, children, onDone
   const chosen = desk.chosen.value.has(message.id);
   const going = desk.going.value.has(message.id);
   const { sender, name, retracted } = message;
+  const pinned = desk.pinned.shown.value?.id === message.id;
   return (
     <article class={`message${chosen ? " chosen" : ""}${current ? " current" : ""}${going ? " going" : ""}`} data-id={message.id} tabIndex={current ? 0 : -1}
       aria-label={`${name}: ${retracted ? "taken back" : message.text.slice(0, 200)}`} onFocus={onCurrent} onKeyDown={(event) => keys(event, desk, message, onDone)} onClick={onCurrent}>
@@ -32,12 +33,14 @@ export function MessageRow({ desk, message, current, onCurrent, children, onDone
           <Kit name={name} />
           {sender ? <button type="button" class="name" data-do="person" onClick={() => void desk.show(sender)}><bdi>{spelled(name).text}</bdi></button> : <bdi class="name">{spelled(name).text}</bdi>}
           <Marks desk={desk} user={sender} />
+          {pinned && <span class="mark">pinned</span>}
           <time dateTime={message.at} title={fullTime(message.at)}>{clockTime(message.at)}</time>
         </p>
         <p class={retracted ? "message-text gone" : "message-text"} dir="auto">{retracted ? "Taken back" : message.text}{going && <small> (is being taken back)</small>}</p>
         {children}
         <p class="acts">
           {!retracted && !going && <button type="button" data-do="retract" onClick={() => desk.retract([message])}>Take back</button>}
+          {!retracted && !going && <button type="button" data-do="pin" aria-pressed={pinned} onClick={() => desk.pin(message.id, !pinned)}>{pinned ? "Unpin" : "Pin"}</button>}
           {sender && <button type="button" data-do="mute" onClick={() => desk.sanction("mute", [sender])}>Mute</button>}
           {sender && <button type="button" data-do="ban" onClick={() => desk.sanction("ban", [sender])}>Ban</button>}
           {onDone && <button type="button" data-do="done" onClick={onDone}>Leave it</button>}
@@ -71,6 +74,7 @@ function keys(event: KeyboardEvent, desk: Desk, message: Message, onDone?: () =>
     p: () => message.sender && void desk.show(message.sender),
     u: () => void desk.deeds.undo(),
     h: () => desk.hold(),
+    ...(message.retracted ? {} : { i: () => desk.pin(message.id, desk.pinned.shown.value?.id !== message.id) }),
     ...(onDone ? { d: onDone } : {}),
   };
   const act = does[event.key.toLowerCase()];

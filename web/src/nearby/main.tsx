@@ -1,5 +1,6 @@
 // The map of friends: who is near, how far and since when; places that watch; and what others see of me.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "./nearby.css";
 

@@ -154,6 +154,7 @@ export class ChatLog {
     const poll = type === "poll" ? askedIn(event) : undefined;
     if (type === "edit" && event.retracted) return; // of a message that was taken back
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null, event.sender ?? "");
+    if (type === "pin" || type === "unpin") return; // what is pinned stands elsewhere
     const own = event.key !== undefined && this.unsent.delete(event.key);
     if (own && event.key !== undefined) this.mine.add(event.key);
     const mine = own || (event.key !== undefined && this.mine.has(event.key));

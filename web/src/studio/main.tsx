@@ -1,5 +1,6 @@
 // The studio: who may publish runs an event from here, alone or with others, and sees beside it what viewers see.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "../viewer/viewer.css";
 import "./studio.css";

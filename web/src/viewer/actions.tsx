@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 
 import type { Line } from "../shared/chatlog.ts";
+import { t } from "../shared/tongue.ts";
 import { done } from "./people.ts";
 import type { Room } from "./room.ts";
 
@@ -11,7 +12,7 @@ export function Actions({ room, line }: { room: Room; line: Line }) {
   const reason = useSignal("");
   const reporting = useSignal(false);
   if (line.seq === 0 || line.retracted || line.gap || line.system) return null;
-  const { people } = room;
+  const { people, pinned } = room;
   const mine = line.mine || (room.user !== "" && line.sender === room.user);
   const write = (edit: boolean) => {
     room.about.value = { line, edit };
@@ -32,6 +33,9 @@ export function Actions({ room, line }: { room: Room; line: Line }) {
         <button type="button" data-do="reply" onClick={() => write(false)}>Reply</button>
         {mine && <button type="button" data-do="edit" onClick={() => write(true)}>Edit</button>}
         {(mine || people.leads) && <button type="button" data-do="retract" onClick={() => act(done(room.change(line, null), ""))}>Take back</button>}
+        {people.leads && (pinned.shown.value?.id === line.id
+          ? <button type="button" data-do="unpin" onClick={() => act(done(pinned.unpin(line.id), ""))}>{t("Unpin")}</button>
+          : <button type="button" data-do="pin" onClick={() => act(done(pinned.pin(line.id), ""))}>{t("Pin")}</button>)}
         {!mine && <button type="button" data-do="report" aria-expanded={reporting.value} onClick={() => (reporting.value = !reporting.value)}>Report</button>}
         {!mine && people.leads && line.sender && (
           <>

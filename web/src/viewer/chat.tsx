@@ -12,6 +12,7 @@ import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx
 import type { Line } from "../shared/chatlog.ts";
 import { Kit } from "../shared/kit.tsx";
 import { VirtualList } from "../shared/list.tsx";
+import { PinnedLine } from "./pinned.tsx";
 import type { Room } from "./room.ts";
 import { RoomHead } from "./rooms.tsx";
 import { calls, dayBegins, dayWords, goesOn, Said } from "./said.tsx";
@@ -84,6 +85,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
         {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
       </header>
       <RoomHead room={room} onChannel={onChannel} />
+      <PinnedLine room={room} />
       <div class="chat-body">
         {shown.value.length === 0 ? <Empty room={room} /> : (
           <VirtualList

@@ -1,5 +1,6 @@
 // The viewers' page: takes the gateway's word on where the edges are, and opens the channel that the address names.
 
+import "../shared/wide.css";
 import "../shared/theme.css";
 import "./viewer.css";
 
