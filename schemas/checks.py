@@ -95,9 +95,13 @@ def _check_chat(type_: str, data: Mapping[str, Any]) -> None:
 
 
 def _check_attachments(given: Any) -> bool:
-    """Whether there are any. Raises `invalid_event` where these are no ids of attachments."""
-    if not isinstance(given, list) or not all(map(is_attachment, given)):
+    """Whether there are any. Raises `invalid_event` where this is no list of names, and `not_found` where one
+    cannot be an attachment's: as any other that is not there."""
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise invalid("data.attachments is not a list of ids that POST /v1/attachments has given.")
+    for one in given:
+        if not is_attachment(one):
+            raise TouchlineError("not_found", f"There is no attachment {one[:60]!r} here.")
     if len(given) > MOST_ATTACHMENTS:
         raise invalid(f"data.attachments has {len(given)} ids: at most {MOST_ATTACHMENTS} go with a message.")
     if len(set(given)) < len(given):

@@ -232,7 +232,7 @@ class Inbox:
                 id=request.id,
                 rooms=page.rooms,
                 more=page.next is not None,
-                cursor=msgspec.UNSET if page.next is None else page.next,
+                cursor=page.next,
                 notifications=notifications,
             ),
             feed,

@@ -11,7 +11,6 @@ from control.crowd.door import By, CrowdDoor, React
 from control.crowd.reactions import MAX_N
 from gateway.context import Context
 from gateway.crowd.door import by_of, crowd_door
-from gateway.events.changes import Item
 from gateway.events.ingest import many, paced, parts_of
 from gateway.events.ingest_api import REPLIES
 from gateway.events.results import Results
@@ -169,11 +168,10 @@ def _sending(door: CrowdDoor, stream: Stream, by: By, *, speaks: bool) -> Send:
             return [Failure(number, line, error) for number in numbers]
         return []
 
-    async def all_of(items: list[Item]) -> Sent:
+    async def all_of(part: list[bytes]) -> Sent:
         alike: dict[bytes, list[int]] = {}
-        first = items[0][0] if items else 0
-        for number, line in items:
-            alike.setdefault(line, []).append(number - first)
+        for number, line in enumerate(part):
+            alike.setdefault(line, []).append(number)
         under_way: list[asyncio.Task[list[Failure]]] = []
         for line, numbers in alike.items():
             under_way.append(asyncio.create_task(one(line, numbers)))
@@ -182,8 +180,8 @@ def _sending(door: CrowdDoor, stream: Stream, by: By, *, speaks: bool) -> Send:
         found = await asyncio.gather(*under_way)
         return Sent([failure for failures in found for failure in failures], {})
 
-    async def send(items: list[Item]) -> "asyncio.Future[Sent]":
-        return asyncio.ensure_future(all_of(items))
+    async def send(_: int, part: list[bytes]) -> "asyncio.Future[Sent]":
+        return asyncio.ensure_future(all_of(part))
 
     return send
 

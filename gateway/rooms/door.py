@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from control.rooms.door import RoomDoor, Who
+from control.rooms.rooms import WITHIN_S
 from gateway.context import Context
 from kernel.access.signing import Signer
 from kernel.log.positions import Kind
@@ -26,7 +27,9 @@ def room_door(context: Context) -> RoomDoor:
         headers = signer.headers(Kind.CHAT, channel, value) or []
         if bound is not None:
             headers = [*headers, (VIA, b"gateway")]
-        delivered = await context.producer.accepted((topic, channel.encode(), value), headers)
+        delivered = await context.producer.accepted(
+            (topic, channel.encode(), value), headers, within_s=WITHIN_S
+        )
         return delivered.seq or 0
 
     async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:

@@ -44,6 +44,8 @@ class Personal:
 class UserWebhook(Personal):
     """A user's own webhook: what comes in their notifications."""
 
+    sort = "user_webhook"
+
     def __init__(self, wishes: Notifying, signed: Signed, poster: Poster) -> None:
         super().__init__(wishes)
         self._url, self._signed, self._poster = wishes.webhook, signed, poster

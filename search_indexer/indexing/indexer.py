@@ -81,7 +81,7 @@ class Indexer:
             self._generation = generation
 
     async def make_days(self) -> None:
-        """Have the indices of today and of tomorrow. To be called again before tomorrow is over."""
+        """Have the indices of today, and of tomorrow when it is near: to be called several times an hour."""
         await self.state.make_days(self._generation)
 
     async def run(self, stop: asyncio.Event) -> None:

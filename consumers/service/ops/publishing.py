@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 from weakref import ref
 
-from msgspec import UNSET
-
 from consumers.delivery.backfill import History
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
@@ -154,12 +152,14 @@ class Publishing:
         finally:
             if span is not None:
                 span.end()
+        if position is None:
+            return m.Published(id=request.id, stream=str(target), key=key)
         return m.Published(
-            id=request.id,
+            id=position.id if request.id is None else request.id,
             stream=str(target),
             key=key,
-            seq=UNSET if position is None else position.seq,
-            event_id=UNSET if position is None else position.id,
+            seq=position.seq,
+            event_id=position.id,
         )
 
     async def _about(

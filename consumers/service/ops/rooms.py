@@ -10,9 +10,9 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.error_replies import refusal, refusal_of_the_fold
 from consumers.service.ops.publishing import Asking, Poster
-from control.commands.answers import WITHIN_S, Refused, not_answered
+from control.commands.answers import Refused, not_answered
 from control.rooms.door import Alter, Create, Members, RoomDoor, Who
-from control.rooms.rooms import Rooms
+from control.rooms.rooms import WITHIN_S, Rooms
 from history.rooms import Reader, rows_of
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -103,7 +103,7 @@ class RoomRequests:
                 await self._poster.post(Stream(Kind.CHAT, channel), event, [*question.headers, *headers])
                 position = await asyncio.wrap_future(question.answer)
         except TimeoutError:
-            raise not_answered() from None
+            raise not_answered(WITHIN_S) from None
         finally:
             question.forget()
         return position.seq
