@@ -11,8 +11,8 @@ const TEXT = /\p{L}{2}/u;
 const SENTENCE = /^[“↪]?\s?\p{Lu}[^\n]* \p{L}|^\p{Lu}\p{Ll}+.*[.…?]$/u;
 /** As labels in tables do. */
 const LABEL = /^\p{Lu}\p{Ll}+$|^[\p{L}\d{}][\p{L}\d{}’',;.]* [\p{L}\d{}’',;. ]+$/u;
-/** Alike in every language: the house's name, and what is typed as it stands. */
-const ALIKE = new Set(["Touchline", "its-name", "data.minute", "Tab", "ms", "goal OR penalty"]);
+/** Alike in every language: the house's name, what is typed as it stands, and what is posted, which others read. */
+const ALIKE = new Set(["Touchline", "its-name", "data.minute", "Tab", "ms", "goal OR penalty", "For {}."]);
 /** Their tables are no labels: drawings, names of scripts and languages, words that are looked for. */
 const OTHER_TABLES = new Set(["shared/kit.tsx", "shared/names.ts", "shared/tongue.ts", "viewer/match.ts"]);
 
@@ -27,9 +27,9 @@ export interface Found {
   readonly sentences: Set<string>;
   /** Asked for by number. */
   readonly counted: Set<string>;
-  /** Shown as they stand, with the place. */
+  /** Shown as they stand, or sentences that functions make, with the place. */
   readonly bare: string[];
-  /** Sentences that stand somewhere else: in tables, of which each is asked for when it is shown. */
+  /** Sentences and labels of tables, of which each is asked for when it is shown. */
   readonly kept: Map<string, string>;
 }
 
@@ -85,12 +85,15 @@ export function wordsOf(file: string, source: string): Found {
         inner(node["test"], false);
         return inner([node["consequent"], node["alternate"]]);
       case "TemplateLiteral":
-        if (shown && text(quasis(node))) found.bare.push(`${at(node)} ${quasis(node)}`);
+        if ((shown && text(quasis(node))) || SENTENCE.test(quasis(node))) found.bare.push(`${at(node)} ${quasis(node)}`);
         return inner(node["expressions"], false);
       case "Literal":
         if (!text(node["value"]) || ALIKE.has(node["value"])) return;
         if (shown) found.bare.push(`${at(node)} ${node["value"]}`);
-        else if (SENTENCE.test(node["value"]) || (within === 0 && !OTHER_TABLES.has(file) && LABEL.test(node["value"]))) found.kept.set(node["value"], at(node));
+        else if (within > 0) {
+          if (SENTENCE.test(node["value"])) found.bare.push(`${at(node)} ${node["value"]}`);
+        }
+        else if (SENTENCE.test(node["value"]) || (LABEL.test(node["value"]) && !OTHER_TABLES.has(file))) found.kept.set(node["value"], at(node));
         return;
       default:
         rest();

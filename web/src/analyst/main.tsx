@@ -53,7 +53,7 @@ function Page({ config }: { config: PageConfig }) {
     };
   }, []);
   useEffect(() => onSlash(() => document.getElementById("q")?.focus()), []);
-  useSignalEffect(() => { document.title = [model.value?.wanted.value.q, "Search · Touchline"].filter(Boolean).join(" · "); });
+  useSignalEffect(() => { document.title = [model.value?.wanted.value.q, t("Search · Touchline")].filter(Boolean).join(" · "); });
   const [here, alerts] = [model.value, watching.value];
   if (!here || !alerts) return null;
   const said = sayStatus(alerts.status.value, performance.now());

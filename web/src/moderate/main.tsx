@@ -146,8 +146,8 @@ function Where({ here, config }: { here: Desk; config: PageConfig }) {
   );
   return (
     <form class="where" onSubmit={submit}>
-      {field("channel", channel, "Channel")}
-      {config.names && field("user", user, "You are")}
+      {field("channel", channel, t("Channel"))}
+      {config.names && field("user", user, t("You are"))}
       {changed && <button class="button" type="submit" disabled={!CHANNEL.test(channel.value.trim())}>{t("Go")}</button>}
     </form>
   );
