@@ -85,6 +85,7 @@ export function wordsOf(file: string, source: string): Found {
         inner(node["test"], false);
         return inner([node["consequent"], node["alternate"]]);
       case "TemplateLiteral":
+        if (ALIKE.has(quasis(node))) return;
         if ((shown && text(quasis(node))) || SENTENCE.test(quasis(node))) found.bare.push(`${at(node)} ${quasis(node)}`);
         return inner(node["expressions"], false);
       case "Literal":
