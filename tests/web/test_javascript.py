@@ -59,7 +59,7 @@ def sent(files: Iterable[Path]) -> int:
 
 
 #: The first view of viewers, and of where people work, in bytes; with the words of the longest language.
-MOST = {("home.html", "index.html"): 200_000} | {
+MOST: dict[tuple[str, ...], int] = {("home.html", "index.html"): 200_000} | {
     (f"{name}.html",): 100_000 for name in ("moderate", "nearby", "ops", "search", "studio")
 }
 

@@ -56,7 +56,7 @@ function open(channel: string, config: PageConfig): void {
   room.value = CHANNEL.test(channel) ? new Room(channel, config) : null;
   const here = room.value;
   if (here === null) {
-    document.title = "No such channel · Touchline";
+    document.title = t("No such channel · Touchline");
     return;
   }
   rememberChannel(channel);

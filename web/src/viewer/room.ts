@@ -13,6 +13,7 @@ import { People } from "./people.ts";
 import { Together } from "./together.ts";
 import { Playing } from "./playing.ts";
 import { moved, type Place, whoIn } from "./whereabouts.ts";
+import { t } from "../shared/tongue.ts";
 
 const PAGE = 100;
 const OLDER = 200;
@@ -374,5 +375,5 @@ export class Room {
 }
 
 function sentence(error: unknown): string {
-  return error instanceof TouchlineError ? error.message : "It could not be sent.";
+  return error instanceof TouchlineError ? error.message : t("It could not be sent.");
 }
