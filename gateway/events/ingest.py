@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -14,25 +14,32 @@ from control.rooms.state import is_room
 from gateway.attachments import message_check
 from gateway.context import Context
 from gateway.events import positions, replies, sending
-from gateway.events.changes import RETRACTS, Item, Look, Numbers, Refusals, looking, looking_for_polls
+from gateway.events.changes import (
+    OF_OFFICE,
+    Item,
+    Look,
+    Numbers,
+    Refusals,
+    changes_all,
+    looking,
+    looking_for_polls,
+)
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
+from gateway.events.preparing import Asked, Prepare
 from gateway.events.results import Results
-from gateway.events.sending import HeadersOf, Prepare, Send, Sent, of_all
+from gateway.events.sending import HeadersOf, Send, Sent, of_all
 from gateway.http.access import Caller
 from gateway.http.bodies import NDJSON, content_type_of, items_of, lines_of, whole
 from gateway.http.operations import Operation, stream_of
 from gateway.http.turns import turn
 from kernel.access.signing import Signer
-from kernel.access.users import KEPT, SENDERS, TYPES, check_post
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import RateLimitedError
-from kernel.log.positions import Kind, Stream, spread
+from kernel.log.positions import Kind, Stream
 from kernel.log.recent import RecentKeys
 from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.metrics import INGESTED, REFUSED
 from kernel.process.tracing import TRACEPARENT, header_of, open_tracing
-from producers.posts import NOT_USUAL, AnyPost, JsonChat, Record, read_json_chat, reading
-from schemas.ingest import DEFAULT_TYPE
 
 #: Events of a part, and bytes: after each part others have their turn.
 _PART: Final = 128
@@ -40,7 +47,6 @@ _PART_BYTES: Final = 64 * 1024
 #: Parts of a long body that are on their way to Kafka at once.
 _WINDOWS: Final = 64
 _MAX_KEY: Final = 128
-_MESSAGE: Final = DEFAULT_TYPE[Kind.CHAT]
 
 
 async def routes(context: Context) -> Sequence[Operation]:
@@ -79,12 +85,13 @@ async def routes(context: Context) -> Sequence[Operation]:
                 context.history, stream, lanes, await _readable(context, request, stream), take=take
             ),
         )
-        asked = _Shared(stream, caller, idempotency_key, lanes, refusals, recent, set(), {})
+        asked = Asked(stream, caller, idempotency_key, lanes, refusals, recent, set())
+        prepare = Prepare(context, asked)
         # The fold's own answer is the first one's.
         again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
-        anybodys = looks[0] is None or (numbers is not None and numbers.anybodys)
+        anybodys = changes_all(caller) if numbers is None else numbers.anybodys
         # Whoever may speak for others decides what is traced.
         asked_to, trusted = request.headers.get(TRACEPARENT), caller.bound is None
         span = tracing.begin(f"publish {stream.kind}", asked_to, trusted=trusted) if tracing else None
@@ -92,16 +99,15 @@ async def routes(context: Context) -> Sequence[Operation]:
             headers = [*(headers or ()), header_of(span)]
         headers_of = by_office(stream, headers) if anybodys else of_all(headers)
         try:
+            send = way(context, stream, prepare, lanes, headers_of)
             if content_type_of(request) in NDJSON:
-                send = way(context, stream, _preparing(context, asked, several=True), lanes, headers_of)
-                lines = paced(lines_of(request, limit, max_lines), context, caller)
-                parts = _looked(lines, asked, looks)
-                return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
-            body = await whole(request, context.settings.gateway.max_body_bytes)
-            several = body.lstrip(b" \t\r\n")[:1] == b"["
-            send = way(context, stream, _preparing(context, asked, several=several), lanes, headers_of)
-            items = _items(context, caller, body, limit) if several else _one(context, caller, body)
-            parts = _looked(items, asked, looks)
+                items = paced(lines_of(request, limit, max_lines), context, caller)
+            else:
+                body = await whole(request, context.settings.gateway.max_body_bytes)
+                prepare.several = body.lstrip(b" \t\r\n")[:1] == b"["
+                one_or_all = _items if prepare.several else _one
+                items = one_or_all(context, caller, body, limit)
+            parts = _looked(items, prepare, refusals, looks)
             return await many(request, stream.kind, send=send, parts=parts, results=results, again=again)
         finally:
             results.close()
@@ -132,7 +138,7 @@ def _items(context: Context, caller: Caller, body: bytes, limit: int) -> AsyncIt
     return paced(parts_of(items_of(body, limit)), context, caller)
 
 
-def _one(context: Context, caller: Caller, body: bytes) -> AsyncIterator[list[bytes]]:
+def _one(context: Context, caller: Caller, body: bytes, _: int) -> AsyncIterator[list[bytes]]:
     context.budgets.take_event(caller.bound, len(body))
     return parts_of([body])
 
@@ -177,11 +183,10 @@ async def many(
 
     try:
         async for part in parts:
-            items = list(enumerate(part, number))
-            number += len(items)
+            first, number = number, number + len(part)
             async with turn(request):
-                sent = await send(items)
-            windows.append((number - len(items), len(items), sent))
+                sent = await send(first, part)
+            windows.append((first, len(part), sent))
             while windows and (len(windows) > _WINDOWS or windows[0][2].done()):
                 await finish_oldest()
             results.check()
@@ -210,73 +215,16 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
 
 
 def by_office(stream: Stream, headers: Headers | None) -> HeadersOf:
-    """The headers of events of somebody who may change what others have said: where one may be a retraction,
-    the fold knows it by that, lets it pass and tells moderators."""
+    """The headers of events of somebody who may change what others have said: where one may be a retraction
+    or a pin, the fold knows it by that, lets it pass and tells moderators."""
     if stream.kind is not Kind.CHAT:
         return of_all(headers)
     official: Headers = [*(headers or ()), (OFFICE, b"gateway")]
 
     def headers_of(items: Sequence[Item]) -> Headers | None:
-        return official if any(mark in value for _, value in items for mark in RETRACTS) else headers
+        return official if any(mark in value for _, value in items for mark in OF_OFFICE) else headers
 
     return headers_of
-
-
-class _Shared(NamedTuple):
-    """What is the same for all events of a request."""
-
-    stream: Stream
-    caller: Caller
-    idempotency_key: str | None
-    lanes: int
-    refusals: Refusals
-    recent: RecentKeys
-    #: Events that were posted here before: what lies where their records do never becomes one.
-    again: set[int]
-    #: Of the part that is on its way now: what events say, where that is the usual.
-    usual: dict[int, JsonChat | None]
-
-
-def _preparing(context: Context, asked: _Shared, *, several: bool) -> Prepare:
-    """How an item of this request becomes a record."""
-    stream, caller, idempotency_key, lanes, refusals, recent, again, usual = asked
-    limit, make = context.settings.gateway.max_event_bytes, context.producer.prepare
-    signs, kept, user = is_room(stream), stream.channel.startswith(KEPT), caller.user
-    read, posted_before, of_kind, here = reading(stream), recent.again, f"{stream.kind}:", str(stream)
-
-    def prepare(item: Item) -> Record:
-        number, value = item
-        if refusals and number in refusals:
-            raise refusals.pop(number)
-        if len(value) > limit:
-            raise TouchlineError("too_large", f"The event has more than {limit} bytes.")
-        said = usual.get(number)
-        post: AnyPost | JsonChat = read(value) if said is None else said
-        sender = post.sender
-        if user is not None and sender != user:
-            if sender is not None and not caller.speaks_for_others:
-                raise TouchlineError("forbidden", "sender is not the token's user.")
-            sender = post.sender = sender or user
-        # Asked here first: a call costs as much as all three.
-        if kept or post.type in TYPES or (sender is not None and sender.startswith(SENDERS)):
-            check_post(stream.channel, sender, post.type, signs=signs)
-        key, channel = post.key, stream.channel
-        if key is None and idempotency_key is not None:
-            # Events that came together need keys of their own: with one key they would be one event.
-            key = post.key = f"{idempotency_key}/{number}" if several else idempotency_key
-        if lanes:
-            channel = spread(stream, lanes, sender=sender, key=key, turn=number).channel
-        if key is not None and posted_before(of_kind + channel if lanes else here, key):
-            again.add(number)
-        if said is not None and (record := make.json_chat(said, channel)) is not None:
-            return record
-        if isinstance(post, JsonChat):  # it is not so usual after all
-            post = read(value)
-            post.sender, post.key = sender, key
-        post.channel = channel
-        return make(post)
-
-    return prepare
 
 
 async def paced(
@@ -298,42 +246,19 @@ async def paced(
 
 
 async def _looked(
-    parts: AsyncIterator[list[bytes]], asked: _Shared, looks: Iterable[Look | None]
+    parts: AsyncIterator[list[bytes]], prepare: Prepare, refusals: Refusals, looks: Iterable[Look | None]
 ) -> AsyncIterator[list[bytes]]:
-    """The parts, once it is known which of their events may not be posted; they are read as far as is usual.
-
-    A message that has a text and nothing else is about no other event: nobody need look for that in it.
-    """
+    """The parts, once it is known which of their events may not be posted."""
     through = [look for look in looks if look is not None]
     marks = {mark for look in through for mark in look.marks}
-    is_chat, usual, number = asked.stream.kind is Kind.CHAT, asked.usual, 0
+    number = 0
     async for part in parts:
-        posts = _read(part) if is_chat else []
-        usual.clear()
-        usual.update(enumerate(posts, number))
-        if through:
-            read = zip(part, posts, strict=True)
-            together = b"\n".join([v for v, said in read if said is None or said.type != _MESSAGE])
-            if any(mark in together for mark in marks):
-                for look in through:
-                    asked.refusals.update(await look.through(enumerate(part, number)))
+        together = b"\n".join(prepare.read(number, part))
+        if any(mark in together for mark in marks):
+            for look in through:
+                refusals.update(await look.through(enumerate(part, number)))
         number += len(part)
         yield part
-
-
-def _read(part: list[bytes]) -> Sequence[JsonChat | None]:
-    """What each of these says, where that is the usual."""
-    try:
-        return [read_json_chat(value) for value in part]
-    except NOT_USUAL:
-        return [_usual_or_none(value) for value in part]
-
-
-def _usual_or_none(value: bytes) -> JsonChat | None:
-    try:
-        return read_json_chat(value)
-    except NOT_USUAL:
-        return None
 
 
 async def parts_of(items: Iterable[bytes]) -> AsyncIterator[list[bytes]]:

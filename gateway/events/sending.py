@@ -1,15 +1,16 @@
 """How the events of a request are sent: until Kafka holds them, or until the workers have accepted them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from control.inbox.about import about_header
 from control.numbering import Position
 from gateway.context import Context
 from gateway.events import positions
 from gateway.events.changes import Item, target_of
+from gateway.events.preparing import Prepare
 from kernel.access.signing import Signer
 from kernel.errors import TouchlineError
 from kernel.log.positions import Stream
@@ -21,8 +22,6 @@ from producers.sending.delivery import Failure, SomeNotDelivered
 #: So many events wait for the fold's answer at once.
 _ASKED_AT_ONCE: Final = 500
 
-Prepare = Callable[[Item], Record]
-
 
 class Sent(NamedTuple):
     """What became of the events of a part: those that failed; and of the others what there is to say."""
@@ -31,7 +30,8 @@ class Sent(NamedTuple):
     told: bytes | Mapping[int, bytes]
 
 
-Send = Callable[[list[Item]], Awaitable["asyncio.Future[Sent]"]]
+#: Sends the events of a part, from the number of the first one on.
+Send = Callable[[int, list[bytes]], Awaitable["asyncio.Future[Sent]"]]
 #: The headers of events that are sent together.
 HeadersOf = Callable[[Sequence[Item]], Headers | None]
 Way = Callable[[Context, Stream, Prepare, int, HeadersOf], Send]
@@ -57,7 +57,7 @@ def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int, h
     producer, patience_s = context.producer, context.settings.gateway.patience_s
     numbering = context.control_state.numbering
 
-    async def settled(batch: Batch[Item], count: int, done: "asyncio.Future[int]") -> Sent:
+    async def settled(batch: Batch[Any], count: int, done: "asyncio.Future[int]") -> Sent:
         failures: Sequence[Failure] = ()
         try:
             await done
@@ -65,10 +65,17 @@ def delivering(context: Context, stream: Stream, prepare: Prepare, lanes: int, h
             failures = some.failures
         return Sent(failures, positions.lines(numbering, stream, batch.runs(), count))
 
-    async def send(items: list[Item]) -> "asyncio.Future[Sent]":
-        batch = producer.batch(prepare, located, headers_of(items))
-        done = await producer.submit_batch(batch, items, patience_s=patience_s)
-        return asyncio.ensure_future(settled(batch, len(items), done))
+    async def send(first: int, part: list[bytes]) -> "asyncio.Future[Sent]":
+        batch: Batch[Any]
+        posts: Iterable[Any]
+        if (records := prepare.together(part)) is not None:
+            # Usual messages: no headers depend on what they say.
+            batch, posts = producer.batch(None, located, headers_of(())), records
+        else:
+            posts = list(enumerate(part, first))
+            batch = producer.batch(prepare, located, headers_of(posts))
+        done = await producer.submit_batch(batch, posts, patience_s=patience_s)
+        return asyncio.ensure_future(settled(batch, len(part), done))
 
     return send
 
@@ -123,7 +130,7 @@ def accepting(
         told = {number: line for number, line in enumerate(found) if not isinstance(line, Failure)}
         return Sent(failures, told)
 
-    async def send(items: list[Item]) -> "asyncio.Future[Sent]":
-        return asyncio.ensure_future(all_of(items))
+    async def send(first: int, part: list[bytes]) -> "asyncio.Future[Sent]":
+        return asyncio.ensure_future(all_of(list(enumerate(part, first))))
 
     return send

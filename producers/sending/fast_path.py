@@ -4,7 +4,7 @@ What needs a second look (an edit, more fields, anything that may be wrong) give
 `Preparing` does it. So nothing is refused here, and a test holds both ways to the same records.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from producers.posts import Chat, JsonChat, Location, Record
 from schemas.catalog import Catalog
 from schemas.checks import EARLIEST_MS, LATEST_MS, MAX_KEY, MAX_SENDER
 from schemas.codec import Codec
+from schemas.combining_marks import MOST, too_many
 from schemas.compiled import UNUSUAL
 from schemas.ingest import read_time
 
@@ -45,6 +46,7 @@ def _chat(encode: Callable[..., bytes], topic: str, keys: Mapping[str, bytes]) -
             if (
                 post.type == "message"
                 and text
+                and (len(text) <= MOST or not too_many(text))
                 and post.target is None
                 and post.extra is None
                 and (key is None or 0 < len(key) <= MAX_KEY)
@@ -61,31 +63,35 @@ def _chat(encode: Callable[..., bytes], topic: str, keys: Mapping[str, bytes]) -
     return quick
 
 
-def json_chat_way(
-    names: TopicNames, catalog: Catalog | None, keys: Mapping[str, bytes]
-) -> Callable[[JsonChat, str], Record | None]:
-    """The way of a message that came as JSON to this channel: it never becomes a `Chat`."""
-    encode, topic = Codec(f"ingest-{Kind.CHAT}", catalog).flat(_USUAL[Kind.CHAT]), names.ingest[Kind.CHAT]
+def json_chats_way(
+    catalog: Catalog | None,
+) -> Callable[[Sequence[JsonChat]], list[bytes] | None]:
+    """The values of messages that came as JSON, if all of them are usual: they never become a `Chat`. None
+    and any of UNUSUAL from it: some of them are not."""
+    encode = Codec(f"ingest-{Kind.CHAT}", catalog).flat(_USUAL[Kind.CHAT])
 
-    def quick(said: JsonChat, channel: str) -> Record | None:
-        key, sender, at, data = said.key, said.sender, said.client_ts, said.data
-        text = data.text
-        try:
+    def quick(posts: Sequence[JsonChat]) -> list[bytes] | None:
+        if encode is None:
+            return None
+        values: list[bytes] = []
+        add = values.append
+        for said in posts:
+            key, sender, at, data = said.key, said.sender, said.client_ts, said.data
+            text = data.text
             if (
                 said.type == "message"
                 and text
+                and (len(text) <= MOST or not too_many(text))
                 and data.target is None
                 and (key is None or 0 < len(key) <= MAX_KEY)
                 and (sender is None or 0 < len(sender) <= MAX_SENDER)
                 and (at is None or EARLIEST_MS <= (at := read_time(at) or 0) < LATEST_MS)
-                and encode is not None
             ):
-                value = encode(key, sender, at, text)
-                if len(value) <= MAX_EVENT_BYTES:
-                    return topic, keys[channel], value
-        except UNUSUAL:
-            pass
-        return None
+                # No longer than MAX_EVENT_BYTES: what it encodes has not so many characters.
+                add(encode(key, sender, at, text))
+            else:
+                return None
+        return values
 
     return quick
 

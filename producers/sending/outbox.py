@@ -66,17 +66,14 @@ class Outbox:
 
     @property
     def produce(self) -> Produce:
-        """Kafka's own, for `Batch`, which calls it with (topic, value, key, -1, on_delivery)."""
+        """Kafka's own, for `Batch`: (topic, value, key, -1, on_delivery, None, 0 (now), headers)."""
         return self._kafka.produce
 
     def put(self, record: Record, on_delivery: OnDelivery, headers: Headers | None = None) -> bool:
         """Queue a record; False if the queue is full. Raises TouchlineError if Kafka would never take it."""
         try:
             topic, key, value = record
-            if headers is None:
-                self.produce(topic, value, key, -1, on_delivery)
-            else:
-                self.produce(topic, value, key, -1, on_delivery, headers=headers)
+            self.produce(topic, value, key, -1, on_delivery, None, 0, headers)
         except BufferError:
             return False
         except KafkaException as error:

@@ -1,16 +1,18 @@
 """How a post becomes a record for Kafka: checked, encoded, and sent nowhere if anything is wrong with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
-from producers.posts import AnyPost, Record
-from producers.sending.fast_path import json_chat_way, quick_ways
+from producers.posts import AnyPost, JsonChat, Record
+from producers.sending.fast_path import json_chats_way, quick_ways
 from schemas.catalog import Catalog
 from schemas.checks import check_channel, check_ingest, invalid
 from schemas.codec import Codec
+from schemas.compiled import UNUSUAL
 from schemas.ingest import default_type
 
 _MAX_KEYS: Final = 10_000
@@ -25,8 +27,7 @@ class Preparing:
         }
         self._keys: Final[dict[str, bytes]] = {}
         self.quick = quick_ways(names, catalog, self._keys)
-        #: None from it: read it in the general way, and call this.
-        self.json_chat: Final = json_chat_way(names, catalog, self._keys)
+        self._json_chats: Final = json_chats_way(catalog)
         self._control: Final = (names.changes, Codec("control", catalog).encode)
 
     def __call__(self, post: AnyPost) -> Record:
@@ -57,6 +58,20 @@ class Preparing:
                 f" at most {MAX_EVENT_BYTES} are allowed.",
             )
         return topic, key, value
+
+    def json_chats(self, posts: Sequence[JsonChat], channel: str) -> Iterator[Record] | None:
+        """The records of messages for this channel that came as JSON. None where one of them is not usual:
+        then each is read in the general way, and this is called with it."""
+        try:
+            values = self._json_chats(posts)
+        except UNUSUAL:
+            return None
+        if values is None:
+            return None
+        topic, _ = self._encoders[Kind.CHAT]
+        key = self._keys.get(channel) or self._key(channel)
+        # One by one, as they are sent: tuples that lie about would wake the garbage collector.
+        return zip(repeat(topic), repeat(key), values)
 
     def lanes(self, channel: str, count: int) -> Record:
         """The command that tells the workers, and so the edges, over how many lanes a channel is spread."""

@@ -28,7 +28,6 @@ from search_indexer.indexing.progress import Mark, Partition, Progress
 from search_indexer.indexing.source import Batch, EventSource
 from search_indexer.indexing.state import IndexState
 from search_indexer.text.embeddings import meanings_of
-from search_indexer.text.folding import Folding
 
 _log = get_logger("touchline.index")
 _lines = Lines("touchline.index")
@@ -60,9 +59,7 @@ class Indexer:
         self._prefix = settings.elasticsearch.index_prefix
         self.state = IndexState(client, settings, clock)
         self._writer = BulkWriter(client, health, batch_bytes=settings.indexer.batch_bytes)
-        self._changes = Changes(
-            client, self._prefix, Folding(settings.elasticsearch.language), meanings_of(settings)
-        )
+        self._changes = Changes(client, self._prefix, source.foldings.of, meanings_of(settings))
         self._slots = asyncio.Semaphore(settings.indexer.parallel_requests)
         self._progress = Progress(0, {})
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
@@ -84,7 +81,7 @@ class Indexer:
             self._generation = generation
 
     async def make_days(self) -> None:
-        """Have the indices of today and of tomorrow. To be called again before tomorrow is over."""
+        """Have the indices of today, and of tomorrow when it is near: to be called several times an hour."""
         await self.state.make_days(self._generation)
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -21,6 +21,9 @@ _log = get_logger("touchline.index")
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 #: For so long a generation that was replaced stays, for searches and pages that are under way.
 _GRACE_MS: Final = 60_000
+#: So long before a day begins its indices are made: several times as long as it takes until they are looked
+#: for again. Not a day before: each index, though empty, is asked by each search (docs/decisions/0159).
+_AHEAD_MS: Final = 60 * 60 * 1000
 _EXISTS: Final = "resource_already_exists_exception"
 
 
@@ -88,10 +91,11 @@ class IndexState:
             )
 
     async def make_days(self, generation: int) -> None:
-        """Have the indices of today and tomorrow: a day's first event does not wait until one is made."""
+        """Have the indices of today, and of tomorrow when it is near: a day's first event does not wait until
+        one is made."""
         now = self._clock.now_ms()
         for kind in Kind:
-            for day in (names.day_of(now), names.day_of(now + _DAY_MS)):
+            for day in sorted({names.day_of(now), names.day_of(now + _AHEAD_MS)}):
                 index = names.index_name(self._prefix, kind, generation, day)
                 try:
                     if not await self._client.indices.exists(index=index):

@@ -78,6 +78,7 @@ def ways() -> tuple[Preparing, Preparing]:
 @given(post=some.one_of(CHATS, LOCATIONS))
 @example(post=Chat("final", "x" * 1024 * 1024))
 @example(post=Chat("final", "Olé", target="12"))
+@example(post=Chat("final", "e" + "\u0301" * 301))
 @example(post=Location("final", 51.5, -0.25, heading=360.5))
 def test_both_ways_come_to_the_same(ways: tuple[Preparing, Preparing], post: AnyPost) -> None:
     quick, general = ways
@@ -131,7 +132,8 @@ def from_json(quick: Preparing, value: bytes) -> Any:
         said = read_json_chat(value)
     except NOT_USUAL:
         return None
-    return outcome(lambda it: quick.json_chat(it, "final"), said)
+    made = quick.json_chats([said], "final")
+    return None if made is None else next(made)
 
 
 @settings(max_examples=600, deadline=None)
@@ -146,6 +148,27 @@ def test_json_is_read_alike_in_both_ways(
     assert straight == general
     if kind is Kind.CHAT:
         assert from_json(ways[0], value) in (None, general)
+
+
+def test_messages_that_came_as_json_are_made_together_if_all_are_usual(
+    ways: tuple[Preparing, Preparing],
+) -> None:
+    quick, general = ways
+    values = [json.dumps({"key": f"k{n}", "data": {"text": f"Olé {n}"}}).encode() for n in range(3)]
+    said = [read_json_chat(value) for value in values]
+    alone = [general(read_any(Stream(Kind.CHAT, "final"), value)) for value in values]
+    made = quick.json_chats(said, "final")
+    assert made is not None
+    assert list(made) == alone
+    for other in (
+        {"text": "x", "target": "12"},
+        {"text": ""},
+        {"text": "x" * 9000},
+        {"text": "e" + "\u0301" * 301},
+    ):
+        odd = read_json_chat(json.dumps({"data": other}).encode())
+        assert quick.json_chats([*said, odd], "final") is None
+    assert quick.json_chats([read_json_chat(b'{"type":"x","data":{"text":"x"}}')], "final") is None
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'"x"', b'{"data":{"text":"\xff"}}', b'{"data":' * 5000])
