@@ -84,6 +84,8 @@ class ControlState:
         self.rooms.erased_at = self.moderation.erased_at
         names = topic_names(settings)
         self.clock, self.presence = clock, Presence(clock)
+        #: Many may ask at once what is hidden from them: one has a turn at a time, and then the next.
+        self._walk = asyncio.Lock()
         #: From where a record lies to its event's place.
         self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.revocations = Revocations()
@@ -203,14 +205,18 @@ class ControlState:
         self._must_be_known()
         banned = self.moderation.banned_from(grants.user)
         found = [channel for channel in banned if not grants.allows("admin", channel)]
-        until = self.clock.monotonic() + _TURN_S
-        for channel in self.readers.hiding(grants, patterns):
-            if channel is not None:
-                found.append(channel)
-            if self.clock.monotonic() >= until:
-                await asyncio.sleep(0)
+        walk = self.readers.hiding(grants, patterns)
+        while True:
+            async with self._walk:
                 until = self.clock.monotonic() + _TURN_S
-        return found
+                for channel in walk:
+                    if channel is not None:
+                        found.append(channel)
+                    if self.clock.monotonic() >= until:
+                        break
+                else:
+                    return found
+            await asyncio.sleep(0)
 
     def closed_by(self, grants: Grants) -> int:
         """How many channels are closed of those that this user administers; a large one counts as many."""

@@ -1,6 +1,5 @@
 """What of the channels that a user follows is theirs to see now: by their token, and by the channels."""
 
-import asyncio
 from typing import Final
 
 from control.state import ControlState
@@ -9,9 +8,9 @@ from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream, lanes_of
+from kernel.process.turns import Turns
 
 #: A turn of whoever looks through many channels.
-_TURN_S: Final = 0.005
 #: Streams of one feed, lanes counted: as many as the index takes in one query, and some.
 _MOST_STREAMS: Final = 20_000
 
@@ -25,7 +24,7 @@ async def followed_by(
     `types`: only these. A channel that was closed since it was followed shows nothing.
     """
     now_ms, found = clock.now_ms(), dict[str, Followed]()
-    until = clock.monotonic() + _TURN_S
+    turns = Turns(clock)
     for channel in await state.feeds.channels_of(grants.user):
         one = in_feed(state, grants, channel, now_ms)
         shown = frozenset[str]() if one is None else one.types if types is None else one.types & types
@@ -38,9 +37,7 @@ async def followed_by(
                     f"The channels that you follow have more than {_MOST_STREAMS} streams, with their lanes."
                     " Follow fewer of those with lanes.",
                 )
-        if clock.monotonic() >= until:
-            await asyncio.sleep(0)
-            until = clock.monotonic() + _TURN_S
+        await turns.let_by()
     return found
 
 

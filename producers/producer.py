@@ -90,18 +90,20 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         self._running()
         return await self.accepted(self.prepare(self.on_lane(post, spread)))
 
-    async def accepted(self, record: Record, headers: Headers | None = None) -> Delivered:
-        """Send a record, and wait for the fold's word. Raises its refusal, or `unavailable` after 2 s."""
+    async def accepted(
+        self, record: Record, headers: Headers | None = None, *, within_s: float = WITHIN_S
+    ) -> Delivered:
+        """Send a record, and wait for the fold's word. Raises its refusal, or `unavailable` after that."""
         confirmation: Confirmation = self._running().create_future()
         question = await self.answers.ask_soon()
         asked = [*question.headers, *(headers or ()), *(current() or ())]
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(within_s):
                 await self._put(record, partial(self._report, confirmation), None, asked)
                 delivered = await confirmation
                 position = await asyncio.wrap_future(question.answer)
         except TimeoutError:
-            raise not_answered() from None
+            raise not_answered(within_s) from None
         finally:
             question.forget()
         return delivered._replace(seq=position.seq, id=position.id)

@@ -26,10 +26,14 @@ _USUAL_TYPES: Final = frozenset({"message", "edit", "retract", "position"})
 _ID: Final = re.compile(r"[0-9]{1,40}").fullmatch
 _decode_json: Final = msgspec.json.Decoder().decode
 #: Chat events that are about another one, which `data.target` names.
+EDIT: Final = "edit"
 RETRACT: Final = "retract"
-CHANGES: Final = frozenset({"edit", RETRACT})
-#: What has no text of its own: what is taken back, and changes of a room.
-_SAY_NOTHING: Final = frozenset({"retract", "room"})
+PIN: Final = "pin"
+#: What moderators alone may do: the message stays in view, or does no more.
+PINS: Final = frozenset({PIN, "unpin"})
+CHANGES: Final = frozenset({EDIT, RETRACT, *PINS})
+#: What has no text of its own: what is taken back or pinned, and changes of a room.
+_SAY_NOTHING: Final = frozenset({RETRACT, "room", *PINS})
 _LOCATION: Final = frozenset({"lat", "lon", "accuracy", "heading", "speed"})
 _CHAT: Final = frozenset({"text", "target"})
 
@@ -91,9 +95,13 @@ def _check_chat(type_: str, data: Mapping[str, Any]) -> None:
 
 
 def _check_attachments(given: Any) -> bool:
-    """Whether there are any. Raises `invalid_event` where these are no ids of attachments."""
-    if not isinstance(given, list) or not all(map(is_attachment, given)):
+    """Whether there are any. Raises `invalid_event` where this is no list of names, and `not_found` where one
+    cannot be an attachment's: as any other that is not there."""
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise invalid("data.attachments is not a list of ids that POST /v1/attachments has given.")
+    for one in given:
+        if not is_attachment(one):
+            raise TouchlineError("not_found", f"There is no attachment {one[:60]!r} here.")
     if len(given) > MOST_ATTACHMENTS:
         raise invalid(f"data.attachments has {len(given)} ids: at most {MOST_ATTACHMENTS} go with a message.")
     if len(set(given)) < len(given):

@@ -34,6 +34,7 @@ from search_indexer.query.parser import parse
 from search_indexer.query.syntax import During, Query
 from search_indexer.searching.request import MAX_VALUES, Search, read_search
 from search_indexer.searching.scope import EVERYTHING
+from search_indexer.text.by_channel import ChannelFoldings
 from search_indexer.text.folding import Folding
 
 #: Before an alert's id: the key of a record that says until when it rests. No alert is called so.
@@ -252,8 +253,14 @@ def message_of(alert: Alert, event: Indexable) -> tuple[bytes, bytes]:
 class AlertBook:
     """All alerts, as the compacted topic says: whoever follows it has them learnt here."""
 
-    def __init__(self, settings: Settings, clock: Clock, readers: ChannelAcl | None = None) -> None:
-        self._folding = Folding(settings.elasticsearch.language)
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        readers: ChannelAcl | None = None,
+        foldings: ChannelFoldings | None = None,
+    ) -> None:
+        self._foldings = foldings or ChannelFoldings(settings.elasticsearch.language)
         self._ready: dict[str, Ready] = {}
         #: Those that were too dear lately, as whoever asks for them is shown.
         self.rests: dict[str, Suspension] = {}
@@ -271,7 +278,8 @@ class AlertBook:
         """The alerts that this event sets off, and whose owners may read it."""
         if _is_no_news(event):
             return []
-        document, text, about = event.document, _text_of(event, self._folding), about_of(event)
+        document, about = event.document, about_of(event)
+        text = _text_of(event, self._foldings.of(document.channel, document.at))
         return [
             one.alert
             for one in self._index.may_match(about, text)
@@ -303,7 +311,7 @@ class AlertBook:
         self.rests.pop(row.key, None)
         if row.value is not None and len(self._ready) < MAX_ALERTS:
             alert = msgspec.json.decode(row.value["arguments"], type=Alert)
-            self._ready[row.key] = ready(alert, self._folding)
+            self._ready[row.key] = ready(alert, self._foldings.any)
             self._index.put(row.key, self._ready[row.key])
 
 

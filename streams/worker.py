@@ -171,6 +171,7 @@ class Worker:
             signer=self._signer,
             traces=self._settings.traces.sample > 0,
             auditing=self._owners.auditing,
+            pinning=self._owners.pinning,
             rooms=self._owners.members.fold if kind is Kind.CHAT else None,
             tallies=self._owners.inboxes.tallies,
         )

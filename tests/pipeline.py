@@ -14,7 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from embedded.ports import find_free
 from kernel.log.kafka import apply_topics
@@ -204,3 +204,16 @@ def running(kafka: str, elasticsearch: str, logs: Path, *roles: str, **given: st
         yield pipeline
     finally:
         pipeline.close()
+        if pipeline.settings.elasticsearch.index_prefix == pipeline.name:
+            forget_indices(elasticsearch, pipeline.name)
+
+
+def forget_indices(elasticsearch: str, prefix: str) -> None:
+    """Give back the indices of a pipeline: one node has a thousand shards at most, for the tests together."""
+    with contextlib.suppress(OSError):  # the test ended this Elasticsearch, or never had one
+        with urlopen(f"{elasticsearch}/_alias/{prefix}-*?expand_wildcards=all", timeout=10) as answer:
+            indices = sorted(json.load(answer))
+        few = [",".join(indices[at : at + 20]) for at in range(0, len(indices), 20)]  # a URL has 4 kB at most
+        for path in (*few, f"_index_template/{prefix}-*"):
+            with urlopen(Request(f"{elasticsearch}/{path}", method="DELETE"), timeout=30):
+                pass

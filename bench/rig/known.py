@@ -26,6 +26,8 @@ class TablesByHand:
         self._views: dict[str, View[Any]] = {type_.name: View(type_) for type_ in types}
         identity = dict.fromkeys(self._views, "by hand")
         self._store = open_store("sqlite", directory / "table", identity, anew=True)
+        # Whoever holds it has no end of its own.
+        weakref.finalize(self, self._store.close)
         self._store.finish_load({name: {} for name in self._views})
         self._next = 0
         for view in self._views.values():

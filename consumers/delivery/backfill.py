@@ -6,15 +6,15 @@ lowest cursor that waits, and its page serves everybody whose cursor lies in it.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, Protocol, TypeVar
 
-from consumers.delivery.hub import Feed
+from consumers.delivery.feeds import Feed, base_of
 from consumers.delivery.subscription import Page
 from consumers.transport.frames import event_frame
 from history.visible import Reader, ReadPage, members_at
 from kernel.errors import TouchlineError
-from kernel.log.positions import MAX_SEQ, Stream, split_lane
+from kernel.log.positions import MAX_SEQ, Stream
 from kernel.process.logs import get_logger
 
 _log = get_logger("touchline.backfill")
@@ -104,13 +104,10 @@ class Backfill:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def forget(self, channel: str | None) -> None:
-        """Something of a channel (None: of any) is not to be shown any more: its pages are read again."""
-        self._drop(lambda feed: channel is None or split_lane(feed.stream.partition(":")[2])[0] == channel)
-
-    def forget_copies(self) -> None:
-        """The same of streams that hold copies of others."""
-        self._drop(lambda feed: feed.copies)
+    def forget(self, channels: Collection[str] | None) -> None:
+        """Something of these channels (None: of any) is not to be shown any more: pages of them, and of
+        streams that hold copies of others, are read again."""
+        self._drop(lambda feed: channels is None or feed.copies or base_of(feed) in channels)
 
     def _drop(self, which: Callable[[Feed], bool]) -> None:
         for place in [place for place in self._pages if which(place[0])]:

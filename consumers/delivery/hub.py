@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from consumers.delivery.broadcast import Live, broadcast
+from consumers.delivery.feeds import Feed, FeedTable
 from consumers.delivery.records import Decode, UnreadableRecord
 from consumers.delivery.ring import Ring
 from consumers.delivery.unwatched import Partition, Shelf, note
 from consumers.protocol.messages import AnyReply, render
 from consumers.transport.frames import text_frame
-from kernel.access.users import ALERT, ROOM
 from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD, Kind, Shard, Stream, lane
 from kernel.process.lines import Lines
 
@@ -24,8 +24,6 @@ _lines = Lines("touchline.hub")
 LOCATION_RING: Final = 256  # only the latest of each sender counts
 OVERVIEW_RING: Final = 600  # ten minutes
 RETRACT: Final = "retract"
-_ROOMS: Final = f"{Kind.CHAT}:{ROOM}"
-_ALERTS: Final = f"{Kind.BROADCAST}:{ALERT}"
 _CHANGE: Final = b'"type":"room"'  # what frames of changes of rooms have in them; others may, too
 
 
@@ -35,27 +33,6 @@ class Raw(NamedTuple):
     partition: int
     key: bytes
     value: bytes
-
-
-class Feed:
-    """One stream as one shard carries it: its ring, and who hears it."""
-
-    __slots__ = ("audiences", "conflates", "copies", "in_history", "key", "passed", "ring", "room", "stream")
-
-    def __init__(self, stream: str, key: bytes, ring: Ring, *, conflates: bool) -> None:
-        self.stream = stream
-        self.key = key
-        self.ring = ring
-        self.conflates = conflates
-        #: Whether it is a room's: its changes say who hears what follows.
-        self.room = stream.startswith(_ROOMS)
-        #: Whether its events are copies of others, which may be taken back.
-        self.copies = stream.startswith(_ALERTS)
-        #: What its ring does not hold any more is to be had from history.
-        self.in_history = stream != OVERVIEW
-        #: An event that came by here and was not kept; 0: none. History may not have it yet.
-        self.passed = 0
-        self.audiences: list[Audience] = []
 
 
 class Recipient(Protocol):
@@ -105,8 +82,8 @@ class Hub:
         #: The topic of which only what somebody watches is kept: that of the locations.
         self._selective = selective
         self._ring_events, self._ring_bytes = ring_events, ring_bytes
-        #: fan-out key -> stream -> feed; least recently used key first.
-        self._feeds: OrderedDict[bytes, dict[str, Feed]] = OrderedDict()
+        #: Every stream that has a ring here.
+        self.feeds = FeedTable()
         #: Channels that are or were watched: their records are decoded. Those of others wait on shelves.
         self.awake: set[bytes] = set()
         self._shelves: OrderedDict[bytes, Shelf] = OrderedDict()
@@ -180,8 +157,7 @@ class Hub:
         except UnreadableRecord as error:
             _lines.error("a fan-out record is not readable", topic=place[0], why=str(error))
             return None
-        feeds = self._feeds.get(key)
-        feed = feeds.get(stream) if feeds is not None else None
+        feed = self.feeds.get(key, stream)
         if feed is None:
             feed = self._new_feed(stream, key, whole=place in self.whole)
         before = feed.ring.bytes
@@ -214,14 +190,14 @@ class Hub:
             self._cut.add(key)
         for value in shelf.values:
             self._keep(shelf.place, key, value)
-        for feed in self._feeds.get(key, {}).values():
+        for feed in self.feeds.of_key(key):
             self.on_wake(feed)  # what was taken back while nobody watched it
 
     def _deliver(self, fresh: dict[Feed, list[bytes]]) -> int:
         due: dict[Audience, list[bytes]] = {}
         deliveries = 0
         for feed, came in fresh.items():
-            self._feeds.move_to_end(feed.key)
+            self.feeds.used(feed.key)
             for audience in feed.audiences:
                 if audience.live:
                     due.setdefault(audience, []).extend(came)
@@ -244,9 +220,7 @@ class Hub:
         """The feed of a stream in a shard; made if it is not there."""
         if key not in self.awake:
             self._wake(key)
-        feeds = self._feeds.get(key)
-        found = feeds.get(stream) if feeds is not None else None
-        return found or self._new_feed(stream, key, whole=whole)
+        return self.feeds.get(key, stream) or self._new_feed(stream, key, whole=whole)
 
     def _new_feed(self, stream: str, key: bytes, *, whole: bool) -> Feed:
         conflates = stream.startswith(f"{Kind.LOCATION}:")
@@ -257,7 +231,7 @@ class Hub:
         feed = Feed(stream, key, ring, conflates=conflates)
         if conflates:
             feed.passed = self._how_far(stream, key)
-        self._feeds.setdefault(key, {})[stream] = feed
+        self.feeds.add(feed)
         return feed
 
     def _how_far(self, stream: str, key: bytes) -> int:
@@ -276,19 +250,15 @@ class Hub:
         goal, self._given_up = self._ring_bytes * 9 // 10, True
         while self._shelves and self.bytes > goal:
             self.bytes -= self._shelves.popitem(last=False)[1].bytes
-        for key in list(self._feeds):
-            feeds = self._feeds[key]
-            for stream, feed in list(feeds.items()):
-                last = next(reversed(self._feeds)) == key
+        keys = self.feeds.keys()
+        for key in keys:
+            last = key == keys[-1]
+            for feed in self.feeds.of_key(key):
                 self.bytes -= feed.ring.drop(len(feed.ring) // 2 if last else len(feed.ring))
                 if not feed.audiences and not last:
-                    self._note_head(feed)
-                    del feeds[stream]
+                    self._forget(feed)
                 elif feed.conflates:
                     feed.passed = max(feed.passed, feed.ring.floor)
-            if not feeds:
-                del self._feeds[key]
-                self.awake.discard(key)
             if self.bytes <= goal:
                 break
 
@@ -338,8 +308,8 @@ class Hub:
         """Forget the rings of keys that are not read here any more, once nobody hears them."""
         for key in [key for key in self._shelves if gone(key)]:
             self.bytes -= self._shelves.pop(key).bytes
-        for key in [key for key in self._feeds if gone(key)]:
-            for feed in list(self._feeds[key].values()):
+        for key in filter(gone, self.feeds.keys()):
+            for feed in self.feeds.of_key(key):
                 if not feed.audiences:
                     self._forget(feed)
 
@@ -351,10 +321,7 @@ class Hub:
     def _forget(self, feed: Feed) -> None:
         self.bytes -= feed.ring.bytes
         self._note_head(feed)
-        feeds = self._feeds.get(feed.key, {})
-        feeds.pop(feed.stream, None)
-        if not feeds:
-            self._feeds.pop(feed.key, None)
+        if self.feeds.remove(feed):
             self.awake.discard(feed.key)
 
     def _note_head(self, feed: Feed) -> None:
@@ -364,10 +331,6 @@ class Hub:
 
     def audiences(self) -> list[Audience]:
         return list(self._audiences.values())
-
-    def feeds(self) -> list[Feed]:
-        """Every stream that has a ring here."""
-        return [feed for feeds in self._feeds.values() for feed in feeds.values()]
 
     def rewrite(self, feed: Feed, holds: bytes, shown: Callable[[bytes], bytes]) -> None:
         """Show events anew of which the frames hold these bytes."""

@@ -13,7 +13,8 @@ from msgspec import UNSET
 
 from consumers.delivery.broadcast import Outlet
 from consumers.delivery.events import Events
-from consumers.delivery.hub import LOCATION_RING, Audience, Feed
+from consumers.delivery.feeds import Feed
+from consumers.delivery.hub import LOCATION_RING, Audience
 from consumers.delivery.room_view import RoomView
 from consumers.protocol.messages import AnyReply, Gap, Subscribe, Subscribed
 from kernel.errors import TouchlineError

@@ -21,6 +21,9 @@ def document() -> dict[str, Any]:
     """The AsyncAPI document."""
     sent, received = get_args(m.AnyRequest), get_args(m.AnyReply)
     _, schemas = msgspec.json.schema_components((*sent, *received), ref_template=_REF)
+    for schema in schemas.values():
+        if "description" in schema:  # a docstring: with its indentation up to Python 3.12
+            schema["description"] = inspect.cleandoc(schema["description"])
     schemas["Event"] = _EVENT
     messages = {kind.__name__: _message(kind) for kind in (*sent, *received)}
     messages["Event"] = {

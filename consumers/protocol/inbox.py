@@ -67,7 +67,9 @@ class InboxReply(Reply, frozen=True, tag="inbox"):
 
     rooms: list[Any]
     more: bool | UnsetType = UNSET
-    cursor: Annotated[str, Meta(description="of the page after")] | UnsetType = UNSET
+    cursor: Annotated[str, Meta(description="of the page after; null: there is none")] | UnsetType | None = (
+        UNSET
+    )
     notifications: Annotated[int, Meta(description="that the user has not read")] | UnsetType = UNSET
 
 

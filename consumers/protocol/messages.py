@@ -194,9 +194,16 @@ class Subscribed(Reply, frozen=True, tag="subscribed"):
     cursors: dict[str, int] | UnsetType = UNSET
 
 
-class Published(Reply, frozen=True, tag="published"):
+PublishedId = Annotated[
+    int | str, Meta(description="the request's; of a request without one the event's, where that is known")
+]
+
+
+class Published(Reply, frozen=True, kw_only=True, tag="published"):
     """Kafka holds the event on all in-sync replicas; with `wait`, it is accepted."""
 
+    #: A request without one is told the event's: nobody else's reply can be meant.
+    id: PublishedId | None = None  # type: ignore[assignment]
     stream: Annotated[str, Meta(description="where it went: a lane, where the channel is spread")]
     key: str
     seq: Annotated[int, Meta(description="its place in the stream, where that is known")] | UnsetType = UNSET

@@ -104,6 +104,7 @@ SETTINGS: Final[Mapping[str, Rule]] = MappingProxyType(
         "feed": Texts(20, 64),
         "reactions": Texts(100, 32),
         "counters": Flag(),
+        "language": Name("^[a-z]{1,40}$"),
     }
 )
 

@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     feed: tuple[str, ...] = FEED
     reactions: tuple[str, ...] = ()
     counters: bool = False
+    language: str | None = None
 
 
 class ChannelVersion(msgspec.Struct, frozen=True):
@@ -68,6 +69,16 @@ class PastSettings(msgspec.Struct, frozen=True):
     settings: Settings
 
 
+class Pinned(msgspec.Struct, frozen=True):
+    """The message that is pinned, or was. `order`: the id of the event that says so, the newest."""
+
+    order: str
+    #: Empty: none is.
+    target: str
+    by: str | None
+    at: int
+
+
 class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The value of a record in touchline.channels."""
 
@@ -79,6 +90,7 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     past_settings: tuple[PastSettings, ...] = ()
     revision: int = 0
     commands: dict[str, int] = {}
+    pinned: Pinned | None = None
 
     @property
     def newest(self) -> ChannelVersion:
@@ -269,6 +281,19 @@ def with_retired(record: ChannelRecord, version: int, at_ms: int) -> ChannelReco
         for v in record.versions
     )
     return record if versions == record.versions else _with_versions(record, versions)
+
+
+def with_pinned(record: ChannelRecord, said: Pinned, *, on: bool) -> ChannelRecord:
+    """This message is pinned, or no more. Of two orders the newer one holds, whichever is read last."""
+    before = record.pinned
+    if before is not None and int(said.order) <= int(before.order):
+        return record
+    if on:
+        return msgspec.structs.replace(record, pinned=said, revision=record.revision + 1)
+    if before is None or before.target != said.target:
+        return record  # another one was pinned instead
+    said = msgspec.structs.replace(said, target="")
+    return msgspec.structs.replace(record, pinned=said, revision=record.revision + 1)
 
 
 def _with_versions(record: ChannelRecord, versions: tuple[ChannelVersion, ...]) -> ChannelRecord:

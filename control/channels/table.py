@@ -76,7 +76,9 @@ def _is_new(state: State) -> bool:
     if isinstance(state, EpochsRecord):
         return False
     said = (state.settings, *(past.settings for past in state.past_settings))
-    return any(one.numbered or one.feed != FEED or one.reactions or one.counters for one in said)
+    return state.pinned is not None or any(
+        one.numbered or one.feed != FEED or one.reactions or one.counters or one.language for one in said
+    )
 
 
 def _decode(codec: Codec, value: bytes) -> State:

@@ -166,10 +166,10 @@ class Refused(TouchlineError):  # noqa: N818 - it reads as what it says
         super().__init__(code if code in CODES else "bad_request", answer["message"] or "It was refused.")
 
 
-def not_answered() -> TouchlineError:
+def not_answered(within_s: float = WITHIN_S) -> TouchlineError:
     """Nobody knows what became of it."""
     return TouchlineError(
         "unavailable",
-        f"The event was not judged within {WITHIN_S:g} s: it may still be accepted, or refused.",
+        f"The event was not judged within {within_s:g} s: it may still be accepted, or refused.",
         hint="Send it again with the same key: it counts once.",
     )

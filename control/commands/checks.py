@@ -19,7 +19,16 @@ from control.channels.bounds import (
     shortly,
 )
 from control.channels.bounds import SETTINGS as RULES
-from control.channels.channel import LEAD_MS, ChannelRecord, Settings, settings_at, with_settings, with_shards
+from control.channels.channel import (
+    LEAD_MS,
+    ChannelRecord,
+    Pinned,
+    Settings,
+    settings_at,
+    with_pinned,
+    with_settings,
+    with_shards,
+)
 from control.channels.reshard_limits import check_reshard
 from control.feeds import commands as feeds
 from control.moderation.orders import ERASE, MODERATE, read_erase, read_order
@@ -34,7 +43,10 @@ from control.schedule import scheduled
 from kernel.access.users import KEPT, MAX_USER
 from kernel.errors import TouchlineError
 from kernel.log.positions import MAX_LANES, is_channel, split_lane
+from schemas.checks import is_id
 
+#: What the fold says of an event that pins a message, or unpins it.
+SET_PINNED: Final = "set_pinned"
 _DEFAULTS: Final = msgspec.structs.asdict(Settings())
 _SECONDS: Final = Number(0, 1 << 40)
 
@@ -180,6 +192,15 @@ def _set_lanes(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> 
     return msgspec.structs.replace(record, lanes=lanes, revision=record.revision + 1)
 
 
+def _set_pinned(record: ChannelRecord, arguments: dict[str, Any], at_ms: int) -> ChannelRecord:
+    order, target, on, by = (arguments.get(name) for name in ("order", "target", "on", "by"))
+    if not (isinstance(order, str) and isinstance(target, str) and is_id(order) and is_id(target)):
+        raise _bad("order and target are the ids of events, strings of digits.")
+    if not isinstance(on, bool) or not (by is None or (isinstance(by, str) and len(by) <= MAX_USER)):
+        raise _bad("on is true or false, and by a user or null.")
+    return with_pinned(record, Pinned(order, target, by, at_ms), on=on)
+
+
 def _check_revoke(about: str, arguments: Mapping[str, Any]) -> None:
     user = about.removeprefix(PREFIX)
     if user == about or not 0 < len(user) <= MAX_USER:
@@ -207,6 +228,7 @@ _HANDLERS: Final[Mapping[str, _Handler]] = MappingProxyType(
         "remove_members": _remove_members,
         "reshard": _reshard,
         "set_lanes": _set_lanes,
+        SET_PINNED: _set_pinned,
     }
 )
 #: The names of all of them.

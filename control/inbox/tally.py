@@ -17,7 +17,7 @@ from control.inbox.mentions import names_in, other_names_in
 from control.rooms.changes import TYPE as CHANGE
 from control.rooms.state import Room
 from kernel.log.positions import MAX_SEQ
-from schemas.checks import CHANGES
+from schemas.checks import EDIT, RETRACT
 
 #: Of so many of the latest events the places are known; and so many messages a new device gets.
 RECENT: Final = 40
@@ -163,7 +163,7 @@ def after(tally: Tally, said: RoomEvent, room: Room | None) -> Tally:
             rest = tuple(one for one in tally.posts if one.user != said.sender)
             changed["posts"] = (*rest, LastPost(said.sender, said.seq, said.n))
         changed |= _mentioning(tally, said.n, said.text, room)
-    elif said.type in CHANGES and said.about:
+    elif said.type in (EDIT, RETRACT) and said.about:
         changed = _about(tally, said, room)
     return replace(
         tally,
@@ -196,7 +196,7 @@ def _about(tally: Tally, said: RoomEvent, room: Room | None) -> dict[str, Any]:
     n = said.about
     if n > tally.n:
         return {}
-    if said.type != "retract":
+    if said.type != RETRACT:
         known = n not in tally.retracted and n > tally.mentions_from
         return _mentioning(tally, n, said.text, room) if known else {}
     gone: dict[str, Any] = {"mentions": tuple(one for one in tally.mentions if one.n != n)}

@@ -22,8 +22,9 @@ from kernel.access.users import ROOM
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Settings
 
-#: How long a door waits for its tables.
-WITHIN_S: Final = 2.0
+#: How long a door waits for its tables, and for the workers' word on a change. Longer than for an event: that
+#: is sent again with its key and counts once, but a room that is created again is there already.
+WITHIN_S: Final = 5.0
 #: Ranges that one search looks at, in queries of some each.
 MOST_RANGES: Final = 10_000
 
@@ -221,7 +222,7 @@ class Rooms:
         return [block for _, block in self.blocks.scan(prefix, after=start, limit=limit)]
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Return when something holds by what is known here. Raises `unavailable` after two seconds."""
+        """Return when something holds by what is known here. Raises `unavailable` after WITHIN_S."""
         try:
             async with asyncio.timeout(WITHIN_S):
                 while not holds():

@@ -11,11 +11,13 @@ from control.channels.channel import ChannelRecord
 from control.channels.retention import check_class
 from control.commands.checks import check_change
 from gateway.channels.closing import Closing
+from gateway.channels.pinned import pinned_in
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Reply, channel_of, stream_of
 from kernel.log.positions import MAX_SEQ, Kind, split_lane
 from schemas.catalog import built_in
+from search_indexer.text.by_channel import check_language
 
 _MAX_BYTES: Final = 64 * 1024
 
@@ -70,6 +72,19 @@ _GOES: Final = Reply(
             "version": {"type": "integer"},
             "shards": {"type": "integer"},
             "slow_s": {"type": ["number", "null"], "description": "Of a chat: its slow mode."},
+            "pinned": {
+                "type": ["object", "null"],
+                "description": "Of a chat: the message that is pinned, as it may be shown now. `order` is the"
+                " id of the event that says so: of what is heard live, what has a higher one is newer.",
+                "required": ["order", "target", "by", "at", "event"],
+                "properties": {
+                    "order": {"type": "string"},
+                    "target": {"type": "string"},
+                    "by": {"type": ["string", "null"]},
+                    "at": {"type": "string", "format": "date-time"},
+                    "event": {"type": "object"},
+                },
+            },
         },
     },
 )
@@ -93,6 +108,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         check_settings(wanted)
         check_class(context.settings.indexer, wanted.get("retention"))
+        check_language(context.settings.elasticsearch.language, wanted.get("language"))
         if split_lane(channel)[1] is None:
             record = control_state.channel(channel)
             check_change(record, "set_channel", wanted, context.clock.now_ms())
@@ -121,7 +137,10 @@ async def routes(context: Context) -> Sequence[Operation]:
         context.budgets.take_read(context.budgets.bound(caller.bound, admin=False))
         page = await context.history.read(stream, before=MAX_SEQ, limit=1)
         newest = msgspec.json.decode(page.events[-1], type=dict[str, Any])["seq"] if page.events else None
-        layout = control_state.layout(stream.channel)
+        layout, of_chat = control_state.layout(stream.channel), dict[str, Any]()
+        if stream.kind is Kind.CHAT:
+            of_chat["slow_s"] = control_state.channel(stream.channel).settings.slow_s
+            of_chat["pinned"] = await pinned_in(context, await context.access.grants(request), stream)
         return web.json_response(
             {
                 "stream": str(stream),
@@ -129,7 +148,7 @@ async def routes(context: Context) -> Sequence[Operation]:
                 "viewers": control_state.presence.watching(str(stream)),
                 "version": layout.version,
                 "shards": layout.shards,
-                **(_slow(control_state.channel(stream.channel)) if stream.kind is Kind.CHAT else {}),
+                **of_chat,
             }
         )
 
@@ -168,11 +187,6 @@ async def routes(context: Context) -> Sequence[Operation]:
             replies={200: _GOES}, errors=errors,
         ),
     ]  # fmt: skip
-
-
-def _slow(record: ChannelRecord) -> dict[str, Any]:
-    """How long somebody waits before they write again."""
-    return {"slow_s": record.settings.slow_s}
 
 
 def _shown(record: ChannelRecord) -> dict[str, Any]:

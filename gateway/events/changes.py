@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from gateway.http.access import Caller
-from history.changes import Finder, Polls, check_change, check_no_poll, is_change
+from history.changes import Change, Finder, Polls, check_change, check_no_poll, is_change, must_be_there
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 
@@ -51,13 +51,6 @@ class Numbers:
         self.of: dict[str, int] = {}
 
 
-class _Change(NamedTuple):
-    """What is to be changed, and how."""
-
-    target: Any
-    type: str | None
-
-
 class _ChangeRequest(msgspec.Struct):
     type: str | None = None
     data: Any = None
@@ -65,9 +58,9 @@ class _ChangeRequest(msgspec.Struct):
 
 #: Events that are looked up at once: each may be of a megabyte.
 _AT_ONCE: Final = 8
-#: With an escape any word may be written otherwise.
-RETRACTS: Final = (b"retract", b"\\u")
-_MARKS: Final = (b"edit", *RETRACTS)
+#: What moderators do to others' messages. With an escape any word may be written otherwise.
+OF_OFFICE: Final = (b"retract", b'"pin"', b'"unpin"', b"\\u")
+_MARKS: Final = (b"edit", *OF_OFFICE)
 _change: Final = msgspec.json.Decoder(_ChangeRequest).decode
 
 
@@ -80,33 +73,38 @@ def looking(
     take: Take,
     numbers: Numbers | None = None,
 ) -> Look | None:
-    """How the events of a request are looked through; None where its sender may change everything. What they
-    are about may be on any of the channel's lanes: to look there is a read of their sender's (`take`).
+    """How the events of a request are looked through. What they are about may be on any of the channel's
+    lanes: to look there is a read of their sender's (`take`).
 
     `numbers` is for a room: it takes the numbers of the messages that are changed. Who leads the room, or
     speaks for others, changes all of them."""
     if stream.kind is not Kind.CHAT:
         return None
-    anybodys = numbers is not None and numbers.anybodys
-    if numbers is None and (caller.user is None or caller.speaks_for_others):
-        return None
+    anybodys = changes_all(caller) if numbers is None else numbers.anybodys
     user = caller.user or ""
 
-    async def refusal(target: Any) -> TouchlineError | None:
+    async def refusal(change: Change) -> TouchlineError | None:
+        if numbers is None and anybodys and not must_be_there(change.type):
+            return None
         try:
             take()
-            n = await check_change(finder, stream, target, user, lanes, anybodys=anybodys)
+            n = await check_change(finder, stream, change, user, lanes, anybodys=anybodys)
         except TouchlineError as error:
             return error
         if numbers is not None and n:
-            numbers.of[target] = n
+            numbers.of[change.target] = n
         return None
 
     async def look(items: Iterable[Item]) -> Refusals:
-        targets = {n: change.target for n, value in items if (change := _change_of(stream, value))}
-        return await refusals_of(targets, refusal)
+        changes = {n: change for n, value in items if (change := _change_of(stream, value))}
+        return await refusals_of(changes, refusal)
 
-    return Look(_MARKS, look)
+    return Look(OF_OFFICE if numbers is None and anybodys else _MARKS, look)
+
+
+def changes_all(caller: Caller) -> bool:
+    """Whether a caller may change whatever was said in a channel that is no room."""
+    return caller.user is None or caller.speaks_for_others
 
 
 def looking_for_polls(polls: Polls, stream: Stream) -> Look | None:
@@ -128,7 +126,7 @@ def looking_for_polls(polls: Polls, stream: Stream) -> Look | None:
     return Look(_MARKS, look)
 
 
-def _change_of(stream: Stream, value: bytes) -> _Change | None:
+def _change_of(stream: Stream, value: bytes) -> Change | None:
     """What an event is about, if it is about another one."""
     if not any(mark in value for mark in _MARKS):
         return None
@@ -138,7 +136,7 @@ def _change_of(stream: Stream, value: bytes) -> _Change | None:
         return None  # refused when it is made ready
     if not is_change(stream, posted.type):
         return None
-    return _Change(posted.data.get("target") if isinstance(posted.data, dict) else None, posted.type)
+    return Change(posted.data.get("target") if isinstance(posted.data, dict) else None, posted.type)
 
 
 def target_of(stream: Stream, value: bytes) -> str | None:

@@ -14,7 +14,16 @@ from control.rooms.state import is_room
 from gateway.attachments import message_check
 from gateway.context import Context
 from gateway.events import positions, replies, sending
-from gateway.events.changes import RETRACTS, Item, Look, Numbers, Refusals, looking, looking_for_polls
+from gateway.events.changes import (
+    OF_OFFICE,
+    Item,
+    Look,
+    Numbers,
+    Refusals,
+    changes_all,
+    looking,
+    looking_for_polls,
+)
 from gateway.events.ingest_api import BODY, PARAMETERS, REPLIES
 from gateway.events.preparing import Asked, Prepare
 from gateway.events.results import Results
@@ -82,7 +91,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         again = asked.again if way is sending.delivering else set[int]()
         # Who is not bound is a service, or an operator: the shares of users are not theirs.
         headers: Headers | None = [(VIA, b"gateway")] if caller.bound is not None else None
-        anybodys = looks[0] is None or (numbers is not None and numbers.anybodys)
+        anybodys = changes_all(caller) if numbers is None else numbers.anybodys
         # Whoever may speak for others decides what is traced.
         asked_to, trusted = request.headers.get(TRACEPARENT), caller.bound is None
         span = tracing.begin(f"publish {stream.kind}", asked_to, trusted=trusted) if tracing else None
@@ -206,14 +215,14 @@ async def _streaming(request: web.Request) -> web.StreamResponse | None:
 
 
 def by_office(stream: Stream, headers: Headers | None) -> HeadersOf:
-    """The headers of events of somebody who may change what others have said: where one may be a retraction,
-    the fold knows it by that, lets it pass and tells moderators."""
+    """The headers of events of somebody who may change what others have said: where one may be a retraction
+    or a pin, the fold knows it by that, lets it pass and tells moderators."""
     if stream.kind is not Kind.CHAT:
         return of_all(headers)
     official: Headers = [*(headers or ()), (OFFICE, b"gateway")]
 
     def headers_of(items: Sequence[Item]) -> Headers | None:
-        return official if any(mark in value for _, value in items for mark in RETRACTS) else headers
+        return official if any(mark in value for _, value in items for mark in OF_OFFICE) else headers
 
     return headers_of
 

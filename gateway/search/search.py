@@ -144,7 +144,7 @@ _INDEX: Final = Reply(
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
     client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
-    searcher = Searcher(client, context.settings, context.clock)
+    searcher = Searcher(client, context.settings, context.clock, context.control_state.channel)
     taken_back = TakenBack(context.control_state.moderation)
     suggester = Suggester(client, context.settings, taken_back)
 

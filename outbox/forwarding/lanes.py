@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from kernel.clock import Clock
 from kernel.log.records import Partition
+from kernel.process.metrics import POSTED, POSTS_FAILED
 from kernel.settings.outbox import Outbox
 from outbox.outlets.outlet import Item, Outcome, Outlet
 
@@ -199,6 +200,10 @@ class Receiver:
             while queue and not self._closed:
                 items = self._next(queue)
                 outcome = await self.outlet.deliver(items)
+                if outcome.what == "done":
+                    POSTED.labels(self.outlet.sort).inc(len(items))
+                elif outcome.what == "again":
+                    POSTS_FAILED.labels(self.outlet.sort).inc()
                 if self._channels.get(channel) is not queue:
                     break  # it is closed, or the partition was somebody else's meanwhile
                 if outcome.what != "done":

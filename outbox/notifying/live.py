@@ -1,6 +1,5 @@
 """Channels that went live, for a user who looks: which of them the user was not told of yet."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ import msgspec
 from control.commands.signed import seal
 from control.outlets.looking import LIVE
 from control.outlets.notifying import NOTE_TOLD, Notifying, said_of
-from control.rooms.door import Command
+from control.rooms.service import Command
 from control.state import ControlState
 from history import History
 from history.following import followed_by, in_feed
@@ -19,6 +18,7 @@ from kernel.access.tokens import EVERYTHING, Grants
 from kernel.access.users import name_in_channel
 from kernel.clock import Clock
 from kernel.log.positions import MAX_SEQ, split_lane
+from kernel.process.turns import Turns
 from outbox.notifying.notes import Note
 
 #: Workers of other partitions may be so far behind one another: events this much older may come later.
@@ -27,7 +27,6 @@ _PAGE: Final = 200
 _DAYS_MS: Final = 30 * 24 * 60 * 60 * 1000
 _LOOKED_AT: Final = 500
 #: A turn of whoever looks through many users.
-_TURN_S: Final = 0.005
 
 
 class _Live(msgspec.Struct):
@@ -85,16 +84,14 @@ class Live:
         live = _Live(event["id"], f"broadcast:{event['channel']}", event["seq"], event["sender"])
         channel = split_lane(event["channel"])[0]
         found: list[Note] = []
-        until = self._clock.monotonic() + _TURN_S
+        turns = Turns(self._clock)
         for user in users:
             grants = Grants(user=user, can={"history": EVERYTHING})
             if self._state.feeds.follow(user, channel) is not None:
                 shown = in_feed(self._state, grants, channel, self._clock.now_ms())
                 if shown is not None and LIVE in shown.types:
                     found.append(_note(user, live))
-            if self._clock.monotonic() >= until:
-                await asyncio.sleep(0)
-                until = self._clock.monotonic() + _TURN_S
+            await turns.let_by()
         return found
 
     def _since(self, user: str, channel: str) -> int:

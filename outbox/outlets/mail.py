@@ -95,6 +95,7 @@ class Mailer:
 class MailOutlet:
     """A mailbox: an event at a time, what came meanwhile as a digest."""
 
+    sort = "mail"
     digests = True
     #: What several channels have waits for the same bound.
     at_once = 1

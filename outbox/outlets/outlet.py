@@ -42,6 +42,8 @@ DONE = Outcome("done")
 class Outlet(Protocol):
     """One receiver's way."""
 
+    #: By what metrics count it: a name of its sort, the same for all receivers.
+    sort: str
     #: Whether many events that wait may go out as one message.
     digests: bool
     #: Of how many channels it takes some at once; 0: of as many as the settings say.

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from control.outlets.door import secret_about
 from control.outlets.notifying import Notifying, Quiet, read_quiet
 from control.outlets.secrets import Secrets
+from control.outlets.service import secret_about
 from kernel.access.outward import Outward
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
@@ -43,6 +43,8 @@ class Personal:
 
 class UserWebhook(Personal):
     """A user's own webhook: what comes in their notifications."""
+
+    sort = "user_webhook"
 
     def __init__(self, wishes: Notifying, signed: Signed, poster: Poster) -> None:
         super().__init__(wishes)

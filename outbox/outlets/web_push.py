@@ -54,6 +54,8 @@ class Vapid:
 class BrowserPush(Personal):
     """A user's browser."""
 
+    sort = "web_push"
+
     def __init__(self, wishes: Notifying, subscription: str, vapid: Vapid, poster: Poster) -> None:
         """Raises ValueError for what was no subscription."""
         super().__init__(wishes)

@@ -121,6 +121,7 @@ class Signed:
 class WebhookOutlet:
     """A webhook: each event by itself."""
 
+    sort = "webhook"
     digests = False
     at_once = 0
 

@@ -1,6 +1,6 @@
 """Edits and retractions: found by the target's id alone, applied to its document by a pure function."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from elasticsearch import AsyncElasticsearch
@@ -17,9 +17,14 @@ class Changes:
     """Applies changes to documents that are in the index."""
 
     def __init__(
-        self, client: AsyncElasticsearch, prefix: str, folding: Folding, meanings: Meanings | None = None
+        self,
+        client: AsyncElasticsearch,
+        prefix: str,
+        folding_of: Callable[[str, int], Folding],
+        meanings: Meanings | None = None,
     ) -> None:
-        self._client, self._prefix, self._folding, self._meanings = client, prefix, folding, meanings
+        """`folding_of` what was said in a channel at a time."""
+        self._client, self._prefix, self._folding_of, self._meanings = client, prefix, folding_of, meanings
 
     async def lines(self, generation: int, changes: Sequence[Change]) -> list[bytes]:
         """Bulk lines with the documents as the changes leave them. Targets that are not there have none.
@@ -43,9 +48,9 @@ class Changes:
         lines: list[bytes] = []
         for found in documents_of(answer):
             before = msgspec.convert(found["_source"], Document)
-            after = before
+            after, folding = before, self._folding_of(before.channel, before.at)
             for change in wanted[found["_id"]]:
-                after = changed(after, change, self._folding)
+                after = changed(after, change, folding)
             if after != before:
                 after = with_meaning(after, after.edited or "", self._meanings)
                 lines.append(source_of(found["_index"], found["_id"], after))

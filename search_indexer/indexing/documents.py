@@ -9,7 +9,7 @@ from history.replies import reply_of
 from history.retractions import ALERTED
 from kernel.access.users import ALERT, AUDIT, NOTIFY
 from kernel.log.positions import Kind, split_lane
-from schemas.checks import CHANGES
+from schemas.checks import CHANGES, EDIT, PINS
 from schemas.rendering import render
 from search_indexer.query.syntax import ATTACHMENT, EDITED, REPLY
 from search_indexer.text.embeddings import Meanings, as_hex
@@ -104,8 +104,9 @@ def indexable(kind: Kind, event: Mapping[str, Any], folding: Folding) -> Indexab
         source = data["text"]
         if event["type"] in CHANGES:  # they change what search shows, and are not found themselves
             document.hidden = True
-            new = source if event["type"] == "edit" else None
-            change = Change(document.stream, document.seq, data["target"] or "", document.sender, new)
+            if event["type"] not in PINS:
+                new = source if event["type"] == EDIT else None
+                change = Change(document.stream, document.seq, data["target"] or "", document.sender, new)
             source = ""
         elif (extra := data["extra"]) is not None:
             if "reply_to" in extra and (reply_to := reply_of(document.body.encode())):

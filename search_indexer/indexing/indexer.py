@@ -28,7 +28,6 @@ from search_indexer.indexing.progress import Mark, Partition, Progress
 from search_indexer.indexing.source import Batch, EventSource
 from search_indexer.indexing.state import IndexState
 from search_indexer.text.embeddings import meanings_of
-from search_indexer.text.folding import Folding
 
 _log = get_logger("touchline.index")
 _lines = Lines("touchline.index")
@@ -60,9 +59,7 @@ class Indexer:
         self._prefix = settings.elasticsearch.index_prefix
         self.state = IndexState(client, settings, clock)
         self._writer = BulkWriter(client, health, batch_bytes=settings.indexer.batch_bytes)
-        self._changes = Changes(
-            client, self._prefix, Folding(settings.elasticsearch.language), meanings_of(settings)
-        )
+        self._changes = Changes(client, self._prefix, source.foldings.of, meanings_of(settings))
         self._slots = asyncio.Semaphore(settings.indexer.parallel_requests)
         self._progress = Progress(0, {})
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")

@@ -1,7 +1,7 @@
 """The indexer's Kafka side: reads batches of events, makes documents of them. Blocks: runs in a thread."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -37,6 +37,7 @@ from search_indexer.alerts import AlertBook
 from search_indexer.indexing.documents import Change, Indexable, indexable, source_of, with_meaning
 from search_indexer.indexing.progress import Partition
 from search_indexer.indexing.writer import Outlet
+from search_indexer.text.by_channel import ChannelFoldings
 from search_indexer.text.embeddings import meanings_of
 from search_indexer.text.folding import Folding
 
@@ -92,11 +93,13 @@ def _handle(error: KafkaError | None) -> None:
     )
 
 
-def document_of(kind: Kind, codec: Codec, value: bytes, folding: Folding) -> Indexable:
+def document_of(
+    kind: Kind, codec: Codec, value: bytes, folding_of: Callable[[str, int], Folding]
+) -> Indexable:
     """The document of a record. Raises Undecodable for whatever no worker has written."""
     event = codec.decode(value)
     try:
-        made = indexable(kind, event, folding)
+        made = indexable(kind, event, folding_of(event["channel"], event["server_ts"]))
         if not is_channel(made.document.channel) or not 0 <= made.document.seq <= MAX_SEQ:
             raise ValueError("its channel or seq is none")  # noqa: TRY301
         day_of(made.document.at)
@@ -139,7 +142,6 @@ class EventSource:
         self._topics, self._gauge = topics, LagGauge(topics.values())
         self._lag_told = float("-inf")
         self._codecs = {kind: codec_for(settings, f"event-{kind}") for kind in Kind}
-        self._folding = Folding(settings.elasticsearch.language)
         self._meanings = meanings_of(settings)
         self._consumer = Consumer(client_config(settings, **_properties(settings, group)))
         self._member = group is not None
@@ -148,10 +150,12 @@ class EventSource:
             *(settings, clock, "index"), listing=EXPIRING, on_failed=self._table_failed
         )
         self._failed: BaseException | None = None
+        #: In which language each channel's texts are.
+        self.foldings: Final = ChannelFoldings(settings.elasticsearch.language, state.channel)
         #: For how long each channel's events are kept.
         self.retention = state.retention
         #: Only for a member of the group: a rebuild tells nobody what was told before.
-        self._alerts = AlertBook(settings, clock, state.readers) if self._member else None
+        self._alerts = AlertBook(settings, clock, state.readers, self.foldings) if self._member else None
         if self._alerts is not None:
             state.on_alert.append(self._alerts.learn)
         tables = state.tables("alerts")
@@ -258,7 +262,7 @@ class EventSource:
         if self._traces and (parent := traced(cast("Headers | None", message.headers()))) is not None:
             batch.traces.append((parent, message.timestamp()[1]))
         try:
-            made = document_of(kind, self._codecs[kind], value, self._folding)
+            made = document_of(kind, self._codecs[kind], value, self.foldings.of)
         except Undecodable as error:
             self.reject(message, error.code, error.message)
             batch.ends[partition] = Watermark(after, before.seq)

@@ -8,6 +8,7 @@ import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from msgspec.structs import replace
 
+from control.channels.channel import default_record
 from history.retractions import TakenBack
 from history.sources import names
 from history.sources.elasticsearch_client import is_away, search_whole, unreachable
@@ -28,8 +29,8 @@ from search_indexer.searching.request_body import background, request_body
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen
 from search_indexer.searching.showing import Hit, shown
 from search_indexer.searching.split_queries import Hits, Part, merged, parts_of, total_of
+from search_indexer.text.by_channel import ChannelFoldings, RecordOf
 from search_indexer.text.embeddings import meanings_of
-from search_indexer.text.folding import Folding
 
 #: How often a page is asked for anew without what was taken back.
 _TRIES: Final = 3
@@ -107,9 +108,16 @@ class Asked(NamedTuple):
 class Searcher:
     """Answers searches from the live generation."""
 
-    def __init__(self, client: AsyncElasticsearch, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: AsyncElasticsearch,
+        settings: Settings,
+        clock: Clock,
+        record_of: RecordOf = default_record,
+    ) -> None:
+        """`record_of` a channel, which may say in which language its texts are."""
         self._client, self._settings, self._clock = client, settings, clock
-        self._folding = Folding(settings.elasticsearch.language)
+        self._foldings = ChannelFoldings(settings.elasticsearch.language, record_of)
         self._meanings = meanings_of(settings)
         self._cursors = Cursors(settings)
         self._prefix = settings.elasticsearch.index_prefix
@@ -152,7 +160,7 @@ class Searcher:
         more = full and last is not None
         return Found(
             total=total_of(answers),
-            hits=await shown(asked.query, found, self._folding),
+            hits=await shown(asked.query, found, self._foldings),
             next=self._cursors.make(search, last["sort"], asked.now_ms) if more and last else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
@@ -211,7 +219,7 @@ class Searcher:
         taken_back: TakenBack | None,
     ) -> Asked:
         now_ms = search.now or self._clock.now_ms()
-        query = parse(search.q, self._folding, search.reading(now_ms))
+        query = parse(search.q, self._foldings.any, search.reading(now_ms))
         gone, parts = Gone(taken_back), parts_of(seen)
         bodies = [
             request_body(search, query, page, patterns, part.seen, channels=part.channels) for part in parts

@@ -11,6 +11,7 @@ from search_indexer.indexing import documents
 from search_indexer.indexing.documents import Document, broadcast_text
 from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.syntax import Query
+from search_indexer.text.by_channel import ChannelFoldings
 from search_indexer.text.folding import Folding
 
 #: Hits of so many characters, all of them ASCII, are shown sooner than a thread has begun.
@@ -25,18 +26,19 @@ class Hit(msgspec.Struct):
     highlight: str
 
 
-async def shown(query: Query, hits: Sequence[dict[str, Any]], folding: Folding) -> list[Hit]:
+async def shown(query: Query, hits: Sequence[dict[str, Any]], foldings: ChannelFoldings) -> list[Hit]:
     """In a thread, where there is much of it: what it takes grows with the texts that were found."""
+    theirs = [foldings.of(hit["_source"]["channel"], hit["_source"]["at"]) for hit in hits]
     texts = [hit["_source"]["body"] for hit in hits] + [hit["_source"].get("edited") or "" for hit in hits]
     if sum(map(len, texts)) <= _QUICKLY and all(map(str.isascii, texts)):
-        return _shown(query, hits, folding)
-    return await asyncio.to_thread(_shown, query, hits, folding)
+        return _shown(query, hits, theirs)
+    return await asyncio.to_thread(_shown, query, hits, theirs)
 
 
-def _shown(query: Query, hits: Sequence[dict[str, Any]], folding: Folding) -> list[Hit]:
+def _shown(query: Query, hits: Sequence[dict[str, Any]], foldings: Sequence[Folding]) -> list[Hit]:
     share = share_of(len(hits))
     made = []
-    for hit in hits:
+    for hit, folding in zip(hits, foldings, strict=True):
         document = msgspec.convert(hit["_source"], Document)
         marked = highlight(query, _text(document), folding, share)
         made.append(Hit(msgspec.Raw(documents.shown(document)), hit.get("_score"), marked))

@@ -7,6 +7,7 @@ could do this, and two implementations would differ.
 import re
 import unicodedata
 from collections.abc import Callable
+from copy import copy
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
@@ -92,6 +93,12 @@ class Folding:
         self._by_language = {name: _folded(name) for name in languages}
         self._detect = detector(languages)
         self._readers = readers_of(languages_of(language))
+
+    def in_(self, language: str) -> "Folding":
+        """The same of texts that are known to be in one of its languages; queries are read alike."""
+        told = copy(self)
+        told._detect = lambda _: language
+        return told
 
     def _of(self, text: str) -> Folded:
         return self._by_language[self._detect(text)]

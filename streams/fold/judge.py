@@ -21,7 +21,7 @@ from kernel.log.topics import MAX_RECORD_BYTES, TopicNames
 from kernel.process.tracing import TRACEPARENT, traced
 from kernel.settings.reading import Auth
 from schemas.catalog import Catalog
-from schemas.checks import CHANGES, RETRACT
+from schemas.checks import CHANGES, PINS, RETRACT
 from schemas.codec import Codec
 from schemas.ingest import DEFAULT_TYPE, read_ingest
 from schemas.rejections import FAULTS, Rejections, unexpected
@@ -29,6 +29,7 @@ from schemas.rendering import render
 from streams.crowd.channel_counters import Heard
 from streams.fold.channels import Channel, Channels
 from streams.fold.checks.moves import move_of
+from streams.fold.checks.pins import check_pin
 from streams.fold.checks.replying import check_reply
 from streams.fold.checks.rooms import Decided, RoomsFold, Unchanged
 from streams.fold.memory import AcceptedEvent, Memory, Outcome
@@ -37,6 +38,7 @@ from streams.fold.outputs.attaching import Attaching, concerns
 from streams.fold.outputs.auditing import Auditing
 from streams.fold.outputs.crowding import Crowding
 from streams.fold.outputs.encoding import event_encoder, fanout_encoder
+from streams.fold.outputs.pinning import Pinning
 from streams.fold.outputs.retractions import Retracting, taken_back_by
 from streams.fold.outputs.tallies import TalliesFold
 
@@ -69,6 +71,7 @@ class Judge:
         signer: Signer | None = None,
         traces: bool = False,
         auditing: Auditing | None = None,
+        pinning: Pinning | None = None,
         rooms: RoomsFold | None = None,
         tallies: TalliesFold | None = None,
     ) -> None:
@@ -76,7 +79,7 @@ class Judge:
         attachments, `retractions` that of what was taken back, `reactions` that of what crowds do; 0: nobody
         is told anything."""
         self._rooms, self._tallies, self._traces = rooms, tallies, traces
-        self._signer, self._auditing = signer or Signer(Auth()), auditing
+        self._signer, self._auditing, self._pinning = signer or Signer(Auth()), auditing, pinning
         self.kind, self.partition = kind, partition
         self.channels, self.memory = channels, memory
         self._epochs = epochs
@@ -164,6 +167,7 @@ class Judge:
                 return
             if fresh and not usual and self._is_chat:
                 check_reply(event, append_ms)
+                check_pin(event, headers, by_a_user=shared)
             if fresh and by_user:
                 # Asked here first: a call costs as much as all three.
                 if not signed and (
@@ -214,8 +218,11 @@ class Judge:
         if not usual:
             if self._is_chat and concerns(event):
                 outcome.writes += self._attaching.writes(event)
-                if type_ == RETRACT and self._auditing is not None:
-                    outcome.writes += self._auditing.retraction(event, headers)
+            if self._is_chat and type_ in CHANGES:
+                if self._auditing is not None:
+                    outcome.writes += self._auditing.change(event, headers)
+                if type_ in PINS and self._pinning is not None:
+                    outcome.writes += self._pinning.writes(event)
             if type_ in _FOR_CROWDS:
                 outcome.writes += self._retracting.writes(self.kind, event)
                 outcome.writes += self._crowding.writes(self.kind, event)

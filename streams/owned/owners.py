@@ -27,6 +27,7 @@ from schemas.registry import catalog_for, codec_for
 from schemas.rejections import Rejections
 from streams.crowd.owner import CrowdOwner
 from streams.fold.outputs.auditing import Auditing
+from streams.fold.outputs.pinning import Pinning
 from streams.owned.event_numbers import Counting
 from streams.owned.feeds import FeedsOwner
 from streams.owned.inboxes import InboxOwner
@@ -97,6 +98,8 @@ class Owners:
         )
         broadcasts = names.ingest[Kind.BROADCAST]
         self.auditing = Auditing(broadcasts, lambda: partitions().get(broadcasts, 0), Signer(settings.auth))
+        changes = names.changes
+        self.pinning = Pinning(changes, lambda: partitions().get(changes, 0), self._control.encode)
 
     @property
     def topics(self) -> frozenset[str]:

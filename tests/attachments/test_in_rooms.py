@@ -1,7 +1,7 @@
 """Attachments in rooms: whoever may read the message has them, and nobody else; and when they go."""
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -70,15 +70,21 @@ async def test_it_goes_with_the_last_device_that_fetches_it(live: Pipeline) -> N
     assert (await gone(udo, attachment, within_s=5)).code == "not_found"
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "table.db", {"attachments": "id"})
+    yield made
+    made.close()
+
+
 async def service_with(
-    tmp_path: Path, attachment: str, facts: Facts, have: Sequence[tuple[str, str]]
+    tmp_path: Path, store: SqliteStore, attachment: str, facts: Facts, have: Sequence[tuple[str, str]]
 ) -> tuple[AttachmentService, list[bytes]]:
     """A service whose table says who has fetched it; and the keys of which it writes that nothing is left."""
     settings = load_settings(
         {"TOUCHLINE_ATTACHMENTS_DIR": str(tmp_path / "files"), "TOUCHLINE_AUTH_INTERNAL_SECRET": "s" * 32}
     )
     type_ = mark_type(settings)
-    store = SqliteStore(tmp_path / "table.db", {"attachments": "id"})
     marks = [Mark(what="fetched", stream="", user=user, device=device) for user, device in have]
     keys = [fetched_key(attachment, user, device) for user, device in have]
     store.load("attachments", [Row(k, 0, 2, None, type_.encode(m)) for k, m in zip(keys, marks, strict=True)])
@@ -114,6 +120,7 @@ async def service_with(
 )
 async def test_it_goes_when_all_devices_of_all_members_have_it(
     tmp_path: Path,
+    store: SqliteStore,
     readers: Mapping[str, Collection[str]] | None,
     have: Sequence[tuple[str, str]],
     *,
@@ -124,7 +131,7 @@ async def test_it_goes_when_all_devices_of_all_members_have_it(
     facts = Facts(
         stream="chat:room-r", name="a", type="a/b", size=1, sha256=sha256, owner="ana", device="laptop"
     )
-    service, forgotten = await service_with(tmp_path, attachment, facts, have)
+    service, forgotten = await service_with(tmp_path, store, attachment, facts, have)
     service.readers_of = lambda _: readers
     assert await service.delete_if_all_have(attachment, facts) is goes
     assert (await service.store.find(attachment) is None) is goes

@@ -146,6 +146,7 @@ def test_null_takes_any_setting_back() -> None:
         "feed": ["goal"],
         "reactions": ["👍"],
         "counters": True,
+        "language": "spanish",
     }
     assert given.keys() == SETTINGS.keys() == set(Settings.__struct_fields__)
     record = apply(ChannelRecord(channel="c"), 0, "set_channel", **given)

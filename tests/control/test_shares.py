@@ -1,5 +1,6 @@
 """How many of a table each user has is what the table says, also while it is read and when it changes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,11 +21,12 @@ def row(key: str, owner: str | None, revision: int = 1) -> Row:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     made = open_store("sqlite", tmp_path / "role-0.db", {"notes": "id"}, anew=False)
     made.load("notes", [row(f"n{n:03d}", "ana" if n % 3 else "ben") for n in range(300)])
     made.finish_load({"notes": {0: 300}})
-    return made
+    yield made
+    made.close()
 
 
 async def test_each_has_what_the_table_says_and_what_changes_counts(store: Store) -> None:

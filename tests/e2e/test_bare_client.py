@@ -84,6 +84,9 @@ async def test_what_is_published_is_confirmed_and_comes_with_the_stream_to_every
         assert published == {**confirmed, "seq": event["seq"], "event_id": event["id"]}
         await ana.say(**post_it)  # the key makes it the same event: it has no place of its own
         assert await ana.hear("published") == confirmed
+        await ana.say(op="publish", stream="chat:elsewhere", data={"text": "Nobody asked for a number"})
+        published = await ana.hear("published")
+        assert published["id"] == published["event_id"], "nothing else has the name"
         named = {name: event[name] for name in ("stream", "key", "type", "sender", "data")}
         assert named == {
             "stream": stream,

@@ -36,6 +36,7 @@ async def put(pipeline: Pipeline, channel: str, body: Any, what: str = "") -> tu
         {"members_only": "yes"},
         {"min_shards": 9, "max_shards": 2},
         {"retention": "for-ever"},
+        {"language": "klingon"},
         {"unheard_of": 1},
     ],
 )

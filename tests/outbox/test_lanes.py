@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
+from prometheus_client import REGISTRY
 
 from kernel.clock import SystemClock
 from kernel.log.records import Partition
@@ -23,6 +24,8 @@ def item(offset: int, channel: str = "a", at_ms: int | None = None) -> Item:
 
 class Way:
     """An outlet that answers as a test says."""
+
+    sort = "test"
 
     def __init__(self, answer: Callable[[Item], Outcome] = lambda _: DONE, *, digests: bool = False) -> None:
         self.digests, self.answer, self.at_once = digests, answer, 0
@@ -202,6 +205,33 @@ async def test_who_takes_one_at_a_time_gets_no_other_channel_beside_it() -> None
     watched.receiver.again()
     await watched.until_idle()
     assert (sorted(way.sent), way.most_under_way) == (list(range(6)), 1)
+
+
+def counted() -> tuple[float, ...]:
+    """Events that this sort of outlet has handed over, and posts that failed."""
+    names = ("touchline_posted_total", "touchline_posts_failed_total")
+    return tuple(REGISTRY.get_sample_value(name, {"outlet": Way.sort}) or 0 for name in names)
+
+
+async def test_what_was_taken_and_what_was_not_is_counted_by_sort_of_outlet() -> None:
+    posted, failed = counted()
+    answers = iter([Outcome("again", "503"), DONE, Outcome("again", "503"), DONE, Outcome("gone")])
+    watched = Watched(Way(lambda _: next(answers)))
+    for offset in range(3):
+        watched.receiver.offer(item(offset))
+    async with asyncio.timeout(10):
+        while not watched.gone:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert counted() == (posted + 2, failed + 2)
+    way = Way(digests=True)
+    way.hold = 1 << 60
+    watched = Watched(way)
+    for offset in range(30):
+        watched.receiver.offer(item(offset))
+    way.hold = 0
+    watched.receiver.again()
+    await watched.until_idle()
+    assert (way.messages, counted()) == (1, (posted + 32, failed + 2))
 
 
 @pytest.mark.parametrize("number", [1, 3, 30])

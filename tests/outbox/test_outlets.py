@@ -163,6 +163,7 @@ async def outlet_of(way: str, vapid_file: Path, url: str = "") -> AsyncIterator[
 
 async def test_what_is_taken_is_done_and_can_be_read(way: str, vapid_file: Path) -> None:
     async with outlet_of(way, vapid_file) as (outlet, server):
+        assert outlet.sort, "metrics count by it"
         assert (await outlet.deliver([item(by="bob")])).what == "done"
         assert server.got == [{"by": "bob"}]
         if outlet.digests:

@@ -120,7 +120,7 @@ async def test_rows_are_pushed_and_reading_on_the_phone_takes_the_badge_from_the
         assert page["more"] is True
         rest = await laptop.ask("inbox", limit=1, cursor=page["cursor"])
         assert [row["room"] for row in rest["rooms"]] == [room]
-        assert rest["more"] is False
+        assert (rest["more"], rest["cursor"]) == (False, None)
         assert (page["rooms"][0]["unread"], page["rooms"][0]["last"]["seq"]) == (1, seq)
         first = await said(roomy, "una", room, "hi @dan")
         await laptop.until(pushed(laptop, room, unread=1, mentions=1))

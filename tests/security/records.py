@@ -94,7 +94,7 @@ class Message:
 def event(kind: Kind, data: bytes) -> None:
     """touchline.events.*: history shows it, the indexer makes a document of it, a worker recalls it."""
     readable(kind, codec(f"event-{kind}"), data)
-    made = document_of(kind, codec(f"event-{kind}"), data, folding())
+    made = document_of(kind, codec(f"event-{kind}"), data, lambda *_: folding())
     msgspec.json.encode(made.document)
     accepted_event(make_judge(kind), Message(made.document.channel.encode(), data), 1 << 40)
 

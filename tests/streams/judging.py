@@ -13,6 +13,7 @@ from streams.fold.channels import Channels
 from streams.fold.checks.repeats import Repeats
 from streams.fold.judge import Judge
 from streams.fold.memory import Memory, Outcome
+from streams.fold.outputs.pinning import Pinning
 
 NAMES = TopicNames("t")
 PARTITIONS = 8
@@ -26,6 +27,7 @@ def make_judge(
     partition: int = HERE,
     signer: Signer | None = None,
     attachments: int = 0,
+    pinning: Pinning | None = None,
     **known: Any,
 ) -> Judge:
     """A judge for the channel `final`; `known` is what the registry says of it."""
@@ -41,6 +43,7 @@ def make_judge(
         memory=memory,
         attachments=attachments,
         signer=signer,
+        pinning=pinning,
     )
 
 

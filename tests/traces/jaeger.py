@@ -29,7 +29,7 @@ class Jaeger:
     url: str
 
     def spans(self, trace: str) -> dict[tuple[str, str], dict[str, Any]]:
-        """Of a trace, by service and name: each span as the API has it, with `parent` beside."""
+        """Of a trace, by service and name: each span as the API has it, with `parent` (None: none) beside."""
         try:
             with urlopen(f"{self.url}/api/traces/{trace}", timeout=10) as answer:
                 (found,) = json.load(answer)["data"]
@@ -40,7 +40,10 @@ class Jaeger:
         spans = {}
         for span in found["spans"]:
             parents = [r["spanID"] for r in span["references"] if r["refType"] == "CHILD_OF"]
-            spans[services[span["processID"]], span["operationName"]] = {**span, "parent": parents[0]}
+            spans[services[span["processID"]], span["operationName"]] = {
+                **span,
+                "parent": parents[0] if parents else None,
+            }
         return spans
 
 

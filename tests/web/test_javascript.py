@@ -2,12 +2,14 @@
 
 import importlib.util
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LANGUAGES = [file.stem for file in (ROOT / "web" / "src" / "languages").glob("*.json")]
 
 
 def load_build() -> ModuleType:
@@ -41,20 +43,43 @@ def test_the_unit_tests_pass(node: ModuleType, folder: str, capfd: pytest.Captur
     assert re.search(r"Tests .*?\d+ passed", re.sub(r"\x1b\[[0-9;]*m", "", shown.out))
 
 
-def test_the_first_load_without_the_map_is_under_200_kb(node: ModuleType) -> None:
-    assert node.ready()
-    dist = node.DIST
-    page = (dist / "index.html").read_text()
-    files = {dist / name for name in re.findall(r'(?:src|href)="/(assets/[^"]+)"', page)}
+def loaded_by(dist: Path, *pages: str) -> set[Path]:
+    """What a browser gets at the first view of these pages, one after the other."""
+    files = {dist / page for page in pages}
+    for page in list(files):
+        files |= {dist / name for name in re.findall(r'(?:src|href)="/(assets/[^"]+)"', page.read_text())}
     styles = "".join(file.read_text() for file in files if file.suffix == ".css")
-    files |= {dist / name for name in re.findall(r"url\(/(assets/[^)]+woff2)\)", styles)}
+    return files | {dist / name for name in re.findall(r"url\(/(assets/[^)]+woff2)\)", styles)}
+
+
+def sent(files: Iterable[Path]) -> int:
+    """So many bytes go over the wire."""
+    packed = (file.with_name(f"{file.name}.gz") for file in files)
+    return sum((one if one.exists() else one.with_suffix("")).stat().st_size for one in packed)
+
+
+#: The first view of viewers, and of where people work, in bytes; with the words of the longest language.
+MOST: dict[tuple[str, ...], int] = {("home.html", "index.html"): 200_000} | {
+    (f"{name}.html",): 100_000 for name in ("moderate", "nearby", "ops", "search", "studio")
+}
+
+
+@pytest.mark.parametrize("pages", MOST, ids=" ".join)
+def test_the_first_view_of_a_page_is_light(node: ModuleType, pages: tuple[str, ...]) -> None:
+    assert node.ready()
+    files = loaded_by(node.DIST, *pages)
     assert not any("leaflet" in file.name for file in files)
+    assert any(file.suffix == ".woff2" for file in files)
+    words = [file for name in LANGUAGES for file in (node.DIST / "assets").glob(f"{name}-*.js")]
+    assert len(words) == len(LANGUAGES)
+    longest = 0 if pages == ("ops.html",) else max(sent([one]) for one in words)  # operators have English
+    assert sent(files) + longest < MOST[pages]
 
-    def sent(file: Path) -> int:
-        compressed = file.with_name(f"{file.name}.gz")
-        return (compressed if compressed.exists() else file).stat().st_size
 
-    assert sum(sent(file) for file in files) + sent(dist / "index.html") < 200_000
+def test_every_page_has_a_limit(node: ModuleType) -> None:
+    assert node.ready()
+    pages = {file.name for file in node.DIST.glob("*.html")}
+    assert pages == {page for some in MOST for page in some}
 
 
 def test_the_lock_names_no_registry() -> None:

@@ -132,6 +132,38 @@ def test_a_user_is_muted_for_a_time_banned_and_let_back(browser: Browser, pipeli
     browser.forget_complaints()
 
 
+def test_a_message_is_pinned_and_another_and_none(browser: Browser, pipeline: Pipeline) -> None:
+    """By button and key, with the way back; viewers who are there or come see it; what is taken back goes."""
+    channel = "desk-pins"
+    say(pipeline, channel, "The rules", "The news")
+    page, viewer = desk(browser, pipeline, channel), visit(browser, pipeline, channel, **DESKTOP)
+    do(page, "live", "The rules", "pin")
+    late = visit(browser, pipeline, channel, **PHONE)
+    late.click("[data-name=chat]")
+    for one in (viewer, late):
+        one.until(shows(".pinned-text", "The rules"))
+    page.until(f"{row('live', 'The rules')}.textContent.includes('pinned')")
+    page.evaluate(f"{row('live', 'The news')}.focus()")
+    page.press("i")
+    viewer.until(shows(".pinned-text", "The news"))
+    late.until(shows(".pinned-text", "The news"))
+    late.picture("pinned-phone")
+    late.look(scheme="light", width=320, height=640)
+    assert late.evaluate("document.documentElement.scrollWidth") == 320
+    assert page.axe() == []
+    assert late.axe() == []
+    assert late.evaluate("document.querySelectorAll('.pinned [data-do=unpin]').length") == 0
+    page.click("[data-do=undo]")
+    viewer.until(shows(".pinned-text", "The rules"))
+    show(page, "log")
+    page.until(shows(".told li", "An operator pinned a message"))
+    show(page, "live")
+    page.until(f"{row('live', 'The rules')}.textContent.includes('pinned')")
+    do(page, "live", "The rules", "retract")
+    for one in (viewer, late):
+        one.until("document.querySelector('.pinned') === null")
+
+
 def test_slow_mode_and_words_are_tried_set_and_undone(browser: Browser, pipeline: Pipeline) -> None:
     channel = "desk-3"
     say(pipeline, channel, "What a goal", "Buy cheap tickets", "no spoilers please", "Spoilers!")

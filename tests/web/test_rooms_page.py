@@ -45,6 +45,19 @@ def test_a_room_in_two_browsers(browser: Browser, pipeline: Pipeline) -> None:
     in_all_lights(ana, "room", view="chat")
     assert ana.axe() == []
     assert ben.axe() == []
+    # Who leads the room keeps a message in view, for who is there and who comes; a member does not.
+    act(ana, "Hello all (edited)", "pin")
+    later = visit(browser, pipeline, "room-page-1&user=ben", **PHONE)
+    later.click("[data-name=chat]")
+    for page in (ana, ben, later):
+        page.until(shows(".pinned-text", "ben Hello all"))
+    in_all_lights(ana, "pinned", view="chat")
+    assert ana.axe() == []
+    assert ben.evaluate("document.querySelectorAll('[data-do=pin], [data-do=unpin]').length") == 0
+    ana.click(".pinned [data-do=unpin]")
+    for page in (ana, ben, later):
+        page.until("document.querySelector('.pinned') === null")
+    later.close()
     act(ben, "Hello yourself", "report")
     ben.fill(".reason", "too loud")
     ben.press("Enter")

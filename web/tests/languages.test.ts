@@ -1,22 +1,25 @@
-// Languages: each file has all that pages say, and says it with the same places to fill.
+// Languages: each file has all that pages say, and says it with the same places to fill; and pages show nothing besides.
 
-import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
 import es from "../src/languages/es.json";
 import ko from "../src/languages/ko.json";
 import { fromNow, many, t, type Words } from "../src/shared/tongue.ts";
+import { TEMPLATES } from "../src/studio/templates.ts";
+import { pages, wordsOf } from "./words.ts";
 
 const FILES: Readonly<Record<string, Words>> = { es, ko };
-const sources = readdirSync(new URL("../src/", import.meta.url), { recursive: true, encoding: "utf-8" }).filter((name) => /\.tsx?$/.test(name)).map((name) => readFileSync(new URL(`../src/${name}`, import.meta.url), "utf-8"));
-const sentences = new Set(sources.flatMap((source) => [...source.matchAll(/\bt\("((?:[^"\\]|\\.)*)"/g)].map(([, sentence]) => sentence ?? "")));
-const counted = new Set(sources.flatMap((source) => [...source.matchAll(/\bmany\([^"]*"[^"]*", "([^"]*)"/g)].map(([, forms]) => forms ?? "")));
+const found = [...pages().values()];
+const sentences = new Set(found.flatMap((page) => [...page.sentences]));
+const counted = new Set(found.flatMap((page) => [...page.counted]));
+/** Labels of tables, and of the sports, which are data. */
+const labels = new Set([...found.flatMap((page) => [...page.kept.keys()]), ...TEMPLATES.flatMap(({ name, phases, actions }) => [name, ...phases.map((one) => one.name), ...actions.map((one) => one.name)])]);
 const places = (words: string) => [...words.matchAll(/\{\w+\}/g)].map(([place]) => place).sort();
 
 describe.each(Object.entries(FILES))("%s", (language, words) => {
   test("has every sentence, and what is counted in all its forms", () => {
-    expect(sentences.size).toBeGreaterThan(80);
-    expect([...sentences].filter((sentence) => typeof words[sentence] !== "string")).toEqual([]);
+    expect(sentences.size).toBeGreaterThan(500);
+    expect([...sentences, ...labels].filter((sentence) => typeof words[sentence] !== "string")).toEqual([]);
     const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories.filter((form) => form !== "many");
     for (const key of counted) expect(Object.keys(words[key] ?? {}).sort(), key).toEqual([...forms].sort());
   });
@@ -24,6 +27,21 @@ describe.each(Object.entries(FILES))("%s", (language, words) => {
   test("fills the same places", () => {
     for (const [key, said] of Object.entries(words)) for (const form of typeof said === "string" ? [said] : Object.values(said)) expect(places(form), key).toEqual(places(key));
   });
+});
+
+test("what pages show is asked for in the reader's language", () => expect(found.flatMap(({ bare }) => bare)).toEqual([]));
+
+test("a text that is not asked for is found, wherever it stands", () => {
+  const page = `import { t } from "../shared/tongue.ts";
+const TABS = [["told", "For you"]];
+export function Page({ n }: { n: number }) {
+  if (n < 0) throw new Error("It is less than nothing.");
+  return <p class="quiet big" title="Of old" aria-label={n > 1 ? "Many" : t("One")}>Hello you {t("{n} here", { n })} {\`\${n} of them\`} <kbd>Enter</kbd></p>;
+}`;
+  const { sentences, bare, kept } = wordsOf("page.tsx", page);
+  expect([...sentences]).toEqual(["One", "{n} here"]);
+  expect(bare).toEqual(["page.tsx:4 It is less than nothing.", "page.tsx:5 Of old", "page.tsx:5 Many", "page.tsx:5 Hello you", "page.tsx:5 {} of them"]);
+  expect([...kept.keys()]).toEqual(["For you"]);
 });
 
 test("the files say the same things", () => expect(Object.keys(es)).toEqual(Object.keys(ko)));

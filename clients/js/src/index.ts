@@ -7,7 +7,7 @@ export { APPLAUSE, applaud, Crowd, type CrowdListener, onCrowd, type Poll, type 
 export { storedCursors, type CursorStore } from "./cursors.ts";
 export type { Environment, Socket } from "./environment.ts";
 export type { Status, Subscribed } from "./host.ts";
-export { Moderation, type Report, type Sanction } from "./moderation.ts";
+export { Moderation, type Pinned, type Report, type Sanction } from "./moderation.ts";
 export { type FeedEvent, type FeedListener, Feeds, type FeedsOptions, type Follow, type Notifications, type NotificationType, type WantedNotifications, watchFeed, type Webhook } from "./feeds.ts";
 export { around, type Fence, type FenceShape, type Friend, locate, Nearby, type NearbyListener, type NearbyOptions, type Place, type Sharing, watchNearby } from "./nearby.ts";
 export { type Gap, type Message, type Rejection, type StreamEvent, TouchlineError } from "./protocol.ts";

@@ -1,6 +1,7 @@
 // Moderation: muting and banning, reports, and all of a user's data, by way of a gateway.
 
 import { ask, type GatewayOptions, request } from "./asking.ts";
+import type { StreamEvent } from "./protocol.ts";
 
 /** What is decided of a user in a channel. */
 export interface Sanction {
@@ -30,6 +31,18 @@ export interface Report {
   readonly done: boolean;
   readonly done_by?: string | null;
   readonly done_at?: string;
+}
+
+/** The message that is pinned in a channel's chat. */
+export interface Pinned {
+  /** The id of the event that says so: what is heard live with a higher one is newer. */
+  readonly order: string;
+  /** The message's id. */
+  readonly target: string;
+  readonly by: string | null;
+  readonly at: string;
+  /** The message as it may be shown now. */
+  readonly event: StreamEvent;
 }
 
 export class Moderation {
@@ -86,6 +99,21 @@ export class Moderation {
     return (answer as { found: string[][] }).found;
   }
 
+  /** Keeps a message of a channel's chat, by its id, in view; one at a time. */
+  async pin(channel: string, target: string): Promise<void> {
+    await this.#pin(channel, "pin", target);
+  }
+
+  /** It need not be in view any more; nothing where another one was pinned since. */
+  async unpin(channel: string, target: string): Promise<void> {
+    await this.#pin(channel, "unpin", target);
+  }
+
+  /** What is pinned in a channel's chat. */
+  async pinned(channel: string): Promise<Pinned | null> {
+    return ((await ask(this.#options, "GET", path(`chat:${channel}`))) as { pinned: Pinned | null }).pinned;
+  }
+
   /** All that is known of a user, as NDJSON; the last line is of the sort `end`. */
   async export(user: string): Promise<ReadableStream<Uint8Array> | null> {
     return (await request(this.#options, "GET", `/v1/users/${encodeURIComponent(user)}/data`)).body;
@@ -95,6 +123,10 @@ export class Moderation {
   async erase(user: string): Promise<{ erased_until: string; stays: { what: string; topic?: string; until: string | null }[] }> {
     const answer = await ask(this.#options, "DELETE", `/v1/users/${encodeURIComponent(user)}/data`);
     return answer as { erased_until: string; stays: { what: string; topic?: string; until: string | null }[] };
+  }
+
+  async #pin(channel: string, type: "pin" | "unpin", target: string): Promise<void> {
+    await ask(this.#options, "POST", `${path(`chat:${channel}`)}/events?wait=accepted`, { type, data: { target } });
   }
 
   async #moderate(channel: string, what: string, user: string, time?: string): Promise<Sanction> {

@@ -61,6 +61,19 @@ class Moderation(Asking):
         found: list[list[str]] = (await self._ask("POST", f"{_channel(channel)}/blocked", body))["found"]
         return found
 
+    async def pin(self, channel: str, target: str) -> None:
+        """Keep a message of a channel's chat (by its id) in view; one at a time. Raises `forbidden`."""
+        await self._pin(channel, "pin", target)
+
+    async def unpin(self, channel: str, target: str) -> None:
+        """It need not be in view any more; nothing where another one was pinned since."""
+        await self._pin(channel, "unpin", target)
+
+    async def pinned(self, channel: str) -> dict[str, Any] | None:
+        """What is pinned in a channel's chat: `target`, `by`, `at` and the `event` as it may be shown."""
+        found: dict[str, Any] | None = (await self._ask("GET", _stream(f"chat:{channel}")))["pinned"]
+        return found
+
     async def erase(self, user: str) -> dict[str, Any]:
         """Take back all that a user has posted; returns what stays on the log, and until when."""
         return await self._ask("DELETE", f"{_user(user)}/data")
@@ -70,6 +83,10 @@ class Moderation(Asking):
         lines = self._lines(f"{_user(user)}/data")
         while (line := await asyncio.to_thread(next, lines, None)) is not None:
             yield line
+
+    async def _pin(self, channel: str, type_: str, target: str) -> None:
+        event = {"type": type_, "data": {"target": target}}
+        await self._ask("POST", f"{_stream(f'chat:{channel}')}/events?wait=accepted", event)
 
     async def _moderate(self, channel: str, do: str, user: str, for_: str | None = None) -> dict[str, Any]:
         body = {"do": do, "user": user, "for": for_}

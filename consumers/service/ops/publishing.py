@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 from weakref import ref
 
-from msgspec import UNSET
-
 from consumers.delivery.backfill import History
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
@@ -21,7 +19,7 @@ from control.numbering import Numbering, Placed, Position
 from control.rooms.membership import ALL
 from control.rooms.rooms import Rooms
 from control.rooms.state import is_room
-from history.changes import Polls, check_change, check_no_poll, is_change
+from history.changes import Change, Polls, check_change, check_no_poll, is_change, must_be_there
 from history.replies import FIELD as REPLY_TO
 from history.replies import check_reply
 from kernel.access.signing import Signer
@@ -33,9 +31,11 @@ from kernel.log.recent import RecentKeys
 from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.tracing import Tracing, header_of
 from kernel.settings.reading import Auth
-from schemas.checks import RETRACT
+from schemas.checks import PINS, RETRACT
 from schemas.ingest import make_ingest, read_time
 
+#: What the fold is told of: that somebody posts it who may change everybody's messages.
+_OF_OFFICE: Final = frozenset({RETRACT, *PINS})
 #: Published events of which a refusal still finds the sender.
 MAX_POSTED: Final = 50_000
 
@@ -152,12 +152,14 @@ class Publishing:
         finally:
             if span is not None:
                 span.end()
+        if position is None:
+            return m.Published(id=request.id, stream=str(target), key=key)
         return m.Published(
-            id=request.id,
+            id=position.id if request.id is None else request.id,
             stream=str(target),
             key=key,
-            seq=UNSET if position is None else position.seq,
-            event_id=UNSET if position is None else position.id,
+            seq=position.seq,
+            event_id=position.id,
         )
 
     async def _about(
@@ -165,11 +167,12 @@ class Publishing:
     ) -> Headers:
         """Look up what is to be changed: a read of `bound`. The fold is told which one of a room it is."""
         anybodys, target = self._changes_all(member, stream), request.data.get("target")
-        office: Headers = [(OFFICE, b"edge")] if anybodys and request.type == RETRACT else []
-        if anybodys and not is_room(stream):
+        office: Headers = [(OFFICE, b"edge")] if anybodys and request.type in _OF_OFFICE else []
+        if anybodys and not is_room(stream) and not must_be_there(request.type):
             return office
         self._budgets.take_read(bound)
-        n = await check_change(self._history, stream, target, member.user, lanes=lanes, anybodys=anybodys)
+        change = Change(target, request.type)
+        n = await check_change(self._history, stream, change, member.user, lanes=lanes, anybodys=anybodys)
         about = about_header(self._signer, stream.channel, str(target), n) if is_room(stream) and n else []
         return [*about, *office]
 

@@ -12,8 +12,10 @@ from kernel.errors import TouchlineError
 from kernel.fairness.paces import Paces
 from kernel.log.positions import Kind
 from kernel.log.records import OFFICE, Headers
-from schemas.checks import CHANGES, RETRACT
+from schemas.checks import CHANGES, PINS, RETRACT
 
+#: What moderators do that are none of those who publish there.
+OF_OFFICE: Final = frozenset({RETRACT, *PINS})
 #: A year: what a rate of nearly nothing comes to.
 _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
 #: What is decided of a user in this channel.
@@ -73,8 +75,8 @@ class Guard:
         self, event: Mapping[str, Any], append_ms: int, paces: Paces, headers: Headers | None = None
     ) -> None:
         """Raise `muted`, `forbidden`, `moderated`, `too_large` or `rate_limited` where the event is not
-        allowed. What an administrator takes back is: they need not be one of those who publish there."""
-        if event["type"] == RETRACT and of_office(headers):
+        allowed. What an administrator takes back or pins is: they need not be one of those who publish."""
+        if event["type"] in OF_OFFICE and of_office(headers):
             return
         sender = event["sender"]
         if self._sanction_of is not None and sender is not None:

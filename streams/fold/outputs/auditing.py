@@ -1,8 +1,8 @@
 """What moderators do, as events of a stream that only they read: `broadcast:touchline-audit-<channel>`. Pure.
 
-An event for each order that is carried out, and for each retraction that a door has let somebody post who may
-change everybody's messages (it says so in a header). Its key is the input's own place: read again after a
-crash, it is a repeat.
+An event for each order that is carried out, and for each retraction or pin that a door has let somebody post
+who may change everybody's messages (it says so in a header). Its key is the input's own place: read again
+after a crash, it is a repeat.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from kernel.access.users import audit_channel
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, partition_of, split_lane
 from kernel.log.records import Headers, Record, Write
-from streams.fold.checks.guards import of_office
+from streams.fold.checks.guards import OF_OFFICE, of_office
 
 #: The type of its events.
 TYPE: Final = "moderation"
@@ -33,11 +33,11 @@ class Auditing:
     def __init__(self, topic: str, partitions: Callable[[], int], signer: Signer) -> None:
         self._topic, self._partitions, self._signer = topic, partitions, signer
 
-    def retraction(self, event: Mapping[str, Any], headers: Headers | None) -> list[Write]:
-        """Of an accepted retraction; nothing where it is its author's."""
-        if not of_office(headers):
+    def change(self, event: Mapping[str, Any], headers: Headers | None) -> list[Write]:
+        """Of an accepted change; nothing where it is the author's."""
+        if event["type"] not in OF_OFFICE or not of_office(headers):
             return []
-        what = {"do": "retract", "target": event["data"]["target"], "by": event["sender"]}
+        what = {"do": event["type"], "target": event["data"]["target"], "by": event["sender"]}
         return self._write(split_lane(event["channel"])[0], event["id"], what)
 
     def orders(

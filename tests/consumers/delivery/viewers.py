@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from consumers.delivery.events import Events
-from consumers.delivery.hub import Feed, Hub, Raw
+from consumers.delivery.feeds import Feed
+from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import FanoutRecord
 from consumers.delivery.subscription import Page, Subscription
 from consumers.protocol.messages import AnyReply, Subscribe

@@ -104,6 +104,10 @@ def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
     settings = load_settings()
     if isinstance(retention := arguments.get("retention"), str):  # of another type: refused with the others
         check_class(settings.indexer, retention)
+    if isinstance(language := arguments.get("language"), str):
+        from search_indexer.text.by_channel import check_language
+
+        check_language(settings.elasticsearch.language, language)
 
     def done(record: "ChannelRecord") -> bool:
         from control.commands.checks import changed_settings

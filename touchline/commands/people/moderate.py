@@ -1,4 +1,4 @@
-"""`touchline moderate`: mute and ban, and see what was reported, by way of a gateway."""
+"""`touchline moderate`: mute and ban, pin, and see what was reported, by way of a gateway."""
 
 import asyncio
 import json
@@ -193,6 +193,36 @@ def words(
     for one, has in zip(text, found, strict=True):
         said = f"refused for {', '.join(map(printable, has))}" if has else "let in"
         click.echo(f"{said}: {printable(one)}")
+
+
+@command.command("pin")
+@_channel
+@click.argument("target", metavar="ID")
+@options("by")
+def pin(
+    *, channel: str, target: str, gateway: str | None, token: str | None, by: str | None, as_json: bool
+) -> None:
+    """Keep a message of a channel's chat, by its id, in view: one at a time.
+
+    Example: touchline moderate pin wc26-final 493682968118503665565696
+    """
+    asyncio.run(asker(gateway, token, by).pin(channel, target))
+    click.echo(json.dumps({"target": target, "pinned": True}) if as_json else "It is pinned.")
+
+
+@command.command("unpin")
+@_channel
+@click.argument("target", metavar="ID")
+@options("by")
+def unpin(
+    *, channel: str, target: str, gateway: str | None, token: str | None, by: str | None, as_json: bool
+) -> None:
+    """It need not be in view any more.
+
+    Example: touchline moderate unpin wc26-final 493682968118503665565696
+    """
+    asyncio.run(asker(gateway, token, by).unpin(channel, target))
+    click.echo(json.dumps({"target": target, "pinned": False}) if as_json else "It is not pinned any more.")
 
 
 def _each(

@@ -3,11 +3,11 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { StreamEvent } from "@touchline/client";
 
-import { plural } from "../shared/words.ts";
 import { textOf, whenOf } from "./columns.ts";
 import type { Model } from "./model.ts";
 import { NO_NEWS, type Watching } from "./watching.ts";
 import { type Alert, FILTERS, nameFor, ofAlert, sayAlert } from "./wanted.ts";
+import { t } from "../shared/tongue.ts";
 
 const SHOWN = 3;
 
@@ -16,12 +16,12 @@ export function Alerts({ model, watching, nobody }: { model: Model; watching: Wa
   const { alerts, problem } = watching;
   return (
     <section class="card alerts" aria-labelledby="alerts-title">
-      <h2 id="alerts-title">Saved searches</h2>
-      <p class="quiet">A saved search is an alert: what it finds from now on shows here as it happens, and on its own stream.</p>
-      {nobody ? <p class="quiet" id="nobody">Say above who you are, and save yours.</p> : <Save model={model} watching={watching} />}
+      <h2 id="alerts-title">{t("Saved searches")}</h2>
+      <p class="quiet">{t("A saved search is an alert: what it finds from now on shows here as it happens, and on its own stream.")}</p>
+      {nobody ? <p class="quiet" id="nobody">{t("Say above who you are, and save yours.")}</p> : <Save model={model} watching={watching} />}
       {problem.value && !nobody && <p class="notice" role="alert">{problem.value}</p>}
       {!nobody && <ul id="alerts">{alerts.value?.map((alert) => <One key={alert.id} alert={alert} model={model} watching={watching} />)}</ul>}
-      {!nobody && alerts.value?.length === 0 && <p class="quiet">None yet.</p>}
+      {!nobody && alerts.value?.length === 0 && <p class="quiet">{t("None yet.")}</p>}
     </section>
   );
 }
@@ -42,12 +42,12 @@ function Save({ model, watching }: { model: Model; watching: Watching }) {
   };
   return (
     <form class="row" onSubmit={(event) => void save(event)}>
-      <label class="sr-only" for="alert">Name of the alert</label>
-      <input class="field" id="alert" placeholder="its-name" value={name.value} maxLength={100} pattern="[A-Za-z0-9._\-]+" required title="Letters, digits, dots, hyphens, underscores" autocomplete="off" spellcheck={false} autocapitalize="off" disabled={nothing}
+      <label class="sr-only" for="alert">{t("Name of the alert")}</label>
+      <input class="field" id="alert" placeholder="its-name" value={name.value} maxLength={100} pattern="[A-Za-z0-9._\-]+" required title={t("Letters, digits, dots, hyphens, underscores")} autocomplete="off" spellcheck={false} autocapitalize="off" disabled={nothing}
         onInput={(event) => { name.value = event.currentTarget.value; own.value = name.value !== ""; }} />
-      <button class="button" type="submit" id="save-alert" disabled={nothing || busy.value}>Save</button>
-      {nothing && <p class="quiet">Search for something first.</p>}
-      {timed && !nothing && <p class="quiet">Without its times: an alert is about what comes.</p>}
+      <button class="button" type="submit" id="save-alert" disabled={nothing || busy.value}>{t("Save")}</button>
+      {nothing && <p class="quiet">{t("Search for something first.")}</p>}
+      {timed && !nothing && <p class="quiet">{t("Without its times: an alert is about what comes.")}</p>}
     </form>
   );
 }
@@ -62,14 +62,14 @@ function One({ alert, model, watching }: { alert: Alert; model: Model; watching:
   return (
     <li data-alert={alert.id}>
       <div class="alert-head">
-        <button type="button" class="alert-name" title="Search for it" onClick={look}>{alert.id}</button>
-        {fresh > 0 && <span class="fresh">{plural(fresh, "new")}</span>}
+        <button type="button" class="alert-name" title={t("Search for it")} onClick={look}>{alert.id}</button>
+        {fresh > 0 && <span class="fresh">{t("{n} new", { n: fresh.toLocaleString("en") })}</span>}
         {sure.value ? (
-          <span class="acts"><button type="button" class="button small" onClick={() => void watching.remove(alert.id)}>Remove it</button> <button type="button" class="button plain small" onClick={() => (sure.value = false)}>Keep</button></span>
-        ) : <button type="button" class="quiet-button remove" aria-label={`Remove ${alert.id}`} onClick={() => (sure.value = true)}>Remove</button>}
+          <span class="acts"><button type="button" class="button small" onClick={() => void watching.remove(alert.id)}>{t("Remove it")}</button> <button type="button" class="button plain small" onClick={() => (sure.value = false)}>{t("Keep")}</button></span>
+        ) : <button type="button" class="quiet-button remove" aria-label={t("Remove {id}", { id: alert.id })} onClick={() => (sure.value = true)}>{t("Remove")}</button>}
       </div>
       <code class="alert-query">{sayAlert(alert) || "everything"}</code>
-      {alert.suspended && <p class="notice">It rests until {whenOf(alert.suspended.until, model.zone).short}: {alert.suspended.why}</p>}
+      {alert.suspended && <p class="notice">{t("It rests until")} {whenOf(alert.suspended.until, model.zone).short}: {alert.suspended.why}</p>}
       {events.length > 0 && <ol class="news">{events.slice(0, SHOWN).map((event) => <Told key={`${event.stream} ${event.seq}`} event={event} model={model} />)}</ol>}
     </li>
   );

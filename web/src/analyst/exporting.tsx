@@ -4,10 +4,10 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 
 import { request } from "../shared/config.ts";
-import { plural } from "../shared/words.ts";
 import { type Model, OWN_ZONE } from "./model.ts";
 import { Rows } from "./rows.ts";
 import { toExport, type Wanted } from "./wanted.ts";
+import { many, t } from "../shared/tongue.ts";
 
 type Form = "ndjson" | "csv";
 const TYPES: Readonly<Record<Form, string>> = { ndjson: "application/x-ndjson", csv: "text/csv" };
@@ -24,29 +24,29 @@ export function Exporting({ model, total }: { model: Model; total: number }) {
   const start = async (form: Form) => {
     const control = new AbortController();
     running.current = control;
-    [busy.value, said.value, problem.value] = [true, "Exporting…", ""];
+    [busy.value, said.value, problem.value] = [true, t("Exporting…"), ""];
     try {
       let toldAt = 0;
       const { file, rows } = await exported(model.wanted.value, form, control.signal, (count) => {
         if (performance.now() - toldAt < TELL_MS) return;
         toldAt = performance.now();
-        said.value = `${plural(count, "row")} of about ${total.toLocaleString("en")}`;
+        said.value = many(count, "{n} row of about {total}", "{n} rows of about {total}", { total: total.toLocaleString("en") });
       });
       save(file, `search-${new Date().toISOString().slice(0, 16).replace(":", "")}.${form}`);
-      said.value = `${plural(rows, "row")} saved.`;
+      said.value = many(rows, "{n} row saved.", "{n} rows saved.");
     } catch (error) {
-      said.value = control.signal.aborted ? "Called off; nothing was saved." : "";
-      if (!control.signal.aborted) problem.value = error instanceof Error ? error.message : "The export failed.";
+      said.value = control.signal.aborted ? t("Called off; nothing was saved.") : "";
+      if (!control.signal.aborted) problem.value = error instanceof Error ? error.message : t("The export failed.");
     } finally {
       busy.value = false;
     }
   };
   return (
     <div class="exporting">
-      {busy.value ? <button type="button" class="button plain small" onClick={() => running.current?.abort()}>Call it off</button> : (
+      {busy.value ? <button type="button" class="button plain small" onClick={() => running.current?.abort()}>{t("Call it off")}</button> : (
         <>
-          <button type="button" class="button plain small" id="export-csv" disabled={total === 0} onClick={() => void start("csv")}>Export CSV</button>
-          <button type="button" class="button plain small" id="export-ndjson" disabled={total === 0} onClick={() => void start("ndjson")}>NDJSON</button>
+          <button type="button" class="button plain small" id="export-csv" disabled={total === 0} onClick={() => void start("csv")}>{t("Export CSV")}</button>
+          <button type="button" class="button plain small" id="export-ndjson" disabled={total === 0} onClick={() => void start("ndjson")}>{t("NDJSON")}</button>
         </>
       )}
       <span class="said" role="status">{said.value}</span>

@@ -5,6 +5,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 
 import type { Model } from "./model.ts";
 import { type Field, FIELDS, type Filter, operatorFor, toggled, withWord } from "./wanted.ts";
+import { t } from "../shared/tongue.ts";
 
 const FEW = 6;
 const MOST_SHOWN = 200;
@@ -13,7 +14,7 @@ const NAMES: Readonly<Record<Field, string>> = { kind: "Kind", channel: "Channel
 export function Facets({ model, counted }: { model: Model; counted: Counted }) {
   return (
     <section class="card facets" aria-labelledby="facets-title">
-      <h2 id="facets-title">Counts</h2>
+      <h2 id="facets-title">{t("Counts")}</h2>
       {FIELDS.map((field) => <Facet key={field} model={model} field={field} buckets={counted[field] ?? []} />)}
       <StandOut model={model} words={counted.standout} />
     </section>
@@ -32,7 +33,7 @@ function Facet({ model, field, buckets }: { model: Model; field: Field; buckets:
     try {
       [every.value, problem.value] = [await model.values(field), ""];
     } catch (error) {
-      problem.value = error instanceof Error ? error.message : "They could not be counted.";
+      problem.value = error instanceof Error ? error.message : t("They could not be counted.");
     }
   };
   const shown = (every.value ?? buckets.slice(0, FEW)).filter(({ value }) => value.toLowerCase().includes(only.value.toLowerCase()));
@@ -43,19 +44,19 @@ function Facet({ model, field, buckets }: { model: Model; field: Field; buckets:
   return (
     <div class="facet-of">
       <h3>{NAMES[field]}</h3>
-      {every.value && every.value.length > FEW && <input class="field" type="search" aria-label={`Only values of ${NAMES[field]} with`} placeholder="Only with…" value={only.value} onInput={(event) => (only.value = event.currentTarget.value)} />}
+      {every.value && every.value.length > FEW && <input class="field" type="search" aria-label={t("Only values of {n} with", { n: t(NAMES[field]) })} placeholder={t("Only with…")} value={only.value} onInput={(event) => (only.value = event.currentTarget.value)} />}
       <ul aria-label={NAMES[field]} class={every.value ? "every" : ""} {...(every.value ? { tabIndex: 0 } : {})}>
         {shown.slice(0, MOST_SHOWN).map(({ value, count }) => (
           <li key={value}>
             <span class="share" style={{ width: `${(100 * count) / most}%` }} aria-hidden="true" />
             <button type="button" class="value" aria-pressed={filters.includes(value)} onClick={() => choose(value)}><bdi>{value}</bdi> <span>{count.toLocaleString("en")}</span></button>
-            <button type="button" class="not" aria-label={`Leave out ${value}`} title={`Leave out ${value}`} onClick={() => leaveOut(value)}><span aria-hidden="true">−</span></button>
+            <button type="button" class="not" aria-label={t("Leave out {value}", { value })} title={t("Leave out {value}", { value })} onClick={() => leaveOut(value)}><span aria-hidden="true">−</span></button>
           </li>
         ))}
       </ul>
       {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-      {!every.value && buckets.length > FEW && <button type="button" class="quiet-button" onClick={() => void look()}>More of {NAMES[field].toLowerCase()}…</button>}
-      {every.value && <button type="button" class="quiet-button" onClick={() => { [every.value, only.value] = [null, ""]; }}>Fewer</button>}
+      {!every.value && buckets.length > FEW && <button type="button" class="quiet-button" onClick={() => void look()}>{t("More of {n}…", { n: t(NAMES[field]).toLowerCase() })}</button>}
+      {every.value && <button type="button" class="quiet-button" onClick={() => { [every.value, only.value] = [null, ""]; }}>{t("Fewer")}</button>}
     </div>
   );
 }
@@ -64,12 +65,12 @@ function StandOut({ model, words }: { model: Model; words: readonly Word[] | und
   const { wanted } = model;
   return (
     <div class="facet-of">
-      <label class="check"><input type="checkbox" id="standout" checked={wanted.value.standout} onChange={(event) => model.want({ standout: event.currentTarget.checked })} /> Words that stand out</label>
-      {words && words.length === 0 && <p class="quiet">None: these hits speak as all else does.</p>}
+      <label class="check"><input type="checkbox" id="standout" checked={wanted.value.standout} onChange={(event) => model.want({ standout: event.currentTarget.checked })} /> {t("Words that stand out")}</label>
+      {words && words.length === 0 && <p class="quiet">{t("None: these hits speak as all else does.")}</p>}
       {words && words.length > 0 && (
-        <ul class="words" aria-label="Words that stand out">
+        <ul class="words" aria-label={t("Words that stand out")}>
           {words.map(({ word, count, of, background, of_background }) => {
-            const says = `In ${count.toLocaleString("en")} of ${of.toLocaleString("en")} hits, and in ${background.toLocaleString("en")} of ${of_background.toLocaleString("en")} of all`;
+            const says = t("In {n} of {of} hits, and in {m} of {all} of all", { n: count.toLocaleString("en"), of: of.toLocaleString("en"), m: background.toLocaleString("en"), all: of_background.toLocaleString("en") });
             return <li key={word}><button type="button" title={says} onClick={() => model.want({ q: withWord(wanted.value.q, word) })}><bdi>{word}</bdi> <span>{count.toLocaleString("en")}</span></button></li>;
           })}
         </ul>

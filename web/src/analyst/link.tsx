@@ -3,6 +3,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 
 import type { Model } from "./model.ts";
+import { t } from "../shared/tongue.ts";
 
 export function Link({ model }: { model: Model }) {
   const said = useSignal("");
@@ -10,15 +11,15 @@ export function Link({ model }: { model: Model }) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(model.link());
-      said.value = "Copied.";
+      said.value = t("Copied.");
     } catch {
-      said.value = "Copy it from the address above.";
+      said.value = t("Copy it from the address above.");
     }
   };
   return (
     <p class="link">
       <span class="said" role="status">{said.value}</span>
-      <button type="button" class="button plain small" onClick={() => void copy()}>Copy the link</button>
+      <button type="button" class="button plain small" onClick={() => void copy()}>{t("Copy the link")}</button>
     </p>
   );
 }

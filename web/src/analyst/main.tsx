@@ -1,5 +1,6 @@
 // The analyst's desk: everything that search can do, in a page; the search itself is its address.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "../shared/head.css";
 import "./analyst.css";
@@ -13,7 +14,7 @@ import { onSlash } from "../shared/slash.ts";
 import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
 import { Who } from "../shared/who.tsx";
-import { plural, sayStatus } from "../shared/words.ts";
+import { sayStatus } from "../shared/words.ts";
 import { Alerts } from "./alerts.tsx";
 import { Context } from "./context.tsx";
 import { Facets } from "./facets.tsx";
@@ -25,6 +26,7 @@ import { Table } from "./table.tsx";
 import { TimeChart } from "./timechart.tsx";
 import { sayDifference } from "./wanted.ts";
 import { Watching } from "./watching.ts";
+import { many, speak, t } from "../shared/tongue.ts";
 
 const model = signal<Model | null>(null);
 const watching = signal<Watching | null>(null);
@@ -51,7 +53,7 @@ function Page({ config }: { config: PageConfig }) {
     };
   }, []);
   useEffect(() => onSlash(() => document.getElementById("q")?.focus()), []);
-  useSignalEffect(() => { document.title = [model.value?.wanted.value.q, "Search · Touchline"].filter(Boolean).join(" · "); });
+  useSignalEffect(() => { document.title = [model.value?.wanted.value.q, t("Search · Touchline")].filter(Boolean).join(" · "); });
   const [here, alerts] = [model.value, watching.value];
   if (!here || !alerts) return null;
   const said = sayStatus(alerts.status.value, performance.now());
@@ -59,9 +61,9 @@ function Page({ config }: { config: PageConfig }) {
   return (
     <>
       <header class="page-head">
-        <h1>Search</h1>
+        <h1>{t("Search")}</h1>
         <a href={namedUser() ? `/?${new URLSearchParams({ user: namedUser() }).toString()}` : "/"}>Touchline</a>
-        <Who names={config.names} user={config.names ? namedUser() : storedToken() ? "signed in" : ""} onChange={() => open(config)} />
+        <Who names={config.names} user={config.names ? namedUser() : storedToken() ? t("signed in") : ""} onChange={() => open(config)} />
         <span class={`state ${said.tone}`} title={said.detail}>{said.text}</span>
         <ThemeButton />
       </header>
@@ -74,8 +76,8 @@ function Page({ config }: { config: PageConfig }) {
         {here.problem.value && !here.wantsToken.value && <p class="notice" role="alert">{here.problem.value}</p>}
         {found && (
           <div class="summary">
-            <p class="found-count" role="status">{found.total === 0 ? "Nothing was found" : plural(found.total, "hit")} <span class="took">in {Math.max(1, Math.round(found.took_ms)).toLocaleString("en")} ms</span>{found.facets?.previous && <span class="difference">{sayDifference(found.total, found.facets.previous.total)}</span>}</p>
-            {found.did_you_mean !== undefined && <p>Did you mean <button type="button" class="button plain small" id="meant" onClick={() => here.want({ q: found.did_you_mean ?? "" })}>{found.did_you_mean}</button>?</p>}
+            <p class="found-count" role="status">{found.total === 0 ? t("Nothing was found") : many(found.total, "{n} hit", "{n} hits")} <span class="took">{t("in {n} ms", { n: Math.max(1, Math.round(found.took_ms)).toLocaleString("en") })}</span>{found.facets?.previous && <span class="difference">{sayDifference(found.total, found.facets.previous.total)}</span>}</p>
+            {found.did_you_mean !== undefined && <p>{t("Did you mean")} <button type="button" class="button plain small" id="meant" onClick={() => here.want({ q: found.did_you_mean ?? "" })}>{found.did_you_mean}</button>?</p>}
             <Link model={here} />
           </div>
         )}
@@ -84,8 +86,8 @@ function Page({ config }: { config: PageConfig }) {
           <div class="results" aria-busy={here.busy.value}>
             {found?.facets && found.total > 0 && <TimeChart model={here} counted={found.facets} />}
             {found && found.hits.length > 0 && <Table model={here} found={found} />}
-            {found && found.total === 0 && <p class="empty"><strong>No event matches</strong>Try fewer words, the beginning of one with a * behind it, or more time.</p>}
-            {!found && !here.problem.value && <p class="empty" aria-busy="true">Searching…</p>}
+            {found && found.total === 0 && <p class="empty"><strong>{t("No event matches")}</strong>{t("Try fewer words, the beginning of one with a * behind it, or more time.")}</p>}
+            {!found && !here.problem.value && <p class="empty" aria-busy="true">{t("Searching…")}</p>}
           </div>
           <div class="side">
             {found?.facets && found.total > 0 && <Facets model={here} counted={found.facets} />}
@@ -103,10 +105,10 @@ function Linked({ model: here }: { model: Model }) {
   const hit = here.opened.value;
   const [stream, seq] = hit.split("@");
   if (!stream || !seq || here.found.value?.hits.some((one) => hitOf(one) === hit)) return null;
-  return <section class="card linked" aria-label="What the link leads to"><h2><bdi>{stream}</bdi></h2><Context key={hit} model={here} stream={stream} seq={Number(seq)} /></section>;
+  return <section class="card linked" aria-label={t("What the link leads to")}><h2><bdi>{stream}</bdi></h2><Context key={hit} model={here} stream={stream} seq={Number(seq)} /></section>;
 }
 
 start((config) => {
   open(config);
   return <Page config={config} />;
-});
+}, speak());

@@ -5,6 +5,7 @@ import { batch, signal } from "@preact/signals";
 
 import { ask, namedUser, Refused } from "../shared/config.ts";
 import { type Field, fromAddress, NOTHING, toAddress, toCounts, toSearch, type Wanted } from "./wanted.ts";
+import { t } from "../shared/tongue.ts";
 
 const PAGE = 50;
 /** Rows that the table holds: whoever wants more of them exports. */
@@ -114,7 +115,7 @@ export class Model {
     } catch (error) {
       if (control.signal.aborted) return;
       batch(() => {
-        this.problem.value = error instanceof Error ? error.message : "The search failed.";
+        this.problem.value = error instanceof Error ? error.message : t("The search failed.");
         this.wantsToken.value = error instanceof Refused && error.wantsToken;
       });
     } finally {

@@ -8,6 +8,7 @@ import { ask } from "../shared/config.ts";
 import { OPERATORS } from "./generated.ts";
 import { type Model } from "./model.ts";
 import { withWord } from "./wanted.ts";
+import { t } from "../shared/tongue.ts";
 
 const SUGGEST_MS = 90;
 
@@ -43,7 +44,7 @@ export function Query({ model }: { model: Model }) {
         ({ start, suggestions }) => {
           offers.value = suggestions.map(({ text, kind, says, count }) => {
             const made = before.slice(0, start) + text + (kind === "operator" ? "" : " ");
-            return { q: made + q.slice(at).trimStart(), caret: made.length, text, kind, says: says ?? (count ? `in ${count.toLocaleString("en")}` : "") };
+            return { q: made + q.slice(at).trimStart(), caret: made.length, text, kind, says: says ?? (count ? t("in {n}", { n: count.toLocaleString("en") }) : "") };
           });
           chosen.value = -1;
         },
@@ -86,26 +87,26 @@ export function Query({ model }: { model: Model }) {
     <>
       <form class="query" role="search" onSubmit={(event) => { event.preventDefault(); ask_(); }}>
         <div class="query-field">
-          <label class="sr-only" for="q">Search for</label>
+          <label class="sr-only" for="q">{t("Search for")}</label>
           <input class="field" id="q" ref={field} type="text" inputMode="search" enterKeyHint="search" maxLength={2000} autocomplete="off" spellcheck={false} autocapitalize="off"
-            placeholder={'Words, "a phrase", from:ana, after:2h, has:link, -not'} value={model.typed.value}
+            placeholder={t("Words, \"a phrase\", from:ana, after:2h, has:link, -not")} value={model.typed.value}
             role="combobox" aria-autocomplete="list" aria-expanded={open} aria-controls={`${id}-list`} aria-describedby={`${id}-how`}
             {...(chosen.value >= 0 ? { "aria-activedescendant": `${id}-${chosen.value}` } : {})}
             onInput={(event) => type(event.currentTarget)}
             onKeyDown={key} onBlur={close} />
-          <span class="sr-only" id={`${id}-how`}>Tab takes the first suggestion, arrows choose another, Escape closes them.</span>
-          <ul class="offers" id={`${id}-list`} role="listbox" aria-label="Suggestions" hidden={!open}>
+          <span class="sr-only" id={`${id}-how`}>{t("Tab takes the first suggestion, arrows choose another, Escape closes them.")}</span>
+          <ul class="offers" id={`${id}-list`} role="listbox" aria-label={t("Suggestions")} hidden={!open}>
             {offers.value.map((offer, n) => (
               <li key={offer.text} id={`${id}-${n}`} role="option" aria-selected={n === chosen.value} class={n === Math.max(0, chosen.value) ? "first" : ""}
                 onPointerDown={(event) => { event.preventDefault(); take(offer); }}>
-                <bdi>{offer.text}</bdi> <span>{offer.says}</span> <small>{n === Math.max(0, chosen.value) ? "Tab" : KINDS[offer.kind]}</small>
+                <bdi>{offer.text}</bdi> <span>{offer.says}</span> <small>{n === Math.max(0, chosen.value) ? "Tab" : t(KINDS[offer.kind] ?? "")}</small>
               </li>
             ))}
           </ul>
         </div>
-        <button class="button" type="submit">Search</button>
-        <button class="button plain" type="button" aria-expanded={help.value} aria-controls={`${id}-help`} onClick={() => (help.value = !help.value)}>Help</button>
-        {unasked && <p class="unasked">Press Enter to search for this.</p>}
+        <button class="button" type="submit">{t("Search")}</button>
+        <button class="button plain" type="button" aria-expanded={help.value} aria-controls={`${id}-help`} onClick={() => (help.value = !help.value)}>{t("Help")}</button>
+        {unasked && <p class="unasked">{t("Press Enter to search for this.")}</p>}
       </form>
       <div id={`${id}-help`} hidden={!help.value}>{help.value && <Help onTake={(text) => { model.typed.value = withWord(model.typed.value, text); field.current?.focus(); }} />}</div>
     </>
@@ -122,9 +123,9 @@ const WORDS: readonly (readonly [string, string])[] = [
 
 function Help({ onTake }: { onTake: (text: string) => void }) {
   return (
-    <section class="card help" aria-label="What may stand in a query">
+    <section class="card help" aria-label={t("What may stand in a query")}>
       <dl>
-        {WORDS.map(([example, says]) => <div key={example}><dt><button type="button" onClick={() => onTake(example)}>{example}</button></dt><dd>{says}</dd></div>)}
+        {WORDS.map(([example, says]) => <div key={example}><dt><button type="button" onClick={() => onTake(example)}>{example}</button></dt><dd>{t(says)}</dd></div>)}
       </dl>
       <dl>
         {OPERATORS.map(({ name, says, examples }) => (
@@ -134,8 +135,8 @@ function Help({ onTake }: { onTake: (text: string) => void }) {
           </div>
         ))}
       </dl>
-      <p class="quiet">Each may be negated (<code>-from:bot</code>) and be one side of an <code>OR</code>. Times are written as <code>10m</code> (so long ago), <code>yesterday</code>, <code>19:30</code>, <code>2026-06-11</code>, <code>2026-06-11T19:00[Asia/Seoul]</code>; those without a zone are in the one chosen below.</p>
-      <p class="quiet">Keys: <kbd>/</kbd> to the query, <kbd>Tab</kbd> completes, <kbd>↑</kbd> <kbd>↓</kbd> along the rows, <kbd>Enter</kbd> shows a row in its context, <kbd>←</kbd> <kbd>→</kbd> along the bars, with <kbd>Shift</kbd> several of them.</p>
+      <p class="quiet">{t("Each may be negated (")}<code>-from:bot</code>{t(") and be one side of an")} <code>OR</code>{t(". Times are written as")} <code>10m</code> {t("(so long ago),")} <code>yesterday</code>, <code>19:30</code>, <code>2026-06-11</code>, <code>2026-06-11T19:00[Asia/Seoul]</code>{t("; those without a zone are in the one chosen below.")}</p>
+      <p class="quiet">{t("Keys:")} <kbd>/</kbd> {t("to the query,")} <kbd>Tab</kbd> {t("completes,")} <kbd>↑</kbd> <kbd>↓</kbd> {t("along the rows,")} <kbd>Enter</kbd> {t("shows a row in its context,")} <kbd>←</kbd> <kbd>→</kbd> {t("along the bars, with")} <kbd>Shift</kbd> {t("several of them.")}</p>
     </section>
   );
 }

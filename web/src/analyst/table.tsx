@@ -11,6 +11,7 @@ import { Context } from "./context.tsx";
 import { Exporting } from "./exporting.tsx";
 import { hitOf, type Model, MOST_ROWS } from "./model.ts";
 import { COLUMNS, isColumn, toggled } from "./wanted.ts";
+import { t } from "../shared/tongue.ts";
 
 export function Table({ model, found }: { model: Model; found: Found }) {
   const body = useRef<HTMLTableSectionElement>(null);
@@ -30,13 +31,13 @@ export function Table({ model, found }: { model: Model; found: Found }) {
   return (
     <section class="card found" aria-labelledby="found-title">
       <div class="card-head">
-        <h2 id="found-title">Hits</h2>
+        <h2 id="found-title">{t("Hits")}</h2>
         <Columns model={model} hits={hits} />
         <Exporting model={model} total={found.total} />
       </div>
       <div class="scroller" tabIndex={0} role="region" aria-labelledby="found-title">
         <table class="hits">
-          <thead><tr><th scope="col"><span class="sr-only">Its context</span></th>{columns.map((name) => <th scope="col" key={name}>{name === "time" ? <Order model={model} /> : name}</th>)}</tr></thead>
+          <thead><tr><th scope="col"><span class="sr-only">{t("Its context")}</span></th>{columns.map((name) => <th scope="col" key={name}>{name === "time" ? <Order model={model} /> : name}</th>)}</tr></thead>
           <tbody ref={body} onKeyDown={along}>
             {hits.map((hit, n) => {
               const name = hitOf(hit);
@@ -44,7 +45,7 @@ export function Table({ model, found }: { model: Model; found: Found }) {
               return (
                 <Fragment key={name}>
                   <tr class={open ? "row opened" : "row"}>
-                    <td><button type="button" class="open" tabIndex={n === stop ? 0 : -1} aria-expanded={open} aria-label={`${open ? "Close" : "Show"} ${hit.event.stream} ${hit.event.seq} in its context`} onFocus={() => (reached.value = n)} onClick={() => model.open(name)}><span aria-hidden="true">{open ? "▾" : "▸"}</span></button></td>
+                    <td><button type="button" class="open" tabIndex={n === stop ? 0 : -1} aria-expanded={open} aria-label={open ? t("Close {stream} {seq} in its context", { stream: hit.event.stream, seq: hit.event.seq }) : t("Show {stream} {seq} in its context", { stream: hit.event.stream, seq: hit.event.seq })} onFocus={() => (reached.value = n)} onClick={() => model.open(name)}><span aria-hidden="true">{open ? "▾" : "▸"}</span></button></td>
                     {columns.map((column) => <td key={column} data-column={column} class={column === "text" || column === "data" ? "long" : ""}><Cell hit={hit} column={column} zone={model.zone} /></td>)}
                   </tr>
                   {open && <tr class="context-row"><td colSpan={columns.length + 1}><Context model={model} stream={hit.event.stream} seq={hit.event.seq} /></td></tr>}
@@ -54,8 +55,8 @@ export function Table({ model, found }: { model: Model; found: Found }) {
           </tbody>
         </table>
       </div>
-      {next && hits.length < MOST_ROWS && <button type="button" class="button plain more" disabled={model.busy.value} onClick={() => void model.more()}>More hits</button>}
-      {next && hits.length >= MOST_ROWS && <p class="quiet">These are the first {MOST_ROWS.toLocaleString("en")}: narrow the search down, or export all of it.</p>}
+      {next && hits.length < MOST_ROWS && <button type="button" class="button plain more" disabled={model.busy.value} onClick={() => void model.more()}>{t("More hits")}</button>}
+      {next && hits.length >= MOST_ROWS && <p class="quiet">{t("These are the first {n}: narrow the search down, or export all of it.", { n: MOST_ROWS.toLocaleString("en") })}</p>}
     </section>
   );
 }
@@ -73,8 +74,8 @@ function Cell({ hit, column, zone }: { hit: Hit; column: string; zone: string })
 function Order({ model }: { model: Model }) {
   const { q, sort } = model.wanted.value;
   const newest = sort === "newest" || (sort === "" && q === "");
-  const says = sort === "oldest" ? "the oldest first" : newest ? "the newest first" : "the best first";
-  return <button type="button" class="order" aria-label={`time, ${says}; change the order`} onClick={() => model.want({ sort: newest ? "oldest" : "newest" })}>time <span aria-hidden="true">{sort === "oldest" ? "↑" : newest ? "↓" : "↕"}</span></button>;
+  const says = sort === "oldest" ? t("the oldest first") : newest ? t("the newest first") : t("the best first");
+  return <button type="button" class="order" aria-label={t("time, {says}; change the order", { says })} onClick={() => model.want({ sort: newest ? "oldest" : "newest" })}>{t("time")} <span aria-hidden="true">{sort === "oldest" ? "↑" : newest ? "↓" : "↕"}</span></button>;
 }
 
 function Columns({ model, hits }: { model: Model; hits: readonly Hit[] }) {
@@ -92,13 +93,13 @@ function Columns({ model, hits }: { model: Model; hits: readonly Hit[] }) {
   };
   return (
     <details class="columns" open={open.value} onToggle={(event) => (open.value = event.currentTarget.open)}>
-      <summary>Columns</summary>
+      <summary>{t("Columns")}</summary>
       <div class="popover" onKeyDown={(event) => { if (event.key === "Escape") { open.value = false; event.currentTarget.parentElement?.querySelector("summary")?.focus(); } }}>
         <ul>{known.map((name) => <li key={name}><label class="check"><input type="checkbox" checked={columns.includes(name)} onChange={() => model.show(toggled(columns, name))} /> {name}</label></li>)}</ul>
         <form class="row" onSubmit={add}>
-          <label class="sr-only" for="column">Another column of data</label>
+          <label class="sr-only" for="column">{t("Another column of data")}</label>
           <input class="field" id="column" placeholder="data.minute" value={other.value} maxLength={100} autocomplete="off" spellcheck={false} onInput={(event) => (other.value = event.currentTarget.value)} />
-          <button class="button plain" type="submit">Add</button>
+          <button class="button plain" type="submit">{t("Add")}</button>
         </form>
       </div>
     </details>

@@ -1,5 +1,7 @@
 // What is looked for, and how it is shown: as the page's address has it, as a search, as an export, as an alert.
 
+import { t } from "../shared/tongue.ts";
+
 export const FIELDS = ["kind", "channel", "sender", "type", "mark"] as const;
 export type Field = (typeof FIELDS)[number];
 /** Those of them that a search takes as filters. */
@@ -158,7 +160,8 @@ export function withWord(q: string, word: string): string {
 /** How much more or less than before, in words. */
 export function sayDifference(now: number, before: number): string {
   const difference = now - before;
-  if (difference === 0) return "as many as in the same time before";
+  if (difference === 0) return t("as many as in the same time before");
   const share = before > 0 ? ` (${difference > 0 ? "+" : "−"}${Math.round((100 * Math.abs(difference)) / before).toLocaleString("en")} %)` : "";
-  return `${Math.abs(difference).toLocaleString("en")} ${difference > 0 ? "more" : "fewer"}${share} than in the same time before`;
+  const given = { n: Math.abs(difference).toLocaleString("en"), share };
+  return difference > 0 ? t("{n} more{share} than in the same time before", given) : t("{n} fewer{share} than in the same time before", given);
 }

@@ -5,6 +5,7 @@ import { batch, signal } from "@preact/signals";
 
 import { ask, identity, type PageConfig } from "../shared/config.ts";
 import { type Alert, toAlert, type Wanted } from "./wanted.ts";
+import { t } from "../shared/tongue.ts";
 
 /** Streams of alerts that are watched at once, events of each that are read back, and those that are kept. */
 const MOST_WATCHED = 100;
@@ -68,7 +69,7 @@ export class Watching {
   async save(id: string, wanted: Wanted): Promise<boolean> {
     return await this.trying(async () => {
       await ask(`/v1/alerts/${encodeURIComponent(id)}`, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(toAlert(wanted)) });
-      this.announcement.value = `The alert ${id} is saved.`;
+      this.announcement.value = t("The alert {id} is saved.", { id });
       await this.look();
     });
   }
@@ -76,7 +77,7 @@ export class Watching {
   async remove(id: string): Promise<void> {
     await this.trying(async () => {
       await ask(`/v1/alerts/${encodeURIComponent(id)}`, { method: "DELETE" });
-      this.announcement.value = `The alert ${id} is removed.`;
+      this.announcement.value = t("The alert {id} is removed.", { id });
       await this.look();
     });
   }
@@ -111,7 +112,7 @@ export class Watching {
     const before = this.news.value.get(id) ?? NO_NEWS;
     batch(() => {
       this.news.value = new Map(this.news.value).set(id, { events: [found, ...before.events].slice(0, KEPT), fresh: before.fresh + (fresh ? 1 : 0) });
-      if (fresh) this.announcement.value = `${id}: something new.`;
+      if (fresh) this.announcement.value = t("{id}: something new.", { id });
     });
   }
 
@@ -121,7 +122,7 @@ export class Watching {
       this.problem.value = "";
       return true;
     } catch (error) {
-      this.problem.value = error instanceof Error ? error.message : "It was refused.";
+      this.problem.value = error instanceof Error ? error.message : t("It was refused.");
       return false;
     }
   }

@@ -1,5 +1,6 @@
 // What is on: live now, soon and lately; and a search over all of it.
 
+import "../shared/wide.css";
 import "../shared/theme.css";
 import "./home.css";
 

@@ -3,6 +3,7 @@
 import type { Report } from "@touchline/client";
 
 import { tame } from "../shared/names.ts";
+import { t } from "../shared/tongue.ts";
 
 /** A message that one can do something about. */
 export interface Message {
@@ -29,7 +30,7 @@ export function messageOf(id: string, stream: string, seq: number, event: Readon
   const data = (event?.["data"] ?? {}) as Readonly<Record<string, unknown>>;
   const text = (value: unknown) => (typeof value === "string" ? tame(value) : "");
   const sender = typeof event?.["sender"] === "string" ? event["sender"] : "";
-  const name = text(data["name"]) || text(sender) || "Somebody";
+  const name = text(data["name"]) || text(sender) || t("Somebody");
   return { id, stream, seq, sender, name: sender.startsWith("guest-") || !sender ? name : text(sender), text: text(data["text"]), at: text(event?.["server_ts"]), retracted: event?.["retracted"] === true };
 }
 

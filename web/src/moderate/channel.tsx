@@ -2,9 +2,9 @@
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 
-import { plural } from "../shared/words.ts";
 import type { ChatSettings, Desk } from "./desk.ts";
 import { sentence } from "./deeds.ts";
+import { many, t } from "../shared/tongue.ts";
 
 const SLOW: readonly (readonly [number, string])[] = [[0, "off"], [3, "3 s"], [5, "5 s"], [10, "10 s"], [30, "30 s"], [60, "a minute"], [300, "5 minutes"]];
 const TRY_MS = 300;
@@ -16,9 +16,9 @@ export function ChannelPane({ desk }: { desk: Desk }) {
   const settings = desk.settings.value;
   return (
     <section class="pane pane-channel" aria-labelledby="channel-title">
-      <header class="pane-head"><h2 id="channel-title">Channel</h2></header>
-      <div class="scroll" tabIndex={0} role="region" aria-label="What is set for the chat">
-        {settings ? <><SlowMode desk={desk} settings={settings} /><Words desk={desk} settings={settings} /></> : <p class="empty"><strong>Set by who administers the channel</strong>You moderate it: messages and users are yours.</p>}
+      <header class="pane-head"><h2 id="channel-title">{t("Channel")}</h2></header>
+      <div class="scroll" tabIndex={0} role="region" aria-label={t("What is set for the chat")}>
+        {settings ? <><SlowMode desk={desk} settings={settings} /><Words desk={desk} settings={settings} /></> : <p class="empty"><strong>{t("Set by who administers the channel")}</strong>{t("You moderate it: messages and users are yours.")}</p>}
       </div>
     </section>
   );
@@ -27,13 +27,13 @@ export function ChannelPane({ desk }: { desk: Desk }) {
 function SlowMode({ desk, settings }: { desk: Desk; settings: ChatSettings }) {
   const slow = settings.slow_s ?? 0;
   const known = SLOW.some(([seconds]) => seconds === slow);
-  const set = (seconds: number) => desk.set(seconds ? `Slow mode: a message every ${seconds} s` : "Slow mode is off", { slow_s: seconds || null });
+  const set = (seconds: number) => desk.set(seconds ? t("Slow mode: a message every {seconds} s", { seconds }) : t("Slow mode is off"), { slow_s: seconds || null });
   return (
     <section class="card" aria-labelledby="slow-title">
-      <h3 id="slow-title">Slow mode</h3>
-      <p class="quiet">How long somebody waits before they write again.</p>
+      <h3 id="slow-title">{t("Slow mode")}</h3>
+      <p class="quiet">{t("How long somebody waits before they write again.")}</p>
       <div class="choices" role="group" aria-labelledby="slow-title">
-        {SLOW.map(([seconds, label]) => <button key={seconds} type="button" data-slow={seconds} aria-pressed={slow === seconds} onClick={() => set(seconds)}>{label}</button>)}
+        {SLOW.map(([seconds, label]) => <button key={seconds} type="button" data-slow={seconds} aria-pressed={slow === seconds} onClick={() => set(seconds)}>{t(label)}</button>)}
         {!known && <button type="button" aria-pressed={true}>{slow} s</button>}
       </div>
     </section>
@@ -63,24 +63,24 @@ function Words({ desk, settings }: { desk: Desk; settings: ChatSettings }) {
   });
   const save = (event: Event) => {
     event.preventDefault();
-    desk.set(`${plural(words.value.length, "word is", "words are")} blocked`, { blocked: words.value });
+    desk.set(many(words.value.length, "{n} word is blocked", "{n} words are blocked"), { blocked: words.value });
   };
   const { own, hits, of } = tried.value ?? { own: null, hits: [], of: 0 };
   return (
     <form class="card" aria-labelledby="words-title" onSubmit={save}>
-      <h3 id="words-title">Blocked words</h3>
-      <p class="quiet">One a line, whole words or phrases, in whatever case. A message with one of them is refused.</p>
-      <label class="sr-only" for="words">Blocked words, one a line</label>
+      <h3 id="words-title">{t("Blocked words")}</h3>
+      <p class="quiet">{t("One a line, whole words or phrases, in whatever case. A message with one of them is refused.")}</p>
+      <label class="sr-only" for="words">{t("Blocked words, one a line")}</label>
       <textarea class="field" id="words" rows={6} spellcheck={false} value={draft.value} onInput={(event) => (draft.value = event.currentTarget.value)} />
-      <label for="try">Try it out</label>
-      <input class="field" id="try" placeholder="What somebody might write" value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
+      <label for="try">{t("Try it out")}</label>
+      <input class="field" id="try" placeholder={t("What somebody might write")} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
       <div role="status" class="tried">
-        {own !== null && <p class={own.length > 0 ? "verdict bad" : "verdict good"}>{own.length > 0 ? `Refused, for “${own.join("”, “")}”` : "Let in"}</p>}
-        {of > 0 && <p class="quiet">{hits.length === 0 ? `None of the last ${of} messages would have been refused.` : `${hits.length} of the last ${of} messages would have been refused:`}</p>}
+        {own !== null && <p class={own.length > 0 ? "verdict bad" : "verdict good"}>{own.length > 0 ? t("Refused, for “{words}”", { words: own.join("”, “") }) : t("Let in")}</p>}
+        {of > 0 && <p class="quiet">{hits.length === 0 ? t("None of the last {of} messages would have been refused.", { of }) : t("{n} of the last {of} messages would have been refused:", { n: hits.length, of })}</p>}
         {hits.length > 0 && <ul class="hits">{hits.slice(-SHOWN).map((hit, n) => <li key={n} dir="auto">{hit.slice(0, 200)}</li>)}</ul>}
       </div>
       {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-      <p class="row"><button class="button" type="submit" disabled={!changed}>Block these words</button>{changed && <button type="button" class="button plain" onClick={() => (draft.value = settings.blocked.join("\n"))}>As it was</button>}</p>
+      <p class="row"><button class="button" type="submit" disabled={!changed}>{t("Block these words")}</button>{changed && <button type="button" class="button plain" onClick={() => (draft.value = settings.blocked.join("\n"))}>{t("As it was")}</button>}</p>
     </form>
   );
 }

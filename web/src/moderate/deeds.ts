@@ -1,6 +1,7 @@
 // What a moderator has done here, the latest first, and how it is undone.
 
 import { computed, signal } from "@preact/signals";
+import { t } from "../shared/tongue.ts";
 
 /** How long a retraction waits: what is taken back stays taken back. */
 export const WAIT_MS = 4000;
@@ -52,7 +53,7 @@ export class Deeds {
       await deed.undo();
       this.change(deed.id, { state: "undone", undo: null });
     } catch (error) {
-      this.change(deed.id, { state: "failed", said: `${deed.said}. Undoing it failed: ${sentence(error)}` });
+      this.change(deed.id, { state: "failed", said: t("{what}. Undoing it failed: {why}", { what: deed.said, why: sentence(error) }) });
     }
   }
 
@@ -80,7 +81,7 @@ export class Deeds {
 }
 
 export function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : "It did not work: try again.";
+  return error instanceof Error ? error.message : t("It did not work: try again.");
 }
 
 /** All of it, a few at a time. Rejects once all are tried, with how many failed and why the first did. */
@@ -91,5 +92,5 @@ export async function each<T>(all: readonly T[], work: (one: T) => Promise<void>
     for (let one = left.shift(); one !== undefined; one = left.shift()) await work(one).catch((error: unknown) => failures.push(error));
   };
   await Promise.all(Array.from({ length: 6 }, next));
-  if (failures.length > 0) throw new Error(all.length > 1 ? `${failures.length} of ${all.length} failed: ${sentence(failures[0])}` : sentence(failures[0]));
+  if (failures.length > 0) throw new Error(all.length > 1 ? t("{n} of {all} failed: {why}", { n: failures.length, all: all.length, why: sentence(failures[0]) }) : sentence(failures[0]));
 }

@@ -4,10 +4,11 @@ import { type Client, connect, Moderation, type Report, type Sanction, type Stat
 import { computed, signal } from "@preact/signals";
 
 import { ChatLog, type Line } from "../shared/chatlog.ts";
+import { PinnedMessage } from "../shared/pinned.ts";
 import { ask, identity, namedUser, type PageConfig, Refused } from "../shared/config.ts";
-import { plural } from "../shared/words.ts";
 import { casesOf, type Message, messageOf } from "./cases.ts";
 import { Deeds, each, sentence } from "./deeds.ts";
+import { many, t } from "../shared/tongue.ts";
 
 const LINES = 2000;
 const FIRST = 200;
@@ -51,6 +52,7 @@ export class Desk {
   /** What moderators have done here, the latest first. */
   readonly told = signal<readonly StreamEvent[]>([]);
   readonly deeds = new Deeds();
+  readonly pinned: PinnedMessage;
   /** Lists as they were when they were held still; null: they move. */
   readonly held = signal<{ readonly lines: readonly Line[]; readonly reports: readonly Report[] } | null>(null);
   readonly shown = computed(() => this.held.value?.lines ?? this.lines.value);
@@ -81,6 +83,7 @@ export class Desk {
     config: PageConfig,
   ) {
     this.stream = `chat:${channel}`;
+    this.pinned = new PinnedMessage(channel, (id) => this.log.find(id));
     this.client = connect({ url: config.edges, ...identity() });
     this.client.onStatus((status) => (this.status.value = status));
     this.client.subscribe(this.stream, {
@@ -106,6 +109,7 @@ export class Desk {
   close(): void {
     this.closed = true;
     this.deeds.flush();
+    this.pinned.close();
     clearInterval(this.timer);
     clearTimeout(this.soon);
     cancelAnimationFrame(this.frame);
@@ -195,6 +199,7 @@ export class Desk {
     const events = this.fresh;
     this.fresh = [];
     this.log.append(events);
+    this.pinned.take(events);
     this.lines.value = this.log.view();
     // What was taken back is seen at once, also in lists that are held still.
     const gone = new Set(events.filter(({ type }) => type === "retract").map(({ data }) => String(data["target"] ?? "")));
@@ -230,7 +235,7 @@ export class Desk {
     this.going.value = new Set([...this.going.value, ...ids]);
     const rest = () => (this.going.value = new Set([...this.going.value].filter((id) => !ids.includes(id))));
     this.deeds.later(
-      `Taking ${plural(wanted.length, "message")} back`,
+      many(wanted.length, "Taking {n} message back", "Taking {n} messages back"),
       async () => {
         try {
           await this.takeBack(ids);
@@ -240,11 +245,21 @@ export class Desk {
         await this.markDone(ids).catch(() => undefined); // they stay in the queue, without their text
         const theirs = this.theirs.value;
         if (theirs) this.theirs.value = { ...theirs, messages: theirs.messages.map((one) => (ids.includes(one.id) ? { ...one, text: "", retracted: true } : one)) };
-        return `${plural(wanted.length, "message was", "messages were")} taken back`;
+        return many(wanted.length, "{n} message was taken back", "{n} messages were taken back");
       },
       rest,
     );
     this.clear();
+  }
+
+  /** Keeps a message in view, or no more; undone, it is as it was before. */
+  pin(id: string, on: boolean): void {
+    const before = this.pinned.target;
+    const back = async () => {
+      if (!on || before !== "") await this.pinned.pin(on ? before : id);
+      else await this.pinned.unpin(id);
+    };
+    void this.deeds.act(on ? t("A message was pinned") : t("Nothing is pinned any more"), async () => await (on ? this.pinned.pin(id) : this.pinned.unpin(id)), back);
   }
 
   private async takeBack(ids: readonly string[]): Promise<void> {
@@ -256,7 +271,7 @@ export class Desk {
       keepalive: true, // also of a page that is left
     });
     const failed = answer.results.filter(({ ok }) => !ok);
-    if (failed.length > 0) throw new Error(`${failed.length} of ${ids.length} could not be taken back: ${failed[0]?.message ?? ""}`);
+    if (failed.length > 0) throw new Error(t("{n} of {all} could not be taken back: {why}", { n: failed.length, all: ids.length, why: failed[0]?.message ?? "" }));
   }
 
   /** What was reported of these messages needs nothing more. */
@@ -265,7 +280,7 @@ export class Desk {
     if (numbers.length === 0) return;
     const cases = new Set(ids);
     void this.deeds.act(
-      `${plural(cases.size, "case")} closed`,
+      many(cases.size, "{n} case closed", "{n} cases closed"),
       async () => await this.markDone(ids),
       async () => {
         await this.asked.settle(this.stream, numbers, false);
@@ -290,9 +305,9 @@ export class Desk {
     if (whom.length === 0) return;
     const span = what === "mute" || what === "ban" ? this.span.value : "";
     const before = new Map(whom.map((user) => [user, this.sanctions.value.get(user)]));
-    const names = whom.length > 3 ? plural(whom.length, "user") : whom.join(", ");
+    const names = whom.length > 3 ? many(whom.length, "{n} user", "{n} users") : whom.join(", ");
     void this.deeds.act(
-      `${names} ${SAID[what]}${span ? ` for ${spanWords(span)}` : ""}`,
+      t(SAID[what], { names, span: span ? t(" for {span}", { span: spanWords(span) }) : "" }),
       async () => await this.order(whom, async (user) => void (await this.asked[what](this.channel, user, span || undefined))),
       async () => await this.order(whom, async (user) => await this.restore(user, what, before.get(user))),
     );
@@ -333,15 +348,15 @@ export class Desk {
   }
 }
 
-const SAID = { mute: "muted", unmute: "may write again", ban: "banned", unban: "may read again" } as const;
+const SAID = { mute: "{names} muted{span}", unmute: "{names} may write again", ban: "{names} banned{span}", unban: "{names} may read again" } as const;
 
 export const SPANS: readonly (readonly [string, string])[] = [["10m", "10 minutes"], ["1h", "an hour"], ["12h", "12 hours"], ["1d", "a day"], ["7d", "7 days"], ["30d", "30 days"], ["", "without an end"]];
 
 export function spanWords(span: string): string {
-  return SPANS.find(([value]) => value === span)?.[1] ?? span;
+  return t(SPANS.find(([value]) => value === span)?.[1] ?? span);
 }
 
 /** A line of the chat as what one does something about. */
 export function messageOfLine(line: Line, stream: string): Message {
-  return { id: line.id, stream, seq: line.seq, sender: line.sender, name: line.name || line.sender || "Somebody", text: line.text, at: line.at, retracted: line.retracted };
+  return { id: line.id, stream, seq: line.seq, sender: line.sender, name: line.name || line.sender || t("Somebody"), text: line.text, at: line.at, retracted: line.retracted };
 }

@@ -1,5 +1,6 @@
 // The moderator's desk: what was reported, what is said now, users, what is set, and what was done, for one channel.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "./moderate.css";
 
@@ -11,7 +12,7 @@ import { CHANNEL } from "../shared/generated.ts";
 import { SignIn } from "../shared/signin.tsx";
 import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
-import { plural, sayStatus } from "../shared/words.ts";
+import { sayStatus } from "../shared/words.ts";
 import { ChannelPane } from "./channel.tsx";
 import { Desk, SPANS } from "./desk.ts";
 import { Live } from "./live.tsx";
@@ -19,6 +20,7 @@ import { Latest, LogPane } from "./log.tsx";
 import { People } from "./people.tsx";
 import { Queue } from "./queue.tsx";
 import { forSpan } from "./row.tsx";
+import { many, speak, t } from "../shared/tongue.ts";
 
 type View = "queue" | "live" | "people" | "channel" | "log";
 
@@ -36,7 +38,7 @@ function open(config: PageConfig): void {
   desk.value?.close();
   const channel = channelOfAddress(config);
   desk.value = new Desk(channel, config);
-  document.title = `${channel} · Moderator’s desk`;
+  document.title = t("{channel} · Moderator’s desk", { channel });
 }
 
 function Page({ config }: { config: PageConfig }) {
@@ -75,9 +77,9 @@ function Page({ config }: { config: PageConfig }) {
   return (
     <>
       <header class="desk-head">
-        <h1>Moderator’s desk</h1>
+        <h1>{t("Moderator’s desk")}</h1>
         <Where config={config} key={`${here.channel} ${here.user}`} here={here} />
-        <a href={`/${addressOf(here.channel, here.user)}`}>The match</a>
+        <a href={`/${addressOf(here.channel, here.user)}`}>{t("The match")}</a>
         <span class={`state ${said.tone}`} title={said.detail}>{said.text}</span>
         <span class="sr-only" role="status">{[said.said ?? said.text, said.detail].filter(Boolean).join(". ")}</span>
         <ThemeButton />
@@ -91,8 +93,8 @@ function Page({ config }: { config: PageConfig }) {
         <ChannelPane desk={here} />
         <LogPane desk={here} />
       </main>
-      <nav class="views" aria-label="Parts of the desk">
-        {VIEWS.map(([name, label]) => <button key={name} type="button" class={`view-${name}`} data-name={name} aria-pressed={(SIDES.includes(name) ? side.value : view.value) === name} onClick={() => show(name)}>{label}{name === "queue" && here.cases.value.length > 0 && <span class="count">{here.cases.value.length}<span class="sr-only"> wait</span></span>}</button>)}
+      <nav class="views" aria-label={t("Parts of the desk")}>
+        {VIEWS.map(([name, label]) => <button key={name} type="button" class={`view-${name}`} data-name={name} aria-pressed={(SIDES.includes(name) ? side.value : view.value) === name} onClick={() => show(name)}>{t(label)}{name === "queue" && here.cases.value.length > 0 && <span class="count">{here.cases.value.length}<span class="sr-only"> {t("wait")}</span></span>}</button>)}
       </nav>
     </>
   );
@@ -104,25 +106,25 @@ function Bar({ here }: { here: Desk }) {
   const users = [...new Set(chosen.map(({ sender }) => sender).filter(Boolean))];
   const cases = here.cases.value.filter(({ message }) => here.chosen.value.has(message.id)).map(({ message }) => message.id);
   return (
-    <div class="bar" role="group" aria-label="What is done">
-      <label class="span">Mute and ban for <select value={here.span.value} onChange={(event) => (here.span.value = event.currentTarget.value)}>{SPANS.map(([value, label]) => <option key={value} value={value}>{value ? label : "ever"}</option>)}</select></label>
+    <div class="bar" role="group" aria-label={t("What is done")}>
+      <label class="span">{t("Mute and ban for")} <select value={here.span.value} onChange={(event) => (here.span.value = event.currentTarget.value)}>{SPANS.map(([value, label]) => <option key={value} value={value}>{value ? t(label) : t("ever")}</option>)}</select></label>
       {chosen.length > 0 && (
         <div class="bulk">
-          <strong>{plural(chosen.length, "message")} chosen</strong>
-          <button type="button" class="button" data-bulk="retract" onClick={() => here.retract(chosen)}>Take back</button>
-          {users.length > 0 && <button type="button" class="button plain" data-bulk="mute" title={forSpan(here)} onClick={() => here.sanction("mute", users)}>Mute {plural(users.length, "user")}</button>}
-          {users.length > 0 && <button type="button" class="button plain" data-bulk="ban" title={forSpan(here)} onClick={() => here.sanction("ban", users)}>Ban</button>}
-          {cases.length > 0 && <button type="button" class="button plain" data-bulk="done" onClick={() => here.settle(cases)}>Leave them</button>}
-          <button type="button" class="button plain" data-bulk="clear" onClick={() => here.clear()}>Choose none</button>
+          <strong>{many(chosen.length, "{n} message chosen", "{n} messages chosen")}</strong>
+          <button type="button" class="button" data-bulk="retract" onClick={() => here.retract(chosen)}>{t("Take back")}</button>
+          {users.length > 0 && <button type="button" class="button plain" data-bulk="mute" title={forSpan(here)} onClick={() => here.sanction("mute", users)}>{many(users.length, "Mute {n} user", "Mute {n} users")}</button>}
+          {users.length > 0 && <button type="button" class="button plain" data-bulk="ban" title={forSpan(here)} onClick={() => here.sanction("ban", users)}>{t("Ban")}</button>}
+          {cases.length > 0 && <button type="button" class="button plain" data-bulk="done" onClick={() => here.settle(cases)}>{t("Leave them")}</button>}
+          <button type="button" class="button plain" data-bulk="clear" onClick={() => here.clear()}>{t("Choose none")}</button>
         </div>
       )}
       <Latest desk={here} />
       <details class="keys">
-        <summary>Keys</summary>
+        <summary>{t("Keys")}</summary>
         <dl>
-          {[["↑ ↓ or j k", "the next message"], ["x", "choose it"], ["r", "take it back"], ["m", "mute who wrote it"], ["b", "ban them"], ["d", "leave it: nothing is wrong"], ["p", "who wrote it"], ["h", "hold the lists still"], ["u or Ctrl Z", "undo"]].map(([key, what]) => <div key={key}><dt>{key}</dt><dd>{what}</dd></div>)}
+          {[["↑ ↓ or j k", "the next message"], ["x", "choose it"], ["r", "take it back"], ["m", "mute who wrote it"], ["b", "ban them"], ["d", "leave it: nothing is wrong"], ["p", "who wrote it"], ["i", "pin it, or unpin it"], ["h", "hold the lists still"], ["u or Ctrl Z", "undo"]].map(([key, what]) => <div key={key}><dt>{key}</dt><dd>{t(what ?? "")}</dd></div>)}
         </dl>
-        <p class="quiet">Letters count where a message has the focus.</p>
+        <p class="quiet">{t("Letters count where a message has the focus.")}</p>
       </details>
     </div>
   );
@@ -144,9 +146,9 @@ function Where({ here, config }: { here: Desk; config: PageConfig }) {
   );
   return (
     <form class="where" onSubmit={submit}>
-      {field("channel", channel, "Channel")}
-      {config.names && field("user", user, "You are")}
-      {changed && <button class="button" type="submit" disabled={!CHANNEL.test(channel.value.trim())}>Go</button>}
+      {field("channel", channel, t("Channel"))}
+      {config.names && field("user", user, t("You are"))}
+      {changed && <button class="button" type="submit" disabled={!CHANNEL.test(channel.value.trim())}>{t("Go")}</button>}
     </form>
   );
 }
@@ -160,4 +162,4 @@ function Trouble({ here, config }: { here: Desk; config: PageConfig }) {
 start((config) => {
   open(config);
   return <Page config={config} />;
-});
+}, speak());

@@ -5,9 +5,10 @@ import { useEffect } from "preact/hooks";
 import type { Sanction } from "@touchline/client";
 
 import { spelled } from "../shared/names.ts";
-import { fullTime, plural } from "../shared/words.ts";
+import { fullTime } from "../shared/words.ts";
 import type { Desk, Theirs } from "./desk.ts";
 import { forSpan, MessageRow, step } from "./row.tsx";
+import { many, t } from "../shared/tongue.ts";
 
 export function People({ desk }: { desk: Desk }) {
   const typed = useSignal(desk.theirs.value?.user ?? "");
@@ -19,12 +20,12 @@ export function People({ desk }: { desk: Desk }) {
   };
   return (
     <section class="pane pane-people" aria-labelledby="people-title">
-      <header class="pane-head"><h2 id="people-title">Users</h2></header>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Users">
+      <header class="pane-head"><h2 id="people-title">{t("Users")}</h2></header>
+      <div class="scroll" tabIndex={0} role="region" aria-label={t("Users")}>
         <form class="row" role="search" onSubmit={submit}>
-          <label class="sr-only" for="person">A user’s name</label>
-          <input class="field" id="person" maxLength={128} placeholder="A user’s name" autocomplete="off" spellcheck={false} value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
-          <button class="button plain" type="submit" disabled={!typed.value.trim()}>Show</button>
+          <label class="sr-only" for="person">{t("A user’s name")}</label>
+          <input class="field" id="person" maxLength={128} placeholder={t("A user’s name")} autocomplete="off" spellcheck={false} value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
+          <button class="button plain" type="submit" disabled={!typed.value.trim()}>{t("Show")}</button>
         </form>
         {theirs && <Person desk={desk} theirs={theirs} />}
         <Sanctioned desk={desk} />
@@ -48,16 +49,16 @@ function Person({ desk, theirs }: { desk: Desk; theirs: Theirs }) {
       <h3><bdi>{user}</bdi></h3>
       <p class="quiet">{stateOf(one)}</p>
       <p class="row">
-        {one?.muted ? <button type="button" class="button plain" data-do="unmute" onClick={() => desk.sanction("unmute", [user])}>Let write again</button> : <button type="button" class="button plain" data-do="mute" onClick={() => desk.sanction("mute", [user])}>Mute {forSpan(desk)}</button>}
-        {one?.banned ? <button type="button" class="button plain" data-do="unban" onClick={() => desk.sanction("unban", [user])}>Let read again</button> : <button type="button" class="button plain" data-do="ban" onClick={() => desk.sanction("ban", [user])}>Ban {forSpan(desk)}</button>}
-        {left.length > 0 && <button type="button" class="button plain" data-do="all" onClick={() => desk.retract(left)}>Take these {left.length} back</button>}
+        {one?.muted ? <button type="button" class="button plain" data-do="unmute" onClick={() => desk.sanction("unmute", [user])}>{t("Let write again")}</button> : <button type="button" class="button plain" data-do="mute" onClick={() => desk.sanction("mute", [user])}>{t("Mute {span}", { span: forSpan(desk) })}</button>}
+        {one?.banned ? <button type="button" class="button plain" data-do="unban" onClick={() => desk.sanction("unban", [user])}>{t("Let read again")}</button> : <button type="button" class="button plain" data-do="ban" onClick={() => desk.sanction("ban", [user])}>{t("Ban {span}", { span: forSpan(desk) })}</button>}
+        {left.length > 0 && <button type="button" class="button plain" data-do="all" onClick={() => desk.retract(left)}>{t("Take these {n} back", { n: left.length })}</button>}
       </p>
-      {desk.theirsProblem.value && <p class="notice" role="alert">{desk.theirsProblem.value} <button type="button" class="button plain" onClick={() => void desk.show(user)}>Try again</button></p>}
-      <p class="quiet" role="status">{messages.length > 0 ? `${plural(total, "message")} found, the newest first` : "Nothing of theirs is found here yet."}</p>
+      {desk.theirsProblem.value && <p class="notice" role="alert">{desk.theirsProblem.value} <button type="button" class="button plain" onClick={() => void desk.show(user)}>{t("Try again")}</button></p>}
+      <p class="quiet" role="status">{messages.length > 0 ? many(total, "{n} message found, the newest first", "{n} messages found, the newest first") : t("Nothing of theirs is found here yet.")}</p>
       <div onKeyDown={(event) => step(event, ids, current.value, go)}>
         {messages.map((message) => <MessageRow key={message.id} desk={desk} message={message} current={current.value === message.id} onCurrent={() => (current.value = message.id)} />)}
       </div>
-      {next && <button type="button" class="button plain more" onClick={() => void desk.show(user, next)}>Older messages</button>}
+      {next && <button type="button" class="button plain more" onClick={() => void desk.show(user, next)}>{t("Older messages")}</button>}
     </section>
   );
 }
@@ -66,14 +67,14 @@ function Sanctioned({ desk }: { desk: Desk }) {
   const all = [...desk.sanctions.value.values()];
   return (
     <section class="card" aria-labelledby="sanctioned-title">
-      <h3 id="sanctioned-title">Muted and banned</h3>
-      {all.length === 0 && <p class="quiet">Nobody is.</p>}
+      <h3 id="sanctioned-title">{t("Muted and banned")}</h3>
+      {all.length === 0 && <p class="quiet">{t("Nobody is.")}</p>}
       <ul class="sanctioned">
         {all.map((one) => (
           <li key={one.user}>
             <button type="button" class="name" onClick={() => void desk.show(one.user)}><bdi>{spelled(one.user).text}</bdi></button>
             <span class="quiet">{stateOf(one)}</span>
-            <button type="button" class="button plain" aria-label={`${one.banned ? "Let read again" : "Let write again"}: ${one.user}`} onClick={() => desk.sanction(one.banned ? "unban" : "unmute", [one.user])}>End</button>
+            <button type="button" class="button plain" aria-label={`${one.banned ? t("Let read again") : t("Let write again")}: ${one.user}`} onClick={() => desk.sanction(one.banned ? "unban" : "unmute", [one.user])}>{t("End")}</button>
           </li>
         ))}
       </ul>
@@ -82,8 +83,9 @@ function Sanctioned({ desk }: { desk: Desk }) {
 }
 
 function stateOf(one: Sanction | undefined): string {
-  if (!one || !(one.muted || one.banned)) return "May read and write.";
+  if (!one || !(one.muted || one.banned)) return t("May read and write.");
   const until = one.banned ? one.banned_until : one.muted_until;
-  const by = one.by ? `, by ${one.by}` : "";
-  return `${one.banned ? "Banned" : "Muted"} ${until ? `until ${fullTime(until)}` : "without an end"}${by}.`;
+  const by = one.by ? t(", by {who}", { who: one.by }) : "";
+  const given = { until: until ? t("until {time}", { time: fullTime(until) }) : t("without an end"), by };
+  return one.banned ? t("Banned {until}{by}.", given) : t("Muted {until}{by}.", given);
 }

@@ -3,10 +3,11 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 
-import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/words.ts";
 import type { Case } from "./cases.ts";
 import type { Desk } from "./desk.ts";
 import { MessageRow, step } from "./row.tsx";
+import { many, t } from "../shared/tongue.ts";
 
 const REASONS = 5;
 
@@ -29,8 +30,8 @@ export function Queue({ desk }: { desk: Desk }) {
   };
   return (
     <section class="pane pane-queue" aria-labelledby="queue-title">
-      <header class="pane-head"><h2 id="queue-title">Reported</h2><span class="quiet">{desk.reports.value === null ? "" : cases.length === 0 ? "Nothing waits" : `${plural(cases.length, "message waits", "messages wait")}${desk.moreReports.value ? ", and more" : ""}`}</span></header>
-      <ol class="scroll cases" ref={list} tabIndex={0} aria-label="Reported messages" onKeyDown={(event) => step(event, ids, current.value, go)}>
+      <header class="pane-head"><h2 id="queue-title">{t("Reported")}</h2><span class="quiet">{desk.reports.value === null ? "" : cases.length === 0 ? t("Nothing waits") : many(cases.length, "{n} message waits", "{n} messages wait") + `${desk.moreReports.value ? t(", and more") : ""}`}</span></header>
+      <ol class="scroll cases" ref={list} tabIndex={0} aria-label={t("Reported messages")} onKeyDown={(event) => step(event, ids, current.value, go)}>
         {cases.map((one) => (
           <li key={one.message.id}>
             <MessageRow desk={desk} message={one.message} current={current.value === one.message.id} onCurrent={() => (current.value = one.message.id)} onDone={() => done(one)}>
@@ -38,14 +39,14 @@ export function Queue({ desk }: { desk: Desk }) {
                 {one.reports.slice(0, REASONS).map(({ report, user, reason, at }) => (
                   <li key={report}><bdi>{user}</bdi>: <span dir="auto">{reason}</span> <time dateTime={at} title={fullTime(at)}>{clockTime(at)}</time></li>
                 ))}
-                {one.reports.length > REASONS && <li>and {plural(one.reports.length - REASONS, "more report")}</li>}
+                {one.reports.length > REASONS && <li>{many(one.reports.length - REASONS, "and {n} more report", "and {n} more reports")}</li>}
               </ul>
             </MessageRow>
           </li>
         ))}
-        {desk.moreReports.value && <li><button type="button" class="button plain more" onClick={() => desk.moreOfQueue()}>Older reports</button></li>}
+        {desk.moreReports.value && <li><button type="button" class="button plain more" onClick={() => desk.moreOfQueue()}>{t("Older reports")}</button></li>}
       </ol>
-      {desk.reports.value !== null && cases.length === 0 && <p class="empty over"><strong>Nothing is reported</strong>What viewers report is here within seconds.</p>}
+      {desk.reports.value !== null && cases.length === 0 && <p class="empty over"><strong>{t("Nothing is reported")}</strong>{t("What viewers report is here within seconds.")}</p>}
     </section>
   );
 }

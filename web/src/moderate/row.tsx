@@ -7,6 +7,7 @@ import { spelled } from "../shared/names.ts";
 import { clockTime, fullTime } from "../shared/words.ts";
 import type { Message } from "./cases.ts";
 import { type Desk, spanWords } from "./desk.ts";
+import { t } from "../shared/tongue.ts";
 
 interface RowProps {
   readonly desk: Desk;
@@ -23,24 +24,27 @@ export function MessageRow({ desk, message, current, onCurrent, children, onDone
   const chosen = desk.chosen.value.has(message.id);
   const going = desk.going.value.has(message.id);
   const { sender, name, retracted } = message;
+  const pinned = desk.pinned.shown.value?.id === message.id;
   return (
     <article class={`message${chosen ? " chosen" : ""}${current ? " current" : ""}${going ? " going" : ""}`} data-id={message.id} tabIndex={current ? 0 : -1}
-      aria-label={`${name}: ${retracted ? "taken back" : message.text.slice(0, 200)}`} onFocus={onCurrent} onKeyDown={(event) => keys(event, desk, message, onDone)} onClick={onCurrent}>
-      <input type="checkbox" aria-label={`Choose the message of ${name}`} checked={chosen} disabled={retracted} onChange={(event) => desk.choose(message, event.currentTarget.checked)} />
+      aria-label={`${name}: ${retracted ? t("taken back") : message.text.slice(0, 200)}`} onFocus={onCurrent} onKeyDown={(event) => keys(event, desk, message, onDone)} onClick={onCurrent}>
+      <input type="checkbox" aria-label={t("Choose the message of {name}", { name })} checked={chosen} disabled={retracted} onChange={(event) => desk.choose(message, event.currentTarget.checked)} />
       <div class="message-main">
         <p class="message-head">
           <Kit name={name} />
           {sender ? <button type="button" class="name" data-do="person" onClick={() => void desk.show(sender)}><bdi>{spelled(name).text}</bdi></button> : <bdi class="name">{spelled(name).text}</bdi>}
           <Marks desk={desk} user={sender} />
+          {pinned && <span class="mark">{t("pinned")}</span>}
           <time dateTime={message.at} title={fullTime(message.at)}>{clockTime(message.at)}</time>
         </p>
-        <p class={retracted ? "message-text gone" : "message-text"} dir="auto">{retracted ? "Taken back" : message.text}{going && <small> (is being taken back)</small>}</p>
+        <p class={retracted ? "message-text gone" : "message-text"} dir="auto">{retracted ? t("Taken back") : message.text}{going && <small> {t("(is being taken back)")}</small>}</p>
         {children}
         <p class="acts">
-          {!retracted && !going && <button type="button" data-do="retract" onClick={() => desk.retract([message])}>Take back</button>}
-          {sender && <button type="button" data-do="mute" onClick={() => desk.sanction("mute", [sender])}>Mute</button>}
-          {sender && <button type="button" data-do="ban" onClick={() => desk.sanction("ban", [sender])}>Ban</button>}
-          {onDone && <button type="button" data-do="done" onClick={onDone}>Leave it</button>}
+          {!retracted && !going && <button type="button" data-do="retract" onClick={() => desk.retract([message])}>{t("Take back")}</button>}
+          {!retracted && !going && <button type="button" data-do="pin" aria-pressed={pinned} onClick={() => desk.pin(message.id, !pinned)}>{pinned ? t("Unpin") : t("Pin")}</button>}
+          {sender && <button type="button" data-do="mute" onClick={() => desk.sanction("mute", [sender])}>{t("Mute")}</button>}
+          {sender && <button type="button" data-do="ban" onClick={() => desk.sanction("ban", [sender])}>{t("Ban")}</button>}
+          {onDone && <button type="button" data-do="done" onClick={onDone}>{t("Leave it")}</button>}
         </p>
       </div>
     </article>
@@ -53,8 +57,8 @@ export function Marks({ desk, user }: { desk: Desk; user: string }) {
   if (!one) return null;
   return (
     <>
-      {one.banned && <span class="mark bad" title={one.banned_until && `until ${fullTime(one.banned_until)}`}>banned</span>}
-      {one.muted && !one.banned && <span class="mark" title={one.muted_until && `until ${fullTime(one.muted_until)}`}>muted</span>}
+      {one.banned && <span class="mark bad" title={one.banned_until && t("until {time}", { time: fullTime(one.banned_until) })}>{t("banned")}</span>}
+      {one.muted && !one.banned && <span class="mark" title={one.muted_until && t("until {time}", { time: fullTime(one.muted_until) })}>{t("muted")}</span>}
     </>
   );
 }
@@ -71,6 +75,7 @@ function keys(event: KeyboardEvent, desk: Desk, message: Message, onDone?: () =>
     p: () => message.sender && void desk.show(message.sender),
     u: () => void desk.deeds.undo(),
     h: () => desk.hold(),
+    ...(message.retracted ? {} : { i: () => desk.pin(message.id, desk.pinned.shown.value?.id !== message.id) }),
     ...(onDone ? { d: onDone } : {}),
   };
   const act = does[event.key.toLowerCase()];
@@ -93,5 +98,5 @@ export function step(event: KeyboardEvent, ids: readonly string[], current: stri
 
 /** For how long is muted and banned, wherever one does. */
 export function forSpan(desk: Desk): string {
-  return desk.span.value ? `for ${spanWords(desk.span.value)}` : "without an end";
+  return desk.span.value ? t("for {span}", { span: spanWords(desk.span.value) }) : t("without an end");
 }

@@ -6,6 +6,7 @@ import { sayAge } from "../shared/words.ts";
 import type { Model } from "./model.ts";
 import type { Drawing } from "./pane.tsx";
 import { sayFence } from "./words.ts";
+import { t } from "../shared/tongue.ts";
 
 const LEAST_CORNERS = 3;
 const SIZES: readonly (readonly [string, string])[] = [["50", "50 m"], ["200", "200 m"], ["1000", "1 km"], ["5000", "5 km"]];
@@ -14,16 +15,16 @@ export function Fences({ model, drawing, nowMs }: { model: Model; drawing: Drawi
   const { fences, news } = model;
   return (
     <section class="card" aria-labelledby="fences-title">
-      <h2 id="fences-title">Places that watch for you</h2>
-      {fences.value.length === 0 && <p class="quiet">A fence tells you when a friend comes to a place, and when they leave it.</p>}
+      <h2 id="fences-title">{t("Places that watch for you")}</h2>
+      {fences.value.length === 0 && <p class="quiet">{t("A fence tells you when a friend comes to a place, and when they leave it.")}</p>}
       <ul class="rows" id="fences">
         {fences.value.map((fence) => {
           const { inside, last } = news.value.get(fence.id) ?? { inside: new Set<string>(), last: null };
           return (
             <li key={fence.id} class="fence-row">
               <button type="button" class="row-name" onClick={() => drawing.map.value?.goToFence(fence)}><bdi>{fence.id}</bdi></button>
-              <span class="acts"><button type="button" class="button plain" data-remove={fence.id} aria-label={`Remove ${fence.id}`} onClick={() => void model.removeFence(fence.id)}>Remove</button></span>
-              <p class="quiet">{sayFence(fence)}. {inside.size > 0 ? <>Inside: <bdi>{[...inside].slice(0, 10).join(", ")}</bdi>{inside.size > 10 && ` and ${inside.size - 10} more`}.</> : "Nobody is inside."} {last && <span class="last">{last.text}, {sayAge(last.at, nowMs)}.</span>}</p>
+              <span class="acts"><button type="button" class="button plain" data-remove={fence.id} aria-label={t("Remove {id}", { id: fence.id })} onClick={() => void model.removeFence(fence.id)}>{t("Remove")}</button></span>
+              <p class="quiet">{sayFence(fence)}. {inside.size > 0 ? <>{t("Inside:")} <bdi>{[...inside].slice(0, 10).join(", ")}</bdi>{inside.size > 10 && t(" and {n} more", { n: inside.size - 10 })}.</> : t("Nobody is inside.")} {last && <span class="last">{last.text}, {sayAge(last.at, nowMs)}.</span>}</p>
             </li>
           );
         })}
@@ -53,21 +54,21 @@ function NewFence({ model, drawing }: { model: Model; drawing: Drawing }) {
   };
   return (
     <form class="new-fence" onSubmit={round}>
-      <h3>Another one</h3>
+      <h3>{t("Another one")}</h3>
       <div class="row">
-        <label class="sr-only" for="fence">Its name</label>
-        <input class="field" id="fence" placeholder="Its name" required pattern="[A-Za-z0-9._\-]{1,100}" title="Letters, digits and . _ -" value={name.value} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (name.value = event.currentTarget.value)} />
-        <label>within <select value={size.value} onChange={(event) => (size.value = event.currentTarget.value)}>{SIZES.map(([value, words]) => <option key={value} value={value}>{words}</option>)}</select></label>
+        <label class="sr-only" for="fence">{t("Its name")}</label>
+        <input class="field" id="fence" placeholder={t("Its name")} required pattern="[A-Za-z0-9._\-]{1,100}" title={t("Letters, digits and . _ -")} value={name.value} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (name.value = event.currentTarget.value)} />
+        <label>{t("within")} <select value={size.value} onChange={(event) => (size.value = event.currentTarget.value)}>{SIZES.map(([value, words]) => <option key={value} value={value}>{words}</option>)}</select></label>
       </div>
       <div class="row">
-        <button type="submit" class="button" id="fence-round">Around the map’s middle</button>
-        <button type="button" class="button plain" id="corner" onClick={corner}>Corner at the map’s middle</button>
+        <button type="submit" class="button" id="fence-round">{t("Around the map’s middle")}</button>
+        <button type="button" class="button plain" id="corner" onClick={corner}>{t("Corner at the map’s middle")}</button>
       </div>
       {corners.value.length > 0 && (
         <div class="row">
-          <span class="quiet" role="status">{corners.value.length === 1 ? "1 corner" : `${corners.value.length} corners`}</span>
-          <button type="button" class="button" id="fence-corners" disabled={corners.value.length < LEAST_CORNERS || !name.value.trim()} onClick={() => void set({ polygon: corners.value })}>Inside these corners</button>
-          <button type="button" class="button plain" onClick={() => (corners.value = [])}>Begin anew</button>
+          <span class="quiet" role="status">{corners.value.length === 1 ? t("1 corner") : t("{n} corners", { n: corners.value.length })}</span>
+          <button type="button" class="button" id="fence-corners" disabled={corners.value.length < LEAST_CORNERS || !name.value.trim()} onClick={() => void set({ polygon: corners.value })}>{t("Inside these corners")}</button>
+          <button type="button" class="button plain" onClick={() => (corners.value = [])}>{t("Begin anew")}</button>
         </div>
       )}
     </form>

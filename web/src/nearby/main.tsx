@@ -1,5 +1,6 @@
 // The map of friends: who is near, how far and since when; places that watch; and what others see of me.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "./nearby.css";
 
@@ -18,6 +19,7 @@ import { Near } from "./near.tsx";
 import { type Drawing, MapPane } from "./pane.tsx";
 import { People } from "./people.tsx";
 import { You } from "./you.tsx";
+import { speak, t } from "../shared/tongue.ts";
 
 const AGE_MS = 1000;
 
@@ -43,8 +45,8 @@ function Page({ config }: { config: PageConfig }) {
   return (
     <>
       <header class="page-head">
-        <h1>Nearby</h1>
-        <a href={homeOf(config.names ? here.user : "")}>What is on</a>
+        <h1>{t("Nearby")}</h1>
+        <a href={homeOf(config.names ? here.user : "")}>{t("What is on")}</a>
         <Who names={config.names} user={here.user} onChange={() => open(config)} />
         <span class={`state ${said.tone}`} title={said.detail}>{said.text}</span>
         <span class="sr-only" role="status">{[said.said ?? said.text, said.detail].filter(Boolean).join(". ")}</span>
@@ -63,7 +65,7 @@ function Page({ config }: { config: PageConfig }) {
               <People model={here} />
             </>
           ) : (
-            <p class="empty"><strong>Who are you?</strong>{config.names ? "Say your name above, and see which of your friends are near." : "Paste a token above, and see which of your friends are near."}</p>
+            <p class="empty"><strong>{t("Who are you?")}</strong>{config.names ? t("Say your name above, and see which of your friends are near.") : t("Paste a token above, and see which of your friends are near.")}</p>
           )}
         </div>
       </main>
@@ -81,9 +83,9 @@ function Demo({ model: here }: { model: Model }) {
   };
   return (
     <section class="card" aria-labelledby="demo-title">
-      <h2 id="demo-title">See it live</h2>
-      <p class="quiet">Twelve people walk about a city for three minutes. They become your friends, and you are put in their middle.</p>
-      <p><button type="button" class="button" id="demo" disabled={busy.value} onClick={() => void start()}>{busy.value ? "They put their shoes on…" : "Start the demo walk"}</button></p>
+      <h2 id="demo-title">{t("See it live")}</h2>
+      <p class="quiet">{t("Twelve people walk about a city for three minutes. They become your friends, and you are put in their middle.")}</p>
+      <p><button type="button" class="button" id="demo" disabled={busy.value} onClick={() => void start()}>{busy.value ? t("They put their shoes on…") : t("Start the demo walk")}</button></p>
     </section>
   );
 }
@@ -91,4 +93,4 @@ function Demo({ model: here }: { model: Model }) {
 start((config) => {
   open(config);
   return <Page config={config} />;
-});
+}, speak());

@@ -7,6 +7,7 @@ import { batch, signal } from "@preact/signals";
 
 import { ask, identity, namedUser, type PageConfig, storedToken } from "../shared/config.ts";
 import { sayAway, sayCrossing, sayDistance } from "./words.ts";
+import { t } from "../shared/tongue.ts";
 
 const PAGE = 20;
 const LOOK_AGAIN_MS = 4000;
@@ -269,7 +270,7 @@ export class Model {
 }
 
 function sentence(error: unknown): string {
-  return error instanceof TouchlineError || error instanceof Error ? error.message : "It did not work: try again.";
+  return error instanceof TouchlineError || error instanceof Error ? error.message : t("It did not work: try again.");
 }
 
 /** Whoever the address names, or the token. */

@@ -5,6 +5,7 @@ import { sayAge } from "../shared/words.ts";
 import type { Model } from "./model.ts";
 import type { Drawing } from "./pane.tsx";
 import { RADII, sayDistance } from "./words.ts";
+import { t } from "../shared/tongue.ts";
 
 export function Near({ model, drawing, nowMs }: { model: Model; drawing: Drawing; nowMs: number }) {
   const { near, more, me, radius, listed, placed } = model;
@@ -12,8 +13,8 @@ export function Near({ model, drawing, nowMs }: { model: Model; drawing: Drawing
   return (
     <section class="card" aria-labelledby="near-title">
       <div class="card-head">
-        <h2 id="near-title">Friends near you</h2>
-        <label>within <select id="radius" value={radius.value} onChange={(event) => model.within(event.currentTarget.value)}>{RADII.map(([value, words]) => <option key={value} value={value}>{words}</option>)}</select></label>
+        <h2 id="near-title">{t("Friends near you")}</h2>
+        <label>{t("within")} <select id="radius" value={radius.value} onChange={(event) => model.within(event.currentTarget.value)}>{RADII.map(([value, words]) => <option key={value} value={value}>{t(words)}</option>)}</select></label>
       </div>
       {rows.length > 0 && (
         <ul class="rows" id="near">
@@ -26,8 +27,8 @@ export function Near({ model, drawing, nowMs }: { model: Model; drawing: Drawing
           ))}
         </ul>
       )}
-      {more.value && <button type="button" class="button plain more" id="more-near" onClick={() => more.value?.()}>Show more friends</button>}
-      {rows.length === 0 && <p class="quiet" id="nobody">{me.value === null ? (placed.value ? "Say where you are, and see who is near." : "Looking where you were last…") : listed.value ? "No friend who can be seen is near." : "Looking who is near…"}</p>}
+      {more.value && <button type="button" class="button plain more" id="more-near" onClick={() => more.value?.()}>{t("Show more friends")}</button>}
+      {rows.length === 0 && <p class="quiet" id="nobody">{me.value === null ? (placed.value ? t("Say where you are, and see who is near.") : t("Looking where you were last…")) : listed.value ? t("No friend who can be seen is near.") : t("Looking who is near…")}</p>}
     </section>
   );
 }

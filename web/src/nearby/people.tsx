@@ -5,6 +5,7 @@ import type { Friend } from "@touchline/client";
 
 import { User } from "../shared/name.tsx";
 import type { Model } from "./model.ts";
+import { t } from "../shared/tongue.ts";
 
 const PAGE = 20;
 
@@ -20,33 +21,33 @@ export function People({ model }: { model: Model }) {
   };
   return (
     <section class="card" aria-labelledby="people-title">
-      <h2 id="people-title">Friends</h2>
+      <h2 id="people-title">{t("Friends")}</h2>
       <form class="row" onSubmit={(event) => void ask(event)}>
-        <label class="sr-only" for="ask">Somebody to ask for friendship</label>
-        <input class="field" id="ask" placeholder="Somebody’s name" value={wanted.value} maxLength={128} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (wanted.value = event.currentTarget.value)} />
-        <button class="button" type="submit">Ask</button>
+        <label class="sr-only" for="ask">{t("Somebody to ask for friendship")}</label>
+        <input class="field" id="ask" placeholder={t("Somebody’s name")} value={wanted.value} maxLength={128} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (wanted.value = event.currentTarget.value)} />
+        <button class="button" type="submit">{t("Ask")}</button>
       </form>
       {asking.length > 0 && (
         <>
-          <h3>They ask you</h3>
+          <h3>{t("They ask you")}</h3>
           <ul class="rows" id="asking">
             {asking.map(({ user }) => (
-              <li key={user}><User name={user} /><span class="acts"><button type="button" class="button" data-yes={user} aria-label={`Say yes to ${user}`} onClick={() => void model.ask(user)}>Yes</button> <button type="button" class="button plain" aria-label={`Say no to ${user}`} onClick={() => void model.end(user)}>No</button></span></li>
+              <li key={user}><User name={user} /><span class="acts"><button type="button" class="button" data-yes={user} aria-label={t("Say yes to {user}", { user })} onClick={() => void model.ask(user)}>{t("Yes")}</button> <button type="button" class="button plain" aria-label={t("Say no to {user}", { user })} onClick={() => void model.end(user)}>{t("No")}</button></span></li>
             ))}
           </ul>
         </>
       )}
       {asked.length > 0 && (
         <>
-          <h3>You have asked</h3>
-          <ul class="rows" id="asked">{asked.map(({ user }) => <li key={user}><User name={user} /><End model={model} user={user} words="Take back" /></li>)}</ul>
+          <h3>{t("You have asked")}</h3>
+          <ul class="rows" id="asked">{asked.map(({ user }) => <li key={user}><User name={user} /><End model={model} user={user} words={t("Take back")} /></li>)}</ul>
         </>
       )}
       {friends.length > 0 && (
         <>
-          <h3>{friends.length === 1 ? "One friend" : `${friends.length.toLocaleString("en")} friends`}</h3>
+          <h3>{friends.length === 1 ? t("One friend") : t("{n} friends", { n: friends.length.toLocaleString("en") })}</h3>
           <ul class="rows" id="friends">{friends.slice(0, shown.value).map(({ user }) => <li key={user}><User name={user} /><End model={model} user={user} words="End" /></li>)}</ul>
-          {friends.length > shown.value && <button type="button" class="button plain more" onClick={() => (shown.value += PAGE)}>Show more of them</button>}
+          {friends.length > shown.value && <button type="button" class="button plain more" onClick={() => (shown.value += PAGE)}>{t("Show more of them")}</button>}
         </>
       )}
     </section>

@@ -2,7 +2,8 @@
 
 import type { Fence, Sharing } from "@touchline/client";
 
-import { plural, sayAge } from "../shared/words.ts";
+import { sayAge } from "../shared/words.ts";
+import { many, t } from "../shared/tongue.ts";
 
 export const RADII: readonly (readonly [string, string])[] = [
   ["500m", "500 metres"], ["1km", "1 kilometre"], ["5km", "5 kilometres"], ["5mi", "5 miles"], ["25km", "25 kilometres"], ["100km", "100 kilometres"],
@@ -15,7 +16,7 @@ export function metresOf(radius: string): number {
 }
 
 export function sayDistance(metres: number): string {
-  if (metres < 10) return "here";
+  if (metres < 10) return t("here");
   if (metres < 995) return `${(Math.round(metres / 10) * 10).toLocaleString("en")} m`;
   return `${(metres / 1000).toLocaleString("en", { maximumFractionDigits: metres < 9950 ? 1 : 0 })} km`;
 }
@@ -44,30 +45,30 @@ export interface Seen {
 
 /** What others see of me, a sentence each. */
 export function saySeen({ sharing, friends, at, stoppedMs, nowMs, inactiveS, cellM }: Seen): readonly string[] {
-  if (sharing === null) return ["It is not known yet what others see of you."];
-  if (!sharing.on) return ["Nobody sees where you are, nor where you were.", "Switch it on to be seen by your friends from then on."];
-  const minutes = plural(Math.max(1, Math.round(inactiveS / 60)), "minute");
-  const who = friends === 0 ? "You have no friends here yet, who could see where you are" : friends === 1 ? "Your one friend sees where you are" : `Your ${friends.toLocaleString("en")} friends see where you are`;
-  const said = [`${who}: the place that you said last, exactly, until you say nothing for ${minutes}.`];
-  said.push(sharing.public ? `Everybody else sees roughly where you are: the middle of a square ${sayDistance(cellM)} wide that you are in, and when you said so.` : "Nobody else does.");
-  said.push("Whom you have blocked sees nothing.");
-  if (at === null) said.push("You have not said where you are, so there is nothing to see yet.");
-  else if (Date.parse(at) <= stoppedMs) said.push("What you said before you were switched off is forgotten: say where you are to be seen.");
-  else if (nowMs - Date.parse(at) > inactiveS * 1000) said.push(`You said it ${sayAge(at, nowMs)}: too long ago to be shown to anybody.`);
+  if (sharing === null) return [t("It is not known yet what others see of you.")];
+  if (!sharing.on) return [t("Nobody sees where you are, nor where you were."), t("Switch it on to be seen by your friends from then on.")];
+  const minutes = many(Math.max(1, Math.round(inactiveS / 60)), "{n} minute", "{n} minutes");
+  const who = friends === 0 ? t("You have no friends here yet, who could see where you are") : friends === 1 ? t("Your one friend sees where you are") : t("Your {n} friends see where you are", { n: friends.toLocaleString("en") });
+  const said = [t("{who}: the place that you said last, exactly, until you say nothing for {minutes}.", { who, minutes })];
+  said.push(sharing.public ? t("Everybody else sees roughly where you are: the middle of a square {wide} wide that you are in, and when you said so.", { wide: sayDistance(cellM) }) : t("Nobody else does."));
+  said.push(t("Whom you have blocked sees nothing."));
+  if (at === null) said.push(t("You have not said where you are, so there is nothing to see yet."));
+  else if (Date.parse(at) <= stoppedMs) said.push(t("What you said before you were switched off is forgotten: say where you are to be seen."));
+  else if (nowMs - Date.parse(at) > inactiveS * 1000) said.push(t("You said it {ago}: too long ago to be shown to anybody.", { ago: sayAge(at, nowMs) }));
   return said;
 }
 
 export function sayFence({ radius_m, polygon }: Fence): string {
-  return polygon && polygon.length > 0 ? `inside ${polygon.length} corners` : `${sayDistance(radius_m ?? 0)} around its middle`;
+  return polygon && polygon.length > 0 ? t("inside {n} corners", { n: polygon.length }) : t("{far} around its middle", { far: sayDistance(radius_m ?? 0) });
 }
 
 /** What a fence told: came, left, or is seen no more. */
 export function sayCrossing(type: string, data: Readonly<Record<string, unknown>>): string {
   const user = String(data["user"]);
-  if (type === "enter") return `${user} came`;
-  return data["reason"] === "stopped" ? `${user} is seen no more` : `${user} left`;
+  if (type === "enter") return t("{user} came", { user });
+  return data["reason"] === "stopped" ? t("{user} is seen no more", { user }) : t("{user} left", { user });
 }
 
-const AWAY: Readonly<Record<string, string>> = { left: "went farther away", inactive: "has said nothing for a while", unfriended: "is no friend any more", stopped: "is seen no more" };
+const AWAY: Readonly<Record<string, string>> = { left: "{user} went farther away.", inactive: "{user} has said nothing for a while.", unfriended: "{user} is no friend any more.", stopped: "{user} is seen no more." };
 
-export const sayAway = (user: string, reason: string): string => `${user} ${AWAY[reason] ?? "is away"}.`;
+export const sayAway = (user: string, reason: string): string => t(AWAY[reason] ?? "{user} is away.", { user });

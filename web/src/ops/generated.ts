@@ -31,4 +31,5 @@ export const CHANNEL_SETTINGS: Readonly<Record<string, Setting>> = {
   feed: {"kind": "texts", "most": 20, "longest": 64, "says": "Types of broadcasts that are shown in the feeds of who follows the channel."},
   reactions: {"kind": "texts", "most": 100, "longest": 32, "says": "What may be reacted with: emoji, and names like `:goal:`; `none`: nothing; empty: any emoji and any such name."},
   counters: {"kind": "flag", "says": "Whether the channel's counters (viewers, messages a minute, what is said most) are told as a stream, `broadcast:<channel>`."},
+  language: {"kind": "name", "pattern": "^[a-z]{1,40}$", "says": "The language of what is said there, as search indexes it: one of those of the setting `[elasticsearch] language`; null: told by each message."},
 };

@@ -1,5 +1,6 @@
 // The operators' page: whether all is well, and if not, where.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "./ops.css";
 

@@ -3,6 +3,7 @@
 import type { StreamEvent } from "@touchline/client";
 
 import { author, tame } from "./names.ts";
+import { t } from "./tongue.ts";
 
 export type Tick = "sending" | "accepted" | "delivered" | "refused";
 
@@ -71,7 +72,7 @@ function changeOf(data: StreamEvent["data"]): string {
   const users = Array.isArray(data["users"]) ? data["users"].filter((user): user is string => typeof user === "string") : [];
   const what = String(data["what"]);
   const whom = what === "left" || what === "deleted" ? "" : ` ${users.slice(0, 5).join(", ")}${users.length > 5 ? ", …" : ""}`;
-  return `${CHANGES[what] ?? "changed the room"}${whom}`.trim();
+  return `${t(CHANGES[what] ?? "changed the room")}${whom}`.trim();
 }
 
 /** What a message of type `poll` asks. */
@@ -154,6 +155,7 @@ export class ChatLog {
     const poll = type === "poll" ? askedIn(event) : undefined;
     if (type === "edit" && event.retracted) return; // of a message that was taken back
     if (type === "edit" || type === "retract") return this.change(to, String(data["target"] ?? ""), type === "edit" ? words : null, event.sender ?? "");
+    if (type === "pin" || type === "unpin") return; // what is pinned stands elsewhere
     const own = event.key !== undefined && this.unsent.delete(event.key);
     if (own && event.key !== undefined) this.mine.add(event.key);
     const mine = own || (event.key !== undefined && this.mine.has(event.key));

@@ -1,5 +1,7 @@
 // What the gateway tells the pages: where the edges are, and where map tiles come from.
 
+import { t } from "./tongue.ts";
+
 export interface PageConfig {
   readonly edges: readonly string[];
   readonly tiles: { readonly url: string; readonly attribution: string } | null;
@@ -15,7 +17,7 @@ const TOKEN = "touchline.token";
 
 export async function loadConfig(): Promise<PageConfig> {
   const response = await fetch("/v1/page");
-  if (!response.ok) throw new Error(`The gateway answered ${response.status}.`);
+  if (!response.ok) throw new Error(t("The gateway answered {status}.", { status: response.status }));
   return (await response.json()) as PageConfig;
 }
 
@@ -89,17 +91,17 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
     response = await fetch(path, { ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Error("The gateway cannot be reached right now.", { cause: error });
+    throw new Error(t("The gateway cannot be reached right now."), { cause: error });
   }
   if (response.ok) return response;
   const said = (await response.json().catch(() => null)) as { detail?: string; title?: string } | null;
-  throw new Refused(said?.detail ?? said?.title ?? `The gateway answered ${response.status}.`, response.status);
+  throw new Refused(said?.detail ?? said?.title ?? t("The gateway answered {status}.", { status: response.status }), response.status);
 }
 
 /** The same, as JSON. */
 export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   const response = await request(path, init);
   const body = (await response.json().catch(() => null)) as T | null;
-  if (body === null) throw new Refused(`The gateway answered ${response.status}.`, response.status);
+  if (body === null) throw new Refused(t("The gateway answered {status}.", { status: response.status }), response.status);
   return body;
 }

@@ -6,7 +6,7 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 
 import { type Bar, type Column, columns, countsWithin, ends, type Span } from "./bars.ts";
-import { plural } from "./words.ts";
+import { many, t } from "./tongue.ts";
 
 /** More than these, and a finger does not find one. */
 const MOST = 32;
@@ -67,14 +67,14 @@ export function Histogram({ bars, barMs, onPick, most: atMost = MOST, whole, zon
   const point = (n: number) => onPoint?.(all[n] ?? null, earlier[n] ?? 0);
   return (
     <figure class="histogram">
-      <div class="bars" ref={box} role="group" aria-label={`When it was said, from ${from} to ${to}`} onKeyDown={along}
+      <div class="bars" ref={box} role="group" aria-label={t("When it was said, from {from} to {to}", { from, to })} onKeyDown={along}
         onPointerDown={(event) => { const n = at(event); if (n >= 0 && event.pointerType === "mouse") [anchor.value, pointed.value] = [n, n]; }}
         onPointerOver={(event) => { const n = at(event); if (n >= 0 && anchor.value !== null && event.buttons) pointed.value = n; point(n); }}
         onPointerUp={(event) => { const n = at(event); if (anchor.value !== null && n !== anchor.value) pick(n); else anchor.value = null; }}
         onPointerLeave={() => { if (pointed.value !== null) anchor.value = pointed.value = null; onPoint?.(null, 0); }}>
         {all.map((column, n) => {
           const [since, until] = ends(column, zone);
-          const says = `${since} to ${until}: ${plural(column.count, "result")}${before ? `, before ${(earlier[n] ?? 0).toLocaleString("en")}` : ""}`;
+          const says = `${since} – ${until}: ${many(column.count, "{n} result", "{n} results")}${before ? t(", before {n}", { n: (earlier[n] ?? 0).toLocaleString("en") }) : ""}`;
           return (
             <button key={column.since} type="button" class={`bar${n >= low && n <= high ? " chosen" : ""}${before ? " beside" : ""}`} disabled={!filled(n)} tabIndex={n === stop ? 0 : -1}
               data-count={column.count} aria-label={says} title={says} onClick={() => pick(n)} onFocus={() => point(n)}>
@@ -84,7 +84,7 @@ export function Histogram({ bars, barMs, onPick, most: atMost = MOST, whole, zon
           );
         })}
       </div>
-      <figcaption><span>{from}</span>{atMost > MOST && <span>{`tallest: ${most.toLocaleString("en")}`}</span>}<span>{to}</span></figcaption>
+      <figcaption><span>{from}</span>{atMost > MOST && <span>{t("tallest: {n}", { n: most.toLocaleString("en") })}</span>}<span>{to}</span></figcaption>
     </figure>
   );
 }

@@ -2,6 +2,7 @@
 
 import { spelled } from "./names.ts";
 import "./name.css";
+import { t } from "./tongue.ts";
 
 const CHOSEN = "Without a token: whoever writes this has chosen the name";
 
@@ -10,7 +11,7 @@ export function Name({ name, signed = true, own = false }: { name: string; signe
   return (
     <>
       <bdi class={signed ? "name" : "name unsigned"}>{spelled(name).text}</bdi>
-      {!signed && !own && <small class="guest" title={CHOSEN}>guest</small>}
+      {!signed && !own && <small class="guest" title={t(CHOSEN)}>{t("guest")}</small>}
       <Odd name={name} />
     </>
   );

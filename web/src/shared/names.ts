@@ -2,6 +2,8 @@
 
 import type { StreamEvent } from "@touchline/client";
 
+import { language, t } from "./tongue.ts";
+
 /** Combining marks beyond this many on one character are left out: they would paint over the lines around. */
 const MOST_MARKS = 4;
 const RUNS = new RegExp(`[\\p{M}\\p{Cf}]{${MOST_MARKS + 1},}`, "gu");
@@ -47,9 +49,10 @@ const kept = new Map<string, Spelled>();
 /** Asked for each line that is drawn, so what was found out is kept. */
 export function spelled(name: string): Spelled {
   if (PLAIN.test(name)) return { text: name, note: "", why: "" };
-  const known = kept.get(name) ?? looked(name);
+  const key = `${language.value} ${name}`;
+  const known = kept.get(key) ?? looked(name);
   if (kept.size >= MOST_KEPT) kept.clear();
-  kept.set(name, known);
+  kept.set(key, known);
   return known;
 }
 
@@ -58,10 +61,10 @@ function looked(name: string): Spelled {
   const text = letters.map((one, n) => (seen(one, letters, n) ? one : written(one))).join("").replace(/^ +| +$/g, (blanks) => "␣".repeat(blanks.length)).replace(/ {2,}/g, (blanks) => "␣".repeat(blanks.length));
   const found = SCRIPTS.filter(([, pattern]) => pattern.test(name)).map(([script]) => script);
   const other = found.find((script) => script !== "Latin");
-  if (text !== name) return { text, note: "hidden characters", why: "This name has characters that cannot be seen; they are written out here." };
-  if (found.length > 1) return { text, note: "mixed letters", why: `This name mixes ${found.join(" and ")} letters, some of which look alike.` };
-  if (other && letters.filter((one) => /\p{L}/u.test(one)).every((one) => ALIKE.has(one))) return { text, note: `${other} letters`, why: `This name is written in ${other} letters that look like Latin ones.` };
-  if (/[\p{L}\p{N}]/u.test(name) && name.normalize("NFKC").normalize("NFC") !== name.normalize("NFC") && !/[\p{Script=Hangul}\p{Script=Katakana}\p{Script=Arabic}]/u.test(name)) return { text, note: "look-alike letters", why: `This name is drawn like “${name.normalize("NFKC")}”, and is another one.` };
+  if (text !== name) return { text, note: t("hidden characters"), why: t("This name has characters that cannot be seen; they are written out here.") };
+  if (found.length > 1) return { text, note: t("mixed letters"), why: t("This name mixes letters that look alike: {found}.", { found: found.join(", ") }) };
+  if (other && letters.filter((one) => /\p{L}/u.test(one)).every((one) => ALIKE.has(one))) return { text, note: t("{other} letters", { other }), why: t("This name is written in {other} letters that look like Latin ones.", { other }) };
+  if (/[\p{L}\p{N}]/u.test(name) && name.normalize("NFKC").normalize("NFC") !== name.normalize("NFC") && !/[\p{Script=Hangul}\p{Script=Katakana}\p{Script=Arabic}]/u.test(name)) return { text, note: t("look-alike letters"), why: t("This name is drawn like “{name}”, and is another one.", { name: name.normalize("NFKC") }) };
   return { text, note: "", why: "" };
 }
 

@@ -5,6 +5,7 @@ import "./head.css";
 import { useSignal } from "@preact/signals";
 
 import { storedToken, storeToken } from "./config.ts";
+import { t } from "./tongue.ts";
 
 interface Props {
   /** Whether a name is believed: there are no keys. */
@@ -33,9 +34,9 @@ export function Who({ names, user, onChange }: Props) {
   const signedIn = !names && storedToken() !== "";
   return (
     <form class="who" onSubmit={submit}>
-      <label for="user">{names ? "You are" : signedIn ? <>You are <bdi>{user}</bdi>; another token</> : "Token"}</label>
-      {names ? <input type="text" maxLength={128} aria-label="You are" {...field} /> : <input type="password" maxLength={8192} aria-label="Token" {...field} />}
-      {typed.value.trim() !== (names ? user : "") && <button class="button" type="submit">Go</button>}
+      <label for="user">{names ? t("You are") : signedIn ? <>{t("You are")} <bdi>{user}</bdi>{t("; another token")}</> : t("Token")}</label>
+      {names ? <input type="text" maxLength={128} aria-label={t("You are")} {...field} /> : <input type="password" maxLength={8192} aria-label={t("Token")} {...field} />}
+      {typed.value.trim() !== (names ? user : "") && <button class="button" type="submit">{t("Go")}</button>}
     </form>
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Status } from "@touchline/client";
 
-import { t } from "./tongue.ts";
+import { many, t } from "./tongue.ts";
 
 export type Tone = "good" | "busy" | "bad";
 
@@ -46,11 +46,11 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 export function sayAge(at: string, nowMs: number): string {
   const seconds = Math.max(0, (nowMs - Date.parse(at)) / 1000);
   if (Number.isNaN(seconds)) return "";
-  if (seconds < 10) return "just now";
-  if (seconds < 60) return `${Math.floor(seconds / 10) * 10} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  return plural(Math.floor(seconds / 86_400), "day") + " ago";
+  if (seconds < 10) return t("just now");
+  if (seconds < 60) return t("{n} s ago", { n: Math.floor(seconds / 10) * 10 });
+  if (seconds < 3600) return t("{n} min ago", { n: Math.floor(seconds / 60) });
+  if (seconds < 86_400) return t("{n} h ago", { n: Math.floor(seconds / 3600) });
+  return many(Math.floor(seconds / 86_400), "{n} day ago", "{n} days ago");
 }
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });

@@ -3,6 +3,7 @@
 import { actionsOf } from "./play.ts";
 import { TEMPLATES } from "./templates.ts";
 import type { Model } from "./model.ts";
+import { t } from "../shared/tongue.ts";
 
 /** Pressed once more, the button would begin the phase after this one. */
 const away = () => document.getElementById("writing")?.focus();
@@ -16,30 +17,30 @@ export function Acts({ model }: { model: Model }) {
   return (
     <section class="acts" aria-labelledby="acts-title">
       <header class="pane-head">
-        <h2 id="acts-title">{told ? template.name : "What is played?"}</h2>
+        <h2 id="acts-title">{told ? t(template.name) : t("What is played?")}</h2>
         {!told && (
-          <label class="sport"><span class="sr-only">Sport</span>
+          <label class="sport"><span class="sr-only">{t("Sport")}</span>
             <select class="field" id="sport" value={template.id} onChange={(event) => (model.sport.value = event.currentTarget.value)}>
-              {TEMPLATES.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+              {TEMPLATES.map(({ id, name }) => <option key={id} value={id}>{t(name)}</option>)}
             </select>
           </label>
         )}
       </header>
       <div class="phases">
         {next ? (
-          <button type="button" class="button" id="next" disabled={closed} onClick={() => void model.postPhase(next).then(away)}>{next.name} <kbd>s</kbd></button>
-        ) : <p class="quiet">The match is over.</p>}
+          <button type="button" class="button" id="next" disabled={closed} onClick={() => void model.postPhase(next).then(away)}>{t(next.name)} <kbd>s</kbd></button>
+        ) : <p class="quiet">{t("The match is over.")}</p>}
         {(match.phase === "playing" || match.phase === "stopped") && (
-          <button type="button" class="button plain" id="hold" aria-pressed={match.phase === "stopped"} disabled={closed} onClick={() => void model.hold()}>{match.phase === "stopped" ? "Let the clock run" : "Hold the clock"} <kbd>h</kbd></button>
+          <button type="button" class="button plain" id="hold" aria-pressed={match.phase === "stopped"} disabled={closed} onClick={() => void model.hold()}>{match.phase === "stopped" ? t("Let the clock run") : t("Hold the clock")} <kbd>h</kbd></button>
         )}
-        <ol class="steps" aria-label="Phases">
-          {template.phases.map((one, number) => <li key={one.name} aria-current={number === at ? "step" : undefined} data-done={number <= at}><span>{one.name}</span></li>)}
+        <ol class="steps" aria-label={t("Phases")}>
+          {template.phases.map((one, number) => <li key={one.name} aria-current={number === at ? "step" : undefined} data-done={number <= at}><span>{t(one.name)}</span></li>)}
         </ol>
       </div>
       <div class="buttons" role="group" aria-labelledby="acts-title">
         {actionsOf(template).map((action) => (
           <button type="button" key={action.type} class={`act ${action.tone ?? ""}`} data-act={action.type} aria-pressed={chosen?.type === action.type} disabled={closed} onClick={() => model.choose(action)}>
-            <span>{action.name}</span><kbd>{action.key}</kbd>
+            <span>{t(action.name)}</span><kbd>{action.key}</kbd>
           </button>
         ))}
       </div>

@@ -4,12 +4,13 @@ import { useComputed } from "@preact/signals";
 
 import { homeOf } from "../shared/config.ts";
 import { ThemeButton } from "../shared/theme.tsx";
-import { plural, sayStatus } from "../shared/words.ts";
+import { sayStatus } from "../shared/words.ts";
 import { Kit } from "../shared/kit.tsx";
 import { UserField } from "../shared/user.tsx";
 import { matchClock } from "../viewer/match.ts";
 import { ChannelPicker } from "../viewer/scoreboard.tsx";
 import type { Model } from "./model.ts";
+import { many, t } from "../shared/tongue.ts";
 
 interface Given {
   readonly model: Model;
@@ -26,35 +27,35 @@ export function Head({ model, now, onChannel, onUser, onKeys }: Given) {
   return (
     <header class="board">
       <div class="board-top">
-        <h1 class="studio-title">Studio</h1>
+        <h1 class="studio-title">{t("Studio")}</h1>
         <ChannelPicker channel={model.channel} home={homeOf(model.user)} onChannel={onChannel} />
         {onUser && <UserField user={model.user} onUser={onUser} />}
         <div class="board-state">
           <Others model={model} />
           <span class={`state ${said.value.tone}`} title={said.value.detail}>{said.value.text}</span>
           <span class="sr-only" role="status">{[said.value.said ?? said.value.text, said.value.detail].filter(Boolean).join(". ")}</span>
-          <button type="button" class="theme" id="keys" onClick={onKeys} aria-label="Keys" title="Keys (?)">?</button>
+          <button type="button" class="theme" id="keys" onClick={onKeys} aria-label={t("Keys")} title={t("Keys (?)")}>?</button>
           <ThemeButton />
         </div>
       </div>
-      <div class="score" role="group" aria-label="Score">
-        <span class="team"><bdi>{match.home.name || "Home"}</bdi></span>
+      <div class="score" role="group" aria-label={t("Score")}>
+        <span class="team"><bdi>{match.home.name || t("Home")}</bdi></span>
         <span class="goals">{match.home.score ?? 0}</span>
         <span class="goals">{match.away.score ?? 0}</span>
-        <span class="team"><bdi>{match.away.name || "Away"}</bdi></span>
+        <span class="team"><bdi>{match.away.name || t("Away")}</bdi></span>
       </div>
-      <p class="clock"><span id="clock">{clock.value || "Not begun"}</span>{phase && phase.name !== clock.value && <span class="phase">{phase.name}</span>}{model.viewers.value !== null && <span class="viewers">{plural(model.viewers.value, "viewer")}</span>}</p>
+      <p class="clock"><span id="clock">{clock.value || t("Not begun")}</span>{phase && phase.name !== clock.value && <span class="phase">{t(phase.name)}</span>}{model.viewers.value !== null && <span class="viewers">{many(model.viewers.value, "{n} viewer", "{n} viewers")}</span>}</p>
     </header>
   );
 }
 
 function Others({ model }: { model: Model }) {
   const others = model.others.value;
-  if (others.length === 0) return <span class="others alone">Nobody else is here</span>;
+  if (others.length === 0) return <span class="others alone">{t("Nobody else is here")}</span>;
   return (
-    <ul class="others" aria-label="Also in the studio">
+    <ul class="others" aria-label={t("Also in the studio")}>
       {others.map(({ user, writes }) => (
-        <li key={user} data-writes={writes}><Kit name={user} /><bdi>{user}</bdi>{writes && <em> writes…</em>}</li>
+        <li key={user} data-writes={writes}><Kit name={user} /><bdi>{user}</bdi>{writes && <em> {t("writes…")}</em>}</li>
       ))}
     </ul>
   );

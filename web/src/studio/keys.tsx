@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import type { Model } from "./model.ts";
 import { actionsOf } from "./play.ts";
+import { t } from "../shared/tongue.ts";
 
 const KEPT = "touchline.studio.keys";
 
@@ -73,15 +74,15 @@ export function KeysHelp({ keys, model }: { keys: Keys; model: Model }) {
     }
   };
   const rows = [
-    ...actionsOf(model.play.value.template).map(({ key, name }) => [key, name] as const),
-    ["1, 2", "The first team, the second"], ["s", "To the next phase; Enter begins it"], ["h", "Hold the clock, or let it run"], ["Enter", "Post"], ["Esc", "Discard"], ["u", "Take the last event back; Enter confirms"], ["?", "These keys"],
+    ...actionsOf(model.play.value.template).map(({ key, name }) => [key, t(name)] as const),
+    ["1, 2", t("The first team, the second")], ["s", t("To the next phase; Enter begins it")], ["h", t("Hold the clock, or let it run")], ["Enter", t("Post")], ["Esc", t("Discard")], ["u", t("Take the last event back; Enter confirms")], ["?", t("These keys")],
   ] as const;
   return (
     <dialog class="keys" ref={dialog} aria-labelledby="keys-title" onClose={() => (keys.shown.value = false)}>
-      <h2 id="keys-title">Keys</h2>
+      <h2 id="keys-title">{t("Keys")}</h2>
       <dl>{rows.map(([key, words]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{words}</dd></div>)}</dl>
-      <label class="check"><input type="checkbox" checked={keys.on.value} onChange={(event) => set(event.currentTarget.checked)} /> Single keys work while nothing is being typed</label>
-      <form method="dialog"><button class="button">Close</button></form>
+      <label class="check"><input type="checkbox" checked={keys.on.value} onChange={(event) => set(event.currentTarget.checked)} /> {t("Single keys work while nothing is being typed")}</label>
+      <form method="dialog"><button class="button">{t("Close")}</button></form>
     </dialog>
   );
 }

@@ -5,6 +5,7 @@ import { signal } from "@preact/signals";
 
 import { identity } from "../shared/config.ts";
 import type { Post } from "./play.ts";
+import { t } from "../shared/tongue.ts";
 
 const LOOK_MS = 4000;
 /** Who gets these may not publish. */
@@ -31,7 +32,7 @@ export class Later {
       [this.posts.value, this.refused.value] = [await this.schedule.list(this.stream), ""];
     } catch (error) {
       // What cannot be asked now is asked again in a moment; who may not publish is told so.
-      if (error instanceof TouchlineError && NOT_LET_IN.has(error.code)) this.refused.value = `You can only watch here. ${error.message}`;
+      if (error instanceof TouchlineError && NOT_LET_IN.has(error.code)) this.refused.value = t("You can only watch here. {message}", { message: error.message });
     }
   }
 
@@ -66,6 +67,6 @@ export function timeOf(text: string, nowMs: number): number | null {
 /** How long until then: `in 1:05`, `in 3 h 20 min`. */
 export function sayUntil(atMs: number, nowMs: number): string {
   const seconds = Math.max(0, Math.round((atMs - nowMs) / 1000));
-  if (seconds < 3600) return `in ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  return `in ${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  if (seconds < 3600) return t("in {time}", { time: `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` });
+  return t("in {h} h {min} min", { h: Math.floor(seconds / 3600), min: Math.floor((seconds % 3600) / 60) });
 }

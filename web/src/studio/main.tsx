@@ -1,5 +1,6 @@
 // The studio: who may publish runs an event from here, alone or with others, and sees beside it what viewers see.
 
+import "../shared/plain.css";
 import "../shared/theme.css";
 import "../viewer/viewer.css";
 import "./studio.css";
@@ -18,6 +19,7 @@ import { KeysHelp, useKeys } from "./keys.tsx";
 import { Model } from "./model.ts";
 import { Seen } from "./seen.tsx";
 import { Writing } from "./writing.tsx";
+import { speak, t } from "../shared/tongue.ts";
 
 const TICK_MS = 250;
 
@@ -32,7 +34,7 @@ function open(channel: string, config: PageConfig): void {
   model.value?.close();
   model.value = new Model(channel, config);
   rememberChannel(channel);
-  document.title = `Studio: ${channel} · Touchline`;
+  document.title = t("Studio: {channel} · Touchline", { channel });
 }
 
 function Page({ config }: { config: PageConfig }) {
@@ -79,4 +81,4 @@ function Studio({ model: here, now, config, goTo }: Given) {
 start((config) => {
   open(channelOfAddress(config), config);
   return <Page config={config} />;
-});
+}, speak());

@@ -8,6 +8,7 @@ import { entryOf } from "../viewer/match.ts";
 import { Later, timeOf } from "./later.ts";
 import { canWait, type Draft, editOf, fault, heldPost, isDouble, isWritten, laterOf, MOST_EVENTS, newDraft, phasePost, playOf, type Post, postOf, retraction } from "./play.ts";
 import type { Action, Phase } from "./templates.ts";
+import { t } from "../shared/tongue.ts";
 
 /** How long what was posted may take to be seen here. */
 const SEEN_MS = 5000;
@@ -155,15 +156,15 @@ export class Model {
 
   private async schedule(draft: Draft): Promise<boolean> {
     const at = timeOf(draft.when, Date.now());
-    if (at === null) return this.says("bad", "Write when as 20:45, or as +10m.");
+    if (at === null) return this.says("bad", t("Write when as 20:45, or as +10m."));
     if (this.busy.value) return false;
     this.busy.value = true;
     try {
       await this.later.put(laterOf(draft, this.play.value, this.channel), at);
       if (this.draft.value === draft) [this.draft.value, this.meanwhile.value] = [null, []];
-      return this.says("good", `Scheduled for ${new Date(at).toLocaleTimeString()}. It is posted though you leave.`);
+      return this.says("good", t("Scheduled for {time}. It is posted though you leave.", { time: new Date(at).toLocaleTimeString() }));
     } catch (error) {
-      return this.says("bad", error instanceof Error ? error.message : "It could not be scheduled.");
+      return this.says("bad", error instanceof Error ? error.message : t("It could not be scheduled."));
     } finally {
       this.busy.value = false;
     }
@@ -192,9 +193,9 @@ export class Model {
   private async put(make: () => Post): Promise<boolean> {
     if (this.busy.value) return false;
     const { state } = this.status.value;
-    if (state !== "live") return this.says("bad", "You are not connected: what others have posted is not seen here, so nothing is posted. Try again once you are.");
+    if (state !== "live") return this.says("bad", t("You are not connected: what others have posted is not seen here, so nothing is posted. Try again once you are."));
     this.busy.value = true;
-    this.says("busy", "Posting…");
+    this.says("busy", t("Posting…"));
     try {
       for (let tries = 0; tries < MOST_TRIES; tries += 1) {
         const post = make();
@@ -202,14 +203,14 @@ export class Model {
         this.sent.add(at);
         const { id } = await this.client.publish(this.stream, post.data, { type: post.type, key: post.key, clientTs: at, wait: "accepted" });
         const event = id === undefined ? null : await this.seen(id);
-        if (!event || (Date.parse(event.client_ts ?? "") === at && this.isMine(event))) return this.says("good", `Posted: ${wordsOf(post.type, post.data)}`);
-        const who = event.sender || "Somebody else";
-        if (isDouble(post, event)) return this.says("good", `${who} had posted that already: ${wordsOf(event.type, event.data)}`, true);
-        if (post.data["score"] === undefined) return this.says("bad", `${who} was quicker: ${wordsOf(event.type, event.data)}. Look, and post again.`);
+        if (!event || (Date.parse(event.client_ts ?? "") === at && this.isMine(event))) return this.says("good", t("Posted: {words}", { words: wordsOf(post.type, post.data) }));
+        const who = event.sender || t("Somebody else");
+        if (isDouble(post, event)) return this.says("good", t("{who} had posted that already: {words}", { who, words: wordsOf(event.type, event.data) }), true);
+        if (post.data["score"] === undefined) return this.says("bad", t("{who} was quicker: {words}. Look, and post again.", { who, words: wordsOf(event.type, event.data) }));
       }
-      return this.says("bad", "Others post too quickly. Look at the score, and post again.");
+      return this.says("bad", t("Others post too quickly. Look at the score, and post again."));
     } catch (error) {
-      return this.says("bad", error instanceof TouchlineError ? error.message : "It could not be posted.");
+      return this.says("bad", error instanceof TouchlineError ? error.message : t("It could not be posted."));
     } finally {
       this.busy.value = false;
     }
@@ -265,7 +266,7 @@ export class Model {
     const last = theirs.at(-1);
     if (!last) return;
     for (const { sender } of theirs) this.writing.delete(sender ?? "");
-    this.announcement.value = `${last.sender || "Somebody"} posted: ${wordsOf(last.type, last.data)}`;
+    this.announcement.value = t("{who} posted: {words}", { who: last.sender || t("Somebody"), words: wordsOf(last.type, last.data) });
     if (this.draft.value) this.meanwhile.value = [...this.meanwhile.value, ...theirs];
     this.showOthers();
   }
@@ -306,7 +307,7 @@ export class Model {
 export function wordsOf(type: string, data: Readonly<Record<string, unknown>>): string {
   if (type === "retract") return "something was taken back.";
   if (type === "edit") return "something was told otherwise.";
-  if (type === "clock") return `the clock, ${String(data["clock"] ?? "")}${data["running"] === false ? ", held" : ""}.`;
+  if (type === "clock") return t(data["running"] === false ? "the clock, {clock}, held." : "the clock, {clock}.", { clock: String(data["clock"] ?? "") });
   const { title, text } = entryOf({ stream: "", seq: 0, id: "", server_ts: "", type, data });
   const score = data["score"];
   return `${title}${Array.isArray(score) ? `, ${score.join("–")}` : ""}. ${text}`.trim();

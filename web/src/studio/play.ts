@@ -6,6 +6,7 @@ import { hash } from "../shared/kit.tsx";
 import { type Entry, type Match, minuteAt } from "../viewer/match.ts";
 import { Ticker } from "../viewer/ticker.ts";
 import { type Action, COMMON, type Phase, type Side, type Template, templateOf } from "./templates.ts";
+import { t } from "../shared/tongue.ts";
 
 export const MOST_EVENTS = 1000;
 export const RETRACT = "retract";
@@ -135,11 +136,11 @@ export function isWritten({ side, player, off, text, clock }: Draft): boolean {
 
 /** What is missing of a draft, as a sentence; empty: nothing. */
 export function fault({ action, side, text, score, clock, home, away }: Draft): string {
-  if (action.side && !side) return "Say which team: 1 is the first, 2 the second.";
-  if (action.type === "note" && !text.trim()) return "Write what viewers are to read.";
-  if (action.type === "score" && score.some((one) => !/^\d{1,3}$/.test(one))) return "A score is two numbers, 0 to 999.";
-  if (action.type === CLOCK && secondsOf(clock.trim()) === null) return "Write the clock as 63:12, or 45+2.";
-  if (action.type === "announced" && !(home.trim() && away.trim())) return "Name both teams.";
+  if (action.side && !side) return t("Say which team: 1 is the first, 2 the second.");
+  if (action.type === "note" && !text.trim()) return t("Write what viewers are to read.");
+  if (action.type === "score" && score.some((one) => !/^\d{1,3}$/.test(one))) return t("A score is two numbers, 0 to 999.");
+  if (action.type === CLOCK && secondsOf(clock.trim()) === null) return t("Write the clock as 63:12, or 45+2.");
+  if (action.type === "announced" && !(home.trim() && away.trim())) return t("Name both teams.");
   return "";
 }
 

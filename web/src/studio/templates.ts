@@ -1,6 +1,7 @@
 // Sports, as data: which phases a match has, and what can happen in it. A sport more is an entry more in templates.json.
 
 import all from "./templates.json";
+import { t } from "../shared/tongue.ts";
 
 export type Side = "home" | "away";
 export type Field = "player" | "off" | "text" | "score" | "clock" | "details";
@@ -48,6 +49,6 @@ export const COMMON: readonly Action[] = [
 
 export function templateOf(id: string): Template {
   const found = TEMPLATES.find((template) => template.id === id) ?? TEMPLATES[0];
-  if (!found) throw new Error("There is no template.");
+  if (!found) throw new Error(t("There is no template."));
   return found;
 }

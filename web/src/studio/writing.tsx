@@ -10,6 +10,7 @@ import { sayUntil, timeOf } from "./later.ts";
 import { canWait, type Draft, type Play, postOf } from "./play.ts";
 import { ScheduledPosts } from "./scheduled.tsx";
 import { type Field, type Side, TEMPLATES } from "./templates.ts";
+import { t } from "../shared/tongue.ts";
 
 const MAX_TEXT = 500;
 const MAX_NAME = 80;
@@ -19,10 +20,10 @@ export function Writing({ model, now }: { model: Model; now: { readonly value: n
   const said = model.said.value;
   return (
     <section class="writing" id="writing" tabIndex={-1} aria-labelledby="writing-title">
-      <header class="pane-head"><h2 id="writing-title">{draft ? `${draft.edits ? "Correct: " : ""}${draft.action.name}` : "Write an event"}</h2></header>
+      <header class="pane-head"><h2 id="writing-title">{draft ? draft.edits ? t("Correct: {words}", { words: t(draft.action.name) }) : t(draft.action.name) : t("Write an event")}</h2></header>
       {(model.problem.value || model.later.refused.value) && <p class="notice" role="alert">{model.later.refused.value || model.problem.value}</p>}
       {draft ? <Form key={`${draft.action.type} ${draft.edits?.id ?? ""}`} model={model} draft={draft} now={now} /> : (
-        <p class="empty"><strong>Choose what has happened</strong>By its button or its key. <kbd>1</kbd> and <kbd>2</kbd> say which team, <kbd>Enter</kbd> posts, <kbd>u</kbd> takes the last one back.</p>
+        <p class="empty"><strong>{t("Choose what has happened")}</strong>{t("By its button or its key.")} <kbd>1</kbd> {t("and")} <kbd>2</kbd> {t("say which team,")} <kbd>Enter</kbd> {t("posts,")} <kbd>u</kbd> {t("takes the last one back.")}</p>
       )}
       <p class={`outcome ${said?.tone ?? ""}`} id="outcome" role="status">{said?.text}</p>
       <ScheduledPosts model={model} now={now} />
@@ -46,11 +47,11 @@ function Form({ model, draft, now }: { model: Model; draft: Draft; now: { readon
     <form class="draft" ref={form} noValidate onSubmit={(event) => void submit(event)}>
       {action.side && !draft.edits && (
         <fieldset class="sides">
-          <legend>Team</legend>
+          <legend>{t("Team")}</legend>
           {(["home", "away"] as const).map((one, number) => (
             <label key={one} class="side" data-side={one}>
               <input type="radio" name="side" value={one} checked={draft.side === one} onClick={() => side(one)} onChange={() => model.write({ side: one })} />
-              <bdi>{match[one].name || (one === "home" ? "Home" : "Away")}</bdi> <kbd>{number + 1}</kbd>
+              <bdi>{match[one].name || (one === "home" ? t("Home") : t("Away"))}</bdi> <kbd>{number + 1}</kbd>
             </label>
           ))}
         </fieldset>
@@ -60,8 +61,8 @@ function Form({ model, draft, now }: { model: Model; draft: Draft; now: { readon
       <Meanwhile model={model} />
       <Preview draft={draft} play={model.play.value} nowMs={now.value} channel={model.channel} />
       <div class="row">
-        <button type="submit" class="button" id="post" disabled={model.busy.value}>{canWait(draft) && draft.when.trim() ? "Schedule" : "Post"} <kbd>Enter</kbd></button>
-        <button type="button" class="button plain" id="discard" onClick={() => { model.discard(); document.getElementById("writing")?.focus(); }}>Discard <kbd>Esc</kbd></button>
+        <button type="submit" class="button" id="post" disabled={model.busy.value}>{canWait(draft) && draft.when.trim() ? t("Schedule") : t("Post")} <kbd>Enter</kbd></button>
+        <button type="button" class="button plain" id="discard" onClick={() => { model.discard(); document.getElementById("writing")?.focus(); }}>{t("Discard")} <kbd>Esc</kbd></button>
       </div>
     </form>
   );
@@ -71,36 +72,36 @@ function OneField({ field, model, draft, onEnter }: { field: Field; model: Model
   const isChange = draft.action.fields.includes("off");
   switch (field) {
     case "player":
-      return <Text id="player" label={isChange ? "Coming on" : "Player"} value={draft.player} onText={(player) => model.write({ player })} />;
+      return <Text id="player" label={isChange ? t("Coming on") : t("Player")} value={draft.player} onText={(player) => model.write({ player })} />;
     case "off":
-      return <Text id="off" label="Going off" value={draft.off} onText={(off) => model.write({ off })} />;
+      return <Text id="off" label={t("Going off")} value={draft.off} onText={(off) => model.write({ off })} />;
     case "clock":
-      return <Text id="set-clock" label="Minutes and seconds, as 63:12 or 45+2" value={draft.clock} onText={(clock) => model.write({ clock })} />;
+      return <Text id="set-clock" label={t("Minutes and seconds, as 63:12 or 45+2")} value={draft.clock} onText={(clock) => model.write({ clock })} />;
     case "score":
       return (
         <div class="row two">
-          <Text id="score-home" label={model.play.value.match.home.name || "Home"} value={draft.score[0]} onText={(home) => model.write({ score: [home, draft.score[1]] })} numeric />
-          <Text id="score-away" label={model.play.value.match.away.name || "Away"} value={draft.score[1]} onText={(away) => model.write({ score: [draft.score[0], away] })} numeric />
+          <Text id="score-home" label={model.play.value.match.home.name || t("Home")} value={draft.score[0]} onText={(home) => model.write({ score: [home, draft.score[1]] })} numeric />
+          <Text id="score-away" label={model.play.value.match.away.name || t("Away")} value={draft.score[1]} onText={(away) => model.write({ score: [draft.score[0], away] })} numeric />
         </div>
       );
     case "details":
       return (
         <>
           <div class="row two">
-            <Text id="home" label="First team" value={draft.home} onText={(home) => model.write({ home })} />
-            <Text id="away" label="Second team" value={draft.away} onText={(away) => model.write({ away })} />
+            <Text id="home" label={t("First team")} value={draft.home} onText={(home) => model.write({ home })} />
+            <Text id="away" label={t("Second team")} value={draft.away} onText={(away) => model.write({ away })} />
           </div>
-          <Text id="title" label="Title" value={draft.title} onText={(title) => model.write({ title })} />
-          <label class="labelled">Sport
+          <Text id="title" label={t("Title")} value={draft.title} onText={(title) => model.write({ title })} />
+          <label class="labelled">{t("Sport")}
             <select class="field" id="draft-sport" value={draft.sport} onChange={(event) => model.write({ sport: event.currentTarget.value })}>
-              {TEMPLATES.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+              {TEMPLATES.map(({ id, name }) => <option key={id} value={id}>{t(name)}</option>)}
             </select>
           </label>
         </>
       );
     case "text":
       return (
-        <label class="labelled">Words
+        <label class="labelled">{t("Words")}
           <textarea class="field" id="text" rows={2} maxLength={MAX_TEXT} value={draft.text} dir="auto"
             onInput={(event) => model.write({ text: event.currentTarget.value })}
             onKeyDown={(event) => {
@@ -124,9 +125,9 @@ function Text({ id, label, value, onText, numeric = false }: { id: string; label
 function When({ draft, model, nowMs }: { draft: Draft; model: Model; nowMs: number }) {
   const at = timeOf(draft.when, nowMs);
   return (
-    <label class="labelled when">Later
-      <input class="field" id="when" value={draft.when} placeholder="Now; or 20:45, +10m" maxLength={12} autocomplete="off" spellcheck={false} onInput={(event) => model.write({ when: event.currentTarget.value })} />
-      <small>{draft.when.trim() === "" ? "" : at === null ? "20:45, or +10m" : sayUntil(at, nowMs)}</small>
+    <label class="labelled when">{t("Later")}
+      <input class="field" id="when" value={draft.when} placeholder={t("Now; or 20:45, +10m")} maxLength={12} autocomplete="off" spellcheck={false} onInput={(event) => model.write({ when: event.currentTarget.value })} />
+      <small>{draft.when.trim() === "" ? "" : at === null ? t("20:45, or +10m") : sayUntil(at, nowMs)}</small>
     </label>
   );
 }
@@ -137,8 +138,8 @@ function Meanwhile({ model }: { model: Model }) {
   return (
     <div aria-live="polite">
       {theirs.length > 0 && (
-        <ul class="notice meanwhile" aria-label="Posted meanwhile">
-          {theirs.slice(-3).map((event) => <li key={event.id}><strong><bdi>{event.sender || "Somebody"}</bdi></strong> has posted: {wordsOf(event.type, event.data)}</li>)}
+        <ul class="notice meanwhile" aria-label={t("Posted meanwhile")}>
+          {theirs.slice(-3).map((event) => <li key={event.id}><strong><bdi>{event.sender || t("Somebody")}</bdi></strong> {t("has posted:")} {wordsOf(event.type, event.data)}</li>)}
         </ul>
       )}
     </div>
@@ -153,9 +154,9 @@ function Preview({ draft, play, nowMs, channel }: { draft: Draft; play: Play; no
   const entry = entryOf(edits ? { ...edits, data: { ...edits.data, ...data } } : written, score ? withScore(play.match, score) : play.match, edits !== null);
   return (
     <div class="preview">
-      <h3>Viewers will see</h3>
-      {type === "clock" ? <p class="quiet">The clock at {draft.clock.trim() || "…"}, and no line of its own.</p> : <ol class="timeline"><Item entry={entry} /></ol>}
-      {score && <p class="becomes">{play.match.home.name || "Home"} <b>{score[0]}–{score[1]}</b> {play.match.away.name || "Away"}</p>}
+      <h3>{t("Viewers will see")}</h3>
+      {type === "clock" ? <p class="quiet">{t("The clock at {clock}, and no line of its own.", { clock: draft.clock.trim() || "…" })}</p> : <ol class="timeline"><Item entry={entry} /></ol>}
+      {score && <p class="becomes">{play.match.home.name || t("Home")} <b>{score[0]}–{score[1]}</b> {play.match.away.name || t("Away")}</p>}
     </div>
   );
 }

@@ -3,10 +3,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
-import { clockTime, plural } from "../shared/words.ts";
+import { clockTime } from "../shared/words.ts";
 import { EMOJI, TO_MESSAGES } from "./cheering.ts";
 import type { Line } from "../shared/chatlog.ts";
 import type { Room } from "./room.ts";
+import { many, t } from "../shared/tongue.ts";
 
 const LONGEST_QUESTION = 500;
 const LONGEST_OPTION = 200;
@@ -18,12 +19,12 @@ export function Applause({ room: { cheering } }: { room: Room }) {
   const totals = cheering.applause.value;
   const others = Object.keys(totals).filter((emoji) => !EMOJI.some((one) => one === emoji));
   return (
-    <div class="applause" role="group" aria-label="Applause">
+    <div class="applause" role="group" aria-label={t("Applause")}>
       <div class="flying" aria-hidden="true">
         {cheering.flying.value.map(({ key, emoji, left, sway }) => <span key={key} style={{ left: `${left}%`, "--sway": `${sway}px` }}>{emoji}</span>)}
       </div>
       {[...EMOJI, ...others.slice(0, 4)].map((emoji) => (
-        <button key={emoji} type="button" data-applaud={emoji} aria-label={`Applaud with ${emoji}: ${plural(totals[emoji] ?? 0, "time")} so far`} onClick={() => void cheering.applaud(emoji)}>
+        <button key={emoji} type="button" data-applaud={emoji} aria-label={many(totals[emoji] ?? 0, "Applaud with {emoji}: {n} time so far", "Applaud with {emoji}: {n} times so far", { emoji })} onClick={() => void cheering.applaud(emoji)}>
           <span aria-hidden="true">{emoji}</span> <span class="count" aria-hidden="true">{short(totals[emoji] ?? 0)}</span>
         </button>
       ))}
@@ -39,7 +40,7 @@ export function About({ room }: { room: Room }) {
   const { perMinute, words, senders } = now;
   return (
     <span class="pane-note about-now">
-      {plural(Math.round(perMinute), "message")} a minute{words.length > 0 && <> · about <bdi>{words.join(", ")}</bdi></>}{senders.length > 0 && <> · mostly by <bdi>{senders.join(", ")}</bdi></>}
+      {many(Math.round(perMinute), "{n} message a minute", "{n} messages a minute")}{words.length > 0 && <> {t("· about")} <bdi>{words.join(", ")}</bdi></>}{senders.length > 0 && <> {t("· mostly by")} <bdi>{senders.join(", ")}</bdi></>}
     </span>
   );
 }
@@ -63,9 +64,9 @@ export function Reactions({ room, line }: { room: Room; line: Line }) {
           <span aria-hidden="true">{emoji} {short(count)}</span>
         </button>
       ))}
-      <button type="button" class="react" aria-expanded={adding.value} aria-label={`React to this message of ${line.name || "somebody"}`}
+      <button type="button" class="react" aria-expanded={adding.value} aria-label={t("React to this message of {n}", { n: line.name || t("somebody") })}
         onClick={() => { adding.value = !adding.value; cheering.look(line.id); }}>☺</button>
-      {adding.value && TO_MESSAGES.map((emoji) => <button key={emoji} type="button" class="reaction" data-react={emoji} aria-label={`React with ${emoji}`} onClick={() => choose(emoji)}>{emoji}</button>)}
+      {adding.value && TO_MESSAGES.map((emoji) => <button key={emoji} type="button" class="reaction" data-react={emoji} aria-label={t("React with {emoji}", { emoji })} onClick={() => choose(emoji)}>{emoji}</button>)}
     </div>
   );
 }
@@ -92,8 +93,8 @@ export function PollView({ room, line }: { room: Room; line: Line }) {
         </button>
       ))}
       <p class="poll-note">
-        {plural(known?.voters ?? 0, "vote")}{open ? (poll.closesAt ? ` · open until ${clockTime(poll.closesAt)}` : "") : " · closed"}
-        {open && leads && <button type="button" data-do="close-poll" onClick={() => void cheering.closePoll(line.id)}>Close it</button>}
+        {many(known?.voters ?? 0, "{n} vote", "{n} votes")}{open ? (poll.closesAt ? t(" · open until {time}", { time: clockTime(poll.closesAt) }) : "") : t(" · closed")}
+        {open && leads && <button type="button" data-do="close-poll" onClick={() => void cheering.closePoll(line.id)}>{t("Close it")}</button>}
       </p>
     </fieldset>
   );
@@ -112,17 +113,17 @@ export function PollForm({ room, onDone }: { room: Room; onDone: () => void }) {
   };
   const send = (event: Event) => {
     event.preventDefault();
-    room.cheering.ask(question.value.trim(), given, time.value || undefined).then(onDone, (error: unknown) => (problem.value = error instanceof Error ? error.message : "It could not be asked."));
+    room.cheering.ask(question.value.trim(), given, time.value || undefined).then(onDone, (error: unknown) => (problem.value = error instanceof Error ? error.message : t("It could not be asked.")));
   };
   return (
     <form class="poll-form" onSubmit={send}>
-      <input class="field" id="poll-question" aria-label="Question" placeholder="Ask everybody" maxLength={LONGEST_QUESTION} value={question.value} onInput={(event) => (question.value = event.currentTarget.value)} />
+      <input class="field" id="poll-question" aria-label={t("Question")} placeholder={t("Ask everybody")} maxLength={LONGEST_QUESTION} value={question.value} onInput={(event) => (question.value = event.currentTarget.value)} />
       {options.value.map((option, number) => (
-        <input key={number} class="field poll-option" aria-label={`Option ${number + 1}`} placeholder={`Option ${number + 1}`} maxLength={LONGEST_OPTION} value={option} onInput={(event) => write(number, event.currentTarget.value)} />
+        <input key={number} class="field poll-option" aria-label={t("Option {n}", { n: number + 1 })} placeholder={t("Option {n}", { n: number + 1 })} maxLength={LONGEST_OPTION} value={option} onInput={(event) => write(number, event.currentTarget.value)} />
       ))}
-      <label>Open <select value={time.value} onChange={(event) => (time.value = event.currentTarget.value)}>{TIMES.map(([span, says]) => <option key={span} value={span}>{says}</option>)}</select></label>
-      <button type="submit" class="button" disabled={question.value.trim() === "" || given.length < 2}>Ask</button>
-      <button type="button" onClick={onDone}>Do not</button>
+      <label>{t("Open")} <select value={time.value} onChange={(event) => (time.value = event.currentTarget.value)}>{TIMES.map(([span, says]) => <option key={span} value={span}>{t(says)}</option>)}</select></label>
+      <button type="submit" class="button" disabled={question.value.trim() === "" || given.length < 2}>{t("Ask")}</button>
+      <button type="button" onClick={onDone}>{t("Do not")}</button>
       {problem.value && <p class="problem" role="alert">{problem.value}</p>}
     </form>
   );

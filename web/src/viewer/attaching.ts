@@ -2,6 +2,7 @@
 
 import { type Attachments, TouchlineError } from "@touchline/client";
 import { computed, signal } from "@preact/signals";
+import { t } from "../shared/tongue.ts";
 
 export const MOST_FILES = 32;
 
@@ -38,7 +39,7 @@ export class Attaching {
     this.problem.value = "";
     for (const file of files) {
       if (this.files.value.length >= MOST_FILES) {
-        this.problem.value = `At most ${MOST_FILES} files go with a message.`;
+        this.problem.value = t("At most {n} files go with a message.", { n: MOST_FILES });
         return;
       }
       void this.upload(file);
@@ -68,7 +69,7 @@ export class Attaching {
       const onProgress = (sent: number) => this.change(key, { sent });
       this.change(key, { id: await this.attachments.upload(this.stream, file, { name, onProgress, signal: stop.signal }) });
     } catch (error) {
-      if (!stop.signal.aborted) this.change(key, { problem: error instanceof TouchlineError ? error.message : "It cannot be read." });
+      if (!stop.signal.aborted) this.change(key, { problem: error instanceof TouchlineError ? error.message : t("It cannot be read.") });
     }
   }
 

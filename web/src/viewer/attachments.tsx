@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { type Attaching, bytes, isPicture } from "./attaching.ts";
 import type { Room } from "./room.ts";
+import { t } from "../shared/tongue.ts";
 
 const CLIP = "M20 11.500 12 19.500a5 5 0 0 1-7.100-7.100l8.500-8.500a3.300 3.300 0 0 1 4.700 4.700l-8.400 8.400a1.600 1.600 0 0 1-2.300-2.300l7.400-7.400";
 
@@ -30,7 +31,7 @@ function One({ room, id }: { room: Room; id: string }) {
     }
   };
   useEffect(() => void look(), [id]);
-  if (problem.value) return <span class="file gone" title={problem.value}>A file that is not there any more</span>;
+  if (problem.value) return <span class="file gone" title={problem.value}>{t("A file that is not there any more")}</span>;
   if (!found.value) return <span class="file" aria-busy="true">…</span>;
   const { name, type, size, url } = found.value;
   const open = async (event: Event) => {
@@ -61,9 +62,9 @@ export function AttachButton({ attaching, disabled }: { attaching: Attaching; di
   return (
     <>
       <input ref={input} hidden id="attach" type="file" multiple disabled={disabled} onChange={chosen} />
-      <button class="button plain attach" type="button" disabled={disabled} title="Add files" onClick={() => input.current?.click()}>
+      <button class="button plain attach" type="button" disabled={disabled} title={t("Add files")} onClick={() => input.current?.click()}>
         <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d={CLIP} fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" /></svg>
-        <span class="sr-only">Add files</span>
+        <span class="sr-only">{t("Add files")}</span>
       </button>
     </>
   );
@@ -81,9 +82,9 @@ export function PendingFiles({ attaching }: { attaching: Attaching }) {
             {preview && <img src={preview} alt="" />}
             <span class="file-name"><bdi>{name}</bdi></span>
             {why ? <span class="problem" role="alert">{why}</span> : id ? <span class="file-size">{bytes(size)}</span> : (
-              <progress max={Math.max(1, size)} value={sent} aria-label={`Uploading ${name}`} />
+              <progress max={Math.max(1, size)} value={sent} aria-label={t("Uploading {name}", { name })} />
             )}
-            <button type="button" aria-label={`Remove ${name}`} onClick={() => attaching.remove(key)}>×</button>
+            <button type="button" aria-label={t("Remove {name}", { name })} onClick={() => attaching.remove(key)}>×</button>
           </li>
         ))}
       </ul>

@@ -5,6 +5,7 @@ import { signal } from "@preact/signals";
 
 import { identity } from "../shared/config.ts";
 import { done } from "./people.ts";
+import { t } from "../shared/tongue.ts";
 
 const MOST = 100;
 
@@ -54,7 +55,7 @@ export class Bell {
 
   async follow(on: boolean): Promise<void> {
     const what = on ? this.feeds.follow(this.channel) : this.feeds.unfollow(this.channel);
-    this.said.value = await done(what, on ? `You follow ${this.channel}.` : `You follow ${this.channel} no more.`);
+    this.said.value = await done(what, on ? t("You follow {channel}.", { channel: this.channel }) : t("You follow {channel} no more.", { channel: this.channel }));
     await this.refresh();
   }
 
@@ -81,7 +82,7 @@ export class Bell {
   async want(types: Partial<Record<NotificationType, boolean>>, quiet: string | null): Promise<void> {
     this.said.value = await done(
       this.feeds.setNotifications({ types, quiet }).then((now) => (this.wishes.value = now)),
-      "It is kept.",
+      t("It is kept."),
     );
   }
 

@@ -4,7 +4,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { Name } from "../shared/name.tsx";
-import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/words.ts";
 import "./chat.css";
 import { Actions, Thread } from "./actions.tsx";
 import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";
@@ -12,11 +12,13 @@ import { AttachButton, Attached, filesOf, PendingFiles } from "./attachments.tsx
 import type { Line } from "../shared/chatlog.ts";
 import { Kit } from "../shared/kit.tsx";
 import { VirtualList } from "../shared/list.tsx";
+import { PinnedLine } from "./pinned.tsx";
 import type { Room } from "./room.ts";
 import { RoomHead } from "./rooms.tsx";
 import { calls, dayBegins, dayWords, goesOn, Said } from "./said.tsx";
 import { receiptWords, typingWords } from "./together.ts";
 import { EmojiButton, useNames, useSlow } from "./writing.tsx";
+import { many, t } from "../shared/tongue.ts";
 
 const LONGEST = 2000;
 const LONG = 600;
@@ -78,18 +80,19 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
   return (
     <section class={dense.value ? "pane pane-chat dense" : "pane pane-chat"} aria-labelledby="chat-title" ref={pane}>
       <header class="pane-head">
-        <h2 id="chat-title">Chat</h2>
+        <h2 id="chat-title">{t("Chat")}</h2>
         {!past.value && <About room={room} />}
-        <button type="button" class="density" aria-pressed={dense.value} title="More messages at once" onClick={() => { dense.value = !dense.value; keep(DENSE, dense.value ? "1" : ""); }}>Dense</button>
-        {past.value && <span class="pane-note">Older messages, around the one that was found</span>}
+        <button type="button" class="density" aria-pressed={dense.value} title={t("More messages at once")} onClick={() => { dense.value = !dense.value; keep(DENSE, dense.value ? "1" : ""); }}>{t("Dense")}</button>
+        {past.value && <span class="pane-note">{t("Older messages, around the one that was found")}</span>}
       </header>
       <RoomHead room={room} onChannel={onChannel} />
+      <PinnedLine room={room} />
       <div class="chat-body">
         {shown.value.length === 0 ? <Empty room={room} /> : (
           <VirtualList
             key={past.value ? "past" : "live"}
             items={shown.value}
-            label="Messages"
+            label={t("Messages")}
             live={past.value === null}
             target={targetKey.value}
             toEnd={toEnd.value}
@@ -102,7 +105,7 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
         )}
         {(!following.value || past.value) && (
           <button type="button" class="button jump" onClick={jump}>
-            {unseen.value > 0 ? `${plural(unseen.value, "new message")} ↓` : "Jump to newest ↓"}
+            {unseen.value > 0 ? `${many(unseen.value, "{n} new message", "{n} new messages")} ↓` : t("Jump to newest ↓")}
           </button>
         )}
       </div>
@@ -116,19 +119,19 @@ export function Chat({ room, onChannel }: { room: Room; onChannel: (channel: str
 
 function Beginning({ room }: { room: Room }) {
   const more = room.past.value ? room.past.value.older : room.more.value;
-  if (room.loadingMore.value) return <p class="beginning">Loading older messages…</p>;
-  return <p class="beginning">{more ? "" : "This is where the chat begins."}</p>;
+  if (room.loadingMore.value) return <p class="beginning">{t("Loading older messages…")}</p>;
+  return <p class="beginning">{more ? "" : t("This is where the chat begins.")}</p>;
 }
 
 function Empty({ room }: { room: Room }) {
-  if (room.status.value.state === "refused") return <p class="empty">What is said here is for those who are let in.</p>;
-  if (room.chatProblem.value) return <p class="empty"><strong>You cannot read this chat</strong>{room.chatProblem.value}</p>;
-  if (!room.chatLoaded.value) return <p class="empty" aria-busy="true">Getting the last messages…</p>;
-  return <p class="empty"><strong>Nobody has said anything yet</strong>Write the first message below.</p>;
+  if (room.status.value.state === "refused") return <p class="empty">{t("What is said here is for those who are let in.")}</p>;
+  if (room.chatProblem.value) return <p class="empty"><strong>{t("You cannot read this chat")}</strong>{room.chatProblem.value}</p>;
+  if (!room.chatLoaded.value) return <p class="empty" aria-busy="true">{t("Getting the last messages…")}</p>;
+  return <p class="empty"><strong>{t("Nobody has said anything yet")}</strong>{t("Write the first message below.")}</p>;
 }
 
 function Row({ room, line, before, found, latest }: { room: Room; line: Line; before: Line | undefined; found: boolean; latest: boolean }) {
-  if (line.gap) return <p class="chat-gap">Some messages before this point are no longer kept.</p>;
+  if (line.gap) return <p class="chat-gap">{t("Some messages before this point are no longer kept.")}</p>;
   const name = line.name || (line.mine ? "You" : "Somebody");
   const goes = goesOn(line, before);
   const called = !line.retracted && calls(line.text, room.user);
@@ -141,10 +144,10 @@ function Row({ room, line, before, found, latest }: { room: Room; line: Line; be
         <p class="line-head">
           <Name name={name} signed={line.signed} own={line.mine} />
           <time dateTime={line.at} title={fullTime(line.at)}>{clockTime(line.at)}</time>
-          {line.tick && <span class={`tick ${line.tick}`} title={TICKS[line.tick].says}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{TICKS[line.tick].says}</span></span>}
+          {line.tick && <span class={`tick ${line.tick}`} title={t(TICKS[line.tick].says)}><span aria-hidden="true">{TICKS[line.tick].mark}</span><span class="sr-only">{t(TICKS[line.tick].says)}</span></span>}
         </p>
         <Thread room={room} line={line} />
-        {line.retracted ? <p class="line-text gone">{line.moderated ? "Taken back by a moderator" : "Taken back"}</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} me={room.user} />}
+        {line.retracted ? <p class="line-text gone">{line.moderated ? t("Taken back by a moderator") : t("Taken back")}</p> : line.poll ? <PollView room={room} line={line} /> : line.text !== "" && <Words line={line} me={room.user} />}
         {/* Whoever has sent it can get it once the message is there. */}
         {line.seq > 0 && <Attached room={room} ids={line.attachments} />}
         <Reactions room={room} line={line} />
@@ -171,9 +174,9 @@ function Refused({ room, line }: { room: Room; line: Line }) {
   };
   return (
     <p class="problem">
-      {line.problem} <button type="button" onClick={() => { room.sayAgain(line.key); toComposer(); }}>Send again</button>
-      {line.attachments.length === 0 && <button type="button" data-do="rewrite" onClick={rewrite}>Change it</button>}
-      <button type="button" data-do="drop" onClick={drop}>Let it go</button>
+      {line.problem} <button type="button" onClick={() => { room.sayAgain(line.key); toComposer(); }}>{t("Send again")}</button>
+      {line.attachments.length === 0 && <button type="button" data-do="rewrite" onClick={rewrite}>{t("Change it")}</button>}
+      <button type="button" data-do="drop" onClick={drop}>{t("Let it go")}</button>
     </p>
   );
 }
@@ -195,8 +198,8 @@ function Words({ line: { text, edited }, me }: { line: Line; me: string }) {
   const long = !whole.value && (text.length > LONG || text.split("\n", LONG_LINES + 1).length > LONG_LINES);
   return (
     <>
-      <p class={long ? "line-text long" : "line-text"} dir="auto"><Said text={text} me={me} />{edited && <small> (edited)</small>}</p>
-      {long && <button type="button" class="all" onClick={() => (whole.value = true)}>Show all of it</button>}
+      <p class={long ? "line-text long" : "line-text"} dir="auto"><Said text={text} me={me} />{edited && <small> {t("(edited)")}</small>}</p>
+      {long && <button type="button" class="all" onClick={() => (whole.value = true)}>{t("Show all of it")}</button>}
     </>
   );
 }
@@ -239,7 +242,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       await room.change(line, words);
       if (room.about.value?.line.id === line.id) [room.about.value, text.value] = [null, ""];
     } catch (error) {
-      problem.value = error instanceof Error ? error.message : "It could not be changed.";
+      problem.value = error instanceof Error ? error.message : t("It could not be changed.");
     } finally {
       saving.value = false;
     }
@@ -271,34 +274,34 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       <PendingFiles attaching={attaching} />
       {about.value && (
         <p class="composer-note about">
-          {about.value.edit ? saving.value ? "Saving…" : "Changing your message" : `Answering ${about.value.line.name || "somebody"}: ${about.value.line.text.slice(0, 60)}`}
-          <button type="button" aria-label="Do not" onClick={() => { stop(); toComposer(); }}>✕</button>
+          {about.value.edit ? saving.value ? t("Saving…") : t("Changing your message") : t("Answering {n}: {text}", { n: about.value.line.name || t("somebody"), text: about.value.line.text.slice(0, 60) })}
+          <button type="button" aria-label={t("Do not")} onClick={() => { stop(); toComposer(); }}>✕</button>
         </p>
       )}
       {problem.value && <p class="composer-note problem" role="alert">{problem.value}</p>}
-      {(state === "offline" || state === "waiting") && <p class="composer-note" role="status">You are not connected. What you write is sent when you are.</p>}
+      {(state === "offline" || state === "waiting") && <p class="composer-note" role="status">{t("You are not connected. What you write is sent when you are.")}</p>}
       {!room.user && (
         <>
-          <label class="sr-only" for="own-name">Your name</label>
-          <input id="own-name" class="field own-name" disabled={shut} maxLength={40} placeholder="Your name" autocomplete="nickname" value={name.value}
+          <label class="sr-only" for="own-name">{t("Your name")}</label>
+          <input id="own-name" class="field own-name" disabled={shut} maxLength={40} placeholder={t("Your name")} autocomplete="nickname" value={name.value}
             onInput={(event) => { name.value = event.currentTarget.value; keep(NAME, name.value); }} />
         </>
       )}
       {names.value.length > 0 && (
-        <ul class="composer-note names" aria-label="Who is meant">
+        <ul class="composer-note names" aria-label={t("Who is meant")}>
           {names.value.map((one) => <li key={one}><button type="button" onClick={() => take(one)}>@{one}</button></li>)}
         </ul>
       )}
-      {waits && <p class="composer-note slow" role="timer">Slow mode: you can write again in {wait.value} s.</p>}
-      {!waits && slow.value > 0 && <p class="composer-note">Slow mode: one message every {slow.value} s.</p>}
-      <label class="sr-only" for="message">Message</label>
-      <textarea id="message" class="field" rows={1} disabled={shut} placeholder="Say something" value={text.value} enterkeyhint="send"
+      {waits && <p class="composer-note slow" role="timer">{t("Slow mode: you can write again in {n} s.", { n: wait.value })}</p>}
+      {!waits && slow.value > 0 && <p class="composer-note">{t("Slow mode: one message every {n} s.", { n: slow.value })}</p>}
+      <label class="sr-only" for="message">{t("Message")}</label>
+      <textarea id="message" class="field" rows={1} disabled={shut} placeholder={t("Say something")} value={text.value} enterkeyhint="send"
         onInput={(event) => { text.value = event.currentTarget.value; room.together.types(); }} onKeyDown={onKeyDown} />
-      <button type="button" class="attach" disabled={shut} aria-label="Ask everybody: a poll" data-do="poll" onClick={() => (asking.value = true)}>📊</button>
+      <button type="button" class="attach" disabled={shut} aria-label={t("Ask everybody: a poll")} data-do="poll" onClick={() => (asking.value = true)}>📊</button>
       <EmojiButton text={text} disabled={shut} />
       <AttachButton attaching={attaching} disabled={shut} />
-      <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value || saving.value || waits}>{about.value?.edit ? "Save" : "Send"}</button>
-      {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? `${plural(-left, "character")} too many` : `${plural(left, "character")} left`}</p>}
+      <button class="button" type="submit" disabled={empty || left < 0 || !attaching.ready.value || saving.value || waits}>{about.value?.edit ? t("Save") : t("Send")}</button>
+      {left < 200 && <p class={left < 0 ? "left over" : "left"} role="status">{left < 0 ? many(-left, "{n} character too many", "{n} characters too many") : many(left, "{n} character left", "{n} characters left")}</p>}
     </form>
   );
 }

@@ -5,6 +5,7 @@ import { signal } from "@preact/signals";
 
 import { identity } from "../shared/config.ts";
 import { tame } from "../shared/names.ts";
+import { t } from "../shared/tongue.ts";
 
 export const EMOJI = ["👏", "🎉", "⚽", "😮"] as const;
 export const TO_MESSAGES = ["👍", "❤️", "😂", "😮", "🔥"] as const;
@@ -173,7 +174,7 @@ export class Cheering {
       this.problem.value = "";
       return true;
     } catch (error) {
-      this.problem.value = error instanceof TouchlineError ? error.message : "It did not work: try again.";
+      this.problem.value = error instanceof TouchlineError ? error.message : t("It did not work: try again.");
       return false;
     }
   }

@@ -1,5 +1,6 @@
 // The viewers' page: takes the gateway's word on where the edges are, and opens the channel that the address names.
 
+import "../shared/wide.css";
 import "../shared/theme.css";
 import "./viewer.css";
 
@@ -55,7 +56,7 @@ function open(channel: string, config: PageConfig): void {
   room.value = CHANNEL.test(channel) ? new Room(channel, config) : null;
   const here = room.value;
   if (here === null) {
-    document.title = "No such channel · Touchline";
+    document.title = t("No such channel · Touchline");
     return;
   }
   rememberChannel(channel);

@@ -4,6 +4,7 @@ import { Moderation, type Room as Known, Rooms, TouchlineError } from "@touchlin
 import { signal } from "@preact/signals";
 
 import { identity } from "../shared/config.ts";
+import { t } from "../shared/tongue.ts";
 
 const ROOM = "room-";
 
@@ -43,15 +44,15 @@ export class People {
   }
 
   report(target: string, reason: string): Promise<string> {
-    return done(this.moderation.report(`chat:${this.channel}`, target, reason), "It is reported.");
+    return done(this.moderation.report(`chat:${this.channel}`, target, reason), t("It is reported."));
   }
 
   mute(user: string): Promise<string> {
-    return done(this.moderation.mute(this.channel, user, "10m"), `${user} is muted for ten minutes.`);
+    return done(this.moderation.mute(this.channel, user, "10m"), t("{user} is muted for ten minutes.", { user }));
   }
 
   ban(user: string): Promise<string> {
-    return done(this.moderation.ban(this.channel, user), `${user} is banned.`);
+    return done(this.moderation.ban(this.channel, user), t("{user} is banned.", { user }));
   }
 }
 
@@ -61,6 +62,6 @@ export async function done(work: Promise<unknown>, said: string): Promise<string
     await work;
     return said;
   } catch (error) {
-    return error instanceof TouchlineError ? error.message : "It did not work: try again.";
+    return error instanceof TouchlineError ? error.message : t("It did not work: try again.");
   }
 }

@@ -4,6 +4,7 @@ import { type Attachment, Attachments, type Client, connect, type Status, type S
 import { batch, computed, signal } from "@preact/signals";
 
 import { ChatLog, type Line } from "../shared/chatlog.ts";
+import { PinnedMessage } from "../shared/pinned.ts";
 import { homeOf, identity, namedUser, type PageConfig } from "../shared/config.ts";
 import { Attaching } from "./attaching.ts";
 import { Bell } from "./bell.ts";
@@ -12,6 +13,7 @@ import { People } from "./people.ts";
 import { Together } from "./together.ts";
 import { Playing } from "./playing.ts";
 import { moved, type Place, whoIn } from "./whereabouts.ts";
+import { t } from "../shared/tongue.ts";
 
 const PAGE = 100;
 const OLDER = 200;
@@ -47,6 +49,8 @@ export class Room {
 
   /** Who is in the room, and what one may do with what they say. */
   readonly people: People;
+  /** The message that stays in view. */
+  readonly pinned: PinnedMessage;
   /** Whom one follows, and what one is told. */
   readonly bell: Bell;
   /** What is told of this moment: who is here, who types, what is unread. */
@@ -96,6 +100,7 @@ export class Room {
     this.files = new Attachments(identity());
     this.attaching = new Attaching(this.files, this.chat);
     this.people = new People(channel, this.user);
+    this.pinned = new PinnedMessage(channel, (id) => this.log.find(id));
     this.bell = new Bell(this.client, channel, this.user);
     this.playing = new Playing(channel);
     this.cheering = new Cheering(this.client, this.chat);
@@ -146,6 +151,7 @@ export class Room {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.unseen);
     this.playing.close();
+    this.pinned.close();
     this.bell.close();
     this.cheering.close();
     this.together.close();
@@ -325,6 +331,7 @@ export class Room {
         if (chat.some((event) => event.type === "room")) void this.people.refresh();
         for (const { sender } of chat) this.together.wrote(sender ?? "");
         this.log.append(chat, this.readingBack.value);
+        this.pinned.take(chat);
         this.lines.value = this.log.view();
         this.chatLoaded.value = true;
       }
@@ -368,5 +375,5 @@ export class Room {
 }
 
 function sentence(error: unknown): string {
-  return error instanceof TouchlineError ? error.message : "It could not be sent.";
+  return error instanceof TouchlineError ? error.message : t("It could not be sent.");
 }

@@ -2,6 +2,7 @@
 
 import { User } from "../shared/name.tsx";
 import type { Room } from "./room.ts";
+import { t } from "../shared/tongue.ts";
 
 export function RoomHead({ room, onChannel }: { room: Room; onChannel: (channel: string) => void }) {
   const { people, together } = room;
@@ -14,17 +15,17 @@ export function RoomHead({ room, onChannel }: { room: Room; onChannel: (channel:
     <div class="room-head">
       {known && (
         <details class="members">
-          <summary>{known.name} · {known.members.length === 1 ? "1 member" : `${known.members.length} members`}{there > 0 && `, ${there} here`}</summary>
+          <summary>{known.name} · {known.members.length === 1 ? t("1 member") : t("{n} members", { n: known.members.length })}{there > 0 && t(", {n} here", { n: there })}</summary>
           <ul>
             {known.members.map(({ user, role }) => (
-              <li key={user} class={here.has(user) ? "here" : ""}><User name={user} />{role !== "member" && <small> {role}</small>}{here.has(user) && <small> here</small>}</li>
+              <li key={user} class={here.has(user) ? "here" : ""}><User name={user} />{role !== "member" && <small> {role}</small>}{here.has(user) && <small> {t("here")}</small>}</li>
             ))}
           </ul>
         </details>
       )}
       {rows.length > 0 && (
         <details class="my-rooms">
-          <summary>My rooms<Unread number={together.unread.value} /></summary>
+          <summary>{t("My rooms")}<Unread number={together.unread.value} /></summary>
           <ul>
             {rows.map(({ room: id, name, members, unread, mentions }) => (
               <li key={id} data-room={id}>
@@ -42,5 +43,5 @@ export function RoomHead({ room, onChannel }: { room: Room; onChannel: (channel:
 
 function Unread({ number, mentions = 0 }: { number: number; mentions?: number }) {
   if (number === 0) return null;
-  return <span class={mentions > 0 ? "unread mentioned" : "unread"}>{mentions > 0 && "@"}{number > 999 ? "999+" : number}<span class="sr-only"> unread</span></span>;
+  return <span class={mentions > 0 ? "unread mentioned" : "unread"}>{mentions > 0 && "@"}{number > 999 ? "999+" : number}<span class="sr-only"> {t("unread")}</span></span>;
 }

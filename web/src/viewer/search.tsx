@@ -10,9 +10,10 @@ import { pieces } from "../shared/highlight.ts";
 import { Histogram } from "../shared/histogram.tsx";
 import { Name } from "../shared/name.tsx";
 import { author } from "../shared/names.ts";
-import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/words.ts";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
+import { many, t } from "../shared/tongue.ts";
 
 const TYPING_MS = 250;
 const SUGGEST_MS = 120;
@@ -86,7 +87,7 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
       problem.value = "";
     } catch (error) {
       if (control.signal.aborted) return;
-      problem.value = error instanceof Error ? error.message : "The search failed.";
+      problem.value = error instanceof Error ? error.message : t("The search failed.");
     } finally {
       if (running.current === control) busy.value = false;
     }
@@ -130,29 +131,29 @@ export function Search({ room, onContext, onElsewhere }: SearchProps) {
   const open = (event: StreamEvent) => {
     const there = chatOf(event);
     if (there !== room.channel) return there === null ? undefined : onElsewhere(there, event.seq);
-    void room.showContext(event.seq).then(onContext, () => (problem.value = "The messages around it could not be loaded right now."));
+    void room.showContext(event.seq).then(onContext, () => (problem.value = t("The messages around it could not be loaded right now.")));
   };
 
   return (
     <section class="pane pane-search" aria-labelledby="search-title">
-      <header class="pane-head"><h2 id="search-title">Search</h2></header>
+      <header class="pane-head"><h2 id="search-title">{t("Search")}</h2></header>
       <form class="search-form" role="search" onSubmit={(event) => { event.preventDefault(); void run(); }}>
-        <label class="sr-only" for="q">Search for</label>
-        <input class="field" id="q" type="search" placeholder={'Words, "a phrase", from:ana, -not'} value={words.value} autocomplete="off" list="q-suggested"
+        <label class="sr-only" for="q">{t("Search for")}</label>
+        <input class="field" id="q" type="search" placeholder={t("Words, \"a phrase\", from:ana, -not")} value={words.value} autocomplete="off" list="q-suggested"
           onInput={(event) => (words.value = event.currentTarget.value)} />
         <datalist id="q-suggested">{suggested.value.map((text) => <option key={text} value={text} />)}</datalist>
         <div class="search-options">
-          <label>Order <select value={sort.value} onChange={(event) => (sort.value = event.currentTarget.value)}>
-            <option value="relevance">best first</option><option value="newest">newest first</option><option value="oldest">oldest first</option>
+          <label>{t("Order")} <select value={sort.value} onChange={(event) => (sort.value = event.currentTarget.value)}>
+            <option value="relevance">{t("best first")}</option><option value="newest">{t("newest first")}</option><option value="oldest">{t("oldest first")}</option>
           </select></label>
-          <label><input type="checkbox" checked={everywhere.value} onChange={(event) => { everywhere.value = event.currentTarget.checked; channel.value = ""; }} /> All channels</label>
-          <a href={desk()}>Analyst’s desk</a>
+          <label><input type="checkbox" checked={everywhere.value} onChange={(event) => { everywhere.value = event.currentTarget.checked; channel.value = ""; }} /> {t("All channels")}</label>
+          <a href={desk()}>{t("Analyst’s desk")}</a>
         </div>
       </form>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Search results" aria-busy={busy.value}>
+      <div class="scroll" tabIndex={0} role="region" aria-label={t("Search results")} aria-busy={busy.value}>
         {problem.value && <p class="notice" role="alert">{problem.value}</p>}
         {results.value && <Found results={results.value} onMeant={(meant) => (words.value = meant)} kind={kind} channel={everywhere.value ? channel : null} sender={sender} span={span} room={room} onOpen={open} onMore={(cursor) => void run(cursor)} />}
-        {!results.value && !problem.value && <p class="empty">{busy.value ? "Searching…" : <><strong>Find what was said</strong>A second after it happened, it can be found here.</>}</p>}
+        {!results.value && !problem.value && <p class="empty">{busy.value ? t("Searching…") : <><strong>{t("Find what was said")}</strong>{t("A second after it happened, it can be found here.")}</>}</p>}
       </div>
     </section>
   );
@@ -175,18 +176,18 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onM
   const { total, hits, took_ms, next, facets, did_you_mean: meant } = results;
   return (
     <>
-      <p class="found-count" role="status">{total === 0 ? "Nothing was found" : plural(total, "result")}, {Math.max(1, Math.round(took_ms))} ms</p>
+      <p class="found-count" role="status">{total === 0 ? t("Nothing was found") : many(total, "{n} result", "{n} results")}, {Math.max(1, Math.round(took_ms))} ms</p>
       <Facet name="Kind" buckets={facets?.kind} chosen={kind} />
       {channel && <Facet name="Channel" buckets={facets?.channel} chosen={channel} />}
       <Facet name="Sender" buckets={facets?.sender} chosen={sender} />
       {span.value && (
-        <ul class="facet" aria-label="Time">
+        <ul class="facet" aria-label={t("Time")}>
           <li><button type="button" id="q-span" aria-pressed={true} onClick={() => { span.value = null; document.getElementById("q")?.focus(); }}>{ends(span.value).join(" to ")}</button></li>
         </ul>
       )}
       <Histogram bars={facets?.histogram ?? []} barMs={facets?.bar_ms ?? 0} onPick={(picked) => { span.value = picked; requestAnimationFrame(() => document.getElementById("q-span")?.focus()); }} />
-      {meant && <p>Did you mean <button type="button" class="button plain" onClick={() => onMeant(meant)}>{meant}</button>?</p>}
-      {total === 0 && <p class="empty"><strong>No message matches</strong>Try fewer words, the beginning of one with a * behind it, or all channels.</p>}
+      {meant && <p>{t("Did you mean")} <button type="button" class="button plain" onClick={() => onMeant(meant)}>{meant}</button>?</p>}
+      {total === 0 && <p class="empty"><strong>{t("No message matches")}</strong>{t("Try fewer words, the beginning of one with a * behind it, or all channels.")}</p>}
       <ol class="hits">
         {hits.map(({ event, highlight }) => {
           const there = chatOf(event);
@@ -198,12 +199,12 @@ function Found({ results, kind, channel, sender, span, room, onOpen, onMore, onM
                 {there === null ? at(event) : <a href={linkTo(event.stream, event.seq)}>{at(event)}</a>}
               </p>
               <p class="hit-text" dir="auto">{highlight ? pieces(highlight).map(({ text, marked }, n) => (marked ? <mark key={n}>{text}</mark> : text)) : plainText(event)}</p>
-              {there !== null && <button type="button" class="hit-open" onClick={() => onOpen(event)}>{there === room.channel ? "Show in the chat" : `Show in the chat of ${there}`}</button>}
+              {there !== null && <button type="button" class="hit-open" onClick={() => onOpen(event)}>{there === room.channel ? t("Show in the chat") : t("Show in the chat of {there}", { there })}</button>}
             </li>
           );
         })}
       </ol>
-      {next && <button type="button" class="button plain more" onClick={() => onMore(next)}>More results</button>}
+      {next && <button type="button" class="button plain more" onClick={() => onMore(next)}>{t("More results")}</button>}
     </>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { Client, InboxRow, Message, RoomRow } from "@touchline/client";
 import { computed, signal } from "@preact/signals";
+import { t } from "../shared/tongue.ts";
 
 /** How long somebody types after they last said so. */
 const TYPES_MS = 5000;
@@ -134,15 +135,15 @@ export class Together {
 /** Who types, in words. */
 export function typingWords(users: readonly string[]): string {
   if (users.length === 0) return "";
-  if (users.length > 3) return "Several people are typing…";
-  return `${users.length === 1 ? users[0] : `${users.slice(0, -1).join(", ")} and ${users.at(-1)}`} ${users.length === 1 ? "is" : "are"} typing…`;
+  if (users.length > 3) return t("Several people are typing…");
+  return users.length === 1 ? t("{who} is typing…", { who: users[0] ?? "" }) : t("{who} and {last} are typing…", { who: users.slice(0, -1).join(", "), last: users.at(-1) ?? "" });
 }
 
 /** How far the others are with a message of one's own, in words. */
 export function receiptWords(receipts: ReadonlyMap<string, Receipt>, seq: number, me: string): string {
   const others = [...receipts].filter(([user]) => user !== me);
   const readers = others.filter(([, { read }]) => read >= seq).map(([user]) => user);
-  if (readers.length > 0) return `Read by ${readers.length > 5 ? `${readers.length}` : readers.join(", ")}`;
+  if (readers.length > 0) return t("Read by {who}", { who: readers.length > 5 ? readers.length : readers.join(", ") });
   const delivered = others.filter(([, receipt]) => receipt.delivered >= seq).length;
-  return delivered > 0 ? `Delivered to ${delivered}` : "";
+  return delivered > 0 ? t("Delivered to {n}", { n: delivered }) : "";
 }

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
 import type { Room } from "./room.ts";
+import { t } from "../shared/tongue.ts";
 
 const EMOJI = [..."😀😂🤣😊😍🤩😎🤔😮😢😭😡🙏👏🙌💪👍👎👌✌️🤝🔥✨🎉🎊❤️💚💙💛🖤⚽🏆🥇🏁🟨🟥🧤🥅📣🍻".matchAll(/\p{Emoji}\uFE0F?/gu)].map(([one]) => one);
 const NAMES = 6;
@@ -40,8 +41,8 @@ export function EmojiButton({ text, disabled }: { text: Signal<string>; disabled
   };
   return (
     <details class="emoji" ref={box} onKeyDown={along}>
-      <summary class="attach" aria-label="Emoji" aria-disabled={disabled} onClick={(event) => { if (disabled) event.preventDefault(); }}>🙂</summary>
-      <div role="group" aria-label="Emoji">
+      <summary class="attach" aria-label={t("Emoji")} aria-disabled={disabled} onClick={(event) => { if (disabled) event.preventDefault(); }}>🙂</summary>
+      <div role="group" aria-label={t("Emoji")}>
         {EMOJI.map((one) => <button key={one} type="button" onClick={() => { insert(text, one); close(); }}>{one}</button>)}
       </div>
     </details>
