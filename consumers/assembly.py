@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from consumers.cluster.acknowledgements import PlaceBook
 from consumers.cluster.heartbeat import Heartbeat
@@ -12,7 +13,7 @@ from consumers.delivery.backfill import Backfill
 from consumers.delivery.hub import Hub
 from consumers.delivery.records import reader_for
 from consumers.delivery.traces import EdgeTraces, TracedBook, open_traces
-from consumers.feeds.feeds import History
+from consumers.feeds.feeds import FeedRequests, History
 from consumers.feeds.reading import feeds_of, looks_of
 from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
@@ -22,11 +23,12 @@ from consumers.service.admission import Admission
 from consumers.service.attachments import AskAttachments
 from consumers.service.ops.acknowledgements import PlaceRequests
 from consumers.service.ops.crowd import CrowdRequests
+from consumers.service.ops.crowd import Poster as CrowdPoster
 from consumers.service.ops.nearby import NearbyRequests
-from consumers.service.ops.publishing import Publishing
-from consumers.service.ops.requests import Requests
-from consumers.service.ops.rooms import RoomRequests
-from consumers.service.ops.subscriptions import Subscriptions
+from consumers.service.ops.publishing import Asking, Attachments, Poster, Publishing
+from consumers.service.ops.requests import Audience, Requests
+from consumers.service.ops.rooms import Commands, RoomRequests
+from consumers.service.ops.subscriptions import Partitions, Subscriptions
 from consumers.service.poster import KafkaPoster
 from consumers.service.service import Service
 from consumers.service.tasks import Tasks
@@ -38,7 +40,7 @@ from control.edges.budget_shares import DoorShares
 from control.state import ControlState
 from kernel.access.hosts import loopback_origins
 from kernel.access.signing import Signer
-from kernel.access.tokens import is_loopback
+from kernel.access.tokens import Grants, is_loopback
 from kernel.clock import Clock
 from kernel.fairness.budgets import DoorBudgets
 from kernel.fairness.concurrency import Slots
@@ -64,6 +66,112 @@ class Parts(NamedTuple):
     signals: Signals
     #: None where nothing is traced.
     traces: EdgeTraces | None
+
+
+class DoorPoster(Poster, CrowdPoster, Protocol):
+    """Posts what viewers publish, and what they react."""
+
+
+class Surroundings(NamedTuple):
+    """What an edge's service rests on: the log and what is known beside it, and who asks others."""
+
+    state: ControlState
+    history: History
+    hub: Hub
+    served: Partitions
+    poster: DoorPoster
+    answers: Asking
+    commands: Commands
+    attachments: Attachments
+    counts: Audience
+    book: PlaceBook
+    budgets: DoorBudgets
+    admission: Admission
+    signals: Signals
+    looking: Looking
+    feeds: FeedRequests
+    tasks: Tasks
+    turns: Turns
+    #: How many subscriptions of a user other doors have.
+    elsewhere: Callable[[Grants], int] = lambda _: 0
+    traces: EdgeTraces | None = None
+
+
+def service_of(settings: Settings, clock: Clock, around: Surroundings) -> Service:
+    """What is done for viewers, by these."""
+    edge, state, history = settings.edge, around.state, around.history
+    poster, answers, budgets, tasks = around.poster, around.answers, around.budgets, around.tasks
+    traces, book = around.traces, around.book
+    subscriptions = Subscriptions(
+        around.hub,
+        Backfill(history),
+        state,
+        around.served,
+        most_of_a_user=edge.max_subscriptions_per_user,
+        elsewhere=around.elsewhere,
+        now_ms=clock.now_ms,
+    )
+    requests = Requests(
+        history=history,
+        readers=state.readers,
+        rooms=state.rooms,
+        counts=around.counts,
+        budgets=budgets,
+        pages=Slots.of_pages(settings.limits),
+        page_bytes=settings.limits.page_bytes,
+    )
+    rooms = RoomRequests(
+        state.rooms,
+        poster=poster,
+        answers=answers,
+        commands=around.commands,
+        history=history,
+        budgets=budgets,
+        clock=clock,
+        most=settings.limits.rooms_of_a_user,
+    )
+    acked = book if traces is None else TracedBook(book, traces)
+    places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=acked)
+    publishing = Publishing(
+        poster=poster,
+        history=history,
+        channels=state,
+        answers=answers,
+        budgets=budgets,
+        attachments=around.attachments,
+        signer=Signer(settings.auth),
+        tracing=None if traces is None else traces.tracing,
+    )
+    return Service(
+        edge,
+        clock,
+        around.admission,
+        subscriptions,
+        publishing,
+        requests,
+        around.turns,
+        rooms,
+        places,
+        Messenger(
+            service=rooms.service,
+            history=history,
+            book=book,
+            places=places,
+            requests=requests,
+            subscriptions=subscriptions,
+            admission=around.admission,
+            signals=around.signals,
+            looks=looks_of(settings, state, around.feeds.broadcasts, tasks),
+            viewers=around.counts.viewers,
+            crowd=state.crowd,
+            clock=clock,
+            tasks=tasks,
+        ),
+        NearbyRequests(settings.nearby, around.looking, publishing, state.consent, budgets),
+        around.feeds,
+        CrowdRequests(*(settings, clock, state, history), by=(poster, answers), budgets=budgets),
+        tasks,
+    )
 
 
 def parts_of(settings: Settings, clock: Clock, name: str, *, history: History, state: ControlState) -> Parts:
@@ -103,82 +211,32 @@ def parts_of(settings: Settings, clock: Clock, name: str, *, history: History, s
         pages=loopback_origins(settings.gateway.port),
         elsewhere=partial(shares.elsewhere, "connections"),
     )
-    subscriptions = Subscriptions(
-        hub,
-        Backfill(history),
-        state,
-        served,
-        most_of_a_user=edge.max_subscriptions_per_user,
-        elsewhere=partial(shares.elsewhere, "subscriptions"),
-        now_ms=clock.now_ms,
-    )
-    requests = Requests(
+    tasks = Tasks()
+    around = Surroundings(
+        state=state,
         history=history,
-        readers=state.readers,
-        rooms=state.rooms,
-        counts=heartbeat,
-        budgets=budgets,
-        pages=Slots.of_pages(settings.limits),
-        page_bytes=settings.limits.page_bytes,
-    )
-    rooms = RoomRequests(
-        state.rooms,
+        hub=hub,
+        served=served,
         poster=poster,
         answers=answers,
         commands=CommandSender(settings, clock),
-        history=history,
-        budgets=budgets,
-        clock=clock,
-        most=settings.limits.rooms_of_a_user,
-    )
-    acked = book if traces is None else TracedBook(book, traces)
-    places = PlaceRequests(history=history, readers=state.readers, rooms=state.rooms, book=acked)
-    tasks = Tasks()
-    feeds = feeds_of(settings, decode, state, history=history, budgets=budgets, tasks=tasks)
-    signals = Signals(clock, codec_for(settings, "signal"), partial(poster.post_soon, names.signals))
-    publishing = Publishing(
-        poster=poster,
-        history=history,
-        channels=state,
-        answers=answers,
-        budgets=budgets,
         attachments=attachments,
-        signer=Signer(settings.auth),
-        tracing=None if traces is None else traces.tracing,
+        counts=heartbeat,
+        book=book,
+        budgets=budgets,
+        admission=admission,
+        signals=Signals(clock, codec_for(settings, "signal"), partial(poster.post_soon, names.signals)),
+        looking=looking,
+        feeds=feeds_of(settings, decode, state, history=history, budgets=budgets, tasks=tasks),
+        tasks=tasks,
+        turns=Turns(clock),
+        elsewhere=partial(shares.elsewhere, "subscriptions"),
+        traces=traces,
     )
-    service = Service(
-        edge,
-        clock,
-        admission,
-        subscriptions,
-        publishing,
-        requests,
-        Turns(clock),
-        rooms,
-        places,
-        Messenger(
-            door=rooms.door,
-            history=history,
-            book=book,
-            places=places,
-            requests=requests,
-            subscriptions=subscriptions,
-            admission=admission,
-            signals=signals,
-            looks=looks_of(settings, state, feeds.broadcasts, tasks),
-            viewers=heartbeat.viewers,
-            crowd=state.crowd,
-            clock=clock,
-            tasks=tasks,
-        ),
-        NearbyRequests(settings.nearby, looking, publishing, state.consent, budgets),
-        feeds,
-        CrowdRequests(*(settings, clock, state, history), by=(poster, answers), budgets=budgets),
-        tasks,
-    )
+    service = service_of(settings, clock, around)
     shares.holds("connections", service.admission.users, edge.max_connections_per_user)
     shares.holds("subscriptions", service.subscriptions.of_users, edge.max_subscriptions_per_user)
     return Parts(
         *(service, hub, looking, poster, answers, attachments),
-        *(heartbeat, served, book, shares, signals, traces),
+        *(heartbeat, served, book, shares, around.signals, traces),
     )

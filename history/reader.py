@@ -18,6 +18,7 @@ from control.rooms.membership import ALL, Spans
 from history.feed import FeedPage, Followed, check_limit, range_of
 from history.feed_pages import FeedPages
 from history.pages import MAX_LIMIT, Bound, Entry, Page, Span, Watermark, first_page, joined, last_page
+from history.replies import Asked
 from history.retractions import TakenBack, head_of, shown_by
 from history.sources.elasticsearch_client import elastic_client, is_away
 from history.sources.index import Read, StreamIndex
@@ -176,11 +177,22 @@ class History:
 
         As far as the index is, about a second behind; nothing while Elasticsearch does not answer.
         """
-        if stream.kind is not Kind.CHAT or self._clock.monotonic() < self._index_at:
+        return await self.replies_in([(stream, events, spans)])
+
+    async def replies_in(self, asked: Iterable[tuple[Stream, Sequence[bytes], Spans]]) -> dict[str, int]:
+        """The same of events of several streams, of each what somebody may see."""
+        if self._clock.monotonic() < self._index_at:
             return {}
-        ids = [head.id for body in events if (head := head_of(body)) is not None and head.id]
+        known = [
+            Asked(stream, ids, spans)
+            for stream, events, spans in asked
+            if stream.kind is Kind.CHAT
+            and (ids := [head.id for body in events if (head := head_of(body)) is not None and head.id])
+        ]
+        if not known:
+            return {}
         try:
-            return await self._index.replies(stream, ids, spans)
+            return await self._index.replies(known)
         except (ApiError, TransportError) as error:
             self._index_failed(error)
             return {}

@@ -1,7 +1,7 @@
 """Replies: which event another one answers, and how many answers each has."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -74,21 +74,38 @@ def _with_count(body: bytes, counts: Mapping[str, int]) -> bytes:
     return b'%b,"replies":%d}' % (body[:-1], number) if number else body
 
 
-def counting(stream: Stream, ids: Sequence[str], spans: Spans = ALL) -> dict[str, Any]:
-    """What the index is asked for the numbers of replies to these events of a stream's channel."""
-    base = split_lane(stream.channel)[0]
-    lanes = [{"term": {"channel": base}}, {"term": {"base": base}}]
-    filters: list[dict[str, Any]] = [
-        {"term": {"kind": Kind.CHAT.value}},
-        {"bool": {"should": lanes, "minimum_should_match": 1}},
-        {"terms": {FIELD: list(ids)}},
-    ]
-    if spans != ALL:  # who was out for a time is not told how much was said then
-        ranges = [{"range": {"seq": {"gte": low, "lte": high}}} for low, high in spans.ranges]
-        filters.append({"bool": {"should": ranges, "minimum_should_match": 1}})
+class Asked(NamedTuple):
+    """Events of a stream's channel whose replies are to be counted, of those that somebody may see."""
+
+    stream: Stream
+    ids: Sequence[str]
+    spans: Spans = ALL
+
+
+def counting(asked: Sequence[Asked]) -> dict[str, Any]:
+    """What the index is asked for the numbers of replies to events: one question for all their channels."""
+    ids = [id_ for one in asked for id_ in one.ids]
+    ways = [_replies_to(one) for one in asked]
+    filters: list[dict[str, Any]] = [{"term": {"kind": Kind.CHAT.value}}]
+    filters += ways if len(ways) == 1 else [{"bool": {"should": ways, "minimum_should_match": 1}}]
     return {
         "query": {"bool": {"filter": filters, "must_not": [{"term": {"hidden": True}}]}},
         "size": 0,
         "track_total_hits": False,
         "aggregations": {FIELD: {"terms": {"field": FIELD, "size": len(ids)}}},
     }
+
+
+def _replies_to(asked: Asked) -> dict[str, Any]:
+    """Of the events' own channel, whatever others say that they answer."""
+    stream, ids, spans = asked
+    base = split_lane(stream.channel)[0]
+    lanes = [{"term": {"channel": base}}, {"term": {"base": base}}]
+    filters: list[dict[str, Any]] = [
+        {"bool": {"should": lanes, "minimum_should_match": 1}},
+        {"terms": {FIELD: list(ids)}},
+    ]
+    if spans != ALL:  # who was out for a time is not told how much was said then
+        ranges = [{"range": {"seq": {"gte": low, "lte": high}}} for low, high in spans.ranges]
+        filters.append({"bool": {"should": ranges, "minimum_should_match": 1}})
+    return {"bool": {"filter": filters}}

@@ -272,6 +272,7 @@ MEASUREMENTS: Final = (
         (
             Figure("rooms sync", "20 rooms with news are there, p50", "ms", load="rooms",
                    aims=tuple(Aim("touchline", "at most", 50, rooms) for rooms in (20, 200, 2000))),
+            Figure("rooms sync new", "the last messages of all rooms are with a new device, p50", "ms", load="rooms"),
             Figure("rooms inbox p50", "inbox of 200 rooms, p50", "ms", aims=(Aim("touchline", "at most", 5),)),
             Figure("rooms inbox p99", "inbox of 200 rooms, p99", "ms", aims=(Aim("touchline", "at most", 20),)),
             Figure("rooms badge p50", "read here, badge gone there, p50", "ms",

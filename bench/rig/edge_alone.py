@@ -15,25 +15,19 @@ from typing import Any
 import uvloop
 
 from bench.rig.known import KnownByHand
+from consumers.assembly import Surroundings, service_of
 from consumers.cluster.acknowledgements import PlaceBook
-from consumers.delivery.backfill import Backfill, History
+from consumers.delivery.backfill import History
 from consumers.delivery.hub import Hub, Raw
 from consumers.delivery.records import reader
 from consumers.feeds.broadcasts import Broadcasts
 from consumers.feeds.feeds import FeedRequests
-from consumers.feeds.reading import looks_of
-from consumers.messenger.messenger import Messenger
 from consumers.messenger.signals import Signals
 from consumers.nearby.positions import Positions
 from consumers.nearby.visibility import Looking
 from consumers.service.admission import Admission
-from consumers.service.ops.acknowledgements import PlaceRequests
-from consumers.service.ops.crowd import CrowdRequests
-from consumers.service.ops.nearby import NearbyRequests
-from consumers.service.ops.publishing import Asking, Poster, Publishing
-from consumers.service.ops.requests import Requests
-from consumers.service.ops.rooms import RoomRequests
-from consumers.service.ops.subscriptions import Partitions, Subscriptions
+from consumers.service.ops.publishing import Asking, Poster
+from consumers.service.ops.subscriptions import Partitions
 from consumers.service.service import Service
 from consumers.service.tasks import Tasks
 from consumers.service.tokens import Tokens
@@ -47,7 +41,6 @@ from kernel.access.jwks import JwksKeys
 from kernel.access.tokens import StaticKeys, Verifier
 from kernel.clock import Clock, ManualClock, SystemClock
 from kernel.fairness.budgets import DoorBudgets
-from kernel.fairness.concurrency import Slots
 from kernel.fairness.turns import Turns
 from kernel.log.positions import Stream
 from kernel.settings.reading import Auth, Edge, Settings
@@ -174,74 +167,25 @@ def bare_service(
         pages=loopback_origins(settings.gateway.port),
     )
     admission.open = True
-    budgets = DoorBudgets(settings.limits, clock)
-    subscriptions = Subscriptions(
-        hub,
-        Backfill(past),
-        registry,
-        partitions or nothing,
-        most_of_a_user=edge.max_subscriptions_per_user,
-        now_ms=clock.now_ms,
-    )
-    requests = Requests(
-        history=past,
-        readers=registry.readers,
-        rooms=registry.rooms,
-        counts=nothing,
-        budgets=budgets,
-        pages=Slots("pages", each=settings.limits.pages_under_way, in_all=1000),
-        page_bytes=settings.limits.page_bytes,
-    )
-    rooms = RoomRequests(
-        registry.rooms,
-        poster=poster or nothing,
-        answers=answers or nothing,
-        commands=nothing,
-        history=past,
-        budgets=budgets,
-        clock=clock,
-    )
-    kept = book or PlaceBook(clock, Codec("ack"), nothing.write, registry.rooms.inboxes)
-    places = PlaceRequests(history=past, readers=registry.readers, rooms=registry.rooms, book=kept)
-    tasks = Tasks()
-    publishing = Publishing(
-        poster=poster or nothing,
-        history=past,
-        channels=registry,
-        answers=answers or nothing,
-        budgets=budgets,
-        attachments=nothing,
-    )
-    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
-    looking = Looking(settings.nearby, clock, registry.consent, positions, decode)
+    budgets, tasks = DoorBudgets(settings.limits, clock), Tasks()
     broadcasts = Broadcasts(decode, Codec("event-broadcast"), reads_all=True)
-    return Service(
-        edge,
-        clock,
-        admission,
-        subscriptions,
-        publishing,
-        requests,
-        turns or Turns(ManualClock()),
-        rooms,
-        places,
-        Messenger(
-            door=rooms.door,
-            history=past,
-            book=kept,
-            places=places,
-            requests=requests,
-            subscriptions=subscriptions,
-            admission=admission,
-            signals=Signals(clock, Codec("signal"), nothing.write),
-            looks=looks_of(settings, registry, broadcasts, tasks),
-            viewers=nothing.viewers,
-            crowd=registry.crowd,
-            clock=clock,
-            tasks=tasks,
-        ),
-        NearbyRequests(settings.nearby, looking, publishing, registry.consent, budgets),
-        FeedRequests(
+    positions = Positions(clock, settings.nearby.inactive_s, hub.awake)
+    around = Surroundings(
+        state=registry,
+        history=past,
+        hub=hub,
+        served=partitions or nothing,
+        poster=posts,
+        answers=answered,
+        commands=nothing,
+        attachments=nothing,
+        counts=nothing,
+        book=book or PlaceBook(clock, Codec("ack"), nothing.write, registry.rooms.inboxes),
+        budgets=budgets,
+        admission=admission,
+        signals=Signals(clock, Codec("signal"), nothing.write),
+        looking=Looking(settings.nearby, clock, registry.consent, positions, decode),
+        feeds=FeedRequests(
             state=registry,
             history=past,
             broadcasts=broadcasts,
@@ -249,13 +193,10 @@ def bare_service(
             clock=clock,
             spawn=tasks.spawn,
         ),
-        CrowdRequests(
-            *(settings, clock, registry, past),
-            by=(posts, answered),
-            budgets=budgets,
-        ),
-        tasks,
+        tasks=tasks,
+        turns=turns or Turns(ManualClock()),
     )
+    return service_of(settings, clock, around)
 
 
 async def edge(port: int, control_port: int, secret: str) -> None:

@@ -1,5 +1,5 @@
-"""One user at an edge: `inbox` with 200 rooms, `sync` with 20, 200 and 2,000 of which 20 have news, and how
-soon what is read on one device is off the other."""
+"""One user at an edge: `inbox` with 200 rooms, `sync` with 20, 200 and 2,000 of which 20 have news, also of
+devices that nobody knows, and how soon what is read on one device is off the other."""
 
 import asyncio
 import random
@@ -15,6 +15,7 @@ from bench.rooms.world import Made, World
 
 _NEWS = 20
 _ROUNDS = 9
+_NEW = 5
 _BADGES = 30
 _SIZES = (20, 200, 2000)
 
@@ -60,6 +61,25 @@ async def follow(roles: Roles, world: World, size: int, rng: random.Random) -> N
         flush=True,
     )
     sample("rooms sync", "touchline", quantile(whole, 0.5), size)
+
+
+async def newcomers(roles: Roles, size: int) -> None:
+    """Devices that come for the first time: each gets the last messages of all rooms."""
+    synced, whole, behind = [], [], 0
+    for number in range(_NEW):
+        (tv,) = await connected(roles.port("edge"), [f"me{size}"], f"tv-{number}", note_seq)
+        began = time.perf_counter()
+        behind = (await tv.done("sync"))["behind"]
+        synced.append((time.perf_counter() - began) * 1000)
+        await came(tv, behind)
+        whole.append((time.perf_counter() - began) * 1000)
+        tv.close()
+    print(
+        f"sync of a new device, {size:,} rooms: answered p50 {quantile(synced, 0.5):.1f} ms, all {behind:,}"
+        f" events there p50 {quantile(whole, 0.5):.1f} ms",
+        flush=True,
+    )
+    sample("rooms sync new", "touchline", quantile(whole, 0.5), size)
 
 
 async def came(phone: Phone, events: int) -> None:
@@ -165,6 +185,7 @@ async def run(sizes: Sequence[int]) -> None:
         await asyncio.sleep(3)
         for size in sizes:
             await follow(roles, world, size, rng)
+            await newcomers(roles, size)
         await inbox(roles)
         await badge(roles, world, rng)
 

@@ -31,27 +31,30 @@ async def export_hits(
     user = context.budgets.bound((await context.access.scope(request, "search")).bound, admin=False)
     context.budgets.take_read(user)
 
-    async def read(cursor: str | None, fit: int, rows: int) -> Batch:
+    async def read(cursor: str | None, fit: int, stretch_ms: int, rows: int) -> Batch:
         # Asked again with each page: what somebody may read ends while they read.
         scope, grants = (
             await context.access.scope(request, "search"),
             await context.access.grants(request),
         )
-        part = Page(limit=min(rows, fit), cursor=cursor)
-        found = await searcher.rows(
-            search, part, patterns=scope.patterns, seen=scope.seen, taken_back=taken_back
+        look = partial(
+            searcher.rows,
+            search,
+            Page(limit=min(rows, fit), cursor=cursor),
+            patterns=scope.patterns,
+            taken_back=taken_back,
+            stretch_ms=stretch_ms,
         )
+        found = await look(seen=scope.seen)
         events = [row.event for row in found.rows]
         if (seen := await as_of_hits(context, grants, events, scope.seen)) is not None:
-            found = await searcher.rows(
-                search, part, patterns=scope.patterns, seen=seen, taken_back=taken_back
-            )
+            found = await look(seen=seen)
             events = [row.event for row in found.rows]
         # How large events are shows when they are there: as many as fit are asked for next.
         largest = max(map(len, events), default=1)
         next_fit = max(1, min(_MOST_ROWS, 4 * fit, context.settings.limits.page_bytes // largest))
-        following = None if found.next is None else partial(read, found.next, next_fit)
+        following = None if found.next is None else partial(read, found.next, next_fit, found.stretch_ms)
         return Batch(events, [found.cursor(row.sort) for row in found.rows], following)
 
     wanted = Wanted(form, rows_of(request.query.get("limit")), user)
-    return await export(context, request, wanted, partial(read, page.cursor, _FIRST_ROWS))
+    return await export(context, request, wanted, partial(read, page.cursor, _FIRST_ROWS, 0))

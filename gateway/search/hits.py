@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from control.rooms.membership import Spans
+from control.rooms.membership import ALL, Spans
 from control.rooms.state import is_room
 from gateway.context import Context
 from history.replies import with_counts
@@ -14,7 +14,8 @@ from kernel.access.tokens import Grants
 from kernel.access.users import ROOM
 from kernel.log.positions import Kind, Stream, split_lane
 from search_indexer.searching.scope import Seen
-from search_indexer.searching.search import Found, Hit
+from search_indexer.searching.search import Found
+from search_indexer.searching.showing import Hit
 
 #: An event that is larger is read in a turn of its own.
 _LARGE: Final = 64 * 1024
@@ -33,13 +34,16 @@ async def count_replies(context: Context, found: Found, seen: Seen) -> None:
         if stream.kind is Kind.CHAT and told:
             base = split_lane(stream.channel)[0]
             by_channel.setdefault(Stream(stream.kind, base), []).append(hit)
-    for stream, hits in by_channel.items():
-        bodies = [bytes(hit.event) for hit in hits]
-        numbers = await context.history.replies(stream, bodies)
-        for hit, body in zip(hits, bodies, strict=True):
-            await _others_first(body)
-            [counted] = with_counts([body], numbers)
-            hit.event = msgspec.Raw(counted)
+    if not by_channel:
+        return
+    numbers = await context.history.replies_in(
+        [(stream, [bytes(hit.event) for hit in hits], ALL) for stream, hits in by_channel.items()]
+    )
+    for hit in (hit for hits in by_channel.values() for hit in hits) if numbers else ():
+        body = bytes(hit.event)
+        await _others_first(body)
+        [counted] = with_counts([body], numbers)
+        hit.event = msgspec.Raw(counted)
 
 
 async def _others_first(event: bytes) -> None:

@@ -6,9 +6,8 @@ from typing import Any, Final, TypeVar
 
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
-from control.rooms.membership import Spans
 from history.pages import Bound, Entry, Span, Watermark
-from history.replies import FIELD, counting
+from history.replies import FIELD, Asked, counting
 from history.sources import names
 from history.sources.elasticsearch_client import documents_of, search_whole
 from kernel.clock import Clock
@@ -307,15 +306,16 @@ class StreamIndex:
         found = [(int(hit["_id"]), hit["_source"]["body"].encode()) for hit in hits]
         return found, hits[-1]["sort"] if hits else at, len(hits) < limit
 
-    async def replies(self, stream: Stream, ids: Sequence[str], spans: Spans) -> dict[str, int]:
+    async def replies(self, asked: Sequence[Asked]) -> dict[str, int]:
         """How many replies each of these events has, of those that have some."""
         generation = await self.generation()
-        if not generation or not ids:
+        if not generation or not any(one.ids for one in asked):
             return {}
         answer = await search_whole(
             self._client,
-            index=f"{names.generation_prefix(self._prefix, stream.kind, generation)}*",
-            **counting(stream, ids, spans),
+            index=f"{names.generation_prefix(self._prefix, Kind.CHAT, generation)}*",
+            filter_path=f"aggregations.{FIELD}.buckets",
+            **counting(asked),
         )
         buckets = answer.get("aggregations", {}).get(FIELD, {}).get("buckets", [])
         return {bucket["key"]: bucket["doc_count"] for bucket in buckets}

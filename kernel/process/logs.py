@@ -44,7 +44,16 @@ def setup_logs(*, role: str, level: str = "info", form: str = "auto") -> None:
     # Libraries speak of their own inner life at "info"; what they warn of concerns the operator.
     for noisy in ("aiokafka", "aiohttp", "elastic_transport", "elasticsearch", "faust", "mode", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("elastic_transport.node_pool").addFilter(_first_failure)
     structlog.contextvars.bind_contextvars(role=role)
+
+
+def _first_failure(record: logging.LogRecord) -> bool:
+    """Of a server that is away Elasticsearch's client tells each failure, many a second: one will do."""
+    match record.args:
+        case (_, int(failures), _):
+            return failures == 1
+    return True
 
 
 def get_logger(name: str) -> "Logger":

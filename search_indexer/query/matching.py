@@ -184,6 +184,23 @@ def _places(stems: Sequence[str], within: Sequence[str]) -> Iterator[int]:
             yield start
 
 
+def _forms(term: AnyForm, words: Sequence[Word], stems: Sequence[str]) -> list[int]:
+    """Which of a text's words are forms of this one, or nearly."""
+    found = [i for i, stem in enumerate(stems) if stem == term.stem] if term.stem in stems else []
+    if term.forgiving:
+        word = term.word
+        # One typo leaves a word its first letter, or its last.
+        first, last, shortest, longest = word[0], word[-1], len(word) - 1, len(word) + 1
+        found += [
+            i
+            for i, (other, *_) in enumerate(words)
+            if shortest <= len(other) <= longest
+            and (other[0] == first or other[-1] == last)
+            and one_typo(word, other)
+        ]
+    return found
+
+
 def found_in(query: Query, words: Sequence[Word]) -> list[Word]:
     """The words of a text that a query's terms are about, to be marked."""
     stems = [word.stem for word in words]
@@ -198,11 +215,7 @@ def found_in(query: Query, words: Sequence[Word]) -> list[Word]:
                 case Phrase(wanted):
                     for place in _places(wanted, stems):
                         marked.update(range(place, place + len(wanted)))
-                case AnyForm(word, stem):
-                    marked.update(
-                        i
-                        for i, w in enumerate(words)
-                        if w.stem == stem or (term.forgiving and one_typo(word, w.word))
-                    )
+                case AnyForm():
+                    marked.update(_forms(term, words, stems))
     # A further reading of a text stands behind its words.
     return sorted((words[i] for i in marked), key=lambda word: (word.start, word.end))

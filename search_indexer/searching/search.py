@@ -17,17 +17,17 @@ from kernel.log.positions import Kind
 from kernel.settings.reading import Settings
 from search_indexer.counting.counts import LEAST_WIDTH, Counts, bars_wanted, standing_out, width_of
 from search_indexer.counting.facets import Bar, Facets, Previous, Sums, bars_of, words_of
-from search_indexer.indexing.documents import Document, broadcast_text, shown, shown_as
+from search_indexer.indexing.documents import shown_as
 from search_indexer.indexing.mappings import made_with
-from search_indexer.query.highlight import highlight, share_of
 from search_indexer.query.parser import parse
 from search_indexer.query.syntax import Query
-from search_indexer.searching import rank_fusion
+from search_indexer.searching import rank_fusion, stretches
 from search_indexer.searching.cursors import Cursors, fingerprint
 from search_indexer.searching.gone import Gone
 from search_indexer.searching.request import Page, Search, read_search
 from search_indexer.searching.request_body import background, request_body
 from search_indexer.searching.scope import ALL, EVERYTHING, Seen
+from search_indexer.searching.showing import Hit, shown
 from search_indexer.searching.split_queries import Hits, Part, merged, parts_of, total_of
 from search_indexer.text.by_channel import ChannelFoldings, RecordOf
 from search_indexer.text.embeddings import meanings_of
@@ -36,12 +36,6 @@ from search_indexer.text.embeddings import meanings_of
 _TRIES: Final = 3
 #: Hits that are asked for first.
 _FIRST_HITS: Final = 20
-
-
-class Hit(msgspec.Struct):
-    event: msgspec.Raw
-    score: float | None
-    highlight: str
 
 
 class Found(msgspec.Struct, omit_defaults=True):
@@ -88,6 +82,8 @@ class Rows(NamedTuple):
 
     rows: list[Row]
     next: str | None
+    #: In how long a stretch of time to look for what follows.
+    stretch_ms: int
     cursor: Callable[[list[Any]], str]
 
 
@@ -164,7 +160,7 @@ class Searcher:
         more = full and last is not None
         return Found(
             total=total_of(answers),
-            hits=await asyncio.to_thread(self._shown, asked.query, found),
+            hits=await shown(asked.query, found, self._foldings),
             next=self._cursors.make(search, last["sort"], asked.now_ms) if more and last else None,
             took_ms=round((self._clock.monotonic() - begun) * 1000),
             facets=facets,
@@ -178,13 +174,16 @@ class Searcher:
         patterns: Iterable[str] = EVERYTHING,
         seen: Seen = ALL,
         taken_back: TakenBack | None = None,
+        stretch_ms: int = 0,
     ) -> Rows:
-        """A page of hits as they are exported, each with its cursor. Raises as `search`."""
+        """A page of hits as they are exported, each with its cursor; `stretch_ms` is what the page before
+        says. Raises as `search`."""
         asked = self._asked(search, page, list(patterns), seen, taken_back)
         for body in asked.bodies:
             body |= {"track_total_hits": False, "source_includes": ["body", "stream", "edited"]}
+            del body["source_excludes"]
         try:
-            _, (found, full) = await self._found(asked, first=page.limit)
+            found, full, stretch_ms = await self._stretch(asked, stretch_ms)
         except (ApiError, TransportError) as error:
             raise self._unreachable(error) from error
         mark = fingerprint(search)
@@ -192,10 +191,24 @@ class Searcher:
             Row(shown_as(hit["_source"]["body"], hit["_source"].get("edited")), hit["sort"])
             for hit in asked.gone.without(found)
         ]
-        after = self._cursors.behind(mark, found[-1]["sort"], asked.now_ms) if found else None
-        return Rows(
-            rows, after if full else None, lambda sort: self._cursors.behind(mark, sort, asked.now_ms)
-        )
+        after = self._cursors.behind(mark, found[-1]["sort"], asked.now_ms) if full else None
+        return Rows(rows, after, stretch_ms, lambda sort: self._cursors.behind(mark, sort, asked.now_ms))
+
+    async def _stretch(self, asked: Asked, stretch_ms: int) -> tuple[list[dict[str, Any]], bool, int]:
+        """A page of an export, whether more may follow, and how long the next stretch is."""
+        after = asked.bodies[0].get("search_after") if asked.search.sort == "oldest" else None
+        begin = None if after is None else int(after[0])
+        until = min(asked.now_ms, asked.now_ms if asked.search.until is None else asked.search.until)
+        while True:
+            end, some = stretches.end_of(begin, stretch_ms, until), asked
+            if begin is not None and end is not None:
+                some = asked._replace(bodies=[stretches.within(body, begin, end) for body in asked.bodies])
+            _, (found, full) = await self._found(some, first=asked.page.limit)
+            if found or end is None:
+                break
+            stretch_ms *= stretches.LONGER
+        more = bool(found) and (full or end is not None)
+        return found, more, stretches.next_ms(found, stretch_ms, full=full) if found else 0
 
     def _asked(
         self,
@@ -321,17 +334,6 @@ class Searcher:
         ordered = sorted(marks, key=lambda mark: (mark.kind, mark.partition))
         return Watermarks(live, ordered, said.get("made_with"), made_with(self._settings))
 
-    def _shown(self, query: Query, hits: list[dict[str, Any]]) -> list[Hit]:
-        """In a thread: what it takes grows with the texts that were found."""
-        share = share_of(len(hits))
-        made = []
-        for hit in hits:
-            document = msgspec.convert(hit["_source"], Document)
-            folding = self._foldings.of(document.channel, document.at)
-            marked = highlight(query, _text(document), folding, share)
-            made.append(Hit(msgspec.Raw(shown(document)), hit.get("_score"), marked))
-        return made
-
     async def _counted(
         self, asked: Asked, counts: Counts, answers: Sequence[Mapping[str, Any]], width: int = 0
     ) -> Facets:
@@ -375,13 +377,3 @@ class Searcher:
     ) -> dict[str, Any]:
         query = {"query": body["query"], "size": 0, "track_total_hits": False, "aggregations": wanted}
         return await self._ask(asked.kinds, query)
-
-
-def _text(document: Document) -> str:
-    """The text that was searched, as its author wrote it."""
-    if document.edited is not None:
-        return document.edited
-    event = msgspec.json.decode(document.body)
-    if document.kind == Kind.CHAT:
-        return str(event["data"].get("text", ""))
-    return broadcast_text(event["type"], event["data"]) if document.kind == Kind.BROADCAST else ""

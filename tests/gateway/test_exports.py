@@ -17,23 +17,35 @@ from click.shell_completion import ShellComplete
 
 from consumers.client.requests.search import Search
 from kernel.log.positions import Kind
-from tests.accepted import chat, write
+from tests.accepted import START_MS, chat, write
 from tests.gateway.asking import OFFSETS, ask, token
 from tests.pipeline import Pipeline, eventually
 from touchline.cli import cli
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 NUMBER = 2300
+#: After so many messages it is quiet for so long.
+QUIET_AFTER, QUIET_MS = 700, 8 * 60_000
 ANA = token("ana", search=("chat:exported",), history=("chat:exported",), subscribe=("chat:exported",))
 PATH = "/v1/streams/chat/exported/events"
 
 
 @pytest.fixture(scope="module")
 def exported(asked: Pipeline) -> list[dict[str, Any]]:
-    """Many messages in one chat, one of them odd; and one in a chat that is not Ana's."""
+    """Many messages in one chat, one of them odd, with long quiet times between some of them; and one in a
+    chat that is not Ana's."""
     texts = [f"lighthouse number {n}" for n in range(NUMBER)]
     texts[7] = '=cmd|"/c calc"!A1, \n a "second" line'
-    said = [chat("exported", next(OFFSETS), text, sender=f"fan-{n % 3}") for n, text in enumerate(texts)]
+    said = [
+        chat(
+            "exported",
+            offset,
+            text,
+            sender=f"fan-{n % 3}",
+            at=START_MS + offset + n // QUIET_AFTER * QUIET_MS,
+        )
+        for (n, text), offset in zip(enumerate(texts), OFFSETS, strict=False)
+    ]
     write(
         asked.settings, Kind.CHAT, [*said, chat("kept", next(OFFSETS), "lighthouse of others", sender="zoe")]
     )

@@ -49,6 +49,21 @@ async def test_replies_are_read_by_their_parent_and_counted_with_it(ruled: Pipel
     await until(one_less)
 
 
+async def test_hits_of_several_channels_have_their_own_numbers(ruled: Pipeline) -> None:
+    channels = [new_channel(), new_channel()]
+    for number, channel in enumerate(channels, 1):
+        said = await posted(ruled, "bob", channel, f"clarinet in {channel}")
+        for n in range(number):
+            await reply(ruled, "eve", channel, said, f"re {n}")
+    where = "&".join(f"channel={channel}" for channel in channels)
+
+    async def counted() -> bool:
+        hits = (await ok(ruled, "GET", f"/v1/search?q=clarinet&{where}&sort=oldest", None))["hits"]
+        return [hit["event"].get("replies", 0) for hit in hits] == [1, 2]
+
+    await until(counted)
+
+
 async def test_what_is_no_event_of_the_stream_cannot_be_answered(ruled: Pipeline) -> None:
     channel = new_channel()
     elsewhere = await posted(ruled, "bob", new_channel(), "elsewhere")
