@@ -153,7 +153,7 @@ def service_of(settings: Settings, clock: Clock, around: Surroundings) -> Servic
         rooms,
         places,
         Messenger(
-            door=rooms.door,
+            service=rooms.service,
             history=history,
             book=book,
             places=places,

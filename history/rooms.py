@@ -11,8 +11,8 @@ import msgspec
 from control.inbox.mentions import names_in
 from control.inbox.rows import Entry, Row, SortKey, entries_of, row_of
 from control.inbox.unread import ReadUpTo
-from control.rooms.door import RoomDoor, Who
 from control.rooms.rooms import Rooms
+from control.rooms.service import RoomService, Who
 from control.rooms.state import channel_of, stream_of
 from control.rooms.users import UserRoom
 from kernel.errors import TouchlineError
@@ -65,7 +65,7 @@ class RoomRows(msgspec.Struct, frozen=True):
 
 async def rows_of(
     history: Reader,
-    door: RoomDoor,
+    service: RoomService,
     who: Who,
     user: str,
     *,
@@ -76,15 +76,15 @@ async def rows_of(
     """The rooms of a user, for themselves and for `admin`: those that the token covers.
 
     Raises `forbidden`, `bad_request` or `unavailable`."""
-    door.check_whose(who, user)
-    entries = entries_of(door.rooms, user)
+    service.check_whose(who, user)
+    entries = entries_of(service.rooms, user)
     if cursor is not None:
         after = _read_cursor(cursor)
         entries = [entry for entry in entries if entry.place < after]
     found: list[tuple[Entry, Row]] = []
     for number, entry in enumerate(entries, 1):
         theirs = who.reads(entry.room.room)
-        if theirs and (row := _row(door.rooms, user, entry, place_of)) is not None:
+        if theirs and (row := _row(service.rooms, user, entry, place_of)) is not None:
             found.append((entry, row))
             if len(found) > limit:
                 break

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from embedded.backends.servers import Servers
 from kernel.settings.reading import load_settings
 
 ROOT = Path(__file__).parents[1]
+#: So long a container's start may take where the machine is busy: an Elasticsearch has taken more than a minute.
+CONTAINER_S = 240.0
 
 
 @cache
@@ -80,7 +82,8 @@ def running_kafka(data_dir: Path) -> Iterator[str]:
             container.with_env(key, value)
         container.start()
         address = f"{ports.LOOPBACK}:{port}"
-        wait_until(lambda: kafka.is_ready(address), what=f"Kafka's container on {address}")
+        ready = partial(kafka.is_ready, address)
+        wait_until(ready, what=f"Kafka's container on {address}", timeout_seconds=CONTAINER_S)
         yield address
 
 
@@ -101,7 +104,8 @@ def running_elasticsearch(data_dir: Path) -> Iterator[str]:
         container.with_env("ES_JAVA_OPTS", "-Xms1g -Xmx1g")
         container.start()
         host, port = container.get_container_host_ip(), int(container.get_exposed_port(9200))
-        wait_until(lambda: elasticsearch.is_ready(port, host), what="Elasticsearch's container")
+        ready = partial(elasticsearch.is_ready, port, host)
+        wait_until(ready, what="Elasticsearch's container", timeout_seconds=CONTAINER_S)
         yield f"http://{host}:{port}"
 
 

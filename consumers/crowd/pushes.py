@@ -15,7 +15,7 @@ from consumers.protocol import messages as m
 from consumers.transport.frames import text_frame
 from control.crowd import polls
 from control.crowd.crowd import Crowd
-from control.crowd.door import base_of
+from control.crowd.service import base_of
 from control.crowd.totals import VOTES, Total
 from kernel.clock import Clock
 from kernel.log.positions import Stream

@@ -14,7 +14,7 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.error_replies import refusal
 from consumers.transport.frames import text_frame
-from control.rooms.door import Who
+from control.rooms.service import Who
 from control.state import ControlState
 from history.feed import FeedPage, Followed
 from history.following import followed_by, in_feed

@@ -17,7 +17,7 @@ from control.inbox.places import Places
 from control.inbox.rows import row_of
 from control.inbox.tally import Tally
 from control.inbox.unread import ReadUpTo
-from control.rooms.door import RoomDoor, Who
+from control.rooms.service import RoomService, Who
 from control.rooms.state import stream_of
 from control.rooms.users import UserRoom
 from history.rooms import Reader, Upto, rows_of, with_last
@@ -186,15 +186,15 @@ class Inbox:
     def __init__(
         self,
         *,
-        door: RoomDoor,
+        service: RoomService,
         history: Reader,
         book: PlaceBook,
         here: Here,
         clock: Clock,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
-        self.rooms, self.history, self.clock, self.spawn = door.rooms, history, clock, spawn
-        self._door, self._book, self._here = door, book, here
+        self.rooms, self.history, self.clock, self.spawn = service.rooms, history, clock, spawn
+        self._service, self._book, self._here = service, book, here
 
     @property
     def tallies(self) -> View[Tally]:
@@ -220,7 +220,7 @@ class Inbox:
             here = self._here.add(user, feed)
             feed.begin(here.told(feed))
         page = await rows_of(
-            *(self.history, self._door, who, user),
+            *(self.history, self._service, who, user),
             limit=request.limit,
             cursor=request.cursor,
             place_of=self.place_of,

@@ -25,7 +25,7 @@ from consumers.service.ops.requests import Requests
 from consumers.service.ops.subscriptions import Subscriptions
 from consumers.service.tasks import Tasks
 from control.crowd.crowd import Crowd
-from control.rooms.door import RoomDoor, Who
+from control.rooms.service import RoomService, Who
 from control.rooms.state import is_room
 from control.rooms.users import key_of
 from history.rooms import Reader
@@ -59,7 +59,7 @@ class Messenger:
     def __init__(
         self,
         *,
-        door: RoomDoor,
+        service: RoomService,
         history: Reader,
         book: PlaceBook,
         places: PlaceRequests,
@@ -74,12 +74,12 @@ class Messenger:
         tasks: Tasks,
     ) -> None:
         self._telling = Telling(crowd, clock)
-        self._rooms, self._book, self._places, self._requests = door.rooms, book, places, requests
+        self._rooms, self._book, self._places, self._requests = service.rooms, book, places, requests
         self._admission, self._subscriptions = admission, subscriptions
         self._looks, self._tasks = looks, tasks
-        self.here = Here(door.rooms)
+        self.here = Here(service.rooms)
         self._inbox = Inbox(
-            door=door,
+            service=service,
             history=history,
             book=book,
             here=self.here,
@@ -87,7 +87,7 @@ class Messenger:
             spawn=tasks.spawn,
         )
         self._sync = Sync(
-            rooms=door.rooms,
+            rooms=service.rooms,
             book=book,
             here=self.here,
             subscriptions=subscriptions,
@@ -96,7 +96,7 @@ class Messenger:
         )
         together = Occupants(subscriptions, self.here)
         self._receipts = Receipts(
-            rooms=door.rooms, book=book, together=together, signals=signals, clock=clock, viewers=viewers
+            rooms=service.rooms, book=book, together=together, signals=signals, clock=clock, viewers=viewers
         )
 
         def here(stream: str) -> int:
@@ -111,9 +111,9 @@ class Messenger:
         self._devices: dict[bytes, dict[Any, int]] = {}
         book.on_risen.append(self._risen)
         signals.heard_by[DISCONNECT] = lambda said: self.disconnect(said["user"] or "")
-        if door.rooms.followed:
-            door.rooms.inboxes.of_users.on_change.append(self._places_changed)
-            door.rooms.inboxes.of_users.used_by(
+        if service.rooms.followed:
+            service.rooms.inboxes.of_users.on_change.append(self._places_changed)
+            service.rooms.inboxes.of_users.used_by(
                 lambda name: name in self._devices or self.here.is_here(name) or book.has(name)
             )
 

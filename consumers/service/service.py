@@ -41,5 +41,5 @@ class Service:
         """Stop everything that is under way."""
         await self.subscriptions.backfill.close()
         await self.feeds.broadcasts.close()
-        await self.crowd.door.sums.close()
+        await self.crowd.service.sums.close()
         await self.tasks.close()

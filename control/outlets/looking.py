@@ -8,7 +8,7 @@ from typing import Final
 
 from control.commands.signed import seal
 from control.outlets.notifying import LOOK, Notifying, said_of
-from control.rooms.door import Command
+from control.rooms.service import Command
 from control.state import ControlState
 from kernel.access.signing import Signer
 from kernel.access.users import name_in_channel

@@ -8,8 +8,8 @@ from control.entity.tables import Tables
 from control.entity.types import AnyType, prefix_of
 from control.entity.user_quotas import Shares
 from control.entity.view import View
-from control.rooms.door import Command
 from control.rooms.rooms import Rooms
+from control.rooms.service import Command
 from control.schedule.scheduled import (
     MOST,
     MOST_IN_CHAT,
@@ -61,7 +61,7 @@ class Schedule:
         return sorted((post for _, post in rows), key=lambda post: (post.at, post.id))
 
 
-class ScheduleDoor:
+class ScheduleService:
     """Scheduled posts as those have them who may publish. All raises TouchlineError.
 
     A door asks by its own tables whether it can be done, gives the command, sealed, and waits until its

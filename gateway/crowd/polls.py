@@ -11,12 +11,12 @@ from control.crowd import polls
 from control.crowd.reactions import MAX_OPTIONS
 from control.rooms.state import is_room
 from gateway.context import Context
-from gateway.crowd.door import by_of, crowd_door
 from gateway.crowd.reactions import ERRORS
+from gateway.crowd.service import by_of, crowd_service
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
 from gateway.moderation.moderators import must_lead
-from gateway.rooms.door import who_asks
+from gateway.rooms.service import who_asks
 from kernel.access.signing import Signer
 from kernel.access.users import KEPT, ROOM, check_post
 from kernel.errors import TouchlineError
@@ -99,7 +99,7 @@ class _Vote(msgspec.Struct, frozen=True):
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door, opened = crowd_door(context), _opening(context)
+    service, opened = crowd_service(context), _opening(context)
     rooms, moderation = context.control_state.rooms, context.control_state.moderation
 
     async def begin(request: web.Request) -> web.Response:
@@ -116,21 +116,21 @@ async def routes(context: Context) -> Sequence[Operation]:
         key = request.headers.get("Idempotency-Key") or secrets.token_urlsafe(12)
         event = polls.opened_event(stream.kind, asked, sender=caller.user, key=key)
         poll = await opened(stream, event, context.budgets.bound(caller.bound, admin=False))
-        await door.begun(stream, poll)
+        await service.begun(stream, poll)
         return web.json_response({"poll": poll}, status=201)
 
     async def show(request: web.Request) -> web.Response:
         stream = stream_of(request)
         by = await by_of(context, request, stream)
         context.budgets.take_read(by.bound)
-        return web.json_response(await door.shown(by, stream, request.match_info["poll"]))
+        return web.json_response(await service.shown(by, stream, request.match_info["poll"]))
 
     async def vote(request: web.Request) -> web.Response:
         stream, poll = stream_of(request), request.match_info["poll"]
         by = await by_of(context, request, stream)
         wanted = await json_object(request, _MAX_BYTES, _Vote)
         context.budgets.take_event(by.bound, 0)
-        await door.vote(by, stream, poll, wanted.option)
+        await service.vote(by, stream, poll, wanted.option)
         return web.json_response({"poll": poll, "option": wanted.option})
 
     async def close(request: web.Request) -> web.Response:
@@ -143,8 +143,8 @@ async def routes(context: Context) -> Sequence[Operation]:
             if not (who.grants.allows("admin", str(stream)) and not stream.channel.startswith(ROOM)):
                 await must_lead(context, who, stream.channel)
 
-        await door.close(who, stream, poll, leads=leads)
-        return web.json_response(await door.shown(by, stream, poll))
+        await service.close(who, stream, poll, leads=leads)
+        return web.json_response(await service.shown(by, stream, poll))
 
     path = "/v1/streams/{kind}/{channel}/polls"
     one = f"{path}/{{poll}}"

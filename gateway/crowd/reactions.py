@@ -7,10 +7,10 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.crowd.door import By, CrowdDoor, React
 from control.crowd.reactions import MAX_N
+from control.crowd.service import By, CrowdService, React
 from gateway.context import Context
-from gateway.crowd.door import by_of, crowd_door
+from gateway.crowd.service import by_of, crowd_service
 from gateway.events.ingest import many, paced, parts_of
 from gateway.events.ingest_api import REPLIES
 from gateway.events.results import Results
@@ -97,14 +97,14 @@ _AT_ONCE: Final = 10
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door, max_lines = crowd_door(context), context.settings.gateway.max_lines
+    service, max_lines = crowd_service(context), context.settings.gateway.max_lines
 
     async def post(request: web.Request) -> web.StreamResponse:
         stream = stream_of(request)
         caller = await context.access.require(request, "subscribe", str(stream))
         by = By(await context.access.grants(request), caller.user, caller.bound)
         results = Results(context.settings.gateway.max_refusals)
-        send = _sending(door, stream, by, speaks=caller.user is None or caller.speaks_for_others)
+        send = _sending(service, stream, by, speaks=caller.user is None or caller.speaks_for_others)
         try:
             if content_type_of(request) in NDJSON:
                 parts = paced(lines_of(request, _MAX_BYTES, max_lines), context, caller)
@@ -123,7 +123,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         stream = stream_of(request)
         by = await by_of(context, request, stream)
         context.budgets.take_read(by.bound)
-        return web.json_response(await door.totals(by, stream, request.query.get("target")))
+        return web.json_response(await service.totals(by, stream, request.query.get("target")))
 
     path = "/v1/streams/{kind}/{channel}/reactions"
     return [
@@ -148,7 +148,7 @@ def _bound(context: Context, caller: Caller) -> str | None:
     return context.budgets.bound(caller.bound, admin=False)
 
 
-def _sending(door: CrowdDoor, stream: Stream, by: By, *, speaks: bool) -> Send:
+def _sending(service: CrowdService, stream: Stream, by: By, *, speaks: bool) -> Send:
     """How the reactions of a part are sent: lines that are alike are read once."""
 
     async def one(line: bytes, numbers: list[int]) -> list[Failure]:
@@ -159,11 +159,11 @@ def _sending(door: CrowdDoor, stream: Stream, by: By, *, speaks: bool) -> Send:
                 *(read.with_, read.target, read.off, read.n, read.key, read_time(read.client_ts)),
             )
             if what.target is None and what.key is None:
-                door.check(whose, stream, what)
-                await asyncio.shield(door.applaud(stream, what.with_, what.n * len(numbers)))
+                service.check(whose, stream, what)
+                await asyncio.shield(service.applaud(stream, what.with_, what.n * len(numbers)))
             else:
                 for _ in numbers:
-                    await door.react(whose, stream, what)
+                    await service.react(whose, stream, what)
         except TouchlineError as error:
             return [Failure(number, line, error) for number in numbers]
         return []

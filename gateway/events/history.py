@@ -10,7 +10,7 @@ from gateway.context import Context
 from gateway.http.exports import FORMAT, Batch, Form, Wanted, export, format_of, rows_of
 from gateway.http.guards import answer
 from gateway.http.operations import CHANNEL, KIND, Operation, Parameter, Reply, stream_of
-from gateway.outlets.door import looks_of
+from gateway.outlets.service import looks_of
 from history.pages import MAX_LIMIT
 from history.replies import is_id
 from history.unread import notify_stream

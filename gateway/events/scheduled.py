@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.schedule.schedule import ScheduleDoor
+from control.schedule.schedule import ScheduleService
 from control.schedule.scheduled import MAX_ID, Wanted, check_stream, shown
 from gateway.context import Context
 from gateway.http.access import Caller
@@ -72,7 +72,9 @@ async def routes(context: Context) -> Sequence[Operation]:
         await context.commands.send(key, name, arguments, actor=actor)
 
     state = context.control_state
-    door = ScheduleDoor(state.schedule, state.rooms, command, context.clock, Signer(context.settings.auth))
+    service = ScheduleService(
+        state.schedule, state.rooms, command, context.clock, Signer(context.settings.auth)
+    )
 
     async def asked(request: web.Request) -> tuple[Stream, Caller]:
         stream = stream_of(request)
@@ -93,19 +95,19 @@ async def routes(context: Context) -> Sequence[Operation]:
         user = None if caller.nameless else caller.user
         check_post(stream.channel, user, wanted.type)
         leads = leads_there(caller)
-        post, new = await door.put(stream, request.match_info["id"], wanted, user=user, leads=leads)
+        post, new = await service.put(stream, request.match_info["id"], wanted, user=user, leads=leads)
         return web.json_response(shown(post), status=201 if new else 200)
 
     async def show(request: web.Request) -> web.Response:
         stream, caller = await asked(request)
         context.budgets.take_read(caller.bound)
         who: Any = {"user": caller.user, "leads": leads_there(caller)}
-        return web.json_response(shown(door.found(stream, request.match_info["id"], **who)))
+        return web.json_response(shown(service.found(stream, request.match_info["id"], **who)))
 
     async def show_all(request: web.Request) -> web.Response:
         stream, caller = await asked(request)
         context.budgets.take_read(caller.bound)
-        posts = door.shown(stream, user=caller.user, leads=leads_there(caller))
+        posts = service.shown(stream, user=caller.user, leads=leads_there(caller))
         # They may have 16 kB each: others have their turn in between.
         told: list[bytes] = []
         for post in posts:
@@ -118,7 +120,7 @@ async def routes(context: Context) -> Sequence[Operation]:
     async def remove(request: web.Request) -> web.Response:
         stream, caller = await changing(request)
         who: Any = {"user": caller.user, "leads": leads_there(caller)}
-        return web.json_response(shown(await door.remove(stream, request.match_info["id"], **who)))
+        return web.json_response(shown(await service.remove(stream, request.match_info["id"], **who)))
 
     path = "/v1/streams/{kind}/{channel}/scheduled"
     one = f"{path}/{{id}}"

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.context import Context
 from gateway.http.guards import answer
 from gateway.http.operations import Operation, Parameter, Reply
-from gateway.rooms.door import bound_of, who_asks
+from gateway.rooms.service import bound_of, who_asks
 from history.following import followed_by
 from history.pages import MAX_LIMIT
 from kernel.errors import TouchlineError

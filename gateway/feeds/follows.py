@@ -7,10 +7,10 @@ from aiohttp import web
 
 from control.feeds.follows import check_followed
 from gateway.context import Context
-from gateway.feeds.door import feed_door
+from gateway.feeds.service import feed_service
 from gateway.http.operations import CHANNEL, Operation, Reply, channel_of
-from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
+from gateway.rooms.service import bound_of, who_asks
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream, is_channel
 
@@ -41,17 +41,17 @@ _COUNT: Final[dict[str, Any]] = {
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door, state = feed_door(context), context.control_state
+    service, state = feed_service(context), context.control_state
 
     async def follow(request: web.Request) -> web.Response:
         who, channel = await who_asks(context, request), channel_of(request)
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(await door.follow(who, channel))
+        return web.json_response(await service.follow(who, channel))
 
     async def unfollow(request: web.Request) -> web.Response:
         who, channel = await who_asks(context, request), channel_of(request)
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(await door.unfollow(who, channel))
+        return web.json_response(await service.unfollow(who, channel))
 
     async def listed(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
@@ -59,7 +59,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         after = request.query.get("cursor", "")
         if after and not is_channel(after):
             raise TouchlineError("bad_request", "The cursor is none of this list's.")
-        return web.json_response(await door.followed(who, after=after, limit=limit_of(request, _LIMIT)))
+        return web.json_response(await service.followed(who, after=after, limit=limit_of(request, _LIMIT)))
 
     async def followers(request: web.Request) -> web.Response:
         who, channel = await who_asks(context, request), check_followed(channel_of(request))
@@ -67,7 +67,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         stream = str(Stream(Kind.BROADCAST, channel))
         if not who.grants.allows("subscribe", stream) or not state.may_read(who.grants, channel):
             raise TouchlineError("forbidden", f"{stream} is not for you to read.")
-        return web.json_response({"channel": channel, "followers": door.feeds.followers(channel)})
+        return web.json_response({"channel": channel, "followers": service.feeds.followers(channel)})
 
     return [
         Operation(

@@ -14,10 +14,10 @@ from aiohttp import web
 
 from control.moderation.orders import ERASE, EVERYWHERE
 from control.moderation.sanctions import shown
-from control.rooms.door import Who
+from control.rooms.service import Who
 from gateway.context import Context
-from gateway.feeds.door import feed_door
-from gateway.feeds.door import known_of as followed_by
+from gateway.feeds.service import feed_service
+from gateway.feeds.service import known_of as followed_by
 from gateway.http.operations import Operation, Reply
 from gateway.moderation.user_export import (
     alerts_of,
@@ -26,11 +26,11 @@ from gateway.moderation.user_export import (
     fences_of,
     reactions_of,
 )
-from gateway.nearby.door import known_of, nearby_door
-from gateway.outlets.door import known_of as wishes_of
-from gateway.outlets.door import outlet_door
-from gateway.rooms.door import bound_of, who_asks
+from gateway.nearby.service import known_of, nearby_service
+from gateway.outlets.service import known_of as wishes_of
+from gateway.outlets.service import outlet_service
 from gateway.rooms.rooms import USER
+from gateway.rooms.service import bound_of, who_asks
 from history.retractions import TakenBack
 from history.sources.elasticsearch_client import elastic_client
 from kernel.access.users import check_user
@@ -76,7 +76,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
     client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
     board, settings = context.control_state, context.settings
     moderation, taken_back = board.moderation, TakenBack(board.moderation)
-    nearby, feeds, outlets = nearby_door(context), feed_door(context), outlet_door(context)
+    nearby, feeds, outlets = nearby_service(context), feed_service(context), outlet_service(context)
 
     async def whose(request: web.Request) -> tuple[Who, str]:
         who, user = await who_asks(context, request), check_user(request.match_info["user"])

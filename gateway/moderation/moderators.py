@@ -3,7 +3,7 @@
 from typing import Final
 
 from control.rooms.changes import not_found
-from control.rooms.door import Who
+from control.rooms.service import Who
 from gateway.context import Context
 from kernel.access.tokens import Action
 from kernel.access.users import ROOM

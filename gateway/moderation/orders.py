@@ -9,13 +9,13 @@ from aiohttp import web
 from control.moderation.moderation import Moderation
 from control.moderation.orders import MODERATE, Do, Order, read_order, read_span
 from control.moderation.sanctions import FOREVER, Sanction, end_of, shown
-from control.rooms.door import MAX_PAGE, Who
+from control.rooms.service import MAX_PAGE, Who
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, Operation, Reply, channel_of
 from gateway.moderation.moderators import must_lead
-from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
+from gateway.rooms.service import bound_of, who_asks
 from kernel.access.users import MAX_USER, check_user
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError

@@ -12,7 +12,7 @@ from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import CHANNEL, Operation, Reply
 from gateway.moderation.moderators import must_lead
 from gateway.moderation.reports import chat_of
-from gateway.rooms.door import bound_of, who_asks
+from gateway.rooms.service import bound_of, who_asks
 from kernel.log.positions import split_lane
 
 _MAX_BYTES: Final = 16 * 1024

@@ -15,8 +15,8 @@ from gateway.http.bodies import JSON, json_object
 from gateway.http.guards import answer
 from gateway.http.operations import CHANNEL, Operation, Parameter, Reply
 from gateway.moderation.moderators import must_lead
-from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
+from gateway.rooms.service import bound_of, who_asks
 from kernel.access.tokens import parse_stream
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError

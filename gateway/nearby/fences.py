@@ -11,9 +11,9 @@ from control.nearby.fences import MAX_CORNERS, MAX_NAMED, MAX_RADIUS_M, FenceReq
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
-from gateway.nearby.door import nearby_door
-from gateway.rooms.door import bound_of, who_asks
+from gateway.nearby.service import nearby_service
 from gateway.rooms.rooms import CURSOR, LIMIT, limit_of
+from gateway.rooms.service import bound_of, who_asks
 from kernel.access.users import MAX_USER
 
 _MAX_BYTES: Final = 256 * 1024
@@ -63,12 +63,14 @@ _LIST: Final[dict[str, Any]] = {
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door = nearby_door(context)
+    service = nearby_service(context)
 
     async def show(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
-        return web.json_response(shown(door.consent.fence_of(check_id(request.match_info["id"]), who.grants)))
+        return web.json_response(
+            shown(service.consent.fence_of(check_id(request.match_info["id"]), who.grants))
+        )
 
     async def listed(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
@@ -76,7 +78,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         limit, after = limit_of(request, _LIMIT), request.query.get("cursor", "")
         # Beside the loop: a hundred with all the corners that there may be take long.
         page = await asyncio.to_thread(
-            lambda: msgspec.json.encode(door.fences(who, after=after, limit=limit))
+            lambda: msgspec.json.encode(service.fences(who, after=after, limit=limit))
         )
         return web.json_response(body=page)
 
@@ -84,13 +86,13 @@ async def routes(context: Context) -> Sequence[Operation]:
         who = await who_asks(context, request)
         wanted = await json_object(request, _MAX_BYTES, FenceRequest)
         context.budgets.take_command(bound_of(context, who))
-        made, new = await door.set_fence(who, request.match_info["id"], wanted)
+        made, new = await service.set_fence(who, request.match_info["id"], wanted)
         return web.json_response(made, status=201 if new else 200)
 
     async def remove(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(await door.remove_fence(who, check_id(request.match_info["id"])))
+        return web.json_response(await service.remove_fence(who, check_id(request.match_info["id"])))
 
     return [
         Operation(

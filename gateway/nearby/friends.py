@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.rooms.door import Who
+from control.rooms.service import Who
 from gateway.context import Context
 from gateway.http.bodies import NDJSON, content_type_of, lines_of, whole
 from gateway.http.operations import Operation, Parameter, Reply
-from gateway.nearby.door import nearby_door
-from gateway.rooms.door import bound_of, who_asks
+from gateway.nearby.service import nearby_service
 from gateway.rooms.rooms import CURSOR, LIMIT, USER, limit_of
+from gateway.rooms.service import bound_of, who_asks
 from kernel.access.users import MAX_USER, check_user
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
@@ -87,23 +87,23 @@ class _Pair(msgspec.Struct, frozen=True):
 
 async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - one function an operation
     """The operations of this module."""
-    door = nearby_door(context)
+    service = nearby_service(context)
 
     async def ask(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(shown(await door.ask(who, request.match_info["user"])))
+        return web.json_response(shown(await service.ask(who, request.match_info["user"])))
 
     async def end(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(shown(await door.end(who, request.match_info["user"])))
+        return web.json_response(shown(await service.end(who, request.match_info["user"])))
 
     async def listed(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
         after = _read_cursor(request.query.get("cursor", ""))
-        page = door.friends(who, after=after, limit=limit_of(request, _LIMIT))
+        page = service.friends(who, after=after, limit=limit_of(request, _LIMIT))
         rows = [shown({"user": f.friend, "state": f.state, "since": f.since}) for f in page["friends"]]
         next_ = None if page["next"] is None else urlsafe_b64encode(page["next"].encode()).decode()
         return web.json_response({"friends": rows, "next": next_})
@@ -116,14 +116,14 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         who = await who_asks(context, request)
         administrator(who)
         a, b = request.match_info["a"], request.match_info["b"]
-        await door.join(a, b, actor=who.user)
+        await service.join(a, b, actor=who.user)
         return web.json_response(shown({"user": b, "state": "friends"}))
 
     async def part(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         administrator(who)
         a, b = check_user(request.match_info["a"]), check_user(request.match_info["b"])
-        await door.part(a, b, actor=who.user)
+        await service.part(a, b, actor=who.user)
         return web.json_response({"user": b, "state": None})
 
     async def many(request: web.Request) -> web.Response:
@@ -132,13 +132,13 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         refused: list[dict[str, Any]] = []
         last: deque[_Pair] = deque(maxlen=_AT_ONCE)
         number = accepted = in_force = 0
-        room = door.room()
+        room = service.room()
 
         async def one(line: int, text: bytes) -> None:
             nonlocal accepted
             try:
                 pair = msgspec.json.decode(text, type=_Pair)
-                await door.join(pair.a, pair.b, actor=who.user, room=room, wait=False)
+                await service.join(pair.a, pair.b, actor=who.user, room=room, wait=False)
             except (TouchlineError, msgspec.MsgspecError, ValueError, RecursionError) as error:
                 if len(refused) < _TOLD:
                     code = error.code if isinstance(error, TouchlineError) else "bad_request"
@@ -150,7 +150,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         async def settled() -> None:
             nonlocal in_force
             for pair in last:
-                await door.joined(pair.a, pair.b)
+                await service.joined(pair.a, pair.b)
             in_force = accepted
 
         async def all_of(lines: Sequence[bytes]) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.context import Context
 from gateway.http.bodies import NDJSON
 from gateway.http.operations import Operation, Reply
-from gateway.rooms.door import bound_of, who_asks
+from gateway.rooms.service import bound_of, who_asks
 from history.pages import MAX_LIMIT
 from kernel.access.users import user_channel
 from kernel.errors import TouchlineError

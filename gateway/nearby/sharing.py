@@ -6,12 +6,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.nearby.door import sharing_shown
+from control.nearby.service import sharing_shown
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Reply
-from gateway.nearby.door import nearby_door
-from gateway.rooms.door import bound_of, who_asks
+from gateway.nearby.service import nearby_service
+from gateway.rooms.service import bound_of, who_asks
 
 _MAX_BYTES: Final = 4096
 _ERRORS: Final = ("bad_request", "unauthorized", "unavailable", "rate_limited")
@@ -33,12 +33,12 @@ class _SharingRequest(msgspec.Struct, frozen=True):
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door = nearby_door(context)
+    service = nearby_service(context)
 
     async def show(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
-        return web.json_response(sharing_shown(door.consent.sharing_of(who.named())))
+        return web.json_response(sharing_shown(service.consent.sharing_of(who.named())))
 
     async def set_(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
@@ -46,7 +46,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         # To be seen no more is never too much.
         if wanted.on:
             context.budgets.take_command(bound_of(context, who))
-        return web.json_response(await door.share(who, on=wanted.on, public=wanted.public))
+        return web.json_response(await service.share(who, on=wanted.on, public=wanted.public))
 
     return [
         Operation(

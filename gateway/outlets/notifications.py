@@ -9,8 +9,8 @@ from control.outlets.notifying import TYPES
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Reply
-from gateway.outlets.door import outlet_door
-from gateway.rooms.door import bound_of, who_asks
+from gateway.outlets.service import outlet_service
+from gateway.rooms.service import bound_of, who_asks
 from kernel.access.outward import MAX_URL
 
 _MAX_BYTES: Final = 16 * 1024
@@ -66,18 +66,18 @@ _WISHES: Final[dict[str, Any]] = {
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door = outlet_door(context)
+    service = outlet_service(context)
 
     async def show(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
-        return web.json_response(door.wishes(who))
+        return web.json_response(service.wishes(who))
 
     async def put(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         wanted = await json_object(request, _MAX_BYTES, dict[str, Any])
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(await door.set_wishes(who, wanted))
+        return web.json_response(await service.set_wishes(who, wanted))
 
     return [
         Operation(

@@ -10,8 +10,8 @@ from control.outlets.webhooks import MAX_PATTERNS, MAX_TYPES, MAX_USERS, Wanted,
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
-from gateway.outlets.door import outlet_door
-from gateway.rooms.door import bound_of, who_asks
+from gateway.outlets.service import outlet_service
+from gateway.rooms.service import bound_of, who_asks
 from kernel.access.outward import MAX_URL
 from kernel.access.tokens import MAX_PATTERN
 from kernel.access.users import MAX_USER
@@ -65,35 +65,35 @@ _ALL: Final[dict[str, Any]] = {
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door = outlet_door(context)
+    service = outlet_service(context)
 
     async def put(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         wanted = await json_object(request, _MAX_BYTES, Wanted)
         context.budgets.take_command(bound_of(context, who))
-        made, new = await door.set_webhook(who, request.match_info["id"], wanted)
+        made, new = await service.set_webhook(who, request.match_info["id"], wanted)
         return web.json_response(made, status=201 if new else 200)
 
     async def show(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
-        return web.json_response(shown(door.webhook(who, request.match_info["id"])))
+        return web.json_response(shown(service.webhook(who, request.match_info["id"])))
 
     async def show_all(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
-        context.budgets.take_read(bound_of(context, who), door.cost)
-        body = {"webhooks": await door.webhooks(who)}
+        context.budgets.take_read(bound_of(context, who), service.cost)
+        body = {"webhooks": await service.webhooks(who)}
         return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
     async def remove(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(await door.remove_webhook(who, request.match_info["id"]))
+        return web.json_response(await service.remove_webhook(who, request.match_info["id"]))
 
     async def retry(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_command(bound_of(context, who))
-        return web.json_response(await door.retry_webhook(who, request.match_info["id"]), status=202)
+        return web.json_response(await service.retry_webhook(who, request.match_info["id"]), status=202)
 
     changing = (*_ERRORS, "not_delivered")
     return [

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from aiohttp import web
 
-from control.rooms.door import Who
+from control.rooms.service import Who
 from gateway.context import Context
 from gateway.http.bodies import json_object
 from gateway.http.operations import Operation, Reply
-from gateway.nearby.door import nearby_door
-from gateway.rooms.door import who_asks
+from gateway.nearby.service import nearby_service
+from gateway.rooms.service import who_asks
 from kernel.access.tokens import has_keys, without_admin
 from kernel.errors import TouchlineError
 from kernel.process.logs import get_logger
@@ -43,7 +43,7 @@ class Walks:
     """The walk that this gateway plays; there is one city."""
 
     def __init__(self, context: Context) -> None:
-        self._context, self._door = context, nearby_door(context)
+        self._context, self._door = context, nearby_service(context)
         self._walking: asyncio.Task[None] | None = None
         self._number = 0
 

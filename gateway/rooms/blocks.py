@@ -8,9 +8,9 @@ from aiohttp import web
 
 from gateway.context import Context
 from gateway.http.operations import Operation, Reply
-from gateway.nearby.door import nearby_door
-from gateway.rooms.door import bound_of, room_door, who_asks
+from gateway.nearby.service import nearby_service
 from gateway.rooms.rooms import CURSOR, LIMIT, USER, limit_of
+from gateway.rooms.service import bound_of, room_service, who_asks
 from kernel.access.users import check_user
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError
@@ -47,13 +47,13 @@ _BLOCKS: Final[dict[str, Any]] = {
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door, friends = room_door(context), nearby_door(context)
+    service, friends = room_service(context), nearby_service(context)
 
     async def set_(request: web.Request, *, on: bool) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_event(bound_of(context, who), 0)
         other = request.match_info["user"]
-        found = await door.block(who, other, on=on)
+        found = await service.block(who, other, on=on)
         if on:
             await friends.part(who.named(), other)  # nor see any more where I am
         return web.json_response(found)
@@ -68,7 +68,7 @@ async def routes(context: Context) -> Sequence[Operation]:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
         after = _read_cursor(request.query.get("cursor", ""))
-        page = door.blocks(who, after=after, limit=limit_of(request, _LIMIT))
+        page = service.blocks(who, after=after, limit=limit_of(request, _LIMIT))
         shown = [{**one, "since": to_rfc3339(one["since"])} for one in page["blocks"]]
         next_ = None if page["next"] is None else urlsafe_b64encode(page["next"].encode()).decode()
         return web.json_response({"blocks": shown, "next": next_})

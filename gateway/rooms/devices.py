@@ -11,8 +11,8 @@ from control.inbox.places import Ack
 from control.rooms.users import key_of
 from gateway.context import Context
 from gateway.http.operations import Operation, Parameter, Reply
-from gateway.rooms.door import bound_of, who_asks
 from gateway.rooms.rooms import USER
+from gateway.rooms.service import bound_of, who_asks
 from kernel.access.users import MAX_DEVICE, check_user
 from kernel.clock import to_rfc3339
 from kernel.errors import TouchlineError

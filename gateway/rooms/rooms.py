@@ -8,13 +8,13 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from control.rooms.changes import MAX_NAME
-from control.rooms.door import MAX_PAGE, Alter, Create, Members, Who
+from control.rooms.service import MAX_PAGE, Alter, Create, Members, Who
 from control.rooms.state import MAX_MEMBERS, History
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.guards import answer
 from gateway.http.operations import Operation, Parameter, Reply
-from gateway.rooms.door import bound_of, room_door, who_asks
+from gateway.rooms.service import bound_of, room_service, who_asks
 from history.rooms import rows_of
 from kernel.access.users import MAX_USER, check_user
 from kernel.errors import TouchlineError
@@ -119,43 +119,43 @@ class _Mute(msgspec.Struct, frozen=True):
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    door = room_door(context)
+    service = room_service(context)
 
     async def create(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         wanted = await json_object(request, _MAX_BYTES, Create)
-        return web.json_response(await door.create(who, wanted), status=201)
+        return web.json_response(await service.create(who, wanted), status=201)
 
     async def show(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         context.budgets.take_read(bound_of(context, who))
-        return web.json_response(await door.show(who, request.match_info["room"]))
+        return web.json_response(await service.show(who, request.match_info["room"]))
 
     async def change(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         given = msgspec.to_builtins(await json_object(request, _MAX_BYTES, _AlterRequest))
-        return web.json_response(await door.alter(who, request.match_info["room"], Alter(**given)))
+        return web.json_response(await service.alter(who, request.match_info["room"], Alter(**given)))
 
     async def delete(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
-        return web.json_response(await door.delete(who, request.match_info["room"]))
+        return web.json_response(await service.delete(who, request.match_info["room"]))
 
     async def members(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         wanted = await json_object(request, _MAX_BYTES, Members)
-        return web.json_response(await door.members(who, request.match_info["room"], wanted))
+        return web.json_response(await service.members(who, request.match_info["room"], wanted))
 
     async def mute(request: web.Request) -> web.Response:
         who = await who_asks(context, request)
         wanted = await json_object(request, _MAX_BYTES, _Mute)
         context.budgets.take_event(bound_of(context, who), 0)
-        return web.json_response(await door.mute(who, request.match_info["room"], on=wanted.on))
+        return web.json_response(await service.mute(who, request.match_info["room"], on=wanted.on))
 
     async def listed(request: web.Request, who: Who, user: str) -> web.StreamResponse:
         context.budgets.take_read(bound_of(context, who))
         limit, cursor = limit_of(request, _LIMIT), request.query.get("cursor")
         async with context.pages.slot(bound_of(context, who)):
-            page = await rows_of(context.history, door, who, user, limit=limit, cursor=cursor)
+            page = await rows_of(context.history, service, who, user, limit=limit, cursor=cursor)
             return await answer(request, msgspec.json.encode(page))
 
     async def mine(request: web.Request) -> web.StreamResponse:

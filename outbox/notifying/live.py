@@ -8,7 +8,7 @@ import msgspec
 from control.commands.signed import seal
 from control.outlets.looking import LIVE
 from control.outlets.notifying import NOTE_TOLD, Notifying, said_of
-from control.rooms.door import Command
+from control.rooms.service import Command
 from control.state import ControlState
 from history import History
 from history.following import followed_by, in_feed

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from control.outlets.door import secret_about
 from control.outlets.notifying import Notifying, Quiet, read_quiet
 from control.outlets.secrets import Secrets
+from control.outlets.service import secret_about
 from kernel.access.outward import Outward
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError

@@ -1,10 +1,12 @@
 """docker-compose.yml, driven as people drive it: `docker compose`, with a .env of its own."""
 
+import contextlib
 import json
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -164,6 +166,24 @@ class Compose:
         return bool(found) and all(
             c["State"]["Running"] and c["State"].get("Health", {}).get("Status") == "healthy" for c in found
         )
+
+    @contextlib.contextmanager
+    def killed_for_memory(self) -> Iterator[Callable[[], set[str]]]:
+        """Which containers were, since it was begun. Those that are started again have forgotten it."""
+        heard = self.directory / "killed"
+        asked = ("--filter", "event=oom", "--filter", f"label=com.docker.compose.project={self.project}")
+        with heard.open("wb") as to:
+            listening = subprocess.Popen(
+                ("docker", "events", *asked, "--format", "{{.Actor.Attributes.name}}"),
+                stdin=subprocess.DEVNULL,
+                stdout=to,
+                env=self.daemon.environment,
+            )
+        try:
+            yield lambda: set(heard.read_text().split())
+        finally:
+            listening.terminate()
+            listening.wait()
 
     def logs(self) -> str:
         """The last words of everybody, for whoever looks why it did not hold."""

@@ -42,7 +42,9 @@ def hold(tell: Tell, *, minutes: float = 0.0, secure: bool = False, alerts: bool
         _check_env(compose)
         tell("a wrong .env is told in a sentence")
         try:
-            asyncio.run(_run(compose, tell, minutes, alerts=alerts))
+            with compose.killed_for_memory() as killed:
+                asyncio.run(_run(compose, tell, minutes, alerts=alerts))
+                _check_memory(killed())
         except BaseException:
             tell(compose.logs())
             raise
@@ -110,7 +112,6 @@ async def _run(compose: Compose, tell: Tell, minutes: float, *, alerts: bool) ->
     if wrong:
         raise NotHeldError("\n".join(wrong))
     tell(f"{people.acknowledged} events acknowledged, {people.shown} shown to viewers: {', '.join(findings)}")
-    _check_memory(compose)
     if compose.secure or alerts:
         return
     before = await people.past()
@@ -220,10 +221,9 @@ async def _shake(compose: Compose, people: People, tell: Tell) -> None:
     await asyncio.to_thread(compose.up, "--no-recreate")
 
 
-def _check_memory(compose: Compose) -> None:
-    for container in compose.containers():
-        if container["State"]["OOMKilled"]:
-            raise NotHeldError(f"{container['Name']} was killed for its memory.")
+def _check_memory(killed: set[str]) -> None:
+    if killed:
+        raise NotHeldError(f"Killed for their memory: {', '.join(sorted(killed))}.")
 
 
 async def _wait(condition: Callable[[], bool], what: str, why: Callable[[], str] = lambda: "") -> None:

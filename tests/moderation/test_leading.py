@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from control.rooms.door import Who
 from control.rooms.rooms import Rooms
+from control.rooms.service import Who
 from gateway.moderation.moderators import must_lead
 from kernel.access.tokens import Action, Grants
 from kernel.errors import TouchlineError

@@ -11,7 +11,7 @@ from consumers.service.error_replies import refusal, refusal_of_the_fold
 from consumers.service.ops.publishing import Asking
 from consumers.transport.frames import text_frame
 from control.commands.answers import WITHIN_S, Refused, not_answered
-from control.crowd.door import By, CrowdDoor, Finder, React
+from control.crowd.service import By, CrowdService, Finder, React
 from control.numbering import Placed
 from control.rooms.state import is_room
 from control.state import ControlState
@@ -63,7 +63,7 @@ class CrowdRequests:
         self._state = state
         #: Sums that are not on the log yet, with who waits for them, and their requests.
         self._waiting: dict[asyncio.Future[None], dict[Holder, list[int]]] = {}
-        self.door = CrowdDoor(
+        self.service = CrowdService(
             *(state, finder),
             via=b"edge",
             codec=codec_for(settings, "reaction"),
@@ -86,11 +86,11 @@ class CrowdRequests:
         by = self._by(member)
         try:
             self._budgets.take_event(by.bound, size)
-            self.door.check(by, stream, React(request.with_, off=request.off, n=request.n))
+            self.service.check(by, stream, React(request.with_, off=request.off, n=request.n))
         except TouchlineError as error:
             holder.send(refusal(error, request.id))
             return True
-        done = self.door.applaud(stream, request.with_, request.n)
+        done = self.service.applaud(stream, request.with_, request.n)
         if request.id is not None:
             waiting = self._waiting.get(done)
             if waiting is None:
@@ -123,7 +123,7 @@ class CrowdRequests:
         """Do what is asked."""
         by = self._by(member)
         try:
-            await self.door.check_reader(by.grants, stream)
+            await self.service.check_reader(by.grants, stream)
             self._budgets.take_event(by.bound, size)
             match request:
                 case c.React():
@@ -135,9 +135,9 @@ class CrowdRequests:
                         request.key,
                         read_time(request.client_ts),
                     )
-                    await self.door.react(by, stream, what)
+                    await self.service.react(by, stream, what)
                 case c.Vote():
-                    await self.door.vote(by, stream, request.poll, request.option)
+                    await self.service.vote(by, stream, request.poll, request.option)
         except Refused as refused:
             return refusal_of_the_fold(refused, request.id)
         except TouchlineError as error:

@@ -13,7 +13,7 @@ from consumers.service.error_replies import refusal
 from consumers.service.ops.publishing import Publishing
 from control.geo.distances import FARTHEST_M, metres
 from control.nearby.consent import Consent
-from control.rooms.door import Who
+from control.rooms.service import Who
 from kernel.access.users import user_channel
 from kernel.distances import metres_of
 from kernel.errors import TouchlineError

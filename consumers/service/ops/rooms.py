@@ -11,8 +11,8 @@ from consumers.protocol.session import Member
 from consumers.service.error_replies import refusal, refusal_of_the_fold
 from consumers.service.ops.publishing import Asking, Poster
 from control.commands.answers import Refused, not_answered
-from control.rooms.door import Alter, Create, Members, RoomDoor, Who
 from control.rooms.rooms import WITHIN_S, Rooms
+from control.rooms.service import Alter, Create, Members, RoomService, Who
 from history.rooms import Reader, rows_of
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
@@ -51,7 +51,7 @@ class RoomRequests:
         async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
             await commands.send(key, name, arguments, actor=actor)
 
-        self.door = RoomDoor(rooms, self._post, command, clock, most=most)
+        self.service = RoomService(rooms, self._post, command, clock, most=most)
 
     async def do(self, request: m.Room, member: Member) -> m.AnyReply:
         """Do what is asked, and say what the room is then."""
@@ -63,7 +63,7 @@ class RoomRequests:
             return refusal(error, request.id)
 
     async def _do(self, request: m.Room, who: Who) -> m.AnyReply:
-        door, room = self.door, request.room or ""
+        service, room = self.service, request.room or ""
         found: dict[str, Any]
         match request.do:
             case "create":
@@ -72,25 +72,25 @@ class RoomRequests:
                 wanted = Create(
                     request.name, request.room, request.members, request.history, request.receipts
                 )
-                found = await door.create(who, wanted)
+                found = await service.create(who, wanted)
             case "get":
                 self._budgets.take_read(self._bound(who))
-                found = await door.show(who, room)
+                found = await service.show(who, room)
             case "list":
                 self._budgets.take_read(self._bound(who))
                 limit = request.limit or _LIMIT
                 user = who.named()
-                page = await rows_of(self._history, door, who, user, limit=limit, cursor=request.cursor)
+                page = await rows_of(self._history, service, who, user, limit=limit, cursor=request.cursor)
                 found = {"rooms": page.rooms, "next": page.next}
             case "change":
-                found = await door.alter(who, room, Alter(request.name, request.history, request.receipts))
+                found = await service.alter(who, room, Alter(request.name, request.history, request.receipts))
             case "delete":
-                found = await door.delete(who, room)
+                found = await service.delete(who, room)
             case "members":
-                found = await door.members(who, room, Members(request.add, request.remove, request.roles))
+                found = await service.members(who, room, Members(request.add, request.remove, request.roles))
             case "mute":
                 self._budgets.take_event(self._bound(who), 0)
-                found = await door.mute(who, room, on=True if request.on is None else request.on)
+                found = await service.mute(who, room, on=True if request.on is None else request.on)
         return msgspec.structs.replace(msgspec.convert(found, m.RoomReply), id=request.id)
 
     async def _post(self, who: Who, channel: str, event: dict[str, Any]) -> int:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from control.outlets.door import check_secret, new_secret
 from control.outlets.notifying import Notifying, off_of, read_quiet, shown
 from control.outlets.secrets import Secrets
+from control.outlets.service import check_secret, new_secret
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Auth
 

@@ -31,8 +31,8 @@ from control.crowd.reactions import (
 )
 from control.crowd.totals import VOTES, Total, names_said
 from control.moderation.moderation import Moderation
-from control.rooms.door import Who
 from control.rooms.rooms import Rooms
+from control.rooms.service import Who
 from control.rooms.state import is_room
 from kernel.access.signing import Signer
 from kernel.access.tokens import Grants
@@ -101,7 +101,7 @@ class React(NamedTuple):
     client_ts: int | None = None
 
 
-class CrowdDoor:
+class CrowdService:
     """Reactions and votes of one door's users."""
 
     def __init__(

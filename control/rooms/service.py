@@ -95,7 +95,7 @@ Post = Callable[[Who, str, dict[str, Any]], Awaitable[int]]
 Command = Callable[[str, str, Mapping[str, Any], str | None], Awaitable[None]]
 
 
-class RoomDoor:
+class RoomService:
     """Rooms as users do them. All of it raises TouchlineError."""
 
     def __init__(self, rooms: Rooms, post: Post, command: Command, clock: Clock, *, most: int = 5000) -> None:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from control.crowd.door import By, CrowdDoor
+from control.crowd.service import By, CrowdService
 from gateway.context import Context
 from kernel.access.signing import Signer
 from kernel.log.positions import Stream
@@ -12,7 +12,7 @@ from producers.sending.delivery import SomeNotDelivered
 from schemas.registry import codec_for
 
 
-def crowd_door(context: Context) -> CrowdDoor:
+def crowd_service(context: Context) -> CrowdService:
     """The door of this gateway."""
     topic, producer = topic_names(context.settings).reactions, context.producer
     patience_s = context.settings.gateway.patience_s
@@ -31,7 +31,7 @@ def crowd_door(context: Context) -> CrowdDoor:
         await producer.accepted((topic, stream.channel.encode(), value), headers)
 
     producer.answers.begin()
-    door = CrowdDoor(
+    service = CrowdService(
         *(context.control_state, context.history),
         via=b"gateway",
         codec=codec_for(context.settings, "reaction"),
@@ -41,8 +41,8 @@ def crowd_door(context: Context) -> CrowdDoor:
         ask=ask,
         take_read=context.budgets.take_read,
     )
-    context.stack.push_async_callback(door.sums.close)
-    return door
+    context.stack.push_async_callback(service.sums.close)
+    return service
 
 
 async def by_of(context: Context, request: web.Request, stream: Stream) -> By:

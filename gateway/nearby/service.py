@@ -4,20 +4,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from control.nearby.consent import Consent
-from control.nearby.door import NearbyDoor, sharing_shown
+from control.nearby.service import NearbyService, sharing_shown
 from gateway.context import Context
 from kernel.access.signing import Signer
 from kernel.clock import to_rfc3339
 
 
-def nearby_door(context: Context) -> NearbyDoor:
+def nearby_service(context: Context) -> NearbyService:
     """The friends and fences of this gateway."""
 
     async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
         await context.commands.send(key, name, arguments, actor=actor)
 
     state, settings = context.control_state, context.settings
-    return NearbyDoor(state.consent, state.rooms, command, Signer(settings.auth), settings.nearby)
+    return NearbyService(state.consent, state.rooms, command, Signer(settings.auth), settings.nearby)
 
 
 def known_of(consent: Consent, user: str) -> Iterator[dict[str, Any]]:

@@ -3,21 +3,21 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from control.outlets.door import OutletDoor
 from control.outlets.looking import Looks
 from control.outlets.notifying import shown
 from control.outlets.outlets import Outlets
+from control.outlets.service import OutletService
 from gateway.context import Context
 from kernel.access.signing import Signer
 
 
-def outlet_door(context: Context) -> OutletDoor:
+def outlet_service(context: Context) -> OutletService:
     """The webhooks and wishes of this gateway."""
 
     async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
         await context.commands.send(key, name, arguments, actor=actor)
 
-    return OutletDoor(context.control_state, command, context.settings)
+    return OutletService(context.control_state, command, context.settings)
 
 
 def looks_of(context: Context) -> Looks:

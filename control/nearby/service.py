@@ -24,15 +24,15 @@ from control.nearby.fences import (
 )
 from control.nearby.friends import BEFRIEND, UNFRIEND, Friend, check_friends, friend_key, pair_of
 from control.nearby.sharing import SHARE, Sharing, sharing_key
-from control.rooms.door import Command, Who
 from control.rooms.rooms import Rooms
+from control.rooms.service import Command, Who
 from kernel.access.signing import Signer
 from kernel.access.users import FENCE
 from kernel.errors import TouchlineError
 from kernel.settings.reading import Nearby
 
 
-class NearbyDoor:
+class NearbyService:
     """Friends, consent and fences as users have them."""
 
     def __init__(

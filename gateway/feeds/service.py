@@ -3,21 +3,21 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from control.feeds.door import FeedDoor
 from control.feeds.feeds import Feeds
+from control.feeds.service import FeedService
 from gateway.context import Context
 from kernel.access.signing import Signer
 from kernel.clock import to_rfc3339
 
 
-def feed_door(context: Context) -> FeedDoor:
+def feed_service(context: Context) -> FeedService:
     """The follows of this gateway."""
 
     async def command(key: str, name: str, arguments: Mapping[str, Any], actor: str | None) -> None:
         await context.commands.send(key, name, arguments, actor=actor)
 
     settings = context.settings
-    return FeedDoor(
+    return FeedService(
         *(context.control_state, command, Signer(settings.auth)), most=settings.limits.follows_of_a_user
     )
 

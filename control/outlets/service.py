@@ -34,7 +34,7 @@ from control.outlets.webhooks import (
     said_of,
     shown,
 )
-from control.rooms.door import Command, Who
+from control.rooms.service import Command, Who
 from control.state import ControlState
 from kernel.access.mailboxes import is_mail, mailbox_of
 from kernel.access.outward import Outward
@@ -56,7 +56,7 @@ _NO_PUSH: Final = "Nothing is pushed to browsers here: there is no VAPID key."
 _KEY_FOR_PUSH: Final = "TOUCHLINE_OUTBOX_VAPID_KEY names the file of one, for gateways and outboxes."
 
 
-class OutletDoor:
+class OutletService:
     """Webhooks as administrators have them, and users of their own alerts; wishes as users have them."""
 
     def __init__(self, state: ControlState, command: Command, settings: Settings) -> None:

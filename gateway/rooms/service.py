@@ -5,8 +5,8 @@ from typing import Any
 
 from aiohttp import web
 
-from control.rooms.door import RoomDoor, Who
 from control.rooms.rooms import WITHIN_S
+from control.rooms.service import RoomService, Who
 from gateway.context import Context
 from kernel.access.signing import Signer
 from kernel.log.positions import Kind
@@ -15,7 +15,7 @@ from kernel.log.topics import topic_names
 from schemas.registry import codec_for
 
 
-def room_door(context: Context) -> RoomDoor:
+def room_service(context: Context) -> RoomService:
     """The rooms of this gateway."""
     topic, codec = topic_names(context.settings).ingest[Kind.CHAT], codec_for(context.settings, "ingest-chat")
     signer = Signer(context.settings.auth)
@@ -37,7 +37,7 @@ def room_door(context: Context) -> RoomDoor:
 
     context.producer.answers.begin()
     most = context.settings.limits.rooms_of_a_user
-    return RoomDoor(context.control_state.rooms, post, command, context.clock, most=most)
+    return RoomService(context.control_state.rooms, post, command, context.clock, most=most)
 
 
 async def who_asks(context: Context, request: web.Request) -> Who:

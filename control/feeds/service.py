@@ -10,7 +10,7 @@ from typing import Any
 from control.commands.signed import seal
 from control.feeds.feeds import Feeds
 from control.feeds.follows import FOLLOW, UNFOLLOW, check_followed, follow_key, share_of, too_many
-from control.rooms.door import Command, Who
+from control.rooms.service import Command, Who
 from control.state import ControlState
 from kernel.access.signing import Signer
 from kernel.access.users import name_in_channel
@@ -19,7 +19,7 @@ from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 
 
-class FeedDoor:
+class FeedService:
     """Follows as users have them."""
 
     def __init__(self, state: ControlState, command: Command, signer: Signer, *, most: int) -> None:
