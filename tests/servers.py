@@ -17,7 +17,7 @@ from embedded.backends.servers import Servers
 from kernel.settings.reading import load_settings
 
 ROOT = Path(__file__).parents[1]
-#: So long a container's start may take: on a busy machine Elasticsearch has taken more than a minute.
+#: So long a container's start may take where the machine is busy: an Elasticsearch took more than a minute.
 CONTAINER_S = 240.0
 
 

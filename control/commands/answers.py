@@ -122,7 +122,9 @@ class Answers:
             if partition is not None:
                 self._begun.set_result(partition)
             while not self._stopping.is_set():
-                for message in consumer.consume(_BATCH, _POLL_S):
+                # One, and what came with it: whoever asks for many is kept until the time is over.
+                first = consumer.consume(1, _POLL_S)
+                for message in first and [*first, *consumer.consume(_BATCH - 1, 0)]:
                     if message.error() is None and message.key() == self._name:
                         self._heard(message.value() or b"")
         finally:

@@ -127,11 +127,17 @@ def test_a_message_with_attachments_needs_no_text(text: str) -> None:
     check_ingest(Kind.CHAT, event)
 
 
-@pytest.mark.parametrize("given_", [[], [ONE, ONE], ["x"], "x", [ONE] * 33, [1], {}])
+@pytest.mark.parametrize("given_", [[], [ONE, ONE], "x", [ONE] * 33, [1], {}])
 def test_a_message_without_sound_attachments_needs_text(given_: Any) -> None:
     with pytest.raises(TouchlineError) as refused:
         make_ingest(Kind.CHAT, None, {"text": "", "attachments": given_})
     assert refused.value.code == "invalid_event"
+
+
+def test_what_can_be_no_attachment_is_none_that_is_there() -> None:
+    with pytest.raises(TouchlineError) as refused:
+        make_ingest(Kind.CHAT, None, {"text": "", "attachments": ["x"]})
+    assert refused.value.code == "not_found"
 
 
 def judge() -> Judge:

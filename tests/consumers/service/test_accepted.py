@@ -57,6 +57,17 @@ async def test_published_says_where_the_event_will_be(live: Pipeline) -> None:
         assert (bad["op"], bad["code"]) == ("error", "invalid_event")
 
 
+async def test_an_answer_is_read_when_it_comes(live: Pipeline) -> None:
+    """Not when others have come beside it, or a time is over: of several in turn, the quickest."""
+    async with bare(named(live, "ana")) as (ana, _):
+        took = []
+        for number in range(1, 11):
+            began = asyncio.get_running_loop().time()
+            assert (await publish(ana, number, "chat:soon", wait="accepted"))["op"] == "published"
+            took.append(asyncio.get_running_loop().time() - began)
+        assert min(took) < 0.2, took
+
+
 async def test_who_waits_is_told_what_the_fold_made_of_it(live: Pipeline) -> None:
     await command(live, "strict", "set_channel", {"blocked": ["spoiler"]})
 
