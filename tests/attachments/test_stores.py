@@ -57,7 +57,10 @@ async def put(store: Store, pipeline: Pipeline, attachment: str, data: bytes, of
 
 
 async def test_what_is_found_has_arrived_whole(anywhere: Pipeline) -> None:
-    of, attachment = facts(DATA, "chat:whole", name="käse 🧀.png"), new_attachment(1 << 40, os.urandom(14))
+    of = facts(DATA, "chat:whole", name="käse 🧀.png")
+    attachment = new_attachment(
+        SystemClock().now_ms(), os.urandom(14)
+    )  # older ones are looked for and deleted
     async with store_of(anywhere) as store:
         assert await store.find(attachment) is None
         for wrong in (bytes(len(DATA)), DATA[:-1], DATA + b"1", b""):

@@ -62,7 +62,7 @@ async def test_friends_come_move_and_go(walking: Pipeline) -> None:
         await be_at(walking, bob, 300)
         moved = await hears(looks, bob, "near")
         assert abs(moved["distance_m"] - 300) < 3
-        await be_at(walking, bob, 20_000)
+        await be_at(walking, bob, 9_000)
         await hears(looks, bob, "away", "left")
         await be_at(walking, bob, 100)
         await hears(looks, bob, "near")

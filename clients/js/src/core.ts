@@ -54,8 +54,9 @@ export class Core {
       refused: (code) => this.refuse(code === CLOSE.BAD_TOKEN ? "unauthorized" : "forbidden", closeSentence(code)),
       stranded: (route, now) => this.streams.stranded(route, now),
     });
-    this.streams = new Streams(this.network, host, () => this.nextId++);
-    this.together = new Together(this.network, host, () => this.nextId++);
+    const together = new Together(this.network, host, () => this.nextId++);
+    this.together = together;
+    this.streams = new Streams(this.network, host, () => this.nextId++, (stream, cursor) => together.left(stream, cursor));
   }
 
   // ── what the host tells ──────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,8 @@ export class Streams {
     private readonly network: Network,
     private readonly host: Host,
     private readonly newId: () => number,
+    /** Is told of one of all rooms that is followed no more, and how far it was. */
+    private readonly left: (stream: string, cursor: number) => void,
   ) {}
 
   // ── what the user asks for ───────────────────────────────────────────────────────────────────────
@@ -206,6 +208,7 @@ export class Streams {
       return this.later(subscription, now);
     }
     this.watches.delete(subscription.stream);
+    if (watch.follows && subscription.cursor !== null) this.left(subscription.stream, subscription.cursor);
     this.host.refused(subscription.stream, error);
   }
 

@@ -86,6 +86,11 @@ export class Together {
     this.host.event(event.stream, event);
   }
 
+  /** A stream that is served elsewhere ended there: whoever comes back to the room has this already. */
+  left(stream: string, cursor: number): void {
+    this.cursors.set(stream, Math.max(cursor, this.cursors.get(stream) ?? 0));
+  }
+
   /** From where on a stream is followed that is served elsewhere. */
   after(stream: string, told: number): number {
     return Math.max(told, this.cursors.get(stream) ?? 0);

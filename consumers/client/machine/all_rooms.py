@@ -103,6 +103,10 @@ class RoomSync:
             self._cursors[event.stream] = event.seq
             self._host.event(event.stream, event)
 
+    def left(self, stream: str, cursor: int) -> None:
+        """A stream that is served elsewhere ended there: whoever comes back to the room has this already."""
+        self._cursors[stream] = max(cursor, self._cursors.get(stream, 0))
+
     def after(self, stream: str, told: int) -> int:
         """From where on a stream is followed that is served elsewhere."""
         return max(told, self._cursors.get(stream, 0))

@@ -48,8 +48,8 @@ class Core:
     ) -> None:
         self._host, self._has_token, self._request_timeout_ms = host, has_token, request_timeout_ms
         self._network = Network(urls, host, self)
-        self._streams = Streams(self._network, host, self._new_id)
         self._together = RoomSync(self._network, host, self._new_id)
+        self._streams = Streams(self._network, host, self._new_id, self._together.left)
         self._pending = Pending()
         self._authentications: set[int] = set()
         self._last_id = 0

@@ -29,8 +29,11 @@ class _Watch:
 class Streams:
     """All subscriptions of a client, one a stream."""
 
-    def __init__(self, network: Network, host: Host, new_id: Callable[[], int]) -> None:
-        self._network, self._host, self._new_id = network, host, new_id
+    def __init__(
+        self, network: Network, host: Host, new_id: Callable[[], int], left: Callable[[str, int], None]
+    ) -> None:
+        """`left` is told of one of all rooms that is followed no more, and how far it was."""
+        self._network, self._host, self._new_id, self._left = network, host, new_id, left
         self._watches: dict[str, _Watch] = {}
 
     # ── what the user asks for ───────────────────────────────────────────────────────────────────────
@@ -193,8 +196,10 @@ class Streams:
             watch.route, watch.served_by = self._network.home, None
             self._later(watch.subscription, now)
             return
-        stream = watch.subscription.stream
+        stream, cursor = watch.subscription.stream, watch.subscription.cursor
         del self._watches[stream]
+        if watch.follows and cursor is not None:
+            self._left(stream, cursor)
         self._host.refused(stream, error)
 
     # ── connections that come and go ─────────────────────────────────────────────────────────────────
