@@ -1,6 +1,5 @@
 """What is known beside the log, as edges, workers, indexers and gateways are given it: one fold for all."""
 
-import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
@@ -28,6 +27,7 @@ from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.log.positions import Shard
 from kernel.log.topics import topic_names
+from kernel.process.turns import Turns
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
@@ -42,7 +42,6 @@ _ASKS_FOR_CROWDS: Final = frozenset({"stream", "edge", "gateway"})
 #: And of scheduled posts.
 _ASKS_FOR_SCHEDULES: Final = frozenset({"stream", "gateway"})
 #: A turn of whoever looks through many channels.
-_TURN_S: Final = 0.005
 
 
 def weight(size: int) -> int:
@@ -84,8 +83,6 @@ class ControlState:
         self.rooms.erased_at = self.moderation.erased_at
         names = topic_names(settings)
         self.clock, self.presence = clock, Presence(clock)
-        #: Many may ask at once what is hidden from them: one has a turn at a time, and then the next.
-        self._walk = asyncio.Lock()
         #: From where a record lies to its event's place.
         self.numbering = Numbering(names, lambda: self.channels.epochs)
         self.revocations = Revocations()
@@ -205,18 +202,13 @@ class ControlState:
         self._must_be_known()
         banned = self.moderation.banned_from(grants.user)
         found = [channel for channel in banned if not grants.allows("admin", channel)]
-        walk = self.readers.hiding(grants, patterns)
-        while True:
-            async with self._walk:
-                until = self.clock.monotonic() + _TURN_S
-                for channel in walk:
-                    if channel is not None:
-                        found.append(channel)
-                    if self.clock.monotonic() >= until:
-                        break
-                else:
-                    return found
-            await asyncio.sleep(0)
+        turns = Turns(self.clock)
+        for channel in self.readers.hiding(grants, patterns):
+            if channel is not None:
+                found.append(channel)
+            if turns.over:
+                await turns.let_by()
+        return found
 
     def closed_by(self, grants: Grants) -> int:
         """How many channels are closed of those that this user administers; a large one counts as many."""
@@ -245,8 +237,9 @@ class ControlState:
     def _readers_of(self, name: str) -> tuple[str, ...]:
         return self.channels.channel(name).settings.readers
 
-    def _closed(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Collection[str]]]:
-        return ((record.channel, record.settings.readers) for record in self.channels.listed(CLOSED, wanted))
+    def _closed(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Collection[str]] | None]:
+        for record in self.channels.walk_listed(CLOSED, wanted):
+            yield None if record is None else (record.channel, record.settings.readers)
 
     def _class_of(self, name: str) -> str | None:
         return self.channels.channel(name).settings.retention

@@ -8,6 +8,7 @@ answers alone.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 from confluent_kafka import TopicCollection
@@ -59,8 +60,12 @@ class _Topic(NamedTuple):
 
     def partitions_of(self, channel: str) -> list[Partition]:
         """Where a channel's events lie: usually one partition."""
-        counts = (self.partitions, *self.earlier)
-        return [Partition(self.name, n) for n in sorted({partition_of(channel, count) for count in counts})]
+        return [Partition(self.name, n) for n in _places_of(channel, (self.partitions, *self.earlier))]
+
+
+@lru_cache(maxsize=32_768)  # a feed asks it of each channel that is followed, lanes and all
+def _places_of(channel: str, counts: tuple[int, ...]) -> list[int]:
+    return sorted({partition_of(channel, count) for count in counts})
 
 
 class History:

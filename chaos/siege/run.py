@@ -24,6 +24,8 @@ from chaos.siege.watching.roles import Ground, Watchman
 from kernel.settings.reading import PREFIX
 
 Tell = Callable[[str], None]
+#: What rings may hold is a setting: so little that it does not hide what else an edge grows by.
+_RING_BYTES: Final = 64 * 1024 * 1024
 #: How long a role may need to be whole again after the last attacker.
 _REST_S: Final = 60.0
 #: How long a fault may go on that was begun before: roles that are restarted one by one take their time.
@@ -71,7 +73,8 @@ def shares(wanted: Plan, turns: Sequence[Sequence[str]]) -> list[float]:
 async def run(wanted: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
     """On a cluster of its own. Raises TouchlineError where that does not even start."""
     secret = secrets.token_hex(32)
-    cluster = Cluster(directory, servers_dir, direct=not wanted.faults, AUTH_SECRET=secret)
+    direct, rings = not wanted.faults, str(_RING_BYTES)
+    cluster = Cluster(directory, servers_dir, direct=direct, AUTH_SECRET=secret, EDGE_RING_BYTES=rings)
     try:
         tell("starting Kafka, Elasticsearch, and every role")
         await asyncio.to_thread(cluster.start)

@@ -41,7 +41,9 @@ class ChannelAcl:
     def __init__(
         self,
         readers_of: Callable[[str], Collection[str]] = lambda _: (),
-        closed: Callable[[Callable[[str], bool]], Iterable[tuple[str, Collection[str]]]] = lambda _: (),
+        closed: Callable[
+            [Callable[[str], bool]], Iterable[tuple[str, Collection[str]] | None]
+        ] = lambda _: (),
         rooms: Callable[[Grants, str], Spans] = lambda *_: NOTHING,
         fences: Callable[[Grants, str], bool] = lambda *_: False,
         *,
@@ -110,7 +112,11 @@ class ChannelAcl:
     def hiding(self, grants: Grants, patterns: Collection[str]) -> Iterator[str | None]:
         """The same one by one, and None for each that is looked at and open to them."""
         user, administers = grants.user, bool(grants.can.get("admin"))
-        for channel, names in self._closed(covering(patterns)):
+        for found in self._closed(covering(patterns)):
+            if found is None:
+                yield None
+                continue
+            channel, names = found
             hidden = (
                 user not in names
                 and not channel.startswith(CLOSED)

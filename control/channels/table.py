@@ -194,9 +194,12 @@ class ChannelTable:
 
     def listed(self, flag: int, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[ChannelRecord]:
         """The channels that have this flag, of those whose names are `wanted`."""
-        for _, state in self._view.listed(flag, lambda key: wanted(key.decode("utf-8", "replace"))):
-            if isinstance(state, ChannelRecord):
-                yield state
+        return (record for record in self.walk_listed(flag, wanted) if record is not None)
+
+    def walk_listed(self, flag: int, wanted: Callable[[str], bool]) -> Iterator[ChannelRecord | None]:
+        """The same, and None for each that is passed over: whoever walks in turns can stop there."""
+        for found in self._view.walk_listed(flag, lambda key: wanted(key.decode("utf-8", "replace"))):
+            yield found[1] if found is not None and isinstance(found[1], ChannelRecord) else None
 
     def names_listed(self, flag: int) -> Iterator[str]:
         """Their names alone, as far as is known without reading their records."""

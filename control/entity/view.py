@@ -213,14 +213,22 @@ class View(Generic[S]):
 
     def listed(self, flag: int, wanted: Callable[[bytes], bool] | None = None) -> Iterator[tuple[bytes, S]]:
         """Entities that have this flag now (the type says which it has), of those whose keys are `wanted`."""
+        return (found for found in self.walk_listed(flag, wanted) if found is not None)
+
+    def walk_listed(
+        self, flag: int, wanted: Callable[[bytes], bool] | None = None
+    ) -> Iterator[tuple[bytes, S] | None]:
+        """The same, and None for each that is passed over: whoever walks in turns can stop there."""
         flags = self.type.flags
         for key in self.keys_listed(flag):
             if wanted is not None and not wanted(key):
+                yield None
                 continue
             state = self.known(key).state  # asked for again and again: it is read once
             # A copy in another partition may be newer.
-            if state is not None and flags is not None and flags(key, state) & flag:
-                yield key, state
+            yield (
+                (key, state) if state is not None and flags is not None and flags(key, state) & flag else None
+            )
 
     def keys_listed(self, flag: int) -> Iterator[bytes]:
         """The keys that have this flag in some partition."""

@@ -24,6 +24,7 @@ from kernel.log.records import Partition, Record, Write
 from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
 from kernel.process.metrics import NOTIFIED
+from kernel.process.turns import Turns
 from kernel.settings.reading import Settings
 from outbox.events import Events
 from outbox.notifying.live import Live
@@ -80,7 +81,13 @@ class Notifier:
         for first in range(0, len(due), _AT_ONCE):
             part = due[first : first + _AT_ONCE]
             found += await asyncio.gather(*(self._patiently(place, record) for place, record in part))
-        return [write for notes in found for note in notes for write in self._written(note)]
+        turns, writes = Turns(self._state.clock), list[Write]()
+        for notes in found:
+            for note in notes:  # of what goes live there may be thousands, and each is signed
+                writes += self._written(note)
+                if turns.over:
+                    await turns.let_by()
+        return writes
 
     def _concerns(self, place: Partition, record: Record) -> bool:
         if record.value is None:

@@ -68,6 +68,11 @@ class Scope(NamedTuple):
     kinds: Sequence[Kind] = ()
 
 
+def _counted(hits: Sequence[dict[str, Any]]) -> Counter[str]:
+    """In how many of the hits each word is."""
+    return Counter(word for hit in hits for word in set(hit["_source"].get("words", "").split()))
+
+
 class _Tail(NamedTuple):
     """The word that is being typed: its sign, its operator, and its value so far."""
 
@@ -188,8 +193,7 @@ class Suggester:
         answer = await self._asked(
             scope, [wanted], [], size=_READ, sort=[{"at": "desc"}], source_includes=["words"]
         )
-        hits = answer.get("hits", {}).get("hits", [])
-        return Counter(word for hit in hits for word in set(hit["_source"].get("words", "").split()))
+        return await asyncio.to_thread(_counted, answer.get("hits", {}).get("hits", []))
 
     async def _asked(
         self, scope: Scope, filters: Iterable[Any], must_not: Iterable[Any], **body: Any
