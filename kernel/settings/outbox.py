@@ -36,6 +36,10 @@ class Outbox(Section, frozen=True):
     queued: Annotated[
         Count, Meta(description="events that wait for one receiver in memory; what is more stays on the log")
     ] = 2000
+    queued_bytes: Annotated[
+        Count,
+        Meta(description="bytes of events that wait for one receiver in memory, and one event; likewise"),
+    ] = 4 * 1024 * 1024
     max_webhooks: Annotated[Count, Meta(description="webhooks that there may be")] = 1000
     vapid_key: Annotated[
         str, Meta(description="PEM file of the P-256 key for Web Push; empty: nothing is pushed to browsers")

@@ -75,7 +75,7 @@ class Receiver:
         #: Of these those that are under way.
         self._running: set[tuple[Partition, str]] = set()
         self._tries: dict[tuple[Partition, str], int] = {}
-        self.queued = 0
+        self.queued = self.queued_bytes = 0
         #: Failures since the last success.
         self.failures = 0
         self._rests_until, self._resting = 0.0, False
@@ -91,7 +91,8 @@ class Receiver:
     @property
     def full(self) -> bool:
         """Whether what comes has to stay on the log."""
-        return self.queued >= self._settings.queued
+        most = self._settings
+        return self.queued >= most.queued or self.queued_bytes >= most.queued_bytes
 
     def oldest_s(self, now_ms: int) -> float:
         """How old the eldest event is that waits in memory."""
@@ -124,17 +125,22 @@ class Receiver:
         self.lane(item.place).waiting[item.offset] = None
         channel = (item.place, item.channel)
         self._channels.setdefault(channel, deque()).append(item)
-        self.queued += 1
+        self._count(item)
         if channel not in self._busy:
             self._busy.add(channel)
             self._ready.append(channel)
             self._go()
 
+    def _count(self, item: Item, way: int = 1) -> None:
+        self.queued += way
+        self.queued_bytes += way * len(item.body)
+
     def drop(self, place: Partition) -> None:
         """A partition is somebody else's now."""
         self.lanes.pop(place, None)
         for channel in [channel for channel in self._channels if channel[0] == place]:
-            self.queued -= len(self._channels.pop(channel))
+            for item in self._channels.pop(channel):
+                self._count(item, -1)
 
     def close(self) -> None:
         """Nothing goes out any more."""
@@ -145,7 +151,7 @@ class Receiver:
         self.lanes.clear()
         self._channels.clear()
         self._ready.clear()
-        self.queued = 0
+        self.queued = self.queued_bytes = 0
 
     def again(self) -> None:
         """Try now what waits for its next try: an operator says that the receiver is back."""
@@ -233,7 +239,7 @@ class Receiver:
         was_full = self.full
         for item in items:
             queue.popleft()
-            self.queued -= 1
+            self._count(item, -1)
             lane = self.lanes.get(item.place)
             if lane is not None:
                 lane.waiting.pop(item.offset, None)

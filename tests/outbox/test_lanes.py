@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from kernel.clock import SystemClock
@@ -17,9 +18,9 @@ PLACE = Partition("t.events.chat", 0)
 QUICK = Outbox(first_retry_s=0.01, max_retry_s=0.05, connections=4, queued=50)
 
 
-def item(offset: int, channel: str = "a", at_ms: int | None = None) -> Item:
+def item(offset: int, channel: str = "a", at_ms: int | None = None, body: bytes = b"{}") -> Item:
     at = SystemClock().now_ms() if at_ms is None else at_ms
-    return Item(PLACE, offset, channel, f"chat:{channel}", str(offset), "message", at, b"{}")
+    return Item(PLACE, offset, channel, f"chat:{channel}", str(offset), "message", at, body)
 
 
 class Way:
@@ -144,6 +145,26 @@ async def test_what_does_not_fit_into_memory_stays_on_the_log() -> None:
             await asyncio.sleep(0.005)
     assert way.sent == sorted(way.sent)
     watched.receiver.close()
+
+
+async def test_large_events_stay_on_the_log_sooner_and_one_is_in_memory_however_large() -> None:
+    way = Way()
+    way.hold = 1 << 60
+    watched = Watched(way, replace(QUICK, queued_bytes=1000))
+    for offset in range(10):
+        watched.receiver.offer(item(offset, body=bytes(400)))
+    lane = watched.receiver.lane(PLACE)
+    assert (watched.receiver.queued, lane.behind_from) == (3, 3)
+    way.hold = 0
+    watched.receiver.again()
+    async with asyncio.timeout(5):
+        while not watched.rooms:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    watched.receiver.close()
+    large = Watched(Way(), replace(QUICK, queued_bytes=1000))
+    large.receiver.offer(item(0, body=bytes(5000)))
+    await large.until_idle()
+    assert not large.receiver.queued_bytes
 
 
 async def test_a_partition_that_comes_back_while_a_post_is_under_way_goes_on() -> None:
