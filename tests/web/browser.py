@@ -5,10 +5,13 @@ import shutil
 import subprocess
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
+_TILES_STAND: Final = (
+    "[...document.querySelectorAll('.leaflet-tile')].every(tile => getComputedStyle(tile).opacity === '1')"
+)
 
 
 def chromium() -> str | None:
@@ -70,7 +73,8 @@ class Page:
         self._browser.ask("release", page=self._number, of=of)
 
     def axe(self) -> list[str]:
-        """Serious problems of accessibility."""
+        """Serious problems of accessibility; a map's tiles have no contrast while they fade in."""
+        self.until(_TILES_STAND)
         found: list[str] = self._browser.ask("axe", page=self._number)
         return found
 
