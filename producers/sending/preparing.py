@@ -64,7 +64,7 @@ class Preparing:
         then each is read in the general way, and this is called with it."""
         try:
             values = self._json_chats(posts)
-        except UNUSUAL:
+        except (*UNUSUAL, TouchlineError):  # a time that is none: the general way says so, of that one alone
             return None
         if values is None:
             return None

@@ -160,6 +160,8 @@ def test_messages_that_came_as_json_are_made_together_if_all_are_usual(
     made = quick.json_chats(said, "final")
     assert made is not None
     assert list(made) == alone
+    bad_time = read_json_chat(b'{"client_ts": "soon", "data": {"text": "x"}}')
+    assert quick.json_chats([*said, bad_time], "final") is None
     for other in (
         {"text": "x", "target": "12"},
         {"text": ""},
