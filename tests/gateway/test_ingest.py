@@ -81,6 +81,15 @@ async def test_one_event_is_accepted_once_kafka_holds_it(
     assert (event["key"], event["sender"], event["data"]["text"]) == ("k", "ana", "hi")
 
 
+async def test_of_usual_messages_one_whose_time_is_none_is_refused_alone(
+    http: ClientSession, ingesting: Pipeline, channel: str
+) -> None:
+    body = b"\n".join([GOOD, b'{"client_ts":"soon","data":{"text":"when"}}', GOOD])
+    status, answer = await post(http, url(ingesting, channel), body, **NDJSON)
+    assert (status, answer["accepted"], answer["refused"]) == (202, 2, 1)
+    assert [result.get("code") for result in answer["results"]] == [None, "invalid_event", None]
+
+
 async def test_an_array_has_a_result_for_each_event(
     http: ClientSession, ingesting: Pipeline, channel: str
 ) -> None:
