@@ -25,9 +25,9 @@ from control.topic_tables.table import Learn, Row, TopicTable
 from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fairness.long_work import LongWork
 from kernel.log.positions import Shard
 from kernel.log.topics import topic_names
-from kernel.process.turns import Turns
 from kernel.settings.reading import Settings
 from schemas.registry import codec_for
 
@@ -41,7 +41,6 @@ LISTS: Final = CLOSED | EXPIRING | SPREAD
 _ASKS_FOR_CROWDS: Final = frozenset({"stream", "edge", "gateway"})
 #: And of scheduled posts.
 _ASKS_FOR_SCHEDULES: Final = frozenset({"stream", "gateway"})
-#: A turn of whoever looks through many channels.
 
 
 def weight(size: int) -> int:
@@ -202,12 +201,12 @@ class ControlState:
         self._must_be_known()
         banned = self.moderation.banned_from(grants.user)
         found = [channel for channel in banned if not grants.allows("admin", channel)]
-        turns = Turns(self.clock)
+        work = LongWork(self.clock)
         for channel in self.readers.hiding(grants, patterns):
             if channel is not None:
                 found.append(channel)
-            if turns.over:
-                await turns.let_by()
+            if work.over:
+                await work.let_by()
         return found
 
     def closed_by(self, grants: Grants) -> int:

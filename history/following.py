@@ -7,10 +7,9 @@ from history.feed import Followed
 from kernel.access.tokens import Grants
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fairness.long_work import LongWork
 from kernel.log.positions import Kind, Stream, lanes_of
-from kernel.process.turns import Turns
 
-#: A turn of whoever looks through many channels.
 #: Streams of one feed, lanes counted: as many as the index takes in one query, and some.
 _MOST_STREAMS: Final = 20_000
 
@@ -24,7 +23,7 @@ async def followed_by(
     `types`: only these. A channel that was closed since it was followed shows nothing.
     """
     now_ms, found = clock.now_ms(), dict[str, Followed]()
-    turns = Turns(clock)
+    work = LongWork(clock)
     for channel in await state.feeds.channels_of(grants.user):
         one = in_feed(state, grants, channel, now_ms)
         shown = frozenset[str]() if one is None else one.types if types is None else one.types & types
@@ -37,7 +36,7 @@ async def followed_by(
                     f"The channels that you follow have more than {_MOST_STREAMS} streams, with their lanes."
                     " Follow fewer of those with lanes.",
                 )
-        await turns.let_by()
+        await work.let_by()
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kernel.errors import TouchlineError
-from kernel.log.kafka import client_config
+from kernel.log.kafka import client_config, what_came
 from kernel.log.lag import LagGauge, lags
 from kernel.log.records import Partition, Record
 from kernel.log.topics import outbox_group
@@ -103,12 +103,8 @@ class EventSource:
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> list[tuple[Partition, Record]]:
-        # Idle: the first record is taken as it comes. Busy: what else is there joins it.
-        messages = self._consumer.consume(1, _WAIT_S)
-        if messages:
-            messages += self._consumer.consume(_BATCH - 1, 0)
         found: list[tuple[Partition, Record]] = []
-        for message in messages:
+        for message in what_came(self._consumer, _BATCH, _WAIT_S):
             error = message.error()
             if error is not None:
                 _check(error)

@@ -31,7 +31,9 @@ RETRACT: Final = "retract"
 PIN: Final = "pin"
 #: What moderators alone may do: the message stays in view, or does no more.
 PINS: Final = frozenset({PIN, "unpin"})
-CHANGES: Final = frozenset({EDIT, RETRACT, *PINS})
+#: Of these what moderators do, as such.
+OF_OFFICE: Final = frozenset({RETRACT, *PINS})
+CHANGES: Final = frozenset({EDIT, *OF_OFFICE})
 #: What has no text of its own: what is taken back or pinned, and changes of a room.
 _SAY_NOTHING: Final = frozenset({RETRACT, "room", *PINS})
 _LOCATION: Final = frozenset({"lat", "lon", "accuracy", "heading", "speed"})

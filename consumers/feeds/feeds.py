@@ -21,13 +21,12 @@ from history.following import followed_by, in_feed
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
 from kernel.fairness.budgets import DoorBudgets
-from kernel.process.turns import Turns
+from kernel.fairness.long_work import LongWork
 
 #: What comes in this time goes out together.
 _EVERY_S: Final = 0.05
 #: How long those wait again who do not read what they got.
 _AGAIN_S: Final = 0.5
-#: A turn of whoever tells many.
 #: Events that wait for one who does not read. Of more the newest stay, and the rest is asked for by `after`.
 _MOST: Final = 200
 
@@ -194,7 +193,7 @@ class FeedRequests:
         """All that waits, to all for whom it does, with room for others in between."""
         feeds, self._due = list(self._due), {}
         gone, frames = dict[Heard, bool](), dict[tuple[object, ...], bytes]()
-        turns, again = Turns(self._clock), False
+        work, again = LongWork(self._clock), False
         for feed in feeds:
             if self._feeds.get(feed.holder) is not feed or not feed.waiting:
                 continue
@@ -213,6 +212,6 @@ class FeedRequests:
                     reply = f.FeedReply(events=newest, more=True) if more else f.FeedReply(events=newest)
                     frame = frames[same] = text_frame(m.render(reply))
                 feed.holder.write(frame)
-            await turns.let_by()
+            await work.let_by()
         if again:
             self._arm(_AGAIN_S)

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from control.commands.asker import Asker
 from control.numbering import Position
 from kernel.errors import CODES, TouchlineError
-from kernel.log.kafka import client_config, unreachable
+from kernel.log.kafka import client_config, unreachable, what_came
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
@@ -122,9 +122,7 @@ class Answers:
             if partition is not None:
                 self._begun.set_result(partition)
             while not self._stopping.is_set():
-                # One, and what came with it: whoever asks for many is kept until the time is over.
-                first = consumer.consume(1, _POLL_S)
-                for message in first and [*first, *consumer.consume(_BATCH - 1, 0)]:
+                for message in what_came(consumer, _BATCH, _POLL_S):
                     if message.error() is None and message.key() == self._name:
                         self._heard(message.value() or b"")
         finally:

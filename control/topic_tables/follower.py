@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from control.topic_tables.table import End, Row, TopicTable
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
-from kernel.log.kafka import check_read_error, client_config, unreachable
+from kernel.log.kafka import check_read_error, client_config, unreachable, what_came
 from kernel.process.health import Health
 from kernel.process.logs import get_logger
 from kernel.settings.reading import Settings
@@ -71,9 +71,7 @@ class _Source:
             with contextlib.suppress(KafkaException):  # away for the moment: the next look tells
                 self._find_partitions(first=False)
             self._hear_ends()
-        messages: list[Any] = self._consumer.consume(1, wait_s)
-        if messages:
-            messages += self._consumer.consume(_AT_ONCE, 0)
+        messages: list[Any] = what_came(self._consumer, _AT_ONCE + 1, wait_s)
         read: Read = []
         for message in messages:
             error = message.error()

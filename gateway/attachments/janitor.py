@@ -12,8 +12,8 @@ from gateway.attachments.service import AttachmentService
 from kernel.attachment_ids import first_of, is_attachment
 from kernel.clock import Clock
 from kernel.errors import TouchlineError
+from kernel.fairness.long_work import LongWork
 from kernel.process.logs import get_logger
-from kernel.process.turns import Turns
 
 _log = get_logger("touchline.attachments")
 #: What fewer have to wait for is looked for less often.
@@ -61,25 +61,25 @@ class Janitor:
                 await self._service.delete(attachment)
 
     async def _orphans(self) -> None:
-        end, turns = first_of(self._service.orphans_end_ms), Turns(self._clock)
+        end, work = first_of(self._service.orphans_end_ms), LongWork(self._clock)
         while page := await self._service.store.listed(self._named, end):
             for attachment in page:
                 if not self._service.marks.posted(attachment):
                     await self._service.delete(attachment)
-                await turns.let_by()
+                await work.let_by()
             self._named = page[-1]
 
     async def _retracted(self) -> None:
         """What was taken back goes, unless another message has it too."""
         long_ago, over = self._clock.now_ms() - _RETRACTION_MS, list[bytes]()
-        turns = Turns(self._clock)
+        work = LongWork(self._clock)
         for number, (key, mark) in enumerate(await self._listed(RETRACTED), 1):
             taken_back = key.partition(b"\0")[0].decode("ascii", "replace")
             for place, named in self._service.marks.about(taken_back):
                 attachment = place.rpartition(b"\0")[2].decode("ascii", "replace")
                 if is_attachment(attachment) and named.stream == mark.stream:
                     await self._take_back(attachment, place, named)
-            await turns.let_by()
+            await work.let_by()
             if mark.at < long_ago:
                 over.append(key)
             if number % _AT_ONCE == 0:

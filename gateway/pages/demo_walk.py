@@ -43,14 +43,14 @@ class Walks:
     """The walk that this gateway plays; there is one city."""
 
     def __init__(self, context: Context) -> None:
-        self._context, self._door = context, nearby_service(context)
+        self._context, self._service = context, nearby_service(context)
         self._walking: asyncio.Task[None] | None = None
         self._number = 0
 
     async def start(self, user: str, wanted: WalkRequest) -> None:
         """Make walkers somebody's friends, and let them walk; where so many walk already, these go on."""
         names = [f"walker{n}" for n in range(wanted.walkers)]
-        await asyncio.gather(*(self._door.join(user, name, actor="touchline") for name in names))
+        await asyncio.gather(*(self._service.join(user, name, actor="touchline") for name in names))
         await asyncio.gather(*(self._share(n, name) for n, name in enumerate(names)))
         if self._walking is None or self._walking.done() or wanted.walkers > self._number:
             await self.stop()
@@ -58,7 +58,7 @@ class Walks:
 
     async def _share(self, number: int, name: str) -> None:
         walker = Who(without_admin(name, named=True))
-        await self._door.share(walker, on=True, public=number % _PUBLIC == 0)
+        await self._service.share(walker, on=True, public=number % _PUBLIC == 0)
 
     async def _walk(self, wanted: WalkRequest) -> None:
         clock, begun = self._context.clock, self._context.clock.monotonic()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -180,6 +180,15 @@ def _changed(admin: AdminClient, old: list[Topic]) -> dict[str, bool]:
         for future in admin.incremental_alter_configs(resources).values():
             future.result()
     return {name: bool(config) for name, config in changed.items()}
+
+
+def what_came(consumer: Consumer, most: int, wait_s: float) -> list[Message]:
+    """At most so many messages: the first as it comes, within `wait_s`, and what else is there joins it.
+
+    Whoever asks the client for many at once is kept until the time is over.
+    """
+    messages: list[Message] = consumer.consume(1, wait_s)
+    return messages and [*messages, *consumer.consume(most - 1, 0)]
 
 
 def check_read_error(error: KafkaError) -> None:

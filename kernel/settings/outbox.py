@@ -38,7 +38,7 @@ class Outbox(Section, frozen=True):
     ] = 2000
     queued_bytes: Annotated[
         Count,
-        Meta(description="bytes of events that wait for one receiver in memory, and one event; likewise"),
+        Meta(description="bytes of events that wait for one receiver in memory; one event may be larger"),
     ] = 4 * 1024 * 1024
     max_webhooks: Annotated[Count, Meta(description="webhooks that there may be")] = 1000
     vapid_key: Annotated[

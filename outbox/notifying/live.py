@@ -17,8 +17,8 @@ from kernel.access.signing import Signer
 from kernel.access.tokens import EVERYTHING, Grants
 from kernel.access.users import name_in_channel
 from kernel.clock import Clock
+from kernel.fairness.long_work import LongWork
 from kernel.log.positions import MAX_SEQ, split_lane
-from kernel.process.turns import Turns
 from outbox.notifying.notes import Note
 
 #: Workers of other partitions may be so far behind one another: events this much older may come later.
@@ -26,7 +26,6 @@ _MARGIN_MS: Final = 30_000
 _PAGE: Final = 200
 _DAYS_MS: Final = 30 * 24 * 60 * 60 * 1000
 _LOOKED_AT: Final = 500
-#: A turn of whoever looks through many users.
 
 
 class _Live(msgspec.Struct):
@@ -84,14 +83,14 @@ class Live:
         live = _Live(event["id"], f"broadcast:{event['channel']}", event["seq"], event["sender"])
         channel = split_lane(event["channel"])[0]
         found: list[Note] = []
-        turns = Turns(self._clock)
+        work = LongWork(self._clock)
         for user in users:
             grants = Grants(user=user, can={"history": EVERYTHING})
             if self._state.feeds.follow(user, channel) is not None:
                 shown = in_feed(self._state, grants, channel, self._clock.now_ms())
                 if shown is not None and LIVE in shown.types:
                     found.append(_note(user, live))
-            await turns.let_by()
+            await work.let_by()
         return found
 
     def _since(self, user: str, channel: str) -> int:

@@ -19,12 +19,12 @@ from kernel.access.signing import Signer
 from kernel.access.tokens import Grants
 from kernel.access.users import NOTIFY, ROOM
 from kernel.errors import TouchlineError
+from kernel.fairness.long_work import LongWork
 from kernel.log.positions import Kind, Stream, partition_of, split_lane
 from kernel.log.records import Partition, Record, Write
 from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
 from kernel.process.metrics import NOTIFIED
-from kernel.process.turns import Turns
 from kernel.settings.reading import Settings
 from outbox.events import Events
 from outbox.notifying.live import Live
@@ -81,12 +81,12 @@ class Notifier:
         for first in range(0, len(due), _AT_ONCE):
             part = due[first : first + _AT_ONCE]
             found += await asyncio.gather(*(self._patiently(place, record) for place, record in part))
-        turns, writes = Turns(self._state.clock), list[Write]()
+        work, writes = LongWork(self._state.clock), list[Write]()
         for notes in found:
             for note in notes:  # of what goes live there may be thousands, and each is signed
                 writes += self._written(note)
-                if turns.over:
-                    await turns.let_by()
+                if work.over:
+                    await work.let_by()
         return writes
 
     def _concerns(self, place: Partition, record: Record) -> bool:

@@ -31,11 +31,9 @@ from kernel.log.recent import RecentKeys
 from kernel.log.records import OFFICE, VIA, Headers
 from kernel.process.tracing import Tracing, header_of
 from kernel.settings.reading import Auth
-from schemas.checks import PINS, RETRACT
+from schemas.checks import OF_OFFICE
 from schemas.ingest import make_ingest, read_time
 
-#: What the fold is told of: that somebody posts it who may change everybody's messages.
-_OF_OFFICE: Final = frozenset({RETRACT, *PINS})
 #: Published events of which a refusal still finds the sender.
 MAX_POSTED: Final = 50_000
 
@@ -167,7 +165,7 @@ class Publishing:
     ) -> Headers:
         """Look up what is to be changed: a read of `bound`. The fold is told which one of a room it is."""
         anybodys, target = self._changes_all(member, stream), request.data.get("target")
-        office: Headers = [(OFFICE, b"edge")] if anybodys and request.type in _OF_OFFICE else []
+        office: Headers = [(OFFICE, b"edge")] if anybodys and request.type in OF_OFFICE else []
         if anybodys and not is_room(stream) and not must_be_there(request.type):
             return office
         self._budgets.take_read(bound)

@@ -12,10 +12,8 @@ from kernel.errors import TouchlineError
 from kernel.fairness.paces import Paces
 from kernel.log.positions import Kind
 from kernel.log.records import OFFICE, Headers
-from schemas.checks import CHANGES, PINS, RETRACT
+from schemas.checks import CHANGES, OF_OFFICE
 
-#: What moderators do that are none of those who publish there.
-OF_OFFICE: Final = frozenset({RETRACT, *PINS})
 #: A year: what a rate of nearly nothing comes to.
 _LONGEST_MS: Final = 366 * 24 * 3600 * 1000.0
 #: What is decided of a user in this channel.

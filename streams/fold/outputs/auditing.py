@@ -19,7 +19,8 @@ from kernel.access.users import audit_channel
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, partition_of, split_lane
 from kernel.log.records import Headers, Record, Write
-from streams.fold.checks.guards import OF_OFFICE, of_office
+from schemas.checks import OF_OFFICE
+from streams.fold.checks.guards import of_office
 
 #: The type of its events.
 TYPE: Final = "moderation"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kernel.clock import ManualClock
-from kernel.process.turns import Turns
+from kernel.fairness.long_work import LongWork
 
 
 class Work:
@@ -15,12 +15,12 @@ class Work:
         self._clock, self.steps, self.begun = clock, 0, asyncio.Event()
 
     async def run(self, steps: int) -> None:
-        turns = Turns(self._clock)
+        work = LongWork(self._clock)
         for _ in range(steps):
             self._clock.advance(0.001)
             self.steps += 1
             self.begun.set()
-            await turns.let_by()
+            await work.let_by()
 
 
 async def test_between_two_rounds_of_the_loop_one_of_them_has_a_turn_however_many_there_are() -> None:

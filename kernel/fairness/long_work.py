@@ -1,7 +1,8 @@
 """Long work on a loop that others share: it goes on for a few milliseconds, and then lets them by.
 
 Many such works at once would each take a turn between two looks at the sockets. So whoever's turn is over
-waits in one line, and the loop lets one of them go on each time it comes round.
+waits in one line, and the loop lets one of them go on each time it comes round. This is for walks over what
+is known, whoever they are for; what one user's requests take, `turns` shares out among users.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ _TURN_S: Final = 0.005
 _FIRST_S: Final = 0.001
 
 
-class Turns:
+class LongWork:
     """Of one piece of work; asked after each of its steps, however little each costs."""
 
     def __init__(self, clock: Clock) -> None:
