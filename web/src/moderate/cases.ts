@@ -2,6 +2,7 @@
 
 import type { Report } from "@touchline/client";
 
+import type { Line } from "../shared/chatlog.ts";
 import { tame } from "../shared/names.ts";
 import { t } from "../shared/tongue.ts";
 
@@ -46,4 +47,16 @@ export function casesOf(reports: readonly Report[]): Case[] {
     const [latest] = all as [Report];
     return { message: messageOf(latest.target, latest.stream, latest.seq, latest.event), reports: all, done: all.every(({ done }) => done) };
   });
+}
+
+/** A line of the chat as what one does something about. */
+export function messageOfLine(line: Line, stream: string): Message {
+  return { id: line.id, stream, seq: line.seq, sender: line.sender, name: line.name || line.sender || t("Somebody"), text: line.text, at: line.at, retracted: line.retracted };
+}
+
+/** What somebody has said in the chat since the newest of their messages that were found, the newest first. */
+export function saidSince(found: readonly Message[], lines: readonly Line[], user: string, stream: string): Message[] {
+  const [known, newest] = [new Set(found.map(({ id }) => id)), found[0]?.at ?? ""];
+  const said = lines.filter((line) => line.sender === user && line.seq > 0 && !line.system && !line.gap && line.at >= newest && !known.has(line.id));
+  return said.map((line) => messageOfLine(line, stream)).reverse();
 }

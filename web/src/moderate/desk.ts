@@ -6,7 +6,7 @@ import { computed, signal } from "@preact/signals";
 import { ChatLog, type Line } from "../shared/chatlog.ts";
 import { PinnedMessage } from "../shared/pinned.ts";
 import { ask, identity, namedUser, type PageConfig, Refused } from "../shared/config.ts";
-import { casesOf, type Message, messageOf } from "./cases.ts";
+import { casesOf, type Message, messageOf, saidSince } from "./cases.ts";
 import { Deeds, each, sentence } from "./deeds.ts";
 import { many, t } from "../shared/tongue.ts";
 
@@ -181,10 +181,16 @@ export class Desk {
       const before = this.theirs.value;
       if (before?.user !== user) return; // somebody else is looked at by now
       const messages = found.hits.map(({ event }) => messageOf(event.id, event.stream, event.seq, event as unknown as Record<string, unknown>));
-      this.theirs.value = { user, messages: [...(cursor ? before.messages : []), ...messages], next: found.next, total: found.total };
+      this.addTo({ user, messages: [...(cursor ? before.messages : []), ...messages], next: found.next, total: found.total });
     } catch (error) {
       this.theirsProblem.value = sentence(error);
     }
+  }
+
+  /** A search finds a message a moment after it is read here. */
+  private addTo(theirs: Theirs): void {
+    const since = saidSince(theirs.messages, this.lines.value, theirs.user, this.stream);
+    this.theirs.value = { ...theirs, messages: [...since, ...theirs.messages], total: Math.max(theirs.total, theirs.messages.length + since.length) };
   }
 
   private collect(event: StreamEvent): void {
@@ -201,6 +207,8 @@ export class Desk {
     this.log.append(events);
     this.pinned.take(events);
     this.lines.value = this.log.view();
+    const theirs = this.theirs.value;
+    if (theirs && events.some(({ sender }) => sender === theirs.user)) this.addTo(theirs);
     // What was taken back is seen at once, also in lists that are held still.
     const gone = new Set(events.filter(({ type }) => type === "retract").map(({ data }) => String(data["target"] ?? "")));
     const held = this.held.value;
@@ -354,9 +362,4 @@ export const SPANS: readonly (readonly [string, string])[] = [["10m", "10 minute
 
 export function spanWords(span: string): string {
   return t(SPANS.find(([value]) => value === span)?.[1] ?? span);
-}
-
-/** A line of the chat as what one does something about. */
-export function messageOfLine(line: Line, stream: string): Message {
-  return { id: line.id, stream, seq: line.seq, sender: line.sender, name: line.name || line.sender || t("Somebody"), text: line.text, at: line.at, retracted: line.retracted };
 }

@@ -5,7 +5,8 @@ import { useRef } from "preact/hooks";
 
 import type { Line } from "../shared/chatlog.ts";
 import { VirtualList } from "../shared/list.tsx";
-import { type Desk, messageOfLine } from "./desk.ts";
+import { messageOfLine } from "./cases.ts";
+import type { Desk } from "./desk.ts";
 import { MessageRow, step } from "./row.tsx";
 import { many, t } from "../shared/tongue.ts";
 
