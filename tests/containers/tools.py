@@ -64,7 +64,7 @@ def build(name: str) -> str:
             ),
             directory=source,
             environment={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
-            timeout=900,
+            timeout=1500,
         )
         # It gets its name when it is whole.
         unfinished = place.with_name(f".{place.name}")
