@@ -130,7 +130,7 @@ class Compose:
         mine = self.daemon.environment
         return {name: value for name, value in mine.items() if name not in self.variables}
 
-    def up(self, *options: str, timeout: float = 420) -> None:
+    def up(self, *options: str, timeout: float = 600) -> None:
         """Bring all of it up, and wait until it is healthy."""
         lasting = [name for name in self.services if name != "topics"]
         self("up", "--detach", "--no-build", "--wait", *options, *lasting, timeout=timeout)
@@ -143,7 +143,7 @@ class Compose:
         self.variables["ELASTICSEARCH_API_KEY"] = line.strip().partition("=")[2]
 
     def down(self, *, volumes: bool) -> None:
-        self("down", "--timeout", "60", "--remove-orphans", *(["--volumes"] if volumes else []), timeout=180)
+        self("down", "--timeout", "60", "--remove-orphans", *(["--volumes"] if volumes else []), timeout=300)
 
     def containers(self, service: str = "") -> list[dict[str, Any]]:
         """What Docker knows of the containers, those that have ended too."""

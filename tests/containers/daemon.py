@@ -18,8 +18,8 @@ from typing import Final
 #: Where images, layers and built programs are kept between runs.
 CACHE_VARIABLE: Final = "STANDINS_DIR"
 _USUAL: Final = "unix:///var/run/docker.sock"
-_READY_S: Final = 60.0
-_END_S: Final = 30.0
+_READY_S: Final = 180.0
+_END_S: Final = 90.0
 #: What a container gets where it asks for nothing, as far as this machine allows it.
 _OPEN_FILES: Final = 16_384
 _FILES, _LOCKED = resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK

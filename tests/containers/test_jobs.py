@@ -24,7 +24,7 @@ def test_each_comes_after_those_that_it_rests_on() -> None:
 
 def test_what_rests_on_nothing_is_done_at_once() -> None:
     """They meet: one alone would wait for the other until its time is up."""
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     do([Job("one", (), both.wait), Job("other", (), both.wait)], _quiet)
 
 

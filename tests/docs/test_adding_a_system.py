@@ -53,7 +53,7 @@ async def test_a_status_goes_from_an_input_to_who_watches(
     new.append(NewTopic(states, 1, config={"cleanup.policy": "compact"}))
     admin = AdminClient({"bootstrap.servers": kafka_servers})
     for made in admin.create_topics(new).values():
-        made.result(30)
+        made.result(60)
     settings = load_settings(
         {
             "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": kafka_servers,
@@ -64,7 +64,7 @@ async def test_a_status_goes_from_an_input_to_who_watches(
     type_, ready = page.status_type(states), asyncio.Event()
     tables = page.tables_of(settings, "example", type_, SystemClock(), ready.set)
     tables.start()
-    await asyncio.wait_for(ready.wait(), 60)
+    await asyncio.wait_for(ready.wait(), 120)
     owner, producer = page.owner_of(type_, inputs, tables), Producer({"bootstrap.servers": kafka_servers})
     await owner.opening([0], topic_id="AbCdEfGhIj", inputs=1, partitions={states: 1})
     told: list[str] = []
@@ -75,7 +75,7 @@ async def test_a_status_goes_from_an_input_to_who_watches(
         writes = owner.fold(Partition(inputs, 0), [Record(offset, 1000, b"ana", value)])
         for write in writes:
             producer.produce(write.topic, write.value, write.key, write.partition, headers=write.headers)
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         return [write.topic for write in writes]
 
     assert post(0, msgspec.json.encode({"text": "here"})) == [states]

@@ -31,7 +31,7 @@ def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
         pytest.skip("curl and jq are not here")
     (tmp_path / "goal.png").write_bytes(PICTURE)
     script = example("attachments.md", "bash").replace("http://127.0.0.1:18080", open_.gateway_url)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=240)
     assert (tmp_path / "copy.png").read_bytes() == PICTURE
 
 
@@ -58,6 +58,6 @@ console.log("GOT " + await (await fetch(url)).text() + " " + name);
 """
     (tmp_path / "example.mjs").write_text(around)
     done = subprocess.run(
-        [node, tmp_path / "example.mjs"], capture_output=True, text=True, timeout=60, check=True
+        [node, tmp_path / "example.mjs"], capture_output=True, text=True, timeout=240, check=True
     )
     assert "GOT a goal file" in done.stdout

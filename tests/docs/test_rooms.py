@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.docs.examples import DOCS, example
-from tests.pipeline import Pipeline, running
+from tests.pipeline import Pipeline, eventually, running
 from tests.web.test_node import CLIENT, node
 
 __all__ = ["node"]
@@ -30,7 +30,7 @@ def test_with_curl(open_: Pipeline, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
     script = example("rooms.md", "bash").replace("http://127.0.0.1:18080", open_.gateway_url)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=240)
     seen = json.loads((tmp_path / "seen.json").read_text())["events"]
     shown = [event["data"].get("text") or event["data"]["what"] for event in seen]
     assert shown == ["created", "Hello!", "added", "role"]
@@ -62,7 +62,7 @@ def test_in_javascript(open_: Pipeline, node: str, tmp_path: Path) -> None:
     program = program.replace('"@touchline/client"', f'"{(CLIENT / "dist" / "index.js").as_uri()}"')
     (tmp_path / "example.mjs").write_text(f"{program}\nconsole.log(mine.map((row) => row.name).join());")
     done = subprocess.run(
-        [node, tmp_path / "example.mjs"], capture_output=True, text=True, timeout=60, check=True
+        [node, tmp_path / "example.mjs"], capture_output=True, text=True, timeout=240, check=True
     )
     assert "Study group" in done.stdout
 
@@ -73,7 +73,11 @@ def test_on_the_command_line(open_: Pipeline) -> None:
 
     made = room("create", "By hand", "--id", "by-hand", "--member", "bob", "--history", "joined")
     assert (made["name"], made["history"], len(made["members"])) == ("By hand", "joined", 2)
-    assert [row["room"] for row in open_.lines("room", "list", "--user", "cleo")] == ["by-hand"]
+
+    def listed() -> list[str]:
+        return [row["room"] for row in open_.lines("room", "list", "--user", "cleo")]
+
+    eventually("it is listed", lambda: listed() == ["by-hand"])
     changed = room("members", "by-hand", "--add", "dan", "--role", "bob=moderator")
     assert {one["user"]: one["role"] for one in changed["members"]}["bob"] == "moderator"
     assert room("show", "by-hand")["members"] == changed["members"]
@@ -81,8 +85,12 @@ def test_on_the_command_line(open_: Pipeline) -> None:
     assert (told.returncode, "There is no room by-hand" in told.stderr) == (1, True)
     assert room("change", "by-hand", "--receipts", "--name", "By both hands")["receipts"] is True
     assert room("mute", "by-hand") == {"room": "by-hand", "muted": True}
-    (row,) = open_.lines("inbox", "--user", "cleo")
-    assert (row["room"], row["name"], row["muted"]) == ("by-hand", "By both hands", True)
+
+    def rows() -> list[tuple[str, str, bool]]:
+        found = open_.lines("inbox", "--user", "cleo")
+        return [(row["room"], row["name"], row["muted"]) for row in found]
+
+    eventually("the inbox shows it", lambda: rows() == [("by-hand", "By both hands", True)])
     assert "By both hands" in open_.run("inbox", "--user", "cleo").stdout
     assert open_.lines("user", "devices", "--user", "cleo") == []
     assert open_.lines("user", "disconnect", "cleo") == [{"user": "cleo"}]

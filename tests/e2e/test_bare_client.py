@@ -51,7 +51,7 @@ async def post(client: Bare, stream: str, *texts: str) -> None:
 async def told(client: Bare, *ops: str) -> list[dict[str, Any]]:
     """One message of each of these, in whichever order they come."""
     found: dict[str, dict[str, Any]] = {}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(found) < len(ops):
             said = await client.any()
             assert said["op"] == "presence" or (said["op"] in ops and said["op"] not in found), said
@@ -128,12 +128,15 @@ async def test_what_is_refused_later_is_told_to_who_posted_it_and_to_nobody_else
     async with come(pipeline, "ana") as (ana, _), come(pipeline, "ben") as (ben, _):
         await ben.say(op="subscribe", id=1, stream=stream, after=0)
         await ben.hear("subscribed")
-        for number, text in enumerate(texts):
+        for number, text in enumerate(texts[:-1]):
             await ana.say(op="publish", id=2, stream=stream, key=f"k-{number}", data={"text": text})
             await ana.hear("published")
-        rejected = await ana.hear("rejected")
+        key = f"k-{len(texts) - 1}"
+        await ana.say(op="publish", id=2, stream=stream, key=key, data={"text": texts[-1]})
+        # A worker may be quicker to refuse it than Kafka to tell the edge that it has it.
+        _, rejected = await told(ana, "published", "rejected")
         assert (rejected["stream"], rejected["code"]) == (stream, code)
-        assert rejected["key"] == f"k-{len(texts) - 1}"
+        assert rejected["key"] == key
         assert rejected["message"].endswith(".")
         for text in texts[:-1]:
             assert (await ben.hear("event"))["data"] == {"text": text}
@@ -155,7 +158,7 @@ async def test_the_past_is_read_page_by_page_both_ways(pipeline: Pipeline) -> No
             events = said["events"]
             return [e["data"]["text"] for e in events], [e["seq"] for e in events], said["more"]
 
-        async with asyncio.timeout(30):  # until the workers have taken the last one
+        async with asyncio.timeout(60):  # until the workers have taken the last one
             while len((await page(after=0))[0]) < len(texts):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
         whole, seqs, more = await page(after=0)
@@ -237,7 +240,7 @@ async def test_what_a_device_acknowledges_is_kept_on_the_log(pipeline: Pipeline)
         old = {"user": "ana#1", "device": "old", "at": 0, "acked": {"chat:a": a[0]}}
         producer = Producer(client_config(settings))
         producer.produce(names.cursors, Codec("cursor").encode(old), b'["ana#1","old","chat:a"]')
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
         wanted["old", "chat:a"] = a[0]
         await asyncio.to_thread(eventually, "it is taken over", lambda: read() == wanted)
     finally:
@@ -304,7 +307,7 @@ def forget(pipeline: Pipeline, stream: str, seqs: list[int]) -> None:
     client.close()
     admin = AdminClient(client_config(settings))
     topics = [*names.events.values(), names.fanout_live]
-    known = admin.list_topics(timeout=10).topics
+    known = admin.list_topics(timeout=60).topics
     places = [
         TopicPartition(topic, number, OFFSET_END) for topic in topics for number in known[topic].partitions
     ]

@@ -94,7 +94,7 @@ async def test_the_instances_own_pages_and_programs_may(instance: Pipeline) -> N
             url = f"{own}/v1/streams/chat/abc/events"
             async with http.post(url, json={"data": {"text": "hi"}}, headers=headers) as answer:
                 assert answer.status == 202
-            async with asyncio.timeout(20), http.ws_connect(instance.edge_url, headers=headers) as socket:
+            async with asyncio.timeout(60), http.ws_connect(instance.edge_url, headers=headers) as socket:
                 await socket.send_str('{"op":"ping","id":1}')
                 await socket.receive()
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import psutil
@@ -25,25 +26,32 @@ def spoil(pipeline: Pipeline, topic: str) -> None:
     """All the junk there is for a topic, in each of its partitions."""
     given = client_config(pipeline.settings, message_max_bytes=MAX_RECORD_BYTES)
     producer, name = Producer(given), topic_of(pipeline.settings.topics.prefix, topic)
-    for partition in producer.list_topics(name, timeout=10).topics[name].partitions:
+    for partition in producer.list_topics(name, timeout=60).topics[name].partitions:
         for key, value in junk(topic):
             producer.produce(name, value, key, partition)
     extra: dict[str, list[Put]] = {"channels": hostile_channels(), "control": hostile_commands("foe-log")}
     for put in extra.get(topic, []):
         producer.produce(name, put.value, put.key)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def post(pipeline: Pipeline, text: str) -> None:
     body = json.dumps({"data": {"text": text}}).encode()
     url = f"{pipeline.gateway_url}/v1/streams/chat/canary/events"
-    with urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=20) as answer:
+    with urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=60) as answer:
         assert answer.status == 202
 
 
 def asked(url: str) -> Any:
-    with urlopen(url, timeout=20) as answer:
-        return json.load(answer)
+    """What a role answers; {}: it says that others are too slow for it just now."""
+    try:
+        with urlopen(url, timeout=60) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        with error:
+            if error.code != 503:
+                raise
+        return {}
 
 
 def flows(pipeline: Pipeline, text: str) -> None:
@@ -54,7 +62,7 @@ def flows(pipeline: Pipeline, text: str) -> None:
     poll = f"{pipeline.edge_url.replace('ws:', 'http:').replace('/ws', '/poll')}?stream=chat:canary&last=50"
     eventually("an edge shows it", lambda: text in str(asked(poll)))
     found = f"{pipeline.gateway_url}/v1/search?q={text}&channel=canary"
-    eventually("search finds it", lambda: asked(found)["hits"])
+    eventually("search finds it", lambda: asked(found).get("hits"))
 
 
 def processes(pipeline: Pipeline) -> dict[str, int]:
@@ -95,12 +103,14 @@ def test_a_worker_that_takes_partitions_over_passes_junk_over_and_says_so(spoilt
     spoilt.kill("stream")
     spoilt.start("stream")
     flows(spoilt, "takenover")
-    assert "is no event, and is passed over" in spoilt.whole_log("stream")
-    assert metric(spoilt, "stream", "touchline_skipped_total") > 0
+    # It takes over one partition after the other: the junk of some comes after the event that flowed.
+    said = "is no event, and is passed over"
+    eventually("it says so", lambda: said in spoilt.whole_log("stream"))
+    eventually("it counts it", lambda: metric(spoilt, "stream", "touchline_skipped_total") > 0)
     assert metric(spoilt, "stream", "touchline_failed_total") == 0, "nothing that nobody has thought of"
 
 
 def metric(pipeline: Pipeline, role: str, name: str) -> float:
-    with urlopen(pipeline.health(role).replace("healthz", "metrics"), timeout=5) as answer:
+    with urlopen(pipeline.health(role).replace("healthz", "metrics"), timeout=60) as answer:
         lines = answer.read().decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))

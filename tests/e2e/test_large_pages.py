@@ -19,7 +19,7 @@ from tests.consumers.bare import bare
 from tests.gateway.conftest import NO_ELASTICSEARCH
 from tests.pipeline import Pipeline, running
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 SECRET = secrets.token_hex(32)
 #: A page ends at four megabytes; so many would be 320.
 ASKED, EVENTS = 80, 12

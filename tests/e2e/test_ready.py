@@ -36,10 +36,10 @@ def test_no_role_is_ready_while_the_brokers_give_its_producer_no_number(
                     assert not pipeline.is_ready(role)
                     return pipeline.problems(role) == {"producer": "not yet"}
 
-                eventually(f"{role} lacks nothing but its number", only_that, within=90)
+                eventually(f"{role} lacks nothing but its number", only_that, within=180)
             way.let_go()
             for role in ROLES:
-                eventually(f"{role} is ready", lambda role=role: pipeline.is_ready(role), within=90)  # type: ignore[misc]
+                eventually(f"{role} is ready", lambda role=role: pipeline.is_ready(role), within=180)  # type: ignore[misc]
             pipeline.run("publish", "chat:ready", "--text", "at once")
             watch = ("watch", "chat:ready", "--last", "1", "--count", "1", "--for", "20s")
             eventually("it is seen", lambda: "at once" in pipeline.run(*watch, check=False).stdout)

@@ -22,7 +22,7 @@ def pipeline(
 
 def test_what_is_published_is_watched_and_found(pipeline: Pipeline) -> None:
     pipeline.run("publish", "broadcast:wc26-final", "--text", "Kick-off")
-    (seen,) = pipeline.lines("watch", "broadcast:wc26-final", "--last", "10", "--count", "1", "--for", "20s")
+    (seen,) = pipeline.lines("watch", "broadcast:wc26-final", "--last", "10", "--count", "1", "--for", "50s")
     assert seen["stream"] == "broadcast:wc26-final"
     assert seen["data"]["text"] == "Kick-off"
     assert seen["seq"] > 0
@@ -46,7 +46,7 @@ def test_what_others_have_written_gives_no_orders_to_a_terminal_unless_that_is_a
     evil = "\x1b]0;owned\x07 \u202egnp.exe\nforged line"
     posted = json.dumps({"sender": "eve\u202e", "data": {"text": f"hostile {evil}"}})
     pipeline.run("publish", "chat:terminal", "-", stdin=posted)
-    watch = ("watch", "chat:terminal", "--last", "1", "--count", "1", "--for", "20s")
+    watch = ("watch", "chat:terminal", "--last", "1", "--count", "1", "--for", "50s")
     shown = [pipeline.run(*watch).stdout, pipeline.run(*watch, "--json").stdout]
     eventually(
         "the search shows it", lambda: "hostile" in pipeline.run("search", "hostile", check=False).stdout
@@ -62,7 +62,7 @@ def test_what_others_have_written_gives_no_orders_to_a_terminal_unless_that_is_a
 def test_events_come_in_the_order_in_which_they_were_published(pipeline: Pipeline) -> None:
     posted = "".join(f'{{"type": "tick", "data": {{"n": {n}}}}}\n' for n in range(200))
     pipeline.run("publish", "broadcast:order", "-", stdin=posted)
-    seen = pipeline.lines("watch", "broadcast:order", "--after", "0", "--count", "200", "--for", "30s")
+    seen = pipeline.lines("watch", "broadcast:order", "--after", "0", "--count", "200", "--for", "50s")
     assert [event["data"]["n"] for event in seen] == list(range(200))
     assert [event["seq"] for event in seen] == sorted({event["seq"] for event in seen})
     for how, expected in ((("--after", "0"), seen), (("--last", "3"), seen[-3:])):

@@ -31,7 +31,7 @@ class Jaeger:
     def spans(self, trace: str) -> dict[tuple[str, str], dict[str, Any]]:
         """Of a trace, by service and name: each span as the API has it, with `parent` (None: none) beside."""
         try:
-            with urlopen(f"{self.url}/api/traces/{trace}", timeout=10) as answer:
+            with urlopen(f"{self.url}/api/traces/{trace}", timeout=60) as answer:
                 (found,) = json.load(answer)["data"]
         except HTTPError as error:  # of a trace that it does not know
             error.close()
@@ -72,7 +72,7 @@ def running_jaeger(log: Path, *options: str) -> Iterator[Jaeger]:
 
         def ready() -> bool:
             assert process.poll() is None, log.read_text("utf-8", "replace")[-2000:]
-            return answers(f"{url}/api/services")
+            return answers(f"{url}/api/services", timeout=20)
 
         eventually("Jaeger answers", ready)
         yield Jaeger(f"http://127.0.0.1:{otlp}/v1/traces", url)

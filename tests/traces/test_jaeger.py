@@ -24,7 +24,7 @@ from tests.traces.jaeger import PROGRAM, WHY_NOT, Jaeger, running_jaeger
 from tests.web.browser import Browser, chromium
 from tests.web.test_javascript import load_build
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(PROGRAM is None, reason=WHY_NOT)]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(PROGRAM is None, reason=WHY_NOT)]
 PAGES = os.environ.get("JAEGER_UI", "")
 MINE = ("a program", "a press of a button")
 #: By each way in: whose span is the first of Touchline's; None: no role sees it before the log has it.
@@ -58,7 +58,7 @@ async def test_jaeger_shows_an_event_from_its_sender_to_who_acknowledges_it(
     provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(jaeger.endpoint)))
     channel = f"shown-in-jaeger-{way}"
     async with Viewer(traced.edge_url, user="ana") as ana, _poster(traced, way) as post:
-        async with contextlib.aclosing(ana.stream(f"chat:{channel}", last=1)) as events, asyncio.timeout(60):
+        async with contextlib.aclosing(ana.stream(f"chat:{channel}", last=1)) as events, asyncio.timeout(120):
             await post(channel, "a first one, for which nothing is warm")
             await anext(events)
             with provider.get_tracer("tests").start_as_current_span(MINE[1]) as mine:

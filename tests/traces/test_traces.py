@@ -23,7 +23,7 @@ from producers.producer import Producer
 from tests.pipeline import Pipeline, eventually, running
 from tests.traces.receiver import Receiver, receiving
 
-pytestmark = [pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(600)]
 ROLES = {
     ("touchline-stream", "judge"),
     ("touchline-edge", "deliver"),
@@ -70,8 +70,12 @@ async def test_a_trace_that_a_client_began_goes_through_all_roles(
     assert door.parent == span
     assert {spans[one].parent for one in ROLES} == {door.id}, "each role's work is the door's child"
     assert all(0 <= one.ms < 60_000 for one in spans.values())
-    linked = [one for one in received.spans if one.name == "index batch"]
-    assert any(trace in one.links for one in linked), "the batch is linked to its events"
+
+    def linked() -> bool:
+        batches = [one for one in list(received.spans) if one.name == "index batch"]
+        return any(trace in one.links for one in batches)
+
+    eventually("the batch is linked to its events", linked)
     assert {one.trace for one in received.spans if one.service == "touchline-gateway"} == {trace}, (
         "what was not chosen is not traced"
     )
@@ -84,7 +88,7 @@ async def test_what_is_posted_by_a_websocket_is_traced_up_to_who_acknowledges_it
     async with Viewer(traced_pipeline.edge_url, user="ana") as ana, Viewer(traced_pipeline.edge_url) as page:
         with tracer.start_as_current_span("a press of a button") as mine:
             await page.publish(stream, {"text": "offside"})
-        async with asyncio.timeout(30), contextlib.aclosing(ana.stream(stream, last=1)) as events:
+        async with asyncio.timeout(60), contextlib.aclosing(ana.stream(stream, last=1)) as events:
             seq = (await anext(events)).seq
         for _ in range(2):
             await ana.request({"op": "ack", "stream": stream, "seq": seq})
@@ -149,4 +153,4 @@ def test_nothing_is_traced_unless_it_is_asked_for_and_never_more_than_so_many_a_
             span.end()
         began = time.monotonic()
         eventually("they are told", lambda: len(receiver.spans) == 3)
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 60

@@ -1,8 +1,10 @@
 """What tests of the pages do again and again: visit, write, post events, wait for words, keep pictures."""
 
 import json
+import time
 import urllib.request
 from typing import Any
+from urllib.error import HTTPError
 
 from control.topic_tables.snapshot import read_channels
 from kernel.clock import SystemClock
@@ -23,20 +25,34 @@ def send(pipeline: Pipeline, method: str, path: str, body: Any) -> int:
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         status: int = answer.status
         return status
 
 
 def ask(pipeline: Pipeline, method: str, path: str, user: str | None, body: Any = None) -> Any:
-    """The gateway's answer to a user; None: to the operator."""
+    """The gateway's answer to a user; None: to the operator.
+
+    What may be asked twice is asked again while the gateway says that others are too slow for it.
+    """
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return _asked(pipeline, method, path, user, body)
+        except HTTPError as error:
+            if error.code != 503 or method == "POST" or time.monotonic() > deadline:
+                raise
+            error.close()
+
+
+def _asked(pipeline: Pipeline, method: str, path: str, user: str | None, body: Any) -> Any:
     request = urllib.request.Request(
         f"{pipeline.gateway_url}{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json", **({"Touchline-User": user} if user else {})},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -80,8 +96,24 @@ def shows(selector: str, text: str) -> str:
     return f"[...document.querySelectorAll({json.dumps(selector)})].some(one => {has})"
 
 
+def press_in(page: Page, found: str, selector: str) -> None:
+    """Click something in what this JavaScript finds, once both are there: rows are drawn anew by news."""
+    page.until(
+        f"(() => {{ const one = ({found})?.querySelector({json.dumps(selector)});"
+        " if (!one || one.disabled) return false; one.click(); return true; })()"
+    )
+
+
+def line_of(text: str) -> str:
+    """JavaScript: the last chat line of this text."""
+    return (
+        "[...document.querySelectorAll('.line')].findLast("
+        f"one => one.querySelector('.line-text')?.textContent === {json.dumps(text)})"
+    )
+
+
 def viewers_of(pipeline: Pipeline, stream: str) -> int:
-    with urllib.request.urlopen(f"{pipeline.gateway_url}/v1/streams/{stream}", timeout=20) as answer:
+    with urllib.request.urlopen(f"{pipeline.gateway_url}/v1/streams/{stream}", timeout=60) as answer:
         viewers: int = json.load(answer)["viewers"]
         return viewers
 

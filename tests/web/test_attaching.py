@@ -10,7 +10,7 @@ from tests.pipeline import Pipeline
 from tests.web.browser import Browser, Page
 from tests.web.pages import in_all_lights, post, visit
 
-pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(600)]
 
 #: A picture that a page has painted, and what to do with it.
 PAINTED = """(async () => {
@@ -38,7 +38,7 @@ SHOWN = "[...document.querySelectorAll('.attached .picture img')].some((image) =
 
 def events(pipeline: Pipeline, channel: str) -> list[dict[str, Any]]:
     url = f"{pipeline.gateway_url}/v1/streams/chat/{channel}/events?after=0"
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         found: list[dict[str, Any]] = json.load(answer)["events"]
         return found
 

@@ -15,7 +15,7 @@ async def test_each_role_is_asked_and_a_silent_one_is_said_to_be_down() -> None:
     health = Health("kafka")
     app = web.Application()
     app.add_routes(ops_routes(health))
-    async with TestServer(app) as server, ClientSession(timeout=ClientTimeout(total=2)) as http:
+    async with TestServer(app) as server, ClientSession(timeout=ClientTimeout(total=60)) as http:
         url = str(server.make_url("")).rstrip("/")
         figures = Figures({"edge": url, "index": "http://127.0.0.1:1"}, http)
         edge, index = await figures.latest(0.0)

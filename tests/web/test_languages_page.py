@@ -4,11 +4,11 @@ from typing import Final
 
 import pytest
 
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser
-from tests.web.pages import DESKTOP, PHONE, ask, reads, say, shows, visit
+from tests.web.pages import DESKTOP, PHONE, ask, line_of, press_in, reads, say, shows, visit
 
-pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(600)]
 
 SIZES: Final = {"desktop": DESKTOP, "phone": PHONE, "small": {"width": 320, "height": 640}}
 #: Page -> where it says something by which one knows that it is there, in Spanish and in Korean.
@@ -24,6 +24,8 @@ PAGES: Final = {
 @pytest.mark.parametrize("path", PAGES)
 def test_it_speaks_each_language_on_every_screen(browser: Browser, pipeline: Pipeline, path: str) -> None:
     say(pipeline, "tongues", "hello there")
+    if path.startswith("/search"):  # it asks once
+        eventually("it is found", lambda: ask(pipeline, "GET", "/v1/search?q=hello", None)["total"])
     page = browser.open(f"{pipeline.gateway_url}{path}", **PHONE)
     selector, *spoken = PAGES[path]
     for language, words in zip(("es", "ko"), spoken, strict=True):
@@ -47,10 +49,7 @@ def test_a_room_is_moderated_in_spanish(browser: Browser, pipeline: Pipeline) ->
     page.evaluate("localStorage.setItem('touchline.language', 'es'); location.reload()")
     page.until(shows(".members summary", "2 miembros"))
     page.until(reads("hola"))
-    page.evaluate(
-        "(() => { const line = [...document.querySelectorAll('.line')].findLast(one =>"
-        " one.querySelector('.line-text')?.textContent === 'hola');"
-        " line.querySelector('.actions').open = true; line.querySelector('[data-do=mute]').click(); })()"
-    )
+    page.until(f"(box => box && (box.open = true))({line_of('hola')}?.querySelector('.actions'))")
+    press_in(page, line_of("hola"), "[data-do=mute]")
     page.until(shows(".actions-said", "vik está silenciado diez minutos."))
     assert page.evaluate("document.querySelector('#message').placeholder") == "Di algo"

@@ -94,7 +94,7 @@ def test_an_edge_that_is_killed_costs_a_node_program_nothing(
         eventually("it waits for the edge", lambda: "waiting" in watch.states)
         edge.restart()
         fanout.write("chat:node", 100)
-        assert watch.process.wait(60) == 0
+        assert watch.process.wait(120) == 0
         assert watch.seqs == fanout.written["chat:node"]
         assert not watch.gaps
 
@@ -136,13 +136,14 @@ def test_an_edge_that_is_drained_while_events_flow_costs_a_node_program_nothing(
 ) -> None:
     stream = "chat:drained"
     with (
-        edges(kafka_servers, tmp_path, 2, drain_s=3, reconnect_jitter_ms=100) as (fanout, (old, new)),
+        # It drains until nobody is there: the time is for a machine that does much else.
+        edges(kafka_servers, tmp_path, 2, drain_s=60, reconnect_jitter_ms=100) as (fanout, (old, new)),
         Watch(node, f"{old.url},{new.url}", stream, EPOCH - 1, FAR) as watch,
     ):
         with flowing(fanout, stream):
             eventually("events come", lambda: len(watch.seqs) > 20)
             drain(old)
-            assert old.process.wait(30) == 0
+            assert old.process.wait(120) == 0
             there = len(watch.seqs)
             eventually("they come from the other edge", lambda: len(watch.seqs) > there + 50)
         written = fanout.written[stream]
@@ -156,7 +157,7 @@ def test_an_edge_that_is_drained_while_events_flow_costs_a_node_program_nothing(
 async def owners(edge: EdgeProcess, streams: Sequence[str]) -> dict[str, str]:
     """Which edge serves each of these streams, as this edge says; empty: it cannot say yet."""
     found: dict[str, str] = {}
-    async with bare(edge.url) as (client, _), asyncio.timeout(20):
+    async with bare(edge.url) as (client, _), asyncio.timeout(60):
         for number, stream in enumerate(streams, 1):
             await client.say(op="subscribe", id=number, stream=stream)
             while (line := await client.any())["op"] not in {"subscribed", "redirect", "error"}:
@@ -196,11 +197,13 @@ def test_streams_that_move_between_the_edges_of_a_cell_are_followed_by_a_node_pr
 
             with flowing(fanout, one), flowing(fanout, two):
                 all_get_more()
-                assert times_at_second() == 1
+                # A cell whose edges halt may share its streams out anew by itself: then it is followed, too.
+                before = times_at_second()
+                assert before >= 1
                 assert second.kill(signal.SIGTERM) == 0
                 all_get_more()
                 second.restart()
-                eventually("a stream that moves back is followed", lambda: times_at_second() > 1)
+                eventually("a stream that moves back is followed", lambda: times_at_second() > before)
                 all_get_more()
             for stream, watch in watches.items():
                 written = fanout.written[stream]

@@ -11,7 +11,7 @@ from tests.pipeline import Pipeline, eventually
 from tests.web.browser import Browser, Page
 from tests.web.pages import DESKTOP, in_all_lights, post, visit
 
-pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.browser, pytest.mark.timeout(600)]
 FACETS = """Object.fromEntries([...document.querySelectorAll('.facet')].map(facet =>
   [facet.ariaLabel, Object.fromEntries([...facet.querySelectorAll('button')].map(button =>
     [button.querySelector('bdi')?.textContent, Number(button.querySelector('span')?.textContent ?? 0)]))]))"""
@@ -47,9 +47,9 @@ def chat(pipeline: Pipeline, channel: str, *senders: str) -> None:
 
 def facet(page: Page, name: str, value: str) -> None:
     """Press it."""
-    page.evaluate(
-        f"[...document.querySelectorAll('[aria-label={name}] button')]"
-        f".find(one => one.querySelector('bdi').textContent === {json.dumps(value)}).click()"
+    page.until(
+        f"(one => one && (one.click(), true))([...document.querySelectorAll('[aria-label={name}] button')]"
+        f".find(one => one.querySelector('bdi').textContent === {json.dumps(value)}))"
     )
 
 
@@ -59,9 +59,7 @@ def bars_narrow_it_down(page: Page, everything: int) -> None:
     filled = [n for n, count in enumerate(bars) if count]
     page.evaluate(f"document.querySelectorAll('.bar')[{filled[0]}].focus()")
     page.press("ArrowRight")
-    assert (
-        page.evaluate("[...document.querySelectorAll('.bar')].indexOf(document.activeElement)") == filled[1]
-    )
+    page.until(f"{AT_BAR} === {filled[1]}")
     page.press("Enter")
     until_found(page, bars[filled[1]])
     within = page.evaluate(TIMES)
@@ -97,10 +95,11 @@ def test_facets_and_bars_count_what_was_said_and_narrow_it_down(browser: Browser
 
     eventually("there are three bars", goes_on)
     everything = 8 + bobs
-    assert page.evaluate(FACETS) == {
+    facets = {
         "Kind": {"chat": 6 + bobs, "broadcast": 2},
         "Sender": dict(sorted({"ana": 6, "bob": bobs}.items(), key=lambda one: (-one[1], one[0]))),
     }
+    eventually("facets count it", lambda: page.evaluate(FACETS) == facets)
     assert sum(page.evaluate(BARS)) == everything
     in_all_lights(page, "viewers-search-facets", view="search")
     assert page.axe() == []
@@ -135,7 +134,7 @@ def test_facets_and_bars_count_what_was_said_and_narrow_it_down(browser: Browser
     # A message of another channel is shown there.
     page.click(".hit-open")
     page.until("document.querySelector('.found .line-text')?.textContent === 'a thimble'")
-    assert page.evaluate("document.title") == f"{other} · Touchline"
+    page.until(f"document.title === {json.dumps(f'{other} · Touchline')}")
     page.close()
 
 
@@ -168,7 +167,10 @@ def test_focus_stays_where_one_searches_and_a_search_is_tried_again(
     page.click("[data-name=search]")
     eventually("all are found", lambda: search_for(page, "thimble") == 3)
     if page.evaluate("document.querySelector('.bar:not(:disabled)') !== null"):
-        page.evaluate("document.querySelector('.bar:not(:disabled)').focus()")
+        page.until(
+            "(bar => bar && (bar.focus(), document.activeElement === bar))"
+            "(document.querySelector('.bar:not(:disabled)'))"
+        )
         page.press("Enter")
         page.until("document.activeElement.id === 'q-span'")
         page.press("Enter")

@@ -13,6 +13,8 @@ export const TO_MESSAGES = ["👍", "❤️", "😂", "😮", "🔥"] as const;
 const MOST_FLYING = 24;
 const FLIES_MS = 2600;
 const MOST_MESSAGES = 2000;
+/** So soon it is asked again what is not counted yet. */
+const AGAIN_MS = 2000;
 
 export type Counts = Readonly<Record<string, number>>;
 
@@ -47,6 +49,10 @@ export interface Voting {
   readonly open: boolean;
 }
 
+function standing({ counts, voters, open }: PollNews): Voting {
+  return { counts, voters, open };
+}
+
 /** How many of each came since: what is to be seen of it, at most so many in all. */
 export function risen(before: Counts, now: Counts, most: number): string[] {
   const more = Object.entries(now).map(([emoji, count]) => [emoji, count - (before[emoji] ?? 0)] as const).filter(([, rise]) => rise > 0).sort(([, one], [, other]) => one - other);
@@ -70,8 +76,12 @@ export class Cheering {
 
   private readonly crowd = new Crowd(identity());
   private readonly asked = new Set<string>();
+  /** What one has done here: an answer that was asked for before may not know of it. */
+  private readonly deeds = new Map<string, Map<string, boolean>>();
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private readonly end: () => void;
   private told = false;
+  private closed = false;
   private next = 0;
 
   constructor(
@@ -82,7 +92,9 @@ export class Cheering {
   }
 
   close(): void {
+    this.closed = true;
     this.end();
+    this.timers.forEach(clearTimeout);
   }
 
   // ── what one does ────────────────────────────────────────────────────────────────────────────────
@@ -93,12 +105,10 @@ export class Cheering {
 
   /** Reacts to a message, or takes it back. */
   async toggle(message: string, emoji: string): Promise<void> {
-    const mine = new Set(this.mine.value.get(message));
-    const off = mine.has(emoji);
+    const off = this.mine.value.get(message)?.has(emoji) === true;
     if (await this.try(react(this.client, this.chat, emoji, message, off))) {
-      if (off) mine.delete(emoji);
-      else mine.add(emoji);
-      this.mine.value = new Map(this.mine.value).set(message, mine);
+      this.deeds.set(message, new Map(this.deeds.get(message)).set(emoji, !off));
+      this.know(message, this.mine.value.get(message) ?? []);
     }
   }
 
@@ -122,17 +132,44 @@ export class Cheering {
     this.crowd.totals(this.chat, message).then(
       ({ totals, mine }) => {
         if (!this.reactions.value.has(message)) this.reactions.value = new Map(this.reactions.value).set(message, totals);
-        this.mine.value = new Map(this.mine.value).set(message, new Set(mine));
+        this.know(message, mine);
       },
       () => this.asked.delete(message),
     );
+  }
+
+  /** One's own reactions to a message, as somebody has told, and what one has done here since. */
+  private know(message: string, told: Iterable<string>): void {
+    const mine = new Set(told);
+    for (const [emoji, on] of this.deeds.get(message) ?? []) {
+      if (on) mine.add(emoji);
+      else mine.delete(emoji);
+    }
+    this.mine.value = new Map(this.mine.value).set(message, mine);
   }
 
   /** How a poll stands, and what one has voted for: asked once. */
   lookAtPoll(poll: string): void {
     if (this.asked.has(poll)) return;
     this.asked.add(poll);
-    this.crowd.poll(this.chat, poll).then((found) => this.take(found), () => this.asked.delete(poll));
+    const [told, voted] = [this.polls.value.get(poll), this.voted.value.get(poll)];
+    this.crowd.poll(this.chat, poll).then(
+      (found) => {
+        // What was told meanwhile, and what one did, is newer.
+        if (this.polls.value.get(poll) === told) this.polls.value = new Map(this.polls.value).set(poll, standing(found));
+        if (found.mine !== null && this.voted.value.get(poll) === voted) this.voted.value = new Map(this.voted.value).set(poll, found.mine);
+      },
+      (error: unknown) => {
+        this.asked.delete(poll);
+        // Not all votes are counted yet: nobody tells of a poll that is closed, so it is asked again.
+        if (this.closed || !(error instanceof TouchlineError) || error.code !== "unavailable") return;
+        const timer = setTimeout(() => {
+          this.timers.delete(timer);
+          this.lookAtPoll(poll);
+        }, AGAIN_MS);
+        this.timers.add(timer);
+      },
+    );
   }
 
   // ── what is told ─────────────────────────────────────────────────────────────────────────────────
@@ -151,13 +188,13 @@ export class Cheering {
     this.perSecond.value = per_s;
   }
 
-  private heardOfPoll({ poll, counts, voters, open }: PollNews): void {
-    this.polls.value = new Map(this.polls.value).set(poll, { counts, voters, open });
+  private heardOfPoll(news: PollNews): void {
+    this.polls.value = new Map(this.polls.value).set(news.poll, standing(news));
   }
 
-  private take({ poll, counts, voters, open, mine }: Poll): void {
-    this.polls.value = new Map(this.polls.value).set(poll, { counts, voters, open });
-    if (mine !== null) this.voted.value = new Map(this.voted.value).set(poll, mine);
+  private take(found: Poll): void {
+    this.polls.value = new Map(this.polls.value).set(found.poll, standing(found));
+    if (found.mine !== null) this.voted.value = new Map(this.voted.value).set(found.poll, found.mine);
   }
 
   private fly(emoji: readonly string[]): void {
