@@ -39,7 +39,7 @@ def name_it(pipeline: Pipeline, attachment: str, stream: str) -> None:
     producer = writer(pipeline.settings)
     where = topic_names(pipeline.settings).attachments
     producer.produce(where, encoded(mark, Codec("attachment")), posted_key(attachment, "7"))
-    producer.flush(10)
+    assert producer.flush(60) == 0
 
 
 async def test_a_picture_goes_from_one_to_the_other(live: Pipeline, ana: Person, ben: Person) -> None:

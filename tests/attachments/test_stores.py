@@ -157,7 +157,7 @@ async def test_what_has_had_its_days_goes(anywhere: Pipeline, person: Somebody) 
     producer = writer(anywhere.settings)
     topic = topic_names(anywhere.settings).attachments
     producer.produce(topic, encoded(mark, Codec("attachment")), posted_key(aged, "7"))
-    producer.flush(10)
+    assert producer.flush(60) == 0
     async with store_of(anywhere) as store:
         await put(store, anywhere, aged, DATA, facts(DATA, stream))
         assert (await ana.look(aged)).code in ("expired", "not_found")

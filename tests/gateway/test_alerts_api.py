@@ -68,7 +68,7 @@ async def test_an_alert_keeps_to_the_readers_of_a_channel(asked: Pipeline) -> No
 
     producer = writer(asked.settings)
     producer.produce(topic_names(asked.settings).channels, channel(["root"]), key=b"board", partition=0)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     for user in ("root", "ben"):
         may = token(user, publish=(f"broadcast:alert-{user}",), search=("*",))
         status, _ = await ask(asked, f"/v1/alerts/{user}", may, "PUT", json={"q": "confidential"})
