@@ -29,7 +29,7 @@ T = TypeVar("T")
 INTERNAL_SECRET = secrets.token_hex(32)
 
 
-def eventually(what: str, ask: Callable[[], T | None], *, within: float = 30.0) -> T:
+def eventually(what: str, ask: Callable[[], T | None], *, within: float = 60.0) -> T:
     """Ask until there is an answer that is neither None nor false; fail with `what` when time is up."""
     deadline = time.monotonic() + within
     while not (answer := ask()):
@@ -160,7 +160,7 @@ class Pipeline:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert not check or done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -174,7 +174,7 @@ class Pipeline:
         process = self._running.pop(role)
         process.send_signal(number)
         try:
-            return process.wait(timeout=40)
+            return process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -189,7 +189,7 @@ def imported(pipeline: Pipeline, *arguments: str) -> set[str]:
         env={**pipeline.environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}

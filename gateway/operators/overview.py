@@ -130,7 +130,9 @@ class Overview:
         while True:
             begun = monotonic()
             if self._leadership.mine:
-                self._write(await self._gather())
+                latest = await self._gather()
+                if self._leadership.mine:  # another may have it since the roles were asked
+                    self._write(latest)
             await asyncio.sleep(max(0.05, every - (monotonic() - begun)))
 
     def _write(self, latest: Mapping[str, Any]) -> None:

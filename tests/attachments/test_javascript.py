@@ -20,7 +20,7 @@ SIZE = 2_000_000
 async def run(node: str, *arguments: str) -> dict[str, Any]:
     command = [node, str(CLIENT / "tests/edge/attach.mjs"), *arguments]
     done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, check=True
+        subprocess.run, command, capture_output=True, text=True, timeout=120, check=True
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -36,6 +36,7 @@ async def test_a_file_goes_up_and_comes_down(
         assert put["progress"] == [SIZE, SIZE], put
         assert (await run(node, gateway, ben.token, "get", put["id"]))["code"] == "not_found"
         await ana.publish(stream, put["id"])
+        await ben.sees(put["id"])
         got = await run(node, gateway, ben.token, "get", put["id"])
     assert got == {"name": "käse.png", "type": "image/png", "sha256": put["sha256"], "progress": [SIZE, SIZE]}
 

@@ -18,7 +18,7 @@ class Bare:
     async def say(self, **fields: Any) -> None:
         await self.wire.send(json.dumps(fields))
 
-    async def hear(self, op: str, within: float = 30) -> dict[str, Any]:
+    async def hear(self, op: str, within: float = 60) -> dict[str, Any]:
         """The next message of this sort; presence, which comes by itself, is passed over."""
         async with asyncio.timeout(within):
             while (message := await self.any())["op"] != op:
@@ -34,6 +34,8 @@ class Bare:
 
 @contextlib.asynccontextmanager
 async def bare(url: str, **options: Any) -> Any:
+    # On a busy machine either end may stand for a while: whoever is away the heartbeats of the edge find.
+    options = {"open_timeout": 60, "ping_timeout": None, **options}
     async with connect(url, subprotocols=["touchline.v1"], compression=None, **options) as wire:  # type: ignore[list-item]
         client = Bare(wire)
         yield client, await client.hear("welcome")

@@ -30,7 +30,7 @@ async def crowd(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def each_has(seen: list[list[int]], number: int, *, within: float = 60) -> None:
+async def each_has(seen: list[list[int]], number: int, *, within: float = 120) -> None:
     """Wait until each has seen so many events."""
     async with asyncio.timeout(within):
         while any(len(got) < number for got in seen):  # noqa: ASYNC110 - for all of them

@@ -52,7 +52,7 @@ class Fanout:
                 self._codec.encode(record),
                 f"{stream.channel}#{shard}".encode(),
             )
-        self._producer.flush(10)
+        assert self._producer.flush(60) == 0
         before += range(first, first + count)
         return before[-count:]
 
@@ -60,7 +60,7 @@ class Fanout:
         """Say who may read a channel; returns when it is on the log."""
         record = to_avro(ChannelRecord(channel=channel, settings=ChannelSettings(readers=tuple(readers))))
         self._producer.produce(self._names.channels, Codec("channel").encode(record), channel.encode())
-        self._producer.flush(10)
+        assert self._producer.flush(60) == 0
 
 
 class EdgeProcess:
@@ -112,12 +112,12 @@ class EdgeProcess:
             assert self.process.poll() is None, self._log.read_text()[-3000:]
             return answers(f"{self.http}/readyz")
 
-        eventually("the edge is ready", ready, within=60)
+        eventually("the edge is ready", ready, within=120)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     @property
     def log(self) -> str:

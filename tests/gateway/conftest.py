@@ -1,8 +1,10 @@
 """Gateways as processes of their own, on the tests' Kafka; one beside an indexer and Elasticsearch."""
 
+import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -37,6 +39,14 @@ def live(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A worker, and a gateway without keys."""
     logs: Path = tmp_path_factory.mktemp("live")
     with running(kafka_servers, NO_ELASTICSEARCH, logs, "stream", "gateway") as pipeline:
+        url = f"{pipeline.gateway_url}/v1/streams/chat/before/events"
+        asked = Request(url, b'{"data":{"text":"?"}}', {"Content-Type": "application/json"})
+
+        def known() -> bool:
+            with urlopen(asked, timeout=60) as answer:
+                return "seq" in json.load(answer)["results"][0]
+
+        eventually("the gateway knows what the worker has said of the topics", known)
         yield pipeline
 
 
@@ -54,8 +64,9 @@ def asked(
         write(pipeline.settings, Kind.CHAT, said)
 
         def found() -> bool:
-            (answer,) = pipeline.lines("search", "password", "--token", token("root"))
-            return bool(answer["total"] == len(ROOMS))
+            asked = ("search", "password", "--token", token("root"), "--json")
+            done = pipeline.run(*asked, check=False)  # the index may not answer in time
+            return done.returncode == 0 and json.loads(done.stdout)["total"] == len(ROOMS)
 
         eventually("what was said is found", found)
         yield pipeline

@@ -66,10 +66,10 @@ async def test_what_can_be_set_is_on_the_log_when_it_is_answered(ingesting: Pipe
     topic = topic_names(settings).changes
     said: list[bytes] = []
     try:
-        for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-            _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        for partition in consumer.list_topics(topic, timeout=60).topics[topic].partitions:
+            _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)
             consumer.assign([TopicPartition(topic, partition, 0)])
-            messages = consumer.consume(end, 10) if end else []
+            messages = consumer.consume(end, 60) if end else []
             said += [message.value() or b"" for message in messages if message.key() == b"taken"]
     finally:
         consumer.close()

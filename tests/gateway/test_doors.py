@@ -25,8 +25,9 @@ AT_ONCE = 20
 GIVEN = {
     "TOUCHLINE_AUTH_SECRET": SECRET,
     "TOUCHLINE_GATEWAY_ORIGINS": "https://app.example",
-    "TOUCHLINE_GATEWAY_HEAD_TIMEOUT_S": "1",
-    "TOUCHLINE_GATEWAY_BODY_TIMEOUT_S": "1",
+    # Longer than a busy machine stands still: who sends a request at once is in time.
+    "TOUCHLINE_GATEWAY_HEAD_TIMEOUT_S": "4",
+    "TOUCHLINE_GATEWAY_BODY_TIMEOUT_S": "4",
     "TOUCHLINE_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "100",
     "TOUCHLINE_GATEWAY_PATIENCE_S": "1",
     "TOUCHLINE_LIMITS_EVENTS_PER_S": "0.01",
@@ -59,7 +60,7 @@ async def held_open(pipeline: Pipeline, begin: bytes) -> float:
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(pipeline))
     writer.write(begin)
     with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await reader.read()
     writer.close()
     return time.monotonic() - begun
@@ -74,28 +75,35 @@ async def held_open(pipeline: Pipeline, begin: bytes) -> float:
     ids=["nothing", "half of a head"],
 )
 async def test_a_head_that_does_not_come_ends_the_connection(door: Pipeline, begin: bytes) -> None:
-    assert await held_open(door, begin) < 20
+    assert await held_open(door, begin) < 40
 
 
 async def test_a_body_that_does_not_come_ends_the_request(door: Pipeline) -> None:
     head = "".join(f"{name}: {value}\r\n" for name, value in bearer("slow").items())
     path = "/v1/streams/chat/a/events"
     begin = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: 100\r\n\r\n{{"
-    assert await held_open(door, begin.encode()) < 20
+    assert await held_open(door, begin.encode()) < 40
 
 
 async def test_one_address_cannot_take_all_connections(door: Pipeline) -> None:
+    # Where the machine stands still all are closed for want of a head, before anybody looks.
+    tries = 1
+    while not await who_is_too_many_is_closed_before_others(door):
+        assert (tries := tries + 1) <= 5
+
+
+async def who_is_too_many_is_closed_before_others(door: Pipeline) -> bool:
     held = [await asyncio.open_connection("127.0.0.1", port_of(door)) for _ in range(110)]
-    closed = 0
-    for reader, _ in held[100:]:
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(0.5):
-                closed += await reader.read() == b""
-                continue
-        closed += reader.at_eof()
-    for _, wire in held:
-        wire.transport.abort()
-    assert closed >= 5
+    ends = [asyncio.ensure_future(reader.read()) for reader, _ in held]
+    try:
+        async with asyncio.timeout(60):
+            while sum(end.done() for end in ends[100:]) < 5:  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.01)
+        return not any(end.done() for end in ends[:90])
+    finally:
+        for _, wire in held:
+            wire.transport.abort()
+        await asyncio.gather(*ends, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +225,7 @@ async def test_who_administers_channels_by_a_pattern_closes_so_many_of_them(door
         async with http.put(url, json={"readers": ["ben"], **more}, headers=headers) as answer:
             return answer.status if answer.status == 202 else (await answer.json(content_type=None))["code"]
 
-    async with ClientSession() as http, asyncio.timeout(30):
+    async with ClientSession() as http, asyncio.timeout(60):
         while await close(http, "foe-9", mallory) != "limit_reached":  # noqa: ASYNC110 - until it is read
             await asyncio.sleep(0.2)
         assert await close(http, "foe-1", mallory) == 202, "one that is closed may be changed"

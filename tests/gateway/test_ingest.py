@@ -49,7 +49,7 @@ def posted(pipeline: Pipeline, channel: str, kind: Kind = Kind.CHAT) -> list[dic
         consumer.assign([TopicPartition(topic, n, 0) for n in range(partitions)])
         ended = 0
         while ended < partitions:
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None
             if message.error():
                 ended += 1

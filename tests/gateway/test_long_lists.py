@@ -78,8 +78,11 @@ async def test_nobody_bans_a_user_from_more_channels_than_their_searches_can_bea
 
         async def ban(by: str, number: int, do: str = "ban", user: str = "victim") -> int:
             path, order = f"/v1/channels/{by}-{number}/moderation", {"do": do, "user": user}
-            async with places, http.post(path, json=order, headers=headers(by)) as answer:
-                return answer.status
+            async with places, asyncio.timeout(60):
+                while True:
+                    async with http.post(path, json=order, headers=headers(by)) as answer:
+                        if answer.status != 503:  # on a busy machine it may not be in force yet
+                            return answer.status
 
         assert set(await asyncio.gather(*(ban("mal", n) for n in range(MOST_BANS)))) == {200}
         assert await ban("mal", MOST_BANS) == 429

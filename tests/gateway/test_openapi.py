@@ -61,7 +61,7 @@ def test_every_answer_is_one_that_the_document_knows(
     def ask(case: Any) -> None:
         # Who waits for the workers' word is told after two seconds, by 503, that a busy one is not so far.
         waits = (case.query or {}).get("wait") == "accepted"
-        case.call_and_validate(checks=PROMISED if waits else [*PROMISED, NO_SERVERS_ERROR])
+        case.call_and_validate(checks=PROMISED if waits else [*PROMISED, NO_SERVERS_ERROR], timeout=60)
 
     try:
         ask()

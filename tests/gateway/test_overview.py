@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def token(**can: tuple[str, ...]) -> str:
 
 async def hear(client: Bare, op: str) -> dict[str, Any]:
     """The next message of this sort: figures come all the time."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (message := await client.any())["op"] != op:
             assert message["op"] in ("event", "presence"), message
         return message
@@ -83,7 +84,7 @@ async def test_only_who_may_administer_everything_gets_the_figures(watched: Pipe
         await client.say(op="subscribe", id=1, stream=OVERVIEW, last=3)
         assert (await hear(client, "subscribed"))["recovered"] is True
         states: dict[str, str] = {}
-        async with asyncio.timeout(30):  # on a busy machine a role is not ready, now and then
+        async with asyncio.timeout(60):  # on a busy machine a role is not ready, now and then
             while (states.get("gateway"), states.get("edge")) != ("ready", "ready"):
                 event = await hear(client, "event")
                 states = {role["name"]: role["state"] for role in event["data"]["roles"]}
@@ -124,16 +125,18 @@ async def test_of_two_gateways_one_feeds_the_stream_and_the_other_takes_over(
                 events += await feed(1)
             return events
 
-        with running(kafka_servers, NO_ELASTICSEARCH, tmp_path, "gateway", **shared):
+        with ExitStack() as stack:
+            second = running(kafka_servers, NO_ELASTICSEARCH, tmp_path, "gateway", **shared)
+            await asyncio.to_thread(stack.enter_context, second)  # the connection is kept alive meanwhile
             first = await feed(15)
             # Whichever it is: the one that comes may take it over, once.
             hands = [name for name, _ in groupby(name for _, name in first)]
             assert len(hands) <= 2, "one gateway feeds the stream at a time"
-            watched.kill("gateway")
-            turned = await asyncio.wait_for(until("other"), 30)
-            after = await asyncio.wait_for(feed(15), 30)
-        watched.start("gateway")
-        again = await asyncio.wait_for(until("stream"), 30)
+            await asyncio.to_thread(watched.kill, "gateway")
+            turned = await asyncio.wait_for(until("other"), 60)
+            after = await asyncio.wait_for(feed(15), 60)
+        await asyncio.to_thread(watched.start, "gateway")
+        again = await asyncio.wait_for(until("stream"), 60)
         assert {name for _, name in after} == {"other"}, "the one that is left feeds it alone"
         seqs = [seq for seq, _ in first + turned + after + again]
         assert seqs == sorted(set(seqs)), "numbers rise, whoever writes"

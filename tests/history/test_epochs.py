@@ -27,7 +27,7 @@ async def test_events_of_an_earlier_epoch_are_still_there(
     topic = names.events[Kind.CHAT]
     eventually(
         "the broker knows the new partitions",
-        lambda: len(admin.list_topics(topic, timeout=5).topics[topic].partitions) == 5,
+        lambda: len(admin.list_topics(topic, timeout=60).topics[topic].partitions) == 5,
     )
     producer = Producer(client_config(log_settings))
     epochs = [
@@ -39,7 +39,7 @@ async def test_events_of_an_earlier_epoch_are_still_there(
     producer.produce(
         names.channels, registry.encode({"channel": "$epochs", **default, "epochs": epochs}), key="$epochs"
     )
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     later = [chat(CHANNEL, n, "later", at=START_MS + 1000 + n, partitions=5, epoch=2) for n in range(3)]
     write(log_settings, Kind.CHAT, later)
     whole = [make_seq(1, n) for n in range(10)] + [make_seq(2, n) for n in range(3)]

@@ -42,20 +42,25 @@ def role(body: str, given: str = "") -> subprocess.Popen[str]:
     )
 
 
+def said(err: str) -> str:
+    """What a role has logged, but that the machine kept its loop from running."""
+    return "".join(line for line in err.splitlines(keepends=True) if "the loop stood still" not in line)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_role_that_is_asked_to_stop_finishes_its_work_and_exits_0(number: signal.Signals) -> None:
     with role("await stop.wait()\nprint('finished', flush=True)") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
-    assert (out, err, process.returncode) == ("finished\n", "", 0)
+        out, err = process.communicate(timeout=60)
+    assert (out, said(err), process.returncode) == ("finished\n", "", 0)
 
 
 def test_an_error_for_the_user_is_one_line_without_a_traceback() -> None:
     with role("raise TouchlineError('port_taken', 'Port 1 is taken.', hint='Take another.')") as process:
-        _, err = process.communicate(timeout=20)
-    line = json.loads(err)
+        _, err = process.communicate(timeout=60)
+    line = json.loads(said(err))
     assert process.returncode == 1
     assert (line["code"], line["reason"]) == ("port_taken", "Port 1 is taken. Take another.")
     assert "exception" not in line
@@ -63,8 +68,8 @@ def test_an_error_for_the_user_is_one_line_without_a_traceback() -> None:
 
 def test_an_unexpected_error_ends_the_process_and_is_logged_with_its_place() -> None:
     with role("raise RuntimeError('a bug')") as process:
-        _, err = process.communicate(timeout=20)
-    line = json.loads(err)
+        _, err = process.communicate(timeout=60)
+    line = json.loads(said(err))
     assert process.returncode == 1
     assert line["level"] == "error"
     assert "RuntimeError: a bug" in line["exception"]
@@ -106,5 +111,5 @@ def test_threads_beside_a_loop_give_it_the_interpreter_soon() -> None:
     body = "print(sys.getswitchinterval(), flush=True)"
     for given, expected in (("", 0.005), (", has_threads=True", SWITCH_S)):
         process = role(body, given)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
         assert float(out.split()[1]) == pytest.approx(expected)

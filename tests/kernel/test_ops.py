@@ -5,20 +5,14 @@ import socket
 import aiohttp
 import pytest
 
+from embedded.ports import find_free
 from kernel.errors import TouchlineError
 from kernel.process.health import Health
 from kernel.process.ops_port import OpsServer
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
-
-
 async def test_a_role_is_ready_when_all_that_it_declared_holds_and_else_says_why() -> None:
-    health, port = Health("kafka", "assignment"), free_port()
+    health, port = Health("kafka", "assignment"), find_free()
     server = OpsServer(health, "127.0.0.1", port)
     await server.start()
     try:

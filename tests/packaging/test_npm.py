@@ -61,7 +61,7 @@ def build() -> ModuleType:
 
 def run(build: ModuleType, folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [str(build.NODE), *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        [str(build.NODE), *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()

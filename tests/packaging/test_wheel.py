@@ -59,7 +59,7 @@ def from_a_thread():
     with SyncProducer() as producer:
         producer.chat("wheel", "From a thread")
 
-asyncio.run(asyncio.wait_for(main(), 30))
+asyncio.run(asyncio.wait_for(main(), 120))
 """
 #: A repository's pyproject.toml, as small as can be.
 SMALL = """
@@ -293,7 +293,7 @@ def test_roles_and_clients_of_the_wheel_work_together(
         for role in ("stream", "edge"):
             ready = pipeline.health(role).replace("healthz", "readyz")
             # Modules of a fresh environment are compiled first.
-            eventually(f"{role} is ready", partial(answers, ready), within=120)
+            eventually(f"{role} is ready", partial(answers, ready), within=300)
         given = {name: value for name, value in environment.items() if name.startswith("TOUCHLINE_")}
         given |= {"PYTHONPATH": str(project), "EDGE": pipeline.edge_url}
         assert smallest.says(PROGRAM, cwd=project, **given) == "schemas 0 Here we go! 1 From a thread"

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 from msgspec.structs import replace
 
 from kernel.log.kafka import apply_topics, client_config
@@ -53,15 +53,16 @@ def records_of(settings: Settings, topic: str) -> Records:
     consumer = Consumer(client_config(settings, group_id="tests", enable_partition_eof=True))
     found: Records = []
     try:
-        partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        partitions = list(consumer.list_topics(topic, timeout=60).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         ended: set[int] = set()
         while len(ended) < len(partitions):
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None, "Kafka does not answer"
-            if message.error():
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 ended.add(message.partition() or 0)
-            else:
+            elif error is None:
                 found.append((message.partition() or 0, message.key() or b"", message.value() or b""))
     finally:
         consumer.close()

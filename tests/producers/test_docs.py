@@ -51,7 +51,7 @@ def run(pipeline: Pipeline, language: str, code: str) -> None:
         env={**os.environ, **pipeline.environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr

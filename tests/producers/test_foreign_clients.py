@@ -91,7 +91,7 @@ def with_kcat(pipeline: Pipeline, topic: str, channel: str, values: list[str]) -
         input="\n".join(values),
         text=True,
         check=True,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -101,7 +101,7 @@ def with_java(pipeline: Pipeline, topic: str, channel: str, values: list[str]) -
 
     kafka = load()["kafka"]
     tools = (
-        MavenContext(timeout=60)
+        MavenContext(timeout=180)
         .project("org.apache.kafka", "kafka-tools")
         .at_version(kafka.version)
         .artifact()
@@ -117,7 +117,7 @@ def with_java(pipeline: Pipeline, topic: str, channel: str, values: list[str]) -
         input="".join(f"{channel}|{value}\n" for value in values),
         text=True,
         check=True,
-        timeout=90,
+        timeout=180,
         capture_output=True,
     )
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_taken_is_one_rejection_and_the_next_event_flows(
     )
     producer.produce(names.ingest[kind], value, channel)
     producer.produce(names.ingest[kind], after, channel)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     [rejection] = rejections.wait(name, lambda said: said["record_key"] == channel.encode(), 1)
     assert rejection["reason"] == reason
     assert rejection["value"] == value
@@ -211,7 +211,7 @@ def test_the_command_lists_shows_and_retries(worked: Pipeline, rejections: Tail)
     topic = topic_names(worked.settings).ingest[Kind.CHAT]
     producer = Producer(client_config(worked.settings, partitioner="murmur2_random"))
     producer.produce(topic, b"not an event", "for-the-command")
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     mine = ("rejected", "--channel", "for-the-command")
     rejections.wait("the rejection", lambda said: said["record_key"] == b"for-the-command", 1)
     [said] = worked.lines(*mine)

@@ -44,7 +44,7 @@ def test_each_way_of_sending_waits_for_kafka(producer_settings: Settings) -> Non
     with SyncProducer(producer_settings) as producer:
         assert producer.broadcast("a", "goal").append_ms
         assert producer.location("a", 1, 2).append_ms
-        assert producer.submit(Chat("a", "x")).result(timeout=30).append_ms
+        assert producer.submit(Chat("a", "x")).result(timeout=60).append_ms
         producer.flush()
         with pytest.raises(SomeNotDelivered, match=r"no\. 2"):
             producer.send_many([Chat("a", "x"), Chat("a", "")])
@@ -67,4 +67,4 @@ def test_closing_says_how_much_was_left(producer_settings: Settings) -> None:
         producer.close(timeout_s=0.1)
     for confirmation in confirmations:
         with pytest.raises(TouchlineError):
-            confirmation.result(timeout=5)
+            confirmation.result(timeout=60)

@@ -25,6 +25,7 @@ NOWHERE = {
     "TOUCHLINE_GATEWAY_PORT": "1",
     "TOUCHLINE_EDGE_PORT": "1",
     "TOUCHLINE_PRODUCER_CONNECT_TIMEOUT_S": "1",
+    "TOUCHLINE_PRODUCER_DELIVERY_TIMEOUT_S": "200",
 }
 RECORDED = json.dumps({"stream": "chat:a", "data": {"text": "x"}})
 #: Command -> how its sentence begins.
@@ -63,9 +64,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, .
     try:
         found = {}
         for arguments, process in running.items():
-            out, err = process.communicate(RECORDED, timeout=60)
+            out, err = process.communicate(RECORDED, timeout=300)
             found[arguments] = process.returncode, out, err
-        assert time.monotonic() - began < 45
+        # Nine of them start at once, which is much for a machine that is busy; what they would wait without
+        # a first answer's own limit is longer.
+        assert time.monotonic() - began < 100
         yield found
     finally:
         for process in running.values():
@@ -100,7 +103,7 @@ def nowhere() -> Settings:
 async def test_what_waits_for_a_first_answer_fails_long_before_the_delivery_timeout(
     nowhere: Settings,
 ) -> None:
-    async with asyncio.timeout(20), Producer(nowhere) as producer:
+    async with asyncio.timeout(60), Producer(nowhere) as producer:
         with pytest.raises(TouchlineError, match=r"Kafka does not answer at 127\.0\.0\.1:1\.") as alone:
             await producer.chat("a", "x")
         assert alone.value.code == "unavailable"
@@ -137,6 +140,6 @@ async def test_a_server_that_accepts_and_says_nothing_is_not_kafka() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         settings = load_settings({**NOWHERE, "TOUCHLINE_KAFKA_BOOTSTRAP_SERVERS": address})
-        async with asyncio.timeout(20), Producer(settings) as producer:
+        async with asyncio.timeout(60), Producer(settings) as producer:
             with pytest.raises(TouchlineError, match="does not answer"):
                 await producer.connected()

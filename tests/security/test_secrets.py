@@ -43,13 +43,13 @@ async def test_what_is_secret_stays_out_of_logs_metrics_and_errors(
             assert (await anext(events)).data["text"] == SAID
             await viewer.publish("chat:secrets", {"text": SAID})
             await events.aclose()
-        async with connect(f"{it.edge_url}?token={BROKEN}") as wire:
+        async with connect(f"{it.edge_url}?token={BROKEN}", open_timeout=60) as wire:
             try:
                 told += str(await wire.recv())
             except ConnectionClosed as closed:
                 told += str(closed)
         for port in (it.settings.stream.port, it.settings.edge.port, it.settings.gateway.port):
-            metrics = get(f"http://127.0.0.1:{port}/metrics")
+            metrics = get(f"http://127.0.0.1:{port}/metrics", timeout=60)
             assert metrics is not None
             told += metrics[1].decode()
     logs = all_logs(tmp_path)

@@ -50,7 +50,10 @@ async def test_an_edge_that_is_told_to_drain_sends_its_viewers_away_and_ends_and
                 )
             )
             while leaving.process.poll() is None:
-                await asyncio.to_thread(fanout.write, "chat:drained", 2)
+                # Fewer than a ring holds: what lies beyond it is on the log, where nobody writes here.
+                if len(fanout.written["chat:drained"]) < 1000:
+                    await asyncio.to_thread(fanout.write, "chat:drained", 2)
+                await asyncio.sleep(0.005)
             assert await asked == (0, json.dumps({"draining": leaving.http}) + "\n", "")
             told = await client.hear("drain")
             assert told["deadline_ms"] == 3000
@@ -136,18 +139,18 @@ async def test_a_user_whose_tokens_are_revoked_is_out_everywhere_and_comes_in_wi
             new = await command("ana")
             await ben.say(op="ping", id=1)
             assert (await ben.hear("pong"))["id"] == 1
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             ended = (await sse.content.read()).decode()
         assert '"code":4001' in ended[ended.index("event: close") :]
 
-        async with connect(f"{guarded.edge_url}?token={old}") as wire:
+        async with connect(f"{guarded.edge_url}?token={old}", open_timeout=60) as wire:
             with pytest.raises(ConnectionClosed) as refused:
                 await wire.recv()
             assert refused.value.rcvd is not None
             assert refused.value.rcvd.code == 4001
         for path in ("sse", "poll"):
             assert await status(f"{edge_http}/v1/{path}?stream=chat:room", old) == 401
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await status(events, old) != 401:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
         async with bare(f"{guarded.edge_url}?token={new}") as (_, welcome):

@@ -78,7 +78,7 @@ async def test_each_viewer_of_any_process_sees_each_event_once_and_how_many_they
         for viewer in viewers:
             assert [(await viewer.hear("event"))["seq"] for _ in written] == written
         for some in by_process.values():
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 count = 0
                 while count != len(viewers):
                     await asyncio.sleep(0.2)
@@ -95,7 +95,7 @@ async def test_whose_process_is_killed_comes_back_to_another_and_misses_nothing(
     before = children(edge)
     fanout.write("chat:killed", 1)
     async with crowd("chat:killed", 12, lambda _: [edge.url]) as seen:
-        await each_has(seen, 1, within=30)
+        await each_has(seen, 1)
         for victim in before:
             await asyncio.to_thread(fanout.write, "chat:killed", 10)
             os.kill(victim, signal.SIGKILL)
@@ -118,7 +118,7 @@ async def test_all_processes_leave_together_whichever_is_asked_to_drain(
         assert await command.wait() == 0
         for viewer in (viewer for some in by_process.values() for viewer in some):
             assert (await viewer.hear("drain"))["deadline_ms"] == 2000
-    assert await asyncio.to_thread(edge.process.wait, 30) == 0
+    assert await asyncio.to_thread(edge.process.wait, 60) == 0
     assert not any(map(psutil.pid_exists, started))
 
 

@@ -69,7 +69,7 @@ def locations() -> tuple[Hub, Lagging, Backfill]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(0)
 

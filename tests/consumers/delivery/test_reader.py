@@ -72,7 +72,7 @@ def write(servers: str, topic: str, numbers: range) -> None:
     for number in numbers:
         for partition in range(PARTITIONS):
             producer.produce(topic, b"%d" % number, b"k", partition=partition)
-    producer.flush(20)
+    assert producer.flush(60) == 0
 
 
 async def read(servers: str, topic: str, assign: Assign, listener: Listener, enough: Any) -> None:

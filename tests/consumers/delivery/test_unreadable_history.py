@@ -69,7 +69,7 @@ def happen(service: Service, first: int, count: int) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - of the same loop, and soon
             await asyncio.sleep(0)
 

@@ -251,7 +251,7 @@ class Someone:
         return await self.until(lambda message: message.get("id") == self._last)
 
     async def until(self, wanted: Any) -> dict[str, Any]:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             while True:
                 for message in self.heard:
                     if wanted(message):

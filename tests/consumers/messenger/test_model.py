@@ -191,7 +191,7 @@ class Devices(stateful.RuleBasedStateMachine):
             return
         spans = room.readable(user)
         mine = [event["seq"] for event in self.edge.world.log if event["seq"] in spans]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 self._look(device)
                 now = [message["seq"] for message in device.wire.heard if message["op"] == "event"]

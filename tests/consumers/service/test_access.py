@@ -26,10 +26,12 @@ async def test_tokens_decide_where_keys_are_set(kafka_servers: str, tmp_path: Pa
     given: dict[str, Any] = {
         "TOUCHLINE_AUTH_SECRET": SECRET,
         "origins": "https://good.example",
-        "handshake_timeout_s": 2,
+        # Longer than a busy machine stands still: whoever shows a token is not too late.
+        "handshake_timeout_s": 8,
     }
     with edges(kafka_servers, tmp_path, **given) as (_, (edge,)):
         token = sign("ana", {"subscribe": ("chat:a",)}, expires_s=4e9, key=SECRET)
+        silent = asyncio.create_task(ended_with(edge.url))
         async with bare(f"{edge.url}?token={token}") as (client, welcome):
             assert (welcome["auth"], welcome["user"]) == ("ok", "ana")
             await client.say(op="subscribe", id=1, stream="chat:b")
@@ -46,23 +48,28 @@ async def test_tokens_decide_where_keys_are_set(kafka_servers: str, tmp_path: Pa
             await client.say(op="subscribe", id=3, stream="chat:a")
             # This test's Elasticsearch does not answer, so history is the log's alone; it is empty.
             assert (await client.hear("subscribed"))["id"] == 3
-        async with connect(f"{edge.url}?token=wrong") as wire:
+        async with connect(f"{edge.url}?token=wrong", open_timeout=60) as wire:
             with pytest.raises(ConnectionClosed) as closed:
                 await wire.recv()
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 4001
-        async with bare(edge.url) as (client, _):  # and says nothing
-            with pytest.raises(ConnectionClosed) as closed:
-                await client.hear("event", within=10)
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 4001
         with pytest.raises(Exception, match="403"):
-            await connect(edge.url, origin="https://evil.example")  # type: ignore[arg-type]
-        async with connect(edge.url, origin="https://good.example"):  # type: ignore[arg-type]
+            await connect(edge.url, origin="https://evil.example", open_timeout=60)  # type: ignore[arg-type]
+        async with connect(edge.url, origin="https://good.example", open_timeout=60):  # type: ignore[arg-type]
             pass
+        assert await silent == 4001
         request = urllib.request.Request(f"{edge.http}/v1/drain", method="POST")
         with pytest.raises(urllib.error.HTTPError, match="401"):
             await asyncio.to_thread(urllib.request.urlopen, request)
+
+
+async def ended_with(url: str) -> int:
+    """The code with which somebody who says nothing is closed."""
+    async with bare(url) as (client, _):
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.hear("event")
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
 
 
 async def test_revoking_a_users_tokens_ends_their_connections_and_lets_new_tokens_in(
@@ -88,7 +95,7 @@ async def test_revoking_a_users_tokens_ends_their_connections_and_lets_new_token
         fresh = sign("ana", {}, expires_s=4e9, issued_s=3000, key=SECRET)
         async with bare(f"{edge.url}?token={fresh}") as (_, welcome):
             assert welcome["user"] == "ana"
-        async with connect(f"{edge.url}?token={old}") as wire:
+        async with connect(f"{edge.url}?token={old}", open_timeout=60) as wire:
             with pytest.raises(ConnectionClosed):
                 await wire.recv()
 
@@ -110,7 +117,7 @@ async def test_a_channel_that_names_its_readers_is_read_by_those_only(
             bare(address("eve")) as (eve, _),
             bare(address("chief", admin=("room",))) as (chief, _),
         ):
-            async with asyncio.timeout(20):  # until the edge has read the settings
+            async with asyncio.timeout(60):  # until the edge has read the settings
                 await eve.say(op="history", id=9, stream="chat:room", after=0)
                 while (await eve.any()).get("code") != "forbidden":
                     await asyncio.sleep(0.2)  # more often, and the viewer would be told to wait

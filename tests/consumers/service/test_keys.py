@@ -35,7 +35,7 @@ def edge(issuer: Issuer, clock: ManualClock) -> Service:
 async def come_by_sse(service: Service, token: str) -> Transport:
     head = f"GET /v1/sse?stream=chat:a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
     source = opened(service, head.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not source.written:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return source

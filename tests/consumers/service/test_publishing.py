@@ -74,7 +74,7 @@ async def test_a_refusal_that_is_faster_than_kafkas_word_comes_after_it() -> Non
     service, kafka = edge(confirms=False)
     viewer = opened(service, HANDSHAKE)
     ask(viewer, publish(1, "chat:a", "k"))
-    await asyncio.wait_for(kafka.asked.wait(), 5)
+    await asyncio.wait_for(kafka.asked.wait(), 60)
     refuse(service, user(viewer), "chat:a", "k")
     kafka.confirms.set()
     await service.tasks.settled()

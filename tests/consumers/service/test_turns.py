@@ -40,7 +40,7 @@ class _Passing(ManualClock):
 
 async def until(what: Callable[[], bool]) -> None:
     """Let the loop go round until it is so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not what():  # noqa: ASYNC110 - it is the loop that is waited for
             await asyncio.sleep(0)
 

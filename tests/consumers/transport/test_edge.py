@@ -102,9 +102,13 @@ async def test_presence_is_told_and_pushed(place: tuple[Fanout, EdgeProcess]) ->
         for client in (one, two):
             await client.say(op="subscribe", id=1, stream="chat:seen")
             await client.hear("subscribed")
-        assert (await one.hear("presence"))["viewers"] == 2
-        await one.say(op="presence", id=9, stream="chat:seen")
-        assert await one.hear("presence") == {"op": "presence", "id": 9, "stream": "chat:seen", "viewers": 2}
+        async with asyncio.timeout(60):  # the first may be told of itself alone, before the second is there
+            while (await one.hear("presence"))["viewers"] != 2:
+                pass
+            await one.say(op="presence", id=9, stream="chat:seen")
+            while "id" not in (told := await one.hear("presence")):
+                pass
+        assert told == {"op": "presence", "id": 9, "stream": "chat:seen", "viewers": 2}
 
 
 async def test_a_frame_beyond_the_limit_ends_the_connection(place: tuple[Fanout, EdgeProcess]) -> None:
@@ -118,7 +122,7 @@ async def test_a_frame_beyond_the_limit_ends_the_connection(place: tuple[Fanout,
 
 
 def raw_request(port: int, *pieces: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
         for piece in pieces:
             wire.sendall(piece)
         answer = b""
@@ -149,7 +153,7 @@ def raw_request(port: int, *pieces: bytes) -> bytes:
 def test_what_is_no_viewer_gets_an_answer_that_says_so(
     place: tuple[Fanout, EdgeProcess], request_bytes: bytes, status: bytes
 ) -> None:
-    with socket.create_connection(("127.0.0.1", place[1].port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", place[1].port), timeout=60) as wire:
         wire.sendall(request_bytes)
         answer = b""
         with contextlib.suppress(ConnectionResetError):
@@ -161,26 +165,32 @@ async def test_who_does_not_read_is_closed_and_who_reads_slowly_gets_everything(
     kafka_servers: str, tmp_path: Path
 ) -> None:
     """§6.3: neither costs memory, and the fast are not held up."""
-    given = {"slow_timeout_s": 2, "ring_events": 50_000}
+    # Longer than a busy machine stands still: who reads slowly is not taken for one who does not read.
+    given = {"slow_timeout_s": 8, "ring_events": 50_000}
     with edges(kafka_servers, tmp_path, **given) as (fanout, (edge,)):
         async with bare(edge.url, max_queue=1) as (slow, _), bare(edge.url, max_queue=1) as (dead, _):
             for client in (slow, dead):
                 await client.say(op="subscribe", id=1, stream="chat:flood")
                 await client.hear("subscribed")
+
+            async def read_slowly(number: int) -> list[int]:
+                seen: list[int] = []
+                while len(seen) < number:
+                    seen.append((await slow.hear("event"))["seq"])
+                    if len(seen) % 50 == 0:
+                        await asyncio.sleep(0.05)
+                return seen
+
             async with Viewer(edge.url) as fast:
                 events = fast.stream("chat:flood", after=0)
                 first = fanout.write("chat:flood", 1)
+                reading = asyncio.create_task(read_slowly(3001))
                 assert (await anext(events)).seq == first[0]
                 written = await asyncio.to_thread(fanout.write, "chat:flood", 3000, text="x" * 2000)
                 got = [(await anext(events)).seq for _ in written]
                 assert got == written
                 await events.aclose()
-            seen = [(await slow.hear("event"))["seq"]]
-            while seen[-1] != written[-1]:
-                seen.append((await slow.hear("event"))["seq"])
-                if len(seen) % 500 == 0:
-                    await asyncio.sleep(0.02)
-            assert seen == [*first, *written]
+            assert await reading == [*first, *written]
 
             def closed() -> bool:
                 with urllib.request.urlopen(f"{edge.http}/metrics") as answer:
@@ -236,7 +246,7 @@ async def test_server_sent_events_go_on_from_the_last_id(place: tuple[Fanout, Ed
             "curl",
             "-sN",
             "--max-time",
-            "20",
+            "120",
             *more,
             f"{edge.http}/v1/sse?stream=chat:sse&after={EPOCH - 1}",
         ]
@@ -245,7 +255,9 @@ async def test_server_sent_events_go_on_from_the_last_id(place: tuple[Fanout, Ed
         found: list[tuple[str, dict[str, Any]]] = []
         last_id = ""
         while len(found) < count:
-            line = (await process.stdout.readline()).decode().rstrip("\n")
+            got = await process.stdout.readline()
+            assert got, f"it ended after {found}"
+            line = got.decode().rstrip("\n")
             if line.startswith("id: "):
                 last_id = line[4:]
             elif line.startswith('data: {"op":"event"'):
@@ -266,7 +278,7 @@ async def test_long_polling_misses_nothing_between_polls(place: tuple[Fanout, Ed
     fanout, edge = place
 
     def poll(query: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{edge.http}/v1/poll?stream=chat:poll&{query}", timeout=20) as answer:
+        with urllib.request.urlopen(f"{edge.http}/v1/poll?stream=chat:poll&{query}", timeout=60) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
@@ -285,7 +297,7 @@ async def test_long_polling_misses_nothing_between_polls(place: tuple[Fanout, Ed
 @pytest.mark.parametrize("query", ["", "stream=tv:x", "stream=chat:a&after=x", "stream=chat:a&wait=nan"])
 def test_a_wrong_request_for_a_fallback_is_refused(place: tuple[Fanout, EdgeProcess], query: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{place[1].http}/v1/sse?{query}", timeout=10)
+        urllib.request.urlopen(f"{place[1].http}/v1/sse?{query}", timeout=60)
     assert refused.value.code == 400
     refused.value.close()
 
