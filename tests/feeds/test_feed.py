@@ -8,9 +8,8 @@ from consumers.client.requests.feeds import watch_feed
 from consumers.client.viewer import Viewer
 from producers.producer import Producer
 from tests.feeds.following import feed, follow, new, post, texts_of
-from tests.moderation.test_sanctions import until
 from tests.pipeline import Pipeline
-from tests.rooms.people import Person, ok, person, refused
+from tests.rooms.people import Person, ok, person, refused, until
 
 
 async def test_pages_have_all_there_is_of_all_channels(feeding: Pipeline) -> None:

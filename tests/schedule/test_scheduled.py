@@ -179,7 +179,7 @@ def test_the_dearest_posts_at_one_moment_hold_no_loop(pipeline: Pipeline) -> Non
 
 def test_what_the_docs_show(pipeline: Pipeline) -> None:
     script = example("studio.md", "bash").replace("http://127.0.0.1:18080", pipeline.gateway_url)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, timeout=240)
     space: dict[str, Any] = {}
     exec(example("studio.md", "python"), space)  # noqa: S102 - it is ours
     assert asyncio.run(space["in_a_moment"](pipeline.gateway_url)) == "whistle by ana"
