@@ -57,12 +57,12 @@ async def patiently(
     pipeline: Pipeline, method: str, path: str, user: str | None, body: Any = None
 ) -> tuple[int, Any]:
     """Status and JSON, asked again while it is `unavailable`: that is said where workers had no processor for
-    seconds, and then clients ask again. Only of what counts once: events are given a key.
+    seconds, and then clients ask again. Only of what counts once, or may be there twice: events are given a key.
     """
     where = path.partition("?")[0].rpartition("/")[2]
     if method == "POST" and where == "events":
         body = [_with_key(one) for one in body] if isinstance(body, list) else _with_key(body)
-    elif method not in ("GET", "PUT") and where not in ("moderation", "reports"):
+    elif method == "POST" and where not in ("moderation", "reports", "polls"):
         return await http(pipeline, method, path, user, body)
     deadline = time.monotonic() + PATIENCE_S
     while True:
