@@ -43,7 +43,7 @@ async def test_all_applause_that_was_answered_counts_by_whatever_way_it_came(cro
         record = {"stream": stream, "with": "👏", "n": 5}
         topic, key = topic_names(crowded.settings).reactions, stream.partition(":")[2]
         producer.produce(topic, json.dumps(record).encode(), key.encode())
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
         right = {"👏": 40 + 2003 + 1 + 5, "🎉": 102}
 
         async def all_count() -> bool:
@@ -128,7 +128,7 @@ async def test_reactions_go_with_the_message_that_is_taken_back(crowded: Pipelin
     record = {"stream": stream, "with": "👍", "target": event, "user": "eve"}
     topic, key = topic_names(crowded.settings).reactions, stream.partition(":")[2]
     producer.produce(topic, json.dumps(record).encode(), key.encode())
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     assert await refused(crowded, "GET", path_of(stream, f"reactions?target={event}"), "ana") == (
         404,
         "not_found",

@@ -192,7 +192,7 @@ async def test_whoever_made_an_alert_is_mailed_seldom_and_all_of_it(posting: Pip
         headers = Signer(posting.settings.auth).headers(Kind.BROADCAST, key, value)
         topic = topic_names(posting.settings).ingest[Kind.BROADCAST]
         producer.produce(topic, value, key=key.encode(), headers=headers)
-        producer.flush(10)
+        producer.flush(60)
         await asyncio.sleep(0.02)
     deadline = time.monotonic() + 90
     while True:

@@ -211,7 +211,7 @@ async def test_whoever_made_an_alert_has_it_posted_and_only_while_it_is_theirs(p
         producer.produce(
             topic_names(posting.settings).ingest[Kind.BROADCAST], value, key=key.encode(), headers=headers
         )
-        producer.flush(10)
+        producer.flush(60)
 
     async with receiver() as hook, receiver() as bobs:
         body = {"url": hook.url, "secret": SECRET, "streams": [stream]}
