@@ -57,7 +57,7 @@ async def patiently(
     pipeline: Pipeline, method: str, path: str, user: str | None, body: Any = None
 ) -> tuple[int, Any]:
     """Status and JSON, asked again while it is `unavailable`: that is said where workers had no processor for
-    seconds, and then clients ask again. Only of what counts once, or may be there twice: events are given a key.
+    seconds, and then clients ask again. Only of what counts once, or may be there twice; events get a key.
     """
     where = path.partition("?")[0].rpartition("/")[2]
     if method == "POST" and where == "events":

@@ -124,7 +124,12 @@ def test_shards_follow_the_audience_and_a_version_ends_with_its_viewers(
             return versions((2, 0, 9), (2, 1, 8), (2, 2, 8))
 
         eventually("the first is retired", lambda: still_there().get(1) is False)
-        told = eventually("the audience is told", lambda: still_there() and log.audiences("final"))
+
+        def audiences() -> list[dict[str, int]]:
+            still_there()
+            return log.audiences("final")
+
+        told = eventually("the audience is told", audiences)
         assert told[0] == {"viewers": 25, "chat": 25, "broadcast": 0, "location": 0}
         eventually("the sums are told", lambda: still_there() and log.totals() == {"": 25, "chat:final": 25})
         eventually("a dead edge's viewers are gone", lambda: log.audiences("final")[-1]["viewers"] == 0)
