@@ -106,7 +106,7 @@ class _Speaker(Asking):
     """Somebody who says something by way of the gateway."""
 
     async def post(self, room: str, body: dict[str, Any]) -> str:
-        """The id of the event, once it is accepted: it is said again while workers are busy, and counts once."""
+        """The id of the event, once it is accepted: said again while workers are busy, it counts once."""
         path = f"/v1/streams/chat/room-{quote(room)}/events?wait=accepted"
         keyed = {"key": secrets.token_urlsafe(12), **body}
         for wait_s in _AGAIN_S:
