@@ -30,7 +30,10 @@ INTERNAL_SECRET = secrets.token_hex(32)
 
 
 def eventually(what: str, ask: Callable[[], T | None], *, within: float = 60.0) -> T:
-    """Ask until there is an answer that is neither None nor false; fail with `what` when time is up."""
+    """Ask until there is an answer that is neither None nor false; fail with `what` when time is up.
+
+    What one waits for takes a second: the time is for a machine that does much else.
+    """
     deadline = time.monotonic() + within
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
@@ -90,7 +93,7 @@ class Pipeline:
         for role in roles:
             self.launch(role)
         for role in roles:
-            eventually(f"{role} is ready", partial(self.is_ready, role), within=120)
+            eventually(f"{role} is ready", partial(self.is_ready, role), within=180)
 
     def launch(self, role: str) -> None:
         """Start a role, without waiting for it."""
@@ -110,12 +113,12 @@ class Pipeline:
 
     def is_ready(self, role: str) -> bool:
         assert self._running[role].poll() is None, f"{role} ended:\n{self.log(role)}"
-        return answers(f"http://127.0.0.1:{self._ports[role]}/readyz")
+        return answers(f"http://127.0.0.1:{self._ports[role]}/readyz", timeout=20)
 
     def problems(self, role: str) -> dict[str, str]:
         """What a role says that it lacks; nothing where it does not answer."""
         try:
-            with urlopen(f"http://127.0.0.1:{self._ports[role]}/readyz", timeout=3):
+            with urlopen(f"http://127.0.0.1:{self._ports[role]}/readyz", timeout=20):
                 return {}
         except HTTPError as error:
             with error:
@@ -174,7 +177,7 @@ class Pipeline:
         process = self._running.pop(role)
         process.send_signal(number)
         try:
-            return process.wait(timeout=60)
+            return process.wait(timeout=90)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -211,9 +214,9 @@ def running(kafka: str, elasticsearch: str, logs: Path, *roles: str, **given: st
 def forget_indices(elasticsearch: str, prefix: str) -> None:
     """Give back the indices of a pipeline: one node has a thousand shards at most, for the tests together."""
     with contextlib.suppress(OSError):  # the test ended this Elasticsearch, or never had one
-        with urlopen(f"{elasticsearch}/_alias/{prefix}-*?expand_wildcards=all", timeout=10) as answer:
+        with urlopen(f"{elasticsearch}/_alias/{prefix}-*?expand_wildcards=all", timeout=60) as answer:
             indices = sorted(json.load(answer))
         few = [",".join(indices[at : at + 20]) for at in range(0, len(indices), 20)]  # a URL has 4 kB at most
         for path in (*few, f"_index_template/{prefix}-*"):
-            with urlopen(Request(f"{elasticsearch}/{path}", method="DELETE"), timeout=30):
+            with urlopen(Request(f"{elasticsearch}/{path}", method="DELETE"), timeout=60):
                 pass

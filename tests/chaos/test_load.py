@@ -76,7 +76,7 @@ async def test_what_is_not_taken_is_posted_again_under_its_key_before_anything_e
     poster = HttpPoster(gateway.url, 1, 1000, random.Random(1))
     async for _ in serving(gateway):
         posting = asyncio.create_task(poster.run(until))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await gateway.taken.wait()
             until.set()
             await posting
@@ -92,5 +92,5 @@ async def test_what_the_gateway_calls_wrong_is_an_error_of_the_load_and_not_post
     poster = HttpPoster(gateway.url, 1, 1000, random.Random(1))
     async for _ in serving(gateway):
         with pytest.RaisesGroup(TouchlineError):
-            await asyncio.wait_for(poster.run(asyncio.Event()), 30)
+            await asyncio.wait_for(poster.run(asyncio.Event()), 60)
     assert not poster.acknowledged

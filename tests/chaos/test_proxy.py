@@ -3,6 +3,7 @@
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -29,7 +30,7 @@ def link() -> Iterator[tuple[Proxies, int]]:
         server.shutdown()
 
 
-def connect(port: int, timeout: float = 10) -> socket.socket:
+def connect(port: int, timeout: float = 60) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
@@ -62,13 +63,15 @@ def test_a_cut_ends_connections_and_refuses_new_ones_until_it_is_over(link: tupl
 
 def test_half_open_swallows_and_closes_nothing_until_it_is_over(link: tuple[Proxies, int]) -> None:
     proxies, port = link
-    with connect(port, timeout=0.3) as wire:
+    with connect(port) as wire:
         wire.sendall(b"a")
         assert wire.recv(1) == b"a"
         proxies.say(link="l", mode="half_open")
         wire.sendall(b"b")
+        wire.settimeout(0.3)
         with pytest.raises(TimeoutError):
             wire.recv(1)
+        wire.settimeout(60)
         proxies.say(link="l", mode="pass")
         assert ended(wire)
 
@@ -76,9 +79,8 @@ def test_half_open_swallows_and_closes_nothing_until_it_is_over(link: tuple[Prox
 def test_what_is_slow_arrives_later(link: tuple[Proxies, int]) -> None:
     proxies, port = link
     proxies.say(link="l", mode="slow", ms=150)
-    with connect(port, timeout=0.1) as wire:
+    with connect(port) as wire:
+        began = time.monotonic()
         wire.sendall(b"a")
-        with pytest.raises(TimeoutError):
-            wire.recv(1)
-        wire.settimeout(10)
         assert wire.recv(1) == b"a"
+        assert time.monotonic() - began >= 0.15

@@ -52,18 +52,18 @@ class Rig:
             NewTopic(self.refused, 1),
         ]
         for made in self.admin.create_topics(new).values():
-            made.result(30)
+            made.result(60)
 
     def grow(self, partitions: int) -> None:
         new = [NewPartitions(topic, partitions) for topic in (self.notes, self.inputs)]
         for grown in self.admin.create_partitions(new).values():
-            grown.result(30)
+            grown.result(60)
         self.partitions = partitions
         # Brokers tell of new partitions a moment later, and the producer asks only where it has to.
         eventually(
             "the new partitions are known",
             lambda: all(
-                len(self.producer.list_topics(topic, timeout=10).topics[topic].partitions) == partitions
+                len(self.producer.list_topics(topic, timeout=60).topics[topic].partitions) == partitions
                 for topic in (self.notes, self.inputs)
             ),
         )
@@ -77,7 +77,7 @@ class Rig:
         self.flush()
 
     def flush(self) -> None:
-        assert self.producer.flush(30) == 0
+        assert self.producer.flush(60) == 0
 
     # ── processes ────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,7 +145,7 @@ class Rig:
         tables.start()
         try:
             waits = asyncio.ensure_future(ready.wait())
-            await asyncio.wait({waits, failed}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waits, failed}, timeout=180, return_when=asyncio.FIRST_COMPLETED)
             assert ready.is_set(), f"not ready: {failed}"
             yield Reading(tables, type_, failed)
         finally:
@@ -160,7 +160,7 @@ class Reading:
         self.view: View[Note] = tables.view(type_)
 
 
-async def until(what: str, ask: Any, *, within: float = 40.0) -> Any:
+async def until(what: str, ask: Any, *, within: float = 90.0) -> Any:
     """Wait for an answer that is neither None nor false, without holding the loop."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
@@ -174,11 +174,11 @@ def read_whole(kafka: str, topic: str) -> list[Any]:
     """All records of a topic, partition by partition."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "recount", "enable.partition.eof": True})
     try:
-        parts = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        parts = list(consumer.list_topics(topic, timeout=60).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, part, 0) for part in parts])
         found, open_ = [], set(parts)
         while open_:
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None, f"{topic} cannot be read"
             error = message.error()
             if error is None:

@@ -26,7 +26,7 @@ NAME = next(name for name in map("old-{}".format, range(100)) if partition_of(na
 def put(pipeline: Pipeline, topic: str, key: str, value: bytes, partition: int) -> None:
     producer = Producer({"bootstrap.servers": pipeline.settings.kafka.bootstrap_servers})
     producer.produce(topic, value, key, partition)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
 
 
 def held(pipeline: Pipeline) -> Settings:

@@ -239,7 +239,7 @@ async def test_partitions_are_added_while_inputs_come(make_rig: MakeRig) -> None
         post(150)
         rig.grow(4)
         post(150)
-        await until("everybody's sum is right", lambda: totals() == wanted, within=60)
+        await until("everybody's sum is right", lambda: totals() == wanted, within=120)
         post(90)
         await until("they go on", lambda: totals() == wanted)
     # The newest of each lies where it belongs.
@@ -282,12 +282,12 @@ async def test_owners_come_go_and_are_killed_and_each_input_counts_once(make_rig
         one.kill()  # kill -9, in the middle of it
         one.wait()
         await post(2000)
-        await until("the other goes on", lambda: folded() == wanted.total(), within=60)
+        await until("the other goes on", lambda: folded() == wanted.total(), within=120)
         two.kill()
         two.wait()
         await post(1000)
         rig.start_owner("one")  # with a table that is behind
-        await until("the first is back", lambda: folded() == wanted.total(), within=60)
+        await until("the first is back", lambda: folded() == wanted.total(), within=120)
         seen = {user: (reader.view.get(user) or Note(user="")).total for user in users}
         assert seen == wanted
     assert {name: note.total for name, note in rig.recount().items()} == wanted
@@ -366,7 +366,7 @@ async def test_a_table_is_used_again_and_made_anew_where_it_cannot_be(make_rig: 
     assert (await reads())[0] == "first"
     # Of a topic that was made anew.
     rig.admin.delete_topics([rig.notes, rig.inputs, rig.refused])
-    await until("it is gone", lambda: rig.notes not in rig.admin.list_topics(timeout=10).topics)
+    await until("it is gone", lambda: rig.notes not in rig.admin.list_topics(timeout=60).topics)
     await asyncio.to_thread(_make_again, rig)
     rig.put(rig.notes, "ana", note("ana", "second life", 1), 0)
     assert (await reads())[0] == "second life"

@@ -115,7 +115,7 @@ class Compacted:
                 key,
                 on_delivery=lambda _, message: places.append((message.partition(), message.offset())),
             )
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         return places
 
     def table(self) -> TopicTable:
@@ -133,7 +133,7 @@ class Compacted:
         )
 
 
-async def until(what: str, ask: Callable[[], Any], within: float = 30.0) -> None:
+async def until(what: str, ask: Callable[[], Any], within: float = 60.0) -> None:
     deadline = CLOCK.monotonic() + within
     while not ask():
         assert CLOCK.monotonic() < deadline, f"not within {within} s: {what}"
@@ -230,7 +230,7 @@ def test_a_reader_takes_in_what_there_is_and_then_what_has_come(kafka_servers: s
     assert len(topic.said) == 30
     assert health.ready
     topic.write(later=value("y"))
-    deadline = CLOCK.monotonic() + 30
+    deadline = CLOCK.monotonic() + 60
     while "later" not in topic.said:
         assert CLOCK.monotonic() < deadline
         reader.read_news()

@@ -1,8 +1,6 @@
 """What somebody in a crowd does over HTTP."""
 
-import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.pipeline import Pipeline
@@ -54,10 +52,3 @@ async def poll(pipeline: Pipeline, stream: str, id_: str, user: str | None = Non
 async def told(who: Person, op: str, wanted: Any) -> dict[str, Any]:
     """The first news of this sort."""
     return await who.until(lambda m: m["op"] == op and "id" not in m and wanted(m))
-
-
-async def soon(holds: Callable[[], Awaitable[bool]], within: float = 10) -> None:
-    """Ask until it is so."""
-    async with asyncio.timeout(within):
-        while not await holds():  # noqa: ASYNC110 - it asks, each time anew
-            await asyncio.sleep(0.05)

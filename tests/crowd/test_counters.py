@@ -3,9 +3,9 @@
 import pytest
 
 from control.crowd.counters import MINUTE_MS, Windows, shown, words_in
-from tests.crowd.people import begin, new_stream, react, say, soon
+from tests.crowd.people import begin, new_stream, react, say
 from tests.pipeline import Pipeline
-from tests.rooms.people import ok, person, refused
+from tests.rooms.people import ok, person, refused, until
 
 NOON = 1_800_000_000_000 // MINUTE_MS * MINUTE_MS
 
@@ -69,13 +69,13 @@ async def test_counters_are_asked_for_and_told_as_events(crowded: Pipeline) -> N
     async def is_on() -> bool:
         return bool((await ok(crowded, "GET", path, "ana"))["counted"])
 
-    await soon(is_on)
+    await until(is_on)
 
     async def is_counted() -> bool:
         await say(crowded, stream, "penalty kick", sender="ana")
         return bool((await ok(crowded, "GET", path, "ana")).get("messages_per_min"))
 
-    await soon(is_counted)
+    await until(is_counted)
     event = await say(crowded, stream, "penalty again", sender="ben")
     await react(crowded, stream, "👏", "ana", n=5)
     await react(crowded, stream, "👍", "ana", target=event)
@@ -89,7 +89,7 @@ async def test_counters_are_asked_for_and_told_as_events(crowded: Pipeline) -> N
             and "penalty" in [word for word, _ in found["words"]]
         )
 
-    await soon(is_all)
+    await until(is_all)
     async with person(crowded, "ana") as ana:
         await ana.ask("subscribe", stream=f"broadcast:{channel}", last=5)
         told = await ana.until(lambda m: m["op"] == "event" and m["type"] == "counters")

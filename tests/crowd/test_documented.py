@@ -19,7 +19,7 @@ def test_with_curl_and_the_command_line(crowded: Pipeline, tmp_path: Path) -> No
         pytest.skip("curl is not here")
     script = example("crowd.md", "bash").replace("http://127.0.0.1:18080", crowded.gateway_url)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60, capture_output=True
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=240, capture_output=True
     )
     assert '"counts": [0, 1]' in done.stdout.decode()
     stream = "chat:stand"

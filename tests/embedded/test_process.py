@@ -123,7 +123,7 @@ def test_a_program_that_does_not_exist_is_told(tmp_path: Path) -> None:
     command = Command(("/nowhere/program",))
     process = Process("child", lambda: command, tmp_path / "child.log")
     process.launch()
-    assert process.wait(30) == 1
+    assert process.wait(60) == 1
     assert process.log_tail() == ["/nowhere/program cannot be run: No such file or directory."]
 
 
@@ -152,14 +152,14 @@ def test_a_child_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         "import os, sys, time; from pathlib import Path; from embedded.supervision.process import *\n"
         f"c = Command((sys.executable, '-c', {FOREVER!r}), environment=os.environ)\n"
         "p = Process('child', lambda: c, Path(sys.argv[1])); p.launch()\n"
-        "p.wait_until(p.log_tail, timeout_seconds=30); print(p.pid, flush=True); time.sleep(600)"
+        "p.wait_until(p.log_tail, timeout_seconds=60); print(p.pid, flush=True); time.sleep(600)"
     )
     argv = [sys.executable, "-c", program, str(tmp_path / "log")]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    assert psutil.wait_procs([child], timeout=10)[1] == []
+    assert psutil.wait_procs([child], timeout=60)[1] == []
 
 
 def test_the_group_of_another_parents_child_can_be_ended(make: Make) -> None:

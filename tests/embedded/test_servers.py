@@ -22,21 +22,21 @@ def produce(bootstrap_servers: str, topic: str, value: bytes) -> None:
     failures: list[object] = []
     producer = Producer({"bootstrap.servers": bootstrap_servers, "message.max.bytes": 1_100_000})
     producer.produce(topic, value, on_delivery=lambda error, _: failures.append(error) if error else None)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     assert not failures
 
 
 def read_all(bootstrap_servers: str, topic: str, count: int) -> list[bytes | None]:
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "reads-without-a-group"})
     consumer.assign([TopicPartition(topic, 0, 0)])
-    values = [message.value() for message in consumer.consume(count, timeout=30)]
+    values = [message.value() for message in consumer.consume(count, timeout=60)]
     consumer.close()
     return values
 
 
 def create(bootstrap_servers: str, topic: str, *, partitions: int = 1, replicas: int = 1) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
-    admin.create_topics([NewTopic(topic, partitions, replication_factor=replicas)])[topic].result(30)
+    admin.create_topics([NewTopic(topic, partitions, replication_factor=replicas)])[topic].result(60)
 
 
 def ends(admin: AdminClient, topic: str, partitions: int) -> list[int | None]:
@@ -68,8 +68,8 @@ def test_kafka_takes_a_value_of_one_mebibyte_and_creates_no_topic_by_itself(kafk
     produce(kafka_servers, "large-values", b"x" * 1_048_576)
     assert read_all(kafka_servers, "large-values", 1) == [b"x" * 1_048_576]
     admin = AdminClient({"bootstrap.servers": kafka_servers, "allow.auto.create.topics": True})
-    admin.list_topics("never-created", timeout=10)
-    assert "never-created" not in admin.list_topics(timeout=10).topics
+    admin.list_topics("never-created", timeout=60)
+    assert "never-created" not in admin.list_topics(timeout=60).topics
 
 
 def test_a_group_of_the_new_protocol_gets_its_partitions(kafka_servers: str) -> None:
@@ -120,9 +120,10 @@ def test_whoever_asks_leaders_rests_while_one_is_dead(three: Servers) -> None:
     admin = admin_client(client_config(settings))
     wait_until(lambda: ends(admin, "led-by-all", 6) == [0] * 6, what="an answer of every leader")
     three.kafka.brokers[0].kill()
-    spent = time.process_time()
+    spent, began = time.process_time(), time.monotonic()
     wait_until(lambda: None not in ends(admin, "led-by-all", 6), what="other leaders")
-    assert time.process_time() - spent < 0.5
+    # Of a core a few hundredths, for as long as it takes; who does not rest takes as much of it as there is.
+    assert time.process_time() - spent < 0.5 + 0.1 * (time.monotonic() - began)
 
 
 @pytest.mark.servers
@@ -142,5 +143,5 @@ def test_no_server_outlives_a_parent_that_is_killed() -> None:
             family = psutil.Process(parent.pid).children(recursive=True)
             assert len(family) == 3, "Kafka, Elasticsearch's launcher, and its server"
             parent.send_signal(signal.SIGKILL)
-        _, alive = psutil.wait_procs(family, timeout=20)
+        _, alive = psutil.wait_procs(family, timeout=60)
         assert not alive

@@ -52,7 +52,7 @@ def role() -> Iterator[tuple[Health, str]]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     yield health, f"http://127.0.0.1:{port}"
     loop.call_soon_threadsafe(stop.set)
     thread.join()

@@ -22,7 +22,7 @@ def test_curl_python_and_the_command_line(feeding: Pipeline, tmp_path: Path) -> 
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
     script = here(example("feeds.md", "bash"), feeding)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=240)
     by = ("--user", "ana")
     assert [row["channel"] for row in feeding.lines("follow", *by)] == ["wc26-final"]
     assert feeding.lines("follow", "wc26-final", "--count", *by)[0]["followers"] == 1
@@ -34,7 +34,7 @@ def test_curl_python_and_the_command_line(feeding: Pipeline, tmp_path: Path) -> 
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
         env=environment,
     )
     assert done.stdout.splitlines() == ["broadcast:wc26-final post", "{'text': 'The line-up is out'}"]

@@ -2,7 +2,7 @@
 
 from tests.feeds.following import follow, new
 from tests.pipeline import Pipeline
-from tests.rooms.people import ok, refused
+from tests.rooms.people import ok, refused, until
 
 
 async def followers(pipeline: Pipeline, channel: str) -> int:
@@ -15,7 +15,11 @@ async def test_who_follows_is_counted_and_listed(feeding: Pipeline) -> None:
     await follow(feeding, ana, two, one, three)
     await follow(feeding, ana, one)  # again: the same
     await follow(feeding, bob, one)
-    assert [await followers(feeding, channel) for channel in (one, two, three)] == [2, 1, 1]
+
+    async def counted() -> bool:
+        return [await followers(feeding, channel) for channel in (one, two, three)] == [2, 1, 1]
+
+    await until(counted)
     listed: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -26,7 +30,11 @@ async def test_who_follows_is_counted_and_listed(feeding: Pipeline) -> None:
     ended = await ok(feeding, "DELETE", f"/v1/follows/{one}", ana)
     assert ended == {"channel": one, "since": None}
     await ok(feeding, "DELETE", f"/v1/follows/{one}", ana)  # again: the same
-    assert await followers(feeding, one) == 1
+
+    async def one_less() -> bool:
+        return await followers(feeding, one) == 1
+
+    await until(one_less)
 
 
 async def test_bounds_and_refusals(feeding: Pipeline) -> None:
@@ -47,5 +55,9 @@ async def test_erased_users_follow_nothing(feeding: Pipeline) -> None:
     ana, one = new("ana", "one")
     await follow(feeding, ana, one)
     await ok(feeding, "DELETE", f"/v1/users/{ana}/data", ana)
-    assert await followers(feeding, one) == 0
-    assert (await ok(feeding, "GET", "/v1/follows", ana))["follows"] == []
+
+    async def nothing() -> bool:
+        listed = (await ok(feeding, "GET", "/v1/follows", ana))["follows"]
+        return (await followers(feeding, one), listed) == (0, [])
+
+    await until(nothing)

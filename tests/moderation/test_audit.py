@@ -8,16 +8,19 @@ from aiohttp import ClientSession
 from tests.moderation.test_reports import posted
 from tests.moderation.test_sanctions import moderate, new_channel
 from tests.pipeline import Pipeline
-from tests.rooms.people import create, http, ok, refused
+from tests.rooms.people import create, http, ok, refused, until
 
 
 async def told(pipeline: Pipeline, channel: str, user: str | None, count: int) -> list[dict[str, Any]]:
     """What the log says, once it says so much."""
     path = f"/v1/streams/broadcast/touchline-audit-{channel}/events?limit=200"
-    for _ in range(200):
-        events = (await ok(pipeline, "GET", path, user))["events"]
-        if len(events) >= count:
-            break
+    events: list[dict[str, Any]] = []
+
+    async def all_told() -> bool:
+        events[:] = (await ok(pipeline, "GET", path, user))["events"]
+        return len(events) >= count
+
+    await until(all_told)
     assert all(event["sender"] == "touchline" and event["type"] == "moderation" for event in events)
     return [{name: value for name, value in event["data"].items() if name != "channel"} for event in events]
 

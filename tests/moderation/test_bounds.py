@@ -4,9 +4,9 @@ import asyncio
 
 from control.commands.sending import send_command
 from kernel.clock import SystemClock
-from tests.moderation.test_sanctions import new_channel, post, until
+from tests.moderation.test_sanctions import new_channel, post
 from tests.pipeline import Pipeline
-from tests.rooms.people import create, ok, person, refused
+from tests.rooms.people import create, ok, person, refused, until
 
 
 async def test_slow_mode_holds_over_devices_and_doors(ruled: Pipeline) -> None:

@@ -10,10 +10,10 @@ from aiohttp import ClientSession
 from kernel.log.positions import Kind
 from tests.accepted import chat, write
 from tests.moderation.test_reports import posted
-from tests.moderation.test_sanctions import moderate, new_channel, until
+from tests.moderation.test_sanctions import moderate, new_channel
 from tests.moderation.test_taken_back import is_blank, past
 from tests.pipeline import Pipeline
-from tests.rooms.people import create, http, ok, person, refused
+from tests.rooms.people import create, http, ok, person, refused, until
 
 SECRET = "theremin"
 
@@ -52,7 +52,9 @@ async def test_all_of_a_users_data_is_exported_to_them_and_to_no_other(ruled: Pi
     async def whole() -> bool:
         lines = await export(ruled, user, user)
         known = {line["what"] for line in lines}
-        return lines[-1] == {"what": "end", "events": 3} and {"reaction", "vote", "ban"} <= known
+        reacted = [line["with"] for line in lines if line["what"] == "reaction"]
+        all_ = lines[-1] == {"what": "end", "events": 3} and {"reaction", "vote", "ban"} <= known
+        return all_ and reacted == [["👍", "🎉"]]
 
     await until(whole)
     lines = await export(ruled, user, None)
@@ -176,7 +178,7 @@ async def test_an_export_holds_a_page_at_a_time_however_much_there_is(ruled: Pip
     async def all_is_indexed() -> bool:
         return (await counted())[0] == number
 
-    await until(all_is_indexed, within=60)
+    await until(all_is_indexed, within=180)
     before = held()
     _, size, most = await counted()
     assert size > 40e6

@@ -16,7 +16,7 @@ def test_with_curl(ruled: Pipeline, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
     script = example("moderation.md", "bash").replace("http://127.0.0.1:18080", ruled.gateway_url)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=240)
     assert json.loads((tmp_path / "muted.json").read_text())["muted"] is True
     users = json.loads((tmp_path / "who.json").read_text())["users"]
     assert [(one["user"], one["muted"], one["banned"]) for one in users] == [

@@ -7,10 +7,10 @@ import pytest
 from kernel.errors import TouchlineError
 from tests.moderation.test_audit import told
 from tests.moderation.test_reports import posted
-from tests.moderation.test_sanctions import new_channel, until
-from tests.moderation.test_taken_back import edit, retract
+from tests.moderation.test_sanctions import new_channel
+from tests.moderation.test_taken_back import edit, is_blank, past, retract
 from tests.pipeline import Pipeline
-from tests.rooms.people import change_members, create, http, ok, person
+from tests.rooms.people import change_members, create, http, ok, person, until
 from touchline import Moderation
 
 
@@ -74,6 +74,11 @@ async def test_what_is_taken_back_is_not_pinned_any_more(ruled: Pipeline) -> Non
     await edit(ruled, "eve", channel, target, "another slip")
     await retract(ruled, "eve", channel, target)
     await is_pinned(ruled, channel, "")
+
+    async def blank() -> bool:
+        return is_blank((await past(ruled, channel))[0])
+
+    await until(blank)
     with pytest.raises(TouchlineError) as refused:
         await moderator.pin(channel, target)
     assert refused.value.code == "bad_request"

@@ -3,16 +3,16 @@
 from typing import Any
 
 from tests.moderation.test_reports import posted
-from tests.moderation.test_sanctions import new_channel, until
+from tests.moderation.test_sanctions import new_channel
 from tests.moderation.test_taken_back import past, retract
 from tests.pipeline import Pipeline
-from tests.rooms.people import create, http, ok, person
+from tests.rooms.people import create, ok, patiently, person, until
 
 
 async def reply(pipeline: Pipeline, user: str, channel: str, to: Any, text: str) -> tuple[str, str]:
     """(id, code) of a reply: one of them is empty."""
     path = f"/v1/streams/chat/{channel}/events?wait=accepted"
-    _, answer = await http(pipeline, "POST", path, user, {"data": {"text": text, "reply_to": to}})
+    _, answer = await patiently(pipeline, "POST", path, user, {"data": {"text": text, "reply_to": to}})
     (result,) = answer["results"]
     return str(result.get("id", "")), str(result.get("code", ""))
 

@@ -11,7 +11,7 @@ from tests.nearby.conftest import FENCES, FRIENDS
 from tests.nearby.test_fences_tell import HERE
 from tests.nearby.test_friends import friends_of, somebody
 from tests.pipeline import Pipeline, eventually
-from tests.rooms.people import http, ok, refused
+from tests.rooms.people import PATIENCE_S, http, ok, refused
 
 T = TypeVar("T", bound=Sized)
 
@@ -27,9 +27,9 @@ async def fences_of(pipeline: Pipeline, user: str) -> list[str]:
     return found
 
 
-async def until(within_s: float, ask: Callable[[], Awaitable[T]], number: int) -> T:
+async def until(ask: Callable[[], Awaitable[T]], number: int) -> T:
     """Ask until there are so many."""
-    async with asyncio.timeout(within_s):
+    async with asyncio.timeout(PATIENCE_S):
         while len(found := await ask()) != number:  # noqa: ASYNC110 - it asks, each time anew
             await asyncio.sleep(0.2)
     return found
@@ -61,7 +61,7 @@ async def test_fences_that_were_let_in_at_one_moment_do_not_stay(walking: Pipeli
     ana, *names = somebody("ana", *(f"rush{n}" for n in range(3 * FENCES)))
     made = await asyncio.gather(*(http(walking, "PUT", f"/v1/fences/{name}", ana, HERE) for name in names))
     assert sum(status < 300 for status, _ in made) > FENCES, "the doors let more in than one may have"
-    await until(30, lambda: fences_of(walking, ana), FENCES)
+    await until(lambda: fences_of(walking, ana), FENCES)
 
 
 async def many(pipeline: Pipeline, pairs: list[tuple[str, str]]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ async def test_nobody_has_more_friends_than_one_may(walking: Pipeline) -> None:
     rest = [(ana, other) for other in others[FRIENDS - 1 :]]
     answers = await asyncio.gather(*(many(walking, [pair]) for pair in rest))
     assert sum(answer["accepted"] for answer in answers) > 1, "the doors let more in than one may have"
-    mine = await until(30, lambda: friends_of(walking, ana, limit=200), FRIENDS)
+    mine = await until(lambda: friends_of(walking, ana, limit=200), FRIENDS)
     assert set(mine.values()) == {"friends"}
     assert len(set(mine) & set(others[: FRIENDS - 1])) == FRIENDS - 1, "the newest were ended"
     # Who has as many as one may is told so, whichever of the two asks, and whoever says yes.

@@ -16,7 +16,7 @@ def test_with_curl_and_the_command_line(walking: Pipeline, tmp_path: Path) -> No
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
     script = example("nearby.md", "bash").replace("http://127.0.0.1:18080", walking.gateway_url)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=240)
     seen = eventually(
         "the fence has told",
         lambda: walking.lines(

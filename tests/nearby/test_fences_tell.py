@@ -1,11 +1,12 @@
 """Places that watch: who came and who left, on a stream of the fence's, of whom its maker may see."""
 
+import contextlib
 from typing import Any
 
 from tests.nearby.test_friends import befriend, somebody
-from tests.nearby.test_nearby import LAT, LON, METRE, be_at, share
+from tests.nearby.test_nearby import LAT, LON, METRE, be_at, sees, share
 from tests.pipeline import Pipeline, eventually
-from tests.rooms.people import Person, http, ok, person, refused
+from tests.rooms.people import Person, http, ok, person, refused, until
 
 HERE = {"lat": LAT, "lon": LON, "radius_m": 100.0}
 
@@ -22,15 +23,30 @@ def told(who: Person, stream: str) -> list[str]:
     ]
 
 
+async def has(pipeline: Pipeline, maker: str, name: str, *wanted: str) -> bool:
+    """Whether this is what the log of a fence's stream has: viewers may be told before it does."""
+    path = f"/v1/streams/broadcast/fence-{name}/events"
+    return [one["type"] for one in (await ok(pipeline, "GET", path, maker))["events"]] == [*wanted]
+
+
 async def test_friends_who_share_are_told_of(walking: Pipeline) -> None:
     ana, bob, eve, name = somebody("ana", "bob", "eve", "fence")
     await befriend(walking, (ana, bob))
     await share(walking, bob, eve)
     stream = await fence(walking, ana, name)
     async with person(walking, ana) as looks:
-        assert (await looks.ask("subscribe", stream=stream))["op"] == "subscribed"
-        for user, metres in ((bob, 500), (eve, 5), (bob, 10), (bob, 110), (bob, 50), (bob, 500)):
-            await be_at(walking, user, metres)
+        await until(lambda: looks.subscribed(stream))
+        await be_at(walking, bob, 500)
+
+        async def entered() -> bool:
+            """Also the worker hears of fences and friends a moment later; who stays comes in once."""
+            await be_at(walking, eve, 5)
+            await be_at(walking, bob, 10)
+            return bool(told(looks, stream))
+
+        await until(entered)
+        for metres in (110, 50, 500):
+            await be_at(walking, bob, metres)
         event = await looks.until(lambda m: m["op"] == "event" and m["type"] == "exit")
         assert told(looks, stream) == [f"enter {bob}", f"exit {bob}"]
         assert event["sender"] == "touchline"
@@ -48,8 +64,7 @@ async def test_friends_who_share_are_told_of(walking: Pipeline) -> None:
         assert (await other.ask("history", stream=stream, before=9))["code"] == "forbidden"
     path = f"/v1/streams/broadcast/fence-{name}/events"
     assert (await http(walking, "GET", path, eve))[0] == 403
-    events = (await ok(walking, "GET", path, ana))["events"]
-    assert [one["type"] for one in events] == ["enter", "exit", "enter", "exit"]
+    await until(lambda: has(walking, ana, name, "enter", "exit", "enter", "exit"))
     assert await refused(walking, "POST", path, ana, {"type": "enter", "data": {"user": eve}}) == (
         403,
         "forbidden",
@@ -70,7 +85,7 @@ async def test_a_fence_is_its_makers(walking: Pipeline) -> None:
     assert (status, changed["radius_m"]) == (200, 50.0)
     assert await refused(walking, "PUT", f"/v1/fences/{name}", ana, {"lat": 1.0}) == (400, "bad_request")
     async with person(walking, bob) as reader, person(walking, cat) as stranger:
-        assert (await reader.ask("subscribe", stream=f"broadcast:fence-{name}"))["op"] == "subscribed"
+        await until(lambda: reader.subscribed(f"broadcast:fence-{name}"))
         assert (await stranger.ask("subscribe", stream=f"broadcast:fence-{name}"))["code"] == "forbidden"
     await ok(walking, "DELETE", f"/v1/fences/{name}", ana)
     assert await refused(walking, "GET", f"/v1/fences/{name}", ana) == (404, "not_found")
@@ -81,24 +96,32 @@ async def test_who_was_inside_is_known_after_kill_9(walking: Pipeline) -> None:
     await befriend(walking, (ana, bob))
     await share(walking, bob)
     stream = await fence(walking, ana, name)
-    await be_at(walking, bob, 10)
-    path = f"/v1/streams/broadcast/fence-{name}/events"
     async with person(walking, ana) as looks:
-        assert (await looks.ask("subscribe", stream=stream, last=10))["op"] == "subscribed"
-        await looks.until(lambda _: told(looks, stream) == [f"enter {bob}"])
+        await until(lambda: looks.subscribed(stream, last=10))
+
+        async def entered() -> bool:
+            await be_at(walking, bob, 10)
+            return bool(told(looks, stream))
+
+        await until(entered)
+        assert told(looks, stream) == [f"enter {bob}"]
         walking.kill("stream")
         walking.start("stream")
         await be_at(walking, bob, 20)  # still inside: nothing is told again
         await be_at(walking, bob, 300)
         await looks.until(lambda _: len(told(looks, stream)) == 2)
         assert told(looks, stream) == [f"enter {bob}", f"exit {bob}"]
+    found = False
+    for _ in range(4):  # where it takes longer to start than somebody who says nothing is there, once more
         walking.kill("edge")
-    await share(walking, bob, on=True)
-    await be_at(walking, bob, 30)
-    walking.start("edge")  # which finds where everybody is
-    async with person(walking, ana) as again:
-        page = await again.ask("nearby", lat=LAT, lon=LON)
-        assert [one["user"] for one in page["friends"]] == [bob]
-    events = (await ok(walking, "GET", path, ana))["events"]
-    assert [one["type"] for one in events] == ["enter", "exit", "enter"]
+        await share(walking, bob, on=True)
+        await be_at(walking, bob, 30)
+        walking.start("edge")  # which finds where everybody is
+        async with person(walking, ana) as again:
+            with contextlib.suppress(TimeoutError):
+                found = bool(await sees(again, bob, within_s=5))
+        if found:
+            break
+    assert found
+    await until(lambda: has(walking, ana, name, "enter", "exit", "enter"))
     eventually("the worker is there", lambda: walking.is_ready("stream"))

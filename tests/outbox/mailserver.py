@@ -37,7 +37,7 @@ class Mails:
             self.to += envelope.rcpt_tos
         return self.of_message
 
-    async def until(self, count: int, within: float = 20) -> list[EmailMessage]:
+    async def until(self, count: int, within: float = 60) -> list[EmailMessage]:
         """The e-mails, once there are so many."""
         deadline = time.monotonic() + within
         while len(self.got) < count:
@@ -53,7 +53,7 @@ def mail_server() -> Iterator[Mails]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     mails = Mails()
-    controller = Controller(mails, hostname="127.0.0.1", port=port)
+    controller = Controller(mails, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     mails.url = f"smtp://127.0.0.1:{port}"
     try:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from tests.rooms.people import PATIENCE_S
+
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -50,12 +52,17 @@ class Hook:
                 self._came.notify_all()
         return web.Response(status=status, headers=headers)
 
+    async def until_ids(self, ids: list[str]) -> None:
+        """Each of these has come, and perhaps again: they come at least once."""
+        async with asyncio.timeout(2 * PATIENCE_S), self._came:
+            await self._came.wait_for(lambda: {got.id for got in self.received} >= {*ids})
+
     @property
     def count(self) -> int:
         """Events that were received, those of digests too."""
         return sum(got.body["data"].get("count", 1) for got in self.received)
 
-    async def until(self, number: int, within: float = 20) -> list[Got]:
+    async def until(self, number: int, within: float = PATIENCE_S) -> list[Got]:
         """So many have come."""
         async with asyncio.timeout(within), self._came:
             await self._came.wait_for(lambda: len(self.received) >= number)

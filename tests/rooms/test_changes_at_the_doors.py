@@ -6,11 +6,22 @@ from typing import Any
 import pytest
 
 from tests.pipeline import Pipeline
-from tests.rooms.people import change_members, create, http, new_room, ok, person, refused, stream_of
+from tests.rooms.people import change_members, create, http, new_room, ok, person, refused, stream_of, until
 
 
 def roles(room: dict[str, Any]) -> dict[str, str]:
     return {one["user"]: one["role"] for one in room["members"]}
+
+
+async def listed(pipeline: Pipeline, user: str, rooms: list[str]) -> None:
+    """Wait until a user's rooms are listed in this order, the latest first: the order is by what was said in
+    them, which is told a moment later.
+    """
+
+    async def in_order() -> bool:
+        return [row["room"] for row in (await ok(pipeline, "GET", "/v1/rooms", user))["rooms"]] == rooms[::-1]
+
+    await until(in_order)
 
 
 async def test_a_room_is_in_force_when_it_is_answered(roomy: Pipeline) -> None:
@@ -30,10 +41,18 @@ async def test_a_room_is_in_force_when_it_is_answered(roomy: Pipeline) -> None:
     assert {one["since"] for one in made["members"]} == {made["seq"]}
     for user in ("ana", "bob"):
         assert await ok(roomy, "GET", f"/v1/rooms/{body['room']}", user) == made
-        rows = (await ok(roomy, "GET", "/v1/rooms?limit=200", user))["rooms"]
-        row = next(row for row in rows if row["room"] == body["room"])
-        assert (row["role"], row["members"], row["muted"]) == (roles(made)[user], 3, False)
-        assert row["last"]["data"]["what"] == "created"
+
+        async def row(user: str = user) -> dict[str, Any]:
+            rows = (await ok(roomy, "GET", "/v1/rooms?limit=200", user))["rooms"]
+            return dict(next(row for row in rows if row["room"] == body["room"]))
+
+        found = await row()
+        assert (found["role"], found["members"], found["muted"]) == (roles(made)[user], 3, False)
+
+        async def is_last(row: Any = row) -> bool:  # what was said there is told a moment later
+            return bool(((await row())["last"] or {}).get("data", {}).get("what") == "created")
+
+        await until(is_last)
     async with person(roomy, "bob") as bob:
         answer = await bob.ask("room", do="get", room=body["room"])
         assert {k: v for k, v in answer.items() if k not in ("id", "op")} == made
@@ -69,6 +88,7 @@ async def test_the_same_by_websocket(roomy: Pipeline) -> None:
 
 
 async def test_a_stranger_learns_nothing_of_a_room(roomy: Pipeline) -> None:
+    nosy = "who is in no room"
     room = await create(roomy, "ana", "bob")
     for name in (room, "never-made"):
         path = f"/v1/rooms/{name}"
@@ -82,12 +102,12 @@ async def test_a_stranger_learns_nothing_of_a_room(roomy: Pipeline) -> None:
             ("GET", f"/v1/channels/room-{name}", None),
             ("POST", f"/v1/streams/chat/room-{name}/events", {"data": {"text": "x"}}),
         ):
-            answer = await http(roomy, method, where, "eve", body)
+            answer = await http(roomy, method, where, nosy, body)
             assert answer[0] == 404, (method, where, answer)
             assert answer[1]["code"] == "not_found"
             assert answer[1]["detail"].replace(name, "…") == "There is no room …."
-    assert await ok(roomy, "GET", "/v1/rooms", "eve") == {"rooms": [], "next": None}
-    assert await refused(roomy, "GET", "/v1/users/ana/rooms", "eve") == (403, "forbidden")
+    assert await ok(roomy, "GET", "/v1/rooms", nosy) == {"rooms": [], "next": None}
+    assert await refused(roomy, "GET", "/v1/users/ana/rooms", nosy) == (403, "forbidden")
     assert room in [r["room"] for r in (await ok(roomy, "GET", "/v1/users/ana/rooms", None))["rooms"]]
 
 
@@ -206,6 +226,8 @@ async def test_a_cursor_of_somebody_else_shows_ones_own_rooms_alone(roomy: Pipel
     theirs = [await create(roomy, "lea") for _ in range(3)]
     mine = [await create(roomy, "max") for _ in range(2)]
     theirs.append(await create(roomy, "lea"))  # later than all of the others
+    await listed(roomy, "lea", theirs)
+    await listed(roomy, "max", mine)
     cursor = (await ok(roomy, "GET", "/v1/rooms?limit=1", "lea"))["next"]
     page = await ok(roomy, "GET", f"/v1/rooms?cursor={cursor}", "max")
     assert [row["room"] for row in page["rooms"]] == mine[::-1]
@@ -218,6 +240,7 @@ async def test_a_cursor_of_somebody_else_shows_ones_own_rooms_alone(roomy: Pipel
 
 async def test_pages_of_rooms_hold_each_once(roomy: Pipeline) -> None:
     made = [await create(roomy, "many rooms") for _ in range(5)]
+    await listed(roomy, "many rooms", made)
     found: list[str] = []
     cursor: str | None = ""
     while cursor is not None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline import Pipeline, running
 from tests.rooms.conftest import NO_ELASTICSEARCH
-from tests.rooms.people import create, history, http, ok, person, say, stream_of
+from tests.rooms.people import PATIENCE_S, create, history, http, ok, person, say, stream_of, until
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ async def test_a_worker_that_dies_between_leaves_rooms_as_their_streams_say(dyin
     async def talk() -> list[int]:
         seqs = []
         for n in range(60):
-            status, result = await say(dying, "ana", room, f"m{n}", key=f"m{n}")
+            status, result = await say(dying, "ana", room, f"m{n}", key=f"m{n}", again=False)
             if status == 202 and result.get("ok"):
                 seqs.append(result["seq"])
             await asyncio.sleep(0.05)
@@ -69,12 +71,18 @@ async def test_a_worker_that_dies_between_leaves_rooms_as_their_streams_say(dyin
                 inside[user] = None
             else:
                 inside.pop(user)
-    shown = await ok(dying, "GET", f"/v1/rooms/{room}", "ana")
-    assert {one["user"] for one in shown["members"]} == set(inside)
-    # Each user's own list agrees.
-    for n in range(20):
+
+    async def members_agree() -> bool:
+        shown = await ok(dying, "GET", f"/v1/rooms/{room}", "ana")
+        return {one["user"] for one in shown["members"]} == set(inside)
+
+    async def their_list_agrees(n: int) -> bool:
         rooms = await ok(dying, "GET", f"/v1/users/u{n}/rooms", None)
-        assert bool(rooms["rooms"]) is (f"u{n}" in inside), n
+        return bool(rooms["rooms"]) is (f"u{n}" in inside)
+
+    await until(members_agree)
+    for n in range(20):
+        await until(partial(their_list_agrees, n))
         assert (await history(dying, f"u{n}", room))[0] == (200 if f"u{n}" in inside else 404)
 
 
@@ -86,12 +94,13 @@ async def test_counts_and_places_survive_whoever_dies(dying: Pipeline) -> None:
 
     async def talk() -> None:
         for n in range(40):
-            status, result = await say(dying, ("una", "cat")[n % 2], room, f"@bob {n}", key=f"c{n}")
+            by = ("una", "cat")[n % 2]
+            status, result = await say(dying, by, room, f"@bob {n}", key=f"c{n}", again=False)
             if status == 202 and result.get("ok"):
                 ids.append((result["seq"], result["id"]))
             if n % 5 == 4 and ids:
                 body = {"type": "retract", "data": {"target": ids[-1][1]}}
-                await http(dying, "POST", path, ("una", "cat")[n % 2], body)
+                await http(dying, "POST", path, by, body)
             await asyncio.sleep(0.03)
 
     async def read() -> int:
@@ -118,7 +127,8 @@ async def test_counts_and_places_survive_whoever_dies(dying: Pipeline) -> None:
     await say(dying, "una", room, "the end")
     page = (await http(dying, "GET", f"{path}?limit=500", "bob"))[1]["events"]
     gone = {event["data"]["target"] for event in page if event["type"] == "retract"}
-    for _ in range(100):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
         rows = (await http(dying, "GET", "/v1/rooms", "bob"))[1]["rooms"]
         row = next(one for one in rows if one["room"] == room)
         unread = [e for e in page if "n" in e and e["seq"] > row["read"] and e["id"] not in gone]

@@ -1,6 +1,7 @@
 """What is unread, on each device and after crashes; rows that are pushed; devices that follow all rooms."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ from kernel.log.positions import Kind
 from tests.accepted import event, write
 from tests.pipeline import Pipeline
 from tests.rooms.people import (
+    PATIENCE_S,
     Person,
     change_members,
     create,
@@ -19,6 +21,7 @@ from tests.rooms.people import (
     say,
     shown,
     stream_of,
+    until,
 )
 
 
@@ -30,7 +33,8 @@ async def rows(pipeline: Pipeline, user: str) -> dict[str, dict[str, Any]]:
 async def row_until(pipeline: Pipeline, user: str, room: str, **wanted: Any) -> dict[str, Any]:
     """The row once it says this; what it says when time is up."""
     row: dict[str, Any] = {}
-    for _ in range(100):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
         row = (await rows(pipeline, user)).get(room, {})
         if all(row.get(name) == value for name, value in wanted.items()):
             return row
@@ -114,6 +118,7 @@ async def test_rows_are_pushed_and_reading_on_the_phone_takes_the_badge_from_the
 ) -> None:
     room, other = await create(roomy, "una", "dan"), await create(roomy, "una", "dan")
     seq = await said(roomy, "una", other, "latest")
+    await row_until(roomy, "dan", other, unread=1)
     async with person(roomy, "dan", "phone") as phone, person(roomy, "dan", "laptop") as laptop:
         page = await laptop.ask("inbox", limit=1)
         assert [row["room"] for row in page["rooms"]] == [other]
@@ -161,6 +166,7 @@ async def test_a_device_follows_all_rooms_from_what_it_acknowledged(roomy: Pipel
     rooms = [await create(roomy, "una", "eli") for _ in range(3)]
     for n in range(25):
         await said(roomy, "una", rooms[0], f"a{n}")
+    await row_until(roomy, "eli", rooms[0], unread=25)
     async with person(roomy, "eli", "phone") as phone:
         synced = await phone.ask("sync")
         assert (synced["op"], synced["rooms"]) == ("synced", 3)
@@ -199,8 +205,12 @@ async def test_who_is_there_is_told_what_others_have_and_read_and_that_they_type
     seq = await said(roomy, "una", room, "hello")
     async with person(roomy, "una", "tv") as una, person(roomy, "fay", "phone") as fay:
         await una.ask("subscribe", stream=stream_of(room), members=True)
-        before = await una.ask("presence", stream=stream_of(room), members=True)
-        assert [(one["user"], one["devices"]) for one in before["members"]] == [("una", 1)]
+
+        async def alone() -> bool:
+            before = await una.ask("presence", stream=stream_of(room), members=True)
+            return [(one["user"], one["devices"]) for one in before["members"]] == [("una", 1)]
+
+        await until(alone)
         await fay.ask("subscribe", stream=stream_of(room))
         await una.until(lambda m: m["op"] == "join" and m["user"] == "fay")
         await fay.ask("ack", stream=stream_of(room), seq=seq)
@@ -226,18 +236,29 @@ async def test_devices_are_listed_and_signed_out(roomy: Pipeline) -> None:
         for device in (phone, tv):
             await device.ask("ack", stream=stream_of(room), seq=seq)
         await row_until(roomy, "gus", room, delivered=seq)
-        listed = await ok(roomy, "GET", "/v1/devices", "gus")
-        assert {one["device"] for one in listed["devices"]} == {"phone", "tv"}
-        assert all(one["last_active"].endswith("Z") for one in listed["devices"])
+
+        async def listed(*devices: str) -> bool:
+            found = (await ok(roomy, "GET", "/v1/devices", "gus"))["devices"]
+            assert all(one["last_active"].endswith("Z") for one in found)
+            return {one["device"] for one in found} == {*devices}
+
+        await until(lambda: listed("phone", "tv"))  # each of them has said something
         await ok(roomy, "DELETE", "/v1/devices/phone", "gus")
         assert await phone.closed() == 4001
-        assert [one["device"] for one in (await ok(roomy, "GET", "/v1/devices", "gus"))["devices"]] == ["tv"]
+        await until(lambda: listed("tv"))
         assert await refused(roomy, "DELETE", "/v1/devices/phone", "gus") == (404, "not_found")
         assert await refused(roomy, "POST", "/v1/users/gus/disconnect", "gus") == (403, "forbidden")
         await ok(roomy, "POST", "/v1/users/gus/disconnect", None)
         assert await tv.closed() == 4001
-    async with person(roomy, "gus", "phone") as phone:
-        await phone.ask("sync")
-        await phone.event("hello")  # it has forgotten what it had
+
+    async def all_anew() -> bool:  # it has forgotten what it had
+        async with person(roomy, "gus", "phone") as phone:
+            await phone.ask("sync")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3):
+                    return bool(await phone.event("hello"))
+            return False
+
+    await until(all_anew)
     status, _ = await http(roomy, "GET", "/v1/devices", None)
     assert status == 400

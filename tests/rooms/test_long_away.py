@@ -20,7 +20,7 @@ from kernel.log.topics import DAY_MS, topic_names
 from schemas.codec import Codec
 from tests.accepted import chat, write, writer
 from tests.pipeline import Pipeline, running
-from tests.rooms.people import person
+from tests.rooms.people import PATIENCE_S, person
 
 DAYS, EACH = 29, 3
 NOW = SystemClock().now_ms()
@@ -37,7 +37,7 @@ def quiet(
         topic, producer = topic_names(pipeline.settings).fanout_live, writer(pipeline.settings)
         for number in range(pipeline.settings.topics.partitions):
             producer.produce(topic, b"long ago", b"long ago", number)
-        assert producer.flush(20) == 0
+        assert producer.flush(PATIENCE_S) == 0
         drop(pipeline, *(TopicPartition(topic, n, 1) for n in range(pipeline.settings.topics.partitions)))
         pipeline.start("edge")
         yield pipeline
@@ -47,7 +47,7 @@ def drop(pipeline: Pipeline, *until: TopicPartition) -> None:
     """What retention does."""
     admin = AdminClient(client_config(pipeline.settings))
     for done in admin.delete_records(list(until)).values():
-        done.result(20)
+        done.result(PATIENCE_S)
 
 
 def past(room: str) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ def lie_there(pipeline: Pipeline, room: str, user: str, acked: int) -> list[dict
     producer.produce(names.tallies, tally_type(settings).encode(tally), f"room-{room}")
     key, place = places_key(user, 0), partition_of(user, settings.topics.partitions)
     producer.produce(names.places, places_type(settings).encode(places), key, partition=place)
-    assert producer.flush(20) == 0
+    assert producer.flush(PATIENCE_S) == 0
     write(settings, Kind.CHAT, events)
     return events
 

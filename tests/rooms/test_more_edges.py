@@ -11,7 +11,7 @@ import pytest
 from consumers.client.viewer import Gap, Viewer
 from tests.consumers.edges import EdgeProcess
 from tests.pipeline import Pipeline
-from tests.rooms.people import change_members, create, person, said, stream_of
+from tests.rooms.people import PATIENCE_S, Person, change_members, create, person, said, stream_of, until
 from tests.rooms.test_inbox import pushed, row_until
 
 
@@ -41,8 +41,12 @@ async def test_edges_tell_each_other_who_types_has_read_and_is_here(
             async for _ in bob.sync():
                 break
             await ana.until(lambda m: m["op"] == "join" and m["user"] == "bob")
-            there = await ana.ask("presence", stream=stream, members=True)
-            assert [(one["user"], one["devices"]) for one in there["members"]] == [("ana", 1), ("bob", 1)]
+
+            async def both(ana: Person = ana) -> bool:
+                there = await ana.ask("presence", stream=stream, members=True)
+                return [(one["user"], one["devices"]) for one in there["members"]] == [("ana", 1), ("bob", 1)]
+
+            await until(both)
             await bob.typing(stream)
             await ana.until(lambda m: m["op"] == "typing" and m["user"] == "bob")
             await bob.read(stream, seq)
@@ -64,7 +68,7 @@ async def test_reading_at_one_edge_takes_the_badge_at_another(
     ):
         await laptop.ask("inbox")
         assert (await phone.ask("read", stream=stream_of(room), seq=seq))["op"] == "ok"
-        await laptop.until(pushed(laptop, room, unread=0, read=seq), within=5)
+        await laptop.until(pushed(laptop, room, unread=0, read=seq))
 
 
 async def test_a_device_follows_all_rooms_of_a_cell_when_edges_come_and_go(
@@ -89,7 +93,7 @@ async def test_a_device_follows_all_rooms_of_a_cell_when_edges_come_and_go(
         async def say_everywhere(text: str) -> None:
             for room, stream in zip(rooms, streams, strict=True):
                 said_[stream].append(await said(roomy, "una", room, text))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(2 * PATIENCE_S):
                 while heard != said_:
                     if following.done():
                         following.result()

@@ -1,6 +1,5 @@
 """Search finds what is somebody's to read, in hits, totals and facets alike; alerts tell no room's texts."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline import Pipeline, running
-from tests.rooms.people import change_members, create, http, ok, said
+from tests.rooms.people import change_members, create, http, ok, said, until
 from tests.search_indexer.conftest import QUICK
 
 
@@ -36,9 +35,10 @@ def texts(answer: dict[str, Any]) -> list[str]:
 
 
 async def until_found(pipeline: Pipeline, q: str, total: int) -> None:
-    async with asyncio.timeout(30):
-        while (await search(pipeline, None, q))["total"] < total:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    async def are_there() -> bool:
+        return bool((await search(pipeline, None, q))["total"] >= total)
+
+    await until(are_there)
 
 
 async def test_search_keeps_to_everybodys_own_times(found: Pipeline) -> None:
@@ -84,12 +84,31 @@ async def test_an_alert_tells_only_where_and_only_whom_it_may(found: Pipeline) -
         ("leaky", "bob", {"q": "giraffe", "readers": ["eve"]}),
     ):
         assert (await http(found, "PUT", f"/v1/alerts/{name}", owner, body))[0] == 201
-    await asyncio.sleep(1.5)  # a saved alert is about what comes once the indexer has read it
+
+    async def told(name: str, owner: str) -> list[dict[str, Any]]:
+        path = f"/v1/streams/broadcast/alert-{name}/events?limit=500"
+        return [one["data"]["event"] for one in (await ok(found, "GET", path, owner))["events"]]
+
+    whose = (("of-bob", "bob"), ("of-eve", "eve"), ("leaky", "bob"))
+
+    async def all_told_of(text: str) -> bool:
+        return all([text in str(await told(*one)) for one in whose])
+
+    async def all_are_known() -> bool:  # a saved alert is about what comes once the indexer has read it
+        await ok(found, "POST", "/v1/streams/chat/zoo/events", None, {"data": {"text": "a giraffe in a zoo"}})
+        return await all_told_of("a giraffe in a zoo")
+
+    await until(all_are_known)
     seq = await said(found, "ana", room, "a giraffe")
-    told = "/v1/streams/broadcast/alert-of-bob/events"
-    async with asyncio.timeout(20):
-        while not (events := (await ok(found, "GET", told, "bob"))["events"]):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-    assert events[0]["data"]["event"] == {"stream": f"chat:room-{room}", "seq": seq}
-    for name, owner in (("of-eve", "eve"), ("leaky", "bob")):
-        assert (await ok(found, "GET", f"/v1/streams/broadcast/alert-{name}/events", owner))["events"] == []
+
+    async def is_told() -> bool:
+        return {"stream": f"chat:room-{room}", "seq": seq} in await told("of-bob", "bob")
+
+    await until(is_told)
+    await ok(found, "POST", "/v1/streams/chat/zoo/events", None, {"data": {"text": "the last giraffe"}})
+    await until(lambda: all_told_of("the last giraffe"))
+    for one in whose[1:]:
+        assert {event["stream"] for event in await told(*one)} == {"chat:zoo"}
+    assert [event for event in await told("of-bob", "bob") if "text" in str(event)] == [
+        event for event in await told("of-bob", "bob") if event["stream"] == "chat:zoo"
+    ]

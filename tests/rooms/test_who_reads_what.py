@@ -14,6 +14,7 @@ from tests.rooms.people import (
     history,
     http,
     ok,
+    patiently,
     person,
     said,
     say,
@@ -195,7 +196,7 @@ async def test_moderators_take_back_what_others_have_said_and_members_do_not(roo
 
     async def take_back(user: str) -> str:
         body = {"type": "retract", "data": {"target": result["id"]}}
-        _, answer = await http(roomy, "POST", path, user, body)
+        _, answer = await patiently(roomy, "POST", path, user, body)
         one = answer["results"][0] if "results" in answer else answer
         return str(one.get("code") or "done")
 

@@ -23,7 +23,7 @@ def records(settings: Settings, topic: str) -> list[Any]:
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         ends = 0
         while ends < len(partitions):
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None
             if message.error() is None:
                 found.append(message)
@@ -67,7 +67,7 @@ async def complete(
     settings: Settings, client: AsyncElasticsearch, stream: str, count: int, *, kind: Kind = Kind.CHAT
 ) -> None:
     """Wait until so many documents of a stream are found."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         while True:
             try:
                 answer = await client.count(

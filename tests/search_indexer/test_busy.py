@@ -20,7 +20,7 @@ from tests.search_indexer.conftest import QUICK
 from tests.search_indexer.reading import complete, documents, records
 from tests.servers import data_directory, running_elasticsearch
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(550)]
 _offsets = count(1)
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -65,7 +65,7 @@ async def test_the_log_waits_while_nothing_is_taken(
     settings, prefix = indexing.settings, indexing.settings.elasticsearch.index_prefix
 
     async def until_it_waits() -> None:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(150):
             while says not in indexing.problems("index").get("elasticsearch", ""):
                 # Elasticsearch looks at its disk now and then, and takes the block away where there is room.
                 await cause(client, prefix, full=True)

@@ -74,7 +74,7 @@ def test_what_cannot_be_indexed_is_rejected_and_the_next_event_flows(indexing: P
 
     producer = Producer(client_config(indexing.settings))
     producer.produce(topic, b"not avro", key=b"lost")
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     write(indexing.settings, Kind.CHAT, [chat("lost", 2, "after the broken one")])
     eventually("the next one is found", lambda: indexing.lines("search", '"the broken"')[0]["hits"])
     codec, rejected = Codec("rejection"), topic_names(indexing.settings).rejected

@@ -13,9 +13,8 @@ from search_indexer.text.by_channel import ChannelFoldings, check_language
 from search_indexer.text.folding import Folding
 from search_indexer.text.languages import detector, languages_of
 from tests.moderation.test_reports import posted
-from tests.moderation.test_sanctions import until
 from tests.pipeline import running
-from tests.rooms.people import http, ok
+from tests.rooms.people import http, ok, until
 from tests.search_indexer.conftest import QUICK
 
 SEVERAL = "english,spanish,german,french,portuguese"

@@ -121,7 +121,7 @@ async def asking(meant: Pipeline) -> AsyncIterator[Searcher]:
 
 
 async def until(searcher: Searcher, search: Search, total: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             if (await searcher.search(search, Page())).total == total:
                 return

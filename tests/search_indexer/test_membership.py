@@ -17,7 +17,7 @@ from search_indexer.indexing.source import EventSource
 from tests.accepted import event, write
 from tests.pipeline import eventually
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(550)]
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ async def test_elasticsearch_finds_what_matching_finds(
         write(started.settings, Kind.CHAT, said)
         async with elastic_client(started.settings) as client:
             searcher = Searcher(client, started.settings, SystemClock())
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 while True:
                     if (await searcher.search(Search(channels=("asia",)), Page())).total == len(asked):
                         break

@@ -118,7 +118,7 @@ def day(indexing: Pipeline) -> dict[str, Said]:
 
 @pytest.fixture
 async def asked(searcher: Searcher, day: dict[str, Said]) -> Searcher:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             if (await searcher.search(Search(channels=("ubuntu",)), Page(limit=1))).total == len(day):
                 return searcher

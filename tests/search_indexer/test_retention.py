@@ -25,7 +25,7 @@ from tests.accepted import START_MS, chat, event, write, writer
 from tests.pipeline import Pipeline, eventually
 from tests.search_indexer.reading import complete, documents
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(550)]
 DAY_MS = 24 * 60 * 60 * 1000
 OLD_MS = START_MS - 2 * DAY_MS
 
@@ -43,7 +43,7 @@ def set_class(settings: Settings, channel: str, name: str) -> None:
     producer.produce(
         topic_names(settings).channels, Codec("channel").encode(to_avro(record)), channel.encode(), 0
     )
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
 async def in_history(settings: Settings, channel: str, retention: Retention) -> list[int]:
@@ -57,7 +57,7 @@ async def in_history(settings: Settings, channel: str, retention: Retention) -> 
 
 async def until(expected: Any, ask: Callable[[], Awaitable[Any]]) -> None:
     """Ask until this is the answer."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             if await ask() == expected:
                 return

@@ -55,7 +55,7 @@ async def ids(searcher: Searcher, search: Search, **page: Any) -> list[str]:
 
 async def until(searcher: Searcher, search: Search, total: int) -> Found:
     """Search until so many are found."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             found = await searcher.search(search, Page(limit=100))
             if found.total == total:

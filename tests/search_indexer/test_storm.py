@@ -87,7 +87,7 @@ class Storm:
             self.pipeline.launch("index")
             await asyncio.to_thread(self.servers.elasticsearch.start)
         ready = partial(self.pipeline.is_ready, "index")
-        await asyncio.to_thread(eventually, "the indexer is ready", ready, within=60)
+        await asyncio.to_thread(eventually, "the indexer is ready", ready, within=180)
         self.calm.set()
 
     async def read(self, history: History) -> int:

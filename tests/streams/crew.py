@@ -54,7 +54,7 @@ class Crew:
             process.kill()
         else:
             process.terminate()
-        process.wait(timeout=40)
+        process.wait(timeout=90)
 
     def freeze(self, number: int, seconds: float) -> None:
         """SIGSTOP; `look` wakes it up again."""
@@ -98,7 +98,7 @@ def set_back(settings: Settings, share: float) -> None:
 
     def commit() -> bool:
         try:
-            known = [at for at in consumer.committed(places, timeout=10) if at.offset > 0]
+            known = [at for at in consumer.committed(places, timeout=60) if at.offset > 0]
             back = [TopicPartition(topic, at.partition, int(at.offset * share)) for at in known]
             if back:
                 consumer.commit(offsets=back, asynchronous=False)

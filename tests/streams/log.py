@@ -44,7 +44,7 @@ class Log:
         producer = Producer(self._servers)
         at = partition_of(channel, self._partitions) if partition is None else partition
         producer.produce(self.names.ingest[kind], value, channel.encode(), at)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
 
     def post_chats(
         self, count: int, channels: int, rng: random.Random, *, poison: float = 0.0, first: int = 0
@@ -79,7 +79,7 @@ class Log:
         value = Codec("presence").encode({"edge": edge, "cell": edge, "at": 0, "streams": streams})
         producer = Producer(self._servers)
         producer.produce(self.names.presence, value, edge.encode())
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
 
     def audiences(self, channel: str) -> list[dict[str, int]]:
         """The audiences that were told on `broadcast:<channel>`."""
@@ -126,7 +126,7 @@ class Log:
             for kind in kinds:
                 ends = self._ends(consumer, self.names.ingest[kind])
                 asked = [TopicPartition(self.names.ingest[kind], p) for p in ends]
-                for at in consumer.committed(asked, timeout=10):
+                for at in consumer.committed(asked, timeout=60):
                     behind += ends[at.partition] - max(0, at.offset)
             return behind
         except KafkaException as error:
@@ -138,9 +138,9 @@ class Log:
 
     @staticmethod
     def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
         return {
-            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions
+            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=60)[1] for p in partitions
         }
 
 

@@ -24,7 +24,7 @@ def test_the_faust_command_agents_tables_and_web_are_as_ever(kafka_servers: str,
     admin = AdminClient({"bootstrap.servers": kafka_servers})
     topics = [NewTopic(f"{name}-{topic}", 2) for topic in ("posts", "words")]
     for done in admin.create_topics(topics).values():
-        done.result(30)
+        done.result(60)
     environment = {
         **os.environ,
         "EXAMPLE_KAFKA": kafka_servers,
@@ -48,7 +48,7 @@ def test_the_faust_command_agents_tables_and_web_are_as_ever(kafka_servers: str,
     producer = Producer({"bootstrap.servers": kafka_servers})
     for number in range(300):
         producer.produce(f"{name}-posts", b"goal goal save" if number % 3 else b"goal", str(number))
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     with (tmp_path / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
             [*FAUST, "worker", "--web-port", str(port), "-l", "info"],
@@ -59,14 +59,14 @@ def test_the_faust_command_agents_tables_and_web_are_as_ever(kafka_servers: str,
         def counted(word: str, wanted: int) -> bool:
             assert worker.poll() is None, (tmp_path / "worker.log").read_text()[-3000:]
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/count/{word}", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/count/{word}", timeout=60) as answer:
                     return bool(json.load(answer)["count"] == wanted)
             except (urllib.error.URLError, ConnectionError):
                 return False
 
-        eventually("all words are counted", lambda: counted("goal", 500) and counted("save", 200), within=40)
+        eventually("all words are counted", lambda: counted("goal", 500) and counted("save", 200), within=120)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(30) == 0
+        assert worker.wait(90) == 0
     finally:
         if worker.poll() is None:
             worker.kill()

@@ -25,7 +25,7 @@ def command(pipeline: Pipeline, about: bytes, value: bytes | None) -> None:
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
     partition = partition_of("c", settings.topics.partitions)  # all of them behind one another
     producer.produce(topic_names(settings).control, value, about, partition)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
 def channel(pipeline: Pipeline, name: str) -> ChannelRecord | None:

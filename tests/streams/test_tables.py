@@ -35,7 +35,7 @@ class Member:
     def count(self, word: str) -> int:
         assert self.process.poll() is None, (self._home / "log").read_text()[-3000:]
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/count/{word}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/count/{word}", timeout=60) as answer:
                 return int(json.load(answer)["count"])
         except (OSError, http.client.HTTPException):  # not there, in the middle of a rebalance, or dying
             return -1
@@ -58,14 +58,14 @@ def test_a_table_in_rocksdb_goes_on_at_its_standby_when_a_worker_is_killed(
     for done in admin.create_topics(
         [NewTopic(f"{name}-{topic}", 2) for topic in ("posts", "words")]
     ).values():
-        done.result(30)
+        done.result(60)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "EXAMPLE_KAFKA": kafka_servers}
     environment |= {"EXAMPLE_NAME": name, "EXAMPLE_STORE": "rocksdb://", "EXAMPLE_STANDBYS": "1"}
 
     def post(count: int) -> None:
         for number in range(count):
             producer.produce(f"{name}-posts", b"goal save", str(number))
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
 
     with ExitStack() as stack:
         one, other = (Member(environment, tmp_path / home) for home in ("one", "other"))
@@ -76,10 +76,10 @@ def test_a_table_in_rocksdb_goes_on_at_its_standby_when_a_worker_is_killed(
             # A word is counted by the worker that has its partition; what was not committed at a kill again.
             return all(max(m.count(word) for m in members) >= wanted for word in ("goal", "save"))
 
-        eventually("both are up", lambda: min(one.count("goal"), other.count("goal")) >= 0, within=60)
+        eventually("both are up", lambda: min(one.count("goal"), other.count("goal")) >= 0, within=120)
         post(300)
-        eventually("all words are counted", lambda: counted(300, one, other), within=40)
-        eventually("each has both partitions", lambda: one.stores() == other.stores() == 2, within=30)
+        eventually("all words are counted", lambda: counted(300, one, other), within=120)
+        eventually("each has both partitions", lambda: one.stores() == other.stores() == 2, within=120)
         one.kill()
         post(200)
-        eventually("the other goes on from where it was", lambda: counted(500, other), within=60)
+        eventually("the other goes on from where it was", lambda: counted(500, other), within=120)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,6 +24,8 @@ _FEW: Final = 3
 _CONNECT_S: Final = 5.0
 #: How long somebody takes to read what has come.
 _READS_AFTER_S: Final = (0.5, 4.0)
+#: After how long somebody says again what nobody knows the fate of.
+_AGAIN_S: Final = (0.5, 2.0, 5.0)
 #: Messages that may still be answered: their ids.
 _KNOWN: Final = 10_000
 
@@ -103,9 +106,17 @@ class _Speaker(Asking):
     """Somebody who says something by way of the gateway."""
 
     async def post(self, room: str, body: dict[str, Any]) -> str:
-        """The id of the event, once it is accepted."""
+        """The id of the event, once it is accepted: said again while workers are busy, it counts once."""
         path = f"/v1/streams/chat/room-{quote(room)}/events?wait=accepted"
-        return str((await self._ask("POST", path, body))["results"][0]["id"])
+        keyed = {"key": secrets.token_urlsafe(12), **body}
+        for wait_s in _AGAIN_S:
+            try:
+                return str((await self._ask("POST", path, keyed))["results"][0]["id"])
+            except TouchlineError as error:
+                if error.code != "unavailable":
+                    raise
+            await asyncio.sleep(wait_s)
+        return str((await self._ask("POST", path, keyed))["results"][0]["id"])
 
 
 class Speakers:
