@@ -62,15 +62,14 @@ def test_operators_have_all_of_it_in_their_language(
     """Nothing that the language has a word for is English, wherever one goes."""
     file = Path(__file__).parents[2] / "web" / "src" / "languages" / f"{language}.json"
     words = json.loads(file.read_text(encoding="utf-8"))
-    english = {key for key, said in words.items() if isinstance(said, str) and said != key} - set(
-        words.values()
-    )
+    known = {key: said for key, said in words.items() if isinstance(said, str)}
+    english = known.keys() - known.values()
     say(pipeline, "tongues", "hello there")
     page = browser.open(f"{pipeline.gateway_url}/ops", **DESKTOP)
     page.evaluate(f"localStorage.setItem('touchline.language', '{language}'); location.reload()")
     page.until(shows(".verdict.good", words["All is well"]))
     page.until(shows(".origin.live", words["Live"]))
-    page.until("document.querySelector(\".folded [class*='deeds'] button:nth-of-type(2)\") !== null")
+    page.until('document.querySelector(".folded .deeds > button:nth-of-type(2)") !== null')
 
     def left() -> set[str]:
         return english & set(page.evaluate(TEXTS))
@@ -78,7 +77,7 @@ def test_operators_have_all_of_it_in_their_language(
     assert left() == set()
     assert page.evaluate("document.title") == words["Touchline operations"]
     page.fill(".another input", "tongues")
-    page.click(".another button:nth-of-type(2)")
+    page.click(".another > button:nth-of-type(2)")
     page.until(shows("dialog[open] .setting .quiet", words["Whether only members may post chat."]))
     assert left() == set()
     page.picture(f"operators-settings-{language}")
