@@ -20,7 +20,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py hatch_imports.py
 	@touch $@
 
 # The pages for viewers and operators. Without them all else works, so a failure here is told and forgiven.
-PAGES = package-lock.json web/build.py web/vite.config.ts web/vite.client.ts $(wildcard web/*.html web/src/* web/src/*/* clients/js/src/*)
+PAGES = package-lock.json web/build.py $(wildcard web/*.html web/*.ts web/src/* web/src/*/* clients/js/src/*)
 gateway/dist/index.html: $(PAGES) $(VENV)/.ready
 	@echo "Building the pages (about ten seconds)"
 	@$(BIN)/python web/build.py && touch $@

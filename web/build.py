@@ -21,8 +21,9 @@ NPM: Final = next(_NODE_HOME.rglob("node_modules/npm/bin/npm-cli.js"))
 #: Written by npm when it has installed what the lock names.
 _INSTALLED: Final = ROOT / "node_modules" / ".package-lock.json"
 _SOURCES: Final = (
-    *(ROOT / name for name in ("package-lock.json", "web/vite.config.ts", "web/vite.client.ts")),
+    ROOT / "package-lock.json",
     *sorted((ROOT / "web").glob("*.html")),
+    *sorted((ROOT / "web").glob("*.ts")),
 )
 _SOURCE_FOLDERS: Final = (ROOT / "web" / "src", ROOT / "clients" / "js" / "src")
 _COMPRESSED: Final = frozenset({".html", ".js", ".css", ".svg"})

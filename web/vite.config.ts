@@ -5,6 +5,8 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vitest/config";
 
+import { words } from "./vite.words.ts";
+
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** Each HTML file of this folder is a page. */
 const pages = readdirSync(here(".")).filter((name) => name.endsWith(".html"));
@@ -28,7 +30,7 @@ const frame: Plugin = {
 
 export default defineConfig({
   root: here("."),
-  plugins: [frame],
+  plugins: [frame, words(here("src"))],
   resolve: { alias: { "@touchline/client": here("../clients/js/src/index.ts") } },
   build: {
     outDir: here("../gateway/dist"),
@@ -36,7 +38,11 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: Object.fromEntries(pages.map((name) => [name.slice(0, -".html".length), here(name)])) },
+    rolldownOptions: {
+      // What every page has is one file, and not one for each way in which some share it.
+      output: { codeSplitting: { groups: [{ name: "all", test: /node_modules.@?preact|vite.preload-helper|(shared|js.src).(config|generated|theme|times|tongue)\./ }] } },
+      input: Object.fromEntries(pages.map((name) => [name.slice(0, -".html".length), here(name)])),
+    },
   },
   test: { include: ["tests/*.test.ts"] },
 });

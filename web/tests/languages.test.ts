@@ -1,15 +1,18 @@
 // Languages: each file has all that pages say, and says it with the same places to fill; and pages show nothing besides.
 
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 
 import es from "../src/languages/es.json";
 import ko from "../src/languages/ko.json";
 import { fromNow, many, t, type Words } from "../src/shared/tongue.ts";
 import { TEMPLATES } from "../src/studio/templates.ts";
+import { wordsIn } from "../vite.words.ts";
 import { pages, wordsOf } from "./words.ts";
 
 const FILES: Readonly<Record<string, Words>> = { es, ko };
-const found = [...pages().values()];
+const modules = pages();
+const found = [...modules.values()];
 const sentences = new Set(found.flatMap((page) => [...page.sentences]));
 const counted = new Set(found.flatMap((page) => [...page.counted]));
 /** Labels of tables, and of the sports, which are data. */
@@ -42,6 +45,28 @@ export function Page({ n }: { n: number }) {
   expect([...sentences]).toEqual(["One", "{n} here"]);
   expect(bare).toEqual(["page.tsx:4 It is less than nothing.", "page.tsx:5 Of old", "page.tsx:5 Many", "page.tsx:5 Hello you", "page.tsx:5 {} of them"]);
   expect([...kept.keys()]).toEqual(["For you"]);
+});
+
+describe("a page gets of a file what it says", () => {
+  const sources = fileURLToPath(new URL("../src/", import.meta.url));
+  const said = wordsIn(sources);
+  const PARTS: Readonly<Record<string, readonly string[]>> = { ops: ["later"] };
+  const own = (page: string) => ["main", ...(PARTS[page] ?? [])].flatMap((part) => Object.keys(said(`${sources}${page}/${part}.tsx`, "ko")));
+
+  test.each(["analyst", "home", "moderate", "nearby", "ops", "studio", "viewer"])("%s", (page) => {
+    const has = new Set(own(page));
+    for (const [name, { sentences, counted, kept }] of modules) if (name.startsWith(`${page}/`)) expect([...sentences, ...counted, ...kept.keys()].filter((key) => !has.has(key)), name).toEqual([]);
+    expect(has).toContain("The gateway cannot be reached right now.");
+    expect(has.size).toBeLessThan(Object.keys(ko).length / 2);
+  });
+
+  test("and each thing once, also where a part of it is fetched later", () => expect(own("ops").length).toBe(new Set(own("ops")).size));
+
+  test("names of types of events, where events are shown", () => {
+    const names = ["Goal", "Penalty", "Possession", "Yellow card"];
+    expect(["viewer", "studio", "home"].map((page) => names.filter((name) => !own(page).includes(name)))).toEqual([[], [], []]);
+    expect(own("ops")).not.toContain("Penalty");
+  });
 });
 
 test("the files say the same things", () => expect(Object.keys(es)).toEqual(Object.keys(ko)));

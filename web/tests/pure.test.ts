@@ -4,9 +4,9 @@ import type { Status, StreamEvent } from "@touchline/client";
 import { describe, expect, test } from "vitest";
 
 import { closings, edges, indexed, joined, lags, point, pointsOf, quantile, receivers, short, type Snapshot, unpack } from "../src/ops/figures.ts";
-import { changed, read } from "../src/ops/settings.tsx";
+import { changed, read } from "../src/ops/form.tsx";
 import { verdict } from "../src/ops/verdict.ts";
-import { plural, sayStatus } from "../src/shared/words.ts";
+import { sayStatus } from "../src/shared/words.ts";
 import { columns } from "../src/shared/bars.ts";
 import { tame } from "../src/shared/names.ts";
 import { ChatLog } from "../src/shared/chatlog.ts";
@@ -156,10 +156,6 @@ describe("words", () => {
     const said = (status: Status, now: number) => sayStatus(status, now).said;
     expect(said({ state: "waiting", retryAt: 9_000 }, 0)).toBe(said({ state: "waiting", retryAt: 9_000 }, 5_000));
     expect(said({ state: "live", caughtUp: false, behind: 12 }, 0)).toBe(said({ state: "live", caughtUp: false, behind: 3 }, 0));
-  });
-
-  test("for counts", () => {
-    expect([plural(1, "viewer"), plural(1200, "viewer")]).toEqual(["1 viewer", "1,200 viewers"]);
   });
 });
 

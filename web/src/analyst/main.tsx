@@ -27,6 +27,7 @@ import { TimeChart } from "./timechart.tsx";
 import { sayDifference } from "./wanted.ts";
 import { Watching } from "./watching.ts";
 import { many, speak, t } from "../shared/tongue.ts";
+import files from "words:here";
 
 const model = signal<Model | null>(null);
 const watching = signal<Watching | null>(null);
@@ -111,4 +112,4 @@ function Linked({ model: here }: { model: Model }) {
 start((config) => {
   open(config);
   return <Page config={config} />;
-}, speak());
+}, speak(files));

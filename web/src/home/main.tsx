@@ -23,6 +23,7 @@ import type { Order } from "./listing.ts";
 import { PLACES } from "./places.ts";
 import { Results } from "./results.tsx";
 import { Home } from "./source.ts";
+import files from "words:here";
 
 const TYPING_MS = 250;
 
@@ -124,4 +125,4 @@ function Lists({ home, config }: { home: Home; config: PageConfig }) {
   );
 }
 
-start((config) => <Page config={config} />, speak());
+start((config) => <Page config={config} />, speak(files));

@@ -1,6 +1,6 @@
 // What was done: by oneself here, which can be undone; and by whom in the channel.
 
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
 import type { Deed } from "./deeds.ts";
 import type { Desk } from "./desk.ts";
 import { many, t } from "../shared/tongue.ts";

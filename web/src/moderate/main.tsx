@@ -21,6 +21,7 @@ import { People } from "./people.tsx";
 import { Queue } from "./queue.tsx";
 import { forSpan } from "./row.tsx";
 import { many, speak, t } from "../shared/tongue.ts";
+import files from "words:here";
 
 type View = "queue" | "live" | "people" | "channel" | "log";
 
@@ -162,4 +163,4 @@ function Trouble({ here, config }: { here: Desk; config: PageConfig }) {
 start((config) => {
   open(config);
   return <Page config={config} />;
-}, speak());
+}, speak(files));

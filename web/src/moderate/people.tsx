@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import type { Sanction } from "@touchline/client";
 
 import { spelled } from "../shared/names.ts";
-import { fullTime } from "../shared/words.ts";
+import { fullTime } from "../shared/times.ts";
 import type { Desk, Theirs } from "./desk.ts";
 import { forSpan, MessageRow, step } from "./row.tsx";
 import { many, t } from "../shared/tongue.ts";

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
 import type { Case } from "./cases.ts";
 import type { Desk } from "./desk.ts";
 import { MessageRow, step } from "./row.tsx";

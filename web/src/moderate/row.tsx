@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 
 import { Kit } from "../shared/kit.tsx";
 import { spelled } from "../shared/names.ts";
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
 import type { Message } from "./cases.ts";
 import { type Desk, spanWords } from "./desk.ts";
 import { t } from "../shared/tongue.ts";

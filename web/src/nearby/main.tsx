@@ -20,6 +20,7 @@ import { type Drawing, MapPane } from "./pane.tsx";
 import { People } from "./people.tsx";
 import { You } from "./you.tsx";
 import { speak, t } from "../shared/tongue.ts";
+import files from "words:here";
 
 const AGE_MS = 1000;
 
@@ -93,4 +94,4 @@ function Demo({ model: here }: { model: Model }) {
 start((config) => {
   open(config);
   return <Page config={config} />;
-}, speak());
+}, speak(files));

@@ -6,13 +6,14 @@ import { useId, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
 import { CHANNEL } from "../shared/generated.ts";
+import { t } from "../shared/tongue.ts";
 
 export function post<T>(path: string, body: unknown): Promise<T> {
   return ask<T>(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
 export function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : "It was refused.";
+  return error instanceof Error ? error.message : t("It was refused.");
 }
 
 interface Props {
@@ -52,7 +53,7 @@ export function Confirmed({ label, name, question, children, disabled = false, c
         <p id={title}><strong>{question}</strong></p>
         {children}
         <p class="dialog-buttons">
-          <button class="button plain" type="button" onClick={() => dialog.current?.close()}>Leave it</button>
+          <button class="button plain" type="button" onClick={() => dialog.current?.close()}>{t("Leave it")}</button>
           <button class="button" type="button" onClick={() => void go()}>{label}</button>
         </p>
       </dialog>
@@ -64,11 +65,11 @@ export function Confirmed({ label, name, question, children, disabled = false, c
 export function Drain({ edge }: { edge: string }) {
   const deed = async () => {
     await post(`/v1/ops/edges/${encodeURIComponent(edge)}/drain`, {});
-    return "Its viewers are moving.";
+    return t("Its viewers are moving.");
   };
   return (
-    <Confirmed label="Drain" name={`Drain ${edge}`} question={`Drain ${edge}?`} deed={deed}>
-      <p>It takes no new viewers, moves the present ones to other edges, and then leaves. Nobody misses an event. Where it is supervised, it is started again.</p>
+    <Confirmed label={t("Drain")} name={t("Drain {edge}", { edge })} question={t("Drain {edge}?", { edge })} deed={deed}>
+      <p>{t("It takes no new viewers, moves the present ones to other edges, and then leaves. Nobody misses an event. Where it is supervised, it is started again.")}</p>
     </Confirmed>
   );
 }
@@ -76,11 +77,11 @@ export function Drain({ edge }: { edge: string }) {
 export function Retry({ receiver }: { receiver: string }) {
   const deed = async () => {
     await post(`/v1/webhooks/${encodeURIComponent(receiver)}/retry`, {});
-    return "It is tried now.";
+    return t("It is tried now.");
   };
   return (
-    <Confirmed label="Retry" name={`Retry ${receiver}`} question={`Try ${receiver} again now?`} deed={deed}>
-      <p>What waits for its next try is posted at once, and what was given up since this was last asked for is posted once more.</p>
+    <Confirmed label={t("Retry")} name={t("Retry {what}", { what: receiver })} question={t("Try {receiver} again now?", { receiver })} deed={deed}>
+      <p>{t("What waits for its next try is posted at once, and what was given up since this was last asked for is posted once more.")}</p>
     </Confirmed>
   );
 }
@@ -89,14 +90,14 @@ export function Reshard({ channel, shards, name }: { channel: string; shards: nu
   const wanted = useSignal(Math.max(2, shards * 2));
   const fits = Number.isInteger(wanted.value) && wanted.value >= 1 && wanted.value <= 256;
   const deed = async () => {
-    if (!fits) throw new Error("A channel has 1 to 256 shards.");
+    if (!fits) throw new Error(t("A channel has 1 to 256 shards."));
     await post(`/v1/channels/${encodeURIComponent(channel)}/reshard`, { shards: wanted.value });
-    return `Asked for ${wanted.value}.`;
+    return t("Asked for {n}.", { n: wanted.value });
   };
   return (
-    <Confirmed label="Reshard" name={name ?? `Reshard ${channel}`} question={`Spread the viewers of ${channel} anew?`} disabled={!CHANNEL.test(channel)} deed={deed}>
-      <p>A new version of the channel is opened beside the old one, and its viewers move to it by themselves. Nobody misses an event.</p>
-      <p><label class="shards">Shards <input class="field" type="number" min="1" max="256" value={wanted.value} onInput={(event) => (wanted.value = Number(event.currentTarget.value))} /></label></p>
+    <Confirmed label={t("Reshard")} name={name ?? t("Reshard {channel}", { channel })} question={t("Spread the viewers of {channel} anew?", { channel })} disabled={!CHANNEL.test(channel)} deed={deed}>
+      <p>{t("A new version of the channel is opened beside the old one, and its viewers move to it by themselves. Nobody misses an event.")}</p>
+      <p><label class="shards">{t("Shards")} <input class="field" type="number" min="1" max="256" value={wanted.value} onInput={(event) => (wanted.value = Number(event.currentTarget.value))} /></label></p>
     </Confirmed>
   );
 }

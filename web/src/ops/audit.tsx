@@ -4,8 +4,10 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
-import { fullTime } from "../shared/words.ts";
+import { fullTime } from "../shared/times.ts";
+import { t } from "../shared/tongue.ts";
 import { Confirmed, sentence } from "./actions.tsx";
+import { Asked, Card, Table, woven } from "./card.tsx";
 import { type KafkaRecord, type Page, readPage, topicNames, topics } from "./records.tsx";
 import { linkTo } from "./views.ts";
 
@@ -54,25 +56,17 @@ export function Audit() {
   const broadcasts = topics.value.find(({ topic }) => topic.endsWith(".events.broadcast"))?.topic ?? "";
   const more = sources.value?.some(({ page }) => page.next !== null);
   return (
-    <section class="card-table audit" aria-labelledby="audit">
-      <div class="card-head">
-        <h2 id="audit">Commands</h2>
-        <button type="button" class="button plain small" onClick={() => { sources.value = null; void look(); }}>Look again</button>
-      </div>
-      <p class="quiet">What was asked of the workers: settings, sanctions, rooms, alerts’ readers, revocations. They lie on the log for 30 days. <a href={linkTo("records", { topic: broadcasts, key: MODERATION })}>What moderators did</a> stands beside them, by channel.</p>
-      {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-      {!sources.value && !problem.value && <p class="quiet" aria-busy="true">Looking…</p>}
-      {sources.value && rows.length === 0 && <p class="quiet">Nobody has asked for anything.</p>}
+    <Card title={t("Commands")} class="audit" onLook={() => { sources.value = null; void look(); }}>
+      <p class="quiet">{woven(t("What was asked of the workers: settings, sanctions, rooms, alerts’ readers, revocations. They lie on the log for 30 days. {link} stands beside them, by channel."), { link: <a href={linkTo("records", { topic: broadcasts, key: MODERATION })}>{t("What moderators did")}</a> })}</p>
+      <Asked problem={problem.value} waits={!sources.value} />
+      {sources.value && rows.length === 0 && <p class="quiet">{t("Nobody has asked for anything.")}</p>}
       {rows.length > 0 && (
-        <div class="scroller tall" tabIndex={0} role="region" aria-label="Commands">
-          <table>
-            <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">About</th><th scope="col">With</th></tr></thead>
-            <tbody>{rows.map((one) => <CommandRow key={`${one.at} ${one.partition} ${one.offset}`} record={one} />)}</tbody>
-          </table>
-        </div>
+        <Table label={t("Commands")} tall head={[t("When"), t("Who"), t("What"), t("About"), t("With")]}>
+          {rows.map((one) => <CommandRow key={`${one.at} ${one.partition} ${one.offset}`} record={one} />)}
+        </Table>
       )}
-      {more && <p class="below"><button type="button" class="button plain small" onClick={() => void look()}>Look at earlier ones</button></p>}
-    </section>
+      {more && <p class="below"><button type="button" class="button plain small" onClick={() => void look()}>{t("Look at earlier ones")}</button></p>}
+    </Card>
   );
 }
 
@@ -82,7 +76,7 @@ function CommandRow({ record }: { record: KafkaRecord }) {
     <tr>
       <td><time dateTime={record.at}>{fullTime(record.at)}</time></td>
       <td><bdi>{actor ?? "–"}</bdi></td>
-      <td>{command ?? (record.bytes === 0 ? "taken away" : (record.text ?? "not to be read"))}</td>
+      <td>{command ?? (record.bytes === 0 ? t("taken away") : (record.text ?? t("not to be read")))}</td>
       <td><bdi>{record.key}</bdi></td>
       <td class="with"><code>{given ?? ""}</code></td>
     </tr>
@@ -109,24 +103,16 @@ export function Alerts() {
   };
   useEffect(() => void look(), []);
   return (
-    <section class="card-table audit" aria-labelledby="alerts">
-      <div class="card-head">
-        <h2 id="alerts">Alerts</h2>
-        <button type="button" class="button plain small" onClick={() => void look()}>Look again</button>
-      </div>
-      <p class="quiet">Searches that people have saved: each new event that matches comes on the alert’s stream. One that takes too much of the indexer rests for a while.</p>
-      {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-      {!alerts.value && !problem.value && <p class="quiet" aria-busy="true">Looking…</p>}
-      {alerts.value?.length === 0 && <p class="quiet">There are none.</p>}
+    <Card title={t("Alerts")} class="audit" onLook={() => void look()}>
+      <p class="quiet">{t("Searches that people have saved: each new event that matches comes on the alert’s stream. One that takes too much of the indexer rests for a while.")}</p>
+      <Asked problem={problem.value} waits={!alerts.value} />
+      {alerts.value?.length === 0 && <p class="quiet">{t("There are none.")}</p>}
       {alerts.value && alerts.value.length > 0 && (
-        <div class="scroller tall" tabIndex={0} role="region" aria-label="Alerts">
-          <table>
-            <thead><tr><th scope="col">Alert</th><th scope="col">Looks for</th><th scope="col">State</th><th scope="col"><span class="sr-only">What to do</span></th></tr></thead>
-            <tbody>{alerts.value.map((one) => <AlertRow key={one.id} alert={one} onDone={look} />)}</tbody>
-          </table>
-        </div>
+        <Table label={t("Alerts")} tall head={[t("Alert"), t("Looks for"), t("State"), ""]}>
+          {alerts.value.map((one) => <AlertRow key={one.id} alert={one} onDone={look} />)}
+        </Table>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -134,16 +120,16 @@ function AlertRow({ alert: { id, stream, suspended, ...search }, onDone }: { ale
   const forget = async () => {
     await ask(`/v1/alerts/${encodeURIComponent(id)}`, { method: "DELETE" });
     void onDone();
-    return "It is forgotten.";
+    return t("It is forgotten.");
   };
   return (
     <tr>
       <td><bdi>{id}</bdi></td>
       <td>{Object.entries(search).map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(", ") : String(value)}`).join(" · ")}</td>
-      <td class={suspended ? "bad" : undefined}>{suspended ? `rests until ${fullTime(suspended.until ?? "")}` : "asked"}</td>
+      <td class={suspended ? "bad" : undefined}>{suspended ? t("rests until {time}", { time: fullTime(suspended.until ?? "") }) : t("asked")}</td>
       <td>
-        <Confirmed label="Forget" name={`Forget ${id}`} question={`Forget the alert ${id}?`} deed={forget}>
-          <p>Nothing comes on <code>{stream}</code> any more. What came stays there.</p>
+        <Confirmed label={t("Forget")} name={t("Forget {id}", { id })} question={t("Forget the alert {id}?", { id })} deed={forget}>
+          <p>{woven(t("Nothing comes on {stream} any more. What came stays there."), { stream: <code>{stream}</code> })}</p>
         </Confirmed>
       </td>
     </tr>

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
+import { locale, number, t } from "../shared/tongue.ts";
 import { short } from "./figures.ts";
 
 interface Line {
@@ -19,13 +20,13 @@ interface Props {
   readonly at: readonly number[];
   readonly lines: readonly Line[];
   /** Above it something is wrong. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** So many seconds are shown at least, be there figures of them or not. */
-  readonly least?: number;
+  readonly least: number;
 }
 
 const HEIGHT = 168;
-const LEAST_SECONDS = 60;
+export const LEAST_SECONDS = 60;
 /** So that a quiet hour is not drawn in tenths. */
 const LEAST_TOP = 4;
 /** A limit is drawn where the values come near it: a page of quiet lines says more than a limit far above them. */
@@ -39,7 +40,7 @@ const pointed: Signal<number | null> = signal(null);
 
 export function timeOf(seconds: number, span: number): string {
   const fine = span < HOUR;
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(fine ? { second: "2-digit" } : {}) });
+  return new Date(seconds * 1000).toLocaleTimeString(locale.value, { hour: "2-digit", minute: "2-digit", ...(fine ? { second: "2-digit" } : {}) });
 }
 
 /** Values with nothing on either side, which no line would show. Where nothing was measured none is drawn across. */
@@ -54,7 +55,7 @@ function nearest(at: readonly number[], moment: number): number {
   return found;
 }
 
-export function Chart({ title, unit, at, lines, limit, least = LEAST_SECONDS }: Props) {
+export function Chart({ title, unit, at, lines, limit, least }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const asked = useRef({ limit, least });
@@ -126,7 +127,7 @@ export function Chart({ title, unit, at, lines, limit, least = LEAST_SECONDS }: 
   return (
     <figure class="chart">
       <figcaption>
-        <h2>{title}{limit !== undefined && <small> limit {limit.toLocaleString("en")} {unit}</small>}</h2>
+        <h2>{title}{limit !== undefined && <small> {t("limit {n} {unit}", { n: number(limit), unit })}</small>}</h2>
         <ul>
           {index !== null && <li class="when">{when}</li>}
           {lines.map(({ label, colour, values: all }) => (
@@ -139,7 +140,7 @@ export function Chart({ title, unit, at, lines, limit, least = LEAST_SECONDS }: 
         ref={box}
         tabIndex={0}
         role="slider"
-        aria-label={`${title}: moment`}
+        aria-label={t("{title}: moment", { title })}
         aria-valuemin={0}
         aria-valuemax={Math.max(0, at.length - 1)}
         aria-valuenow={Math.max(0, shown)}

@@ -1,6 +1,7 @@
 // From what the roles say of themselves to what an operator wants to know: rates, quantiles, totals. Pure.
 
 import { CLOSE, type CloseCode, METRIC_LABELS, METRICS } from "../shared/generated.ts";
+import { number, t } from "../shared/tongue.ts";
 
 export interface Sample {
   readonly name: string;
@@ -14,6 +15,10 @@ export interface Role {
   readonly state: "ready" | "not ready" | "down";
   readonly problems: Readonly<Record<string, string>>;
   readonly metrics: readonly Sample[];
+}
+
+export function sayState(state: Role["state"]): string {
+  return state === "ready" ? t("ready") : state === "down" ? t("down") : t("not ready");
 }
 
 export interface Version {
@@ -82,13 +87,9 @@ export interface Point {
 /** So many times the usual distance of looks is a gap. */
 const GAP = 4;
 
-type Choice = (sample: Sample) => boolean;
-
-export function total(snapshot: Snapshot, name: string, choice: Choice = () => true): number {
+export function total({ roles }: Pick<Snapshot, "roles">, name: string): number {
   let sum = 0;
-  for (const { metrics } of snapshot.roles) {
-    for (const sample of metrics) if (sample.name === name && choice(sample)) sum += sample.value ?? 0;
-  }
+  for (const { metrics } of roles) for (const sample of metrics) if (sample.name === name) sum += sample.value ?? 0;
   return sum;
 }
 
@@ -99,7 +100,7 @@ export function growth(before: Snapshot, now: Snapshot, name: string): number {
     const old = before.roles.find((other) => other.name === role.name);
     // Who did not answer, or was not asked, then has told nothing of what came in between.
     if (!old || old.metrics.length === 0) continue;
-    const [was, is] = [old, role].map((one) => one.metrics.filter((sample) => sample.name === name).reduce((all, { value }) => all + (value ?? 0), 0)) as [number, number];
+    const [was, is] = [total({ roles: [old] }, name), total({ roles: [role] }, name)];
     sum += is >= was ? is - was : is;
   }
   return sum;
@@ -203,7 +204,7 @@ export function lags({ roles }: Snapshot): Lag[] {
 }
 
 export function edges({ roles }: Snapshot): { name: string; state: Role["state"]; viewers: number; slow: number; delivered: number }[] {
-  const of = (role: Role, name: string) => role.metrics.filter((sample) => sample.name === name).reduce((sum, { value }) => sum + (value ?? 0), 0);
+  const of = (role: Role, name: string) => total({ roles: [role] }, name);
   return roles
     .filter(({ name }) => name.startsWith("edge"))
     .map((role) => ({ name: role.name, state: role.state, viewers: of(role, METRICS.VIEWERS), slow: of(role, METRICS.SLOW_VIEWERS), delivered: of(role, METRICS.DELIVERED) }));
@@ -218,8 +219,8 @@ export function indexed({ roles }: Snapshot): { topic: string; watermark: number
 
 /** Receivers of webhooks: what waits for each in memory, and how old the eldest event is that it does not have. */
 export function receivers({ roles }: Snapshot): { receiver: string; waiting: number; lag: number }[] {
-  const waiting = new Map(sums(roles, METRICS.OUTBOX_WAITING, "receiver").map(({ receiver, value }) => [receiver, value]));
-  const lag = new Map(sums(roles, METRICS.OUTBOX_LAG, "receiver").map(({ receiver, value }) => [receiver, value]));
+  const of = (name: string) => new Map(sums(roles, name, "receiver").map(({ receiver, value }) => [receiver, value]));
+  const [waiting, lag] = [of(METRICS.OUTBOX_WAITING), of(METRICS.OUTBOX_LAG)];
   const rows = [...new Set([...lag.keys(), ...waiting.keys()])].map((receiver) => ({ receiver, waiting: waiting.get(receiver) ?? 0, lag: lag.get(receiver) ?? 0 }));
   return rows.sort((a, b) => b.lag - a.lag);
 }
@@ -252,9 +253,10 @@ export function closings({ roles }: Snapshot): { code: string; means: string; co
 
 export function short(value: number | null): string {
   if (value === null || Number.isNaN(value)) return "–";
-  if (value >= 1e6) return `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} M`;
-  if (value >= 1e4) return `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)} k`;
-  return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
+  const of = (part: number, digits: number) => number(part, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+  if (value >= 1e6) return `${of(value / 1e6, value < 1e7 ? 1 : 0)} M`;
+  if (value >= 1e4) return `${of(value / 1e3, value < 1e5 ? 1 : 0)} k`;
+  return of(value, value >= 100 || Number.isInteger(value) ? 0 : 1);
 }
 
 /**

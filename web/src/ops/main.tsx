@@ -11,16 +11,17 @@ import { useEffect } from "preact/hooks";
 import { storedToken, storeToken } from "../shared/config.ts";
 import { METRICS } from "../shared/generated.ts";
 import { ThemeButton } from "../shared/theme.tsx";
-import { Chart } from "./chart.tsx";
-import { Alerts, Audit } from "./audit.tsx";
-import { type Point, type Role, type Snapshot, total } from "./figures.ts";
+import { many, speak, t } from "../shared/tongue.ts";
+import { Fetched, woven } from "./card.tsx";
+import { Chart, LEAST_SECONDS } from "./chart.tsx";
+import { type Point, type Role, sayState, type Snapshot, total } from "./figures.ts";
 import { Past, RANGES } from "./past.ts";
-import { Records } from "./records.tsx";
 import { Refusals } from "./refusals.tsx";
 import { Figures } from "./source.ts";
 import { Channels, Closings, Edges, Index, Lags, Outbox } from "./tables.tsx";
 import { verdict } from "./verdict.ts";
 import { linkTo, place, type View, VIEWS } from "./views.ts";
+import files from "words:here";
 
 const figures = new Figures();
 const past = new Past();
@@ -36,7 +37,7 @@ function Page() {
   return (
     <>
       <header class="ops-head">
-        <h1>Touchline operations</h1>
+        <h1>{t("Touchline operations")}</h1>
         <Verdict />
         <Origin />
         <ThemeButton />
@@ -49,7 +50,7 @@ function Page() {
           <main>{place.value.view === "" ? <Overview now={now} /> : <Other view={place.value.view} />}</main>
         </>
       )}
-      {!now && !problem.value && <p class="empty" aria-busy="true">Asking every role…</p>}
+      {!now && !problem.value && <p class="empty" aria-busy="true">{t("Asking every role…")}</p>}
     </>
   );
 }
@@ -57,20 +58,19 @@ function Page() {
 /** What is wrong beside what the headline says. */
 function Wrong() {
   const more = problem.value ? [] : (headline.value?.more ?? []);
-  return more.length > 0 ? <ul class="wrong" aria-label="What else is wrong">{more.map((text) => <li key={text}>{text}</li>)}</ul> : null;
+  return more.length > 0 ? <ul class="wrong" aria-label={t("What else is wrong")}>{more.map((text) => <li key={text}>{text}</li>)}</ul> : null;
 }
 
 function Views() {
   return (
-    <nav class="views" aria-label="Parts of this page">
-      {(Object.entries(VIEWS) as [View, string][]).map(([view, name]) => <a key={view} href={linkTo(view)} aria-current={place.value.view === view ? "page" : undefined}>{name}</a>)}
+    <nav class="views" aria-label={t("Parts of the page")}>
+      {(Object.entries(VIEWS) as [View, string][]).map(([view, name]) => <a key={view} href={linkTo(view)} aria-current={place.value.view === view ? "page" : undefined}>{t(name)}</a>)}
     </nav>
   );
 }
 
 function Other({ view }: { view: View }) {
-  if (view === "records") return <Records />;
-  return view === "alerts" ? <Alerts /> : <Audit />;
+  return <Fetched>{({ Records, Alerts, Audit }) => (view === "records" ? <Records /> : view === "alerts" ? <Alerts /> : <Audit />)}</Fetched>;
 }
 
 function Overview({ now }: { now: Snapshot }) {
@@ -97,8 +97,8 @@ function Overview({ now }: { now: Snapshot }) {
 function Ranges() {
   return (
     <div class="ranges">
-      <div role="group" aria-label="How far back the charts go">
-        {RANGES.map(([minutes, name]) => <button type="button" key={minutes} aria-pressed={past.minutes.value === minutes} onClick={() => past.choose(minutes)}>{name}</button>)}
+      <div role="group" aria-label={t("How far back the charts go")}>
+        {RANGES.map(([minutes, name]) => <button type="button" key={minutes} aria-pressed={past.minutes.value === minutes} onClick={() => past.choose(minutes)}>{t(name)}</button>)}
       </div>
       <p class="quiet" role="status">{past.note.value}</p>
     </div>
@@ -106,7 +106,7 @@ function Ranges() {
 }
 
 function Verdict() {
-  if (problem.value) return <p class="verdict bad" role="status">{problem.value.wantsToken ? "You are not let in" : "The gateway does not answer"}</p>;
+  if (problem.value) return <p class="verdict bad" role="status">{problem.value.wantsToken ? t("You are not let in") : t("The gateway does not answer")}</p>;
   const { value: said } = headline;
   return said && <p class={said.good ? "verdict good" : "verdict bad"} role="status">{said.text}</p>;
 }
@@ -115,8 +115,8 @@ function Verdict() {
 function Origin() {
   const { source, why } = figures;
   if (problem.value || source.value === "none") return null;
-  if (source.value === "stream") return <p class="origin live" role="status">Live</p>;
-  return <p class="origin" role="status">{why.value ? `Live figures by HTTP: ${why.value}.` : "Connecting to an edge"}</p>;
+  if (source.value === "stream") return <p class="origin live" role="status">{t("Live")}</p>;
+  return <p class="origin" role="status">{why.value || t("Connecting to an edge")}</p>;
 }
 
 function Trouble({ text, wantsToken }: { text: string; wantsToken: boolean }) {
@@ -129,14 +129,14 @@ function Trouble({ text, wantsToken }: { text: string; wantsToken: boolean }) {
   return (
     <form class={latest.value ? "notice trouble" : "notice trouble alone"} onSubmit={submit}>
       <p>
-        <span role="alert">{text}</span> {latest.value && "The figures below are the last that came. "}
-        {wantsToken && <>Paste an operator’s token; <code>touchline token NAME --can admin</code> makes one.</>}
+        <span role="alert">{text}</span> {latest.value && `${t("The figures below are the last that came.")} `}
+        {wantsToken && woven(t("Paste an operator’s token; {command} makes one."), { command: <code>touchline token NAME --can admin</code> })}
       </p>
       {wantsToken && (
         <>
-          <label class="sr-only" for="token">Operator’s token</label>
-          <input class="field" id="token" type="password" autocomplete="off" spellcheck={false} placeholder="Operator’s token" value={token.value} onInput={(event) => (token.value = event.currentTarget.value)} />
-          <button class="button" type="submit">Go on</button>
+          <label class="sr-only" for="token">{t("Operator’s token")}</label>
+          <input class="field" id="token" type="password" autocomplete="off" spellcheck={false} placeholder={t("Operator’s token")} value={token.value} onInput={(event) => (token.value = event.currentTarget.value)} />
+          <button class="button" type="submit">{t("Go on")}</button>
         </>
       )}
     </form>
@@ -145,10 +145,10 @@ function Trouble({ text, wantsToken }: { text: string; wantsToken: boolean }) {
 
 function Roles({ roles }: { roles: readonly Role[] }) {
   return (
-    <ul class="roles" aria-label="Roles">
+    <ul class="roles" aria-label={t("Roles")}>
       {roles.map(({ name, url, state, problems }) => (
         <li key={name} class={state === "ready" ? "role good" : "role bad"}>
-          <p><strong>{name}</strong> <span>{state}</span></p>
+          <p><strong>{name}</strong> <span>{sayState(state)}</span></p>
           <p class="role-detail">{Object.keys(problems).length > 0 ? Object.entries(problems).map(([what, why]) => (what === "answer" ? why : `${what}: ${why}`)).join(" ") : url.replace(/^https?:\/\//, "")}</p>
         </li>
       ))}
@@ -158,20 +158,26 @@ function Roles({ roles }: { roles: readonly Role[] }) {
 
 function Charts({ now: { thresholds } }: { now: Snapshot }) {
   const { minutes } = past;
-  const all = minutes.value ? past.points.value : figures.points.value;
-  const at = all.map((one) => one.at);
-  const of = (name: keyof Point) => all.map((one) => one[name]);
-  const least = minutes.value ? { least: minutes.value * 60 } : {};
-  const label = minutes.value ? `Figures of the last ${minutes.value} minutes` : `Figures of the last ${Math.round((at.at(-1) ?? 0) - (at[0] ?? 0))} seconds`;
+  const points = minutes.value ? past.points.value : figures.points.value;
+  const at = points.map((one) => one.at);
+  const all = { at, least: minutes.value * 60 || LEAST_SECONDS };
+  const line = (colour: string) => (label: string, name: keyof Point) => ({ label, colour, values: points.map((one) => one[name]) });
+  const [first, second] = [line("--flag-now"), line("--good-now")];
+  const label = minutes.value ? t("Figures of the last {n} minutes", { n: minutes.value }) : many(Math.round((at.at(-1) ?? 0) - (at[0] ?? 0)), "Figures of the last {n} second", "Figures of the last {n} seconds");
   return (
     <div class="charts" role="group" aria-label={label}>
-      <Chart title="Events in" unit="/s" at={at} {...least} lines={[{ label: "accepted", colour: "--flag-now", values: of("accepted") }, { label: "indexed", colour: "--good-now", values: of("indexed") }]} />
-      <Chart title="Events out, to viewers" unit="/s" at={at} {...least} lines={[{ label: "delivered", colour: "--flag-now", values: of("delivered") }]} />
-      <Chart title="From Kafka to the viewer" unit="ms" at={at} {...least} lines={[{ label: "p50", colour: "--good-now", values: of("p50") }, { label: "p99", colour: "--flag-now", values: of("p99") }]} {...(thresholds ? { limit: thresholds.latency_ms } : {})} />
-      <Chart title="Behind" unit="records" at={at} {...least} lines={[{ label: "all consumers", colour: "--flag-now", values: of("lag") }]} {...(thresholds ? { limit: thresholds.lag_records } : {})} />
+      <Chart title={t("Events in")} unit="/s" {...all} lines={[first(t("accepted"), "accepted"), second(t("indexed"), "indexed")]} />
+      <Chart title={t("Events out, to viewers")} unit="/s" {...all} lines={[first(t("delivered"), "delivered")]} />
+      <Chart title={t("From Kafka to the viewer")} unit="ms" {...all} lines={[second("p50", "p50"), first("p99", "p99")]} limit={thresholds?.latency_ms} />
+      <Chart title={t("Behind")} unit={t("records")} {...all} lines={[first(t("all consumers"), "lag")]} limit={thresholds?.lag_records} />
     </div>
   );
 }
 
 const app = document.getElementById("app");
-if (app) render(<Page />, app);
+if (app) {
+  void speak(files).then(() => {
+    document.title = t("Touchline operations");
+    render(<Page />, app);
+  });
+}

@@ -3,6 +3,8 @@
 import { batch, signal } from "@preact/signals";
 
 import { ask } from "../shared/config.ts";
+import { locale, many, t } from "../shared/tongue.ts";
+import { sentence } from "./actions.tsx";
 import { type Overview, type Point, pointsOf, unpack } from "./figures.ts";
 
 /** What one may look at, in minutes; 0: the last ten, as they come. */
@@ -30,7 +32,7 @@ export class Past {
     batch(() => {
       this.minutes.value = minutes;
       this.points.value = [];
-      this.note.value = minutes ? "Looking…" : "";
+      this.note.value = minutes ? t("Looking…") : "";
     });
     if (minutes) void this.look(++this.asked);
   }
@@ -48,15 +50,16 @@ export class Past {
       });
     } catch (error) {
       if (asked !== this.asked || this.minutes.value === 0) return;
-      this.note.value = error instanceof Error ? error.message : "The gateway does not answer.";
+      this.note.value = sentence(error);
     }
     this.timer = window.setTimeout(() => void this.look(asked), wait);
   }
 }
 
 function note({ kept_hours: hours, since_ms: since }: Answer, minutes: number): string {
-  if (hours === 0) return "No figures are kept here: ops.past_hours or gateway.ops_every_s is 0.";
-  if (since === null) return "Nothing is kept yet: the first look comes within a minute.";
-  const kept = `Kept on the log for ${hours.toLocaleString("en")} hours`;
-  return Date.now() - since > minutes * MINUTE_MS ? `${kept}.` : `${kept}; the eldest is of ${new Date(since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}.`;
+  if (hours === 0) return t("No figures are kept here: ops.past_hours or gateway.ops_every_s is 0.");
+  if (since === null) return t("Nothing is kept yet: the first look comes within a minute.");
+  if (Date.now() - since > minutes * MINUTE_MS) return many(hours, "Kept on the log for {n} hour.", "Kept on the log for {n} hours.");
+  const time = new Date(since).toLocaleString(locale.value, { dateStyle: "medium", timeStyle: "short" });
+  return many(hours, "Kept on the log for {n} hour; the eldest is of {time}.", "Kept on the log for {n} hours; the eldest is of {time}.", { time });
 }

@@ -4,23 +4,16 @@ import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
-import { fullTime, plural } from "../shared/words.ts";
+import { fullTime } from "../shared/times.ts";
+import { many, number, t } from "../shared/tongue.ts";
 import { sentence } from "./actions.tsx";
+import { Asked, Card, type Shown, Value } from "./card.tsx";
 import { linkTo, place } from "./views.ts";
 
 interface Topic {
   readonly topic: string;
   readonly key: string;
   readonly schema: string;
-}
-
-/** A value as it was decoded, or as text where it is none, or too long. */
-export interface Shown {
-  readonly schema: string | null;
-  readonly problem: string | null;
-  readonly value: unknown;
-  readonly text: string | null;
-  readonly cut: boolean;
 }
 
 export interface KafkaRecord extends Shown {
@@ -87,36 +80,35 @@ export function Records() {
   const chosen = topics.value.find((one) => one.topic === topic);
   const { value: page } = found;
   return (
-    <section class="card-table" aria-labelledby="records">
-      <h2 id="records">Records</h2>
+    <Card title={t("Records")}>
       {/* Its fields are what the address says, whenever that changes. */}
       <form class="ask" key={`${topic} ${key} ${partition} ${topics.value.length}`} onSubmit={submit}>
-        <label>Topic
+        <label>{t("Topic")}
           <select class="field" name="topic" required>
-            <option value="" selected={!topic}>Choose one</option>
+            <option value="" selected={!topic}>{t("Choose one")}</option>
             {topics.value.map((one) => <option key={one.topic} value={one.topic} selected={one.topic === topic}>{one.topic}</option>)}
           </select>
         </label>
-        <label>Key <input class="field" name="key" defaultValue={key} maxLength={300} placeholder={chosen ? chosen.key : "any"} spellcheck={false} autocapitalize="off" /></label>
-        <label class="few">Partition <input class="field" name="partition" type="number" min="0" defaultValue={partition} placeholder="all" /></label>
-        <button class="button" type="submit">Look</button>
+        <label>{t("Key")} <input class="field" name="key" defaultValue={key} maxLength={300} placeholder={chosen ? chosen.key : t("any")} spellcheck={false} autocapitalize="off" /></label>
+        <label class="few">{t("Partition")} <input class="field" name="partition" type="number" min="0" defaultValue={partition} placeholder={t("all")} /></label>
+        <button class="button" type="submit">{t("Look")}</button>
       </form>
-      <p class="quiet">With <code>*</code> at its end a key is a beginning. Values are decoded, and cut at 16 kB. Each look is written to the gateway’s log.</p>
-      {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-      <p class="quiet" role="status">{busy.value ? "Looking…" : page ? said(page) : ""}</p>
+      <p class="quiet">{t("With * at its end a key is a beginning. Values are decoded, and cut at 16 kB. Each look is written to the gateway’s log.")}</p>
+      <Asked problem={problem.value} waits={false} />
+      <p class="quiet" role="status">{busy.value ? t("Looking…") : page ? said(page) : ""}</p>
       {page && (
         <ul class="records">
           {page.records.map((one) => <Row key={`${one.partition} ${one.offset}`} record={one} />)}
         </ul>
       )}
-      {page?.next && <p class="below"><button type="button" class="button plain small" disabled={busy.value} onClick={() => void look(page.next!)}>Look at earlier ones</button></p>}
-    </section>
+      {page?.next && <p class="below"><button type="button" class="button plain small" disabled={busy.value} onClick={() => void look(page.next!)}>{t("Look at earlier ones")}</button></p>}
+    </Card>
   );
 }
 
 function said({ records, next }: Page): string {
-  if (records.length > 0) return `${plural(records.length, "record")}, the newest first.`;
-  return next ? "None of the newest 50,000 has this key." : "There are none.";
+  if (records.length > 0) return many(records.length, "{n} record, the newest first.", "{n} records, the newest first.");
+  return next ? t("None of the newest {n} has this key.", { n: number(50_000) }) : t("There are none.");
 }
 
 function Row({ record }: { record: KafkaRecord }) {
@@ -125,10 +117,10 @@ function Row({ record }: { record: KafkaRecord }) {
     <li>
       <details>
         <summary>
-          <time dateTime={at}>{fullTime(at)}</time> <bdi class="key">{key ?? "no key"}</bdi> <span class="where">{partition}/{offset}</span>
+          <time dateTime={at}>{fullTime(at)}</time> <bdi class="key">{key ?? t("no key")}</bdi> <span class="where">{partition}/{offset}</span>
           <code class="preview">{preview(record)}</code>
         </summary>
-        <p class="quiet">{[schema ?? "of no schema", plural(bytes, "byte"), ...headers.map(({ name, value }) => `${name}: ${value}`)].join(" · ")}</p>
+        <p class="quiet">{[schema ?? t("of no schema"), many(bytes, "{n} byte", "{n} bytes"), ...headers.map(({ name, value }) => `${name}: ${value}`)].join(" · ")}</p>
         <Value shown={record} />
       </details>
     </li>
@@ -136,16 +128,6 @@ function Row({ record }: { record: KafkaRecord }) {
 }
 
 function preview({ value, text, bytes }: KafkaRecord): string {
-  const whole = text ?? (bytes === 0 ? "no value" : JSON.stringify(value));
+  const whole = text ?? (bytes === 0 ? t("no value") : JSON.stringify(value));
   return whole.length > PREVIEW ? `${whole.slice(0, PREVIEW)}…` : whole;
-}
-
-export function Value({ shown: { value, text, problem, cut } }: { shown: Shown }) {
-  return (
-    <>
-      {problem && <p class="bad">{problem}</p>}
-      <pre class="value" tabIndex={0} role="region" aria-label="Value">{text ?? (value === null ? "no value" : JSON.stringify(value, null, 2))}</pre>
-      {cut && <p class="quiet">This is its beginning; it is longer than what is shown.</p>}
-    </>
-  );
 }

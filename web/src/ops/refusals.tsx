@@ -4,9 +4,10 @@ import { signal, useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
-import { clockTime, fullTime, plural } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
+import { many, number, t } from "../shared/tongue.ts";
 import { Confirmed, post, sentence } from "./actions.tsx";
-import { type Shown, Value } from "./records.tsx";
+import { Asked, Card, type Shown, Table, Value } from "./card.tsx";
 
 interface Refusal {
   readonly place: string;
@@ -55,23 +56,18 @@ export function Refusals({ count }: { count: number }) {
   }, [count]);
   const now = latest.value;
   return (
-    <section class="card-table wide" aria-labelledby="refusals">
-      <div class="card-head">
-        <h2 id="refusals">Refused records</h2>
-        <button type="button" class="button plain small" onClick={() => void look()}>Look again</button>
-      </div>
-      {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-      {!now && !problem.value && <p class="quiet" aria-busy="true">Looking…</p>}
-      {now && now.rejections.length === 0 && <p class="quiet">{reason.value ? "None for this reason any more." : "Nothing was refused."}</p>}
+    <Card title={t("Refused records")} class="wide" onLook={() => void look()}>
+      <Asked problem={problem.value} waits={!now} />
+      {now && now.rejections.length === 0 && <p class="quiet">{reason.value ? t("None for this reason any more.") : t("Nothing was refused.")}</p>}
       {now && (
-        <ul class="reasons" aria-label="Reasons">
-          {Object.entries(now.reasons).map(([name, number]) => (
-            <li key={name}><button type="button" aria-pressed={reason.value === name} onClick={() => { reason.value = reason.value === name ? "" : name; void look(); }}>{name} <span>{number.toLocaleString("en")}</span></button></li>
+        <ul class="reasons" aria-label={t("Reasons")}>
+          {Object.entries(now.reasons).map(([name, count]) => (
+            <li key={name}><button type="button" aria-pressed={reason.value === name} onClick={() => { reason.value = reason.value === name ? "" : name; void look(); }}>{name} <span>{number(count)}</span></button></li>
           ))}
         </ul>
       )}
       {now && now.rejections.length > 0 && <List refusals={now.rejections} onDone={look} />}
-    </section>
+    </Card>
   );
 }
 
@@ -79,28 +75,27 @@ function List({ refusals, onDone }: { refusals: readonly Refusal[]; onDone: () =
   const again = async (chosen: readonly Refusal[]) => {
     const { posted } = await post<{ posted: number }>("/v1/rejections/retry", { places: chosen.map(({ place }) => place) });
     void onDone();
-    return `${plural(posted, "record")} posted again.`;
+    return many(posted, "{n} record posted again.", "{n} records posted again.");
   };
   const all = refusals.filter(({ retry }) => retry);
   return (
     <>
-      <div class="scroller" tabIndex={0} role="region" aria-label="Refused records">
-        <table>
-          <thead><tr><th scope="col">Posted</th><th scope="col">Channel</th><th scope="col">By</th><th scope="col">Why</th><th scope="col"><span class="sr-only">What to do</span></th></tr></thead>
-          <tbody>
-            {refusals.map((one) => <Row key={one.place} refusal={one} again={again} />)}
-          </tbody>
-        </table>
-      </div>
+      <Table label={t("Refused records")} head={[t("Posted"), t("Channel"), t("By"), t("Why"), ""]}>
+        {refusals.map((one) => <Row key={one.place} refusal={one} again={again} />)}
+      </Table>
       {all.length > 1 && (
         <p class="below">
-          <Confirmed label={`Retry these ${all.length}`} question={`Post ${plural(all.length, "record")} again?`} deed={() => again(all)}>
-            <p>They go back unchanged to where they came from, and are judged anew: they are refused again unless the cause is gone.</p>
+          <Confirmed label={t("Retry these {n}", { n: all.length })} question={t("Post {n} records again?", { n: all.length })} deed={() => again(all)}>
+            <Anew />
           </Confirmed>
         </p>
       )}
     </>
   );
+}
+
+function Anew() {
+  return <p>{t("What is posted again goes back unchanged to where it came from, and is judged anew: it is refused again unless the cause is gone.")}</p>;
 }
 
 function Row({ refusal, again }: { refusal: Refusal; again: (chosen: readonly Refusal[]) => Promise<string> }) {
@@ -128,23 +123,23 @@ function Row({ refusal, again }: { refusal: Refusal; again: (chosen: readonly Re
         <td><bdi>{sender ?? "–"}</bdi></td>
         <td>
           <strong>{reason}</strong> {message}
-          {retried && <span class="tag" title={fullTime(retried)}>posted again {clockTime(retried)}</span>}
-          {!retry && !retried && <span class="quiet-note">Posting it again would not help.</span>}
+          {retried && <span class="tag" title={fullTime(retried)}>{t("posted again {time}", { time: clockTime(retried) })}</span>}
+          {!retry && !retried && <span class="quiet-note">{t("Posting it again would not help.")}</span>}
         </td>
         <td class="deed">
-          <button type="button" class="button plain small" aria-expanded={open.value} aria-controls={id} aria-label={`${open.value ? "Hide" : "Show"} ${place}`} onClick={() => void show()}>{open.value ? "Hide" : "Show"}</button>{" "}
+          <button type="button" class="button plain small" aria-expanded={open.value} aria-controls={id} aria-label={open.value ? t("Hide {place}", { place }) : t("Show {place}", { place })} onClick={() => void show()}>{open.value ? t("Hide") : t("Show")}</button>{" "}
           {retry && (
-            <Confirmed label="Retry" name={`Retry ${place}`} question="Post this record again?" deed={() => again([refusal])}>
-              <p>It goes back unchanged to where it came from, <code>{place}</code>, and is judged anew: it is refused again unless the cause is gone.</p>
+            <Confirmed label={t("Retry")} name={t("Retry {what}", { what: place })} question={t("Post this record again?")} deed={() => again([refusal])}>
+              <p><code>{place}</code></p>
+              <Anew />
             </Confirmed>
           )}
         </td>
       </tr>
       <tr id={id} class="payload" hidden={!open.value}>
         <td colSpan={5}>
-          <p class="quiet">{place} · {plural(bytes, "byte")}{payload.value?.schema ? ` · ${payload.value.schema}` : ""}</p>
-          {problem.value && <p class="notice" role="alert">{problem.value}</p>}
-          {open.value && !payload.value && !problem.value && <p class="quiet" aria-busy="true">Looking…</p>}
+          <p class="quiet">{place} · {many(bytes, "{n} byte", "{n} bytes")}{payload.value?.schema ? ` · ${payload.value.schema}` : ""}</p>
+          <Asked problem={problem.value} waits={open.value && !payload.value} />
           {payload.value && <Value shown={payload.value} />}
         </td>
       </tr>

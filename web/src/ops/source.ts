@@ -4,6 +4,8 @@ import { type Client, connect } from "@touchline/client";
 import { batch, signal } from "@preact/signals";
 
 import { ask, identity, loadConfig, Refused, storedToken } from "../shared/config.ts";
+import { t } from "../shared/tongue.ts";
+import { sentence } from "./actions.tsx";
 import { joined, type Overview, type Point, pointsOf, type Snapshot, unpack } from "./figures.ts";
 import { LOOKS } from "./verdict.ts";
 
@@ -73,7 +75,7 @@ export class Figures {
       });
     } catch (error) {
       const bare = error instanceof Refused && error.status === 401 && !storedToken();
-      const text = bare ? "A token is needed here." : error instanceof Error ? error.message : "The gateway does not answer.";
+      const text = bare ? t("A token is needed here.") : sentence(error);
       this.problem.value = { text, wantsToken: error instanceof Refused && error.wantsToken };
     }
   }
@@ -83,8 +85,8 @@ export class Figures {
     // While a first word may still come, nothing is wrong.
     if (this.heardAt === -Infinity && performance.now() < SILENT_MS) return "";
     const { state } = this.client.status;
-    if (this.refused || state === "refused") return "the edge refuses the stream";
-    return state === "live" ? "no gateway feeds the stream" : "the edge does not answer";
+    if (this.refused || state === "refused") return t("Live figures by HTTP: the edge refuses the stream.");
+    return state === "live" ? t("Live figures by HTTP: no gateway feeds the stream.") : t("Live figures by HTTP: the edge does not answer.");
   }
 
   private async watch(): Promise<void> {

@@ -1,30 +1,41 @@
 // What pages say, in the reader's language. Sentences are their own keys: English is in the code, other languages are files that are fetched where they are read.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 export const LANGUAGES = { en: "English", es: "Español", ko: "한국어" } as const;
 export type Language = keyof typeof LANGUAGES;
 /** A sentence, or its forms by number (`one`, `other`). */
 export type Words = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+/** Gets the words of a language, as far as a page says them (web/vite.words.ts). */
+export type Files = Readonly<Record<string, () => Promise<{ readonly default: Words }>>>;
 
-const FILES: Readonly<Record<string, () => Promise<{ readonly default: Words }>>> = {
-  es: () => import("../languages/es.json"),
-  ko: () => import("../languages/ko.json"),
-};
 const KEPT = "touchline.language";
 
 export const language = signal<Language>("en");
 const words = signal<Words>({});
+let files: Files = {};
+/** As the browser writes numbers and times, if that is the language; else as the language does. */
+export const locale = computed(() => navigator.languages.find((one) => one.split("-")[0] === language.value) ?? language.value);
 
 /** Take the language that was chosen, or that the browser asks for. Where its file does not come, it is English. */
-export async function speak(wanted: Language = chosen()): Promise<void> {
+export async function speak(own: Files, wanted: Language = chosen()): Promise<void> {
+  files = own;
   try {
-    words.value = (await FILES[wanted]?.())?.default ?? {};
+    words.value = (await files[wanted]?.())?.default ?? {};
     language.value = wanted;
   } catch {
     [words.value, language.value] = [{}, "en"];
   }
   document.documentElement.lang = language.value;
+}
+
+/** What a part of a page says that is fetched later. */
+export async function learn(more: Files): Promise<void> {
+  try {
+    words.value = { ...words.value, ...(await more[language.value]?.())?.default };
+  } catch {
+    // It says so in English.
+  }
 }
 
 export function choose(wanted: Language): void {
@@ -33,7 +44,7 @@ export function choose(wanted: Language): void {
   } catch {
     // As the browser asks, next time.
   }
-  void speak(wanted);
+  void speak(files, wanted);
 }
 
 export function t(sentence: string, given: Readonly<Record<string, string | number>> = {}): string {
@@ -45,7 +56,11 @@ export function t(sentence: string, given: Readonly<Record<string, string | numb
 export function many(n: number, one: string, other: string, given: Readonly<Record<string, string | number>> = {}): string {
   const forms = words.value[other];
   const form = typeof forms === "object" ? (forms[new Intl.PluralRules(language.value).select(n)] ?? forms["other"]) : undefined;
-  return filled(form ?? (n === 1 ? one : other), { n: n.toLocaleString(language.value), ...given });
+  return filled(form ?? (n === 1 ? one : other), { n: number(n), ...given });
+}
+
+export function number(value: number, options?: Intl.NumberFormatOptions): string {
+  return value.toLocaleString(locale.value, options);
 }
 
 /** How long ago something was, or until it is. */

@@ -1,8 +1,8 @@
-// The connection's state, and times, in words that need no explanation.
+// The connection's state, and how long ago something was, in words that need no explanation.
 
 import type { Status } from "@touchline/client";
 
-import { many, t } from "./tongue.ts";
+import { many, number, t } from "./tongue.ts";
 
 export type Tone = "good" | "busy" | "bad";
 
@@ -21,7 +21,7 @@ export function sayStatus(status: Status, now: number): Said {
     case "live":
       return status.caughtUp
         ? { tone: "good", text: t("Live, caught up") }
-        : { tone: "busy", text: status.behind ? t("{n} behind", { n: status.behind.toLocaleString("en") }) : t("Catching up"), said: t("Catching up"), detail: t("What you missed is coming, in order.") };
+        : { tone: "busy", text: status.behind ? t("{n} behind", { n: number(status.behind) }) : t("Catching up"), said: t("Catching up"), detail: t("What you missed is coming, in order.") };
     case "connecting":
       return { tone: "busy", text: t("Connecting") };
     case "waiting": {
@@ -38,10 +38,6 @@ export function sayStatus(status: Status, now: number): Said {
   }
 }
 
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-}
-
 /** How long ago something was, as far as it matters. */
 export function sayAge(at: string, nowMs: number): string {
   const seconds = Math.max(0, (nowMs - Date.parse(at)) / 1000);
@@ -51,17 +47,4 @@ export function sayAge(at: string, nowMs: number): string {
   if (seconds < 3600) return t("{n} min ago", { n: Math.floor(seconds / 60) });
   if (seconds < 86_400) return t("{n} h ago", { n: Math.floor(seconds / 3600) });
   return many(Math.floor(seconds / 86_400), "{n} day ago", "{n} days ago");
-}
-
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
-export function clockTime(rfc3339: string): string {
-  const time = new Date(rfc3339);
-  return Number.isNaN(time.getTime()) ? "" : CLOCK.format(time);
-}
-
-export function fullTime(rfc3339: string): string {
-  const time = new Date(rfc3339);
-  return Number.isNaN(time.getTime()) ? "" : FULL.format(time);
 }

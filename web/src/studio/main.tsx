@@ -20,6 +20,7 @@ import { Model } from "./model.ts";
 import { Seen } from "./seen.tsx";
 import { Writing } from "./writing.tsx";
 import { speak, t } from "../shared/tongue.ts";
+import files from "words:here";
 
 const TICK_MS = 250;
 
@@ -81,4 +82,4 @@ function Studio({ model: here, now, config, goTo }: Given) {
 start((config) => {
   open(channelOfAddress(config), config);
   return <Page config={config} />;
-}, speak());
+}, speak(files));

@@ -3,7 +3,7 @@
 import type { Scheduled } from "@touchline/client";
 import { useSignal } from "@preact/signals";
 
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
 import { sayUntil } from "./later.ts";
 import type { Model } from "./model.ts";
 import { wordsOf } from "./model.ts";

@@ -4,7 +4,7 @@ import type { StreamEvent } from "@touchline/client";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { addressOf } from "../shared/config.ts";
-import { clockTime } from "../shared/words.ts";
+import { clockTime } from "../shared/times.ts";
 import { Item } from "../viewer/timeline.tsx";
 import type { Model } from "./model.ts";
 import { wordsOf } from "./model.ts";

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
-import { clockTime } from "../shared/words.ts";
+import { clockTime } from "../shared/times.ts";
 import { EMOJI, TO_MESSAGES } from "./cheering.ts";
 import type { Line } from "../shared/chatlog.ts";
 import type { Room } from "./room.ts";

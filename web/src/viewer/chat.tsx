@@ -4,7 +4,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { Name } from "../shared/name.tsx";
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
 import "./chat.css";
 import { Actions, Thread } from "./actions.tsx";
 import { About, Applause, PollForm, PollView, Reactions } from "./applause.tsx";

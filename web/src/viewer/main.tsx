@@ -25,6 +25,7 @@ import { rememberChannel, Scoreboard } from "./scoreboard.tsx";
 import { Search } from "./search.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Unseen, useUnseen } from "./unseen.tsx";
+import files from "words:here";
 
 type View = "match" | "chat" | "map" | "search";
 
@@ -141,4 +142,4 @@ function NoChannel({ name }: { name: string }) {
 start((config) => {
   open(nameInAddress(), config);
   return <Page config={config} />;
-}, speak());
+}, speak(files));

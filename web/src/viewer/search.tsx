@@ -10,7 +10,7 @@ import { pieces } from "../shared/highlight.ts";
 import { Histogram } from "../shared/histogram.tsx";
 import { Name } from "../shared/name.tsx";
 import { author } from "../shared/names.ts";
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
 import { entryOf } from "./match.ts";
 import type { Room } from "./room.ts";
 import { many, t } from "../shared/tongue.ts";

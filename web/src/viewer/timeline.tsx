@@ -5,7 +5,7 @@ import type { ComponentChildren, ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 
 import { t } from "../shared/tongue.ts";
-import { clockTime, fullTime } from "../shared/words.ts";
+import { clockTime, fullTime } from "../shared/times.ts";
 import type { Entry, Match } from "./match.ts";
 import type { Room } from "./room.ts";
 import type { Sheet } from "./sheet.ts";
