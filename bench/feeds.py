@@ -39,6 +39,8 @@ _EVENTS: Final = 20_000
 _PAGES: Final = 400
 #: An id of the year 2500.
 _FAR: Final = 16_725_225_600_000 << 38
+#: Of the followers the last ones that were written, of many partitions.
+_LAST: Final = 50
 _PACED_PER_S: Final = 200
 _PACED_S: Final = 10
 
@@ -186,6 +188,19 @@ def written(settings: Settings) -> int:
         consumer.close()
 
 
+async def known_at_the_edge(url: str, user: str) -> None:
+    """Return once the edge, which reads the states of a million by itself, knows what this one follows."""
+    async with connect(f"{url}?user={user}", compression=None) as wire:
+        while True:
+            await wire.send(json.dumps({"id": 1, "op": "feed", "limit": 1}))
+            async for frame in wire:
+                if (told := json.loads(frame)).get("id") == 1:
+                    break
+            if told.get("events"):
+                return
+            await asyncio.sleep(1)
+
+
 async def giant(http: ClientSession, pipeline: Pipeline, followers: int, connected: int) -> None:
     """It goes live: what that costs at write, when those hear it who are there, and when who comes later."""
     url, settings = pipeline.gateway_url, pipeline.settings
@@ -197,7 +212,10 @@ async def giant(http: ClientSession, pipeline: Pipeline, followers: int, connect
                 if (await response.json())["followers"] == followers:
                     break
             await asyncio.sleep(0.5)
-    await asyncio.sleep(10)  # every role has all of them on its disk
+    await live(http, url, "giant")  # something is in their feeds
+    async with asyncio.timeout(300):
+        for user in range(followers - _LAST, followers):
+            await known_at_the_edge(pipeline.edge_url, f"f{user}")
     before = written(settings)
     large = statistics.median([(await live(http, url, "giant"))[1] for _ in range(30)])
     await asyncio.sleep(2)
