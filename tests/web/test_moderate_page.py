@@ -276,7 +276,9 @@ def test_by_keyboard_while_the_chat_goes_on(browser: Browser, pipeline: Pipeline
     page.until("document.activeElement.closest('.pane-queue .message') !== null")
     # What waits to be taken back is, also where one goes away.
     page.press("r")
-    page.close()
+    page.until(shows(".message.going", "Line"))
+    # To another page: a browser that is closed may take its last request along.
+    page.evaluate("location.assign('about:blank')")
     path = f"/v1/streams/chat/{channel}/events?limit=200"
 
     def taken_back() -> bool:
