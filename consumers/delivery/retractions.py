@@ -101,8 +101,10 @@ class TakingBack:
 
     def look_through(self, feed: Feed) -> None:
         """Look at all of a stream's ring again."""
+        if not feed.in_history:  # such as the operators' figures, which are of no channel
+            return
         stream, moderation = Stream.parse(feed.stream), self._taken_back.moderation
-        if feed.in_history and (feed.copies or moderation.erases or moderation.retracts_in(stream.channel)):
+        if feed.copies or moderation.erases or moderation.retracts_in(stream.channel):
             self._hub.rewrite(feed, b"", partial(self._shown, feed))
 
     def _changed(self, channel: str) -> None:

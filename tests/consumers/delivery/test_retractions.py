@@ -12,6 +12,7 @@ from control.moderation.moderation import Moderation
 from history.retractions import TakenBack
 from history.visible import ReadPage
 from kernel.clock import SystemClock
+from kernel.log.positions import OVERVIEW, OVERVIEW_SHARD
 from kernel.settings.reading import Settings
 from tests.consumers.delivery.viewers import Log, join, split
 
@@ -114,6 +115,14 @@ def test_a_message_that_comes_after_the_record_of_its_retraction_goes_too() -> N
     edge.says("final", 2)
     list(edge.timers.turns(1))
     assert edge.seen() == [None, "words"]
+
+
+def test_figures_that_came_before_an_operator_watched_are_of_no_channel() -> None:
+    edge, key = Edge(), OVERVIEW_SHARD.key.encode()
+    event = {"stream": OVERVIEW, "seq": 1, "type": "figures", "data": {}}
+    edge.hub.take("ops", [Raw(0, key, json.dumps(event).encode())])
+    (feed,) = edge.hub.overview().feeds
+    assert feed.ring.head == 1
 
 
 def test_many_retractions_at_an_edge_of_many_channels_take_turns_and_little_time() -> None:
