@@ -84,7 +84,7 @@ class Ack(Request, frozen=True, tag="ack"):
 
 
 class History(Request, frozen=True, tag="history"):
-    """Read a stream's past: the events before, after or around a place."""
+    """Read a stream's past: the events before, after or around a place, or the last ones."""
 
     stream: StreamName
     before: Seq | None = None
