@@ -154,6 +154,7 @@ def bare_service(
         verifier,
         jwks,
         anonymous=verifier is None,
+        on_loopback=True,
         new_id=lambda: "",
         revocations=registry.revocations,
     )

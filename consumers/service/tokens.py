@@ -32,11 +32,12 @@ class Tokens:
         jwks: JwksKeys | None,
         *,
         anonymous: bool,
+        on_loopback: bool,
         new_id: Callable[[], str],
         revocations: Revocations,
     ) -> None:
         self._verifier, self._jwks, self._new_id = verifier, jwks, new_id
-        self.anonymous = anonymous
+        self.anonymous, self._on_loopback = anonymous, on_loopback
         self.revocations = revocations
 
     @property
@@ -70,7 +71,8 @@ class Tokens:
     def without(self, name: str | None, guest_id: str) -> Grants:
         """What somebody without a token may do. Raises TouchlineError `bad_request` for what is no name."""
         given = None if name is None or self.verifiable else check_user(name)
-        return without_token(given, f"guest-{guest_id[:8]}", keyed=self.verifiable)
+        guest = f"guest-{guest_id[:8]}"
+        return without_token(given, guest, keyed=self.verifiable, on_loopback=self._on_loopback)
 
     def grants_now(self, token: str | None, name: str | None) -> Grants:
         """What a request over plain HTTP may do. Raises TouchlineError `unauthorized`; UnknownKey where
@@ -96,13 +98,14 @@ def tokens_of(
     settings: Settings, clock: Clock, revocations: Revocations, *, new_id: Callable[[], str]
 ) -> Tokens:
     """By an edge's settings."""
-    auth = settings.auth
+    auth, on_loopback = settings.auth, is_loopback(settings.edge.host)
     static = StaticKeys(auth)
     jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
     return Tokens(
         Verifier(auth, jwks or static, clock) if has_keys(auth) else None,
         jwks,
-        anonymous=anonymous_allowed(auth, on_loopback=is_loopback(settings.edge.host)),
+        anonymous=anonymous_allowed(auth, on_loopback=on_loopback),
+        on_loopback=on_loopback,
         new_id=new_id,
         revocations=revocations,
     )

@@ -106,7 +106,8 @@ class Access:
         self._jwks = JwksKeys(auth.jwks_url, static, clock) if auth.jwks_url else None
         keyed = self._keyed = has_keys(auth)
         self._verifier = Verifier(auth, self._jwks or static, clock) if keyed else None
-        self._open = anonymous_allowed(auth, on_loopback=is_loopback(settings.gateway.host))
+        self._on_loopback = is_loopback(settings.gateway.host)
+        self._open = anonymous_allowed(auth, on_loopback=self._on_loopback)
 
     async def require(self, request: web.Request, action: Action, what: str) -> Caller:
         """The caller, if this is allowed on this stream or channel. Raises `unauthorized` or `forbidden`."""
@@ -167,9 +168,10 @@ class Access:
             return grants
         if self._open:
             name = None if self._keyed else user_of(request)
-            if name is None and not self._keyed:
+            if name is None and self._on_loopback and not self._keyed:
                 return None  # the operator
-            return without_token(name, f"guest-{secrets.token_urlsafe(6)}", keyed=self._keyed)
+            guest = f"guest-{secrets.token_urlsafe(6)}"
+            return without_token(name, guest, keyed=self._keyed, on_loopback=self._on_loopback)
         raise TouchlineError(
             "unauthorized",
             "A token is needed: Authorization: Bearer …" if self._verifier else "No keys are set here.",

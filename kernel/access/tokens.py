@@ -105,15 +105,16 @@ def without_admin(user: str, *, named: bool) -> Grants:
     return Grants(user=user, can={a: EVERYTHING for a in ACTIONS if a != "admin"}, named=named)
 
 
-def without_token(name: str | None, guest: str, *, keyed: bool) -> Grants:
+def without_token(name: str | None, guest: str, *, keyed: bool, on_loopback: bool) -> Grants:
     """The grants of somebody who comes without a token where that is allowed.
 
-    Without keys a name is believed, and whoever gives none is the operator. Where there are keys only a
-    token says who somebody is, and only a token makes an operator. `guest` is what the nameless are called.
+    Without keys a name is believed, and whoever gives none, on a machine of their own, is the operator. Where
+    there are keys only a token says who somebody is, and only a token makes an operator. `guest` is what the
+    nameless are called.
     """
-    if keyed:
-        return without_admin(guest, named=False)
-    return everything(guest) if name is None else without_admin(name, named=True)
+    if name is not None and not keyed:
+        return without_admin(name, named=True)
+    return everything(guest) if on_loopback and not keyed else without_admin(guest, named=False)
 
 
 class _Claims(msgspec.Struct):

@@ -67,14 +67,24 @@ def test_what_is_kept_for_the_system_is_posted_by_nobody_else(
 
 
 def test_a_name_is_believed_only_where_there_are_no_keys() -> None:
-    ana = without_token("ana", "guest-1", keyed=False)
+    ana = without_token("ana", "guest-1", keyed=False, on_loopback=True)
     assert (ana.user, ana.anonymous, ana.by_token) == ("ana", False, False)
     assert ana.allows("publish", "chat:x")
     assert not ana.allows("admin", "chat:x")
-    operator = without_token(None, "guest-1", keyed=False)
+    operator = without_token(None, "guest-1", keyed=False, on_loopback=True)
     assert (operator.user, operator.anonymous) == ("guest-1", True)
     assert operator.allows("admin", "*")
     for name in ("ana", None):
-        nobody = without_token(name, "guest-1", keyed=True)
+        nobody = without_token(name, "guest-1", keyed=True, on_loopback=True)
         assert (nobody.user, nobody.anonymous) == ("guest-1", True)
         assert not nobody.allows("admin", "chat:x")
+
+
+def test_who_comes_from_elsewhere_without_a_name_is_no_operator() -> None:
+    """Also where they are let in without keys: a name, at least, is on what they do."""
+    nobody = without_token(None, "guest-1", keyed=False, on_loopback=False)
+    assert (nobody.user, nobody.anonymous) == ("guest-1", True)
+    assert nobody.allows("publish", "chat:x")
+    assert not nobody.allows("admin", "*")
+    ana = without_token("ana", "guest-1", keyed=False, on_loopback=False)
+    assert (ana.user, ana.named, ana.allows("admin", "*")) == ("ana", True, False)
