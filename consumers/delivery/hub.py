@@ -106,7 +106,7 @@ class Hub:
         #: Called with a stream and the frame of what may be a change of its room, once all have it.
         self.on_room: Callable[[str, bytes], None] = lambda *_: None
         #: An event of a stream of copies as it may be shown; and what is told of messages that are taken
-        #: back, and of streams whose undecoded events have gone into rings (`delivery.taking_back`).
+        #: back, and of streams whose undecoded events have gone into rings (`delivery.retractions`).
         self.shown: Callable[[Feed, bytes], bytes] = lambda _, body: body
         self.on_retract: Callable[[Feed, str], None] = lambda *_: None
         self.on_wake: Callable[[Feed], None] = lambda _: None
