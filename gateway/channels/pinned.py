@@ -21,8 +21,8 @@ class _Shown(msgspec.Struct):
 async def pinned_in(context: Context, grants: Grants, stream: Stream) -> dict[str, Any] | None:
     """The pinned message of a chat; None where there is none, where it was taken back, where retention has
     taken it, and where it was said before somebody came into the room."""
-    board, channel = context.control_state, split_lane(stream.channel)[0]
-    record = board.channel(channel)
+    state, channel = context.control_state, split_lane(stream.channel)[0]
+    record = state.channel(channel)
     pinned = record.pinned
     if pinned is None or not pinned.target:
         return None
@@ -33,7 +33,7 @@ async def pinned_in(context: Context, grants: Grants, stream: Stream) -> dict[st
     if body is None:
         return None
     found = msgspec.json.decode(body, type=_Shown)
-    readable = board.rooms.readable(grants, channel) if is_room(stream) else ALL
+    readable = state.rooms.readable(grants, channel) if is_room(stream) else ALL
     if found.retracted or found.seq not in readable:
         return None
     return {

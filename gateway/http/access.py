@@ -68,7 +68,7 @@ class Reader(NamedTuple):
     """Whoever asks for something that goes with events: whoever may read an event may have it."""
 
     grants: Grants | None
-    board: ControlState
+    state: ControlState
 
     @property
     def user(self) -> str | None:
@@ -88,8 +88,8 @@ class Reader(NamedTuple):
         if not grants.reads(str(stream)):
             return False
         if not is_room(stream):
-            return self.board.may_read(grants, stream.channel)
-        rooms = self.board.rooms
+            return self.state.may_read(grants, stream.channel)
+        rooms = self.state.rooms
         await rooms.as_of(stream.channel, members_at)
         if seq in rooms.readable(grants, stream.channel):
             return True

@@ -74,8 +74,8 @@ _ERASED: Final[dict[str, Any]] = {
 async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - one function an operation
     """The operations of this module."""
     client = await context.stack.enter_async_context(elastic_client(context.settings, timeout_s=_TIMEOUT_S))
-    board, settings = context.control_state, context.settings
-    moderation, taken_back = board.moderation, TakenBack(board.moderation)
+    state, settings = context.control_state, context.settings
+    moderation, taken_back = state.moderation, TakenBack(state.moderation)
     nearby, feeds, outlets = nearby_service(context), feed_service(context), outlet_service(context)
 
     async def whose(request: web.Request) -> tuple[Who, str]:
@@ -89,7 +89,7 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
         context.budgets.take_command(bound_of(context, who))
         before = moderation.erased_at(user)
         await context.commands.send(EVERYWHERE, ERASE, {"user": user}, actor=who.user)
-        await board.rooms.until(lambda: moderation.erased_at(user) > before)
+        await state.rooms.until(lambda: moderation.erased_at(user) > before)
         until = moderation.erased_at(user)
         await nearby.forget(user, actor=who.user)
         await feeds.forget(user)
@@ -121,28 +121,28 @@ async def routes(context: Context) -> Sequence[Operation]:  # noqa: PLR0915 - on
 
     async def lines(user: str) -> AsyncIterator[dict[str, Any]]:
         yield {"what": "user", "user": user, "at": to_rfc3339(context.clock.now_ms())}
-        for one in board.rooms.of_user(user):
+        for one in state.rooms.of_user(user):
             muted = {"muted": one.muted}
             yield {"what": "room", "room": one.room, "since": one.since, **muted}
         await asyncio.sleep(0)
         after = ""
-        while page := board.rooms.blocks_of(user, after=after, limit=_PAGE):
+        while page := state.rooms.blocks_of(user, after=after, limit=_PAGE):
             for block in page:
                 yield {"what": "block", "user": block.blocked, "since": to_rfc3339(block.at)}
             after = page[-1].blocked
         for source in (
-            known_of(board.consent, user),
-            followed_by(board.feeds, user),
-            wishes_of(board.outlets, user),
-            devices_and_places(board.rooms.inboxes.of_user(user)),
+            known_of(state.consent, user),
+            followed_by(state.feeds, user),
+            wishes_of(state.outlets, user),
+            devices_and_places(state.rooms.inboxes.of_user(user)),
             alerts_of([one.alert for one in context.alerts.alerts.values()], user),
         ):
             await asyncio.sleep(0)  # others have their turn: each is read at once
             for one_of_theirs in source:
                 yield one_of_theirs
-        async for fence in fences_of(board.consent, user):
+        async for fence in fences_of(state.consent, user):
             yield fence
-        async for reaction in reactions_of(board.crowd, user):
+        async for reaction in reactions_of(state.crowd, user):
             yield reaction
         for channel in moderation.banned_from(user):
             if (sanction := moderation.of(channel, user)) is not None:

@@ -73,8 +73,8 @@ _OPEN: Final = Parameter("open", "query", "Only those that wait for a moderator.
 
 async def routes(context: Context) -> Sequence[Operation]:
     """The operations of this module."""
-    board, history = context.control_state, context.history
-    moderation, most_bytes = board.moderation, context.settings.limits.page_bytes
+    state, history = context.control_state, context.history
+    moderation, most_bytes = state.moderation, context.settings.limits.page_bytes
 
     async def post(request: web.Request) -> web.Response:
         stream = chat_of(request)
@@ -87,9 +87,9 @@ async def routes(context: Context) -> Sequence[Operation]:
         )
         about = read_about(channel, msgspec.to_builtins(draft))
         context.budgets.take_event(bound_of(context, who), len(about.reason))
-        body = await history.find(stream, about.target, board.layout(channel).lanes)
+        body = await history.find(stream, about.target, state.layout(channel).lanes)
         found = None if body is None else _found(body)
-        if found is None or (is_room(stream) and found.seq not in board.rooms.readable(who.grants, channel)):
+        if found is None or (is_room(stream) and found.seq not in state.rooms.readable(who.grants, channel)):
             raise TouchlineError("not_found", f"There is no event {about.target} on {stream}.")
         about = msgspec.structs.replace(about, seq=found.seq, stream=found.stream or str(stream))
 
@@ -99,7 +99,7 @@ async def routes(context: Context) -> Sequence[Operation]:
 
         if is_new(moderation.reports_head(channel), about, context.clock.now_ms()):
             await context.commands.send(channel, REPORT, msgspec.to_builtins(about), actor=who.user)
-            await board.rooms.until(reported)
+            await state.rooms.until(reported)
         return web.json_response({"stream": about.stream, "target": about.target, "reported": True})
 
     async def event_of(one: Report) -> msgspec.Raw | None:
@@ -123,7 +123,7 @@ async def routes(context: Context) -> Sequence[Operation]:
             if (before is None or one.number < before) and not (waiting and one.settled_at)
         ]
         # Of a message from before somebody came they are told that it was reported, and not what it said.
-        theirs = board.rooms.readable(who.grants, channel) if is_room(stream) else ALL
+        theirs = state.rooms.readable(who.grants, channel) if is_room(stream) else ALL
 
         async def shown_to_them(one: Report) -> msgspec.Raw | None:
             return await event_of(one) if one.seq in theirs else None

@@ -179,8 +179,8 @@ def test_no_way_to_a_private_name_escapes_the_rule(text: str) -> None:
 
 #: Also inside of names: `test_he_is_told`.
 PERSON = re.compile(r"(?<![a-z])(he|his|him|himself)(?![a-z])", re.IGNORECASE)
-#: What was said here where the field has a word of its own: flush, handle, channel manager, restore, batch.
-OWN_WORDS = re.compile(r"(?<![a-zA-Z])(jot|heed|steward|takeover|lot)(?![a-zA-Z])")
+#: What was said here where the field has a word of its own: flush, handle, channel manager, restore, batch, state.
+OWN_WORDS = re.compile(r"(?<![a-zA-Z])(jot|heed|steward|takeover|lot|board)(?![a-zA-Z])")
 #: Words of chats that are made up; and records of what was decided, which are not written anew.
 SPEAKS_FREELY = {"bench/rig/corpus.py", "producers/simulation/match.py", "tests/architecture/test_imports.py"}
 TEXTS = [
@@ -200,6 +200,8 @@ def test_a_viewer_is_the_viewer(file: Path) -> None:
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_things_have_the_fields_names(file: Path) -> None:
     names = {node.id for node in ast.walk(parsed(file)) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(parsed(file)) if isinstance(node, ast.Attribute)}
+    names |= {node.arg for node in ast.walk(parsed(file)) if isinstance(node, ast.arg)}
     names |= {
         node.name
         for node in ast.walk(parsed(file))

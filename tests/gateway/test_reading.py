@@ -14,7 +14,7 @@ from kernel.settings.reading import Settings
 
 @pytest.mark.parametrize("grants", [None, everything("root")])
 async def test_of_a_room_that_is_no_more_nobody_has_anything(grants: Grants | None) -> None:
-    board: Any = SimpleNamespace(rooms=Rooms(Settings()), may_read=lambda *_: True)
-    reader = Reader(grants, board)
+    state: Any = SimpleNamespace(rooms=Rooms(Settings()), may_read=lambda *_: True)
+    reader = Reader(grants, state)
     assert not await reader.may_read(Stream.parse("chat:room-gone"), 7)
     assert await reader.may_read(Stream.parse("chat:final"), 7)
