@@ -70,7 +70,6 @@ class _Source:
             self._looked = self._clock.monotonic()
             with contextlib.suppress(KafkaException):  # away for the moment: the next look tells
                 self._find_partitions(first=False)
-            self._hear_ends()
         messages: list[Any] = what_came(self._consumer, _AT_ONCE + 1, wait_s)
         read: Read = []
         for message in messages:
@@ -104,12 +103,6 @@ class _Source:
         if new:
             self._consumer.incremental_assign(new)
             self._assigned |= {(at.topic, at.partition) for at in new}
-
-    def _hear_ends(self) -> None:
-        for topic, partition in self._assigned:
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
-            if high >= 0:
-                self._tables[topic].heard_end(partition, high)
 
 
 def _no_topic(topic: str) -> TouchlineError:

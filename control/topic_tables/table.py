@@ -62,7 +62,6 @@ class TopicTable:
         self.whole = whole
         #: Partition -> the offset after the last record that is taken in: reading that failed goes on there.
         self._taken: dict[int, int] = {}
-        self._ends: dict[int, int] = {}
         #: Partitions of which not all is read yet that was there when they were found.
         self._behind: set[int] = set()
 
@@ -88,15 +87,6 @@ class TopicTable:
         """Whether all that was there at the beginning is taken in."""
         return bool(self._taken) and not self._behind
 
-    def heard_end(self, partition: int, offset: int) -> None:
-        """The brokers say that the partition ends here now."""
-        self._ends[partition] = offset
-
-    @property
-    def lag(self) -> int:
-        """Records that are on the topic and not taken in yet, as far as the last fetches told."""
-        return sum(max(0, end - max(0, self._taken[p])) for p, end in self._ends.items())
-
     def has(self, partition: int, offset: int) -> bool:
         """Whether the record at this offset is taken in."""
         return self._taken.get(partition, 0) > offset
@@ -121,7 +111,6 @@ class TopicTable:
         """Take a record in. A bad one is told and left out: it ends nothing."""
         if isinstance(what, End):
             self._taken[what.partition] = max(self._taken[what.partition], what.offset)
-            self._ends[what.partition] = what.offset
             self._behind.discard(what.partition)
             return
         self._taken[what.partition] = what.offset + 1
