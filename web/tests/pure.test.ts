@@ -208,6 +208,8 @@ describe("the operators' figures", () => {
     };
     expect(lags(now)).toMatchObject([{ group: "index", topic: "events.chat", records: 7 }, { group: "stream", topic: "ingest.chat", records: 2 }]);
     expect(indexed(now)).toEqual([{ topic: "events.chat", watermark: 20, behind: 7 }]);
+    const begun = { ...now, roles: now.roles.map((role) => ({ ...role, metrics: role.metrics.filter(({ name }) => name !== "touchline_consumer_lag") })) };
+    expect(indexed(begun)).toEqual([{ topic: "events.chat", watermark: 20, behind: null }]); // not known: not 0
     expect(edges(now)).toEqual([{ name: "edge-1", state: "ready", viewers: 3, slow: 1, delivered: 40 }]);
     expect(closings(now)).toEqual([{ code: "4101", means: "too slow, or silent", count: 5 }]);
   });

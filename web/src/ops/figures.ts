@@ -210,11 +210,11 @@ export function edges({ roles }: Snapshot): { name: string; state: Role["state"]
     .map((role) => ({ name: role.name, state: role.state, viewers: of(role, METRICS.VIEWERS), slow: of(role, METRICS.SLOW_VIEWERS), delivered: of(role, METRICS.DELIVERED) }));
 }
 
-/** How far the index is complete and findable: offsets summed over a topic's partitions. */
-export function indexed({ roles }: Snapshot): { topic: string; watermark: number; behind: number }[] {
+/** How far the index is complete and findable: offsets summed over a topic's partitions. `behind` is null while no indexer knows it. */
+export function indexed({ roles }: Snapshot): { topic: string; watermark: number; behind: number | null }[] {
   const own = roles.filter(({ metrics }) => metrics.some(({ name }) => name === METRICS.INDEX_WATERMARK));
   const behind = new Map(sums(own, METRICS.CONSUMER_LAG, "topic").map(({ topic, value }) => [topic, value]));
-  return sums(own, METRICS.INDEX_WATERMARK, "topic").map(({ topic, value }) => ({ topic, watermark: value, behind: behind.get(topic) ?? 0 }));
+  return sums(own, METRICS.INDEX_WATERMARK, "topic").map(({ topic, value }) => ({ topic, watermark: value, behind: behind.get(topic) ?? null }));
 }
 
 /** Receivers of webhooks: what waits for each in memory, and how old the eldest event is that it does not have. */

@@ -102,7 +102,7 @@ function where(partitions: Lag["partitions"]): string {
 }
 
 export function Index({ now }: { now: Snapshot }) {
-  const rows = indexed(now).map(({ topic, watermark, behind }) => ({ key: topic, cells: [topic, watermark, behind] }));
+  const rows = indexed(now).map(({ topic, watermark, behind }) => ({ key: topic, cells: [topic, watermark, behind ?? "–"] }));
   return <List title={t("Index")} empty={t("No indexer answers, or it has seen nothing yet.")} head={[t("Topic"), t("Watermark"), t("Behind")]} rows={rows} />;
 }
 
