@@ -54,8 +54,10 @@ export const right: Shown = useStream(null, "chat:x", { last: 1 });
 @pytest.fixture(scope="module")
 def build() -> ModuleType:
     build = load_build()
-    if not (build.ready() and build.build_client()):
-        pytest.skip("the client could not be built: is the npm registry in reach?")
+    if not build.install():
+        pytest.skip("the npm packages could not be installed: is the registry in reach?")
+    assert build.ready(), "the pages are not built"
+    assert build.build_client(), "the client does not compile"
     return build
 
 

@@ -4,6 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from touchline.commands.events import alert, search
 from touchline.queries import QueryCommand
 
 
@@ -36,3 +37,10 @@ def test_a_negation_is_no_option(arguments: list[str], read: tuple[object, ...])
 def test_what_is_no_option_of_two_dashes_is_still_refused() -> None:
     assert CliRunner().invoke(asked, ["--penalty"]).exit_code == 2
     assert CliRunner().invoke(asked, ["-h"]).exit_code == 2  # not an option of this one
+
+
+@pytest.mark.parametrize("command", [search.command, alert.command.commands["set"]], ids=["search", "alert"])
+def test_the_commands_that_take_queries_read_them_so(command: click.Command) -> None:
+    named = ["goals"] if command is not search.command else []
+    with command.make_context(command.name, [*named, "-penalty", "--channel", "final"]) as context:
+        assert context.params["query"] == "-penalty"

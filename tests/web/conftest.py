@@ -15,8 +15,9 @@ def browser() -> Iterator[Browser]:
     if executable is None:
         pytest.skip("no Chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
     build = load_build()
-    if not (build.install() and build.ready()):
-        pytest.skip("the pages could not be built: is the npm registry in reach?")
+    if not build.install():
+        pytest.skip("the npm packages could not be installed: is the registry in reach?")
+    assert build.ready(), "the pages are not built"
     with Browser(build.NODE, executable) as browser:
         yield browser
 

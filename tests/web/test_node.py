@@ -29,8 +29,9 @@ FAR = 10**9
 def node() -> str:
     """Node, and the client as it is published: built."""
     build = load_build()
-    if not (build.install() and build.build_client()):
-        pytest.skip("the client could not be built: is the npm registry in reach?")
+    if not build.install():
+        pytest.skip("the npm packages could not be installed: is the registry in reach?")
+    assert build.build_client(), "the client does not compile"
     return str(build.NODE)
 
 
