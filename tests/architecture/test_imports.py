@@ -179,7 +179,7 @@ def test_no_way_to_a_private_name_escapes_the_rule(text: str) -> None:
 
 #: Also inside of names: `test_he_is_told`.
 PERSON = re.compile(r"(?<![a-z])(he|his|him|himself)(?![a-z])", re.IGNORECASE)
-#: Said here once, where the field has a word of its own: flush, handle, channel manager, restore, batch, state.
+#: Said here once where the field has its own word: flush, handle, channel manager, restore, batch, state.
 OWN_WORDS = re.compile(r"(?<![a-zA-Z])(jot|heed|steward|takeover|lot|board)(?![a-zA-Z])")
 #: Words of chats that are made up; and records of what was decided, which are not written anew.
 SPEAKS_FREELY = {"bench/rig/corpus.py", "producers/simulation/match.py", "tests/architecture/test_imports.py"}
