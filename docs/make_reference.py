@@ -11,16 +11,22 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import prometheus_client
 from msgspec import Meta, inspect
 
-from consumers.protocol import messages
+from consumers.protocol import messages, shapes
 from control.channels.bounds import SETTINGS, Rule
+from control.crowd import polls
+from control.moderation.reports import MAX_REASON
+from control.nearby import fences
 from gateway.channels import channels
-from gateway.operators import published_metrics
+from gateway.operators import published_metrics, records
+from kernel import times
+from kernel.access.users import MAX_USER
 from kernel.close_codes import BANDS, CLOSES, Close, Return
 from kernel.errors import CODES
 from kernel.log import positions
 from kernel.process import metrics
 from kernel.settings.reading import PREFIX, SECTIONS
-from search_indexer.query import operators
+from search_indexer import alerts
+from search_indexer.query import operators, parser
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/make_reference.py; change the code that it names instead. -->"
@@ -140,8 +146,26 @@ def typescript() -> str:
         "MAX_CHANNEL": positions.MAX_CHANNEL,
         "MAX_STREAM": upper(messages.StreamName, "max_length"),
         "MAX_KEY": upper(messages.Key, "max_length"),
+        "MAX_SEQS": shapes.MAX_SEQS,
+        "MAX_USER": MAX_USER,
         "MAX_LAST": upper(get_type_hints(messages.Subscribe, include_extras=True)["last"], "le"),
         "MAX_PAGE": upper(get_type_hints(messages.History, include_extras=True)["limit"], "le"),
+    }
+    fields = {
+        "MAX_QUERY": parser.MAX_LENGTH,
+        "MAX_TIME": times.MAX_TIME,
+        "MAX_ZONE": times.MAX_ZONE,
+        "MAX_REASON": MAX_REASON,
+        "MAX_QUESTION": polls.MAX_QUESTION,
+        "MAX_OPTION": polls.MAX_OPTION,
+        "MAX_ALERT": alerts.MAX_ID,
+        "MAX_FENCE": fences.MAX_ID,
+        "MAX_RECORD_KEY": records.MAX_KEY,
+    }
+    patterns = {
+        "CHANNEL_PATTERN": positions.CHANNEL,
+        "ALERT_PATTERN": alerts.ID,
+        "FENCE_PATTERN": fences.ID,
     }
     names = {}
     for constant, made in vars(metrics).items():
@@ -177,9 +201,14 @@ def typescript() -> str:
         "// ── kernel/log/positions.py and consumers/protocol/messages.py: limits ──",
         "",
         f"export const CHANNEL = /^{positions.CHANNEL.pattern}$/;",
-        "/** The same for the `pattern` of an input, where a hyphen has to be escaped. */",
-        f"export const CHANNEL_PATTERN = {json.dumps(positions.CHANNEL.pattern.replace('-]', chr(92) + '-]'))};",
         *(f"export const {name} = {value};" for name, value in limits.items()),
+        "",
+        "// ── what the pages' fields take: of search_indexer/, control/, gateway/operators/records.py, kernel/times.py ──",
+        "",
+        "/** For the `pattern` of an input, where a hyphen has to be escaped. */",
+        *(f"export const {name} = {json.dumps(for_input(one.pattern))};" for name, one in patterns.items()),
+        "/** In characters, as the roles count: a field counts those beyond the BMP as two, and never takes more. */",
+        *(f"export const {name} = {value};" for name, value in fields.items()),
         "",
         "// ── kernel/process/metrics.py: names as they are scraped, and the labels by which the operators' stream tells one ──",
         "",
@@ -243,6 +272,11 @@ def constant_of(name: str, values: Mapping[Any, Any]) -> list[str]:
     """A TypeScript object whose values are types too."""
     rows = [f"  {key}: {json.dumps(value, ensure_ascii=False)}," for key, value in values.items()]
     return [f"export const {name} = {{", *rows, "} as const;"]
+
+
+def for_input(pattern: str) -> str:
+    """A pattern as browsers want it."""
+    return pattern.replace("-]", "\\-]")
 
 
 def upper(hint: Any, bound: str) -> int:

@@ -10,9 +10,12 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+#: What is longer is no time, and no zone.
+MAX_TIME: Final = 100
+MAX_ZONE: Final = 64
 _UNITS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 _SPAN: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s?(s|m|h|d|w)")
-_ZONED: Final = re.compile(r"(.+)\[([A-Za-z0-9._+/:-]{1,64})\]")
+_ZONED: Final = re.compile(rf"(.+)\[([A-Za-z0-9._+/:-]{{1,{MAX_ZONE}}})\]")
 _OFFSET: Final = re.compile(r"([+-])(\d{2}):?(\d{2})")
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _MOMENT: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?")
@@ -42,7 +45,7 @@ def span_ms(text: str) -> int | None:
 
 def zone_of(name: str) -> tzinfo:
     """A time zone by its name (`Europe/Paris`, `UTC`) or its offset (`+02:00`). Raises ValueError."""
-    found = _zone(name) if len(name) <= 64 else None
+    found = _zone(name) if len(name) <= MAX_ZONE else None
     if found is None:
         raise ValueError(f"{name[:40]!r} is no time zone: write one like Europe/Paris, UTC or +02:00.")
     return found
@@ -55,7 +58,7 @@ def moment_of(text: str, now_ms: int, zone: tzinfo = UTC) -> Moment:
     """
     said = text.strip()
     try:
-        if len(said) <= 100 and (found := _read(said, now_ms, zone)) is not None:
+        if len(said) <= MAX_TIME and (found := _read(said, now_ms, zone)) is not None:
             return found
     except (OverflowError, OSError):
         pass

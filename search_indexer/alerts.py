@@ -45,8 +45,8 @@ MAX_READERS: Final = 100
 #: Those of a search that an alert has too: it is about what comes, in the order in which it comes.
 PARAMETERS: Final = ("q", "kind", "channel", "sender", "type", "near", "within")
 _SHOWN: Final = f"{', '.join(PARAMETERS)} and streams"
-_MAX_ID: Final = 100
-_ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{_MAX_ID}}}")
+MAX_ID: Final = 100
+ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_ID}}}")
 _WAIT_S: Final = 10.0
 _POLL_S: Final = 0.02
 
@@ -78,9 +78,10 @@ class Ready(msgspec.Struct, frozen=True):
 
 def check_id(alert_id: str) -> None:
     """Raise `bad_request` where this cannot be an alert's name."""
-    if not _ID.fullmatch(alert_id):
+    if not ID.fullmatch(alert_id):
         raise TouchlineError(
-            "bad_request", "An alert's id has 1 to 100 characters: only A-Z a-z 0-9 . _ and - are allowed."
+            "bad_request",
+            f"An alert's id has 1 to {MAX_ID} characters: only A-Z a-z 0-9 . _ and - are allowed.",
         )
 
 

@@ -25,7 +25,17 @@ from consumers.protocol.inbox import (
     Typing,
 )
 from consumers.protocol.nearby import Around, AroundReply, Away, Locate, Near, Nearby, NearbyReply
-from consumers.protocol.shapes import ClientTime, EventType, Key, Reply, Request, Seq, StreamName, User
+from consumers.protocol.shapes import (
+    MAX_SEQS,
+    ClientTime,
+    EventType,
+    Key,
+    Reply,
+    Request,
+    Seq,
+    StreamName,
+    User,
+)
 from kernel.close_codes import RETRY
 from kernel.errors import CODES
 from kernel.log.positions import MAX_SEQ
@@ -47,7 +57,7 @@ class Subscribe(Request, frozen=True, tag="subscribe"):
     stream: StreamName
     after: Seq | None = None
     last: Annotated[int, Meta(ge=0, le=1000)] | None = None
-    cursors: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
+    cursors: Annotated[dict[StreamName, Seq], Meta(max_length=MAX_SEQS)] | None = None
     members: Annotated[bool, Meta(description="tell who comes and goes, up to 1,000 viewers")] = False
     reactions: Annotated[bool, Meta(description="tell what reactions and votes come to")] = False
 
@@ -80,7 +90,7 @@ class Ack(Request, frozen=True, tag="ack"):
 
     stream: StreamName | None = None
     seq: Seq | None = None
-    seqs: Annotated[dict[StreamName, Seq], Meta(max_length=512)] | None = None
+    seqs: Annotated[dict[StreamName, Seq], Meta(max_length=MAX_SEQS)] | None = None
 
 
 class History(Request, frozen=True, tag="history"):

@@ -23,7 +23,8 @@ MAX_NAMED: Final = 100
 #: A circle's radius: what is larger than a continent watches nothing.
 MIN_RADIUS_M: Final = 1.0
 MAX_RADIUS_M: Final = 3_000_000.0
-_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+MAX_ID: Final = 100
+ID: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_ID}}}")
 #: A polygon that is wider is drawn across the antimeridian, or around a pole.
 _HALF: Final = 180.0
 
@@ -95,9 +96,10 @@ def fence_of_key(key: bytes) -> bytes:
 
 def check_id(id_: str) -> str:
     """Raise `bad_request` where this cannot be a fence's id."""
-    if not _ID.fullmatch(id_):
+    if not ID.fullmatch(id_):
         raise TouchlineError(
-            "bad_request", "A fence's id has 1 to 100 characters: only A-Z a-z 0-9 . _ and - are allowed."
+            "bad_request",
+            f"A fence's id has 1 to {MAX_ID} characters: only A-Z a-z 0-9 . _ and - are allowed.",
         )
     return id_
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from control.nearby.fences import MAX_CORNERS, MAX_NAMED, MAX_RADIUS_M, FenceRequest, check_id, shown
+from control.nearby.fences import ID, MAX_CORNERS, MAX_NAMED, MAX_RADIUS_M, FenceRequest, check_id, shown
 from gateway.context import Context
 from gateway.http.bodies import JSON, json_object
 from gateway.http.operations import Operation, Parameter, Reply
@@ -20,7 +20,7 @@ _MAX_BYTES: Final = 256 * 1024
 _LIMIT: Final = 100
 _ERRORS: Final = ("bad_request", "unauthorized", "forbidden", "not_found", "unavailable", "rate_limited")
 _ID: Final = Parameter(
-    "id", "path", "The fence's id.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
+    "id", "path", "The fence's id.", {"type": "string", "pattern": f"^{ID.pattern}$"}, required=True
 )
 _USERS: Final[dict[str, Any]] = {
     "type": "array",

@@ -18,7 +18,7 @@ from kernel.process.logs import get_logger
 _log = get_logger("touchline.gateway")
 _MOST: Final = 100
 _LIMIT: Final = 20
-_MAX_KEY: Final = 300
+MAX_KEY: Final = 300
 #: Partition:offset, of at most so many partitions.
 _CURSOR: Final = re.compile(r"[0-9]{1,6}:[0-9]{1,18}(,[0-9]{1,6}:[0-9]{1,18}){0,999}")
 _NAMES: Final = frozenset({"topic", "key", "partition", "before", "limit", "token"})
@@ -98,8 +98,8 @@ def wanted_of(request: web.Request) -> Wanted:
     topic, key, partition = query.get("topic", ""), query.get("key", ""), query.get("partition")
     if not topic:
         raise TouchlineError("bad_request", "topic says which topic is read.")
-    if len(key) > _MAX_KEY:
-        raise TouchlineError("bad_request", f"key has at most {_MAX_KEY} characters.")
+    if len(key) > MAX_KEY:
+        raise TouchlineError("bad_request", f"key has at most {MAX_KEY} characters.")
     if partition is not None and not re.fullmatch("[0-9]{1,6}", partition):
         raise TouchlineError("bad_request", f"partition is {partition[:40]!r}: it is a number.")
     limit = number_of(request, "limit", default=_LIMIT, most=_MOST)
@@ -124,7 +124,7 @@ _PARAMETERS: Final = (
         "key",
         "query",
         "Only records with this key, as it is shown; with `*` at its end, those that begin so.",
-        {**_TEXT, "maxLength": _MAX_KEY},
+        {**_TEXT, "maxLength": MAX_KEY},
     ),
     Parameter("partition", "query", "Only of this partition.", {"type": "integer", "minimum": 0}),
     Parameter("before", "query", "The `next` of the page after.", _TEXT),

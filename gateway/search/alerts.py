@@ -15,6 +15,7 @@ from kernel.access.users import MAX_USER
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind
 from search_indexer.alerts import (
+    ID,
     MAX_ALERTS,
     MAX_PATTERN,
     MAX_READERS,
@@ -39,7 +40,7 @@ _TAKEN_S: Final = 2.0
 MAX_OF_A_USER: Final = 100
 
 _ID: Final = Parameter(
-    "id", "path", "The alert's name.", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, required=True
+    "id", "path", "The alert's name.", {"type": "string", "pattern": f"^{ID.pattern}$"}, required=True
 )
 
 

@@ -92,6 +92,13 @@ def test_every_page_has_a_limit(node: ModuleType) -> None:
     assert pages == {page for some in MOST for page in some}
 
 
+def test_no_field_has_a_limit_that_is_written_out_where_it_is_used() -> None:
+    """What roles bound comes from `generated.ts`; what a page bounds by itself has a name."""
+    by_hand = re.compile(r"""max[Ll]ength=(?:\{|["'])\d|pattern=["'][^"']*\{\d""")
+    found = {file.name: by_hand.findall(file.read_text()) for file in (ROOT / "web").glob("src/**/*.tsx")}
+    assert {name: each for name, each in found.items() if each} == {}
+
+
 def test_the_lock_names_no_registry() -> None:
     lock = (ROOT / "package-lock.json").read_text()
     resolved = re.findall(r'"resolved": "([^"]+)"', lock)

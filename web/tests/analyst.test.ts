@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 
 import { cell, dataColumns, textOf } from "../src/analyst/columns.ts";
 import { Rows } from "../src/analyst/rows.ts";
+import { MAX_QUERY } from "../src/shared/generated.ts";
 import { type Alert, fromAddress, nameFor, NOTHING, ofAlert, operatorFor, sayAlert, sayDifference, toAddress, toAlert, toCounts, toExport, type Wanted, withWord } from "../src/analyst/wanted.ts";
 import { columns, countsWithin } from "../src/shared/bars.ts";
 
@@ -21,6 +22,12 @@ describe("a search", () => {
   test("its times mean elsewhere what they meant here", () => {
     expect(toAddress({ ...NOTHING, since: "yesterday" }, "Asia/Seoul").get("zone")).toBe("Asia/Seoul");
     expect(toAddress(NOTHING, "Asia/Seoul").size).toBe(0);
+  });
+
+  test("a query is as long as the roles take it, in characters and not in halves of them", () => {
+    const q = "⚽".repeat(MAX_QUERY - 1) + "🏆";
+    expect(fromAddress(`?${new URLSearchParams({ q }).toString()}`).q).toBe(q);
+    expect(fromAddress(`?${new URLSearchParams({ q: `${q}🏆` }).toString()}`).q).toBe(q);
   });
 
   test("what an address makes up is left out", () => {

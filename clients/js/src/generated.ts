@@ -84,15 +84,32 @@ export type ErrorCode =
 // ── kernel/log/positions.py and consumers/protocol/messages.py: limits ──
 
 export const CHANNEL = /^[A-Za-z0-9._~-]{1,128}$/;
-/** The same for the `pattern` of an input, where a hyphen has to be escaped. */
-export const CHANNEL_PATTERN = "[A-Za-z0-9._~\\-]{1,128}";
 export const MAX_SEQ = 9007199254740991;
 export const MAX_LANES = 64;
 export const MAX_CHANNEL = 128;
 export const MAX_STREAM = 140;
 export const MAX_KEY = 128;
+export const MAX_SEQS = 512;
+export const MAX_USER = 128;
 export const MAX_LAST = 1000;
 export const MAX_PAGE = 500;
+
+// ── what the pages' fields take: of search_indexer/, control/, gateway/operators/records.py, kernel/times.py ──
+
+/** For the `pattern` of an input, where a hyphen has to be escaped. */
+export const CHANNEL_PATTERN = "[A-Za-z0-9._~\\-]{1,128}";
+export const ALERT_PATTERN = "[A-Za-z0-9._\\-]{1,100}";
+export const FENCE_PATTERN = "[A-Za-z0-9._\\-]{1,100}";
+/** In characters, as the roles count: a field counts those beyond the BMP as two, and never takes more. */
+export const MAX_QUERY = 1000;
+export const MAX_TIME = 100;
+export const MAX_ZONE = 64;
+export const MAX_REASON = 1000;
+export const MAX_QUESTION = 500;
+export const MAX_OPTION = 200;
+export const MAX_ALERT = 100;
+export const MAX_FENCE = 100;
+export const MAX_RECORD_KEY = 300;
 
 // ── kernel/process/metrics.py: names as they are scraped, and the labels by which the operators' stream tells one ──
 

@@ -1,5 +1,6 @@
 // All rooms of a user: what is asked for anew on each connection, what this device has. The Python client has its twin.
 
+import { MAX_SEQS } from "./generated.ts";
 import type { Host } from "./host.ts";
 import type { Network } from "./network.ts";
 import type { Gap, Message, StreamEvent, TouchlineError } from "./protocol.ts";
@@ -9,8 +10,6 @@ import type { Connection } from "./route.ts";
 const ACK_MS = 100;
 /** What was refused for now is asked again after this. */
 const AGAIN_MS = 1000;
-/** Streams of one request. */
-const MOST_SEQS = 500;
 const PUSHES = new Set(["inbox", "receipt", "typing", "join", "leave", "near", "away", "reactions", "poll", "feed"]);
 
 export class Together {
@@ -120,7 +119,7 @@ export class Together {
   private flush(): void {
     const [connection] = this.network.home.live;
     while (connection && this.acks.size > 0) {
-      const some = [...this.acks].slice(0, MOST_SEQS);
+      const some = [...this.acks].slice(0, MAX_SEQS);
       for (const [stream] of some) this.acks.delete(stream);
       this.host.send(connection.number, { op: "ack", seqs: Object.fromEntries(some) });
     }

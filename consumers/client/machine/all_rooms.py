@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from consumers.client.machine.host import Gap, Host
 from consumers.client.machine.network import Connection, Network
+from consumers.protocol.shapes import MAX_SEQS
 from kernel.errors import TouchlineError
 from schemas.events import Event
 
@@ -17,8 +18,6 @@ from schemas.events import Event
 ACK_MS: Final = 100
 #: What was refused for now is asked again after this.
 _AGAIN_MS: Final = 1000
-#: Streams of one request.
-_MOST_SEQS: Final = 500
 #: What is told as it comes.
 PUSHES: Final = frozenset(
     {"inbox", "receipt", "typing", "join", "leave", "near", "away", "reactions", "poll", "feed"}
@@ -81,8 +80,8 @@ class RoomSync:
         """Say what was acknowledged, where there is a connection."""
         live = self._network.home.live
         while self._acks and live:
-            some = dict(list(self._acks.items())[:_MOST_SEQS])
-            self._acks = dict(list(self._acks.items())[_MOST_SEQS:])
+            some = dict(list(self._acks.items())[:MAX_SEQS])
+            self._acks = dict(list(self._acks.items())[MAX_SEQS:])
             self._host.send(live[0].number, {"op": "ack", "seqs": some})
 
     def live(self, connection: Connection) -> None:

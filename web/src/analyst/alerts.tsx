@@ -7,6 +7,7 @@ import { textOf, whenOf } from "./columns.ts";
 import type { Model } from "./model.ts";
 import { NO_NEWS, type Watching } from "./watching.ts";
 import { type Alert, FILTERS, nameFor, ofAlert, sayAlert } from "./wanted.ts";
+import { ALERT_PATTERN, MAX_ALERT } from "../shared/generated.ts";
 import { t } from "../shared/tongue.ts";
 
 const SHOWN = 3;
@@ -43,7 +44,7 @@ function Save({ model, watching }: { model: Model; watching: Watching }) {
   return (
     <form class="row" onSubmit={(event) => void save(event)}>
       <label class="sr-only" for="alert">{t("Name of the alert")}</label>
-      <input class="field" id="alert" placeholder="its-name" value={name.value} maxLength={100} pattern="[A-Za-z0-9._\-]+" required title={t("Letters, digits, dots, hyphens, underscores")} autocomplete="off" spellcheck={false} autocapitalize="off" disabled={nothing}
+      <input class="field" id="alert" placeholder="its-name" value={name.value} maxLength={MAX_ALERT} pattern={ALERT_PATTERN} required title={t("Letters, digits, dots, hyphens, underscores")} autocomplete="off" spellcheck={false} autocapitalize="off" disabled={nothing}
         onInput={(event) => { name.value = event.currentTarget.value; own.value = name.value !== ""; }} />
       <button class="button" type="submit" id="save-alert" disabled={nothing || busy.value}>{t("Save")}</button>
       {nothing && <p class="quiet">{t("Search for something first.")}</p>}

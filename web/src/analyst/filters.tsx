@@ -5,6 +5,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import type { Model } from "./model.ts";
 import { OWN_ZONE } from "./model.ts";
 import { FILTERS, type Sort, toggled } from "./wanted.ts";
+import { MAX_TIME, MAX_ZONE } from "../shared/generated.ts";
 import { t } from "../shared/tongue.ts";
 
 const SPANS: readonly (readonly [string, string])[] = [["", "Any time"], ["15m", "15 min"], ["1h", "1 hour"], ["today", "Today"], ["7d", "7 days"]];
@@ -30,9 +31,9 @@ export function Filters({ model }: { model: Model }) {
             <button key={words} type="button" aria-pressed={wanted.value.since === value && wanted.value.until === ""} onClick={() => model.want({ since: value, until: "" })}>{t(words)}</button>
           ))}
         </div>
-        <label>{t("From")} <input class="field" id="since" value={since.value} placeholder={t("10m, yesterday")} maxLength={100} autocomplete="off" onInput={(event) => (since.value = event.currentTarget.value)} /></label>
-        <label>{t("to")} <input class="field" id="until" value={until.value} placeholder={t("now")} maxLength={100} autocomplete="off" onInput={(event) => (until.value = event.currentTarget.value)} /></label>
-        <label>{t("Zone")} <input class="field" id="zone" value={zone.value} placeholder={OWN_ZONE} list="zones" maxLength={64} autocomplete="off" onInput={(event) => (zone.value = event.currentTarget.value)} /></label>
+        <label>{t("From")} <input class="field" id="since" value={since.value} placeholder={t("10m, yesterday")} maxLength={MAX_TIME} autocomplete="off" onInput={(event) => (since.value = event.currentTarget.value)} /></label>
+        <label>{t("to")} <input class="field" id="until" value={until.value} placeholder={t("now")} maxLength={MAX_TIME} autocomplete="off" onInput={(event) => (until.value = event.currentTarget.value)} /></label>
+        <label>{t("Zone")} <input class="field" id="zone" value={zone.value} placeholder={OWN_ZONE} list="zones" maxLength={MAX_ZONE} autocomplete="off" onInput={(event) => (zone.value = event.currentTarget.value)} /></label>
         <datalist id="zones">{ZONES.map((name) => <option key={name} value={name} />)}</datalist>
         <label>{t("Order")} <select id="sort" value={wanted.value.sort} onChange={(event) => model.want({ sort: event.currentTarget.value as Sort })}>
           <option value="">{wanted.value.q ? t("best first") : t("newest first")}</option>

@@ -5,6 +5,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
+import { MAX_QUERY } from "../shared/generated.ts";
 import { OPERATORS } from "./generated.ts";
 import { type Model } from "./model.ts";
 import { withWord } from "./wanted.ts";
@@ -88,7 +89,7 @@ export function Query({ model }: { model: Model }) {
       <form class="query" role="search" onSubmit={(event) => { event.preventDefault(); ask_(); }}>
         <div class="query-field">
           <label class="sr-only" for="q">{t("Search for")}</label>
-          <input class="field" id="q" ref={field} type="text" inputMode="search" enterKeyHint="search" maxLength={2000} autocomplete="off" spellcheck={false} autocapitalize="off"
+          <input class="field" id="q" ref={field} type="text" inputMode="search" enterKeyHint="search" maxLength={MAX_QUERY} autocomplete="off" spellcheck={false} autocapitalize="off"
             placeholder={t("Words, \"a phrase\", from:ana, after:2h, has:link, -not")} value={model.typed.value}
             role="combobox" aria-autocomplete="list" aria-expanded={open} aria-controls={`${id}-list`} aria-describedby={`${id}-how`}
             {...(chosen.value >= 0 ? { "aria-activedescendant": `${id}-${chosen.value}` } : {})}

@@ -13,6 +13,8 @@ import { hitOf, type Model, MOST_ROWS } from "./model.ts";
 import { COLUMNS, isColumn, toggled } from "./wanted.ts";
 import { t } from "../shared/tongue.ts";
 
+const LONGEST_COLUMN = 100;
+
 export function Table({ model, found }: { model: Model; found: Found }) {
   const body = useRef<HTMLTableSectionElement>(null);
   const reached = useSignal(0);
@@ -98,7 +100,7 @@ function Columns({ model, hits }: { model: Model; hits: readonly Hit[] }) {
         <ul>{known.map((name) => <li key={name}><label class="check"><input type="checkbox" checked={columns.includes(name)} onChange={() => model.show(toggled(columns, name))} /> {name}</label></li>)}</ul>
         <form class="row" onSubmit={add}>
           <label class="sr-only" for="column">{t("Another column of data")}</label>
-          <input class="field" id="column" placeholder="data.minute" value={other.value} maxLength={100} autocomplete="off" spellcheck={false} onInput={(event) => (other.value = event.currentTarget.value)} />
+          <input class="field" id="column" placeholder="data.minute" value={other.value} maxLength={LONGEST_COLUMN} autocomplete="off" spellcheck={false} onInput={(event) => (other.value = event.currentTarget.value)} />
           <button class="button plain" type="submit">{t("Add")}</button>
         </form>
       </div>

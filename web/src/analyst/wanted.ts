@@ -1,5 +1,6 @@
 // What is looked for, and how it is shown: as the page's address has it, as a search, as an export, as an alert.
 
+import { MAX_QUERY } from "../shared/generated.ts";
 import { t } from "../shared/tongue.ts";
 
 export const FIELDS = ["kind", "channel", "sender", "type", "mark"] as const;
@@ -35,7 +36,7 @@ export const NOTHING: Wanted = {
 
 export function fromAddress(search: string): Wanted {
   const given = new URLSearchParams(search);
-  const one = (name: string) => (given.get(name) ?? "").slice(0, 2000);
+  const one = (name: string) => [...(given.get(name) ?? "")].slice(0, MAX_QUERY).join("");
   const several = (name: string) => [...new Set(given.getAll(name))].filter((value) => value !== "").slice(0, 50);
   const [sort, by] = [one("sort"), one("by")];
   const columns = one("cols").split(",").filter((name) => isColumn(name)).slice(0, MOST_COLUMNS);

@@ -8,7 +8,7 @@ import { signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
 import { addressOf, type PageConfig } from "../shared/config.ts";
-import { CHANNEL } from "../shared/generated.ts";
+import { CHANNEL, MAX_CHANNEL, MAX_USER } from "../shared/generated.ts";
 import { SignIn } from "../shared/signin.tsx";
 import { start } from "../shared/start.tsx";
 import { ThemeButton } from "../shared/theme.tsx";
@@ -143,7 +143,7 @@ function Where({ here, config }: { here: Desk; config: PageConfig }) {
   };
   const changed = channel.value.trim() !== here.channel || user.value.trim() !== here.user;
   const field = (name: "channel" | "user", value: { value: string }, label: string) => (
-    <input class="field" id={name} aria-label={label} placeholder={label} maxLength={128} autocomplete="off" spellcheck={false} autocapitalize="off" value={value.value} onInput={(event) => (value.value = event.currentTarget.value)} />
+    <input class="field" id={name} aria-label={label} placeholder={label} maxLength={name === "user" ? MAX_USER : MAX_CHANNEL} autocomplete="off" spellcheck={false} autocapitalize="off" value={value.value} onInput={(event) => (value.value = event.currentTarget.value)} />
   );
   return (
     <form class="where" onSubmit={submit}>

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Sanction } from "@touchline/client";
 
+import { MAX_USER } from "../shared/generated.ts";
 import { spelled } from "../shared/names.ts";
 import { fullTime } from "../shared/times.ts";
 import type { Desk, Theirs } from "./desk.ts";
@@ -24,7 +25,7 @@ export function People({ desk }: { desk: Desk }) {
       <div class="scroll" tabIndex={0} role="region" aria-label={t("Users")}>
         <form class="row" role="search" onSubmit={submit}>
           <label class="sr-only" for="person">{t("A user’s name")}</label>
-          <input class="field" id="person" maxLength={128} placeholder={t("A user’s name")} autocomplete="off" spellcheck={false} value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
+          <input class="field" id="person" maxLength={MAX_USER} placeholder={t("A user’s name")} autocomplete="off" spellcheck={false} value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
           <button class="button plain" type="submit" disabled={!typed.value.trim()}>{t("Show")}</button>
         </form>
         {theirs && <Person desk={desk} theirs={theirs} />}

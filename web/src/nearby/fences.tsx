@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 
+import { FENCE_PATTERN, MAX_FENCE } from "../shared/generated.ts";
 import { sayAge } from "../shared/words.ts";
 import type { Model } from "./model.ts";
 import type { Drawing } from "./pane.tsx";
@@ -57,7 +58,7 @@ function NewFence({ model, drawing }: { model: Model; drawing: Drawing }) {
       <h3>{t("Another one")}</h3>
       <div class="row">
         <label class="sr-only" for="fence">{t("Its name")}</label>
-        <input class="field" id="fence" placeholder={t("Its name")} required pattern="[A-Za-z0-9._\-]{1,100}" title={t("Letters, digits and . _ -")} value={name.value} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (name.value = event.currentTarget.value)} />
+        <input class="field" id="fence" placeholder={t("Its name")} required maxLength={MAX_FENCE} pattern={FENCE_PATTERN} title={t("Letters, digits and . _ -")} value={name.value} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (name.value = event.currentTarget.value)} />
         <label>{t("within")} <select value={size.value} onChange={(event) => (size.value = event.currentTarget.value)}>{SIZES.map(([value, words]) => <option key={value} value={value}>{words}</option>)}</select></label>
       </div>
       <div class="row">

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { Friend } from "@touchline/client";
 
+import { MAX_USER } from "../shared/generated.ts";
 import { User } from "../shared/name.tsx";
 import type { Model } from "./model.ts";
 import { t } from "../shared/tongue.ts";
@@ -24,7 +25,7 @@ export function People({ model }: { model: Model }) {
       <h2 id="people-title">{t("Friends")}</h2>
       <form class="row" onSubmit={(event) => void ask(event)}>
         <label class="sr-only" for="ask">{t("Somebody to ask for friendship")}</label>
-        <input class="field" id="ask" placeholder={t("Somebody’s name")} value={wanted.value} maxLength={128} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (wanted.value = event.currentTarget.value)} />
+        <input class="field" id="ask" placeholder={t("Somebody’s name")} value={wanted.value} maxLength={MAX_USER} autocomplete="off" spellcheck={false} autocapitalize="off" onInput={(event) => (wanted.value = event.currentTarget.value)} />
         <button class="button" type="submit">{t("Ask")}</button>
       </form>
       {asking.length > 0 && (

@@ -4,6 +4,7 @@ import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { ask } from "../shared/config.ts";
+import { MAX_RECORD_KEY } from "../shared/generated.ts";
 import { fullTime } from "../shared/times.ts";
 import { many, number, t } from "../shared/tongue.ts";
 import { sentence } from "./actions.tsx";
@@ -89,7 +90,7 @@ export function Records() {
             {topics.value.map((one) => <option key={one.topic} value={one.topic} selected={one.topic === topic}>{one.topic}</option>)}
           </select>
         </label>
-        <label>{t("Key")} <input class="field" name="key" defaultValue={key} maxLength={300} placeholder={chosen ? chosen.key : t("any")} spellcheck={false} autocapitalize="off" /></label>
+        <label>{t("Key")} <input class="field" name="key" defaultValue={key} maxLength={MAX_RECORD_KEY} placeholder={chosen ? chosen.key : t("any")} spellcheck={false} autocapitalize="off" /></label>
         <label class="few">{t("Partition")} <input class="field" name="partition" type="number" min="0" defaultValue={partition} placeholder={t("all")} /></label>
         <button class="button" type="submit">{t("Look")}</button>
       </form>

@@ -2,9 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 
+import { MAX_USER } from "./generated.ts";
 import { t } from "./tongue.ts";
-
-const MAX_USER = 128;
 
 /** Nobody in particular may do everything. */
 export function UserField({ user, onUser }: { user: string; onUser: (user: string) => void }) {

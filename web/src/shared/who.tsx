@@ -5,7 +5,10 @@ import "./head.css";
 import { useSignal } from "@preact/signals";
 
 import { storedToken, storeToken } from "./config.ts";
+import { MAX_USER } from "./generated.ts";
 import { t } from "./tongue.ts";
+
+const LONGEST_TOKEN = 8192;
 
 interface Props {
   /** Whether a name is believed: there are no keys. */
@@ -35,7 +38,7 @@ export function Who({ names, user, onChange }: Props) {
   return (
     <form class="who" onSubmit={submit}>
       <label for="user">{names ? t("You are") : signedIn ? <>{t("You are")} <bdi>{user}</bdi>{t("; another token")}</> : t("Token")}</label>
-      {names ? <input type="text" maxLength={128} aria-label={t("You are")} {...field} /> : <input type="password" maxLength={8192} aria-label={t("Token")} {...field} />}
+      {names ? <input type="text" maxLength={MAX_USER} aria-label={t("You are")} {...field} /> : <input type="password" maxLength={LONGEST_TOKEN} aria-label={t("Token")} {...field} />}
       {typed.value.trim() !== (names ? user : "") && <button class="button" type="submit">{t("Go")}</button>}
     </form>
   );

@@ -14,6 +14,7 @@ import { t } from "../shared/tongue.ts";
 
 const MAX_TEXT = 500;
 const MAX_NAME = 80;
+const MAX_WHEN = 12;
 
 export function Writing({ model, now }: { model: Model; now: { readonly value: number } }) {
   const draft = model.draft.value;
@@ -126,7 +127,7 @@ function When({ draft, model, nowMs }: { draft: Draft; model: Model; nowMs: numb
   const at = timeOf(draft.when, nowMs);
   return (
     <label class="labelled when">{t("Later")}
-      <input class="field" id="when" value={draft.when} placeholder={t("Now; or 20:45, +10m")} maxLength={12} autocomplete="off" spellcheck={false} onInput={(event) => model.write({ when: event.currentTarget.value })} />
+      <input class="field" id="when" value={draft.when} placeholder={t("Now; or 20:45, +10m")} maxLength={MAX_WHEN} autocomplete="off" spellcheck={false} onInput={(event) => model.write({ when: event.currentTarget.value })} />
       <small>{draft.when.trim() === "" ? "" : at === null ? t("20:45, or +10m") : sayUntil(at, nowMs)}</small>
     </label>
   );

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 
 import type { Line } from "../shared/chatlog.ts";
+import { MAX_REASON } from "../shared/generated.ts";
 import { t } from "../shared/tongue.ts";
 import { done } from "./people.ts";
 import type { Room } from "./room.ts";
@@ -46,7 +47,7 @@ export function Actions({ room, line }: { room: Room; line: Line }) {
       </div>
       {reporting.value && (
         <form class="actions-row" onSubmit={report}>
-          <input class="field reason" aria-label={t("What is wrong with it")} maxLength={1000} placeholder={t("What is wrong with it?")} value={reason.value} onInput={(event) => (reason.value = event.currentTarget.value)} />
+          <input class="field reason" aria-label={t("What is wrong with it")} maxLength={MAX_REASON} placeholder={t("What is wrong with it?")} value={reason.value} onInput={(event) => (reason.value = event.currentTarget.value)} />
           <button type="submit" class="button" disabled={reason.value.trim() === ""}>{t("Report")}</button>
         </form>
       )}

@@ -6,11 +6,10 @@ import { useEffect } from "preact/hooks";
 import { clockTime } from "../shared/times.ts";
 import { EMOJI, TO_MESSAGES } from "./cheering.ts";
 import type { Line } from "../shared/chatlog.ts";
+import { MAX_OPTION, MAX_QUESTION } from "../shared/generated.ts";
 import type { Room } from "./room.ts";
 import { many, t } from "../shared/tongue.ts";
 
-const LONGEST_QUESTION = 500;
-const LONGEST_OPTION = 200;
 const MOST_OPTIONS = 6;
 const TIMES = [["", "until I close it"], ["1m", "for a minute"], ["5m", "for five minutes"], ["1h", "for an hour"]] as const;
 
@@ -117,9 +116,9 @@ export function PollForm({ room, onDone }: { room: Room; onDone: () => void }) {
   };
   return (
     <form class="poll-form" onSubmit={send}>
-      <input class="field" id="poll-question" aria-label={t("Question")} placeholder={t("Ask everybody")} maxLength={LONGEST_QUESTION} value={question.value} onInput={(event) => (question.value = event.currentTarget.value)} />
+      <input class="field" id="poll-question" aria-label={t("Question")} placeholder={t("Ask everybody")} maxLength={MAX_QUESTION} value={question.value} onInput={(event) => (question.value = event.currentTarget.value)} />
       {options.value.map((option, number) => (
-        <input key={number} class="field poll-option" aria-label={t("Option {n}", { n: number + 1 })} placeholder={t("Option {n}", { n: number + 1 })} maxLength={LONGEST_OPTION} value={option} onInput={(event) => write(number, event.currentTarget.value)} />
+        <input key={number} class="field poll-option" aria-label={t("Option {n}", { n: number + 1 })} placeholder={t("Option {n}", { n: number + 1 })} maxLength={MAX_OPTION} value={option} onInput={(event) => write(number, event.currentTarget.value)} />
       ))}
       <label>{t("Open")} <select value={time.value} onChange={(event) => (time.value = event.currentTarget.value)}>{TIMES.map(([span, says]) => <option key={span} value={span}>{t(says)}</option>)}</select></label>
       <button type="submit" class="button" disabled={question.value.trim() === "" || given.length < 2}>{t("Ask")}</button>

@@ -21,6 +21,7 @@ import { EmojiButton, useNames, useSlow } from "./writing.tsx";
 import { many, t } from "../shared/tongue.ts";
 
 const LONGEST = 2000;
+const LONGEST_NAME = 40;
 const LONG = 600;
 const LONG_LINES = 8;
 const NAME = "touchline.name";
@@ -283,7 +284,7 @@ function Composer({ room, onSent }: { room: Room; onSent: () => void }) {
       {!room.user && (
         <>
           <label class="sr-only" for="own-name">{t("Your name")}</label>
-          <input id="own-name" class="field own-name" disabled={shut} maxLength={40} placeholder={t("Your name")} autocomplete="nickname" value={name.value}
+          <input id="own-name" class="field own-name" disabled={shut} maxLength={LONGEST_NAME} placeholder={t("Your name")} autocomplete="nickname" value={name.value}
             onInput={(event) => { name.value = event.currentTarget.value; keep(NAME, name.value); }} />
         </>
       )}

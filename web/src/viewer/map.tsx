@@ -4,7 +4,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import type { PageConfig } from "../shared/config.ts";
-import { CHANNEL } from "../shared/generated.ts";
+import { CHANNEL, CHANNEL_PATTERN, MAX_CHANNEL } from "../shared/generated.ts";
 import { spelled } from "../shared/names.ts";
 import { fromNow, many, t } from "../shared/tongue.ts";
 import type { PlacesMap } from "./leaflet.ts";
@@ -72,7 +72,7 @@ export function MapPane({ room, config: { tiles, nearby } }: { room: Room; confi
         {places.value.size > 0 && <button type="button" class="tool" id="fit-all" onClick={() => map.current?.fitAll()}>{t("Show all")}</button>}
         <form class="follow-somebody" onSubmit={add}>
           <label class="sr-only" for="who">{t("Follow somebody's location")}</label>
-          <input class="field" id="who" name="who" placeholder={t("Follow somebody")} maxLength={128} pattern="[A-Za-z0-9._~\-]{1,128}" title={t("Letters, digits and . _ ~ -")} spellcheck={false} autocapitalize="off" autocomplete="off" />
+          <input class="field" id="who" name="who" placeholder={t("Follow somebody")} maxLength={MAX_CHANNEL} pattern={CHANNEL_PATTERN} title={t("Letters, digits and . _ ~ -")} spellcheck={false} autocapitalize="off" autocomplete="off" />
         </form>
       </header>
       {others.length > 0 && (
