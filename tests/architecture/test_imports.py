@@ -78,18 +78,41 @@ ROOTS = {"touchline", "embedded", "chaos"}
 def clocks(tree: ast.AST) -> set[str]:
     """Where a module asks the machine, or the event loop, for the time."""
     found: set[str] = set()
+    called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = {"time": "time", "datetime": "datetime"} | {
+        each.asname or each.name: each.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for each in node.names
+    }
+
+    def ends_in(node: ast.expr, wanted: str) -> bool:
+        """Whether an expression is what is called so where it comes from, under whatever name here."""
+        match node:
+            case ast.Name(id=name):
+                return names.get(name) == wanted
+            case ast.Attribute(attr=name):
+                return name == wanted
+            case _:
+                return False
+
     for node in ast.walk(tree):
         match node:
-            case ast.ImportFrom(module="time", names=names):
-                found |= {f"from time import {each.name}" for each in names if each.name in TELLS_TIME}
-            case ast.Attribute(value=ast.Name(id="time"), attr=name) if name in TELLS_TIME:
+            case ast.ImportFrom(module="time", names=imported):
+                found |= {
+                    f"from time import {each.name}" for each in imported if each.name in {*TELLS_TIME, "*"}
+                }
+            case ast.Attribute(value=of, attr=name) if name in TELLS_TIME and ends_in(of, "time"):
                 found.add(f"time.{name}")
             case ast.Attribute(attr="utcnow" | "today" as name):
                 found.add(name)
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="datetime"), attr="now")):
+            case ast.Attribute(value=of, attr="now") if ends_in(of, "datetime"):
                 found.add("datetime.now")
-            case ast.Call(func=ast.Attribute(attr="time"), args=[], keywords=[]):
-                found.add("loop.time()")
+            case ast.Attribute(value=of, attr="time") if not ends_in(of, "datetime"):
+                # As a value, or with nothing to be made of: `datetime.time(3)` and `moment.time()` tell none.
+                call = called.get(id(node))
+                if call is None or not (call.args or call.keywords):
+                    found.add("loop.time()")
             case _:
                 pass
     return found
@@ -100,11 +123,20 @@ def clocks(tree: ast.AST) -> set[str]:
     [
         "from time import monotonic",
         "from time import monotonic as now",
+        "from time import *",
         "import time\nnow = time.monotonic",
         "import time\ntime.time_ns()",
+        "import time as t\nt.monotonic()",
+        "import time as t\nnow = t.time",
         "loop.time()",
+        "now = loop.time",
         "asyncio.get_running_loop().time()",
+        "now = asyncio.get_running_loop().time",
         "datetime.now(UTC)",
+        "datetime.datetime.now()",
+        "import datetime as d\nd.datetime.now()",
+        "from datetime import datetime as moment\nmoment.now(UTC)",
+        "now = datetime.now",
         "datetime.utcnow()",
         "date.today()",
     ],
@@ -113,7 +145,16 @@ def test_no_way_to_the_machines_clock_escapes_the_rule(text: str) -> None:
     assert clocks(ast.parse(text))
 
 
-@pytest.mark.parametrize("text", ["clock.monotonic()", "from time import thread_time", "datetime.time(3)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clock.monotonic()",
+        "from time import thread_time",
+        "datetime.time(3)",
+        "clock.now()",
+        "now: datetime.time",
+    ],
+)
 def test_what_is_no_clock_is_let_through(text: str) -> None:
     assert not clocks(ast.parse(text))
 
