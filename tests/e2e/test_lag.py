@@ -14,11 +14,12 @@ from embedded.ports import find_free
 from kernel.log.kafka import client_config
 from kernel.log.lag import lags
 from kernel.log.positions import Kind
-from kernel.log.topics import topic_names
+from kernel.log.topics import outbox_group, topic_names
 from kernel.process.probe import answers
+from kernel.settings.reading import Settings
 from tests.pipeline import ROOT, Pipeline, eventually, running
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
 EVENTS = 300
 
 
@@ -28,7 +29,9 @@ def started(
 ) -> Iterator[Pipeline]:
     logs: Path = tmp_path_factory.mktemp("lag")
     given = {"TOUCHLINE_INDEXER_REFRESH_MS": "100"}
-    with running(kafka_servers, elasticsearch_url, logs, "stream", "index", "edge", **given) as pipeline:
+    with running(
+        kafka_servers, elasticsearch_url, logs, "stream", "index", "edge", "outbox", **given
+    ) as pipeline:
         lines = "\n".join('{"data":{"text":"old"}}' for _ in range(EVENTS))
         pipeline.run("publish", "chat:old", "-", stdin=lines)
         indexed = topic_names(pipeline.settings).events[Kind.CHAT]
@@ -59,15 +62,38 @@ def watermark(pipeline: Pipeline, topic: str) -> float | None:
     return samples(pipeline, "index", "touchline_index_watermark").get(topic)
 
 
-@pytest.mark.parametrize("role", ["index", "stream", "edge"])
+def all_is_settled(settings: Settings, topic: str) -> bool:
+    """Whether the outbox has committed all that lies on a topic: what it has read, and told nobody of yet, it
+    reads again after a restart, and then that does wait."""
+    consumer = Consumer(client_config(settings, group_id=outbox_group(settings)))
+    try:
+        parts = [
+            TopicPartition(topic, number)
+            for number in consumer.list_topics(topic, timeout=60).topics[topic].partitions
+        ]
+        ends = {part.partition: consumer.get_watermark_offsets(part, timeout=60)[1] for part in parts}
+        return all(at.offset == ends[at.partition] for at in consumer.committed(parts, timeout=60))
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize("role", ["index", "stream", "edge", "outbox"])
 def test_after_a_restart_nothing_waits_and_no_role_says_that_it_does(started: Pipeline, role: str) -> None:
     names = topic_names(started.settings)
     topics = {
         "index": names.events[Kind.CHAT],
         "stream": names.ingest[Kind.CHAT],
         "edge": names.fanout(Kind.CHAT),
+        "outbox": names.events[Kind.CHAT],
     }
     topic = topics[role]
+    if role == "outbox":
+        read = [*names.events.values(), names.friends, names.changes]
+        eventually(
+            "it has nothing left to do",
+            lambda: all(all_is_settled(started.settings, name) for name in read),
+            within=180,
+        )
     started.kill(role) if role == "index" else started.stop(role)
     started.start(role)
     told: list[float] = []

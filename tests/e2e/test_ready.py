@@ -10,7 +10,7 @@ from tests.e2e.withheld import withheld
 from tests.pipeline import Pipeline, eventually
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(400)]
-ROLES = ("stream", "edge", "index", "gateway")
+ROLES = ("stream", "edge", "index", "outbox", "gateway")
 
 
 def test_no_role_is_ready_while_the_brokers_give_its_producer_no_number(
