@@ -106,7 +106,7 @@ def replay(
             total = [a + b for a, b in zip(total, counted, strict=True)]
         if producer.flush(60):
             raise TouchlineError("not_delivered", "Kafka did not take all of the shadow's records in time.")
-        return Replayed(*total, selection.rooms)
+        return Replayed(*total)._replace(rooms=selection.rooms)
     except KafkaException as error:
         raise unreachable(settings) from error
     finally:
