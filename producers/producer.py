@@ -8,7 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
-from control.commands.answers import WITHIN_S, Answers, judged
+from control.commands.answers import WITHIN_S, Answers, judged, not_asked
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.records import Headers
@@ -82,6 +82,16 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
     async def connected(self) -> None:
         """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
         await asyncio.to_thread(self._open().contact.wait)
+
+    async def listening(self) -> None:
+        """Wait until the workers' words are heard: who sends with `wait="accepted"` then waits for these alone.
+        Raises `unavailable` where it takes longer than `connect_timeout_s`."""
+        within_s = self._settings.producer.connect_timeout_s
+        try:
+            async with asyncio.timeout(within_s):
+                (await self.answers.ask_soon()).forget()
+        except TimeoutError:
+            raise not_asked(within_s) from None
 
     async def send(self, post: AnyPost, *, spread: int = 0, wait: Wait | None = None) -> Delivered:
         """Send an event, and wait until Kafka holds it on all in-sync replicas, or until it is accepted."""
