@@ -84,7 +84,7 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         await asyncio.to_thread(self._open().contact.wait)
 
     async def listening(self) -> None:
-        """Wait until the workers' words are heard: who sends with `wait="accepted"` then waits for these alone.
+        """Wait until the workers' words are heard: who sends with `wait="accepted"` then waits for no more.
         Raises `unavailable` where it takes longer than `connect_timeout_s`."""
         within_s = self._settings.producer.connect_timeout_s
         try:
