@@ -25,7 +25,7 @@ from consumers.service.ops.acknowledgements import PlaceRequests
 from consumers.service.ops.crowd import CrowdRequests
 from consumers.service.ops.crowd import Poster as CrowdPoster
 from consumers.service.ops.nearby import NearbyRequests
-from consumers.service.ops.publishing import Asking, Attachments, Poster, Publishing
+from consumers.service.ops.publishing import Attachments, Poster, Publishing
 from consumers.service.ops.requests import Audience, Requests
 from consumers.service.ops.rooms import Commands, RoomRequests
 from consumers.service.ops.subscriptions import Partitions, Subscriptions
@@ -34,7 +34,7 @@ from consumers.service.service import Service
 from consumers.service.tasks import Tasks
 from consumers.service.tokens import tokens_of
 from consumers.transport.handshake import PATH
-from control.commands.answers import Answers
+from control.commands.answers import Answers, Asking
 from control.commands.sending import CommandSender
 from control.edges.budget_shares import DoorShares
 from control.state import ControlState

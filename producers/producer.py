@@ -8,7 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
-from control.commands.answers import WITHIN_S, Answers, not_answered
+from control.commands.answers import WITHIN_S, Answers, judged, not_asked
 from kernel.clock import Clock, SystemClock
 from kernel.errors import TouchlineError
 from kernel.log.records import Headers
@@ -83,6 +83,16 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
         """Wait until Kafka has answered. Raises `unavailable` where it does not in `connect_timeout_s`."""
         await asyncio.to_thread(self._open().contact.wait)
 
+    async def listening(self) -> None:
+        """Wait until the workers' words are heard: who sends with `wait="accepted"` then waits for no more.
+        Raises `unavailable` where it takes longer than `connect_timeout_s`."""
+        within_s = self._settings.producer.connect_timeout_s
+        try:
+            async with asyncio.timeout(within_s):
+                (await self.answers.ask_soon()).forget()
+        except TimeoutError:
+            raise not_asked(within_s) from None
+
     async def send(self, post: AnyPost, *, spread: int = 0, wait: Wait | None = None) -> Delivered:
         """Send an event, and wait until Kafka holds it on all in-sync replicas, or until it is accepted."""
         if wait is None:
@@ -95,18 +105,14 @@ class Producer(SendMethods[Coroutine[Any, Any, Delivered]]):
     ) -> Delivered:
         """Send a record, and wait for the fold's word. Raises its refusal, or `unavailable` after that."""
         confirmation: Confirmation = self._running().create_future()
-        question = await self.answers.ask_soon()
-        asked = [*question.headers, *(headers or ()), *(current() or ())]
-        try:
-            async with asyncio.timeout(within_s):
-                await self._put(record, partial(self._report, confirmation), None, asked)
-                delivered = await confirmation
-                position = await asyncio.wrap_future(question.answer)
-        except TimeoutError:
-            raise not_answered(within_s) from None
-        finally:
-            question.forget()
-        return delivered._replace(seq=position.seq, id=position.id)
+
+        async def put(asked: Headers) -> None:
+            more = [*asked, *(headers or ()), *(current() or ())]
+            await self._put(record, partial(self._report, confirmation), None, more)
+            await confirmation
+
+        position = await judged(self.answers, put, within_s)
+        return confirmation.result()._replace(seq=position.seq, id=position.id)
 
     async def submit(self, post: AnyPost, *, wait: bool = True, spread: int = 0) -> Confirmation:
         """Send an event without waiting for Kafka: the future that is returned tells what became of it.

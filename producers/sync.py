@@ -8,7 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from control.commands.answers import WITHIN_S, Answers, not_answered
+from control.commands.answers import WITHIN_S, Answers, NotAnswered
 from kernel.clock import Clock, SystemClock
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
@@ -69,16 +69,16 @@ class SyncProducer(SendMethods[Delivered]):
         if wait is None:
             return self.submit(post, spread=spread).result()
         confirmation: Future[Delivered] = Future()
-        record, question = self.prepare(self.on_lane(post, spread)), self._answers.ask()
-        until = self._clock.monotonic() + WITHIN_S
+        record, until = self.prepare(self.on_lane(post, spread)), self._clock.monotonic() + WITHIN_S
+        question = self._answers.ask()
         try:
             asked = [*question.headers, *(current() or ())]
-            self._put(record, partial(self._report, confirmation), wait=True, headers=asked)
+            self._put(record, partial(self._report, confirmation), wait=True, headers=asked, until=until)
             # An event that is not confirmed is not answered either.
             delivered = confirmation.result(until - self._clock.monotonic())
             position = question.answer.result(max(0.0, until - self._clock.monotonic()))
         except TimeoutError:
-            raise not_answered() from None
+            raise NotAnswered from None
         finally:
             question.forget()
         return delivered._replace(seq=position.seq, id=position.id)
@@ -128,13 +128,23 @@ class SyncProducer(SendMethods[Delivered]):
             raise left_behind(left, timeout_s)
 
     def _put(
-        self, record: Record, on_delivery: OnDelivery, *, wait: bool, headers: Headers | None = None
+        self,
+        record: Record,
+        on_delivery: OnDelivery,
+        *,
+        wait: bool,
+        headers: Headers | None = None,
+        until: float | None = None,
     ) -> None:
+        """Raises TimeoutError where there is no room until then."""
         with self._progress:
             while not self._open().put(record, on_delivery, headers):
                 if not wait:
                     raise queue_full()
-                self._progress.wait()
+                left = None if until is None else until - self._clock.monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError
+                self._progress.wait(left)
 
     def _wait_for_room(self, outbox: Outbox) -> None:
         enough = outbox.waiting * (1 - _REFILL)

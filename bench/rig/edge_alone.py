@@ -26,13 +26,13 @@ from consumers.messenger.signals import Signals
 from consumers.nearby.positions import Positions
 from consumers.nearby.visibility import Looking
 from consumers.service.admission import Admission
-from consumers.service.ops.publishing import Asking, Poster
+from consumers.service.ops.publishing import Poster
 from consumers.service.ops.subscriptions import Partitions
 from consumers.service.service import Service
 from consumers.service.tasks import Tasks
 from consumers.service.tokens import Tokens
 from consumers.transport.handshake import Handshake
-from control.commands.answers import Question
+from control.commands.answers import Asking, Question
 from control.numbering import Placed
 from control.state import ControlState
 from history.visible import ReadPage

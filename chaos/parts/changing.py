@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from chaos.invariants import Reported
 from control.channels.channel import ChannelRecord, from_avro
 from control.channels.channel import Settings as ChannelSettings
-from control.commands.checks import carry_out
+from control.channels.commands import carry_out
 from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config
 from kernel.log.topics import topic_names

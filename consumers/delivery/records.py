@@ -1,6 +1,6 @@
 """Reads a fan-out record by hand: `stream, seq, server_ts`, then what an edge decides by, then `body`.
 
-An edge reads every record, and never parses a body: by hand that takes 1 us, by fastavro 2.6. Records of the
+An edge reads every record, and parses no body here: by hand that takes 1 us, by fastavro 2.6. Records of the
 first version have no type and no sender: theirs is looked for in the body. Any other schema id goes the slow
 way, through the codec. tests/consumers/ proves that all ways read the same.
 """

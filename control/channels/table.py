@@ -18,9 +18,9 @@ from control.channels.channel import (
     epochs_to_avro,
     from_avro,
 )
+from control.channels.commands import carry_out
 from control.channels.epochs import Epoch
 from control.channels.lists import CLOSED, EXPIRING, flags_of
-from control.commands.checks import carry_out
 from control.entity.fold import Change, EntityFold, Input, Written
 from control.entity.known import Known
 from control.entity.types import MAX_STATE_BYTES, EntityType, Stamp

@@ -7,9 +7,9 @@ other names (control/commands/asker.py). Nothing is read before the first questi
 import asyncio
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zlib import crc32
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from control.commands.asker import Asker
 from control.numbering import Position
 from kernel.errors import CODES, TouchlineError
-from kernel.log.kafka import client_config, unreachable, what_came
+from kernel.log.kafka import client_config, what_came
 from kernel.log.records import Headers
 from kernel.log.topics import topic_names
 from kernel.process.lines import Lines
@@ -29,7 +29,7 @@ from schemas.registry import codec_for
 _log = get_logger("touchline.answers")
 _lines = Lines("touchline.answers")
 
-#: How long a poster waits for Kafka and the fold.
+#: How long a poster waits: until answers are heard, for Kafka, and for the fold, all of it together.
 WITHIN_S: Final = 2.0
 _BEGIN_S: Final = 10.0
 _BATCH: Final = 500
@@ -72,25 +72,21 @@ class Answers:
                 self._tail = threading.Thread(target=self._read, name="answers", daemon=True)
                 self._tail.start()
 
-    def ask(self) -> Question:
-        """A new question; waits until answers are read. Raises `unavailable` where they cannot be."""
+    def ask(self, within_s: float = WITHIN_S) -> Question:
+        """A new question; waits until answers are read. Raises `unavailable` where that takes longer."""
         self.begin()
         try:
-            return self._question(self._begun.result(_BEGIN_S))
+            return self._question(self._begun.result(within_s))
         except TimeoutError:
-            raise unreachable(self._settings) from None
+            raise not_asked(within_s) from None
 
     async def ask_soon(self) -> Question:
-        """The same in an event loop."""
+        """The same in an event loop, for as long as whoever asks waits (`judged`)."""
         if self._begun.done():  # at once: events that ask keep their order
             return self._question(self._begun.result())
         self.begin()
-        try:
-            # Shielded: who gives up waiting gives up for themselves only.
-            begun = asyncio.shield(asyncio.wrap_future(self._begun))
-            return self._question(await asyncio.wait_for(begun, _BEGIN_S))
-        except TimeoutError:
-            raise unreachable(self._settings) from None
+        # Shielded: who gives up waiting gives up for themselves only.
+        return self._question(await asyncio.shield(asyncio.wrap_future(self._begun)))
 
     def close(self) -> None:
         """Stop reading. Blocks for a moment."""
@@ -166,10 +162,47 @@ class Refused(TouchlineError):  # noqa: N818 - it reads as what it says
         super().__init__(code if code in CODES else "bad_request", answer["message"] or "It was refused.")
 
 
-def not_answered(within_s: float = WITHIN_S) -> TouchlineError:
-    """Nobody knows what became of it."""
+class NotAnswered(TouchlineError):  # noqa: N818 - it reads as what it says
+    """It was posted, as far as is known, and nobody knows what became of it."""
+
+    def __init__(self, within_s: float = WITHIN_S) -> None:
+        super().__init__(
+            "unavailable",
+            f"The event was not judged within {within_s:g} s: it may still be accepted, or refused.",
+            hint="Send it again with the same key: it counts once.",
+        )
+
+
+def not_asked(within_s: float) -> TouchlineError:
+    """Answers were not heard in time: nothing was posted."""
     return TouchlineError(
         "unavailable",
-        f"The event was not judged within {within_s:g} s: it may still be accepted, or refused.",
-        hint="Send it again with the same key: it counts once.",
+        f"Kafka was not ready within {within_s:g} s to say what becomes of the event: it was not posted.",
+        hint="Send it again.",
     )
+
+
+class Asking(Protocol):
+    """The way to the fold's answer."""
+
+    async def ask_soon(self) -> Question: ...
+
+
+async def judged(
+    answers: Asking, post: Callable[[Headers], Awaitable[object]], within_s: float = WITHIN_S
+) -> Position:
+    """Post with a question's headers, and wait for the fold's word; all of it takes no longer than this.
+
+    Raises Refused, what `post` raises, NotAnswered, or `unavailable` where it came to no posting.
+    """
+    question: Question | None = None
+    try:
+        async with asyncio.timeout(within_s):
+            question = await answers.ask_soon()
+            await post(question.headers)
+            return await asyncio.wrap_future(question.answer)
+    except TimeoutError:
+        raise not_asked(within_s) if question is None else NotAnswered(within_s) from None
+    finally:
+        if question is not None:
+            question.forget()

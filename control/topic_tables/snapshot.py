@@ -2,9 +2,12 @@
 
 from collections.abc import Collection
 
+import msgspec
+
 from control.channels.channel import EPOCHS_KEY, ChannelRecord
 from control.channels.snapshot import Snapshot
 from control.counts import Count
+from control.moderation.sanctions import Sanction
 from control.topic_tables.follower import TableReader
 from control.topic_tables.table import Row, TopicTable
 from kernel.clock import Clock
@@ -38,6 +41,25 @@ def read_counts(settings: Settings, clock: Clock, *, only: Collection[str] = ())
     topic, codec = topic_names(settings).counts, codec_for(settings, "count")
     table = TopicTable(topic, codec, learn, wants=lambda key: not wanted or key in wanted)
     _read(settings, clock, table)
+    return found
+
+
+def read_sanctions(settings: Settings, clock: Clock) -> dict[str, dict[str, Sanction]]:
+    """Who is or was muted or banned, by channel and user, with the times of it. Raises `unavailable`."""
+    newest: dict[str, Sanction] = {}
+
+    def learn(row: Row) -> None:
+        if row.value is not None:
+            one = msgspec.convert(row.value, Sanction)
+            # Of records in several partitions the newest holds.
+            newest[row.key] = max(one, newest.get(row.key, one), key=lambda known: known.revision)
+
+    topic, codec = topic_names(settings).sanctions, codec_for(settings, "sanction")
+    _read(settings, clock, TopicTable(topic, codec, learn))
+    found: dict[str, dict[str, Sanction]] = {}
+    for one in newest.values():
+        if one.user:
+            found.setdefault(one.channel, {})[one.user] = one
     return found
 
 

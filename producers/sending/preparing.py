@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
 
+from control.channels.commands import check_about_channel
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, Stream
 from kernel.log.topics import MAX_EVENT_BYTES, TopicNames
@@ -74,7 +75,12 @@ class Preparing:
         return zip(repeat(topic), repeat(key), values)
 
     def lanes(self, channel: str, count: int) -> Record:
-        """The command that tells the workers, and so the edges, over how many lanes a channel is spread."""
+        """The command that tells the workers, and so the edges, over how many lanes a channel is spread.
+
+        Raises `bad_request` where they would refuse it: on a topic that nobody answers the sender hears of
+        no refusal.
+        """
+        check_about_channel(channel, "set_lanes", {"lanes": count})
         topic, encode = self._control
         command = {
             "command": "set_lanes",

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from control.channels.commands import COMMANDS
 from control.channels.table import State, fold_of
-from control.commands.checks import COMMANDS
 from control.counts import count_type
 from control.entity.fold import EntityFold
 from control.entity.owner import Owner

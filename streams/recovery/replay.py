@@ -1,6 +1,7 @@
 """Replay: recorded ingest judged again, into the topics of a shadow, for audits and for testing new rules.
 
 It is the same fold over the same records, so that with the same rules the output is the same, byte by byte.
+Rooms are left out, and said to be: what their members were then is not kept.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,8 +14,10 @@ from control.channels.channel import known_since
 from control.channels.epochs import Epochs
 from control.channels.snapshot import Snapshot
 from control.counts import Count
-from control.topic_tables.snapshot import read_channels, read_counts
+from control.moderation.sanctions import Sanction
+from control.topic_tables.snapshot import read_channels, read_counts, read_sanctions
 from kernel.access.signing import Signer
+from kernel.access.users import ROOM
 from kernel.clock import Clock, to_rfc3339
 from kernel.errors import TouchlineError
 from kernel.log.kafka import apply_topics, client_config, unreachable
@@ -42,6 +45,8 @@ class Replayed(NamedTuple):
     accepted: int
     repeated: int
     rejected: int
+    #: Records of rooms, which are not judged again.
+    rooms: int = 0
 
 
 def shadow_settings(settings: Settings, name: str) -> Settings:
@@ -53,9 +58,10 @@ def shadow_settings(settings: Settings, name: str) -> Settings:
 def replay(
     settings: Settings, clock: Clock, name: str, *, since_ms: int, until_ms: int, channels: Collection[str]
 ) -> Replayed:
-    """Judge what was appended from `since_ms` to before `until_ms`; no channels: all of them. Blocks."""
+    """Judge what was appended from `since_ms` to before `until_ms`; no channels: all but rooms. Blocks."""
+    refuse_rooms(channels)
     names, shadow = topic_names(settings), shadow_settings(settings, name)
-    wanted = {channel.encode() for channel in channels}
+    selection = _Selection({channel.encode() for channel in channels})
     made = [t for t in topics(shadow) if ".events." in t.name or ".fanout." in t.name or "rejected" in t.name]
     apply_topics(shadow, made)
     consumer = Consumer(
@@ -71,7 +77,9 @@ def replay(
         spans = _spans(consumer, names, counts, since_ms, until_ms)
         outputs = topic_names(shadow)
         outputs.ingest = names.ingest  # what is read, and what rejections name
-        judges = _judges(settings, outputs, names, registry, counts)
+        judges = _judges(
+            settings, outputs, names, registry, counts, sanctions=read_sanctions(settings, clock)
+        )
         before = _Numbers(read_counts(settings, clock, only=[f"{k}:{c}" for k in Kind for c in channels]))
         for judge in judges.values():
             judge.memory.counts = before.states(judge.kind)
@@ -86,7 +94,7 @@ def replay(
             on_decided=lambda place, event: before.learn(judges[place].kind, event),
         )
         total = [0, 0, 0, 0]
-        for place, records in _slices(consumer, spans, wanted):
+        for place, records in _slices(consumer, spans, selection):
             judge = judges[place]
             judge.memory.decided_until = 0
             outcome = judge.fold(records)
@@ -98,11 +106,27 @@ def replay(
             total = [a + b for a, b in zip(total, counted, strict=True)]
         if producer.flush(60):
             raise TouchlineError("not_delivered", "Kafka did not take all of the shadow's records in time.")
-        return Replayed(*total)
+        return Replayed(*total)._replace(rooms=selection.rooms)
     except KafkaException as error:
         raise unreachable(settings) from error
     finally:
         consumer.close()
+
+
+class _Selection:
+    """Which records are judged: those of the channels that are asked for, if any are, and none of rooms."""
+
+    def __init__(self, wanted: Collection[bytes]) -> None:
+        self._wanted = wanted
+        self.rooms = 0
+
+    def has(self, key: bytes | None) -> bool:
+        if self._wanted and key not in self._wanted:
+            return False
+        if key is not None and key.startswith(ROOM.encode()):
+            self.rooms += 1
+            return False
+        return True
 
 
 class _Numbers:
@@ -126,6 +150,17 @@ class _Numbers:
 
     def take(self, judged: States[Count]) -> None:
         self._counts |= {count.stream: count for count in judged.take(MAX_SEQ).values()}
+
+
+def refuse_rooms(channels: Collection[str]) -> None:
+    """Raise `bad_request` for a room: who might write there follows from its members of that time, and what
+    is kept of a room says who they are now."""
+    if rooms := [channel for channel in channels if channel.startswith(ROOM)]:
+        raise TouchlineError(
+            "bad_request",
+            f"{rooms[0]} is a room's: it cannot be judged again, as it is not kept who was in it then.",
+            hint="Name other channels with --channel; without it rooms are left out.",
+        )
 
 
 def refuse_what_was_forgotten(registry: Snapshot, channels: Collection[str], since_ms: int) -> None:
@@ -171,7 +206,13 @@ def _spans(
 
 
 def _judges(
-    settings: Settings, shadow: TopicNames, names: TopicNames, registry: Snapshot, counts: Mapping[str, int]
+    settings: Settings,
+    shadow: TopicNames,
+    names: TopicNames,
+    registry: Snapshot,
+    counts: Mapping[str, int],
+    *,
+    sanctions: Mapping[str, Mapping[str, Sanction]],
 ) -> dict[Partition, Judge]:
     window_ms, judges = round(settings.stream.repeat_window_s * 1000), {}
     for kind in Kind:
@@ -180,7 +221,11 @@ def _judges(
         if epochs is None:
             raise TouchlineError("not_found", "No worker has run here yet: there is nothing to replay.")
         channels = Channels(
-            kind, registry.channel, ingest=epochs[-1].partitions, fanout=counts[names.fanout(kind)]
+            kind,
+            registry.channel,
+            ingest=epochs[-1].partitions,
+            fanout=counts[names.fanout(kind)],
+            sanctions=lambda channel: sanctions[channel].get if channel in sanctions else None,
         )
         for partition in range(counts[topic]):
             judges[Partition(topic, partition)] = Judge(
@@ -201,11 +246,11 @@ def _judges(
 
 
 def _slices(
-    consumer: Consumer, spans: Mapping[Partition, tuple[int, int]], wanted: Collection[bytes]
+    consumer: Consumer, spans: Mapping[Partition, tuple[int, int]], selection: _Selection
 ) -> Iterator[tuple[Partition, list[Record]]]:
     waiting: dict[Partition, list[Record]] = {}
     for message in read_between(consumer, spans):
-        if wanted and message.key() not in wanted:
+        if not selection.has(message.key()):
             continue
         place = Partition(message.topic(), message.partition())
         records = waiting.setdefault(place, [])

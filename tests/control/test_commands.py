@@ -16,7 +16,8 @@ from control.channels.channel import (
     to_avro,
     versions_at,
 )
-from control.commands.checks import carry_out, check_change, check_command
+from control.channels.commands import carry_out
+from control.commands.checks import check_change, check_command
 from kernel.errors import TouchlineError
 from kernel.log.topics import MAX_EVENT_BYTES
 from schemas.codec import Codec

@@ -12,8 +12,9 @@ from kernel.errors import TouchlineError
 from kernel.log.kafka import client_config
 from kernel.log.positions import Kind, partition_of, split_lane
 from kernel.log.topics import topic_names
-from kernel.settings.reading import Settings
+from kernel.settings.reading import Settings, load_settings
 from producers import Broadcast, Chat, Location, Post, Producer, SomeNotDelivered
+from producers.sending.preparing import Preparing
 from schemas.codec import Codec
 from schemas.ingest import decode_ingest
 
@@ -202,6 +203,17 @@ async def test_a_spread_channel_keeps_each_senders_order_on_one_lane(
     assert Codec("control").decode(command)["arguments"] == '{"lanes":3}'
     told = [key.decode() for _, key, _ in read_topic(fresh_settings, names.ingest[Kind.BROADCAST])]
     assert sorted(told) == sorted(["hot~0", "hot~1", "hot~2"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("channel", "count", "says"),
+    [("final~3", 4, "is a lane"), ("user-ana", 2, "can have no lanes"), ("final", 65, "lanes is 65")],
+)
+def test_lanes_that_the_workers_would_refuse_are_not_asked_for(channel: str, count: int, says: str) -> None:
+    prepare = Preparing(topic_names(load_settings({})))
+    with pytest.raises(TouchlineError, match=says) as refused:
+        prepare.lanes(channel, count)
+    assert refused.value.code == "bad_request"
 
 
 async def test_a_closed_producer_says_so(producer_settings: Settings) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from consumers.delivery.records import FanoutRecord, UnreadableRecord, reader
 from control.attachments.references import mark_type
 from control.channels.channel import ChannelRecord, encoded, from_avro
-from control.commands.checks import carry_out
+from control.channels.commands import carry_out
 from control.counts import count_type
 from control.crowd import polls
 from control.crowd.counters import Windows, counters_type

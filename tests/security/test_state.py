@@ -25,9 +25,9 @@ from control.channels.channel import (
     from_avro,
     to_avro,
 )
+from control.channels.commands import carry_out
 from control.channels.epochs import Epoch, Epochs
 from control.commands.asker import HEADER as ANSWER
-from control.commands.checks import carry_out
 from kernel.access.tokens import Grants
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, partition_of

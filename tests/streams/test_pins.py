@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from control.channels.channel import ChannelRecord, Pinned, Settings, encoded, from_avro, with_pinned
-from control.commands.checks import SET_PINNED, check_command
+from control.channels.commands import SET_PINNED
+from control.commands.checks import check_command
 from kernel.errors import TouchlineError
 from kernel.log.positions import Kind, make_id, partition_of
 from kernel.log.records import OFFICE, VIA, Headers, Record

@@ -15,8 +15,9 @@ from control.channels.channel import (
     to_avro,
     with_retired,
 )
+from control.channels.commands import carry_out
 from control.channels.reshard_limits import RESHARD_EVERY_MS
-from control.commands.checks import carry_out, check_command
+from control.commands.checks import check_command
 from kernel.errors import TouchlineError
 
 AT = 1_767_225_600_000

@@ -6,7 +6,8 @@ from itertools import count
 from pathlib import Path
 
 from control.commands.sending import send_command
-from control.topic_tables.snapshot import read_channel
+from control.moderation.orders import MODERATE
+from control.topic_tables.snapshot import read_channel, read_sanctions
 from kernel.clock import SystemClock
 from kernel.log.positions import Kind, partition_of
 from tests.pipeline import Pipeline, eventually, running
@@ -50,6 +51,38 @@ def test_events_are_ordered_fanned_out_and_refused_ones_are_told_of(pipeline: Pi
         assert _bytes_of(log, again) == _bytes_of(log, topic), "a replay gives the same bytes"
     shown = json.loads(pipeline.run("channel", "show", "final", "--json").stdout)
     assert [v["shards"] for v in shown["versions"]] == [1], "its first event has made the channel"
+
+
+def test_a_replay_refuses_who_was_muted_then_and_leaves_rooms_out(pipeline: Pipeline) -> None:
+    """Also once they may write again."""
+    log, clock = Log(pipeline.settings), SystemClock()
+
+    def post(channel: str, text: str) -> None:
+        log.post(Kind.CHAT, channel, say(text, sender="eve", key=text))
+        eventually("it is judged", lambda: log.lag(Kind.CHAT) == 0)
+
+    def order(do: str) -> None:
+        send_command(pipeline.settings, clock, "judged", MODERATE, {"do": do, "user": "eve"})
+
+        def holds() -> bool:
+            eve = read_sanctions(pipeline.settings, clock).get("judged", {}).get("eve")
+            return eve is not None and eve.muted_at(clock.now_ms()) == (do == "mute")
+
+        eventually(f"{do} holds", holds)
+
+    post("judged", "one")
+    order("mute")
+    post("judged", "two")
+    order("unmute")
+    post("judged", "three")
+    post("room-none", "four")
+    assert len(log.values(log.names.rejected, "rejection")) == 2
+    span = ("--from", "2026-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z", "--shadow", "muted", "--json")
+    replayed = json.loads(pipeline.run("stream", *span).stdout)
+    assert (replayed["accepted"], replayed["rejected"], replayed["rooms"]) == (2, 1, 1)
+    named = pipeline.run("stream", *span, "--channel", "room-none", check=False)
+    assert named.returncode == 1
+    assert "room-none is a room's" in named.stderr
 
 
 def test_a_channels_settings_and_shards_are_changed_by_command(pipeline: Pipeline) -> None:

@@ -8,9 +8,8 @@ from consumers.protocol import crowd as c
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.error_replies import refusal, refusal_of_the_fold
-from consumers.service.ops.publishing import Asking
 from consumers.transport.frames import text_frame
-from control.commands.answers import WITHIN_S, Refused, not_answered
+from control.commands.answers import Asking, Refused, judged
 from control.crowd.service import By, CrowdService, Finder, React
 from control.numbering import Placed
 from control.rooms.state import is_room
@@ -148,15 +147,7 @@ class CrowdRequests:
         await self._poster.produce(self._topic, stream.channel, value, headers or None)
 
     async def _ask(self, stream: Stream, value: bytes, headers: Headers) -> None:
-        question = await self._answers.ask_soon()
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                await self._post(stream, value, [*question.headers, *headers])
-                await asyncio.wrap_future(question.answer)
-        except TimeoutError:
-            raise not_answered() from None
-        finally:
-            question.forget()
+        await judged(self._answers, lambda asked: self._post(stream, value, [*asked, *headers]))
 
 
 def _known(error: BaseException) -> TouchlineError:

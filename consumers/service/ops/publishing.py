@@ -12,7 +12,7 @@ from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.error_replies import refusal, refusal_of_the_fold
 from control.channels.channel import Layout
-from control.commands.answers import WITHIN_S, Question, Refused, not_answered
+from control.commands.answers import Asking, NotAnswered, Refused, judged
 from control.inbox.about import about_header
 from control.moderation.moderation import Moderation
 from control.numbering import Numbering, Placed, Position
@@ -57,12 +57,6 @@ class Channels(Protocol):
 
     def layout(self, name: str) -> Layout:
         """How a channel is spread."""
-
-
-class Asking(Protocol):
-    """The way to the fold's answer."""
-
-    async def ask_soon(self) -> Question: ...
 
 
 class Attachments(Protocol):
@@ -211,17 +205,17 @@ class Publishing:
         self, stream: Stream, event: dict[str, Any], headers: Headers, by: tuple[str, str, Sender]
     ) -> Position:
         """Wait for the fold's word. Raises Refused, or `unavailable` where it does not come in time."""
-        self._recent.again(str(stream), by[1])
-        question = await self._answers.ask_soon()
+
+        async def post(asked: Headers) -> None:
+            # Not before: what is not posted is not there to be repeated.
+            self._recent.again(str(stream), by[1])
+            await self._poster.post(stream, event, [*asked, *headers])
+
         try:
-            async with asyncio.timeout(WITHIN_S):
-                await self._poster.post(stream, event, [*question.headers, *headers])
-                return await asyncio.wrap_future(question.answer)
-        except TimeoutError:
+            return await judged(self._answers, post)
+        except NotAnswered:
             self._note(stream, by)  # a refusal may still come
-            raise not_answered() from None
-        finally:
-            question.forget()
+            raise
 
     def _note(self, stream: Stream, by: tuple[str, str, Sender]) -> None:
         """Keep who has posted this."""

@@ -1,7 +1,6 @@
 """The op `room`: what viewers do with rooms over their connection, as others do it over HTTP."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -9,8 +8,8 @@ import msgspec
 from consumers.protocol import messages as m
 from consumers.protocol.session import Member
 from consumers.service.error_replies import refusal, refusal_of_the_fold
-from consumers.service.ops.publishing import Asking, Poster
-from control.commands.answers import Refused, not_answered
+from consumers.service.ops.publishing import Poster
+from control.commands.answers import Asking, Refused, judged
 from control.rooms.rooms import WITHIN_S, Rooms
 from control.rooms.service import Alter, Create, Members, RoomService, Who
 from history.rooms import Reader, rows_of
@@ -97,16 +96,12 @@ class RoomRequests:
         bound = self._bound(who)
         self._budgets.take_event(bound, len(event["data"]["extra"] or ""))
         headers: Headers = [] if bound is None else [(VIA, b"edge")]
-        question = await self._answers.ask_soon()
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                await self._poster.post(Stream(Kind.CHAT, channel), event, [*question.headers, *headers])
-                position = await asyncio.wrap_future(question.answer)
-        except TimeoutError:
-            raise not_answered(WITHIN_S) from None
-        finally:
-            question.forget()
-        return position.seq
+        stream = Stream(Kind.CHAT, channel)
+
+        def post(asked: Headers) -> Awaitable[object]:
+            return self._poster.post(stream, event, [*asked, *headers])
+
+        return (await judged(self._answers, post, WITHIN_S)).seq
 
     def _bound(self, who: Who) -> str | None:
         return self._budgets.bound(who.user, admin=who.grants.allows("admin", "*"))

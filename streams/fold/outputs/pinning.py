@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from control.commands.checks import SET_PINNED
+from control.channels.commands import SET_PINNED
 from kernel.log.positions import partition_of, split_lane
 from kernel.log.records import Write
 from schemas.checks import PIN

@@ -1,6 +1,7 @@
 """docs/protocol.md §3.3 on a real worker: what `published` says, and what it says when one waits for more."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from consumers.client.viewer import Published, Viewer
 from control.commands.sending import send_command
 from kernel.clock import SystemClock
+from kernel.errors import TouchlineError
 from kernel.log.positions import Stream, split_lane
 from tests.consumers.bare import Bare, bare
 from tests.pipeline import Pipeline, running
@@ -121,6 +124,39 @@ async def test_who_waits_is_told_what_the_fold_made_of_it(live: Pipeline) -> Non
         while (heard := await ana.any())["op"] != "pong":  # of those that were not answered it may hear
             assert heard["op"] == "presence" or heard["key"] != key, "it is not told a second time"
         assert heard["id"] == 99
+
+
+async def posted(viewer: Viewer, text: str, **more: Any) -> Published:
+    """As `publish` does it with the SDK: until a worker has answered."""
+    key = secrets.token_hex(8)
+    while True:
+        try:
+            return await viewer.publish("chat:sdk", {"text": text}, key=key, wait="accepted", **more)
+        except TouchlineError as error:
+            if error.code != "unavailable":
+                raise
+
+
+async def test_the_python_viewer_waits_too_and_says_when_it_was(live: Pipeline) -> None:
+    await command(live, "sdk", "set_channel", {"blocked": ["spoiler"]})
+    at = "2026-06-11T19:00:00.000Z"
+    async with Viewer(live.edge_url, user="ana") as ana, Viewer(live.edge_url, user="ben") as ben:
+        async with asyncio.timeout(60), contextlib.aclosing(ben.stream("chat:sdk", last=10)) as events:
+            # As text, and in milliseconds since 1970.
+            for text, given in (("one", at), ("two", 1_781_204_400_000)):
+                told = await posted(ana, text, client_ts=given)
+                event = await anext(events)
+                assert (told.stream, told.seq, told.id) == (event.stream, event.seq, event.id)
+                assert (str(told), event.sender, event.data["text"]) == (event.key, "ana", text)
+                assert event.client_ts == at
+        async with asyncio.timeout(60):
+            with pytest.raises(TouchlineError) as refused:  # noqa: PT012 - until the settings hold
+                while True:
+                    await posted(ana, "spoiler")
+        assert refused.value.code == "moderated"
+        with pytest.raises(TouchlineError) as wrong:
+            await ana.publish("chat:sdk", {"text": "x"}, client_ts="yesterday", wait="accepted")
+        assert wrong.value.code == "invalid_event"
 
 
 async def test_where_no_worker_is_who_waits_is_told_so_and_later_what_became_of_it(live: Pipeline) -> None:

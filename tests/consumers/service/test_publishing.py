@@ -9,7 +9,9 @@ from consumers.protocol.messages import Rejected
 from consumers.protocol.session import Member
 from consumers.service.service import Service
 from consumers.transport.connection import MAX_UNDER_WAY, ViewerConnection
-from control.numbering import Placed
+from control.commands.answers import WITHIN_S, Answers, Question
+from control.commands.asker import Asker
+from control.numbering import Placed, Position
 from kernel.log.positions import Stream
 from kernel.log.records import Headers
 from kernel.settings.reading import Settings
@@ -31,6 +33,19 @@ class Kafka:
         self.asked.set()
         await self.confirms.wait()
         return Placed(0, None, None)
+
+
+class Fold:
+    """Answers once it is heard; without a word of its own it says nothing."""
+
+    def __init__(self) -> None:
+        self.heard, self.questions = asyncio.Event(), list[Question]()
+        self._answers = Answers(Settings())  # it reads nothing: nobody lets it begin
+
+    async def ask_soon(self) -> Question:
+        await self.heard.wait()
+        self.questions.append(Question(self._answers, Asker(0, b"edge", len(self.questions))))
+        return self.questions[-1]
 
 
 def edge(*, confirms: bool = True) -> tuple[Service, Kafka]:
@@ -142,4 +157,52 @@ async def test_of_one_viewer_so_many_requests_are_under_way_and_more_are_refused
     assert messages(viewer, "published")[-1]["id"] == 99
     for each in (viewer, other):
         lose(each)
+    await service.close()
+
+
+async def test_who_waits_is_told_in_time_also_where_the_answers_are_not_heard_yet() -> None:
+    """Nothing is posted then, so that it counts once when it is sent again."""
+    kafka, fold = Kafka(), Fold()
+    kafka.confirms.set()
+    service, clock = bare_service(poster=kafka, answers=fold), asyncio.get_running_loop()
+    viewer, waits = opened(service, HANDSHAKE), {"wait": "accepted"}
+    began = clock.time()
+    ask(viewer, publish(1, "chat:a", "k") | waits)
+    await service.tasks.settled()
+    assert WITHIN_S * 0.9 < clock.time() - began < WITHIN_S * 5, "not as long as it takes to be heard"
+    [error] = messages(viewer, "error")
+    assert (error["id"], error["code"], error["retry"]) == (1, "unavailable", True)
+    assert "it was not posted" in error["message"]
+    assert kafka.posted == []
+    refuse(service, user(viewer), "chat:a", "k")
+    assert messages(viewer, "rejected") == [], "that is somebody else's"
+
+    fold.heard.set()
+    ask(viewer, publish(2, "chat:a", "k") | waits)
+    await asyncio.wait_for(kafka.asked.wait(), 60)
+    fold.questions[0].answer.set_result(Position(7, "id7"))
+    await service.tasks.settled()
+    [told] = messages(viewer, "published")
+    assert (told["id"], told["seq"], told["event_id"], kafka.posted) == (2, 7, "id7", [("chat:a", "k")])
+    refuse(service, user(viewer), "chat:a", "k")
+    assert messages(viewer, "rejected") == [], "it is not told a second time"
+    lose(viewer)
+    await service.close()
+
+
+async def test_who_was_not_answered_in_time_is_told_once_what_became_of_it() -> None:
+    kafka, fold = Kafka(), Fold()
+    kafka.confirms.set()
+    fold.heard.set()
+    service = bare_service(poster=kafka, answers=fold)
+    viewer = opened(service, HANDSHAKE)
+    ask(viewer, publish(1, "chat:a", "k") | {"wait": "accepted"})
+    await service.tasks.settled()
+    [error] = messages(viewer, "error")
+    assert (error["code"], "may still be accepted" in error["message"]) == ("unavailable", True)
+    assert kafka.posted == [("chat:a", "k")]
+    for _ in range(2):
+        refuse(service, user(viewer), "chat:a", "k")
+    assert [said["key"] for said in messages(viewer, "rejected")] == ["k"]
+    lose(viewer)
     await service.close()

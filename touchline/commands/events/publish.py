@@ -132,6 +132,8 @@ async def _send(asked: _Shared, items: Iterator[bytes], *, as_json: bool) -> Non
     settings = load_settings()
     async with Producer(settings) as producer:
         await producer.connected()
+        if asked.waits:
+            await producer.listening()
         with shown(f"to {asked.stream}") as advance:
 
             def counted() -> Iterator[bytes]:

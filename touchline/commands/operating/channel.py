@@ -110,7 +110,7 @@ def set_(channel: str, pairs: tuple[str, ...], *, as_json: bool) -> None:
         check_language(settings.elasticsearch.language, language)
 
     def done(record: "ChannelRecord") -> bool:
-        from control.commands.checks import changed_settings
+        from control.channels.commands import changed_settings
 
         return changed_settings(record, arguments) == record.settings
 

@@ -83,4 +83,6 @@ def _replay(
             f"{done.read} records read: {done.accepted} accepted, {done.repeated} repeated, "
             f"{done.rejected} rejected; see {prefix}.*"
         )
+        if done.rooms:
+            click.echo(f"{done.rooms} records of rooms were left out: who was in them then is not kept.")
     return 0
