@@ -25,6 +25,8 @@ TYPES: Final = frozenset({"room", "poll", "poll_closed", "audience", "counters"}
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _DIGITS: Final = 40
+#: What users' own channels are called.
+_OWN: Final = re.compile(rf"{USER}(?:{_PLAIN.pattern}|~h[0-9a-f]{{{_DIGITS}}})")
 _MAX_CHANNEL: Final = 128
 
 
@@ -82,6 +84,8 @@ def check_post(channel: str, sender: str | None, type_: str | None, *, signs: bo
     """
     if channel.startswith(_WRITTEN_BY_ROLES) and not (signs and channel.startswith(ROOM)):
         raise TouchlineError("forbidden", f"Only Touchline itself writes into {channel}.")
+    if channel.startswith(USER) and not _OWN.fullmatch(channel):
+        raise TouchlineError("forbidden", f"{channel} is nobody's: a user's own channel has no lanes.")
     if sender is not None:
         if sender.startswith(SENDERS):
             raise TouchlineError("forbidden", f"Senders that begin with {SENDERS} are Touchline itself.")

@@ -46,6 +46,7 @@ def test_a_name_that_no_user_can_have_is_refused(name: str) -> None:
         ("user-ana", None, None, True),
         ("user-ana", "ben", None, False),
         ("user-ana~0", "ana", None, False),
+        ("user-ana~0", None, None, False),
         (user_channel("josé"), "josé", None, True),
         ("notify-ana", "ana", None, False),
         ("room-study", "ana", None, False),
