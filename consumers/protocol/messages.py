@@ -94,7 +94,7 @@ class Ack(Request, frozen=True, tag="ack"):
 
 
 class History(Request, frozen=True, tag="history"):
-    """Read a stream's past: the events before, after or around a place, or the last ones."""
+    """Read a stream's past: the events before, after or around a place."""
 
     stream: StreamName
     before: Seq | None = None

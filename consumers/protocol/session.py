@@ -241,7 +241,8 @@ class Member(_Session):
             case m.History():
                 stream = self._may("history", request)
                 given = sum(one is not None for one in (request.before, request.after, request.around))
-                if given > 1 or (request.around is not None and request.replies_to is not None):
+                alone = request.around is not None and request.replies_to is not None
+                if alone or (given != 1 and (given or request.replies_to is None)):
                     raise m.BadRequest("bad_request", "Give before, after or around, one.", request.id)
                 return [e.ReadPast(request, stream)]
             case m.Ack():

@@ -102,16 +102,6 @@ def test_what_may_not_or_cannot_be_done_is_refused_by_code(request_fields: dict[
     assert reply["message"].endswith(".")
 
 
-def test_a_page_of_the_past_is_asked_for_by_one_place_or_none() -> None:
-    """§3.5: without one it is the last page."""
-    for place in ({}, {"before": 3}, {"after": 3}, {"around": 3}, {"replies_to": "1"}):
-        (effect,) = list(member().receive(text(op="history", stream="chat:final", **place), 0.0))
-        assert isinstance(effect, e.ReadPast), place
-    for places in ({"before": 3, "after": 1}, {"around": 3, "replies_to": "1"}):
-        request = text(op="history", stream="chat:final", **places)
-        assert codes(list(member().receive(request, 0.0))) == ["bad_request"], places
-
-
 def test_a_grant_on_a_channel_holds_for_its_lanes() -> None:
     (effect,) = list(member(ONLY_FINAL).receive(text(op="subscribe", stream="chat:final~3"), 0.0))
     assert isinstance(effect, e.Watch)
