@@ -9,18 +9,22 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
 import psutil
+from confluent_kafka import KafkaException
 
 from chaos.faults.links import BROKERS, EDGES, ROLES, SEARCHERS, WIRES, Behaviour, behaviour, wires
 from chaos.faults.proxy import Proxies
 from chaos.invariants import Size
+from chaos.upgrades.earlier import Earlier
 from embedded import ports
 from embedded.backends.servers import Servers
 from embedded.supervision import probe
 from embedded.supervision.process import Command, Process
+from kernel.errors import TouchlineError
 from kernel.log.kafka import apply_topics
 from kernel.log.topics import topics
 from kernel.process.probe import answers, get
@@ -29,13 +33,9 @@ from kernel.settings.reading import PREFIX, Settings, as_environment, load_setti
 #: Where all of it is started on two cores that have other work as well.
 _READY_S: Final = 180.0
 _CELL: Final = "arena"
-#: Run in an earlier checkout: prints its settings' names as they are in the environment.
-_SETTINGS_OF: Final = (
-    "try: from kernel.settings.reading import PREFIX, SECTIONS\n"
-    "except ImportError: from kernel.settings import PREFIX, SECTIONS\n"  # as it was called before
-    "for name, kind in SECTIONS.items():\n"
-    "    for field in kind.__struct_fields__: print(f'{PREFIX}{name}_{field}'.upper())"
-)
+#: How long an operator tries to make the topics of another version: a broker may be away meanwhile.
+_TOPICS_S: Final = 120.0
+_AGAIN_S: Final = 1.0
 
 
 class Cluster:
@@ -47,16 +47,19 @@ class Cluster:
         servers_dir: Path,
         *,
         partitions: int = 4,
-        before: Path | None = None,
+        before: Earlier | None = None,
         direct: bool = False,
         **given: str,
     ) -> None:
         """`direct`: nobody strikes it, so there are no proxies, and one broker: all of it costs less so."""
         self._directory = directory
         self._brokers = BROKERS[:1] if direct else BROKERS
-        #: The checkout of an earlier version, and the roles that run it still.
-        # There was no outbox then: this version's runs beside the others.
-        self._before, self._earlier = before, set(ROLES if before else ()) - {"outbox"}
+        #: An earlier version, the roles that run it still, and those that it does not have: these begin, and
+        #: the topics become this version's, with the first upgrade.
+        self._before = before
+        self._to_come = set(before.lacks) if before else set()
+        self._earlier = set(ROLES if before else ()) - self._to_come
+        self._topics_are_ours = before is None
         self._servers = Servers(
             directory,
             servers_dir=servers_dir,
@@ -114,8 +117,6 @@ class Cluster:
             **{f"{PREFIX}{name}": value for name, value in given.items()},
         }
         self.settings: Settings = load_settings(self._given)
-        #: Names of settings that the earlier version has.
-        self._known: set[str] | None = None
         self._proxies = None if direct else Proxies()
         self._roles = {
             role: Process(role, lambda role=role: self._command(role), directory / "logs" / f"{role}.log")  # type: ignore[misc]
@@ -130,12 +131,14 @@ class Cluster:
         self._servers.elasticsearch.launch()
         self._servers.kafka.start(timeout_seconds=_READY_S)
         self._servers.elasticsearch.wait_until_ready(timeout_seconds=_READY_S)
-        if self._before is not None:
+        if self._before is None:
+            apply_topics(self.settings, topics(self.settings))
+        else:
             self._apply_topics_of(self._before)
-        apply_topics(self.settings, topics(self.settings))
-        for role in self._roles.values():
+        begin = {name: role for name, role in self._roles.items() if self.has_begun(name)}
+        for role in begin.values():
             role.launch()
-        for name, role in self._roles.items():
+        for name, role in begin.items():
             role.wait_until(lambda name=name: self.is_ready(name), timeout_seconds=_READY_S)  # type: ignore[misc]
 
     def close(self) -> None:
@@ -176,9 +179,14 @@ class Cluster:
         """Whether a process lives."""
         return self._process(name).is_running()
 
+    def has_begun(self, name: str) -> bool:
+        """Whether there is such a process by now: what an earlier version lacks begins with the upgrade."""
+        return name not in self._to_come
+
     def not_ready(self) -> list[str]:
         """Who cannot work now."""
-        return [name for name in (*self._brokers, "elasticsearch", *ROLES) if not self.is_ready(name)]
+        names = filter(self.has_begun, (*self._brokers, "elasticsearch", *ROLES))
+        return [name for name in names if not self.is_ready(name)]
 
     def sizes(self) -> dict[str, Size]:
         """What our own roles hold now."""
@@ -213,17 +221,19 @@ class Cluster:
 
     def revive(self, name: str) -> None:
         """What a supervisor does: start it if it does not run."""
-        self._process(name).launch()
+        if self.has_begun(name):
+            self._process(name).launch()
 
     def restart(self, name: str) -> None:
         """SIGTERM, wait, start."""
         self._process(name).stop(grace_seconds=30)
-        self._process(name).launch()
+        self.revive(name)
 
     def upgrade(self, name: str) -> None:
-        """Restart a role with this version's code. The first one makes the topics this version's."""
-        if self._earlier == set(ROLES):
-            apply_topics(self.settings, topics(self.settings))
+        """Restart a role with this version's code. The first time the topics become this version's before it,
+        while all roles of the earlier one are at work, and the roles begin that it does not have."""
+        if not self._topics_are_ours:
+            self._make_topics_ours()
         self._earlier.discard(name)
         self.restart(name)
 
@@ -293,30 +303,35 @@ class Cluster:
         given = {f"{PREFIX}{name}": str(value) for name, value in own.items()}
         earlier = self._before if role in self._earlier else None
         return Command(
-            argv=(sys.executable, "-P", "-m", _skewed(earlier), str(self._skew_file(role)), kind),
+            argv=(*_python(earlier), "-m", _skewed(earlier), str(self._skew_file(role)), kind),
             environment={**self._environment(earlier), **given},
             directory=self._directory,
         )
 
-    def _environment(self, earlier: Path | None) -> dict[str, str]:
+    def _environment(self, earlier: Earlier | None) -> dict[str, str]:
         """For a role of this version, or of an earlier one, which refuses settings that it does not know."""
+        if earlier is not None:
+            return earlier.environment(self._given)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        settings = as_environment(self.settings) if earlier is None else self._given_to(earlier)
-        return {**kept, **settings, **({"PYTHONPATH": str(earlier)} if earlier else {})}
+        return {**kept, **as_environment(self.settings)}
 
-    def _given_to(self, earlier: Path) -> dict[str, str]:
-        """Of what is set, what that version knows. Its own code says so; asked once."""
-        if self._known is None:
-            asked = subprocess.run(
-                (sys.executable, "-P", "-c", _SETTINGS_OF),
-                check=True, text=True, stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": str(earlier)},
-            )  # fmt: skip
-            self._known = set(asked.stdout.split())
-        return {name: value for name, value in self._given.items() if name in self._known}
+    def _make_topics_ours(self) -> None:
+        """As an operator would, who tries again where brokers are away."""
+        ends = time.monotonic() + _TOPICS_S
+        while not self._topics_are_ours:
+            try:
+                apply_topics(self.settings, topics(self.settings))
+                self._topics_are_ours = True
+            except (TouchlineError, KafkaException) as error:
+                if time.monotonic() >= ends:
+                    raise TouchlineError("unavailable", f"The topics could not be made: {error}") from error
+                time.sleep(_AGAIN_S)
+        begin, self._to_come = self._to_come, set()
+        for name in begin:
+            self.revive(name)
 
-    def _apply_topics_of(self, earlier: Path) -> None:
-        command = (sys.executable, "-P", "-m", "touchline", "topics", "apply")
+    def _apply_topics_of(self, earlier: Earlier) -> None:
+        command = (earlier.python, "-P", "-m", "touchline", "topics", "apply")
         subprocess.run(
             command,
             check=True,
@@ -326,7 +341,11 @@ class Cluster:
         )
 
 
-def _skewed(earlier: Path | None) -> str:
+def _python(earlier: Earlier | None) -> tuple[str, str]:
+    return (sys.executable if earlier is None else earlier.python, "-P")
+
+
+def _skewed(earlier: Earlier | None) -> str:
     """The module that is run: of this installation, or of an earlier checkout, where nothing is before it."""
     package = __package__ or ""
     return f"{package if earlier is None else package.rpartition('.')[2]}.skewed"

@@ -24,6 +24,8 @@ class Report(msgspec.Struct, kw_only=True):
     seed: int
     seconds: float
     blows: Sequence[Blow]
+    #: Parts that did not take part, and why.
+    left_out: Mapping[str, str] = {}
     posted: int = 0
     acknowledged: int = 0
     #: Changes of channels' settings that were confirmed.
@@ -61,6 +63,7 @@ class Report(msgspec.Struct, kw_only=True):
         walked = self.walked
         told = [
             f"seed {self.seed}: {len(self.blows)} faults in {self.seconds:.0f} s",
+            *(f"  left out: {part}, because {why}" for part, why in self.left_out.items()),
             f"  posted {self.posted:,}, acknowledged {self.acknowledged:,}; not delivered: {failed}",
             f"  {self.set:,} changes of settings were confirmed",
             f"  in rooms {self.said:,} messages and {self.members_changed:,} changes of members were"

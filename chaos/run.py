@@ -23,6 +23,7 @@ from chaos.parts.smaller import ChannelChanges, Crowd, Following
 from chaos.parts.walkers.company import Company
 from chaos.recorders import Asker, Reader, Watcher, read_log
 from chaos.report import Report
+from chaos.upgrades.earlier import PARTS, Earlier
 from consumers.delivery.hub import LOCATION_RING
 from kernel.access.users import AUDIT, NOTIFY
 from kernel.errors import TouchlineError
@@ -58,9 +59,11 @@ class Plan(NamedTuple):
     walk_every_s: float = 5.0
     onlookers: int = 12
     #: Which systems take part, beside viewers and their events (chaos/parts/part.py).
-    parts: Sequence[str] = ("channels", "crowd", "following", "rooms", "walkers")
-    #: The checkout of an earlier version that every role runs until an `upgrade` reaches it.
-    before: Path | None = None
+    parts: Sequence[str] = PARTS
+    #: Those that do not, though they could be asked for, and why.
+    left_out: Mapping[str, str] = {}
+    #: The earlier version that every role runs until an `upgrade` reaches it.
+    before: Earlier | None = None
 
 
 async def run(plan: Plan, directory: Path, servers_dir: Path, tell: Tell) -> Report:
@@ -110,7 +113,9 @@ async def _under_load(plan: Plan, cluster: Cluster, tell: Tell) -> Report:
     faults, enough, parts = Faults(cluster, tell), asyncio.Event(), _parts(plan, cluster)
     posting: dict[str, asyncio.Task[None]] = {}
     everybody: list[asyncio.Task[None]] = []
-    report = Report(seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers)
+    report = Report(
+        seed=plan.seed, seconds=plan.seconds, blows=plan.blows, viewers=plan.viewers, left_out=plan.left_out
+    )
     try:
         for part in parts:
             begun = await part.begin(enough)

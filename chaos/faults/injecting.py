@@ -42,7 +42,9 @@ class Faults:
         """Start again what has ended, until cancelled."""
         while True:
             for name in (*ROLES, *BROKERS, "elasticsearch"):
-                if not self._held[name] and not self._cluster.is_running(name):
+                if self._held[name] or not self._cluster.has_begun(name):
+                    continue
+                if not self._cluster.is_running(name):
                     self.ended_by_themselves[name] += 1
                     self._tell(f"           {name} has ended by itself, and is started again")
                     await asyncio.to_thread(self._cluster.revive, name)

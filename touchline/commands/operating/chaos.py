@@ -83,6 +83,7 @@ def command(
 
     from chaos.faults.schedule import FAULTS, plan, plan_upgrade, read, write
     from chaos.run import Plan, run
+    from chaos.upgrades.earlier import ask, choose
     from kernel.errors import TouchlineError
     from kernel.settings.reading import load_settings
 
@@ -106,8 +107,10 @@ def command(
     directory = Path(tempfile.mkdtemp(prefix="touchline-chaos-"))
     directory.chmod(0o711)  # Elasticsearch runs as a user without rights, and must get in
     click.echo(f"seed {chosen}; logs are in {directory}/logs", err=True)
-    if before is not None and not (before / "control" / "rooms").is_dir():
-        rooms = 0  # that version has none
+    earlier = None if before is None else ask(before)
+    parts, left_out = choose(earlier)
+    for part, why in left_out.items():
+        click.echo(f"left out: {part}, because {why}", err=True)
     wanted = Plan(
         *(chosen, seconds, blows),
         viewers=viewers,
@@ -116,7 +119,9 @@ def command(
         walkers=walkers,
         walk_every_s=walk_every_s,
         onlookers=onlookers,
-        before=before and before.absolute(),
+        parts=parts,
+        left_out=left_out,
+        before=earlier,
     )
     found = asyncio.run(run(wanted, directory, servers_dir, lambda line: click.echo(line, err=True)))
     encoded = msgspec.json.format(msgspec.json.encode(found))
@@ -127,6 +132,7 @@ def command(
         again = f"touchline chaos --minutes {minutes:g} --seed {chosen} --viewers {viewers} --rate {rate:g}"
         again += f" --rooms {rooms} --walkers {walkers} --walk-every {walk_every_s:g} --onlookers {onlookers}"
         again += "".join(f" --fault {fault}" for fault in faults)
+        again += "" if before is None else f" --upgrade-from {before}"
         raise TouchlineError("not_proven", "Not everything held.", hint=f"The same again: {again}")
     if not keep:
         import shutil
