@@ -6,6 +6,7 @@ Of one with very many, each is looked up.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
 from typing import Final, NamedTuple
 
 from control.entity.tables import Tables
@@ -27,6 +28,8 @@ from kernel.settings.reading import Settings
 _WHOLE: Final = 20_000
 #: Channels whose sanctions are held.
 _CHANNELS: Final = 1000
+#: Channels of which it is known whether anything was taken back there: a page of search has hundreds of them.
+_ASKED: Final = 20_000
 _PAGE: Final = 500
 
 
@@ -45,6 +48,10 @@ class Moderation:
         self._sanction, self._report = sanction_type(settings), report_type(settings)
         self._retraction = retraction_type(settings)
         self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._retracts: dict[str, bool] = {}
+        #: How often it was told that something was taken back.
+        self._told = 0
+        self._asked_lock = Lock()  # threads ask, too
         self._opened = False
         #: Called with a channel when who is sanctioned there has changed, and with `$all`.
         self.on_change: list[Callable[[str], None]] = []
@@ -79,8 +86,12 @@ class Moderation:
                 tell(channel)
 
     def _taken_back(self, keys: Iterable[bytes]) -> None:
-        for key in keys:
-            channel, event = of_key(key)
+        told = [of_key(key) for key in keys]
+        with self._asked_lock:
+            self._told += 1
+            for channel, _ in told:
+                self._retracts.pop(channel, None)
+        for channel, event in told:
             for tell in self.on_retraction:
                 tell(channel, event)
 
@@ -213,7 +224,17 @@ class Moderation:
         """Whether any message of this channel was taken back."""
         if not self._opened or not self.retractions.is_open:
             return False
-        return bool(self.retractions.scan(retractions_of(split_lane(channel)[0]), limit=1))
+        base = split_lane(channel)[0]
+        found = self._retracts.get(base)
+        if found is None:
+            told = self._told
+            found = bool(self.retractions.scan(retractions_of(base), limit=1))
+            with self._asked_lock:
+                if told == self._told:  # else it may have changed while it was read
+                    if len(self._retracts) >= _ASKED:
+                        self._retracts.clear()
+                    self._retracts[base] = found
+        return found
 
     def retracted_of(self, channel: str, events: Iterable[str]) -> set[str]:
         """Which of these messages were taken back."""

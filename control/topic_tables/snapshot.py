@@ -46,20 +46,17 @@ def read_counts(settings: Settings, clock: Clock, *, only: Collection[str] = ())
 
 def read_sanctions(settings: Settings, clock: Clock) -> dict[str, dict[str, Sanction]]:
     """Who is or was muted or banned, by channel and user, with the times of it. Raises `unavailable`."""
-    newest: dict[str, Sanction] = {}
+    found: dict[str, dict[str, Sanction]] = {}
 
     def learn(row: Row) -> None:
-        if row.value is not None:
-            one = msgspec.convert(row.value, Sanction)
-            # Of records in several partitions the newest holds.
-            newest[row.key] = max(one, newest.get(row.key, one), key=lambda known: known.revision)
+        one = None if row.value is None else msgspec.convert(row.value, Sanction)
+        if one is not None and one.user:
+            # Of records in several partitions, and of the copy by user, the newest holds.
+            users = found.setdefault(one.channel, {})
+            users[one.user] = max(users.get(one.user, one), one, key=lambda known: known.revision)
 
     topic, codec = topic_names(settings).sanctions, codec_for(settings, "sanction")
     _read(settings, clock, TopicTable(topic, codec, learn))
-    found: dict[str, dict[str, Sanction]] = {}
-    for one in newest.values():
-        if one.user:
-            found.setdefault(one.channel, {})[one.user] = one
     return found
 
 
